@@ -84,6 +84,21 @@ async def test_the_running_tasks_and_the_others_are_two_lists(parts: Parts) -> N
         ]
 
 
+async def test_running_tasks_are_sorted_by_their_start(parts: Parts) -> None:
+    for target in ("@all", "web01", "web02"):
+        await parts.tasks.create_task(spec(target))
+    await parts.connect("web01")
+    await parts.connect("web02")
+    for number in (2, 3, 1):
+        await parts.tasks.start_task(number)
+        parts.clock.turn(1)
+    window = Window(sort="started", descending=True)
+    for wanted in (RUNNING_TASKS, TaskFilter(statuses=(TaskStatus.RUNNING, TaskStatus.FAILED))):
+        page = await parts.tasks.list_tasks(window, wanted)
+        assert [task.task_id for task in page.rows] == [1, 3, 2]
+        assert page.matching == 3
+
+
 async def test_hosts_are_counted_and_not_the_commands_on_them(parts: Parts) -> None:
     hosts = [await parts.connect(name) for name in ("web01", "web02", "web03")]
     commands = [

@@ -33,7 +33,7 @@ async def test_the_screen_says_that_the_manager_is_gone_and_comes_back(
         async def look() -> str:
             return shown(pilot)
 
-        await wait_until(look, lambda screen: "17/18 online" in screen)
+        await wait_until(look, lambda screen: "17/18 hosts" in screen)
 
 
 async def test_quit_works_without_a_manager(fleet: FakeOperator, running: Running) -> None:
@@ -125,11 +125,12 @@ async def test_rows_that_move_do_not_move_the_selection(
 ) -> None:
     async with running(fleet) as pilot:
         await press(pilot, "down")
-        await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),), "newer"))
+        newer = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),), "newer"))
+        await fleet.start_task(newer)
         await settle(pilot)
         screen = pilot.app.screen
         assert isinstance(screen, DashboardScreen)
-        assert (screen.tasks.list.key, screen.tasks.list.cursor) == ("5", 2)
+        assert (screen.now.list.key, screen.now.list.cursor) == ("5", 2)
 
 
 async def test_output_is_saved_as_it_was_stored(
@@ -162,7 +163,7 @@ async def test_a_long_name_yields_to_what_stands_behind_it(running: Running) -> 
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "tab", "tab", "o")
         assert re.search("Output  #1 name .*… on web01  ▼ following ─", shown(pilot))
-        await press(pilot, "tab", "enter")
+        await press(pilot, "enter")
         assert re.search("#1 name .*…  ▶ running 0:00", shown(pilot))
 
 
@@ -194,7 +195,7 @@ async def test_only_the_seen_rows_are_asked_for(running: Running) -> None:
         screen = pilot.app.screen
         assert isinstance(screen, DashboardScreen)
         assert len(screen.hosts.list.rows) < 200
-        await press(pilot, "tab", "tab", "end")
+        await press(pilot, "tab", "end")
         await settle(pilot)
         assert "n2999" in shown(pilot)
         assert screen.hosts.selected is not None

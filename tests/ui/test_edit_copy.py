@@ -75,7 +75,7 @@ async def test_a_task_of_one_command_is_edited_in_the_form_for_a_new_task(
         await settle(pilot)
         dashboard = top(pilot, DashboardScreen)
         assert isinstance(dashboard, DashboardScreen)
-        assert dashboard.tasks.list.key == "2"
+        assert dashboard.now.list.key == "2"
     assert fleet.tasks[2].spec == given
 
 

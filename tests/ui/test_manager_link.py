@@ -7,12 +7,8 @@ from datetime import UTC, datetime
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.jumping_loop import run_jumping
-from tests.ui.conftest import Running, press, settle
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.operator.api import Operator
-from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.manager_link import Feed, Link
 
 
@@ -47,28 +43,3 @@ def test_changes_are_handed_on_as_they_come() -> None:
         return came
 
     assert run_jumping(go()) == [(0.01, of_task(0)), (0.02, of_task(1)), (0.03, of_task(2))]
-
-
-class _Counting(FakeOperator):
-    whole_pages = 0
-
-    async def list_hosts(self, window: Window) -> Page[Host]:
-        self.whole_pages += window.limit == LIMIT_MAX
-        return await super().list_hosts(window)
-
-
-async def test_the_strip_is_read_while_it_is_seen(running: Running) -> None:
-    fleet = _Counting()
-    fleet.add_host("web01")
-    async with running(fleet) as pilot:
-        dashboard = pilot.app.screen
-        assert isinstance(dashboard, DashboardScreen)
-        before = fleet.whole_pages
-        dashboard.tick()
-        await settle(pilot)
-        assert fleet.whole_pages > before
-        await press(pilot, "2")
-        before = fleet.whole_pages
-        dashboard.tick()
-        await settle(pilot)
-        assert fleet.whole_pages == before

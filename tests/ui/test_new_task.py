@@ -62,7 +62,7 @@ async def test_it_counts_hosts_and_starts_on_them(fleet: FakeOperator, running: 
         await settle(pilot)
         screen = pilot.app.screen
         assert isinstance(screen, DashboardScreen)
-        assert screen.tasks.list.key == "7"
+        assert screen.now.list.key == "7"
     task = fleet.tasks[7]
     assert task.row.status is TaskStatus.RUNNING
     assert (task.row.name, task.row.host_count) == ("up", 14)

@@ -16,7 +16,11 @@ async def test_a_table_that_was_clicked_is_seen_when_the_terminal_becomes_narrow
         await pilot.resize_terminal(80, 24)
         await settle(pilot)
         assert screen.focused is screen.hosts
-        assert (screen.hosts.display, screen.tasks.display) == (True, False)
+        assert (screen.hosts.display, screen.recent.display, screen.output.display) == (
+            True,
+            False,
+            False,
+        )
 
 
 async def test_a_dashboard_that_was_started_too_small_takes_keys_once_it_is_enlarged(
@@ -28,10 +32,10 @@ async def test_a_dashboard_that_was_started_too_small_takes_keys_once_it_is_enla
         await pilot.resize_terminal(120, 36)
 
         async def focused() -> bool:
-            return screen.focused is screen.tasks and bool(screen.tasks.list.rows)
+            return screen.focused is screen.now and bool(screen.now.list.rows)
 
         async def cursor() -> int:
-            return screen.tasks.list.cursor
+            return screen.now.list.cursor
 
         await wait_until(focused, bool)
         await press(pilot, "down")

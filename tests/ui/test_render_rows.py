@@ -27,17 +27,12 @@ from tui_manager.ui.drawing.number_format import (
 )
 from tui_manager.ui.drawing.spans import Role, Span, fit, plain, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import (
-    BUSY,
     MAINTENANCE,
     OFFLINE,
     ONLINE,
-    PARTLY_ONLINE,
-    WAITING,
     command_host_text,
 )
-from tui_manager.ui.frame.header import header_line
 from tui_manager.ui.hosts import host_table
-from tui_manager.ui.hosts.fleet_line import fleet_cells, hosts_at
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.host_table import host_cell, no_hosts
 from tui_manager.ui.listing.table_layout import Column, fit_columns, no_match_lines, table_title
@@ -291,54 +286,6 @@ def test_durations_and_sizes() -> None:
     assert [timeout_text(timedelta(seconds=s)) for s in (90, 300, 7200, 86400)] == [
         "90s", "5m", "2h", "1d",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("width", [60, 80, 120, 200])
-async def test_the_header_says_that_results_cannot_be_stored(width: int) -> None:
-    status = await (await seeded_fleet()).manager_status()
-    full = replace(status, health=replace(status.health, storage_error="The disk is full."))
-    said = "✘ results cannot be stored"
-    assert said in plain(header_line(full, "", START, width))
-    assert said not in plain(header_line(status, "", START, width))
-
-
-async def test_the_header_leaves_out_the_least_first() -> None:
-    fleet = await seeded_fleet()
-    status = await fleet.manager_status()
-    wide = plain(header_line(status, "", START, 150))
-    assert "▲ 3 need attention" in wide
-    assert "commit" in wide
-    for part in ("tui-manager", "127.0.0.1:7443", "mTLS", "17/18 online", "◌ 1 pending"):
-        assert part in wide
-    narrow = plain(header_line(status, "", START, 60))
-    assert "17/18 online" in narrow
-    assert "▲ 3 need attention" in narrow
-    assert "commit" not in narrow
-    for width in range(60, 170):
-        assert width_of(header_line(status, "", START, width)) == width
-
-
-async def test_the_header_says_that_the_clock_is_in_doubt() -> None:
-    fleet = await seeded_fleet()
-    assert "clock" not in plain(header_line(await fleet.manager_status(), "", START, 150))
-    fleet.clock_ahead = timedelta(days=-40)
-    assert "clock in doubt" in plain(header_line(await fleet.manager_status(), "", START, 150))
-
-
-def test_the_header_says_that_the_manager_is_gone() -> None:
-    line = plain(header_line(None, "The manager has ended.", START, 80))
-    assert "✘ The manager has ended." in line
-
-
-def test_the_strip_folds_a_large_fleet() -> None:
-    assert fleet_cells([ONLINE, OFFLINE], 10) == (ONLINE, OFFLINE)
-    fleet = [ONLINE] * 10_000
-    fleet[5_000] = OFFLINE
-    cells = fleet_cells(fleet, 118)
-    assert len(cells) == 118
-    assert [cell for cell in cells if cell != ONLINE] == [PARTLY_ONLINE]
-    assert 5_000 in hosts_at(cells.index(PARTLY_ONLINE), 10_000, 118)
-    assert fleet_cells([ONLINE, BUSY, BUSY, WAITING], 2) == (ONLINE, WAITING)
 
 
 async def test_without_hosts_the_line_to_paste_is_shown() -> None:

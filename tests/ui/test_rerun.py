@@ -82,7 +82,7 @@ async def test_the_failed_and_unreached_hosts_are_the_default(
         await settle(pilot)
         dashboard = pilot.app.screen
         assert isinstance(dashboard, DashboardScreen)
-        assert dashboard.tasks.list.key == "2"
+        assert dashboard.now.list.key == "2"
     assert hosts_of(fleet, 2) == ["h1", "h2"]
     assert fleet.tasks[2].row.status is TaskStatus.RUNNING
     assert fleet.tasks[2].row.rerun_of == 1

@@ -53,7 +53,7 @@ async def test_o_shows_one_host_and_another_task_all(running: Running) -> None:
         assert "Output  #1 hello on web02" in shown(pilot)
         await press(pilot, "o")
         assert "web01 of task 1" in shown(pilot)
-        await press(pilot, "up", "o", "tab", "up")  # another task
+        await press(pilot, "up", "o", "tab", "tab", "up")  # another task
         text = shown(pilot)
         assert "Output  #2 hello  ▼ following" in text
         assert "web02 of task 2" in text
@@ -64,6 +64,7 @@ async def test_o_shows_one_host_and_another_task_all(running: Running) -> None:
 async def test_what_has_ended_is_not_followed(running: Running) -> None:
     fleet = await two_tasks()
     async with running(fleet) as pilot:
+        await press(pilot, "down", "up")
         assert "▼ following" in shown(pilot)
         fleet.finish(fleet.execution(2, "web02"))
         await settle(pilot)

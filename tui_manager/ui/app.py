@@ -28,7 +28,7 @@ from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.hosts.target_of_new_task import target_of_new_task
-from tui_manager.ui.key_bindings import ScreenName, shown_key
+from tui_manager.ui.key_bindings import ScreenName
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, OpenOperator
 from tui_manager.ui.preferences import Preferences
@@ -67,6 +67,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
         preferences: what the operator has set.
         state_dir: the manager's, for command lines; empty: the one that programs use by themselves.
         now: the clock.
+        place: who works where, `ops@m1`, for the header.
     """
 
     TITLE = "tui-manager"
@@ -86,10 +87,16 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
         preferences: Preferences | None = None,
         state_dir: str = "",
         now: Callable[[], datetime] = local_now,
+        place: str = "",
     ) -> None:
         preferences = preferences or Preferences()
         link = Link(
-            now=now, joined=joined, notice=notice, keys=preferences.keys, state_dir=state_dir
+            now=now,
+            joined=joined,
+            notice=notice,
+            keys=preferences.keys,
+            state_dir=state_dir,
+            place=place,
         )
         super().__init__(link, preferences)
         self._quit_text = quit_text
@@ -292,7 +299,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
 
     def action_say_how_to_quit(self) -> None:
         """Ctrl+c ends other programs. Here it shows which key quits."""
-        self.notify(f"{shown_key(self.link.keys, 'quit')} quits.", markup=False)
+        self.notify("q quits.", markup=False)
 
     async def action_quit(self) -> None:
         """Asks first if a task runs."""

@@ -1,22 +1,23 @@
-"""The dashboard: hosts and tasks, side by side or as tabs, and the output of the selected task."""
+"""The dashboard: what runs, what ran, the hosts, and the output of the selected task."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from textual import on
-from textual.containers import Container
-from textual.events import DescendantFocus
+from textual.events import DescendantFocus, Resize
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
-from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task import Task
+from tui_manager.ui.dashboard_panes import HOSTS, IN_TABS, NOW, OUTPUT, RECENT, TABS, DashboardPanes
 from tui_manager.ui.frame.pane_tabs import PaneTabs
-from tui_manager.ui.hosts.fleet_line import FleetLine
+from tui_manager.ui.hosts.dashboard_host_table import DashboardHostTable
 from tui_manager.ui.hosts.host_actions import HostActions
-from tui_manager.ui.hosts.host_table import HostTable, no_hosts
+from tui_manager.ui.hosts.host_table import no_hosts
 from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host, open_task
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
@@ -24,124 +25,220 @@ from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.tasks.command_host_table import NOT_STARTED
+from tui_manager.ui.tasks.now_table import NowTable
+from tui_manager.ui.tasks.recent_table import RecentTable
 from tui_manager.ui.tasks.task_actions import TaskActions
-from tui_manager.ui.tasks.task_table import TaskTable
+from tui_manager.ui.tasks.task_pick import TaskPickTable
+from tui_manager.ui.terminal.closable import while_open
+
+_FAILED = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT)
 
 
 class DashboardScreen(OutputActions, HostActions, TaskActions):
-    """The first screen."""
+    """The first screen. The panes of tasks have one selected task together: until the operator
+    selects one, that which was started last."""
 
     SCREEN = ScreenName.DASHBOARD
     BINDINGS = bindings_of(ScreenName.DASHBOARD)
 
     def body(self) -> Iterable[Widget]:
-        yield FleetLine(self.link)
-        yield PaneTabs(("Hosts", "Tasks"))
-        yield Container(
-            HostTable(self.link, id="hosts"), TaskTable(self.link, id="tasks"), id="lists"
+        tabs = PaneTabs(("Recent", "Hosts", "Output"))
+        tabs.id = TABS
+        yield DashboardPanes(
+            NowTable(self.link, id=NOW),
+            tabs,
+            RecentTable(self.link, id=RECENT),
+            DashboardHostTable(self.link, id=HOSTS),
+            OutputPane(self.link, id=OUTPUT),
         )
-        yield OutputPane(self.link, id="output")
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
+        self._picked = False  # the operator has selected the task
+        self._in_now = False  # the selected task is among those that run
+        self._task_key = ""  # of the selected task; empty for none
+        self._front = RECENT  # the pane that is seen if there are tabs
         self._only: tuple[int, Host] | None = None  # a task, and the one host whose output is shown
         self._show_when_found = ""  # the host_id of a host to show alone once it is selected
+        self._failed_read: object = None  # the task and its counts when its failed hosts were read
 
     @property
-    def hosts(self) -> HostTable:
+    def now(self) -> NowTable:
+        """The tasks that run."""
+        return self.query_one(f"#{NOW}", NowTable)
+
+    @property
+    def recent(self) -> RecentTable:
+        """The other tasks."""
+        return self.query_one(f"#{RECENT}", RecentTable)
+
+    @property
+    def hosts(self) -> DashboardHostTable:
         """The hosts."""
-        return self.query_one("#hosts", HostTable)
-
-    @property
-    def tasks(self) -> TaskTable:
-        """The tasks."""
-        return self.query_one("#tasks", TaskTable)
+        return self.query_one(f"#{HOSTS}", DashboardHostTable)
 
     @property
     def output(self) -> OutputPane:
         """The output."""
-        return self.query_one("#output", OutputPane)
+        return self.query_one(f"#{OUTPUT}", OutputPane)
+
+    @property
+    def selected_task(self) -> Task | None:
+        """The selected task."""
+        if self._in_now:
+            row = self.now.selected
+            return row.task if row is not None else None
+        return self.recent.selected
 
     def on_mount(self) -> None:
-        """Tasks have the focus."""
-        self.show_pane(self.tasks)
-
-    def tick(self) -> None:
-        """While the screen is seen, the line of the fleet reads one page after the other."""
-        super().tick()
-        if self.is_current:
-            self.query_one(FleetLine).read_page()
-            if self.link.trouble:
-                self.query_one(FleetLine).refresh()
+        """Recent tasks have the focus, until some task runs."""
+        self._lay_out()
+        self.set_focus(self.recent)
 
     def read_again(self, changes: Changes) -> None:
         if changes.hosts:
             self.hosts.reload()
         if changes.tasks or changes.all_tasks:
-            self.tasks.reload()
-        if changes == changes | Changes(hosts=True, manager=True, all_tasks=True):
-            self.query_one(FleetLine).read_page()
+            self.now.reload()  # when it was read, so are the recent ones
+        if changes.manager:
+            self.hosts.retitle()
         source = self.output.source
         if source is not None and changes.touches(source.task_id):
             self.output.poll()
         status = self.link.status
         empty = status is not None and not status.hosts_total
-        width = self.output.size.width - 2
-        self.output.set_hint(no_hosts(status, self.link.dial_address, width) if empty else ())
+        for pane in (self.output, self.recent):
+            width = pane.size.width - 2
+            pane.set_hint(no_hosts(status, self.link.dial_address, width) if empty else ())
 
     # Panes.
 
+    def _lay_out(self) -> None:
+        panes = self.query_one(DashboardPanes)
+        panes.lay_out(now_lines=self.now.lines_needed, front=self._front)
+        self.query_one(PaneTabs).chosen = IN_TABS.index(self._front)
+
+    @on(Resize)
+    def _size_changed(self) -> None:
+        self._lay_out()
+
     def show_pane(self, pane: Widget) -> None:
-        """Focuses a pane. If there are tabs, its table comes to the front."""
-        if isinstance(pane, RowTable):
-            self._bring_forward(pane)
+        """Focuses a pane. If there are tabs, it comes to the front."""
+        if pane.id in IN_TABS:
+            self._front = pane.id
+            self._lay_out()
         self.set_focus(pane)
 
     @on(DescendantFocus)
     def _focus_moved(self) -> None:
-        """A click may focus a table while both are seen. Keys act on this one, so it stays in front
-        if the terminal becomes too narrow for both."""
-        if isinstance(self.focused, RowTable):
-            self._bring_forward(self.focused)
-
-    def _bring_forward(self, table: RowTable[Any]) -> None:
-        tasks = table is self.tasks
-        self.set_class(tasks, "-tasks-first")
-        self.query_one(PaneTabs).chosen = int(tasks)
+        """A click may focus a pane while all are seen. Keys act on this one, so it stays in front
+        if the terminal becomes too narrow for all."""
+        if self.focused is not None and self.focused.id in IN_TABS:
+            self._front = self.focused.id
+            self._lay_out()
 
     def action_next_pane(self) -> None:
-        """Hosts, tasks, output, then hosts again."""
-        panes: list[Widget] = [self.hosts, self.tasks, self.output]
+        """What runs, what ran, hosts, output, then again."""
+        panes: list[Widget] = [self.now] if self.now.display else []
+        panes += [self.recent, self.hosts, self.output]
         at = panes.index(self.focused) if self.focused in panes else -1
         self.show_pane(panes[(at + 1) % len(panes)])
 
-    def show_host(self, host_id: str) -> None:
-        """Selects a host, and shows its output of the selected task."""
-        self.show_pane(self.hosts)
-        selected = self.hosts.selected
-        if selected is not None and selected.host_id == host_id:
-            self._show_alone(selected)
-            return
-        self._show_when_found = host_id
-        self.hosts.find(host_id)
-
     @on(PaneTabs.Chosen)
     def _tab_chosen(self, message: PaneTabs.Chosen) -> None:
-        self.show_pane(self.tasks if message.number else self.hosts)
+        self.show_pane(self.query_one(f"#{IN_TABS[message.number]}"))
+
+    # The selected task.
+
+    @on(TaskPickTable.Picked)
+    def _task_picked(self, message: TaskPickTable.Picked) -> None:
+        self._picked = True
+        self._select_in(message.rows)
+
+    @on(TaskPickTable.Listed)
+    def _tasks_listed(self, message: TaskPickTable.Listed) -> None:
+        if message.rows is self.now:
+            self._lay_out()
+            self._find_task()
+            self.recent.reload()
+        elif self._in_now and self.recent.list.key:
+            self.recent.deselect()
+        self._show_output()
+
+    def _find_task(self) -> None:
+        """Looks whether the selected task runs. Without one that the operator has selected, it is
+        the one that was started last."""
+        rows = self.now.list.rows
+        if not self._picked and rows.get(0) is not None:
+            self.now.list.move_to(0)
+            self._select_in(self.now)
+        elif self._in_now and not self.now.list.key:
+            self._in_now = False  # it has ended
+            self.recent.select_row(self._task_key, 0)
+            self._focus_list()
+        elif not self._in_now:
+            keys = {self.now.key_of(row): number for number, row in rows.items()}
+            if self._task_key in keys:  # it has started
+                self.now.list.move_to(keys[self._task_key])
+                self._select_in(self.now)
+            elif self.now.list.key:
+                self.now.deselect()
+
+    def _select_in(self, table: TaskPickTable[Any]) -> None:
+        """The selected task is that of this list; the other list has none."""
+        self._in_now = table is self.now
+        self._task_key = table.list.key
+        other: TaskPickTable[Any] = self.recent if self._in_now else self.now
+        other.deselect()
+        table.refresh_changed()
+        self._focus_list()
+        self._show_output()
+
+    def _focus_list(self) -> None:
+        """If a list of tasks has the focus, it is the one with the selected task."""
+        if self.focused not in (None, self.now, self.recent):
+            return
+        if self._in_now:
+            self.set_focus(self.now)
+            if not self._picked:
+                self._front = OUTPUT
+        elif self.recent.display:
+            self.set_focus(self.recent)
+        else:
+            self.set_focus(self.query_one(f"#{self._front}"))
+        self._lay_out()
+
+    def task_created(self, task_id: int) -> None:
+        """A task that was made here is selected: first it is looked for among those that run."""
+        self._picked, self._in_now, self._task_key = True, True, str(task_id)
+        self.now.select_row(self._task_key, 0)
+
+    async def leave(self) -> None:
+        """There is no screen before: the task that was started last is selected again."""
+        self._picked = False
+        self.now.reload()
+
+    # Output.
 
     @on(RowTable.Selected)
-    def _selected(self) -> None:
+    def _selected(self, message: RowTable.Selected) -> None:
         host = self.hosts.selected
         if host is not None and host.host_id == self._show_when_found:
             self._show_when_found = ""
             self._show_alone(host)
-        self._show_output()
+        if message.rows is self.recent and not self._in_now:
+            self._task_key = self.recent.list.key or self._task_key
+        if message.rows is not self.hosts:
+            self._show_output()
 
     def _show_output(self) -> None:
-        """Shows the output of the selected task: of all hosts, or of the one that was chosen."""
-        task = self.tasks.selected
+        """Shows the output of the selected task: of all hosts, or of the one that was chosen. Until
+        another task is selected, that of the last one stays."""
+        self._show_failed_hosts()
+        task = self.selected_task
         if task is None:
-            self.output.show(None)
+            if self.now.loaded and not (self.now.list.matching or self.recent.list.total):
+                self.output.show(None)
             return
         source = Source(task.task_id, title=f"#{task.task_id} {task.name}")
         if self._only is not None and self._only[0] == task.task_id:
@@ -155,9 +252,19 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self.output.show(source)
 
     def _show_alone(self, host: Host | None) -> None:
-        task = self.tasks.selected
+        task = self.selected_task
         self._only = (task.task_id, host) if task is not None and host is not None else None
         self._show_output()
+
+    def show_host(self, host_id: str) -> None:
+        """Selects a host, and shows its output of the selected task."""
+        self.show_pane(self.hosts)
+        selected = self.hosts.selected
+        if selected is not None and selected.host_id == host_id:
+            self._show_alone(selected)
+            return
+        self._show_when_found = host_id
+        self.hosts.find(host_id)
 
     def action_all_output(self) -> None:
         """Shows the output of the selected host, or of all hosts if that is shown already."""
@@ -169,28 +276,61 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             self._show_alone(None)
         else:
             self._show_alone(host)
+            if not self.output.display:
+                self.show_pane(self.output)
 
-    @on(FleetLine.HostClicked)
-    def _picked(self, message: FleetLine.HostClicked) -> None:
-        self.show_pane(self.hosts)
-        self.hosts.select_row(message.host_id, message.number)
+    def _show_failed_hosts(self) -> None:
+        """Hosts on which the selected task has failed are shown so. They are read again if there
+        are more, or others."""
+        task = self.selected_task
+        known = task and (task.task_id, task.hosts_failed, task.counts.failed, task.counts.timeout)
+        if task is None or not task.hosts_failed:
+            self._failed_read = known
+            self.hosts.show_failed(frozenset(), 0)
+        elif known != self._failed_read:
+            self._failed_read = known
+            self._read_failed_hosts(task)
+
+    @while_open("failed hosts", exclusive=True)
+    async def _read_failed_hosts(self, task: Task) -> None:
+        try:
+            window = Window(faults_only=True, limit=LIMIT_MAX)
+            page = await self.link.operator.list_command_hosts(task.task_id, window)
+        except BaseException:
+            self._failed_read = None
+            raise
+        failed = frozenset(row.host_id for row in page.rows if row.status in _FAILED)
+        if self.selected_task is not None and self.selected_task.task_id == task.task_id:
+            self.hosts.show_failed(failed, task.hosts_failed)
 
     # What the keys act on.
 
-    async def leave(self) -> None:
-        """There is no screen before."""
+    @property
+    def table(self) -> RowTable[Any]:
+        """The focused table, else that of the selected task: its output is shown."""
+        if isinstance(self.focused, RowTable):
+            return self.focused
+        return self.now if self._in_now else self.recent
 
     @property
-    def table(self) -> RowTable[Host] | RowTable[Task]:
-        """The focused table, else the tasks: their output is shown."""
-        return self.hosts if self.focused is self.hosts else self.tasks
+    def _filtered(self) -> RowTable[Any]:
+        """The table that a filter is for. What runs is always shown whole."""
+        return self.recent if self.table is self.now else self.table
 
-    def task_created(self, task_id: int) -> None:
-        """The newest task is the first."""
-        self.tasks.select_row(str(task_id), 0)
+    def action_filter(self) -> None:
+        """Types a filter for the hosts or the recent tasks."""
+        if self._filtered is self.recent:
+            self.show_pane(self.recent)
+        self.open_filter(self._filtered)
+
+    def action_faults_only(self) -> None:
+        """Shows only what is wrong, or all."""
+        self._filtered.toggle_faults()
 
     def chosen_tasks(self) -> list[Task]:
-        return self.tasks.chosen
+        if self.now.list.marks or self.recent.list.marks:
+            return [*(row.task for row in self.now.marked), *self.recent.marked]
+        return [self.selected_task] if self.selected_task is not None else []
 
     def marked_hosts(self) -> list[Host]:
         return self.hosts.marked
@@ -220,7 +360,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
                 await self.app.run_action(open_host(host.host_id))
             else:
                 self.hosts.open_when_read()
-        elif (task := self.tasks.selected) is not None:
-            await self.app.run_action(open_task(task.task_id))
+        elif self.selected_task is not None:
+            await self.app.run_action(open_task(self.selected_task.task_id))
         else:
-            self.tasks.open_when_read()
+            self.recent.open_when_read()

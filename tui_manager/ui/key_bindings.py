@@ -296,11 +296,6 @@ FORM_KEYS = (
 BY_ID = {action.id: action for action in ACTIONS}
 
 
-def shown_key(keys: KeyMap, action_id: str) -> str:
-    """The first key of an action as people read it, for a sentence that names it."""
-    return keys.first_shown(BY_ID[action_id])
-
-
 def actions_of(screen: ScreenName) -> tuple[Action, ...]:
     """What can be done on a screen, in the order of the table."""
     return tuple(action for action in ACTIONS if screen in action.screens)

@@ -31,6 +31,7 @@ class Link:
         keys: the keys of the actions.
         state_dir: the manager's, for command lines; empty: the one that programs use by themselves.
         own_addresses: of this machine; hosts may dial them.
+        place: who works where, `ops@m1`; empty: not known.
     """
 
     now: Callable[[], datetime]
@@ -43,6 +44,7 @@ class Link:
     keys: KeyMap = field(default_factory=KeyMap)
     state_dir: str = ""
     own_addresses: Callable[[], Sequence[str]] = reachable_addresses
+    place: str = ""
 
     def set_unreachable(self, trouble: str) -> None:
         """The manager cannot be reached."""

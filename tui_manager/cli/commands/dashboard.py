@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import (
@@ -25,6 +26,7 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.garbage_collection import short_collections
 from tui_manager.logs import log_nowhere, log_to_file, redirect_stderr_for_dashboard
+from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings, check_security
 
@@ -95,6 +97,7 @@ def show(
             notice=notice or first_notice,
             preferences=preferences,
             state_dir=named_state_dir(settings),
+            place=_place(),
         )
 
     screens = ScreenRestarter(
@@ -111,6 +114,12 @@ def show(
 def named_state_dir(settings: Settings) -> str:
     """The state folder as a command line must name it; empty for the one of this user."""
     return "" if settings.state_dir == Settings().state_dir else str(settings.state_dir)
+
+
+def _place() -> str:
+    """Who works where: `ops@m1`."""
+    user = this_actor().partition("@")[0]
+    return f"{user}@{socket.gethostname().partition('.')[0]}"
 
 
 @contextmanager

@@ -23,9 +23,10 @@ SELECT t.*, r.* FROM (
 JOIN tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id;
 
 -- name: running
--- The tasks that run, the newest first.
+-- The tasks that run, the newest first, or the one that was started last.
 SELECT id FROM tasks INDEXED BY tasks_by_status
-WHERE pruned_at IS NULL AND status = 'running' ORDER BY id DESC;
+WHERE pruned_at IS NULL AND status = 'running'
+ORDER BY CASE WHEN :by_start THEN start_order END DESC, id DESC;
 
 -- name: by_ids
 -- Rows by their ids, a JSON array, the newest first.

@@ -33,9 +33,11 @@ def _total(tx: Transaction) -> int:
 
 
 def window(tx: Transaction, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
-    """All tasks, those that run, or all others; the newest first."""
+    """All tasks, those that run, or all others; the newest first. Those that run may be sorted by
+    their start."""
     total = _total(tx)
-    running = [] if wanted == ALL_TASKS else ids_of(tx, _SQL["running"], {})
+    by_start = {"by_start": bool(window.sort)}
+    running = [] if wanted == ALL_TASKS else ids_of(tx, _SQL["running"], by_start)
     if wanted == RUNNING_TASKS:
         shown = running[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
         rows = tx.execute(_SQL["by_ids"], {"ids": json.dumps(shown)}).fetchall()
@@ -117,8 +119,12 @@ class _RowsOfGroups(StoredRows):
 
 def needs_scan(window: Window, wanted: TaskFilter, terms: Collection[FilterTerm]) -> bool:
     """Whether the list has to be read with `scan`."""
-    plain = wanted in (ALL_TASKS, RUNNING_TASKS, OTHER_TASKS)
-    return bool(terms or window.faults_only or window.sort) or not plain
+    if terms or window.faults_only:
+        return True
+    if window.sort:
+        latest_first = (window.sort, window.descending) == ("started", True)
+        return not (wanted == RUNNING_TASKS and latest_first)
+    return wanted not in (ALL_TASKS, RUNNING_TASKS, OTHER_TASKS)
 
 
 def _text(row: sqlite3.Row) -> str:

@@ -38,6 +38,7 @@ class SpanWidget(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     _shown_title: Text | None = None
+    _shown_foot: str = ""
 
     def role_style(self, role: Role) -> Style:
         """How a role looks in this widget."""
@@ -48,6 +49,16 @@ class SpanWidget(Widget):
         if title != self._shown_title or title.spans != self._shown_title.spans:
             self._shown_title = title
             self.border_title = title
+
+    def set_foot(self, text: str) -> None:
+        """Sets what the frame says below, if that is something else."""
+        if text != self._shown_foot:
+            self._shown_foot = text
+            self.border_subtitle = Text(text)
+
+    def show_age(self, age: str) -> None:
+        """Says of when it is what the widget shows, `as of 14:02:11`; empty: of now."""
+        self.set_foot(age)
 
     def paint(self, line: Spans, base: Style) -> list[Segment]:
         """The segments of spans over a base style."""

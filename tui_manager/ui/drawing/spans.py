@@ -17,7 +17,6 @@ class Role(StrEnum):
     ACTIVE = "active"
     CAUTION = "caution"
     FAULT = "fault"
-    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ _STATUS: dict[str, Span] = {
     "on hold": Span("‖", Role.CAUTION),
 }
 
-ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("●", Role.ACTIVE), Span("○", Role.FAULT)
+ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("▶", Role.ACTIVE), Span("○", Role.FAULT)
 PARTLY_ONLINE = Span("◐", Role.CAUTION)
 WAITING, EXCLUDED = Span("◌", Role.CAUTION), Span("⊘", Role.MUTED)
 MAINTENANCE = Span("⚒", Role.CAUTION)

@@ -1,19 +1,24 @@
-"""The header: the manager, the fleet, what needs attention, the time. Below it, the notice."""
+"""The header: the fleet, what runs and failed, the most urgent alert, the time; then the notice."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 
+from rich.cells import cell_len
 from textual.strip import Strip
 from textual.widgets import Static
 
 from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.ui.drawing.number_format import short_duration
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.drawing.number_format import count_of, short_duration
 from tui_manager.ui.drawing.span_widgets import SpanWidget
-from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, width_of
-from tui_manager.ui.drawing.state_words_and_colours import WAITING
+from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
+from tui_manager.ui.drawing.state_words_and_colours import OFFLINE, WAITING
 from tui_manager.ui.manager_link import Link
 
 _SLOW_COMMIT = 0.25  # seconds
 _SLOW_LOOP = 0.25  # seconds
+_ALERT_LEAST = 24  # cells that are left to an alert before others are left out
 
 
 def header_line(
@@ -22,6 +27,7 @@ def header_line(
     now: datetime,
     width: int,
     away_since: datetime | None = None,
+    place: str = "",
 ) -> Spans:
     """One line of `width` cells. The least important part is left out first.
 
@@ -29,90 +35,108 @@ def header_line(
         status: None before the manager has answered.
         trouble: why the manager cannot be reached; empty if it can.
         away_since: when it was lost.
+        place: who works where, `ops@m1`.
     """
-    clock = Span(f"{now:%H:%M:%S} ", Role.MUTED)
-    name = Span(" tui-manager", Role.STRONG)
+    clock = Span(f"{now:%H:%M} ", Role.MUTED)
+    name = Span(f" {safe_line(place) or 'tui-manager'}", Role.STRONG)
     if trouble:
         since = f"away since {away_since:%H:%M:%S}: " if away_since else ""
-        return justify((name, Span(f"  ✘ {since}{trouble}", Role.FAULT)), (clock,), width)
+        return justify((name, Span(f"  ✘ manager {since}{trouble}", Role.FAULT)), (clock,), width)
     if status is None:
         return justify((name, Span("  connecting…", Role.MUTED)), (clock,), width)
-    return _fit_parts(_parts(status, name), clock, width)
+    # The first alert then says why nothing can be stored.
+    alerts = status.attention[1:] if status.health.storage_error else status.attention
+    return _fit_parts(_parts(status, name), alerts, clock, width)
 
 
 def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
-    """The parts of the line. The highest number is left out first, 0 never."""
-    online = f"{status.hosts_online:,}/{status.hosts_total:,} online"
-    all_online = status.hosts_online == status.hosts_total
+    """The parts of the line before the alert. The highest number is left out first, 0 never."""
     return [
-        (5, (name,)),
-        (3, (Span(status.address),)),
-        (0, (_security(status.security),)),
-        (0, (Span(online, Role.PLAIN if all_online else Role.CAUTION),)),
-        (1, _pending(status.hosts_pending)),
-        (2, (_running(status.tasks_running),)),
+        (4, (name,)),
+        (0, (Span("INSECURE", Role.FAULT),) if status.security == "insecure" else ()),
         (0, _storage(status)),
-        (1 if status.health.storage_error else 0, _attention(status)),
-        (1, _clock(status)),
-        (4, (_health(status),)),
+        (0, _hosts(status)),
+        (1, _pending(status.hosts_pending)),
+        (2, _running(status.tasks_running)),
+        (1, _failed(status.tasks_failed_today)),
+        (3, _slow(status)),
     ]
 
 
-def _fit_parts(parts: list[tuple[int, Spans]], clock: Span, width: int) -> Spans:
-    """Leaves out the part with the highest number until the line fits."""
+def _fit_parts(
+    parts: list[tuple[int, Spans]], alerts: Sequence[str], clock: Span, width: int
+) -> Spans:
+    """Leaves out the part with the highest number until there is room for the alert."""
     kept = [part for part in parts if part[1]]
     while True:
         left: list[Span] = []
         for _, group in kept:
             left += [Span("   " if left else ""), *group]
+        if kept[0][0] != 4:
+            left.insert(0, Span(" "))
+        room = width - width_of(left) - width_of((clock,)) - 4
+        alert = alert_spans(alerts, room)
         optional = max(kept, key=lambda part: part[0])
-        if width_of(left) + width_of((clock,)) + 1 <= width or optional[0] == 0:
-            return justify([Span(" "), *left] if optional[0] < 5 else left, (clock,), width)
+        needed = min(width_of(alert_spans(alerts, width)), _ALERT_LEAST)
+        if room >= needed or optional[0] == 0:
+            return justify([*left, Span("   "), *alert], (clock,), width)
         kept.remove(optional)
 
 
-def _security(security: str) -> Span:
-    if security == "insecure":
-        return Span("INSECURE", Role.FAULT)
-    return Span(security, Role.GOOD)
+def alert_spans(alerts: Sequence[str], room: int) -> Spans:
+    """The most urgent alert in its first words, and how many more there are: at most `room` cells.
+    Without room for words, only how many there are."""
+    if not alerts:
+        return (Span("no alerts", Role.MUTED),)
+    more = f"  +{len(alerts) - 1:,} more" if len(alerts) > 1 else ""
+    said = safe_line(_ENDS.split(alerts[0], maxsplit=1)[0])
+    whole = f"▲ {said}"
+    if room < min(cell_len(whole), _ALERT_LEAST // 2) + len(more):
+        return (Span(f"▲ {count_of(len(alerts), 'alert')}", Role.FAULT),)
+    shown = Span(shorten(whole, room - len(more)), Role.FAULT)
+    return (shown, Span(more, Role.MUTED)) if more else (shown,)
+
+
+_ENDS = re.compile(r"[.:;] |\.$")  # of the first words of a sentence
+
+
+def _storage(status: ManagerStatus) -> Spans:
+    if not status.health.storage_error:
+        return ()
+    return (Span("✘ results cannot be stored", Role.FAULT),)
+
+
+def _hosts(status: ManagerStatus) -> Spans:
+    online = f"{status.hosts_online:,}/{status.hosts_total:,} hosts"
+    if not status.hosts_offline:
+        return (Span(online),)
+    return (Span(f"{online} "), Span(f"{OFFLINE.text}{status.hosts_offline:,}", OFFLINE.role))
 
 
 def _pending(number: int) -> Spans:
     return (Span(f"{WAITING.text} {number:,} pending", WAITING.role),) if number else ()
 
 
-def _running(number: int) -> Span:
-    return Span(f"▶ {number} running", Role.ACTIVE if number else Role.MUTED)
+def _running(number: int) -> Spans:
+    return (Span(f"▶ {number:,} running", Role.ACTIVE if number else Role.MUTED),)
 
 
-def _attention(status: ManagerStatus) -> Spans:
-    number = len(status.attention)
-    if not number:
-        return (Span("no alerts", Role.MUTED),)
-    return (Span(f"▲ {number} need{'s' if number == 1 else ''} attention", Role.FAULT),)
+def _failed(number: int) -> Spans:
+    return (Span(f"✘ {number:,} failed today", Role.FAULT),) if number else ()
 
 
-def _clock(status: ManagerStatus) -> Spans:
-    return (Span("clock in doubt", Role.FAULT),) if status.clock_ahead is not None else ()
-
-
-def _storage(status: ManagerStatus) -> Spans:
-    """Nothing can be stored. The first alert says why."""
-    if not status.health.storage_error:
-        return ()
-    return (Span("✘ results cannot be stored", Role.FAULT),)
-
-
-def _health(status: ManagerStatus) -> Span:
+def _slow(status: ManagerStatus) -> Spans:
+    """What is slow, only when it is."""
     health = status.health
-    slow = health.commit_seconds > _SLOW_COMMIT or health.loop_lag_seconds > _SLOW_LOOP
-    commit, lag = short_duration(health.commit_seconds), short_duration(health.loop_lag_seconds)
-    text = f"commit {commit}  lag {lag}"
-    return Span(text, Role.CAUTION if slow else Role.MUTED)
+    if health.commit_seconds > _SLOW_COMMIT:
+        return (Span(f"database slow: {short_duration(health.commit_seconds)}", Role.CAUTION),)
+    if health.loop_lag_seconds > _SLOW_LOOP:
+        return (Span(f"manager slow: {short_duration(health.loop_lag_seconds)}", Role.CAUTION),)
+    return ()
 
 
 class HeaderLine(SpanWidget):
-    """The manager, the fleet, alerts, and the time."""
+    """The fleet, the tasks, the most urgent alert, and the time."""
 
     def __init__(self, link: Link) -> None:
         super().__init__()
@@ -132,7 +156,10 @@ class HeaderLine(SpanWidget):
 
     def _line(self) -> Spans:
         link = self.link
-        return header_line(link.status, link.trouble, link.now(), self.size.width, link.away_since)
+        width = self.size.width
+        return header_line(
+            link.status, link.trouble, link.now(), width, link.away_since, link.place
+        )
 
 
 class NoticeLine(Static):

@@ -87,7 +87,7 @@ def _fixed(title: str, keys: Sequence[tuple[str, str]], text: str) -> list[Spans
 
 def _key(shown: str) -> Spans:
     padding = " " * max(1, _KEY - cell_len(shown))
-    return (Span(f"  {shown}{padding}", Role.KEY),)
+    return (Span(f"  {shown}{padding}", Role.ACTIVE),)
 
 
 def _legend(text: str) -> list[Spans]:

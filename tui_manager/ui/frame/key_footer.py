@@ -42,7 +42,7 @@ class FooterKey:
     @property
     def spans(self) -> Spans:
         """The key and its label."""
-        return (Span(self.shown, Role.KEY), Span(f" {self.label}"))
+        return (Span(self.shown, Role.ACTIVE), Span(f" {self.label}"))
 
 
 def fitting_keys(keys: Sequence[FooterKey], width: int) -> tuple[Sequence[FooterKey], int]:

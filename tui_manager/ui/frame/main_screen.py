@@ -14,6 +14,7 @@ from textual.widgets import Static
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
+from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
 from tui_manager.ui.frame.key_footer import FooterKey, KeyFooter, said_of_key
 from tui_manager.ui.key_bindings import (
@@ -79,6 +80,7 @@ class MainScreen(ClosableScreen[None]):
     def tick(self) -> None:
         """Called once a second."""
         if self.is_current:
+            self._show_age()
             self.query_one(HeaderLine).refresh_changed()
             for table in self.query(RowTable).results(RowTable):
                 table.refresh_changed(times=True)
@@ -93,7 +95,17 @@ class MainScreen(ClosableScreen[None]):
     def _manager_changed(self, message: ManagerChanged) -> None:
         if is_open(self):
             self.query_one(HeaderLine).refresh_changed()
+            self._show_age()
             self.read_again(message.changes)
+
+    def _show_age(self) -> None:
+        """While the manager is away, each pane says of when it is what it shows."""
+        link = self.link
+        age = f"as of {link.data_time():%H:%M:%S}" if link.trouble else ""
+        self.set_class(bool(age), "-old")
+        for pane in self.query(SpanWidget).results(SpanWidget):
+            if pane.border_title:
+                pane.show_age(age)
 
     @on(Resize)
     def _check_size(self, event: Resize) -> None:
@@ -173,7 +185,11 @@ class MainScreen(ClosableScreen[None]):
     def action_filter(self) -> None:
         """Types a filter for the table."""
         if self.table is not None:
-            self.query_one(FilterBar).open(self.table)
+            self.open_filter(self.table)
+
+    def open_filter(self, table: RowTable[Any]) -> None:
+        """Types a filter for this table."""
+        self.query_one(FilterBar).open(table)
 
     @on(RowTable.FilterRefused)
     def _filter_refused(self, message: RowTable.FilterRefused) -> None:

@@ -22,7 +22,7 @@ from tui_manager.ui.forms.questions import (
     remove_question,
 )
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.key_bindings import Action, shown_key
+from tui_manager.ui.key_bindings import Action
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import is_open
@@ -90,7 +90,7 @@ async def approve_hosts(
     """Asks, then admits those that are pending."""
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     if not hosts:
-        _say_choose(app, link, "Approve which? Select or mark a pending host (◌)", "approve")
+        _notify_warning(app, "Approve which? Select or mark a pending host (◌), then press a.")
     elif len(pending) < len(hosts):
         others = [host for host in hosts if host not in pending]
         _notify_warning(app, f"{_admission_text(others)}: only a pending host can be approved.")
@@ -112,7 +112,7 @@ async def reject_or_revoke_hosts(
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     admitted = [host for host in hosts if host.admission is Admission.ADMITTED]
     if not hosts:
-        _say_choose(app, link, "Reject or revoke which? Select or mark a host", "reject")
+        _notify_warning(app, "Reject or revoke which? Select or mark a host, then press x.")
     elif len(pending) + len(admitted) < len(hosts):
         others = [host for host in hosts if host not in pending and host not in admitted]
         _notify_warning(app, f"{_admission_text(others)} already.")
@@ -139,7 +139,7 @@ async def maintain_hosts(
     """Asks why and until when, then puts hosts into maintenance. If all of them are, it asks, then
     ends that."""
     if not hosts:
-        _say_choose(app, link, "Maintenance of which? Select or mark a host", "maintenance")
+        _notify_warning(app, "Maintenance of which? Select or mark a host, then press m.")
     elif not all(host.maintenance for host in hosts):
         names = await app.push_screen_wait(MaintenanceForm(link, hosts))
         if names is not None:
@@ -160,7 +160,7 @@ async def label_hosts(
 ) -> None:
     """Asks which labels to set and unset, then does it."""
     if not hosts:
-        _say_choose(app, link, "Labels of which? Select or mark a host", "labels")
+        _notify_warning(app, "Labels of which? Select or mark a host, then press l.")
         return
     given: Mapping[str, str] = {}
     if len(hosts) == 1:
@@ -181,7 +181,7 @@ async def rename_host(
     """Asks for another name, then gives it to the host."""
     if len(hosts) != 1:
         which = "Two hosts cannot have one name: mark" if hosts else "Rename which? Select or mark"
-        _say_choose(app, link, f"{which} one host", "rename_host")
+        _notify_warning(app, f"{which} one host, then press R.")
         return
     names = await app.push_screen_wait(RenameForm(link, hosts))
     if names is not None:
@@ -194,7 +194,7 @@ async def remove_hosts(
 ) -> None:
     """Asks, then forgets hosts. The manager refuses hosts that are online or have work."""
     if not hosts:
-        _say_choose(app, link, "Remove which? Select or mark a host", "remove_host")
+        _notify_warning(app, "Remove which? Select or mark a host, then press D.")
         return
     if not await _confirmed(app, remove_question(hosts)):
         return
@@ -238,10 +238,6 @@ def _admission_text(hosts: Sequence[Host]) -> str:
     if len(hosts) == 1:
         return f"{shorten(safe_line(hosts[0].name), _NAMES_WIDTH)} is {states[0]}"
     return f"{len(hosts):,} of the marked hosts are {' or '.join(states)}"
-
-
-def _say_choose(app: App[Any], link: Link, text: str, action_id: str) -> None:
-    _notify_warning(app, f"{text}, then press {shown_key(link.keys, action_id)}.")
 
 
 def _notify_warning(app: App[Any], text: str) -> None:

@@ -199,6 +199,12 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         self.list.select(key, number)
         self.reveal_selected()
 
+    def deselect(self) -> None:
+        """Selects no row until the operator moves, or `select_row` is called."""
+        self.list.deselect()
+        self._last_selected = None
+        self.refresh_changed()
+
     def reveal_selected(self) -> None:
         """Reads the list, and scrolls to the selected row."""
         self._reveals_cursor = True

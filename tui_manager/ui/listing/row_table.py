@@ -54,6 +54,7 @@ class RowTable(RowList[Row]):
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(link, id=id)
         self._drawn: dict[int, _Line] = {}
+        self._age = ""
 
     # For subclasses.
 
@@ -64,6 +65,10 @@ class RowTable(RowList[Row]):
     def empty_lines(self) -> Sequence[Spans]:
         """The text of an empty table without a filter."""
         raise NotImplementedError
+
+    def foot(self) -> str:
+        """What its frame says below its rows; empty for nothing."""
+        return ""
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -201,3 +206,8 @@ class RowTable(RowList[Row]):
             note=self.title_note(),
         )
         self.set_title(title)
+        self.show_age(self._age)
+
+    def show_age(self, age: str) -> None:
+        self._age = age
+        self.set_foot(age or self.foot())

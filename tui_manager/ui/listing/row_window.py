@@ -164,6 +164,11 @@ class RowWindow(Generic[Row]):
         self._select_at_cursor, self._search_all = not key, True
         self._found.discard(key)
 
+    def deselect(self) -> None:
+        """Selects no row until the operator moves, or `select` is called."""
+        self.key, self.selected = "", None
+        self._select_at_cursor = self._select_first_if_absent = False
+
     def restart(self, *, search_all: bool) -> None:
         """Begins another list. The selected row stays selected if it is in it, else the first is.
 

@@ -1,0 +1,245 @@
+"""What the dashboard draws, as pure functions: where its panes are, its rows, the header."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from textual.geometry import Region, Size
+
+from tests.support.fake_operator import START
+from tests.support.seeded_fleet import seeded_fleet
+from tui_manager.domain.host import Disk, Vitals
+from tui_manager.domain.task import Counts, Hold, RolloutProgress, Task
+from tui_manager.ui.dashboard_panes import HOSTS, NOW, OUTPUT, RECENT, TABS, pane_regions
+from tui_manager.ui.drawing.spans import plain, width_of
+from tui_manager.ui.frame.header import alert_spans, header_line
+from tui_manager.ui.hosts.dashboard_host_table import dashboard_cell, fullest_disk, title_counts
+from tui_manager.ui.listing.table_layout import fit_columns
+from tui_manager.ui.tasks import now_table, recent_table
+from tui_manager.ui.tasks.now_table import (
+    RunningTask,
+    failed_spans,
+    merge_for,
+    running_cell,
+    waits_text,
+)
+from tui_manager.ui.tasks.recent_table import hosts_spans
+from tui_manager.ui.tasks.task_pick import clock_text, short_author
+
+
+async def task(number: int, **fields: object) -> Task:
+    return replace((await (await seeded_fleet()).get_task(number)).task, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("now_lines", [0, 4, 7, 90])
+@pytest.mark.parametrize("size", [(60, 16), (80, 22), (99, 22), (100, 34), (189, 40), (190, 48)])
+def test_the_panes_fill_the_screen_and_do_not_overlap(
+    size: tuple[int, int], now_lines: int
+) -> None:
+    for front in (RECENT, HOSTS, OUTPUT):
+        regions = pane_regions(Size(*size), now_lines, front)
+        assert sum(region.area for region in regions.values()) == size[0] * size[1]
+        for region in regions.values():
+            assert region.intersection(Region(0, 0, *size)) == region
+        assert regions[NOW].height <= max(4, size[1] // 3)
+        assert (regions[NOW].height == 0) == (now_lines == 0)
+        assert front in regions
+
+
+def test_a_narrow_screen_has_tabs_and_a_wide_one_three_columns() -> None:
+    assert set(pane_regions(Size(80, 22), 5, OUTPUT)) == {NOW, TABS, OUTPUT}
+    two = pane_regions(Size(120, 34), 5, OUTPUT)
+    assert set(two) == {NOW, RECENT, HOSTS, OUTPUT}
+    assert two[NOW].width == 120
+    three = pane_regions(Size(200, 48), 5, OUTPUT)
+    assert three[OUTPUT].height == three[HOSTS].height == 48
+    assert (three[NOW].width, three[RECENT].y) == (three[RECENT].width, 5)
+
+
+async def row(task: Task, width: int, failed: tuple[str, ...] = ()) -> str:
+    shown = RunningTask(task, failed)
+    widths = merge_for(task, fit_columns(now_table.columns_for([shown]), width))
+    cells = (plain(running_cell(shown, column.key, cells, START)) for column, cells in widths)
+    return " ".join(cells)
+
+
+async def test_a_running_task_says_where_it_is() -> None:
+    upgrade = await task(5)
+    wide = await row(upgrade, 140, ("web03", "web13"))
+    for part in (
+        "▶",
+        "5",
+        "upgrade packages",
+        "role=web",
+        "11/14",
+        "2✘ web03,web13",
+        "0:41",
+        "ana",
+    ):
+        assert part in wide
+    assert "batch" not in wide
+    rollout = RolloutProgress(2, 3, 5, 4, 1, None, 0)
+    assert "batch 2 of 3" in await row(replace(upgrade, rollout=rollout), 140)
+    narrow = await row(upgrade, 60, ("web03", "web13"))
+    assert "11/14" in narrow
+    assert "2✘ web03,…" in narrow
+
+
+@pytest.mark.parametrize("width", [56, 75, 115])
+async def test_a_task_that_waits_says_what_ends_that(width: int) -> None:
+    upgrade = await task(5)
+    held = await row(replace(upgrade, hold=Hold(1, 3, None)), width)
+    assert held.startswith("‖")
+    assert "on hold" in held
+    assert "2✘" in held
+    paused = await row(replace(upgrade, paused=True), width)
+    assert ("paused: p goes on" if width > 56 else "paused") in paused
+    canceling = await row(replace(upgrade, cancel_requested_at=START), width)
+    assert canceling.startswith("■")
+    assert "canceling" in canceling
+    assert width < 100 or "on hold after batch 1: p goes on" in held
+
+
+async def test_what_a_task_waits_for_is_never_cut() -> None:
+    paused = replace(await task(5), paused=True)
+    assert [waits_text(paused, width) for width in (40, 28, 20, 6)] == [
+        "paused: p goes on, c cancels",
+        "paused: p goes on, c cancels",
+        "paused: p goes on",
+        "paused",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "names", "width", "shown"),
+    [
+        (0, (), 20, ""),
+        (2, ("db02", "web03"), 20, "2✘ db02,web03"),
+        (3, ("db02", "web03"), 20, "3✘ db02,web03,…"),
+        (2, ("db02", "web03"), 9, "2✘ db02,…"),
+        (2, ("db02", "web03"), 8, "2✘"),
+        (1200, ("a" * 30,), 12, "1200✘"),
+        (123456, ("a",), 4, "123k✘"),
+    ],
+)
+def test_names_of_failed_hosts_are_whole(
+    hosts: int, names: tuple[str, ...], width: int, shown: str
+) -> None:
+    assert plain(failed_spans(hosts, names, width)) == shown
+
+
+async def test_a_recent_task_counts_hosts() -> None:
+    disk = await task(2)  # two steps on three hosts
+    assert plain(hosts_spans(disk, 8)) == "1✘ of 3"
+    assert plain(hosts_spans(replace(disk, hosts_failed=0), 8)) == "3"
+    skipped = replace(disk, hosts_failed=0, counts=Counts(6, completed=4, skipped=2))
+    assert plain(hosts_spans(skipped, 8)) == "2⤼ of 3"
+    many = replace(disk, host_count=10_000, hosts_failed=1_234)
+    assert [plain(hosts_spans(many, width)) for width in (16, 10, 5)] == [
+        "1234✘ of 10000", "1k✘ of 10k", "1234✘",
+    ]  # fmt: skip
+    assert len(plain(hosts_spans(many, 8))) <= 8
+    pending = await task(6)
+    assert plain(hosts_spans(pending, 8)) == ""
+
+
+def test_a_time_of_today_is_a_clock_and_an_older_one_a_date() -> None:
+    now = datetime(2026, 3, 2, 0, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert clock_text(now - timedelta(minutes=20), now) == "00:10"
+    assert clock_text((now - timedelta(minutes=20)).astimezone(UTC), now) == "00:10"
+    assert clock_text(now - timedelta(minutes=40), now) == "1 Mar"
+    assert clock_text(now - timedelta(days=90), now) == "2025"
+
+
+async def test_an_author_is_a_user_or_a_schedule() -> None:
+    assert [
+        short_author(await task(1, created_by=by)) for by in ("ana@pts/3", "bo", "schedule:nightly")
+    ] == ["ana", "bo", "nightly"]
+
+
+async def test_a_recent_row_fits_any_width() -> None:
+    disk = await task(2, created_by="schedule:nightly")
+    for width in (40, 56, 75, 120):
+        widths = fit_columns(recent_table.columns_for([disk]), width)
+        for column, cells in widths:
+            assert width_of(recent_table.recent_cell(disk, column.key, cells, START)) <= max(
+                cells, 12
+            )
+        keys = [column.key for column, _ in widths]
+        assert {"state", "id", "name", "hosts"} <= set(keys)
+
+
+async def test_a_host_on_which_the_selected_task_failed_has_its_glyph() -> None:
+    fleet = await seeded_fleet()
+    host = fleet.hosts["web01"]
+    assert plain(dashboard_cell(host, "state", 1, START)) == "●"
+    assert plain(dashboard_cell(host, "state", 1, START, failed=True)) == "✘"
+    assert plain(dashboard_cell(fleet.hosts["web06"], "state", 1, START)) == "▶"
+    assert plain(dashboard_cell(fleet.hosts["db9"], "state", 1, START, failed=True)) == "◌"
+    assert plain(dashboard_cell(host, "disk", 4, START)) == "36%"
+    full = replace(
+        host, vitals=Vitals(disks=(Disk("/", 95, 100), Disk("/a", 1, 100), Disk("/b", 0, 0)))
+    )
+    assert fullest_disk(full) == 95
+    assert fullest_disk(replace(host, vitals=None)) is None
+    assert plain(title_counts(2, 4, 1)) == "✘2 ▶4 ○1 "
+    assert title_counts(0, 0, 0) == ()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+async def test_the_header_has_the_fleet_and_the_most_urgent_alert(width: int) -> None:
+    status = await (await seeded_fleet()).manager_status()
+    full = replace(status, attention=("Results wait for the database: The disk is full.", "Else."))
+    line = plain(header_line(full, "", START, width, place="ops@m1"))
+    assert "▲ Results wait" in line
+    assert "17/18 hosts ○1" in line
+    assert ("failed today" in line) == (width > 60)
+    assert line.endswith("14:03 ")
+    assert ("ops@m1" in line) == (width > 80)
+
+
+async def test_the_header_says_what_is_slow_only_when_it_is() -> None:
+    status = await (await seeded_fleet()).manager_status()
+    calm = plain(header_line(status, "", START, 200))
+    for absent in ("slow", "commit", "7443", "mTLS", "INSECURE"):
+        assert absent not in calm
+    slow = replace(status, health=replace(status.health, commit_seconds=2.1))
+    assert "database slow: 2.1s" in plain(header_line(slow, "", START, 200))
+    slow = replace(status, health=replace(status.health, loop_lag_seconds=0.4))
+    assert "manager slow: 400ms" in plain(header_line(slow, "", START, 200))
+    assert "INSECURE" in plain(header_line(replace(status, security="insecure"), "", START, 60))
+
+
+async def test_the_header_has_its_width_always() -> None:
+    status = await (await seeded_fleet()).manager_status()
+    for alerts in ((), ("web03 is offline for 42 s.",), status.attention):
+        for width in range(60, 210):
+            line = header_line(replace(status, attention=alerts), "", START, width, place="ops@m1")
+            assert width_of(line) == width
+            assert "14:03" in plain(line)
+            assert ("no alerts" in plain(line)) == (not alerts)
+
+
+@pytest.mark.parametrize(
+    ("alerts", "room", "shown"),
+    [
+        ((), 30, "no alerts"),
+        (("web03 is offline for 42 s.",), 40, "▲ web03 is offline for 42 s"),
+        (("Task 1 is on hold: resume it.", "b"), 40, "▲ Task 1 is on hold  +1 more"),
+        (("Task 1 is on hold after batch 1.", "b"), 29, "▲ Task 1 is on hold…  +1 more"),
+        (("Task 1 is on hold.", "b", "c"), 12, "▲ 3 alerts"),
+        (("\x1b[31mred\n", "b"), 40, None),
+    ],
+)
+def test_an_alert_is_said_in_its_first_words(
+    alerts: tuple[str, ...], room: int, shown: str | None
+) -> None:
+    text = plain(alert_spans(alerts, room))
+    assert shown is None or text == shown
+    assert text.isprintable()
+
+
+async def test_the_header_says_since_when_the_manager_is_gone() -> None:
+    status = await (await seeded_fleet()).manager_status()
+    line = plain(header_line(status, "It has ended.", START, 80, START))
+    assert "✘ manager away since 14:03:22: It has ended." in line

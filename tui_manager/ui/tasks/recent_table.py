@@ -1,0 +1,126 @@
+"""The tasks that do not run, the newest first. What a row shows is a pure function."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import ClassVar
+
+from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import Task
+from tui_manager.domain.task_filter_and_sort import OTHER_TASKS, TASK_KEYS
+from tui_manager.ui.action import Pane
+from tui_manager.ui.drawing.number_format import number, running_time
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
+from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph
+from tui_manager.ui.listing.table_layout import Column, filter_words
+from tui_manager.ui.tasks.task_pick import TaskPickTable, clock_text, short_author
+from tui_manager.ui.tasks.task_table import NO_TASKS, elapsed
+
+COLUMNS = (
+    Column("state", "", 1),
+    Column("id", "#", 3, right=True),
+    Column("name", "NAME", 12, grow=3, max_width=48),
+    Column("target", "TARGET", 8, grow=2, max_width=40, hide_order=3),
+    Column("hosts", "HOSTS", 8, right=True),
+    Column("time", "TIME", 6, right=True, hide_order=4, sort="duration", largest_first=True),
+    Column("when", "WHEN", 6, right=True, hide_order=1),
+    Column("by", "BY", 7, grow=1, max_width=16, hide_order=2),
+)
+
+
+def columns_for(tasks: Sequence[Task]) -> tuple[Column, ...]:
+    """The columns, wide enough for the numbers of these tasks."""
+    needed = len(str(max((task.task_id for task in tasks), default=0)))
+    return tuple(
+        replace(column, width=max(column.width, needed)) if column.key == "id" else column
+        for column in COLUMNS
+    )
+
+
+def hosts_spans(task: Task, width: int) -> Spans:
+    """On how many hosts it ran; before that, on how many it failed: `2✘ of 8`."""
+    if not task.host_count:
+        return BLANK
+    faulty, glyph, role = task.hosts_failed, glyph_of("failed"), Role.FAULT
+    if not faulty and task.counts.skipped:
+        faulty, glyph = min(task.counts.skipped, task.host_count), glyph_of("skipped")
+        role = Role.CAUTION
+    if not faulty:
+        return spans(number(task.host_count, width), Role.MUTED)
+    for room in (width, 5, 4, 3):
+        head, tail = f"{number(faulty, room)}{glyph}", f" of {number(task.host_count, room)}"
+        if len(head) + len(tail) <= width:
+            return (Span(head, role), Span(tail, Role.MUTED))
+    return spans(f"{number(faulty, width - 1)}{glyph}", role)
+
+
+def recent_cell(task: Task, key: str, width: int, now: datetime) -> Spans:
+    """The cell of a task in a column."""
+    return _CELLS[key](task, width, now)
+
+
+def _time(task: Task, width: int, now: datetime) -> Spans:
+    passed = elapsed(task, now)
+    return spans(running_time(passed, width), Role.MUTED) if passed is not None else BLANK
+
+
+def _when(task: Task, width: int, now: datetime) -> Spans:
+    return spans(clock_text(task.started_at or task.created_at, now), Role.MUTED)
+
+
+def _name(task: Task, width: int, now: datetime) -> Spans:
+    quiet = task.status is TaskStatus.PENDING
+    return spans(safe_line(task.name), Role.PLAIN if quiet else Role.STRONG)
+
+
+_CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
+    "state": lambda task, width, now: (task_glyph(task),),
+    "id": lambda task, width, now: spans(str(task.task_id), Role.MUTED),
+    "name": _name,
+    "target": lambda task, width, now: spans(safe_line(task.target), Role.MUTED),
+    "hosts": lambda task, width, now: hosts_spans(task, width),
+    "time": _time,
+    "when": _when,
+    "by": lambda task, width, now: spans(short_author(task), Role.MUTED),
+}
+
+
+class RecentTable(TaskPickTable[Task]):
+    """All tasks that do not run."""
+
+    PANE = Pane.TASKS
+    TITLE = "Recent"
+    NOUN = "tasks"
+    FILTER_KEYS = TASK_KEYS
+    FILTERS = filter_words(TASK_KEYS)
+    COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
+    _hint: Sequence[Spans] = ()
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        return columns_for([*self.list.rows.values()])
+
+    def key_of(self, row: Task) -> str:
+        return str(row.task_id)
+
+    def cell(self, row: Task, key: str, width: int, now: datetime) -> Spans:
+        return recent_cell(row, key, width, now)
+
+    async def fetch(self, window: Window) -> Page[Task]:
+        page = await self.link.operator.list_tasks(window, OTHER_TASKS)
+        plain = not (window.text or window.faults_only)
+        return replace(page, total=page.matching) if plain else page
+
+    def set_hint(self, lines: Sequence[Spans]) -> None:
+        """Sets what an empty table says in place of that no task was made; nothing: that."""
+        if lines != self._hint:
+            self._hint = lines
+            self.refresh()
+
+    def empty_lines(self) -> Sequence[Spans]:
+        return self._hint or NO_TASKS
+
+    def foot(self) -> str:
+        return f"↑ {self.first:,} newer" if self.first and not self.window.sort else ""
