@@ -13,7 +13,7 @@ from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.task import Counts, Task
 from tui_manager.ui.drawing.number_format import number, progress, running_time
-from tui_manager.ui.drawing.spans import plain, width_of
+from tui_manager.ui.drawing.spans import plain, shorten_middle, spans, width_of
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.host_table import WIDE_COLUMNS as HOST_COLUMNS
 from tui_manager.ui.hosts.host_table import host_cell
@@ -91,6 +91,8 @@ async def large_task() -> Task:
         task_id=60_031,
         counts=counts,
         host_count=20_000,
+        hosts_ended=17_999,
+        hosts_failed=1_600,
         started_at=START - timedelta(hours=13, minutes=5),
         finished_at=None,
     )
@@ -162,3 +164,21 @@ async def test_the_head_of_a_large_task_cuts_no_number() -> None:
     for width in range(60, 160):
         assert width_of(task_head(detail, START, width)[1]) <= width
     assert plain(counts_line(detail.task.counts, 20_000, 40)) == "20,000 16k✔ 1600✘ 2001▶"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(40, "batch-ap-south-1-node0123"), (25, "batch-ap-south-1-node0123"), (16, "batch-a…node0123"),
+     (8, "bat…0123"), (2, "b…"), (1, "…"), (0, "")],
+)  # fmt: skip
+def test_a_name_keeps_its_end(width: int, shown: str) -> None:
+    text = shorten_middle("batch-ap-south-1-node0123", width)
+    assert width_of(spans(text)) <= width
+    assert text == shown
+
+
+@given(st.text(max_size=30), st.integers(1, 40))
+def test_a_name_cut_in_its_middle_fits(text: str, width: int) -> None:
+    cut = shorten_middle(text, width)
+    assert width_of(spans(cut)) <= width
+    assert cut == text or "…" in cut

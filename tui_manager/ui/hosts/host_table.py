@@ -16,7 +16,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import day_and_time, number, since, sparkline
-from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_middle, spans
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import (
@@ -87,7 +87,8 @@ def _admission_cell(host: Host, width: int, now: datetime) -> Spans:
 
 
 def _name(host: Host, width: int, now: datetime) -> Spans:
-    return spans(safe_line(host.name), Role.STRONG if host.online else Role.MUTED)
+    name = shorten_middle(safe_line(host.name), width)
+    return spans(name, Role.STRONG if host.online else Role.MUTED)
 
 
 def _since(host: Host, width: int, now: datetime) -> Spans:
@@ -176,7 +177,8 @@ def _to_paste(begin: str, end: str, width: int, role: Role) -> tuple[Spans, ...]
 def widen_for(
     columns: Sequence[Column], needs: Mapping[str, int], width: int, beside: int
 ) -> tuple[Column, ...]:
-    """The columns, names and labels as wide as they need, but so that the rest has room too.
+    """The columns, names and labels as wide as they need, but so that the rest has room too. If no
+    host has labels, names have their room.
 
     Args:
         needs: cells of the longest name and of the longest labels.
@@ -184,6 +186,9 @@ def widen_for(
         beside: cells that the columns beside the labels keep.
     """
     most = {"name": width // 4, "labels": width - beside}
+    if needs["name"] and not needs["labels"]:
+        columns = [column for column in columns if column.key != "labels"]
+        most["name"] = max(most["name"], width - beside)
     return tuple(
         replace(column, width=max(column.width, min(needs[column.key], most[column.key])))
         if column.key in most

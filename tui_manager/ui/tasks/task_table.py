@@ -14,11 +14,11 @@ from tui_manager.domain.task_filter_and_sort import TASK_KEYS
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import (
     count_of,
+    day_and_time,
     number,
     progress,
     progress_bar,
     running_time,
-    since,
 )
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph, task_state
@@ -33,16 +33,28 @@ COLUMNS = (
     Column("name", "NAME", 12, grow=3, max_width=40),
     Column("target", "TARGET", 8, grow=2, max_width=30, hide_order=3),
     Column("bar", "PROGRESS", 8, grow=1, max_width=20, hide_order=2),
-    Column(DONE, "DONE", 7, right=True),
+    Column(DONE, "HOSTS", 7, right=True),
     Column("faults", "", 5, right=True),
     Column("time", "TIME", 7, right=True, hide_order=1, sort="duration", largest_first=True),
     Column(BATCH, "BATCH", 5, right=True, hide_order=4),
-    Column("left", "LEFT", 6, right=True, hide_order=5),
+    Column("left", "ETA", 6, right=True, hide_order=5),
 )
+_MOMENT = len("26 Nov 23:00")
 WIDE_COLUMNS = (
-    *COLUMNS,
-    Column("by", "BY", 12, hide_order=7),
-    Column("created", "AGE", 5, right=True, hide_order=6, sort="created", largest_first=True),
+    Column("state", "", 1),
+    Column(ID, "#", 4, right=True),
+    Column("name", "NAME", 12, grow=3, max_width=48),
+    Column("target", "TARGET", 8, grow=2, max_width=40, hide_order=3),
+    Column("by", "BY", 8, grow=1, max_width=20, hide_order=1),
+    Column(
+        "created", "CREATED", _MOMENT, right=True, hide_order=2, sort="created", largest_first=True
+    ),
+    Column("bar", "PROGRESS", 8, grow=1, max_width=20, hide_order=7),
+    Column(DONE, "HOSTS", 7, right=True),
+    Column("faults", "", 5, right=True),
+    Column("time", "TIME", 7, right=True, hide_order=4, sort="duration", largest_first=True),
+    Column(BATCH, "BATCH", 5, right=True, hide_order=9),
+    Column("left", "ETA", 6, right=True, hide_order=8),
 )
 
 
@@ -57,7 +69,7 @@ def columns_for(columns: Sequence[Column], tasks: Iterable[Task]) -> tuple[Colum
     most = {ID: 0, DONE: 0, BATCH: 0}
     for task in tasks:
         most[ID] = max(most[ID], task.task_id)
-        most[DONE] = max(most[DONE], task.counts.total)
+        most[DONE] = max(most[DONE], task.host_count)
         most[BATCH] = max(most[BATCH], _batches(task))
     needed = {
         ID: len(str(most[ID])),
@@ -111,8 +123,9 @@ def _bar(task: Task, width: int, now: datetime) -> Spans:
 
 
 def _done(task: Task, width: int, now: datetime) -> Spans:
-    counts = task.counts
-    return spans(progress(counts.ended, counts.total, width)) if counts.total else BLANK
+    """On how many of its hosts it has ended."""
+    done = progress(task.hosts_ended, task.host_count, width)
+    return spans(done) if task.host_count else BLANK
 
 
 def _batch(task: Task, width: int, now: datetime) -> Spans:
@@ -123,8 +136,12 @@ def _batch(task: Task, width: int, now: datetime) -> Spans:
 
 
 def _faults(task: Task, width: int, now: datetime) -> Spans:
-    faults = task.counts.faults
-    return spans(f"{number(faults, width - 1)}✘", Role.FAULT) if faults else BLANK
+    """On how many hosts it has failed; if on none, how many were skipped."""
+    if task.hosts_failed:
+        return spans(f"{number(task.hosts_failed, width - 1)}✘", Role.FAULT)
+    skipped = min(task.counts.skipped, task.host_count)
+    text = f"{number(skipped, width - 1)}{glyph_of('skipped')}"
+    return spans(text, Role.CAUTION) if skipped else BLANK
 
 
 def _time(task: Task, width: int, now: datetime) -> Spans:
@@ -149,7 +166,7 @@ _CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
     "time": _time,
     "left": _left,
     "by": lambda task, width, now: spans(author(task), Role.MUTED),
-    "created": lambda task, width, now: spans(since(task.created_at, now), Role.MUTED),
+    "created": lambda task, width, now: spans(day_and_time(task.created_at, now), Role.MUTED),
 }
 
 
