@@ -123,3 +123,21 @@ async def test_two_threads_may_ask_at_the_same_time(ends: list[int]) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+async def test_nothing_is_written_while_another_program_has_the_terminal(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = Driver(ends[1])
+    written: list[str] = []
+    monkeypatch.setattr(driver, "write", written.append)
+    monkeypatch.setattr(driver, "flush", lambda: None)
+    driver.write_if_in_use("\a")
+    assert written == []
+    driver._in_use = True
+    driver.write_if_in_use("\a")
+    assert written == ["\a"]
+    monkeypatch.setattr(LinuxDriver, "stop_application_mode", lambda _: None)
+    driver.stop_application_mode()
+    driver.write_if_in_use("\a")
+    assert written.count("\a") == 1
