@@ -30,6 +30,8 @@ _ALL = Window()
         ("dark", "theme"),
         ("cron", "show_schedules"),
         ("failed", "faults_only"),
+        ("failed", "next_failure"),
+        ("token", "join_token"),
         ("audit", "show_manager"),
     ],
 )

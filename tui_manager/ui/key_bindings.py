@@ -56,12 +56,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "rerun_task", ("r",), "r", "Run again", "Run an ended task again, on some hosts",
         Group.TASKS, footer=_START, screens=_START | _HOST, panes=_OF_RUN,
-        words=("again", "repeat", "rerun", "retry", "redo"),
+        words=("again", "repeat", "rerun", "retry", "redo", "restart"),
     ),
     Action(
         "edit_task", ("e",), "e", "Edit a copy", "Edit a copy of the selected task, and start it",
         Group.TASKS, footer=_TASK, screens=_START, panes=_OF_TASK,
-        words=("copy", "change", "modify", "again", "clone", "task file"),
+        words=("copy", "duplicate", "change", "modify", "again", "clone", "task file"),
     ),
     Action(
         "cancel_task", ("c",), "c", "Cancel", "Cancel the selected or marked tasks",
@@ -184,7 +184,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "next_failure", ("F",), "F", "Next failure", "Select the next command that failed",
-        Group.LISTS, screens=_TASK,
+        Group.LISTS, screens=_TASK, words=("failed", "errors", "problem", "jump"),
     ),
     Action(
         "next_pane", ("tab",), "tab", "Next pane", "Go to the next pane",
@@ -261,7 +261,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "notices", ("i",), "i", "Notices", "The notices that were shown",
-        Group.SCREENS, of_app=True, words=("messages", "errors", "log", "toasts"),
+        Group.SCREENS, of_app=True, words=("messages", "notifications", "errors", "log", "toasts"),
     ),
     Action(
         "theme", ("t",), "t", "Theme", "The next colours: dark, light, …",

@@ -80,7 +80,8 @@ def words_score(action: Action, label: str, query: str) -> float:
         return 0.0
     if label.casefold().startswith(query) or action.label.casefold().startswith(query):
         return 1.0
-    words = [word for phrase in action.words for word in (phrase, *phrase.split())]
+    phrases = (*action.words, label.casefold())
+    words = [word for phrase in phrases for word in (phrase, *phrase.split())]
     if query in words:
         return _WORD_SCORE
     if any(word.startswith(query) for word in words):
