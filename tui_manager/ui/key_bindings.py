@@ -207,6 +207,31 @@ ACTIONS: tuple[Action, ...] = (
         words=("diff", "difference"),
     ),
     Action(
+        "search", ("slash",), "/", "Search", "Search in the output; esc ends it",
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT, pane_only=True,
+        words=("find", "grep", "look for"),
+    ),
+    Action(
+        "next_match", ("n",), "n", "Next match", "The next line that was searched for",
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT, pane_only=True,
+        words=("search", "find", "again"),
+    ),
+    Action(
+        "previous_match", ("N",), "N", "Previous", "The line before that was searched for",
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT, pane_only=True,
+        words=("search", "find", "backwards"),
+    ),
+    Action(
+        "first_error", ("E",), "E", "First error", "Go to the first error in the output",
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT,
+        words=("failed", "stderr", "why", "problem"),
+    ),
+    Action(
+        "zoom", ("z",), "z", "Zoom", "Give a pane the whole screen, or back",
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT | _OF_GROUPS,
+        words=("maximize", "full screen", "enlarge", "bigger"),
+    ),
+    Action(
         "follow", ("f",), "f", "Follow", "Stay at the newest line, or stop there",
         Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT,
         words=("tail", "live", "logs"),

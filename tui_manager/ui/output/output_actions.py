@@ -1,13 +1,14 @@
-"""What the keys of a screen do to its output pane: follow, wrap, and save, which has a form in
-`save_output.py`. A file of its own, because two screens have such a pane. Which key does it is in
-`key_bindings.py`."""
+"""What the keys of a screen do to its output pane: follow, wrap, times, pager, and save, which has
+a form in `save_output.py`. A file of its own, because several screens have such a pane. Searches
+are in `search_actions.py`. Which key does it is in `key_bindings.py`."""
 
-from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.output.output_pane import OutputPane
 from tui_manager.ui.output.save_output import SaveOutputScreen
+from tui_manager.ui.output.search_actions import SearchActions
+from tui_manager.ui.output.zoom import ZoomActions
 
 
-class OutputActions(MainScreen):
+class OutputActions(ZoomActions, SearchActions):
     """A screen with one output pane."""
 
     def action_follow(self) -> None:

@@ -80,7 +80,13 @@ def title_of(source: Source | None, shown: Shown, width: int) -> Text:
     title = Text("Output", style="bold")
     if source is None:
         return title
-    state = "" if shown.ended else "  ▼ following" if shown.follow else "  ‖ not following"
+    state = (
+        ""
+        if shown.ended or shown.search
+        else "  ▼ following"
+        if shown.follow
+        else "  ‖ not following"
+    )
     if shown.share is not None and not shown.follow:
         state += f"  at {min(99, max(0, int(100 * shown.share)))}%"
     state += "  wrapped" if shown.wraps else ""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from textual.reactive import reactive
 
-from tui_manager.domain.output_search import OutputPattern
+from tui_manager.domain.output_search import OutputMatch, OutputPattern
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import Spans
@@ -14,7 +14,7 @@ from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_reader import Kind, OutputReader, Step, View
 from tui_manager.ui.output.output_reader import Source as Source
 from tui_manager.ui.output.output_view import NO_OUTPUT as NO_OUTPUT
-from tui_manager.ui.output.output_view import OutputView, Place
+from tui_manager.ui.output.output_view import OutputView
 from tui_manager.ui.output.output_window import HELD_MAX
 from tui_manager.ui.terminal.closable import while_open
 
@@ -34,6 +34,7 @@ class OutputPane(OutputView, can_focus=True):
         self.link = link
         self._stale = self._reading = False
         self._jump: Step | None = None
+        self.match: OutputMatch | None = None  # the line that a search has shown last
 
     def show(self, source: Source | None) -> None:
         """Shows another source, from its newest output on. Does nothing for the same source."""
@@ -61,17 +62,35 @@ class OutputPane(OutputView, can_focus=True):
 
     def search_for(self, pattern: OutputPattern | None, state: str = "") -> None:
         """Highlights what was searched for, and says in the title what became of it."""
+        if pattern is None:
+            self.match = None
         if (pattern, state) != (self.rows.pattern, self.search_state):
             self.rows.pattern, self.search_state = pattern, state
             self.retitle()
             self.refresh()
 
-    def go_to(self, position: int, place: Place) -> None:
-        """Shows a byte of a stream, which is in the chunk at a position or before it."""
+    def go_to_match(self, match: OutputMatch) -> None:
+        """Shows what a search has found."""
+        self.match = match
         self.follow = False
-        self.target = place
-        self._jump = Step(Kind.AROUND, position)
+        self.target = (match.execution_id, match.stream, match.offset)
+        self._jump = Step(Kind.AROUND, match.position)
         self._read_on()
+
+    @property
+    def place_seen(self) -> OutputMatch | None:
+        """The place before the first line that is seen; None if there is no line."""
+        if (line := self.line_seen(0)) is None:
+            return None
+        return OutputMatch(
+            line.position,
+            line.execution_id,
+            line.host,
+            line.command,
+            line.stream,
+            line.offset - 1,
+            0,
+        )
 
     def poll(self) -> None:
         """Reads new output. Several calls during a read lead to one more read."""

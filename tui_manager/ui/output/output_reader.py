@@ -10,7 +10,7 @@ from tui_manager.ui.output.output_window import HELD_MAX, KEPT, OutputWindow
 READ = 128 * 1024  # bytes of one answer, about
 _READ_MAX = 1 << 20  # of one answer, if the ones before did not fill the pane
 _PIECES = 500  # an answer with fewer chunks, and with fewer bytes than asked for, is the last
-_END = (1 << 63) - 1  # a position behind all output
+END = (1 << 63) - 1  # a position behind all output
 _LATERS = 2  # answers in a row that did not reach the end; then the newest output is shown
 
 
@@ -148,7 +148,7 @@ class OutputReader:
         source, window = self.source, self.window
         match step.kind:
             case Kind.NEWEST:
-                before = await source.read(operator, before=_END)
+                before = await source.read(operator, before=END)
                 if _is_full(before, READ):
                     await self._read_first(operator)
                 return before, ()
@@ -163,7 +163,7 @@ class OutputReader:
             case Kind.LATER:
                 return (), await source.read(operator, after=window.last, limit=self._limit)
             case Kind.EXTENT:
-                return (), await source.read(operator, before=_END, limit=1)
+                return (), await source.read(operator, before=END, limit=1)
 
     async def _read_first(self, operator: Operator) -> None:
         if not self.first:

@@ -1,0 +1,55 @@
+"""The line in which a search in output is typed."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Label
+
+from tui_manager.domain.list_window import TEXT_MAX
+
+_PLACEHOLDER = "a text, or /a regular expression/; enter searches, esc ends the search"
+
+
+class SearchBar(Horizontal):
+    """Hidden until it is opened."""
+
+    class Submitted(Message):
+        """A text is to be searched for."""
+
+        def __init__(self, bar: "SearchBar", text: str) -> None:
+            super().__init__()
+            self.bar = bar
+            self.text = text
+
+        @property
+        def control(self) -> "SearchBar":
+            """The bar in which it was typed."""
+            return self.bar
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        """The slash, and the field."""
+        yield Label(" / ", markup=False)
+        yield Input(compact=True, max_length=TEXT_MAX, placeholder=_PLACEHOLDER)
+
+    def open(self) -> None:
+        """Starts typing. The last text stands there and is replaced by what is typed."""
+        self.display = True
+        self.screen.set_focus(self.query_one(Input))
+
+    def close(self) -> None:
+        """Hides the line."""
+        self.display = False
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Submitted(self, event.value))
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
