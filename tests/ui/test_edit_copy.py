@@ -119,6 +119,7 @@ async def test_a_task_of_steps_is_edited_as_a_task_file(running: Running) -> Non
         await press(pilot, "e")
         top(pilot, TaskFileScreen)
         assert hint(pilot) == "2 steps: drain␊wait, restart"
+        assert area(pilot).get_line(0).spans, "keys and texts have colours"
         assert "1 host   h1" in shown(pilot)
         assert "Start on 1 host  f5" in shown(pilot)
         whole = area(pilot).text

@@ -127,6 +127,11 @@ def test_a_file_of_windows_is_read() -> None:
     ("text", "expected"),
     [
         ("name = \n" + STEP, "deploy.toml, line 1: it is not TOML: Invalid value"),
+        ('name = "a\n' + STEP, "line 1: it is not TOML: the text in quotes does not end on its"),
+        ("name = 'a\n" + STEP, "it is not TOML: the text in quotes does not end on its line"),
+        ("name = 'a\nb = 'c'\n" + STEP, "the text in quotes does not end on its line"),
+        ('name = """a\n' + STEP, "it is not TOML: a text between three quotes has no end"),
+        ("name = '''a\n" + STEP, "it is not TOML: a text between three quotes has no end"),
         (STEP + STEP + "run = 'x'\n", "deploy.toml, line 5: it is not TOML: Cannot overwrite"),
         ('x = { ' + '"a".' * 200 + 'a = 1 }', "deploy.toml, line 1: it has more than 100 dots"),
         ("name = '\udcff'", "deploy.toml: it is not UTF-8"),

@@ -14,7 +14,14 @@ Path = tuple[str | int, ...]
 
 _POSITION = re.compile(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)")
 # What the parser says, in other words.
-_PLAIN_REASONS = {r"Illegal character '\n'": "the text in quotes does not end on its line"}
+_NO_END_OF_LINE = "the text in quotes does not end on its line"
+_PLAIN_REASONS = {
+    r"Illegal character '\n'": _NO_END_OF_LINE,
+    r"Found invalid character '\n'": _NO_END_OF_LINE,
+    """Expected "'\"""": _NO_END_OF_LINE,
+    "Unterminated string": "a text between three quotes has no end",
+    """Expected "'''\"""": "a text between three quotes has no end",
+}
 _KINDS = {
     str: "text",
     bool: "true or false",

@@ -24,7 +24,12 @@ class TaskFileArea(TextArea):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            text, id="file", compact=True, tab_behavior="focus", show_line_numbers=True
+            text,
+            id="file",
+            compact=True,
+            tab_behavior="focus",
+            show_line_numbers=True,
+            highlight_cursor_line=False,  # it would hide the colours of that line
         )
         self._coloured = ""  # the text that `_parts` is of
         self._parts: Sequence[Sequence[Part]] = toml_parts("")
