@@ -357,3 +357,33 @@ def test_the_hosts_of_a_target_in_a_line() -> None:
     assert line.plain == ("2,000 hosts, 1 offline, 1 in maintenance or gone   batch-ap 2,000"), (
         "a count a prefix"
     )
+
+
+async def test_all_of_the_form_by_mouse(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"@all")
+        form = pilot.app.screen
+        assert isinstance(form, NewTaskScreen)
+        await pilot.click("#command-hint", offset=(36, 0))
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, HistoryScreen)
+        await pilot.click("#commands", offset=(4, 1))
+        await settle(pilot)
+        assert form.query_one(CommandArea).text == "apt-get -y -q upgrade"
+        for place in ("#waits", "#include_maintenance", "#process CollapsibleTitle"):
+            await pilot.click(place)
+            await settle(pilot)
+        assert (form.fields.waits, form.fields.include_maintenance) == (True, True)
+        assert "LEVEL=high" in shown(pilot)
+        await pilot.click("#plan-button")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, PlanScreen)
+        await press(pilot, "escape")
+        frame = form.query_one("#form").region
+        await pilot.click(offset=(frame.right - 8, frame.bottom - 1))
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, TaskFileScreen)
+        await press(pilot, "escape")
+        await pilot.click(offset=(frame.right - 45, frame.bottom - 1))
+        await settle(pilot)
+        assert "--include-maintenance -- 'apt-get -y -q upgrade'" in pilot.app.clipboard
