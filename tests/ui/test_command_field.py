@@ -278,9 +278,11 @@ async def test_earlier_commands_in_the_form(fleet: FakeOperator, running: Runnin
 
 async def test_a_target_is_completed(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"ro")
+        await press(pilot, "n", "down")
         form = pilot.app.screen
         field, terms = form.query_one(TargetField), form.query_one("#target-terms", Label)
+        assert str(terms.content).split()[:3] == ["↓", "@all", "@maintenance"]
+        await press(pilot, *"ro")
         assert str(terms.content).split() == ["↓", "role="]
         await press(pilot, "right")
         assert field.value == "role=", "what stands dim behind the cursor"

@@ -53,11 +53,12 @@ class TargetField(Input):
         self._before = ""  # the target without its last term
         self._terms: Sequence[str] = ()
         self._chosen = -1
+        self._asked: str | None = None  # the target that they were looked up for
         self._put = ""  # what was put into the field from these
 
     async def ask(self, target: str) -> Sequence[str]:
         """The terms for what is typed; none while the operator goes through those before."""
-        if target == self._put:
+        if target and target == self._put:
             return ()
         try:
             terms = await self._complete(target, OFFERED)
@@ -65,12 +66,16 @@ class TargetField(Input):
             terms = ()
         if target == self.value:  # no other one was typed meanwhile
             self._before, self._terms, self._chosen = last_term(target)[0], terms, -1
+            self._asked = target
             self.post_message(self.Offered(terms, -1))
         return terms
 
     def action_take_next(self, step: int) -> None:
-        """Puts the next term into the field, or the one before it."""
-        if self._terms:
+        """Puts the next term into the field, or the one before it. For an empty field, which Textual
+        asks no suggestion for, they are looked up first."""
+        if not self.value and self._asked != "":
+            self.run_worker(self.ask(""), exclusive=True)
+        elif self._terms:
             first = 0 if step > 0 else len(self._terms) - 1
             place = self._chosen + step if self._chosen >= 0 else first
             self.take(place % len(self._terms))
