@@ -71,8 +71,8 @@ class TargetField(Input):
         return terms
 
     def action_take_next(self, step: int) -> None:
-        """Puts the next term into the field, or the one before it. For an empty field, which Textual
-        asks no suggestion for, they are looked up first."""
+        """Puts the next term into the field, or the one before it. Textual asks no suggestion for
+        an empty field: its terms are looked up first."""
         if not self.value and self._asked != "":
             self.run_worker(self.ask(""), exclusive=True)
         elif self._terms:
