@@ -5,8 +5,9 @@ import pytest
 from textual.keys import _character_to_key
 
 from tests.support.fake_operator import FakeOperator
-from tests.ui.conftest import Running, press, shown
+from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.ui.action import KEY_NAMES, key_text
+from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.frame.help import help_lines
 from tui_manager.ui.frame.key_footer import FooterKey, footer_line, key_at, said_of_key
@@ -61,10 +62,14 @@ def test_the_footer_has_first_what_belongs_to_the_pane() -> None:
 
 async def test_the_footer_follows_the_focus(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
         assert " c Cancel " in shown(pilot).splitlines()[-1]
-        await press(pilot, "tab")
+        screen.set_focus(screen.output)
+        await settle(pilot)
         assert " f Follow " in shown(pilot).splitlines()[-1]
-        await press(pilot, "tab")
+        screen.set_focus(screen.hosts)
+        await settle(pilot)
         assert " a Approve  x Reject " in shown(pilot).splitlines()[-1]
         await press(pilot, "3", "a")
         assert [note.message for note in pilot.app._notifications] == [A_ELSEWHERE]

@@ -52,10 +52,10 @@ def test_the_theme_of_the_terminal_names_no_colour_of_its_own() -> None:
 
 
 def test_keys_of_the_settings_are_named_as_textual_does() -> None:
-    read = read_keys({"filter": ["F", "ctrl+F", "?"], "help": "F1", "back": "Esc"})
-    assert read == {"filter": ("F", "ctrl+f", "?"), "help": ("f1",), "back": ("esc",)}
+    read = read_keys({"filter": ["Y", "ctrl+Y", "?"], "help": "F1", "back": "Esc"})
+    assert read == {"filter": ("Y", "ctrl+y", "?"), "help": ("f1",), "back": ("esc",)}
     assert key_map(read) == KeyMap(
-        {"filter": ("F", "ctrl+f", "question_mark"), "help": ("f1",), "back": ("escape",)}
+        {"filter": ("Y", "ctrl+y", "question_mark"), "help": ("f1",), "back": ("escape",)}
     )
 
 

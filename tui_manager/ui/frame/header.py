@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rich.cells import cell_len
+from textual import events
 from textual.strip import Strip
 from textual.widgets import Static
 
@@ -135,8 +136,21 @@ def _slow(status: ManagerStatus) -> Spans:
     return ()
 
 
+def screen_of(line: Spans, x: int) -> str:
+    """The action that shows more of what the line says in the column `x`: hosts, tasks, or for all
+    else the manager."""
+    left = 0
+    for span in line:
+        left += cell_len(span.text)
+        if x < left:
+            if re.search(f"hosts|pending|^{OFFLINE.text}", span.text):
+                return "show_hosts"
+            return "show_tasks" if re.search("running|failed", span.text) else "show_manager"
+    return "show_manager"
+
+
 class HeaderLine(SpanWidget):
-    """The fleet, the tasks, the most urgent alert, and the time."""
+    """The fleet, the tasks, the most urgent alert, and the time. A click shows more of each."""
 
     def __init__(self, link: Link) -> None:
         super().__init__()
@@ -153,6 +167,10 @@ class HeaderLine(SpanWidget):
         """The one line."""
         self._drawn, base = self._line(), self.rich_style
         return self.strip(self.paint(self._drawn, base), self.size.width, base)
+
+    async def on_click(self, event: events.Click) -> None:
+        """Shows the screen of what was clicked."""
+        await self.app.run_action(f"app.{screen_of(self._drawn, event.x)}")
 
     def _line(self) -> Spans:
         link = self.link
@@ -177,3 +195,8 @@ class NoticeLine(Static):
         """Shows the notice that there is now."""
         self.display = bool(self.link.notice)
         self.update(f"{self.link.notice}  (esc hides this)")
+
+    def on_click(self) -> None:
+        """Hides it."""
+        self.link.notice = ""
+        self.show_notice()
