@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_map import WORST_FIRST, FailureGroup, TaskMap
-from tui_manager.ui.drawing.spans import Span, plain, shorten_middle, width_of
+from tui_manager.ui.drawing.spans import Span, plain, shorten_middle, shorten_name, width_of
 from tui_manager.ui.tasks.failure_summary import failure_lines
 from tui_manager.ui.tasks.task_map_strip import Cell, map_cells, map_lines
 
@@ -22,7 +22,7 @@ def test_each_host_has_a_cell_and_batches_are_set_apart() -> None:
 
 def test_of_many_hosts_a_cell_shows_the_worst() -> None:
     lines = drawn(TaskMap(("c" * 500 + "f" + "c" * 499, "p" * 1000)), 60, 1)
-    assert lines == ["✔" * 14 + "✘" + "✔" * 14 + " " + "◌" * 29]
+    assert lines == ["✔" * 9 + "✘" + "✔" * 9 + " " + "◌" * 19 + "  1 cell = 53 hosts"]
     cells = map_cells(TaskMap(("cccf",)), 2, 1)
     assert cells.lines == ((Cell("c", 0), Cell("f", 3)),)  # the host that decides it
 
@@ -72,6 +72,8 @@ def test_causes_without_room_are_counted() -> None:
     assert [plain(line) for line in lines][1:] == [
         "✘ exit 2: 7 hosts web[01-07]", "and 5 more causes"
     ]  # fmt: skip
+    many = (group(40, "web[0003,0015,0027,0039,0051,0063]"),)
+    assert plain(failure_lines(many, 44, 4)[0]) == "✘ exit 4: 40 hosts web[0003,0015,0027,0039,…"
     for width in range(40, 200):
         (line,) = failure_lines(groups, width, 1)
         assert width_of(line) <= width
@@ -82,5 +84,7 @@ def test_causes_without_room_are_counted() -> None:
 def test_a_name_is_cut_in_its_middle() -> None:
     assert shorten_middle("batch-ap-0017.example", 12) == "batch…xample"
     assert shorten_middle("web01", 5) == "web01"
+    assert shorten_name("batch-ap-0017.example.com", 18) == "batch-ap-0017.exa…"
+    assert shorten_name("batch-ap-europe-0017.example.com", 12) == "batch…e-0017"
     for width in range(1, 12):
         assert width_of((Span(shorten_middle("名名名名名名", width)),)) <= width

@@ -53,8 +53,15 @@ def shorten(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
+def shorten_name(name: str, width: int) -> str:
+    """The name of a host, cut if it does not fit `width` cells: its domain first, else its middle,
+    because names often differ at their ends."""
+    label = name.partition(".")[0]
+    return shorten(name, width) if cell_len(label) < width else shorten_middle(label, width)
+
+
 def shorten_middle(text: str, width: int) -> str:
-    """`text`, cut in its middle if it does not fit `width` cells: the ends of names differ."""
+    """`text`, cut in its middle if it does not fit `width` cells."""
     if cell_len(text) <= width:
         return text
     if width < 3:

@@ -15,7 +15,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task import Command, CommandHost
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, running_time, size
-from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_middle, spans
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_name, spans
 from tui_manager.ui.drawing.state_words_and_colours import (
     TRUNCATED,
     command_host_glyph,
@@ -62,7 +62,7 @@ def command_host_cell(
         case "command":
             return spans(number(row.command + 1, width), Role.MUTED)
         case "host":
-            return spans(shorten_middle(safe_line(row.host), width), Role.STRONG)
+            return spans(shorten_name(safe_line(row.host), width), Role.STRONG)
         case "words":
             return state_cell(row, last, width, now, rules)
         case "line":

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_map import FailureGroup
@@ -64,7 +66,15 @@ def _group(group: FailureGroup, width: int) -> Spans:
     room = width - width_of(cause) - 1
     if room < min(_NAMES_LEAST, len(names)):
         return cause
-    return (*cause, Span(f" {shorten(names, room)}", Role.MUTED))
+    return (*cause, Span(f" {_cut_names(names, room)}", Role.MUTED))
+
+
+def _cut_names(names: str, width: int) -> str:
+    """Folded names, cut behind a comma: a number that is cut reads as another one."""
+    if cell_len(names) <= width:
+        return names
+    cut = shorten(names, width).removesuffix("…")
+    return cut[: cut.rfind(",") + 1] + "…"
 
 
 def cause_words(group: FailureGroup) -> str:

@@ -131,11 +131,15 @@ def _progress(detail: TaskDetail, hosts: HostCounts | None, width: int) -> Spans
     task = detail.task
     if task.started_at is None:
         return spans("Its target is looked up when it starts.", Role.MUTED)
-    cells = min(_BAR_MOST, width // 3)
-    bar = progress_bar(task.counts, cells, ended=task.status.ended)
-    rollout = _rollout(task.rollout, ended=task.status.ended)
-    room = width - cells - 2 - width_of(rollout)
-    return (*bar, Span("  "), *_host_counts(hosts or {}, task.host_count, room), *rollout)
+    ended = task.status.ended
+    for cells, short in ((width // 3, False), (width // 6, False), (width // 6, True), (0, True)):
+        bar = progress_bar(task.counts, min(_BAR_MOST, cells), ended=ended)
+        rollout = _rollout(task.rollout, ended=ended, short=short)
+        room = width - width_of((*bar, *rollout)) - 2
+        counts = _host_counts(hosts or {}, task.host_count, room)
+        if width_of(counts) <= room:
+            break
+    return (*bar, Span("  "), *counts, *rollout)
 
 
 def _host_counts(hosts: HostCounts, total: int, width: int) -> Spans:
@@ -157,18 +161,18 @@ def _short(amount: int, digits: int) -> str:
     return f"{amount:,}" if digits > 4 else number(amount, digits)
 
 
-def _rollout(rollout: RolloutProgress | None, *, ended: bool) -> Spans:
-    """`   batch 2 of 3   budget 2 of 3 used   5 at a barrier`."""
+def _rollout(rollout: RolloutProgress | None, *, ended: bool, short: bool) -> Spans:
+    """`   batch 2 of 3   budget 2 of 3 used   5 at a barrier`; if `short`, `   batch 2/3`."""
     if rollout is None:
         return ()
-    parts = []
+    of, used, parts = ("/", "", []) if short else (" of ", " used", list[Span]())
     if rollout.batches > 1:
-        parts.append(Span(f"{_GAP}batch {rollout.batch:,} of {rollout.batches:,}"))
+        parts.append(Span(f"{_GAP}batch {rollout.batch:,}{of}{rollout.batches:,}"))
     if rollout.max_failures is not None:
-        used = f"budget {rollout.hosts_failed:,} of {rollout.max_failures:,} used"
+        text = f"{_GAP}budget {rollout.hosts_failed:,}{of}{rollout.max_failures:,}{used}"
         spent = rollout.hosts_failed > rollout.max_failures
         role = Role.FAULT if spent else Role.CAUTION if rollout.hosts_failed else Role.PLAIN
-        parts.append(Span(_GAP + used, role))
+        parts.append(Span(text, role))
     if rollout.hosts_at_barrier and not ended:
         at_barrier = f"{_GAP}{rollout.hosts_at_barrier:,} at a barrier"
         parts.append(Span(at_barrier, Role.CAUTION))

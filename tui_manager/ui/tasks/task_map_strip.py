@@ -42,17 +42,25 @@ class MapCells:
 
 def map_cells(task_map: TaskMap, width: int, lines: int) -> MapCells:
     """The map in at most so many lines of at most `width` cells."""
-    batches = task_map.batches
-    total = sum(map(len, batches))
+    total = len(task_map.letters)
     if not total or width < 1 or lines < 1:
         return MapCells()
-    if len(batches) > min(_BATCHES_APART, width * lines // 2):
-        batches = (task_map.letters,)
-    hosts_a_cell = max(1, -(-total // (width * lines)))
-    while len(cells := _cells(batches, hosts_a_cell)) > width * lines:
-        hosts_a_cell += 1
+    room, hosts_a_cell = width * lines, 1
+    cells = _cells(_apart(task_map, room), 1)
+    if len(cells) > room:
+        room -= len(_note(total)) if width > len(_note(total)) else 0
+        batches = _apart(task_map, room)
+        hosts_a_cell = max(2, -(-total // room))
+        while len(cells := _cells(batches, hosts_a_cell)) > room:
+            hosts_a_cell += 1
     found = tuple(tuple(cells[at : at + width]) for at in range(0, len(cells), width))
     return MapCells(found, hosts_a_cell)
+
+
+def _apart(task_map: TaskMap, room: int) -> Sequence[str]:
+    """The batches, or all of them as one if these are too many to be set apart."""
+    most = min(_BATCHES_APART, room // 2)
+    return task_map.batches if len(task_map.batches) <= most else (task_map.letters,)
 
 
 def _cells(batches: Sequence[str], hosts_a_cell: int) -> list[Cell | None]:
@@ -72,10 +80,14 @@ def _cells(batches: Sequence[str], hosts_a_cell: int) -> list[Cell | None]:
 def map_lines(cells: MapCells, width: int) -> tuple[Spans, ...]:
     """The lines to draw. The last one says how many hosts a cell stands for, if it has room."""
     lines = [tuple(_runs(line)) for line in cells.lines]
-    note = f"  1 cell = {cells.hosts_a_cell} hosts"
+    note = _note(cells.hosts_a_cell)
     if cells.hosts_a_cell > 1 and len(cells.lines[-1]) + len(note) <= width:
         lines[-1] = (*lines[-1], Span(note, Role.MUTED))
     return tuple(lines)
+
+
+def _note(hosts_a_cell: int) -> str:
+    return f"  1 cell = {hosts_a_cell} hosts"
 
 
 def _runs(line: MapLine) -> Iterator[Span]:
