@@ -13,7 +13,7 @@ from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.output.output_pane import OutputPane
 
 PANES = {
-    "dashboard": ("tab",),
+    "dashboard": ("shift+tab",),
     "task": ("enter", "tab"),
     "groups": ("enter", "equals_sign"),
 }

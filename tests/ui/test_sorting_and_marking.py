@@ -5,10 +5,12 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
-from tests.ui.conftest import Running, press, shown
+from tests.ui.conftest import Running, press, settle, shown
+from tests.ui.test_cursor import many_tasks
 from tui_manager.ui.frame import main_screen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing import row_list
+from tui_manager.ui.tasks.task_table import WideTaskTable
 
 # The columns of the hosts that can be sorted by, with what comes first.
 COLUMNS = ("state", "name", "cpu", "memory", "running", "since")
@@ -66,6 +68,22 @@ async def test_of_too_many_only_the_first_are_marked_and_a_notice_says_so(
         assert "4 marked" in shown(pilot)
         said = [note.message for note in pilot.app._notifications]
         assert said == ["Only the first 4 are marked."]
+
+
+async def test_newer_tasks_above_the_view_are_counted(running: Running) -> None:
+    async with running(await many_tasks(FakeOperator(), 100), (120, 24)) as pilot:
+        await press(pilot, "3")
+        assert "newer" not in shown(pilot)
+        await press(pilot, "end")
+        table = pilot.app.screen.query_one(WideTaskTable)
+        assert f"↑ {table.first} newer" in shown(pilot)
+        table.scroll_up(immediate=True)
+        await settle(pilot)
+        assert f"↑ {table.first} newer" in shown(pilot)
+        await press(pilot, "greater_than_sign")
+        assert "newer" not in shown(pilot)
+        await press(pilot, "home")
+        assert "newer" not in shown(pilot)
 
 
 def _target(pilot: "Pilot[None]") -> str:

@@ -73,6 +73,15 @@ def day_and_time(moment: datetime, now: datetime) -> str:
     return f"{local.day} {local:%b %H:%M}" if local.year == now.year else f"{local:%Y-%m-%d}"
 
 
+MOMENT_AND_AGE = len("26 Nov 23:00   12d")
+
+
+def moment(at: datetime, now: datetime, width: int) -> str:
+    """Day and time, and the age too if `width` cells have room for both."""
+    text = day_and_time(at, now)
+    return f"{text} {since(at, now):>5}" if width >= MOMENT_AND_AGE else text
+
+
 def short_duration(duration: timedelta | float) -> str:
     """A short time with its unit: `0.4ms`, `12ms`, `1.5s`."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration

@@ -15,7 +15,7 @@ from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.action import Pane
-from tui_manager.ui.drawing.number_format import day_and_time, number, since, sparkline
+from tui_manager.ui.drawing.number_format import MOMENT_AND_AGE, moment, number, since, sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_middle, spans
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph
 from tui_manager.ui.listing.row_table import RowTable
@@ -40,7 +40,6 @@ COLUMNS = (
     Column("running", "RUN", 3, right=True, sort="running", largest_first=True),
     Column("since", "ONLINE", 6, right=True, hide_order=5, sort="since", largest_first=True),
 )
-_MOMENT = len("26 Nov 23:00   12d")
 WIDE_COLUMNS = (
     *(column for column in COLUMNS if column.key not in ("spark", "memory", "running", "since")),
     Column("spark", "", 6, grow=2, max_width=30, hide_order=4),
@@ -51,7 +50,7 @@ WIDE_COLUMNS = (
         "ONLINE",
         6,
         grow=3,
-        max_width=_MOMENT,
+        max_width=MOMENT_AND_AGE,
         right=True,
         hide_order=2,
         sort="since",
@@ -94,8 +93,8 @@ def _name(host: Host, width: int, now: datetime) -> Spans:
 def _since(host: Host, width: int, now: datetime) -> Spans:
     """How long it has been online or, as a fault, offline; with the time if there is room."""
     text = since(host.since, now)
-    if host.since is not None and width >= _MOMENT:
-        text = f"{day_and_time(host.since, now)} {text:>5}"
+    if host.since is not None and width >= MOMENT_AND_AGE:
+        text = moment(host.since, now, width)
     return spans(text, Role.MUTED if host.online else Role.FAULT)
 
 

@@ -45,6 +45,7 @@ class RowTable(RowList[Row]):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor", "row--header"}
     PANE: ClassVar[Pane | None] = None
+    NEWEST_FIRST: ClassVar[bool] = False  # in its own order; its frame counts those above the view
     TITLE: ClassVar[str]
     NOUN: ClassVar[str]  # what its rows are
     FILTER_KEYS: ClassVar[Sequence[str]] = ()  # of `key=value` in its filter; else it is one text
@@ -68,7 +69,8 @@ class RowTable(RowList[Row]):
 
     def foot(self) -> str:
         """What its frame says below its rows; empty for nothing."""
-        return ""
+        newer = self.NEWEST_FIRST and self.first and not self.window.sort
+        return f"↑ {self.first:,} newer" if newer else ""
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -206,6 +208,11 @@ class RowTable(RowList[Row]):
             note=self.title_note(),
         )
         self.set_title(title)
+        self.show_age(self._age)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Other rows are above the view."""
+        super().watch_scroll_y(old_value, new_value)
         self.show_age(self._age)
 
     def show_age(self, age: str) -> None:

@@ -91,6 +91,7 @@ class RecentTable(TaskPickTable[Task]):
     """All tasks that do not run."""
 
     PANE = Pane.TASKS
+    NEWEST_FIRST = True
     TITLE = "Recent"
     NOUN = "tasks"
     FILTER_KEYS = TASK_KEYS
@@ -121,6 +122,3 @@ class RecentTable(TaskPickTable[Task]):
 
     def empty_lines(self) -> Sequence[Spans]:
         return self._hint or NO_TASKS
-
-    def foot(self) -> str:
-        return f"↑ {self.first:,} newer" if self.first and not self.window.sort else ""

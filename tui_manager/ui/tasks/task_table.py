@@ -13,8 +13,9 @@ from tui_manager.domain.task import Counts, Task, estimate_remaining
 from tui_manager.domain.task_filter_and_sort import TASK_KEYS
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import (
+    MOMENT_AND_AGE,
     count_of,
-    day_and_time,
+    moment,
     number,
     progress,
     progress_bar,
@@ -47,7 +48,15 @@ WIDE_COLUMNS = (
     Column("target", "TARGET", 8, grow=2, max_width=40, hide_order=3),
     Column("by", "BY", 8, grow=1, max_width=20, hide_order=1),
     Column(
-        "created", "CREATED", _MOMENT, right=True, hide_order=2, sort="created", largest_first=True
+        "created",
+        "CREATED",
+        _MOMENT,
+        grow=1,
+        max_width=MOMENT_AND_AGE,
+        right=True,
+        hide_order=2,
+        sort="created",
+        largest_first=True,
     ),
     Column("bar", "PROGRESS", 8, grow=1, max_width=20, hide_order=7),
     Column(DONE, "HOSTS", 7, right=True),
@@ -166,7 +175,7 @@ _CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
     "time": _time,
     "left": _left,
     "by": lambda task, width, now: spans(author(task), Role.MUTED),
-    "created": lambda task, width, now: spans(day_and_time(task.created_at, now), Role.MUTED),
+    "created": lambda task, width, now: spans(moment(task.created_at, now, width), Role.MUTED),
 }
 
 
@@ -214,6 +223,7 @@ class TaskTable(RowTable[Task]):
     """All tasks."""
 
     PANE = Pane.TASKS
+    NEWEST_FIRST = True
     TITLE = "Tasks"
     NOUN = "tasks"
     FILTER_KEYS = TASK_KEYS
