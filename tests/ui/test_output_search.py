@@ -3,7 +3,7 @@
 from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
-from tests.ui.conftest import Running, press, settle, shown
+from tests.ui.conftest import Running, press, shown
 from tests.ui.test_shown_output import line_numbers, long_output, pane_of
 from tui_manager.domain.output_search import OutputMatch
 from tui_manager.domain.status import Stream
@@ -117,14 +117,14 @@ async def test_a_pane_takes_the_screen_and_gives_it_back(
 ) -> None:
     async with running(fleet) as pilot:
         before = shown(pilot)
-        await press(pilot, "tab", "z")
         pane = pane_of(pilot)
-        assert pane.outer_size.width == 120
-        assert pane.outer_size.height == 35
+        pilot.app.screen.set_focus(pane)
+        await press(pilot, "z")
+        assert pane.outer_size == (120, 35)
         assert pilot.app.focused is pane
         await press(pilot, "tab")  # the next pane takes it instead
-        assert not pane.outer_size or not pane.is_on_screen
+        assert pilot.app.focused is not None
+        assert pilot.app.focused is not pane
+        assert pilot.app.focused.outer_size == (120, 35)
         await press(pilot, "escape")
-        await press(pilot, "tab", "tab")
-        await settle(pilot)
         assert shown(pilot).count("╭") == before.count("╭")

@@ -118,6 +118,9 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         panes.lay_out(now_lines=self.now.lines_needed, front=self._front)
         self.query_one(PaneTabs).chosen = IN_TABS.index(self._front)
 
+    def place_zoomed(self, pane: Widget | None) -> None:
+        self.query_one(DashboardPanes).zoom(pane)
+
     @on(Resize)
     def _size_changed(self) -> None:
         self._lay_out()

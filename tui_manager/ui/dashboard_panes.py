@@ -75,6 +75,8 @@ class _PanesLayout(Layout):
         """The places of the panes that are displayed."""
         assert isinstance(parent, DashboardPanes)
         regions = pane_regions(size, parent.now_lines, parent.front)
+        if parent.zoomed is not None:
+            regions = {parent.zoomed.id or "": Region(0, 0, *size)}
         return [
             WidgetPlacement(regions[child.id or ""], NULL_OFFSET, Spacing(), child)
             for child in children
@@ -91,6 +93,14 @@ class DashboardPanes(Container):
         self.now_lines = 0
         self.front = RECENT
         self._shape: Shape | None = None  # of the panes that are shown
+        self.zoomed: Widget | None = None  # the pane that is shown alone
+
+    def zoom(self, pane: Widget | None) -> None:
+        """Shows one pane alone, or all again."""
+        if pane is not self.zoomed:
+            self.zoomed = pane
+            for child in self.children:  # Textual forgets the places when a child asks for another
+                child.refresh(layout=True)
 
     @property
     def layout(self) -> Layout:

@@ -21,11 +21,15 @@ class ZoomActions(MainScreen):
         """The pane with the focus takes the screen, or gives it back."""
         self._zoom(None if self.zoomed is not None else self._pane_of(self.focused))
 
+    def place_zoomed(self, pane: Widget | None) -> None:
+        """For a screen that places its panes itself: shows one alone, or all."""
+
     def _zoom(self, zoomed: Widget | None) -> None:
         self.zoomed = zoomed
         pane: DOMNode | None = zoomed
         for widget in self.query(f".{_HIDDEN}"):
             widget.remove_class(_HIDDEN)
+        self.place_zoomed(zoomed)
         body = self.query_one("#body")
         while isinstance(pane, Widget) and pane is not body:
             parent = pane.parent
@@ -33,7 +37,7 @@ class ZoomActions(MainScreen):
                 for other in parent.children:
                     other.set_class(other is not pane, _HIDDEN)
             pane = parent
-        self.query_one(HeaderLine).set_class(self.zoomed is not None, _HIDDEN)
+        self.query_one(HeaderLine).set_class(zoomed is not None, _HIDDEN)
 
     @staticmethod
     def _pane_of(widget: Widget | None) -> Widget | None:
