@@ -40,7 +40,9 @@ OTHER_KEYS = (
 CONTROLS = tuple(f"ctrl+{letter}" for letter in "abcdefghklnoprtuvwxyz")
 WORDS = (
     "web", "db1", "role=db", "env=prod", "@all", "web[01-05]", "role=web", "1", "0", "[", "[/b]",
-    "faulty", "pending", "wait 6h", "5m", "备份", "🚀", "é", "zzz",
+    "faulty", "pending", "wait 6h", "5m", "备份", "🚀", "é", "zzz", "status=failed !1", "/we",
+    "/w.*1/", '"two words', "@offline", "@nobody", "by=ana since=1h", "exit=3", "hots=1",
+    "role=web & env=prod",
 )  # fmt: skip
 PASTES = (
     "role=db", "web01", "echo hello", "x" * 3000, "one\ntwo\nthree\n", "\x1b[31mred\x1b[0m",
