@@ -60,7 +60,13 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self._front = RECENT  # the pane that is seen if there are tabs
         self._only: tuple[int, Host] | None = None  # a task, and the one host whose output is shown
         self._show_when_found = ""  # the host_id of a host to show alone once it is selected
-        self._failed_read: object = None  # the task and its counts when its failed hosts were read
+        self._failed_read: tuple[
+            int, ...
+        ] = ()  # the task and counts when its failed hosts were read
+        self._recent_changed = True  # a task has changed that may be among the recent ones
+        self._running_keys: frozenset[str] = (
+            frozenset()
+        )  # keys of the tasks in Now when it was read last
 
     @property
     def now(self) -> NowTable:
@@ -99,7 +105,9 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         if changes.hosts:
             self.hosts.reload()
         if changes.tasks or changes.all_tasks:
-            self.now.reload()  # when it was read, so are the recent ones
+            changed = frozenset(map(str, changes.tasks))
+            self._recent_changed |= changes.all_tasks or not changed <= self._running_keys
+            self.now.reload()  # the recent ones are read after that, if they may have changed
         if changes.manager:
             self.hosts.retitle()
         source = self.output.source
@@ -163,10 +171,18 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         if message.rows is self.now:
             self._lay_out()
             self._find_task()
-            self.recent.reload()
+            self._read_recent()
         elif self._in_now and self.recent.list.key:
             self.recent.deselect()
         self._show_output()
+
+    def _read_recent(self) -> None:
+        """Reads the recent tasks again if they may have changed. While tasks only go on, that would
+        take half of what a dashboard costs the manager."""
+        running = frozenset(map(self.now.key_of, self.now.list.rows.values()))
+        if self._recent_changed or running != self._running_keys:
+            self._recent_changed, self._running_keys = False, running
+            self.recent.reload()
 
     def _find_task(self) -> None:
         """Looks whether the selected task runs. Without one that the operator has selected, it is
@@ -237,8 +253,9 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
     def _show_output(self) -> None:
         """Shows the output of the selected task: of all hosts, or of the one that was chosen. Until
         another task is selected, that of the last one stays."""
-        self._show_failed_hosts()
         task = self.selected_task
+        if task is None or self._failed_read[:1] != (task.task_id,):
+            self._show_failed_hosts()
         if task is None:
             if self.now.loaded and not (self.now.list.matching or self.recent.list.total):
                 self.output.show(None)
@@ -282,12 +299,21 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             if not self.output.display:
                 self.show_pane(self.output)
 
+    def tick(self) -> None:
+        super().tick()
+        if self.is_current:
+            self._show_failed_hosts()
+
     def _show_failed_hosts(self) -> None:
         """Hosts on which the selected task has failed are shown so. They are read again if there
-        are more, or others."""
+        are more, or others; once a second at most while many fail."""
         task = self.selected_task
-        known = task and (task.task_id, task.hosts_failed, task.counts.failed, task.counts.timeout)
-        if task is None or not task.hosts_failed:
+        if task is None:
+            self._failed_read = ()
+            self.hosts.show_failed(frozenset(), 0)
+            return
+        known = (task.task_id, task.hosts_failed, task.counts.failed, task.counts.timeout)
+        if not task.hosts_failed:
             self._failed_read = known
             self.hosts.show_failed(frozenset(), 0)
         elif known != self._failed_read:
@@ -300,7 +326,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             window = Window(faults_only=True, limit=LIMIT_MAX)
             page = await self.link.operator.list_command_hosts(task.task_id, window)
         except BaseException:
-            self._failed_read = None
+            self._failed_read = ()
             raise
         failed = frozenset(row.host_id for row in page.rows if row.status in _FAILED)
         if self.selected_task is not None and self.selected_task.task_id == task.task_id:

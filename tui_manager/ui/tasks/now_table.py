@@ -22,6 +22,7 @@ from tui_manager.ui.tasks.task_pick import TaskPickTable, short_author
 from tui_manager.ui.tasks.task_table import elapsed, remaining
 
 _NAMES_READ = 12  # failed commands of a task that are read for the names of their hosts
+_NAMES_ENOUGH = 6  # more have no room in most terminals
 _TASKS_NAMED = 20  # tasks of which these are read
 _DONE_MOST = 11  # cells: 10000/10000
 _FRAME = 2  # lines
@@ -30,14 +31,14 @@ COLUMNS = (
     Column("state", "", 1),
     Column("id", "#", 3, right=True),
     Column("name", "NAME", 16, grow=3, max_width=44),
-    Column("target", "TARGET", 8, grow=2, max_width=36, hide_order=4),
+    Column("target", "TARGET", 8, grow=2, max_width=36, hide_order=5),
     Column("done", "HOSTS", 5, right=True),
     Column("bar", "PROGRESS", 8, grow=2, max_width=32, hide_order=3),
     Column("failed", "FAILED", 12, grow=3, max_width=40),
-    Column("what", "", 12, grow=1, max_width=48, hide_order=2),
+    Column("what", "", 12, grow=1, max_width=48, hide_order=4),
     Column("time", "TIME", 7, right=True),
-    Column("left", "ETA", 7, right=True, hide_order=5),
-    Column("by", "BY", 8, grow=1, max_width=20, hide_order=6),
+    Column("left", "ETA", 7, right=True, hide_order=6),
+    Column("by", "BY", 8, grow=1, max_width=20, hide_order=7),
 )
 _MERGED = ("bar", "failed", "what")  # one cell for a task that waits for an operator
 
@@ -215,13 +216,14 @@ class NowTable(TaskPickTable[RunningTask]):
         return Page(rows, page.matching, page.matching)
 
     async def _failed_on(self, task: Task) -> tuple[str, ...]:
-        """Names of hosts on which a task failed. They are read again only after more have."""
+        """Names of hosts on which a task failed. They are read again only after others have, and
+        not if enough are known."""
         if not task.hosts_failed:
             self._names.pop(task.task_id, None)
             return ()
         counts = replace(task.counts, pending=0, running=0, completed=0)
         known = self._names.get(task.task_id)
-        if known is None or known[0] != counts:
+        if known is None or (known[0] != counts and len(known[1]) < _NAMES_ENOUGH):
             window = Window(faults_only=True, limit=_NAMES_READ)
             page = await self.link.operator.list_command_hosts(task.task_id, window)
             failed = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT)
