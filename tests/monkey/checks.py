@@ -33,6 +33,7 @@ from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.spans import plain, shorten
 from tui_manager.ui.forms.confirm import Question
 from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import row_spans
@@ -116,7 +117,17 @@ class Checks:
         if isinstance(screen, TaskScreen):
             detail = await self._truth.get_task(screen.task_id)
             self._expect(screen.detail == detail, f"the head of the task: {screen.detail}")
+        if isinstance(screen, HostScreen):
+            await self._compare_host(screen)
         self._left_alone = True
+
+    async def _compare_host(self, screen: HostScreen) -> None:
+        """It is closed when its host is gone, and else it shows what there is."""
+        known = {host.host_id for host in self._truth.hosts.values()}
+        self._expect(screen.host_id in known, f"the screen of {screen.host_id}, which is gone")
+        if screen.host_id in known:
+            detail = await self._truth.get_host(screen.host_id)
+            self._expect(screen.detail == detail, f"the head of the host: {screen.detail}")
 
     def _compare_characters(self, app: DashboardApp) -> None:
         for strip in app.screen._compositor.render_strips():

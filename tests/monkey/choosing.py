@@ -248,6 +248,17 @@ def _open(random: Random) -> list[Input]:
     return _spread(random, _keys(place, "enter", *keys, *leave))
 
 
+def _host(random: Random) -> list[Input]:
+    """The screen of a host, which changes or goes meanwhile."""
+    inputs = _keys(*random.choice((["2", random.choice(MOVES)], ["1", "tab"])), "enter")
+    acts = (["tab"], ["tab"], ["c", "y"], ["r", "f5"], ["x", "y"], ["D", "y"], ["m", "escape"],
+            ["n", "escape"], ["R", "b", "f5"], ["enter", "escape"], ["a", "y"])  # fmt: skip
+    for _ in range(random.randint(1, 4)):
+        inputs += _keys(random.choice(MOVES), *random.choice(acts))
+    inputs.insert(random.randrange(2, len(inputs) + 1), _change(random))
+    return _spread(random, [*inputs, *_keys(*random.choice((["escape"], [])))])
+
+
 def _read_output(random: Random) -> list[Input]:
     """Up and back to the end, each key at rest or in the middle of the one before."""
     place = random.choice((["1"], ["3", "enter"], []))
@@ -323,6 +334,6 @@ _SCENES: tuple[tuple[Callable[[Random], list[Input]], float], ...] = (
     (_action, 6), (_moves, 4), (_other, 3), (_noise, 2), (_paste, 1), (_raw, 0.7), (_mouse, 4),
     (_resize, 1.5), (_filter, 2), (_admission, 2), (_new_task, 1), (_tasks, 1), (_again, 2),
     (_open, 2.5), (_read_output, 1.5), (_open_and_close, 1), (_palette, 1), (_help, 0.7),
-    (_token, 0.4),
+    (_token, 0.4), (_host, 2),
     (_save, 0.3), (_schedules, 2), (_schedule_forms, 2),
 )  # fmt: skip

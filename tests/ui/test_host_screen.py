@@ -111,7 +111,9 @@ async def test_a_run_is_canceled_and_repeated_on_this_host_only(
     async with running(two) as pilot:
         await press(pilot, "2", "enter", "c")
         assert "has ended on this host" in shown(pilot)
-        await press(pilot, "escape", "down", "enter", "c")
+        await press(pilot, "escape", "down", "enter")
+        assert "Runs 2  ▶ 1 not ended" in shown(pilot)
+        await press(pilot, "c")
         assert "web02" in shown(pilot)
         await press(pilot, "y")
         await settle(pilot)

@@ -144,7 +144,7 @@ class ManagerProvider(Provider):
     async def _hosts(self, operator: Operator, query: str) -> list[Hit]:
         hosts = await operator.list_hosts(Window(text=quote(query), limit=_FOUND))
         return [
-            self._hit(query, host.name, host_glyph(host).text, "Go to this host",
+            self._hit(query, host.name, host_glyph(host).text, "Open this host",
                       open_host(host.host_id))
             for host in hosts.rows
         ]  # fmt: skip

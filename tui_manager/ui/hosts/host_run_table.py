@@ -119,6 +119,10 @@ class HostRunTable(RowTable[HostRun]):
     def __init__(self, link: Link, host_id: str, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(link, id=id)
         self.host_id = host_id
+        self._unended = 0  # runs
+
+    def title_note(self) -> str:
+        return f"▶ {self._unended:,} not ended" if self._unended else ""
 
     def key_of(self, row: HostRun) -> str:
         return str(row.row.task_id)
@@ -134,6 +138,7 @@ class HostRunTable(RowTable[HostRun]):
             return Page((), 0, 0)
         self.post_message(self.Read(detail))
         runs = in_order(detail.runs)
+        self._unended = sum(not run.row.status.ended for run in runs)
         found = [run for run in runs if passes(run, window)]
         shown = found[window.offset : window.offset + window.limit]
         return Page(shown, len(found), len(runs))
