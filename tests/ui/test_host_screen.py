@@ -109,8 +109,14 @@ async def test_a_run_is_canceled_and_repeated_on_this_host_only(
     two: FakeOperator, running: Running
 ) -> None:
     async with running(two) as pilot:
-        await press(pilot, "2", "enter", "c")
-        assert "has ended on this host" in shown(pilot)
+        await press(pilot, "2", "enter")
+        foot = shown(pilot).splitlines()[-1]
+        assert "r Run again" in foot
+        assert not [key for key in ("c Cancel", "a Approve", "D Remove") if key in foot]
+        await press(pilot, "c", "a")
+        text = shown(pilot)
+        assert "has ended on this host" in text
+        assert "web01 is admitted: only a pending host can be approved." in text
         await press(pilot, "escape", "down", "enter")
         assert "Runs 2  ▶ 1 not ended" in shown(pilot)
         await press(pilot, "c")

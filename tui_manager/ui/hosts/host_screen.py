@@ -17,11 +17,11 @@ from tui_manager.domain.task import Task
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.pane_tabs import PaneTabs
-from tui_manager.ui.hosts.host_actions import HostActions, approve_hosts
+from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_facts import all_facts
 from tui_manager.ui.hosts.host_head import host_head, host_vitals
 from tui_manager.ui.hosts.host_run_table import HostRunTable
-from tui_manager.ui.key_bindings import BY_ID, Action, Pane, ScreenName, bindings_of, open_task
+from tui_manager.ui.key_bindings import Action, Pane, ScreenName, bindings_of, open_task
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import CallFailed, Link
@@ -168,23 +168,26 @@ class HostScreen(OutputActions, HostActions):
 
     # What the keys act on.
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only a pending host can be approved."""
-        pending = self.detail is not None and self.detail.host.admission is Admission.PENDING
-        return (action != "approve" or pending) and super().check_action(action, parameters)
-
-    def say_where(self, key: str) -> None:
-        """Says why a host that is not pending cannot be approved."""
-        if key in self.link.keys.keys_of(BY_ID["approve"]):
-            self.run_to_end(approve_hosts(self.app, self.link, self.chosen_hosts(), None))
-        else:
-            super().say_where(key)
+    def is_of_use(self, action: Action) -> bool:
+        """What does nothing to this host, or to the selected run, is not in the footer."""
+        host = self.detail.host if self.detail else None
+        run = self.runs.selected if self.is_mounted else None
+        match action.id:
+            case "approve":
+                use = host is not None and host.admission is Admission.PENDING
+            case "remove_host":
+                use = host is not None and not host.online
+            case "cancel_task":
+                use = run is not None and not run.row.status.ended
+            case "rerun_task":
+                use = run is not None and run.row.status.ended
+            case _:
+                use = True
+        return use and super().is_of_use(action)
 
     def label_of(self, action: Action) -> str:
         if action.id == "new_task":
             return "Command here"
-        if action.id in ("cancel_task", "rerun_task"):
-            return f"{action.label} here"
         return super().label_of(action)
 
     def marked_hosts(self) -> list[Host]:
