@@ -1,56 +1,118 @@
-"""Hosts with the same output, and what is said about what is not shown of it. Pure."""
+"""Hosts with the same output, and how they are shown. Pure."""
 
-from tui_manager.domain.status import Stream
+from dataclasses import replace
+
+from tests.operator.recording import COMMAND_HOST
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.output.groups_pane import comparison_notes, group_notes
-from tui_manager.ui.output.output_groups import COMPARED, KEPT, OutputGroup, OutputGroups, compare
+from tui_manager.ui.output.group_lines import GroupText, group_lines
+from tui_manager.ui.output.output_buffer import OutputBuffer
+from tui_manager.ui.output.output_groups import COMPARED, OutputGroup, OutputGroups, compare, masked
+
+DONE = replace(
+    COMMAND_HOST, status=CommandHostStatus.COMPLETED, reason=Reason.NONE, exit_code=0, command=0
+)
 
 
-def groups_of(outputs: dict[str, list[bytes]]) -> list[OutputGroup]:
-    groups = OutputGroups()
+def chunks_of(host: str, pieces: list[bytes], stream: Stream = Stream.STDOUT) -> list[OutputChunk]:
+    offsets = [sum(map(len, pieces[:number])) for number in range(len(pieces))]
+    return [
+        OutputChunk(1, host, host, 0, stream, offset, piece)
+        for offset, piece in zip(offsets, pieces, strict=True)
+    ]
+
+
+def grouped(outputs: dict[str, list[bytes]], *, masks: bool = False) -> OutputGroups:
+    groups = OutputGroups(masks=masks)
     for host, pieces in outputs.items():
-        offset = 0
-        for piece in pieces:
-            groups.feed([OutputChunk(1, host, host, 0, Stream.STDOUT, offset, piece)])
-            offset += len(piece)
-    return groups.groups()
+        groups.feed(chunks_of(host, pieces))
+    return groups
 
 
-def notes(group: OutputGroup) -> list[str]:
-    above, below = group_notes(group)
-    return [plain(note).strip() for note in (*above, *below)]
+def hosts_of(groups: list[OutputGroup]) -> list[tuple[str, ...]]:
+    return [group.hosts for group in groups]
+
+
+def text_of(pieces: list[bytes], more: int = 0, stream: Stream = Stream.STDOUT) -> GroupText:
+    buffer = OutputBuffer()
+    buffer.feed(chunks_of("web01", pieces, stream))
+    return GroupText(buffer.lines, more)
 
 
 def test_hosts_with_the_same_output_are_one_group_the_largest_first() -> None:
-    groups = groups_of({"web01": [b"a\n"], "web02": [b"b\n"], "web03": [b"b", b"\n"]})
-    assert [(group.hosts, group.lines) for group in groups] == [
-        (("web02", "web03"), ("b",)),
-        (("web01",), ("a",)),
+    groups = grouped({"web01": [b"a\n"], "web02": [b"b\n"], "web03": [b"b", b"\n"]}).groups()
+    assert hosts_of(groups) == [("web02", "web03"), ("web01",)]
+
+
+def test_another_exit_code_or_stderr_is_another_group() -> None:
+    groups = grouped({f"web{number}": [b"a\n"] for number in range(5)})
+    groups.feed(chunks_of("web0", [b"why\n"], Stream.STDERR))
+    failed = replace(DONE, status=CommandHostStatus.FAILED, exit_code=3)
+    for number, row in enumerate((DONE, DONE, DONE, failed, DONE)):
+        name = f"web{number}"
+        groups.set_states([replace(row, execution_id=name, host=name)])
+    made = groups.groups()
+    assert [(group.folded, group.state, group.stderr) for group in made] == [
+        ("web[1-2,4]", "exit 0", False),
+        ("web0", "exit 0", True),
+        ("web3", "exit 3", False),
+    ]
+    assert hosts_of(groups.groups(failed_only=True)) == [("web3",)]
+    heads = [plain(line.before) for line in group_lines(made, 9, {})]
+    assert heads == [
+        "▸ 3 hosts  exit 0  web[1-2,4]",
+        "▸ 1 host  exit 0 ┃  web0",
+        "▸ ✘ 1 host  exit 3  web3",
     ]
 
 
-def test_output_that_is_kept_whole_needs_no_note() -> None:
-    (group,) = groups_of({"web01": [b"a\n"]})
-    assert notes(group) == []
+def test_a_host_without_output_is_in_a_group_once_it_runs() -> None:
+    groups = OutputGroups()
+    waiting = replace(
+        DONE, status=CommandHostStatus.PENDING, exit_code=None, started_at=None, execution_id="w"
+    )
+    running = replace(DONE, status=CommandHostStatus.RUNNING, exit_code=None, execution_id="r")
+    groups.set_states([waiting, running])
+    (group,) = groups.groups()
+    assert group.state == "running"
+    lines = group_lines([group], 0, {"r": GroupText((), 0)})
+    assert [plain(line.before) for line in lines] == ["▾ 1 host  running  web01", "  No output."]
 
 
-def test_a_group_says_how_much_it_does_not_show() -> None:
-    pieces = [b"x" * KEPT, b"y" * 5_000_000]
-    one, other = groups_of({"web01": pieces, "web02": [*pieces, b"z"]})
-    assert notes(one) == ["… 5.0 MB more not shown here; hosts of a group have the same"]
-    assert one.hosts != other.hosts, "what is not shown is compared all the same"
+def test_masked_outputs_differ_in_more_than_numbers_and_addresses() -> None:
+    outputs = {
+        "a": [b"took 3 ms on 10.0.0.", b"7 at 0x7fe, fd00::13, 02:42:ac:11:00:02\nend 1"],
+        "b": [b"took 45 ms on 10.1.0.70 at 0xffa7, fd00::1, 02:42:ac:11:00:03\nen", b"d 22"],
+        "c": [b"took 45 s on 10.1.0.70 at 0xffa7, fd00::1, 02:42:ac:11:00:03\nend 22"],
+    }
+    assert hosts_of(grouped(outputs, masks=True).groups()) == [("a", "b"), ("c",)]
+    assert len(grouped(outputs).groups()) == 3
+    assert masked(b"no change") == b"no change"
+
+
+def test_the_text_of_the_chosen_group_keeps_the_mark_of_stderr_and_says_what_is_left_out() -> None:
+    groups = grouped({"web01": [b"a\n"], "web02": [b"b\n"]}).groups()
+    text = text_of([b"one\ntwo\n"], 5_000_000, Stream.STDERR)
+    lines = group_lines(groups, 0, {"web01": text})
+    assert [(plain(line.before), line.text) for line in lines] == [
+        ("▾ 1 host  web01", ""),
+        ("  ┃ ", "one"),
+        ("  ┃ ", "two"),
+        ("  … 5.0 MB more not shown here", ""),
+        ("▸ 1 host  web02", ""),
+    ]
 
 
 def test_a_comparison_says_what_it_did_not_compare() -> None:
-    (largest,) = groups_of({"web01": [b"x\n" * (COMPARED + 5)]})
-    (other,) = groups_of({"web02": [b"x\n" * KEPT, b"y" * 1000]})
-    found = compare(largest.lines, largest.lines[:3])
-    assert [plain(note).strip() for note in comparison_notes(found, largest, largest)] == [
-        "… only the first 2,000 lines of each compared, 5 more lines not"
-    ]
-    short = compare(largest.lines[:3], largest.lines[:3])
-    assert comparison_notes(short, largest, largest) == []
-    assert [plain(note).strip() for note in comparison_notes(short, largest, other)] == [
-        "… 1.0 kB more not kept here, and not compared line by line"
+    found = compare(["x"] * (COMPARED + 5), ["x"] * 3)
+    assert (found.left_out, len(found.lines)) == (5, COMPARED)
+    groups = grouped({"web01": [b"a\n"], "web02": [b"b\n"]}).groups()
+    texts = {"web01": text_of([b"same\na\n"]), "web02": text_of([b"same\nb\n"], 1000)}
+    lines = group_lines(groups, 1, texts, compares=True)[2:]
+    assert [(plain(line.before).strip(), line.text) for line in lines] == [
+        ("", "same"),
+        ("-", "a"),
+        ("+", "b"),
+        ("… 1.0 kB more not read, and not compared line by line", ""),
     ]

@@ -207,6 +207,11 @@ ACTIONS: tuple[Action, ...] = (
         words=("diff", "difference"),
     ),
     Action(
+        "mask", ("M",), "M", "Mask", "Group without regard to numbers, addresses",
+        Group.OUTPUT, screens=_TASK, panes=_OF_GROUPS,
+        words=("numbers", "addresses", "ignore", "similar", "normalize"),
+    ),
+    Action(
         "search", ("slash",), "/", "Search", "Search in the output; esc ends it",
         Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT, pane_only=True,
         words=("find", "grep", "look for"),

@@ -1,5 +1,6 @@
 """The output of a task by groups of hosts with the same output. The chosen group is open."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -11,49 +12,22 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
+from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
-from tui_manager.ui.drawing.spans import Role, Span, Spans
+from tui_manager.ui.drawing.spans import Role, Span, width_of
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.colour_and_wrap_lines import crop, segments
-from tui_manager.ui.output.output_groups import (
-    COMPARED,
-    Comparison,
-    OutputGroup,
-    OutputGroups,
-    compare,
-)
+from tui_manager.ui.output.group_lines import GroupLine, GroupText, group_lines
+from tui_manager.ui.output.output_buffer import OutputBuffer
+from tui_manager.ui.output.output_groups import OutputGroup, OutputGroups
 from tui_manager.ui.terminal.closable import while_open
 
-_MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}
-
-# A line: the number of its group, the spans before the text, and the text of the host.
-_Line = tuple[int, Spans, str]
-
-
-def group_notes(group: OutputGroup) -> tuple[Sequence[Spans], Sequence[Spans]]:
-    """The notes above and below the lines of a group that are kept."""
-    above = [_note(f"{count_of(group.dropped, 'earlier line')} not kept here")]
-    below = [_note(f"{size(group.unshown)} more not shown here; hosts of a group have the same")]
-    return above if group.dropped else (), below if group.unshown else ()
-
-
-def comparison_notes(
-    found: Comparison, largest: OutputGroup, group: OutputGroup
-) -> Sequence[Spans]:
-    """The notes below two outputs that are not compared to their ends."""
-    notes = []
-    if found.left_out:
-        left_out = count_of(found.left_out, "more line")
-        notes.append(_note(f"only the first {COMPARED:,} lines of each compared, {left_out} not"))
-    if unshown := largest.unshown + group.unshown:
-        notes.append(_note(f"{size(unshown)} more not kept here, and not compared line by line"))
-    return notes
-
-
-def _note(text: str) -> Spans:
-    return (Span(f"  … {text}", Role.CAUTION),)
+SHOWN = 64 * 1024  # bytes of a group that are read to be shown, about
+_READ = 2 << 20  # bytes of one answer
+_PAUSE = 1.0  # seconds between two reads of the states of more hosts than one page has
 
 
 class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
@@ -73,12 +47,14 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
         self.task_id = task_id
         self.groups: list[OutputGroup] = []
         self.chosen = 0
-        self.compares = False
-        self.steps = False
+        self.compares = self.failed_only = self.steps = False
         self._gathered = OutputGroups()
+        self._texts: dict[str, GroupText] = {}
+        self._sizes: dict[str, int] = {}  # of the output when its text was read
         self._after = 0
         self._stale = self._reading = False
-        self._lines: list[_Line] = []
+        self._behind = True  # not all output was read
+        self._lines: list[GroupLine] = []
 
     def poll(self) -> None:
         """Reads new output if the pane is seen."""
@@ -92,78 +68,125 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
         try:
             while self._stale:
                 self._stale = False
-                while chunks := await self.link.operator.follow_output(self.task_id, self._after):
+                gathered = self._gathered
+                self._behind = True
+                while gathered is self._gathered and (chunks := await self._next()):
                     self._after = chunks[-1].position
-                    self._gathered.feed(chunks)
-                self._regroup()
+                    gathered.feed(chunks)
+                    self._retitle()
+                if gathered is not self._gathered:
+                    continue
+                hosts = await self._read_states(gathered)
+                self._behind = False
+                await self._regroup()
+                if hosts > LIMIT_MAX:
+                    await asyncio.sleep(_PAUSE)
         finally:
             self._reading = False
 
-    def _regroup(self) -> None:
+    async def _next(self) -> Sequence[OutputChunk]:
+        return await self.link.operator.follow_output(self.task_id, self._after, limit=_READ)
+
+    async def _read_states(self, gathered: OutputGroups) -> int:
+        """Reads how all commands have ended. Returns how many there are."""
+        offset = 0
+        while True:
+            window = Window(sort="host", offset=offset, limit=LIMIT_MAX)
+            page = await self.link.operator.list_command_hosts(self.task_id, window)
+            gathered.set_states(page.rows)
+            offset += len(page.rows)
+            if not page.rows or offset >= page.matching:
+                return offset
+
+    async def _regroup(self) -> None:
         """The chosen group is the one that now has its first host."""
-        host = self.groups[self.chosen].hosts[0] if self.groups else ""
-        command = self.groups[self.chosen].command if self.groups else 0
-        self.groups = self._gathered.groups()
+        before = self.groups[self.chosen] if self.chosen < len(self.groups) else None
+        self.groups = self._gathered.groups(failed_only=self.failed_only)
         self.chosen = next(
             (
                 number
                 for number, group in enumerate(self.groups)
-                if group.command == command and host in group.hosts
+                if before and group.command == before.command and before.hosts[0] in group.hosts
             ),
             0,
         )
         self._lay_out()
+        await self._read_texts()
+
+    async def _read_texts(self) -> None:
+        """Reads what the chosen group has printed, and the largest if they are compared."""
+        if not self.groups:
+            return
+        chosen = self.groups[self.chosen]
+        largest = next(group for group in self.groups if group.command == chosen.command)
+        for group in (chosen, largest):
+            key = group.execution_id
+            if self._sizes.get(key) != group.size:
+                self._texts[key] = await self._read_text(group)
+                self._sizes[key] = group.size
+        kept = (chosen.execution_id, largest.execution_id)
+        self._texts = {key: text for key, text in self._texts.items() if key in kept}
+        self._sizes = {key: of for key, of in self._sizes.items() if key in kept}
+        self._lay_out()
+
+    async def _read_text(self, group: OutputGroup) -> GroupText:
+        chunks = await self.link.operator.follow_output(
+            self.task_id, limit=SHOWN, execution_id=group.execution_id
+        )
+        buffer = OutputBuffer()
+        buffer.feed(chunks)
+        more = group.size - sum(len(chunk.data) + chunk.gap for chunk in chunks)
+        return GroupText(buffer.lines, max(0, more))
+
+    @while_open("group text", exclusive=True)
+    async def _show_text(self) -> None:
+        await self._read_texts()
 
     def action_choose(self, step: int) -> None:
         """Opens a group above or below."""
         if self.groups:
             self.chosen = max(0, min(self.chosen + step, len(self.groups) - 1))
             self._lay_out()
-            at = next(n for n, line in enumerate(self._lines) if line[0] == self.chosen)
+            at = next(n for n, line in enumerate(self._lines) if line.group == self.chosen)
             self.scroll_to_region(Region(0, at, 1, 6), force=True)
+            self._show_text()
 
     def toggle_compare(self) -> None:
         """Shows how the chosen group differs from the largest, or its output."""
         self.compares = not self.compares
         self._lay_out()
 
+    def show_failed_only(self, failed_only: bool) -> None:
+        """Shows the groups with a problem, or all."""
+        if failed_only != self.failed_only:
+            self.failed_only = failed_only
+            self.poll()
+
+    def toggle_mask(self) -> None:
+        """Groups outputs that differ in numbers and addresses only, or does not. All of it is read
+        again."""
+        self._gathered = OutputGroups(masks=not self._gathered.masks)
+        self._after = 0
+        self.poll()
+
     def _lay_out(self) -> None:
-        self._lines = []
-        for number, group in enumerate(self.groups):
-            mark = "▾ " if number == self.chosen else "▸ "
-            step = f"#{group.command + 1}  " if self.steps else ""
-            head = (
-                Span(mark, Role.STRONG),
-                Span(step + count_of(len(group.hosts), "host"), Role.STRONG),
-                Span(f"  {group.folded}", Role.MUTED),
-            )
-            self._lines.append((number, head, ""))
-            if number == self.chosen:
-                self._lines += self._body_lines(number, group)
+        self._lines = group_lines(
+            self.groups, self.chosen, self._texts, compares=self.compares, steps=self.steps
+        )
         self.virtual_size = Size(self.scrollable_size.width, len(self._lines))
-        title = Text("Output  ", style="bold")
-        title.append(count_of(len(self.groups), "group"), style="not bold")
-        title.append("  compared with the largest" if self.compares else "", style="not bold")
-        self.set_title(title)
+        self._retitle()
         self.refresh()
 
-    def _body_lines(self, number: int, group: OutputGroup) -> list[_Line]:
-        largest = next(other for other in self.groups if other.command == group.command)
-        if self.compares and largest is not group:
-            found = compare(largest.lines, group.lines)
-            return [
-                *(
-                    (number, (Span(f"  {sign} ", _MARKS[sign]),), line)
-                    for sign, line in found.lines
-                ),
-                *((number, note, "") for note in comparison_notes(found, largest, group)),
-            ]
-        above, below = group_notes(group)
-        return [
-            *((number, note, "") for note in above),
-            *((number, (Span("  │ ", Role.MUTED),), line) for line in group.lines),
-            *((number, note, "") for note in below),
-        ]
+    def _retitle(self) -> None:
+        said = count_of(len(self.groups), "group") if self.groups or not self._behind else ""
+        if self._behind and self._gathered.size:
+            said += f"  reading… {size(self._gathered.size)}"
+        said += "  problems only" if self.failed_only else ""
+        said += "  numbers masked" if self._gathered.masks else ""
+        said += "  compared with the largest" if self.compares else ""
+        title = Text("Output  ", style="bold")
+        title.append(said.strip(), style="not bold")
+        self.set_title(title)
 
     def on_resize(self) -> None:
         """Lines are cut at the width."""
@@ -174,21 +197,22 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
         if (offset := event.get_content_offset(self)) is not None:
             row = int(self.scroll_offset.y) + offset.y
             if row < len(self._lines):
-                self.action_choose(self._lines[row][0] - self.chosen)
+                self.action_choose(self._lines[row].group - self.chosen)
 
     def render_line(self, y: int) -> Strip:
         """The first line of a group, or a line of its output."""
         base, width = self.rich_style, self.size.width
         row = int(self.scroll_offset.y) + y
         if not self._lines and y == 1:
-            empty = (Span("  No output yet.", Role.MUTED),)
-            return self.strip(self.paint(empty, base), width, base)
+            text = "No host has a problem." if self.failed_only else "No output yet."
+            said = f"Reading… {size(self._gathered.size)}" if self._behind else text
+            return self.strip(self.paint((Span(f"  {said}", Role.MUTED),), base), width, base)
         if row >= len(self._lines):
             return Strip.blank(width, base)
-        number, before, text = self._lines[row]
-        if number == self.chosen and not text and before[0].text == "▾ ":
+        line = self._lines[row]
+        if line.head and line.group == self.chosen:
             base += self.get_component_rich_style("row--cursor", partial=True)
-        room = max(1, self.scrollable_size.width - sum(len(span.text) for span in before))
-        runs = crop(segments(text), room) if text else []
+        room = max(1, self.scrollable_size.width - width_of(line.before))
+        runs = crop(segments(line.text), room) if line.text else []
         painted = [Segment(run.text, base + (run.style or Style.null())) for run in runs]
-        return self.strip(self.paint(before, base) + painted, width, base)
+        return self.strip(self.paint(line.before, base) + painted, width, base)

@@ -1,9 +1,12 @@
-"""Groups of hosts with the same output. They grow while output arrives. Pure.
+"""Groups of hosts that printed the same and ended in the same way. They grow while output arrives.
+Pure.
 
-All bytes of both streams are compared. Their beginnings are kept to be shown.
+All bytes of both streams are compared, by their digests. What a group printed is read when it is
+shown.
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,93 +14,157 @@ from difflib import SequenceMatcher
 
 from ClusterShell.NodeSet import NodeSet
 
-from tui_manager.domain.status import Stream
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import CommandHostStatus, Stream
+from tui_manager.domain.task import CommandHost
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.output.output_buffer import OutputBuffer
 
-KEPT = 64 * 1024  # bytes of a stream that are shown; the chunk in which it ends is shown whole
 COMPARED = 2_000  # lines of each side
+_LINE_MAX = 4096  # bytes of a line without an end that are masked together
+# Numbers, with or without a fraction, and addresses of networks and of memory.
+_VARYING = re.compile(
+    rb"0[xX][0-9a-fA-F]+|(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}|[0-9a-fA-F]{8,}|\d+"
+)
+
+
+def masked(data: bytes) -> bytes:
+    """The same with `#` for each number and address."""
+    return _VARYING.sub(b"#", data)
+
+
+@dataclass(slots=True)
+class _Digest:
+    """Of one stream. If it is masked, a line counts when it is complete."""
+
+    masks: bool
+    made: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    line: bytes = b""
+
+    def add(self, chunk: OutputChunk) -> None:
+        if not self.masks or chunk.gap:
+            self.made.update(chunk.data or b"\0gap")
+            return
+        data = self.line + chunk.data
+        end = data.rfind(b"\n") + 1
+        if len(data) - end > _LINE_MAX:
+            end = len(data)
+        self.made.update(masked(data[:end]))
+        self.line = data[end:]
+
+    def digest(self) -> bytes:
+        whole = self.made.copy()
+        whole.update(masked(self.line))
+        return whole.digest()
 
 
 @dataclass(slots=True)
 class _Output:
-    """The output of one command host so far."""
+    """One command host, with the digests of its output so far."""
 
+    execution_id: str
     host: str
     command: int
-    kept: list[OutputChunk] = field(default_factory=list)
-    sizes: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
-    digests: dict[Stream, "hashlib._Hash"] = field(
-        default_factory=lambda: {stream: hashlib.sha256() for stream in Stream}
-    )
-
-    def add(self, chunk: OutputChunk) -> None:
-        if self.sizes[chunk.stream] < KEPT:
-            self.kept.append(chunk)
-        self.sizes[chunk.stream] += len(chunk.data) + chunk.gap
-        self.digests[chunk.stream].update(chunk.data or b"\0gap")
-
-    @property
-    def unshown(self) -> int:
-        """Bytes that are not kept."""
-        return sum(self.sizes.values()) - sum(len(chunk.data) + chunk.gap for chunk in self.kept)
-
-    @property
-    def comparison_key(self) -> tuple[int, bytes, bytes]:
-        stdout, stderr = (self.digests[stream].digest() for stream in Stream)
-        return self.command, stdout, stderr
+    digests: dict[Stream, _Digest]
+    size: int = 0
+    state: str = ""
+    failed: bool = False
+    stderr: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OutputGroup:
-    """Hosts whose output of a command is the same.
+    """Hosts whose output of a command is the same, and that ended in the same way.
 
     Attributes:
         folded: their names, `web[01-02,04]`.
-        lines: the beginning of the output, safe text with colours.
-        dropped: lines before `lines` that are not kept.
-        unshown: bytes after `lines` that are not kept. They are compared too.
+        state: how they ended: `exit 0`; or that they run.
+        failed: whether that is a problem.
+        stderr: whether they wrote to stderr.
+        execution_id: of the first of them.
+        size: bytes of its output.
     """
 
     command: int
     hosts: tuple[str, ...]
     folded: str
-    lines: tuple[str, ...]
-    dropped: int = 0
-    unshown: int = 0
+    state: str
+    failed: bool
+    stderr: bool
+    execution_id: str
+    size: int
 
 
 class OutputGroups:
-    """Reads chunks from the first on."""
+    """Reads chunks from the first on.
 
-    def __init__(self) -> None:
+    Args:
+        masks: outputs that differ in numbers and addresses only count as the same.
+    """
+
+    def __init__(self, *, masks: bool = False) -> None:
+        self.masks = masks
+        self.size = 0  # bytes that were read
         self._outputs: dict[str, _Output] = {}
 
     def feed(self, chunks: Iterable[OutputChunk]) -> None:
         """Appends chunks in the order in which they were stored."""
         for chunk in chunks:
-            output = self._outputs.get(chunk.execution_id)
-            if output is None:
-                output = self._outputs[chunk.execution_id] = _Output(chunk.host, chunk.command)
-            output.add(chunk)
+            output = self._output(chunk.execution_id, chunk.host, chunk.command)
+            output.digests[chunk.stream].add(chunk)
+            output.size += len(chunk.data) + chunk.gap
+            output.stderr = output.stderr or chunk.stream is Stream.STDERR
+            self.size += len(chunk.data)
 
-    def groups(self) -> list[OutputGroup]:
+    def set_states(self, rows: Iterable[CommandHost]) -> None:
+        """Notes how commands have ended. One that has not begun is in no group."""
+        for row in rows:
+            if row.started_at is None and not row.status.ended:
+                continue
+            output = self._output(row.execution_id, row.host, row.command)
+            output.state = state_words(row)
+            output.failed = row.status.ended and row.status is not CommandHostStatus.COMPLETED
+
+    def _output(self, execution_id: str, host: str, command: int) -> _Output:
+        output = self._outputs.get(execution_id)
+        if output is None:
+            digests = {stream: _Digest(self.masks) for stream in Stream}
+            output = self._outputs[execution_id] = _Output(execution_id, host, command, digests)
+        return output
+
+    def groups(self, *, failed_only: bool = False) -> list[OutputGroup]:
         """By command, the largest first."""
-        alike: dict[tuple[int, bytes, bytes], list[_Output]] = defaultdict(list)
+        alike: dict[tuple[object, ...], list[_Output]] = defaultdict(list)
         for output in self._outputs.values():
-            alike[output.comparison_key].append(output)
-        made = [self._group(outputs) for outputs in alike.values()]
+            if output.failed or not failed_only:
+                digests = (output.digests[stream].digest() for stream in Stream)
+                alike[output.command, output.state, *digests].append(output)
+        made = map(_group, alike.values())
         return sorted(made, key=lambda group: (group.command, -len(group.hosts), group.hosts))
 
-    @staticmethod
-    def _group(outputs: Sequence[_Output]) -> OutputGroup:
-        first = outputs[0]
-        buffer = OutputBuffer()
-        buffer.feed(sorted(first.kept, key=lambda chunk: list(Stream).index(chunk.stream)))
-        hosts = tuple(sorted(output.host for output in outputs))
-        folded = str(NodeSet.fromlist(list(hosts)))
-        texts = tuple(line.text for line in buffer.lines)
-        return OutputGroup(first.command, hosts, folded, texts, 0, first.unshown)
+
+def _group(outputs: Sequence[_Output]) -> OutputGroup:
+    first = min(outputs, key=lambda output: output.host)
+    hosts = tuple(sorted(output.host for output in outputs))
+    return OutputGroup(
+        first.command,
+        hosts,
+        str(NodeSet.fromlist(list(hosts))),
+        first.state,
+        first.failed,
+        first.stderr,
+        first.execution_id,
+        first.size,
+    )
+
+
+def state_words(row: CommandHost) -> str:
+    """How a command ended on a host, in a word or two."""
+    if row.exit_code is not None:
+        return f"exit {row.exit_code}"
+    if row.signal is not None:
+        return f"signal {row.signal}"
+    words = row.reason.value or row.status.value
+    return safe_line(words.replace("_", " "))
 
 
 @dataclass(frozen=True, slots=True)

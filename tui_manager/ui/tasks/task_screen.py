@@ -241,6 +241,18 @@ class TaskScreen(OutputActions, TaskActions):
             self.action_groups()
         self.groups.toggle_compare()
 
+    def action_mask(self) -> None:
+        """Groups hosts whose output differs in numbers and addresses only. Shows the groups
+        first."""
+        if not self.groups.display:
+            self.action_groups()
+        self.groups.toggle_mask()
+
+    def action_faults_only(self) -> None:
+        """Shows only hosts and groups with a problem, or all."""
+        self.rows.toggle_faults()
+        self.groups.show_failed_only(self.rows.window.faults_only)
+
     def chosen_tasks(self) -> list[Task]:
         return [self.detail.task] if self.detail else []
 
