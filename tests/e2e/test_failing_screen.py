@@ -20,7 +20,7 @@ def wait_for_screens(machine: Machine, terminal: Terminal, number: int) -> None:
         parts = terminal.drawn.split(ENTER)
         return parts[-1] if len(parts) == number + 1 else ""
 
-    machine.wait_for(f"screen {number}", newest, lambda seen: "online" in seen and "Hosts" in seen)
+    machine.wait_for(f"screen {number}", newest, lambda seen: " hosts" in seen and "Hosts" in seen)
 
 
 def fail_until_it_ends(machine: Machine, terminal: Terminal, first: int) -> None:

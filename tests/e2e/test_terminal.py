@@ -16,7 +16,7 @@ def wait_until_drawn(machine: Machine, terminal: Terminal) -> None:
     machine.wait_for(
         "the dashboard",
         lambda: terminal.drawn,
-        lambda seen: ENTER in seen and "0/0 online" in seen,
+        lambda seen: ENTER in seen and "0/0 hosts" in seen,
     )
 
 

@@ -42,7 +42,7 @@ class Monkey:
 
     def begin(self) -> None:
         """Waits until it is drawn."""
-        self._see("the dashboard", lambda text: "online" in text)
+        self._see("the dashboard", lambda text: "hosts" in text)
 
     def round(self, size: tuple[int, int]) -> None:
         """Inputs and events in a terminal of this size, then a look at everything."""
