@@ -169,7 +169,7 @@ async def _add_tasks(parts: Parts) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("stat=failed", "A list of tasks has no key 'stat'; it has status, by, target"),
+        ("stat=failed", "A list of tasks has no key 'stat'; it has status, by, since"),
         ("host=web*", "host=NAME takes one whole name"),
         ("host=db9", "No host has the name or host_id 'db9'"),
         ("since=soon", "since=: expected"),

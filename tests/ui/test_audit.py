@@ -180,7 +180,7 @@ async def test_it_is_filtered_as_it_is_typed(
 ) -> None:
     async with running(fleet, size) as pilot:
         await press(pilot, "4", "slash")
-        assert "#12  actor= action= host= task=" in shown(pilot)
+        assert "#12 actor= action= host= task=" in shown(pilot)
         await press(pilot, *"#5")
         assert "2 of 22" in shown(pilot)
         assert "task 6" not in shown(pilot)

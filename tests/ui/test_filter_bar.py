@@ -1,10 +1,16 @@
 """The line in which a filter is typed: what it says, and what becomes of a wrong filter."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.ui.hosts.host_table import HostTable
 from tui_manager.ui.listing.filter_bar import FilterBar, KeySuggester
+from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.manager.audit_table import AuditTable
+from tui_manager.ui.tasks.command_host_table import CommandHostTable
 from tui_manager.ui.tasks.task_table import TaskTable
 
 
@@ -42,6 +48,14 @@ async def test_a_filter_that_the_manager_refuses_later_ends_with_a_notice(
             "To look for this text, put it in quotes."
         ]
         assert "/ hots" not in shown(pilot)
+
+
+@pytest.mark.parametrize("table", [TaskTable, HostTable, CommandHostTable, AuditTable])
+def test_what_a_list_can_be_filtered_by_fits_the_smallest_terminal(
+    table: type[RowTable[Any]],
+) -> None:
+    assert len(table.FILTERS) <= 78
+    assert all(f" {key}=" in table.FILTERS for key in table.FILTER_KEYS)
 
 
 @pytest.mark.parametrize(

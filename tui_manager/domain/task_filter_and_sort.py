@@ -49,7 +49,7 @@ OTHER_TASKS = TaskFilter(
 
 
 TASK_KEYS = (
-    "status", "by", "target", "name", "host", "id", "template", "command", "since",
+    "status", "by", "since", "target", "name", "host", "id", "template", "command",
 )  # of the filter of a list  # fmt: skip
 
 

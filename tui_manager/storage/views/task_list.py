@@ -144,13 +144,13 @@ _FIELDS: FilteredFields[sqlite3.Row] = FilteredFields(
     values={
         "status": lambda row: (row["status"],),
         "by": _creators,
+        "since": lambda row: (),  # see `narrow`
         "target": lambda row: (row["target"],),
         "name": lambda row: (row["name"],),
         "host": lambda row: (),  # see `narrow`
         "id": lambda row: (str(row["id"]),),
         "template": lambda row: (row["template_name"] or "",),
         "command": lambda row: json.loads(row["commands"]),
-        "since": lambda row: (),  # see `narrow`
     },
 )
 

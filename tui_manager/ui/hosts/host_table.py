@@ -203,7 +203,7 @@ class HostTable(RowTable[Host]):
     TITLE = "Hosts"
     NOUN = "hosts"
     FILTER_KEYS = HOST_KEYS
-    FILTERS = filter_words(HOST_KEYS, "role=web web[01-20] @offline")
+    FILTERS = filter_words(HOST_KEYS, "role=web @offline")
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
     BESIDE: ClassVar[int] = _BESIDE_LABELS
 

@@ -88,7 +88,7 @@ class FilterBar(Vertical):
         self._wrong = bool(wrong)
         hint = self.query_one("#filter-hint", Label)
         hint.set_class(self._wrong, "-wrong")
-        hint.update(f"   {wrong}" if wrong or self.table is None else f"   {self.table.FILTERS}")
+        hint.update(wrong or (self.table.FILTERS if self.table else ""))
 
     @on(Input.Submitted)
     def _keep(self, event: Input.Submitted) -> None:

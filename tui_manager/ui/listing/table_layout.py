@@ -117,7 +117,7 @@ def filter_words(keys: Sequence[str], examples: str = "") -> str:
         examples: of terms that only this list has.
     """
     known = " ".join(f"{key}=" for key in keys)
-    return f"word  /regex/  !not  {examples}{'  ' if examples else ''}{known}"
+    return " ".join(filter(None, ("word /re/ !not", examples, known)))
 
 
 def no_match_lines(noun: str, total: int, window: Window) -> tuple[Spans, ...]:

@@ -111,7 +111,7 @@ class CommandHostTable(RowTable[CommandHost]):
     PANE = Pane.COMMAND_HOSTS
     TITLE = "Hosts"
     FILTER_KEYS = COMMAND_HOST_KEYS
-    FILTERS = filter_words(COMMAND_HOST_KEYS, "role=web web* @offline")
+    FILTERS = filter_words(COMMAND_HOST_KEYS, "web* @offline")
     NOUN = "hosts"
 
     def __init__(self, link: Link, task_id: int, *, id: str | None = None) -> None:  # noqa: A002
