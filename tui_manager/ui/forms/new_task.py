@@ -75,7 +75,7 @@ class NewTaskScreen(TaskForm):
 
     def __init__(self, link: Link, target: str = "", spec: TaskSpec | None = None) -> None:
         begun = FormFields(target=target) if spec is None else fields_of(spec)
-        super().__init__(link, "New task", begun.target)
+        super().__init__(link, "New task" if spec is None else "Edit a copy", begun.target)
         self._begun = begun
         self.include_maintenance = begun.include_maintenance
         self._files = NamedFiles()
