@@ -252,6 +252,11 @@ ACTIONS: tuple[Action, ...] = (
         words=("time stamps", "timestamps", "when", "clock", "date"),
     ),
     Action(
+        "pager", ("v",), "v", "Pager", "Show all of the output in $PAGER",
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT,
+        words=("less", "more", "view", "external"),
+    ),
+    Action(
         "save_output", ("ctrl+s",), "ctrl+s", "Save output", "Save the shown output to a file",
         Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT | _OF_GROUPS,
         words=("export", "download", "logs", "write"),

@@ -2,10 +2,13 @@
 a form in `save_output.py`. A file of its own, because several screens have such a pane. Searches
 are in `search_actions.py`. Which key does it is in `key_bindings.py`."""
 
-from tui_manager.ui.output.output_pane import OutputPane
+from tui_manager.ui.output.output_pane import OutputPane, Source
+from tui_manager.ui.output.pager import pager, text_file
 from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.output.search_actions import SearchActions
 from tui_manager.ui.output.zoom import ZoomActions
+from tui_manager.ui.terminal.closable import while_open
+from tui_manager.ui.terminal.run_program import ProgramError, run_program
 
 
 class OutputActions(ZoomActions, SearchActions):
@@ -25,6 +28,23 @@ class OutputActions(ZoomActions, SearchActions):
         """Says when each line was stored, or not."""
         pane = self.query_one(OutputPane)
         pane.times = not pane.times
+
+    def action_pager(self) -> None:
+        """Shows all stored output of what is shown in the operator's pager."""
+        source = self.query_one(OutputPane).source
+        if source is None:
+            self.notify("There is no output to show.", markup=False)
+        else:
+            self._page(source)
+
+    @while_open("pager", exclusive=True)
+    async def _page(self, source: Source) -> None:
+        try:
+            words = pager()
+            async with text_file(self.link.operator, source) as path:
+                run_program(self.app, [*words, str(path)])
+        except (ProgramError, OSError) as error:
+            self.notify(str(error), severity="error", markup=False)
 
     async def action_save_output(self) -> None:
         """Asks for a file, and saves the stored output of what is shown."""

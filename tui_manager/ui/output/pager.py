@@ -1,0 +1,112 @@
+"""The whole stored output of what is shown, as text in a file for the operator's pager. It has
+colours, and no other escape sequence of a host."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from tui_manager.domain.safe_text import SafeTextDecoder, safe_line
+from tui_manager.domain.status import Stream
+from tui_manager.operator.api import Operator, OutputChunk
+from tui_manager.ui.drawing.number_format import size
+from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
+from tui_manager.ui.output.output_reader import Source
+from tui_manager.ui.terminal.run_program import ProgramError, words_of
+
+_PAGERS = ("less", "more")  # without PAGER: the first that there is
+_READ = 2 << 20  # bytes of one answer
+
+
+@dataclass(slots=True)
+class _Line:
+    """The line of a stream that grows."""
+
+    before: str
+    decoder: SafeTextDecoder = field(default_factory=lambda: SafeTextDecoder(rewrites=True))
+    text: str = ""
+    rewrite: bool = False
+
+    def add(self, pieces: list[str]) -> Iterator[str]:
+        """The lines that are complete."""
+        for piece in pieces:
+            if piece == "\r":
+                self.rewrite = True
+            elif piece == "\n":
+                yield f"{self.before}{self.text}\n"
+                self.text, self.rewrite = "", False
+            else:
+                self.text = piece if self.rewrite else self.text + piece
+                self.rewrite = False
+
+
+class PagerText:
+    """Makes lines of chunks.
+
+    Args:
+        names: whether each line begins with the name of its host.
+    """
+
+    def __init__(self, *, names: bool) -> None:
+        self._names = names
+        self._lines: dict[tuple[str, Stream], _Line] = {}
+
+    def feed(self, chunk: OutputChunk) -> Iterator[str]:
+        """The lines that a chunk completes."""
+        key = (chunk.execution_id, chunk.stream)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line(self._before(chunk))
+        if chunk.gap:
+            yield from line.add(["\n"] if line.text else [])
+            yield f"{line.before}… {size(chunk.gap)} are gone\n"
+        yield from line.add(line.decoder.feed(chunk.data))
+
+    def end(self) -> Iterator[str]:
+        """The lines that have no end."""
+        for line in self._lines.values():
+            yield from line.add(line.decoder.close())
+            if line.text:
+                yield from line.add(["\n"])
+
+    def _before(self, chunk: OutputChunk) -> str:
+        bar = STDERR if chunk.stream is Stream.STDERR else STDOUT
+        name = f"{safe_line(chunk.host)} " if self._names else ""
+        return f"{name}{bar.text} "
+
+
+@asynccontextmanager
+async def text_file(operator: Operator, source: Source) -> AsyncIterator[Path]:
+    """A file with the text, which only this user can read. It is removed afterwards."""
+    text = PagerText(names=not source.host_id and not source.execution_id)
+    with tempfile.TemporaryDirectory(prefix="tui-manager-") as folder:
+        path = Path(folder, f"output-of-task-{source.task_id}")
+        with _private(path) as file:
+            after = 0
+            while chunks := await source.read(operator, after=after, limit=_READ):
+                after = chunks[-1].position
+                lines = [line for chunk in chunks for line in text.feed(chunk)]
+                await asyncio.to_thread(file.writelines, lines)
+            file.writelines(text.end())
+        yield path
+
+
+def _private(path: Path) -> TextIO:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return open(descriptor, "w", encoding="utf-8", errors="replace")
+
+
+def pager() -> list[str]:
+    """The operator's pager with its arguments. Raises ProgramError if there is none."""
+    if os.environ.get("PAGER", "").strip():
+        words = list(words_of(os.environ["PAGER"], "PAGER"))
+    else:
+        words = [name for name in _PAGERS if shutil.which(name)][:1]
+    if not words:
+        raise ProgramError("There is no pager: set PAGER to one.")
+    return [*words, "-R"] if Path(words[0]).name == "less" else words  # -R shows colours
