@@ -314,7 +314,11 @@ async def test_keys_open_the_forms(fleet: FakeOperator, running: Running) -> Non
         assert isinstance(screen, TaskFileScreen)
         text = (await fleet.get_template("backup")).text
         assert screen.query_one("#file", TextArea).text == text
-        await press(pilot, "escape", "n")
+        await press(pilot, "escape")
+        foot = shown(pilot).splitlines()[-1]
+        assert "n New template" in foot
+        assert "n New " not in foot.replace("n New template", "")
+        await press(pilot, "n")
         assert isinstance(pilot.app.screen, TaskFileScreen)
         assert "Template backup" not in shown(pilot)
         await press(pilot, "escape", "tab", "n")  # elsewhere it is the form of a new task

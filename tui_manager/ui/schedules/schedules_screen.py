@@ -17,7 +17,7 @@ from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.forms.task_file_reader import TaskFileReader
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.pane_tabs import PaneTabs
-from tui_manager.ui.key_bindings import Action, ScreenName, bindings_of, open_task
+from tui_manager.ui.key_bindings import Action, Pane, ScreenName, bindings_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.schedules.run_table import RunTable
@@ -249,6 +249,11 @@ class SchedulesScreen(MainScreen):
         if action.id == "pause_schedule" and schedule is not None and schedule.paused:
             return "Resume"
         return super().label_of(action)
+
+    def is_of_use(self, action: Action) -> bool:
+        """In the list of templates `n` writes a new one."""
+        in_templates = self.focused_pane is Pane.TEMPLATES
+        return not (action.id == "new_task" and in_templates) and super().is_of_use(action)
 
     def task_created(self, task_id: int) -> None:
         """Opens the new task."""
