@@ -9,7 +9,7 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_schedules import add_history, save_templates
-from tui_manager.domain.host import Disk, Vitals
+from tui_manager.domain.host import HISTORY_MINUTES, Disk, Host, Vitals, VitalsPoint
 from tui_manager.domain.manager_status import Health
 from tui_manager.domain.status import Admission, Reason, Stream
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
@@ -83,6 +83,32 @@ def _hosts(fleet: FakeOperator) -> None:
             disks = (Disk("/", 21 << 30, 64 << 30), Disk("/var/lib", 180 << 30, 500 << 30))
             vitals = replace(host.vitals, disks=disks, uptime=timedelta(days=41, hours=3))
             fleet.change_host(name, vitals=vitals)
+    for number, host in enumerate(fleet.hosts.values()):
+        if host.admission is Admission.ADMITTED:
+            _known(fleet, host, number)
+
+
+def _known(fleet: FakeOperator, host: Host, number: int) -> None:
+    """The last hour of a host, with a gap on every fourth one; its facts; who admitted it."""
+    now = fleet.now()
+    gap = range(20, 26) if number % 4 == 3 else ()
+    cpu = host.cpu_history[-1] if host.cpu_history else 10.0
+    fleet.vitals_history[host.host_id] = tuple(
+        VitalsPoint(
+            now - timedelta(minutes=minutes),
+            round(min(100.0, cpu * (1 + 0.6 * math.sin((minutes + number) / 6))) * 2) / 2,
+            host.vitals.memory_percent if host.vitals else 40.0,
+        )
+        for minutes in range(HISTORY_MINUTES - 1, -1, -1)
+        if minutes not in gap and (host.online or minutes > 0)
+    )
+    fleet.facts[host.host_id] = {
+        "os": "debian", "os_version": "12", "os_name": "Debian GNU/Linux 12 (bookworm)",
+        "kernel": "6.1.0-28-amd64", "cores": "8", "cpu": "AMD EPYC 7543", "memory_gib": "16",
+        "virtualisation": "kvm", "zone": "Europe/Berlin", "boot_time": "2026-01-20T10:12:44Z",
+        "address": f"10.0.1.{number + 10}", "disk./": "64 GiB ext4", "rack": f"r{number % 3 + 1}",
+    }  # fmt: skip
+    fleet.admissions[host.host_id] = (now - timedelta(days=24), "ana@pts/3")
 
 
 def _audited(fleet: FakeOperator) -> None:
