@@ -1,5 +1,7 @@
 """`r` on a task that has ended: the question, and the task that it makes."""
 
+from dataclasses import replace
+
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Label
@@ -11,6 +13,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Reason, TaskStatus
+from tui_manager.domain.task import Counts
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
 from tui_manager.ui.app import DashboardApp
@@ -239,6 +242,15 @@ async def test_marked_hosts_are_what_runs_again(running: Running) -> None:
         await press(pilot, "f5")
         await settle(pilot)
     assert hosts_of(fleet, 2) == ["h1", "h6"]
+
+
+def test_a_host_that_was_canceled_is_told_to_be_so() -> None:
+    canceled = replace(DETAIL.task, counts=Counts(total=1, canceled=1))
+    hosts = {one: ["h1"] for one in KEYS}
+    for detail, meaning in ((DETAIL, ""), (replace(DETAIL, task=canceled), "or canceled: ")):
+        choice = RerunChoice(detail, hosts)
+        assert choice.meaning_of(HostClass.FAILED) == meaning
+        assert choice.meaning_of(HostClass.COMPLETED) == ""
 
 
 def test_what_is_ticked_at_first() -> None:

@@ -11,7 +11,6 @@ from tui_manager.domain.task import TaskDetail
 from tui_manager.operator.api import Operator
 from tui_manager.ui.forms.questions import names_text
 
-_MEANINGS: Mapping[str, str] = {HostClass.UNKNOWN: "may still run: "}
 # The classes in the order in which they are shown, with the key that ticks each.
 KEYS = {
     HostClass.FAILED: "f",
@@ -39,6 +38,13 @@ class RerunChoice:
     def secrets(self) -> list[str]:
         """Names of the secrets that must be given again."""
         return sorted({name for one in self.detail.commands for name in one.spec.secrets})
+
+    def meaning_of(self, one: HostClass) -> str:
+        """What its word does not say."""
+        if one is HostClass.UNKNOWN:
+            return "may still run: "
+        canceled = one is HostClass.FAILED and self.detail.task.counts.canceled
+        return "or canceled: " if canceled else ""
 
     @property
     def filled(self) -> frozenset[HostClass]:
@@ -72,10 +78,9 @@ async def look_up_choice(
     return RerunChoice(detail, hosts, marked or {})
 
 
-def hosts_line(word: str, names: Sequence[str]) -> Content:
+def hosts_line(word: str, names: Sequence[str], meaning: str = "") -> Content:
     """What can be ticked: `failed      2 hosts   db02,web03`."""
     hosts = f"{word:<10}{len(names):>8,} {'host ' if len(names) == 1 else 'hosts'}"
-    meaning = _MEANINGS.get(word, "")
     shown = names_text(names, _NAMES_WIDTH - len(meaning))
     # A plain string would be read as markup, and names have brackets.
     return Content(f"{hosts}   {meaning}{shown}" if names else hosts)

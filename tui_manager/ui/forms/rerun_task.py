@@ -75,7 +75,7 @@ class RerunScreen(Form[int]):
         """The classes, then all of them, then the marked hosts."""
         choice = self._choice
         for one, names in choice.hosts.items():
-            text = hosts_line(one, names)
+            text = hosts_line(one, names, choice.meaning_of(one))
             ticked = one in choice.preset
             yield TickBox(text, ticked, id=one, compact=True, disabled=not names)
         every = [name for names in choice.hosts.values() for name in names]
