@@ -24,7 +24,7 @@ SHOTS: dict[str, Sequence[str]] = {
     "task": ("down", "enter"),
     "groups": ("down", "enter", "equals_sign", "down", "d"),
     "hosts": ("2", "down", "down"),
-    "host": ("2", "down", "down", "down", "enter"),
+    "host": ("2", "slash", *"web06", "enter", "enter"),
     "tasks": ("3", "down"),
     "audit": ("4", "down"),
     "schedules": ("5",),

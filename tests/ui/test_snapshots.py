@@ -22,7 +22,7 @@ TEMPLATE = ("5", "tab", "tab", "down")
 SCREENS: dict[str, Sequence[str]] = {
     "dashboard": ("down",),
     "hosts": ("2",),
-    "host": ("2", "down", "down", "down", "enter"),
+    "host": ("2", "slash", *"web06", "enter", "enter"),
     "tasks": ("3",),
     "task": TASK,
     "groups": (*TASK, "equals_sign", "down", "d"),
