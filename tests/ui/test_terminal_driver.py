@@ -5,6 +5,7 @@ import termios
 import threading
 import tty
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NoReturn
 
 import pytest
@@ -141,3 +142,21 @@ async def test_nothing_is_written_while_another_program_has_the_terminal(
     driver.stop_application_mode()
     driver.write_if_in_use("\a")
     assert written.count("\a") == 1
+
+
+async def test_keys_typed_during_the_start_reach_the_first_screen_and_no_later_one(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TerminalDriver, "_was_used", False, raising=False)
+    monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda _: None)
+    tty.setraw(ends[1])
+    os.set_blocking(ends[1], False)
+    left = []
+    for _ in range(2):
+        driver = Driver(ends[1])
+        driver.fileno = ends[1]
+        os.write(ends[0], b"3")
+        driver.start_application_mode()
+        with suppress(BlockingIOError):
+            left.append(os.read(ends[1], 10))
+    assert left == [b"3"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import App
 from textual.drivers import linux_driver
@@ -43,6 +43,8 @@ class TerminalDriver(LinuxDriver):
     bytes from it, again and again. Textual's input thread would not notice that.
     """
 
+    _was_used: ClassVar[bool] = False  # by any screen of this process
+
     def __init__(
         self,
         app: App[Any],
@@ -58,9 +60,12 @@ class TerminalDriver(LinuxDriver):
         self.exit_event = _EndEvent(self._is_gone)
 
     def start_application_mode(self) -> None:
-        """Takes the terminal. Drops keys that were typed for a screen before."""
-        with suppress(termios.error):
-            termios.tcflush(self.fileno, termios.TCIFLUSH)
+        """Takes the terminal. Keys that were typed since the program was started are for its first
+        screen. Later ones drop what was typed for the screen or the editor before."""
+        if TerminalDriver._was_used:
+            with suppress(termios.error):
+                termios.tcflush(self.fileno, termios.TCIFLUSH)
+        TerminalDriver._was_used = True
         self._in_use = True
         super().start_application_mode()  # type: ignore[no-untyped-call]
 
