@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.changes import Changes
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.listing.filter_bar import FilterBar
@@ -61,6 +62,7 @@ async def test_the_task_that_was_started_last_is_selected_until_another_one_is(
     async with running(fleet) as pilot:
         assert selected(pilot) == ("one", True)
         assert dashboard_of(pilot).focused is dashboard_of(pilot).now
+        assert "No task besides those that run." in shown(pilot)
         two = await start(fleet, "two")
         await settle(pilot)
         assert selected(pilot) == ("two", True)
@@ -91,6 +93,7 @@ async def test_a_selected_task_stays_selected_when_it_ends(running: Running) -> 
         assert selected(pilot) == ("one", False)
         assert screen.focused is screen.recent
         assert "from one" in shown(pilot)
+        assert "No task" not in shown(pilot)
         finish(fleet, 2)
         await settle(pilot)
         assert not screen.now.display
@@ -180,6 +183,10 @@ async def test_one_pane_is_seen_at_a_time_in_a_narrow_terminal(running: Running)
             return [pane.display for pane in panes]
 
         assert seen() == [False, False, True], "what runs, and what it says"
+        fleet.change_host("web02", online=False)
+        fleet.publish(Changes(manager=True))
+        await settle(pilot)
+        assert "Hosts ○1" in shown(pilot)
         for number in range(3):
             await press(pilot, "tab")
             assert screen.focused is panes[number]

@@ -110,6 +110,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             self.now.reload()  # the recent ones are read after that, if they may have changed
         if changes.manager:
             self.hosts.retitle()
+            self._title_tabs()
         source = self.output.source
         if source is not None and changes.touches(source.task_id):
             self.output.poll()
@@ -117,9 +118,15 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         empty = status is not None and not status.hosts_total
         for pane in (self.output, self.recent):
             width = pane.size.width - 2
-            pane.set_hint(no_hosts(status, self.link.dial_address, width) if empty else ())
+            said = empty and not (pane is self.recent and self.hosts.display)  # it says so too
+            pane.set_hint(no_hosts(status, self.link.dial_address, width) if said else ())
 
     # Panes.
+
+    def _title_tabs(self) -> None:
+        """The tab of the hosts says what their title would."""
+        hosts = f"Hosts {self.hosts.counts_text}".rstrip()
+        self.query_one(PaneTabs).set_titles(("Recent", hosts, "Output"))
 
     def _lay_out(self) -> None:
         panes = self.query_one(DashboardPanes)
@@ -303,6 +310,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         super().tick()
         if self.is_current:
             self._show_failed_hosts()
+            self._title_tabs()
 
     def _show_failed_hosts(self) -> None:
         """Hosts on which the selected task has failed are shown so. They are read again if there

@@ -33,6 +33,12 @@ class PaneTabs(SpanWidget):
         super().__init__()
         self.titles = titles
 
+    def set_titles(self, titles: Sequence[str]) -> None:
+        """Other titles for the same panes."""
+        if titles != self.titles:
+            self.titles = titles
+            self.refresh()
+
     def _texts(self) -> list[str]:
         return [
             f" [{title}] " if number == self.chosen else f"  {title}  "

@@ -95,8 +95,15 @@ class DashboardHostTable(HostTable):
             failed=row.host_id in self._failed,
         )
 
+    @property
+    def counts_text(self) -> str:
+        """`✘2 ▶4 ○1`; empty if all of these are 0."""
+        status = self.link.status
+        if status is None:
+            return ""
+        counts = title_counts(self._hosts_failed, status.hosts_busy, status.hosts_offline)
+        return plain(counts).rstrip()
+
     def set_title(self, title: Text) -> None:
-        if (status := self.link.status) is not None:
-            counts = title_counts(self._hosts_failed, status.hosts_busy, status.hosts_offline)
-            title.append(f"  {plain(counts)}".rstrip(), style="not bold")
+        title.append(f"  {self.counts_text}".rstrip(), style="not bold")
         super().set_title(title)

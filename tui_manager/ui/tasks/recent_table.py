@@ -30,6 +30,9 @@ COLUMNS = (
 )
 
 
+ONLY_RUNNING: Spans = (Span("No task besides those that run.", Role.STRONG),)
+
+
 def columns_for(tasks: Sequence[Task]) -> tuple[Column, ...]:
     """The columns, wide enough for the numbers of these tasks."""
     needed = len(str(max((task.task_id for task in tasks), default=0)))
@@ -121,4 +124,6 @@ class RecentTable(TaskPickTable[Task]):
             self.refresh()
 
     def empty_lines(self) -> Sequence[Spans]:
-        return self._hint or NO_TASKS
+        status = self.link.status
+        first = ONLY_RUNNING if status and status.tasks_running else NO_TASKS[0]
+        return self._hint or (first, *NO_TASKS[1:])
