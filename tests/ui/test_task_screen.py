@@ -84,6 +84,25 @@ async def test_f_goes_from_failure_to_failure_and_around(
         assert selected(pilot) == "web03"
 
 
+async def test_f_passes_over_what_an_earlier_failure_has_skipped(
+    fleet: FakeOperator, running: Running
+) -> None:
+    task_id = await started(fleet, "one", "two")
+    for name in ("web03", "web07"):
+        fleet.finish(fleet.execution(task_id, name), 1)
+        skipped = fleet.execution(task_id, name, 1)
+        fleet.apply(skipped, Operation.SKIP, Reason.EARLIER_FAILED)
+    async with running(fleet) as pilot:
+        await press(pilot, "home", "enter", "home")
+        found = []
+        for _ in range(3):
+            await press(pilot, "F")
+            row = screen_of(pilot).rows.selected
+            assert row is not None
+            found.append((row.host, row.command))
+        assert found == [("web07", 0), ("web03", 0), ("web07", 0)]
+
+
 async def test_marked_hosts_are_the_target_of_a_new_task(
     fleet: FakeOperator, running: Running
 ) -> None:

@@ -38,6 +38,7 @@ _OUTPUT = frozenset({ScreenName.DASHBOARD, ScreenName.TASK, ScreenName.HOST})
 
 # Panes in which an action is shown first.
 _OF_TASK = frozenset({Pane.TASKS, Pane.COMMAND_HOSTS})
+_OF_COMMAND_HOSTS = frozenset({Pane.COMMAND_HOSTS})
 _OF_RUN = frozenset({*_OF_TASK, Pane.HOST})
 _OF_TASKS = frozenset({Pane.TASKS})
 _OF_HOST = frozenset({Pane.HOSTS, Pane.HOST})
@@ -151,7 +152,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "mark", ("space",), "space", "Mark", "Mark or unmark what is selected",
-        Group.LISTS, screens=_MARKS,
+        Group.LISTS, screens=_MARKS, panes=_OF_COMMAND_HOSTS,
         words=("select", "choose"),
     ),
     Action(
@@ -184,7 +185,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "next_failure", ("F",), "F", "Next failure", "Select the next command that failed",
-        Group.LISTS, screens=_TASK, words=("failed", "errors", "problem", "jump"),
+        Group.LISTS, screens=_TASK, panes=_OF_COMMAND_HOSTS,
+        words=("failed", "errors", "problem", "jump"),
     ),
     Action(
         "next_pane", ("tab",), "tab", "Next pane", "Go to the next pane",

@@ -10,11 +10,12 @@ from textual.widget import Widget
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.list_window import LIMIT_MAX
-from tui_manager.domain.task import Task, TaskDetail
+from tui_manager.domain.status import Reason
+from tui_manager.domain.task import CommandHost, Task, TaskDetail
 from tui_manager.domain.task_map import FailureGroup, TaskMap
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans
-from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_task
+from tui_manager.ui.key_bindings import Action, ScreenName, bindings_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane
@@ -182,25 +183,30 @@ class TaskScreen(OutputActions, TaskActions):
 
     def action_next_failure(self) -> None:
         """Selects the next command that failed, timed out or was skipped; after the last one the
-        first."""
+        first. Commands that were skipped because of an earlier failure are passed over."""
         self._select_next_failure()
 
     @while_open("select", exclusive=True)
     async def _select_next_failure(self) -> None:
-        window = replace(self.rows.window, faults_only=True, offset=0, limit=LIMIT_MAX)
-        page = await self.rows.fetch(window)
-        if not page.matching:
+        rows = self.rows
+        # Without an order by host, failures are the first rows.
+        after = 0 if rows.window.sort else rows.list.cursor + 1
+        found = await self._failures_from(after) or await self._failures_from(0)
+        if not found:
             self.notify("No command of this task has failed.", markup=False)
             return
-        if not self.rows.window.sort:  # failures are the first rows
-            at = self.rows.list.cursor + 1
-            self.rows.go_to(at if at < page.matching else 0)
-        else:
-            keys = [row.execution_id for row in page.rows]
-            here = self.rows.list.key
-            at = keys.index(here) + 1 if here in keys else 0
-            self.rows.select_row(keys[at % len(keys)], self.rows.list.cursor)
-        self.set_focus(self.rows)
+        keys = [row.execution_id for _, row in found]
+        here = keys.index(rows.list.key) + 1 if rows.list.key in keys else 0
+        number, row = found[here % len(found)]
+        rows.select_row(row.execution_id, rows.list.cursor if rows.window.sort else number)
+        self.set_focus(rows)
+
+    async def _failures_from(self, offset: int) -> list[tuple[int, CommandHost]]:
+        """Some failures of the list as it is filtered, with their numbers among all failures."""
+        window = replace(self.rows.window, faults_only=True, offset=offset, limit=LIMIT_MAX)
+        page = await self.rows.fetch(window)
+        found = list(enumerate(page.rows, offset))
+        return [one for one in found if one[1].reason is not Reason.EARLIER_FAILED]
 
     @on(RowTable.Selected)
     def _show_output(self) -> None:
@@ -252,6 +258,11 @@ class TaskScreen(OutputActions, TaskActions):
         """Shows only hosts and groups with a problem, or all."""
         self.rows.toggle_faults()
         self.groups.show_failed_only(self.rows.window.faults_only)
+
+    def is_of_use(self, action: Action) -> bool:
+        if action.id == "next_failure" and self.detail is not None:
+            return self.detail.task.counts.faults > 0
+        return super().is_of_use(action)
 
     def chosen_tasks(self) -> list[Task]:
         return [self.detail.task] if self.detail else []
