@@ -136,6 +136,7 @@ def _lists(operator: Operator, shape: Shape) -> dict[str, Ask]:
         "hosts: the last page": _window(hosts, offset=_last_page(shape.hosts)),
         "hosts: by label": _window(hosts, text="env=prod"),
         "hosts: sorted by cpu": _window(hosts, sort="cpu"),
+        "host: itself": lambda: operator.get_host(_HOST),
         "audit: newest": _window(audit),
         "audit: the last page": _window(audit, offset=_last_page(2 * shape.tasks)),
         **_filtered("audit", audit, ("create", _HOST, "nowhere")),

@@ -12,7 +12,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.domain.task import CommandHost, Task
 
 TASKS_SHOWN = 20  # of one host
-UNENDED_SHOWN = 200  # runs of one host that have not ended
+UNENDED_SHOWN = 50  # runs of one host that have not ended
 HISTORY_MINUTES = 60  # of the vitals of a host
 
 
