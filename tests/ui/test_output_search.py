@@ -128,3 +128,13 @@ async def test_a_pane_takes_the_screen_and_gives_it_back(
         assert pilot.app.focused.outer_size == (120, 35)
         await press(pilot, "escape")
         assert shown(pilot).count("╭") == before.count("╭")
+
+
+async def test_a_pane_of_a_task_takes_the_screen(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "home", "down", "enter", "tab", "z")
+        assert pilot.app.focused is pane_of(pilot)
+        assert pane_of(pilot).outer_size == (120, 35)
+        await press(pilot, "equals_sign")
+        assert pilot.app.focused is not None
+        assert pilot.app.focused.outer_size == (120, 35)

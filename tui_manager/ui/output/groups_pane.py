@@ -26,7 +26,8 @@ from tui_manager.ui.output.output_groups import OutputGroup, OutputGroups
 from tui_manager.ui.terminal.closable import while_open
 
 SHOWN = 64 * 1024  # bytes of a group that are read to be shown, about
-_READ = 2 << 20  # bytes of one answer
+_READ = 1 << 20  # bytes of one answer
+_READ_MASKED = 128 * 1024  # fewer: numbers are masked while no key is handled
 _PAUSE = 1.0  # seconds between two reads of the states of more hosts than one page has
 
 
@@ -85,7 +86,8 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
             self._reading = False
 
     async def _next(self) -> Sequence[OutputChunk]:
-        return await self.link.operator.follow_output(self.task_id, self._after, limit=_READ)
+        limit = _READ_MASKED if self._gathered.masks else _READ
+        return await self.link.operator.follow_output(self.task_id, self._after, limit=limit)
 
     async def _read_states(self, gathered: OutputGroups) -> int:
         """Reads how all commands have ended. Returns how many there are."""
