@@ -122,8 +122,15 @@ async def test_a_task_that_starts_goes_to_the_running_ones_and_stays_selected(
         screen = dashboard_of(pilot)
         await press(pilot, "tab")
         assert screen.recent.has_focus
+        await start(fleet, "three")
+        fleet.finish(fleet.execution(1, "web01"))
+        await settle(pilot)
+        assert selected(pilot) == ("three", True)
+        assert screen.recent.has_focus, "what happens elsewhere moves no focus"
+        finish(fleet, 3)
+        await settle(pilot)
         assert selected(pilot) == ("one", True), "to go through a pane selects nothing in it"
-        await press(pilot, "down")
+        await press(pilot, "down", "down")
         assert selected(pilot) == ("two", False)
         await press(pilot, "s")
         await settle(pilot)

@@ -55,6 +55,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
     def __init__(self, link: Link) -> None:
         super().__init__(link)
         self._picked = False  # the operator has selected the task
+        self._went = False  # the operator has gone to a pane: the focus stays there
         self._in_now = False  # the selected task is among those that run
         self._task_key = ""  # of the selected task; empty for none
         self._front = RECENT  # the pane that is seen if there are tabs
@@ -160,10 +161,12 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         panes: list[Widget] = [self.now] if self.now.display else []
         panes += [self.recent, self.hosts, self.output]
         at = panes.index(self.focused) if self.focused in panes else -1
+        self._went = True
         self.show_pane(panes[(at + 1) % len(panes)])
 
     @on(PaneTabs.Chosen)
     def _tab_chosen(self, message: PaneTabs.Chosen) -> None:
+        self._went = True
         self.show_pane(self.query_one(f"#{IN_TABS[message.number]}"))
 
     # The selected task.
@@ -195,9 +198,11 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         """Looks whether the selected task runs. Without one that the operator has selected, it is
         the one that was started last."""
         rows = self.now.list.rows
-        if not self._picked and rows.get(0) is not None:
-            self.now.list.move_to(0)
-            self._select_in(self.now)
+        first = rows.get(0)
+        if not self._picked and first is not None:
+            if (self._in_now, self.now.list.key) != (True, self.now.key_of(first)):
+                self.now.list.move_to(0)
+                self._select_in(self.now)
         elif self._in_now and not self.now.list.key:
             self._in_now = False  # it has ended
             self.recent.select_row(self._task_key, 0)
@@ -222,7 +227,8 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
 
     def _focus_list(self) -> None:
         """If a list of tasks has the focus, it is the one with the selected task."""
-        if self.focused not in (None, self.now, self.recent):
+        stays = self._went and not self._picked and self.focused is self.recent
+        if stays or self.focused not in (None, self.now, self.recent):
             return
         if self._in_now:
             self.set_focus(self.now)
@@ -241,7 +247,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
 
     async def leave(self) -> None:
         """There is no screen before: the task that was started last is selected again."""
-        self._picked = False
+        self._picked = self._went = False
         self.now.reload()
 
     # Output.
