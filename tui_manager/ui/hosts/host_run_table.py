@@ -26,7 +26,7 @@ COLUMNS = (
     Column("task_id", "TASK", 6, right=True),
     Column("name", "NAME", 12, grow=2, max_width=40),
     Column("step", "STEP", 5, right=True, hide_order=3),
-    Column("result", "RESULT", 12, grow=2, max_width=60),
+    Column("result", "RESULT", 12, grow=3, max_width=60),
     Column("when", "WHEN", 6, grow=1, max_width=_MOMENT, right=True, hide_order=2),
     Column("time", "TIME", 7, right=True, hide_order=1),
 )
@@ -120,6 +120,12 @@ class HostRunTable(RowTable[HostRun]):
         super().__init__(link, id=id)
         self.host_id = host_id
         self._unended = 0  # runs
+        self._steps = False  # whether a task of several steps was among them
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Tasks of one command need no number of a step."""
+        return [column for column in self.COLUMNS if column.key != "step" or self._steps]
 
     def title_note(self) -> str:
         return f"▶ {self._unended:,} not ended" if self._unended else ""
@@ -138,6 +144,7 @@ class HostRunTable(RowTable[HostRun]):
             return Page((), 0, 0)
         self.post_message(self.Read(detail))
         runs = in_order(detail.runs)
+        self._steps = self._steps or any(run.steps > 1 for run in runs)
         self._unended = sum(not run.row.status.ended for run in runs)
         found = [run for run in runs if passes(run, window)]
         shown = found[window.offset : window.offset + window.limit]
