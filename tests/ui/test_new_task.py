@@ -182,6 +182,13 @@ async def test_a_copy_has_all_of_the_task(fleet: FakeOperator, running: Running)
     assert made == replace(spec, commands=(replace(step, secrets={"KEY": "s3cret"}),))
 
 
+async def files_are_read(pilot: "Pilot[None]") -> None:
+    """Waits for the threads that read files, and for what follows."""
+    workers = [one for one in pilot.app.workers if one.group in ("file", "create")]
+    await pilot.app.workers.wait_for_complete(workers)
+    await settle(pilot)
+
+
 async def test_a_script_is_read_from_its_file(
     fleet: FakeOperator, running: Running, tmp_path: Path
 ) -> None:
@@ -192,13 +199,12 @@ async def test_a_script_is_read_from_its_file(
         form = pilot.app.screen
         assert form.focused is form.query_one("#script")
         await press(pilot, *str(script))
-        await form.workers.wait_for_complete()
-        await settle(pilot)
+        await files_are_read(pilot)
         hint = str(form.query_one("#script-hint", Label).content)
         assert "must name the program that runs it" in hint
         script.write_bytes(b"#!/bin/sh\nid\n")
-        await press(pilot, "f5")
-        await settle(pilot)
+        await pilot.press("f5")
+        await files_are_read(pilot)
         assert isinstance(pilot.app.screen, DashboardScreen), "it is read again"
     assert fleet.tasks[7].spec.commands[0].script == content_of(b"#!/bin/sh\nid\n")
 
