@@ -72,7 +72,7 @@ class Monkey:
                 time.sleep(pause)  # else both are read as one key
                 self._press("y")  # if it asks
             self._press("1")
-            self._see("the dashboard", lambda text: "─ Output" in text and "─ Tasks" in text)
+            self._see("the dashboard", lambda text: "─ Output" in text and "─ Recent" in text)
             self._press("?")
             time.sleep(pause)
             if "─ Keys" in self._seen():
