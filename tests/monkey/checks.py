@@ -117,6 +117,7 @@ class Checks:
         if isinstance(screen, TaskScreen):
             detail = await self._truth.get_task(screen.task_id)
             self._expect(screen.detail == detail, f"the head of the task: {screen.detail}")
+            await self._compare_overview(screen)
         if isinstance(screen, HostScreen):
             await self._compare_host(screen)
         self._left_alone = True
@@ -184,6 +185,19 @@ class Checks:
         else:
             scrolled = self._scrolls > self._in_sight_at.get(table, 0)
             self._expect(scrolled, f"the cursor is out of sight, first {table.first}: {where}")
+
+    async def _compare_overview(self, screen: TaskScreen) -> None:
+        found = await self._truth.get_task_map(screen.task_id)
+        self._expect(screen.map == found, f"the map of the task: {screen.map}, in truth {found}")
+        groups = await self._truth.summarize_failures(screen.task_id)
+        self._expect(screen.failures == groups, f"{screen.failures}, in truth {groups}")
+        rows = screen.rows
+        shown = [row for row in rows.in_sight() if row.execution_id in rows.last_lines]
+        for row in shown:
+            said = rows.last_lines[row.execution_id]
+            lines = await self._truth.read_last_lines(screen.task_id, [row.execution_id])
+            line = lines.get(row.execution_id)
+            self._expect(line == said, f"last line of {row.host}: {said}, in truth {line}")
 
     async def _compare_output(self, pane: OutputPane) -> None:
         source = pane.source

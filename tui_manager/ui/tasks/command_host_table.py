@@ -185,12 +185,13 @@ class CommandHostTable(RowTable[CommandHost]):
             self._follow_lines()
 
     def _widen_names(self) -> None:
-        longest = max((cell_len(row.host) for row in self._in_sight()), default=0)
+        longest = max((cell_len(row.host) for row in self.in_sight()), default=0)
         if longest > self._longest:
             self._longest = longest
             self.refresh()
 
-    def _in_sight(self) -> list[CommandHost]:
+    def in_sight(self) -> list[CommandHost]:
+        """The rows that are seen, as they were read last."""
         shown = range(self.first, self.first + self.size.height)
         return [row for number in shown if (row := self.list.rows.get(number)) is not None]
 
@@ -198,7 +199,7 @@ class CommandHostTable(RowTable[CommandHost]):
         """Of rows in sight that have printed something since their lines were read."""
         return [
             row.execution_id
-            for row in self._in_sight()
+            for row in self.in_sight()
             if _printed(row) and _printed(row) != self._lines_at.get(row.execution_id)
         ][:IDS_MAX]
 
@@ -207,7 +208,7 @@ class CommandHostTable(RowTable[CommandHost]):
         await self._reader_of_lines.run()
 
     async def _read_lines(self) -> None:
-        printed = {row.execution_id: _printed(row) for row in self._in_sight()}
+        printed = {row.execution_id: _printed(row) for row in self.in_sight()}
         wanted = self._ids_to_read()
         if not wanted:
             return
