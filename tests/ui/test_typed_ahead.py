@@ -28,6 +28,7 @@ from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.host_table import WideHostTable
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
@@ -49,10 +50,12 @@ def _cursor(pilot: "Pilot[None]") -> int:
 
 
 def _filter(pilot: "Pilot[None]") -> str:
+    """Of the table whose filter is typed."""
     screen = pilot.app.screen
     assert isinstance(screen, MainScreen)
-    assert screen.table is not None
-    return screen.table.window.text
+    table = screen.query_one(FilterBar).table or screen.table
+    assert table is not None
+    return table.window.text
 
 
 def _field(pilot: "Pilot[None]") -> str:
