@@ -109,6 +109,11 @@ def test_the_command_line_makes_an_equal_task(spec: TaskSpec) -> None:
     ("spec", "line"),
     [
         (UPTIME, "tui-manager run 'role=web&env=prod' -- uptime"),
+        # Without `offline wait` the program refuses this option.
+        (
+            replace(UPTIME, delivery_timeout=timedelta(hours=6)),
+            "tui-manager run 'role=web&env=prod' -- uptime",
+        ),
         (
             replace(UPTIME, target="@all", commands=(CommandSpec("a | b", timedelta(minutes=5)),)),
             "tui-manager run @all --timeout 5m -- 'a | b'",
