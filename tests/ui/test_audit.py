@@ -13,7 +13,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import Role, fit, plain, width_of
-from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.listing.table_layout import fit_columns
 from tui_manager.ui.manager.audit_table import COLUMNS, audit_cell, audit_detail, audit_words
 from tui_manager.ui.manager.manager_screen import ManagerScreen
@@ -205,9 +205,8 @@ async def test_enter_goes_to_what_was_acted_on(fleet: FakeOperator, running: Run
         await press(pilot, "down", "enter")
         await settle(pilot)
         screen = pilot.app.screen
-        assert isinstance(screen, HostsScreen)
-        assert screen.hosts.selected is not None
-        assert screen.hosts.selected.name == "db2"
+        assert isinstance(screen, HostScreen)
+        assert screen.host_id == fleet.hosts["db2"].host_id
         await press(pilot, "4", "down", "enter")
         screen = pilot.app.screen
         assert isinstance(screen, TaskScreen)
