@@ -30,6 +30,7 @@ from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.list_window import LIMIT_MAX
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain, shorten
 from tui_manager.ui.forms.confirm import Question
 from tui_manager.ui.frame.main_screen import MainScreen
@@ -39,6 +40,8 @@ from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import row_spans
 from tui_manager.ui.output.output_buffer import OutputBuffer
 from tui_manager.ui.output.output_pane import OutputPane
+from tui_manager.ui.tasks.now_table import NowTable
+from tui_manager.ui.tasks.task_pick import TaskPickTable
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
 _OF_OTHERS = (Change, Wait, Turns, Resize, Check)
@@ -159,7 +162,10 @@ class Checks:
         keys = [table.key_of(row) for row in rows]
         self._compare_cursor(table, rows, keys, where)
         before = self._keys_before.get(table)
-        if self._left_alone and before in keys:
+        if _follows_newest(table):
+            last_started = isinstance(table, NowTable) and keys[:1]
+            self._expect(not last_started or held.cursor == 0, f"not the newest: {where}")
+        elif self._left_alone and before in keys:
             self._expect(held.key == before, f"the cursor left {before!r}: {where}")
         self._keys[table] = held.key
 
@@ -210,6 +216,16 @@ class Checks:
         lines.feed(chunk for chunk in chunks if source.execution_id in ("", chunk.execution_id))
         said, shown = ([line.text for line in of.lines] for of in (lines, pane))
         self._expect(said == shown, f"output of {source}: {shown[-3:]}, in truth {said[-3:]}")
+
+
+def _follows_newest(table: RowTable[Any]) -> bool:
+    """Whether it is a list of tasks of which the operator has selected none."""
+    screen = table.screen
+    return (
+        isinstance(table, TaskPickTable)
+        and isinstance(screen, DashboardScreen)
+        and not screen.picked
+    )
 
 
 def _names(question: Question, names: Sequence[str]) -> bool:

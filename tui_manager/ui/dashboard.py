@@ -54,7 +54,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
-        self._picked = False  # the operator has selected the task
+        self.picked = False  # the operator has selected the task
         self._went = False  # the operator has gone to a pane: the focus stays there
         self._in_now = False  # the selected task is among those that run
         self._task_key = ""  # of the selected task; empty for none
@@ -173,7 +173,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
 
     @on(TaskPickTable.Picked)
     def _task_picked(self, message: TaskPickTable.Picked) -> None:
-        self._picked = True
+        self.picked = True
         self._select_in(message.rows)
 
     @on(TaskPickTable.Listed)
@@ -199,7 +199,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         the one that was started last."""
         rows = self.now.list.rows
         first = rows.get(0)
-        if not self._picked and first is not None:
+        if not self.picked and first is not None:
             if (self._in_now, self.now.list.key) != (True, self.now.key_of(first)):
                 self.now.list.move_to(0)
                 self._select_in(self.now)
@@ -227,12 +227,12 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
 
     def _focus_list(self) -> None:
         """If a list of tasks has the focus, it is the one with the selected task."""
-        stays = self._went and not self._picked and self.focused is self.recent
+        stays = self._went and not self.picked and self.focused is self.recent
         if stays or self.focused not in (None, self.now, self.recent):
             return
         if self._in_now:
             self.set_focus(self.now)
-            if not self._picked:
+            if not self.picked:
                 self._front = OUTPUT
         elif self.recent.display:
             self.set_focus(self.recent)
@@ -242,12 +242,12 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
 
     def task_created(self, task_id: int) -> None:
         """A task that was made here is selected: first it is looked for among those that run."""
-        self._picked, self._in_now, self._task_key = True, True, str(task_id)
+        self.picked, self._in_now, self._task_key = True, True, str(task_id)
         self.now.select_row(self._task_key, 0)
 
     async def leave(self) -> None:
         """There is no screen before: the task that was started last is selected again."""
-        self._picked = self._went = False
+        self.picked = self._went = False
         self.now.reload()
 
     # Output.
