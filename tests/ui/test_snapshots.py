@@ -36,7 +36,7 @@ OPENED: dict[str, tuple[Sequence[str], Sequence[tuple[int, int]]]] = {
     "run_template": ((*TEMPLATE, "enter", *"ops"), (SMALL, USUAL, LARGE)),
     "edit_schedule": (("5", "e"), (SMALL,)),
     "add_schedule": (("5", "a"), (USUAL,)),
-    "add_schedule_of_template": ((*TEMPLATE, "a"), (LARGE,)),
+    "template_schedule": ((*TEMPLATE, "a"), (LARGE,)),
     "new_task_wrong": (("n", *"role=web", "tab", *"uptime", "tab", "tab", *"5x"), (SMALL,)),
     "rerun": (("3", "end", "up", "r"), (SMALL, USUAL)),
     "cancel": ((*TASK, "c"), (SMALL,)),

@@ -2,6 +2,7 @@
 mean."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, combinations, pairwise, zip_longest
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -18,9 +19,10 @@ from tui_manager.ui.drawing.state_words_and_colours import LEGEND
 from tui_manager.ui.key_bindings import ACTIONS, FORM_KEYS, MOVES, Action, Group, KeyMap, Pane
 from tui_manager.ui.terminal.closable import ClosableScreen
 
-_KEY = 10  # cells
-_MARGIN = 6  # cells beside the lines
-_WIDEST = 116  # cells of the lines
+_KEY = 9  # cells
+_MARGIN = 5  # cells beside the lines
+_WIDEST = 184  # cells of the lines
+_COLUMNS, _GAP = 3, 2
 _GLYPH = 26  # cells of a glyph with its words
 
 
@@ -46,19 +48,22 @@ def help_lines(
 
 
 def _columns(sections: Sequence[Sequence[Spans]], width: int) -> tuple[Spans, ...]:
-    """The sections in one column, or in two of about the same height."""
-    if not sections:
-        return ()
-    one = _joined(sections)
-    heights = [len(_joined(sections[:count])) for count in range(len(sections) + 1)]
-    split = min(range(1, len(sections) + 1), key=lambda count: abs(2 * heights[count] - len(one)))
-    left, right = _joined(sections[:split]), _joined(sections[split:])
-    need = 2 + max(map(width_of, left))
-    if need + max(map(width_of, right), default=0) > width:
-        return tuple(one)
-    rows = max(len(left), len(right))
-    sides = ([*side, *[()] * (rows - len(side))] for side in (left, right))
-    return tuple((*fit(a, need), *b) for a, b in zip(*sides, strict=True))
+    """The sections in as many columns as there is room for, the highest one as low as possible."""
+    for number in range(min(_COLUMNS, len(sections)), 0, -1):
+        splits = combinations(range(1, len(sections)), number - 1)
+        columns = min(
+            ([_joined(sections[a:b]) for a, b in pairwise((0, *split, None))] for split in splits),
+            key=lambda columns: max(map(len, columns)),
+        )
+        *others, last = [max(map(width_of, column)) for column in columns]
+        widths = [*(other + _GAP for other in others), last]
+        if number == 1 or sum(widths) <= width:
+            rows = zip_longest(*columns, fillvalue=())
+            return tuple(
+                tuple(chain(*(fit(cell, w) for cell, w in zip(row, widths, strict=True))))
+                for row in rows
+            )
+    return ()
 
 
 def _joined(sections: Sequence[Sequence[Spans]]) -> list[Spans]:

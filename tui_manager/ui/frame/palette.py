@@ -95,14 +95,20 @@ class ManagerProvider(Provider):
     @property
     def _actions(self) -> tuple[Action, ...]:
         screen = self.screen
-        offered = actions_of(screen.SCREEN) if isinstance(screen, MainScreen) else ()
-        return tuple(action for action in offered if action.id != "palette")
+        if not isinstance(screen, MainScreen):
+            return ()
+        return tuple(
+            action
+            for action in actions_of(screen.SCREEN)
+            if action.id != "palette" and screen.check_action(action.id, ())
+        )
 
     @property
     def _elsewhere(self) -> Iterable[tuple[Action, Action]]:
         """Actions of other screens, each with the action that shows such a screen."""
-        for action in ACTIONS if isinstance(self.screen, MainScreen) else ():
-            if action not in self._actions and action.id != "palette":
+        here = self.screen.SCREEN if isinstance(self.screen, MainScreen) else None
+        for action in ACTIONS if here else ():
+            if here not in action.screens:
                 shows = [SHOWS[place] for place in SHOWS if place in action.screens]
                 yield action, BY_ID[shows[-1] if shows else "show_tasks"]
 
