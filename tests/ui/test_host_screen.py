@@ -135,6 +135,23 @@ async def test_a_run_is_canceled_and_repeated_on_this_host_only(
         assert "◌     #3" in shown(pilot)
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_zoomed_pane_has_the_whole_screen(
+    two: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    two.facts["host-web01"] = {"os": "debian"}
+    async with running(two, size) as pilot:
+        await press(pilot, "2", "enter", "tab", "z")
+        for pane in ("#output", "#facts-pane", "#runs"):
+            widget = pilot.app.screen.query_one(pane)
+            assert widget.has_focus
+            assert widget.outer_size.width == size[0], pane
+            assert widget.outer_size.height == size[1] - 1, pane
+            await press(pilot, "tab")
+        await press(pilot, "escape")
+        assert "● web01   online" in shown(pilot)
+
+
 async def test_a_host_that_is_removed_closes_its_screen(
     two: FakeOperator, running: Running
 ) -> None:

@@ -16,6 +16,7 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.ui.drawing.number_format import day_and_time, number, running_time
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import command_host_glyph, command_host_text
+from tui_manager.ui.key_bindings import Pane
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column
 from tui_manager.ui.manager_link import Link
@@ -101,6 +102,7 @@ class HostRunTable(RowTable[HostRun]):
     """What runs on a host, then what ran there. It reads all that is known of the host, and gives
     it to its screen."""
 
+    PANE = Pane.HOST
     TITLE = "Runs"
     NOUN = "runs"
     FILTERS = "name, number or result"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from textual import on
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.events import DescendantFocus
 from textual.widget import Widget
 
@@ -14,7 +14,7 @@ from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import Task
-from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.hosts.host_actions import HostActions
@@ -36,11 +36,16 @@ _TITLE_WIDTH = 40  # cells of the title of a task in a notice
 _MARGINS = 2  # cells beside the lines of the head
 
 
+class FactsPane(TextScroll):
+    """The facts of the host. Keys act on the host while it has the focus."""
+
+    PANE = Pane.HOST
+
+
 class HostScreen(OutputActions, HostActions):
     """All about one host. If there is no room for the three panes, it shows one at a time."""
 
     SCREEN = ScreenName.HOST
-    PANE = Pane.HOST
     BINDINGS = bindings_of(ScreenName.HOST)
 
     def __init__(self, link: Link, host_id: str) -> None:
@@ -57,7 +62,7 @@ class HostScreen(OutputActions, HostActions):
         yield Container(
             HostRunTable(self.link, self.host_id, id="runs"),
             OutputPane(self.link, id="output"),
-            VerticalScroll(SpanLines(id="host-facts"), id="facts-pane"),
+            FactsPane(SpanLines(id="host-facts"), id="facts-pane"),
             id="host",
         )
 
@@ -140,6 +145,10 @@ class HostScreen(OutputActions, HostActions):
         for other, pane in enumerate(self.panes):
             pane.set_class(other == number, "-front")
         self.query_one(PaneTabs).chosen = number
+
+    def place_zoomed(self, pane: Widget | None) -> None:
+        """One pane takes the place of all columns."""
+        self.query_one("#host").set_class(pane is not None, "-zoomed")
 
     def _show_pane(self, number: int) -> None:
         self._bring_forward(number)
