@@ -167,7 +167,7 @@ async def test_a_long_name_yields_to_what_stands_behind_it(running: Running) -> 
         await press(pilot, "tab", "tab", "o")
         assert re.search("Output  #1 name .*… on web01  ▼ following ─", shown(pilot))
         await press(pilot, "enter")
-        assert re.search("#1 name .*…  ▶ running 0:00", shown(pilot))
+        assert re.search("#1 name .*… +▶ running 0:00", shown(pilot))
 
 
 @pytest.mark.parametrize("keys", [(), ("w",)])
