@@ -15,7 +15,7 @@ settings.load_profile("untimed")
 
 # Each app and each database of a test leaves thousands of objects in cycles. With Python's own
 # thresholds the collections take a third of the time of a test of the screen.
-gc.set_threshold(50_000, 20, 100)
+gc.set_threshold(50_000, 20, 10)
 
 _LONG = 30  # characters; a UUID has 36
 

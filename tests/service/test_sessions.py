@@ -237,7 +237,7 @@ async def test_vitals_show_while_a_host_is_online(parts: Parts) -> None:
         parts.hosts.record_vitals(
             host.host_id, host.generation, Vitals(cpu_percent=percent, queued=2)
         )
-    (shown,) = parts.list_hosts(Window(text="role=w")).rows
+    (shown,) = parts.list_hosts(Window(text="role=web")).rows
     assert (shown.cpu_history, shown.labels) == ((10.0, 20.0), {"role": "web"})
     assert shown.vitals == Vitals(cpu_percent=20.0, queued=2)
     await parts.hosts.close_session(host.host_id, host.generation, "test")
