@@ -7,7 +7,7 @@ from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.number_format import age, count_of, short_duration, size
+from tui_manager.ui.drawing.number_format import age, short_duration, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of, wrap
 from tui_manager.ui.listing.table_layout import GAP
 
@@ -79,11 +79,11 @@ def _own(status: ManagerStatus) -> Sequence[tuple[str, str]]:
     health = status.health
     return (
         ("commit", f"{short_duration(health.commit_seconds)} median"),
-        ("loop lag", f"{short_duration(health.loop_lag_seconds)} at worst"),
+        ("delay", f"{short_duration(health.loop_lag_seconds)} at worst"),
         ("queues", f"{health.write_queue:,} write, {health.send_queue:,} send"),
         ("process", f"{size(health.memory_bytes)}, {health.cpu_percent:.0f}% cpu"),
         ("database", _database(health)),
-        ("streams", count_of(health.sessions, "session")),
+        ("agents", f"{health.sessions:,} connected"),
     )
 
 
