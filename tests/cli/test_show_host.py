@@ -13,8 +13,8 @@ from tests.support.fake_core import START
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.json_shapes import host_shape, task_shape
 from tui_manager.cli.printing.text import local_time, timestamp
-from tui_manager.domain.host import Disk
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.vitals import Disk
 
 Capture = pytest.CaptureFixture[str]
 HOSTILE = "\x1b]52;c;cm0=\x07[red]x[/red]\u202e"

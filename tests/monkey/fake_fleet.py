@@ -10,11 +10,12 @@ from tests.monkey.fake_timetable import FakeTimetable
 from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.host import Host, Vitals
+from tui_manager.domain.host import Host
 from tui_manager.domain.status import Admission, Reason, Stream
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
+from tui_manager.domain.vitals import Vitals
 
 NAMES = ("upgrade", "restart [web]", "备份 🚀 nightly", "x" * 80, "[/b]", "a\x1b[31mb\x07", "-v")
 TARGETS = ("@all", "role=db", "role=web", "env=prod", "web*", "db1", "web[01-30]")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.command_history import PastCommand
-from tui_manager.domain.host import Disk, Host, HostDetail, HostRun, Vitals, VitalsPoint
+from tui_manager.domain.host import Host, HostDetail, HostRun
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Page, Window
@@ -44,6 +44,7 @@ from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.template import SavedVersion, Template, TemplateDetail, TemplateVersion
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
+from tui_manager.domain.vitals import Disk, Vitals, VitalsPoint
 from tui_manager.operator.api import (
     Call,
     ForwardingOperator,

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from tests.support.manager_parts import Parts, failed, result
-from tui_manager.domain.host import HISTORY_MINUTES, TASKS_SHOWN, Vitals, VitalsPoint
+from tui_manager.domain.host import TASKS_SHOWN
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task_spec import CommandSpec, OnFailure
+from tui_manager.domain.vitals import HISTORY_MINUTES, Vitals, VitalsPoint
 from tui_manager.service.core.vitals_history import VitalsHistory
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.manager_parts import MANAGER_ID, Parts, counters_differ, result
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
-from tui_manager.domain.host import Vitals
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, ResumeAction, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.vitals import Vitals
 from tui_manager.service.hosts.host_service import OpenedSession
 
 LOST_AFTER = 301.0

@@ -12,9 +12,10 @@ from tests.support.fake_reruns import FakeReruns
 from tests.support.fake_rows import FakeTask, run_of_host
 from tests.support.fake_security import FakeSecurity
 from tests.support.fake_templates import FakeTemplates
-from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail, VitalsPoint
+from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.status import Admission, TaskStatus
+from tui_manager.domain.vitals import VitalsPoint
 
 
 class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):

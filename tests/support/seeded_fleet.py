@@ -9,11 +9,12 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_schedules import add_history, save_templates
-from tui_manager.domain.host import HISTORY_MINUTES, Disk, Host, Vitals, VitalsPoint
+from tui_manager.domain.host import Host
 from tui_manager.domain.manager_status import Health
 from tui_manager.domain.status import Admission, Reason, Stream
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
+from tui_manager.domain.vitals import HISTORY_MINUTES, Disk, Vitals, VitalsPoint
 
 UPGRADE = "apt-get -y -q upgrade"
 

@@ -8,8 +8,8 @@ from textual.geometry import Region, Size
 
 from tests.support.fake_operator import START
 from tests.support.seeded_fleet import seeded_fleet
-from tui_manager.domain.host import Disk, Vitals
 from tui_manager.domain.task import Counts, Hold, RolloutProgress, Task
+from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.ui.dashboard_panes import HOSTS, NOW, OUTPUT, RECENT, TABS, pane_regions
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.frame.header import alert_spans, header_line

@@ -1,8 +1,8 @@
-"""Hosts: names, labels, identity, vitals."""
+"""Hosts: names, labels, identity, and what ran on them. Their vitals are in `vitals.py`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tui_manager_protos.rules import names_and_labels
 
@@ -10,10 +10,10 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.vitals import Vitals, VitalsPoint
 
 TASKS_SHOWN = 20  # of one host
 UNENDED_SHOWN = 50  # runs of one host that have not ended
-HISTORY_MINUTES = 60  # of the vitals of a host
 
 
 def check_name(name: str, to_do: str = "Start this agent with another --name.") -> None:
@@ -43,44 +43,6 @@ def labels_text(labels: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
-    """One mounted file system; sizes in bytes."""
-
-    mount: str
-    used: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Vitals:
-    """The newest measurements of a host; kept in memory only.
-
-    Attributes:
-        cpu_percent: of all cores together, 0 to 100.
-        memory_used, memory_total: bytes.
-        running: executions that run on the host; the manager counts them by their reports.
-        queued: executions that wait for capacity there.
-        skew: the host's wall clock minus the manager's.
-    """
-
-    cpu_percent: float = 0.0
-    load_1m: float = 0.0
-    memory_used: int = 0
-    memory_total: int = 0
-    disks: tuple[Disk, ...] = ()
-    running: int = 0
-    queued: int = 0
-    cores: int = 0
-    uptime: timedelta = timedelta(0)
-    skew: timedelta = timedelta(0)
-
-    @property
-    def memory_percent(self) -> float:
-        """Used memory, 0 to 100; 0 when the total is not known."""
-        return 100 * self.memory_used / self.memory_total if self.memory_total else 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Host:
     """A managed machine as lists show it.
 
@@ -89,7 +51,7 @@ class Host:
         since: when it came online, or went offline.
         address: where its session came from last, `ip:port`.
         vitals: None when offline.
-        cpu_history: the last readings of cpu_percent, oldest first.
+        cpu_history: the last `CPU_READINGS` readings of cpu_percent, oldest first.
         fingerprint: of its key, in the words that its agent prints; empty: it has no key.
         note: a sentence that the operator should read before an approval, for example about another
             host with the same name.
@@ -124,20 +86,6 @@ class Host:
         """The host at a time after it was read: its maintenance may have ended since."""
         ended = self.maintenance is not None and not self.maintenance.active(now)
         return replace(self, maintenance=None) if ended else self
-
-
-@dataclass(frozen=True, slots=True)
-class VitalsPoint:
-    """The mean vitals of a host in one minute.
-
-    Attributes:
-        at: when that minute began.
-        cpu_percent, memory_percent: 0 to 100, to a half.
-    """
-
-    at: datetime
-    cpu_percent: float
-    memory_percent: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from typing import Any
 
 from tui_manager.cli.printing.text import timestamp
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.host import Host, HostDetail, Vitals
+from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.resource_limits import NO_LIMITS
 from tui_manager.domain.task import CommandHost, Hold, Task, TaskDetail
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import Template, TemplateVersion
 from tui_manager.domain.token import NewToken, Token
+from tui_manager.domain.vitals import Vitals
 
 Shape = dict[str, Any]
 

@@ -9,14 +9,14 @@ from datetime import datetime
 from tui_manager_protos.rules.host_variables import variables_of_host
 
 from tui_manager.domain.agent_features import Feature
-from tui_manager.domain.host import Host, Vitals
+from tui_manager.domain.host import Host
 from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.vitals import CPU_READINGS, Vitals
 from tui_manager.service.core.heartbeat import SessionHeartbeat
 from tui_manager.service.core.vitals_history import VitalsHistory
 from tui_manager.storage.tables.hosts import HostRow
 
 UNKNOWN_MAX = 1000  # executions of one session
-_CPU_READINGS = 30
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class HostEntry:
     silent_since: float
     session: LiveSession | None = None
     vitals: Vitals | None = None
-    cpu: deque[float] = field(default_factory=lambda: deque(maxlen=_CPU_READINGS))
+    cpu: deque[float] = field(default_factory=lambda: deque(maxlen=CPU_READINGS))
     history: VitalsHistory = field(default_factory=VitalsHistory)
     since: datetime | None = None
     declared_lost: bool = False

@@ -12,9 +12,9 @@ from tui_manager.domain import agent_features
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.facts import PackedFacts
-from tui_manager.domain.host import Vitals
 from tui_manager.domain.report import Greeting, Resume
 from tui_manager.domain.status import Admission
+from tui_manager.domain.vitals import Vitals
 from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core.audit_and_log_limits import warn_of_each
 from tui_manager.service.core.core import Core

@@ -10,7 +10,6 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.content import Content
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.facts import PackedFacts
-from tui_manager.domain.host import Disk, Vitals
 from tui_manager.domain.report import (
     Acknowledged,
     ExecutionReport,
@@ -26,6 +25,7 @@ from tui_manager.domain.report import (
     StreamTotal,
 )
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream
+from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import field_limits
