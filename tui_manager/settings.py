@@ -1,6 +1,7 @@
 """The settings of the manager that no service obeys, with their defaults. The defaults of what the
 services obey, for example `lost_after`, are in `service/service_settings.py`; `Settings` inherits
-them. `cli/config.py` reads the values from the command line, the environment and the file."""
+them. `cli/load_settings.py` reads the values from the command line, the environment and the
+file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tui_manager.cli.config import NAMES, load
+from tui_manager.cli.load_settings import NAMES, load
 from tui_manager.cli.main import main
 from tui_manager.domain.address import is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError

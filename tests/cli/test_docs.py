@@ -14,8 +14,7 @@ from tests.faults.__main__ import BETWEEN_STATEMENTS, RACE
 from tests.faults.campaign import AT_A_FAILPOINT
 from tests.faults.faults import FAULTS
 from tests.faults.scenarios import SCENARIOS
-from tui_manager.cli import config
-from tui_manager.cli.config import NAMES, show_value
+from tui_manager.cli.load_settings import ENVIRONMENT, NAMES, show_value
 from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.token import USES_MAX
@@ -150,7 +149,7 @@ def test_the_table_of_settings_has_no_other_row() -> None:
 
 def test_the_table_of_variables_is_that_of_the_program() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", section(SETTINGS, "The environment"), re.M)
-    assert dict(rows) == dict(config.ENVIRONMENT)
+    assert dict(rows) == dict(ENVIRONMENT)
 
 
 def test_the_page_of_settings_has_every_action_with_its_keys() -> None:

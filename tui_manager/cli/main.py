@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from tui_manager.cli.config import Configuration, config_path, load
 from tui_manager.cli.exit_status import (
     INTERRUPTED,
     NOT_COMPLETED,
@@ -16,6 +15,7 @@ from tui_manager.cli.exit_status import (
     UNWRITABLE,
     WRONG_USAGE,
 )
+from tui_manager.cli.load_settings import Configuration, config_path, load
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.standard_streams import OutputError, standard_streams

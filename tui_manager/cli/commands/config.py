@@ -3,7 +3,7 @@ its own, which is imported only when the command is called."""
 
 import json
 
-from tui_manager.cli.config import NAMES, Configuration, show_value
+from tui_manager.cli.load_settings import NAMES, Configuration, show_value
 from tui_manager.cli.printing.text import table, write, write_json
 
 
