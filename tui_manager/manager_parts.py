@@ -27,7 +27,7 @@ from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.schedules.schedule_service import ScheduleService
-from tui_manager.service.tasks.prune_history import Pruning
+from tui_manager.service.tasks.pruning_loop import PruningLoop
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
 from tui_manager.settings import Settings
@@ -52,7 +52,7 @@ class Parts:
     dispatch: DispatchLoop
     rollout_loop: RolloutLoop
     host_timeouts: HostTimeouts
-    pruning: Pruning
+    pruning: PruningLoop
     hosts: HostService
     reports: ReportService
     tasks: TaskService
@@ -109,7 +109,7 @@ async def assemble(
         dispatch=dispatch,
         rollout_loop=rollout_loop,
         host_timeouts=HostTimeouts(core, clock_watch),
-        pruning=Pruning(core, clock_watch),
+        pruning=PruningLoop(core, clock_watch),
         hosts=HostService(core, dispatch),
         reports=ReportService(core, dispatch),
         tasks=tasks,

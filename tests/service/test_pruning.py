@@ -17,7 +17,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Output, Started
 from tui_manager.domain.status import Admission, Stream
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.service.tasks import prune_history as service
+from tui_manager.service.tasks import pruning_loop
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.maintenance.check import contradictions
@@ -247,7 +247,7 @@ async def test_pruning_looks_again_after_the_database_fails(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("_FIRST_LOOK", "_LOOK_EVERY", "_RETRY"):
-        monkeypatch.setattr(service, name, 0.0)
+        monkeypatch.setattr(pruning_loop, name, 0.0)
     host = await parts.connect("web01")
     await parts.started("@all")
     ((_, run),) = parts.dispatcher.sent

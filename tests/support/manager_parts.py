@@ -49,7 +49,7 @@ from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.schedules.schedule_service import ScheduleService
-from tui_manager.service.tasks.prune_history import Pruning
+from tui_manager.service.tasks.pruning_loop import PruningLoop
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
 from tui_manager.state_dir import DATABASE
@@ -113,7 +113,7 @@ class Parts:
     rollout_loop: RolloutLoop
     silence: HostTimeouts
     watch: ClockWatch
-    pruning: Pruning
+    pruning: PruningLoop
     hosts: HostService
     reports: ReportService
     tasks: TaskService
@@ -297,7 +297,7 @@ async def manager_parts(
             rollout_loop=rollout_loop,
             silence=HostTimeouts(core, watch),
             watch=watch,
-            pruning=Pruning(core, watch),
+            pruning=PruningLoop(core, watch),
             hosts=HostService(core, dispatch),
             reports=ReportService(core, dispatch),
             tasks=tasks,

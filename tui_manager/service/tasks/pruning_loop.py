@@ -1,5 +1,5 @@
 """Pruning: removes tasks, due times of schedules and join tokens older than `history_days`, a
-little at a time."""
+little at a time. The statements are in `storage/maintenance/pruning.py`."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ _PAUSE_FACTOR = 4.0  # of the time that the last transaction took, with the wait
 _PAUSE_MIN = 0.01  # seconds
 
 
-class Pruning:
+class PruningLoop:
     """Old tasks are removed in two steps. They are marked, and nobody sees them any more; later
     their rows are removed. No task is marked while the clock is in doubt."""
 
