@@ -21,7 +21,7 @@ from tui_manager.transport.messages.message_guard import ID_MAX, MessageGuard, V
 from tui_manager.transport.messages.message_rates import UNKNOWN
 from tui_manager.transport.messages.token_bucket import TokenBuckets
 from tui_manager.transport.ports.port_limits import Timeouts, address_of
-from tui_manager.transport.sessions.certificate_renewal import Renewal
+from tui_manager.transport.sessions.ask_for_renewal import Renewal
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import Session
 from tui_manager.transport.sessions.sessions import Sessions

@@ -18,7 +18,7 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import MessageGuard
-from tui_manager.transport.sessions.certificate_renewal import Renewal
+from tui_manager.transport.sessions.ask_for_renewal import Renewal
 from tui_manager.transport.sessions.large_commands import LargeCommands, Reservation
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,5 @@
-"""Decides when an agent is asked to renew its certificate, by the manager's clock only."""
+"""Decides when an agent is asked to renew its certificate, by the manager's clock only. How the
+agent renews it is in its `identity/certificate_renewal.py`."""
 
 from datetime import datetime
 
