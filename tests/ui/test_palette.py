@@ -79,3 +79,14 @@ async def test_the_palette_finds_templates_and_schedules(
         assert screen.selected_schedule.spec.name == schedules[-1]
         await press(pilot, "3")
         assert isinstance(pilot.app.screen, TasksScreen)
+
+
+async def test_the_palette_offers_no_action_that_its_pane_does_not_have_now(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "colon", *"again")
+        await settle(pilot, 8)
+        text = shown(pilot)
+        assert "Run again  (r)" in text
+        assert "Next match" not in text  # nothing is searched for
