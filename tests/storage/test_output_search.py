@@ -35,6 +35,16 @@ def _places(found: OutputMatches) -> list[tuple[str, int, int]]:
     return [(match.host, match.offset, match.size) for match in found.matches]
 
 
+def _parts(tx: Transaction, pattern: OutputPattern, *, backwards: bool) -> list[OutputMatches]:
+    """One part of a search after the other, up to the last."""
+    parts, at = list[OutputMatches](), 100 if backwards else 0
+    while not parts or not parts[-1].ended:
+        after, before = (0, at) if backwards else (at, 0)
+        parts.append(output_search.search(tx, TASK, pattern, after, before))
+        at = parts[-1].position
+    return parts
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_matches_are_found_across_pieces(backwards: bool) -> None:
     with output_database() as tx:
@@ -95,12 +105,18 @@ def test_a_search_goes_on_where_a_part_of_it_ended(
     monkeypatch.setattr(output_search, "BYTES_MAX", 3)
     with output_database() as tx:
         _store(tx, _stdout(*(b"%d x" % number for number in range(10))))
-        pattern, parts, at = OutputPattern("x"), list[OutputMatches](), 100 if backwards else 0
-        while not parts or not parts[-1].ended:
-            after, before = (0, at) if backwards else (at, 0)
-            parts.append(output_search.search(tx, TASK, pattern, after, before))
-            at = parts[-1].position
+        parts = _parts(tx, OutputPattern("x"), backwards=backwards)
         offsets = [match.offset for part in parts for match in part.matches]
         expected = [3 * number + 2 for number in range(10)]
         assert offsets == (expected[::-1] if backwards else expected)
         assert len(parts) > 5
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_all_lines_of_a_large_piece_are_found(backwards: bool) -> None:
+    with output_database() as tx:
+        _store(tx, _stdout(b"x\n" * 5000, b"y\n", b"x\n" * 3000))
+        parts = _parts(tx, OutputPattern("x"), backwards=backwards)
+        offsets = [match.offset for part in parts for match in part.matches]
+        expected = [2 * line for line in range(8001) if line != 5000]
+        assert offsets == (expected[::-1] if backwards else expected)

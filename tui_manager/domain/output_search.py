@@ -12,7 +12,6 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import TEXT_MAX
 from tui_manager.domain.status import Stream
 
-LINES_MAX = 1000  # lines of one piece that are reported
 _PATTERN_MEMORY = 8 << 20  # bytes that RE2 may use
 _ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[^\n])")
 
@@ -94,7 +93,7 @@ class OutputPattern:
         begin = len(before)
         found: list[tuple[int, int]] = []
         at = 0
-        while len(found) < LINES_MAX and (match := self._compiled.search(whole, at)):
+        while match := self._compiled.search(whole, at):
             start, end = match.start(), match.end()
             last = _before_removal(removed, max(start, end - 1))
             if last < begin:  # it is in `before`; the rest of this line is searched
@@ -106,17 +105,21 @@ class OutputPattern:
                 break
         return found
 
-    def in_text(self, text: str) -> list[tuple[int, int]]:
-        """All matches in a line of text: beginning and end of each, in characters."""
-        if text.isascii():
-            found = self._compiled.finditer(text.encode())
-            return [(match.start(), match.end()) for match in found if match.end() > match.start()]
+    def in_text(self, text: str, seen: int) -> list[tuple[int, int]]:
+        """The matches in a line of text that begin in its first `seen` characters: beginning and
+        end of each, in characters."""
         data = text.encode(errors="replace")
-        return [
-            (len(data[: match.start()].decode()), len(data[: match.end()].decode()))
-            for match in self._compiled.finditer(data)
-            if match.end() > match.start()
-        ]
+        places: list[tuple[int, int]] = []
+        at = characters = 0  # a byte, and how many characters are before it
+        for match in self._compiled.finditer(data):
+            start, end = match.span()
+            characters += len(data[at:start].decode())
+            at = start
+            if characters >= seen:
+                break
+            if end > start:
+                places.append((characters, characters + len(data[start:end].decode())))
+        return places
 
 
 def _without_escapes(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:

@@ -10,7 +10,7 @@ from tui_manager.storage.tables.output import OutputOf
 
 BYTES_MAX = 4 << 20  # that one call searches
 PIECES_MAX = 20_000  # of one call
-MATCHES_MAX = 1_000  # after which a call ends
+MATCHES_MAX = 1_000  # after which a call ends; those of its last piece are all reported
 LINE_BEFORE = 4096  # bytes of a line before a piece in which a match may begin
 
 

@@ -61,7 +61,9 @@ class LineRows:
         """What a row shows of a line."""
         runs = segments(line.text)
         if self.pattern is not None and not line.note:
-            places = self.pattern.in_text("".join(run.text for run in runs))
+            rows = wrap(runs, self._width, limit=part + 1)
+            seen = sum(len(run.text) for row in rows for run in row)
+            places = self.pattern.in_text("".join(run.text for run in runs), seen)
             if places:
                 runs = highlight(runs, places, _FOUND)
         if not self.wraps:
