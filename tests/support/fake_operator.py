@@ -73,6 +73,7 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
     async def manager_status(self) -> ManagerStatus:
         self._check("manager_status")
         rows = self.known
+        admitted = [host for host in rows if host.admission is Admission.ADMITTED]
         today = self.now().replace(hour=0, minute=0, second=0, microsecond=0)
         return ManagerStatus(
             manager_id="manager-1",
@@ -83,8 +84,8 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
             security=self.security,
             started_at=START - timedelta(days=1),
             recovering=False,
-            hosts_total=len(rows),
-            hosts_online=sum(host.online for host in rows),
+            hosts_total=len(admitted),
+            hosts_online=sum(host.online for host in admitted),
             hosts_pending=sum(host.admission is Admission.PENDING for host in rows),
             tasks_running=sum(t.row.status is TaskStatus.RUNNING for t in self.tasks.values()),
             attention=self.attention,

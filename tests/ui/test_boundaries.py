@@ -34,7 +34,7 @@ async def test_the_screen_says_that_the_manager_is_gone_and_comes_back(
         async def look() -> str:
             return shown(pilot)
 
-        await wait_until(look, lambda screen: "17/18 hosts" in screen)
+        await wait_until(look, lambda screen: "16/17 hosts" in screen)
 
 
 async def test_quit_works_without_a_manager(fleet: FakeOperator, running: Running) -> None:

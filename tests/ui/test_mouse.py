@@ -20,7 +20,7 @@ async def test_a_click_on_the_header_shows_more_of_what_is_there(
     async with running(fleet) as pilot:
         line = shown(pilot).splitlines()[0]
         for words, screen in (
-            ("17/18 hosts", HostsScreen),
+            ("16/17 hosts", HostsScreen),
             ("○1", HostsScreen),
             ("1 pending", HostsScreen),
             ("2 running", TasksScreen),

@@ -63,6 +63,8 @@ class ManagerStatus:
         clock_ahead: how far the clock is ahead, negative: behind; None: the clock is trusted.
         clock_waits: longest time that pruning still waits for the clock.
         kill_grace: between SIGTERM and SIGKILL for a command that is killed; None: not known.
+        hosts_total: hosts that are admitted.
+        hosts_online: so many of these.
         hosts_offline: hosts that are offline and not in maintenance.
         hosts_busy: hosts on which a command runs.
         tasks_failed_today: tasks that ended as failed since midnight where the manager runs.

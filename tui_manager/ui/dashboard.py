@@ -116,7 +116,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         if source is not None and changes.touches(source.task_id):
             self.output.poll()
         status = self.link.status
-        empty = status is not None and not status.hosts_total
+        empty = status is not None and not (status.hosts_total or status.hosts_pending)
         for pane in (self.output, self.recent):
             width = pane.size.width - 2
             said = empty and not (pane is self.recent and self.hosts.display)  # it says so too

@@ -518,7 +518,9 @@ class ManagerStatus(_message.Message):
     recovering: _builtins.bool
     """still takes up what an earlier run left"""
     hosts_total: _builtins.int
+    """that are admitted"""
     hosts_online: _builtins.int
+    """of these"""
     hosts_pending: _builtins.int
     tasks_running: _builtins.int
     enroll_address: _builtins.str

@@ -267,15 +267,15 @@ class Directory:
         self._expected = [entry for entry in self._expected if entry.expected_until]
 
     def counts(self) -> tuple[int, int, int]:
-        """How many hosts there are, are online, wait for admission; without the hosts that were
-        turned away."""
+        """How many hosts are admitted, how many of these are online, and how many others wait for
+        their admission."""
         total = online = pending = 0
         for entry in self._entries.values():
             admission = entry.row.admission
-            if admission is Admission.ADMITTED or admission is Admission.PENDING:
+            if admission is Admission.ADMITTED:
                 total += 1
                 online += entry.session is not None
-                pending += admission is Admission.PENDING
+            pending += admission is Admission.PENDING
         return total, online, pending
 
     def in_maintenance(self, now: datetime) -> tuple[int, int]:

@@ -57,7 +57,7 @@ def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
         (0, (Span("INSECURE", Role.FAULT),) if status.security == "insecure" else ()),
         (0, _storage(status)),
         (0, _hosts(status)),
-        (1, _pending(status.hosts_pending)),
+        (0, _pending(status.hosts_pending)),
         (2, _running(status.tasks_running)),
         (1, _failed(status.tasks_failed_today)),
         (3, _slow(status)),
