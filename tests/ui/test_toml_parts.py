@@ -1,6 +1,8 @@
 """The parts of a TOML text that an editor colours."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tui_manager.ui.drawing.toml_parts import toml_parts
 
@@ -66,5 +68,22 @@ def test_a_text_that_is_typed_has_parts_too(cut: int) -> None:
 
 
 def test_a_long_text_takes_time_in_proportion_to_its_length() -> None:
-    for odd in ('"' * 50_000, "'''" + "x\n" * 20_000, "[" * 50_000, 'a = "\\' * 9_000):
+    for odd in (
+        "K=1\n" * 150_000,
+        '"' * 50_000,
+        "'''" + "x\n" * 20_000,
+        "[" * 50_000,
+        'a = "\\' * 9_000,
+    ):
         assert len(toml_parts(odd)) == odd.count("\n") + 1
+
+
+@given(
+    st.text(alphabet=st.sampled_from("[]\"'\\\r\n\x0c\x85\u2028\ufeff\t #=a1é漢") | st.characters())
+)
+def test_any_text_has_parts_within_its_lines(text: str) -> None:
+    for line, parts in zip(text.split("\n"), toml_parts(text), strict=True):
+        ends = [0]
+        for part in parts:
+            assert ends[-1] <= part.start < part.end <= len(line)
+            ends.append(part.end)

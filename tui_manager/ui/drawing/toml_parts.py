@@ -4,7 +4,6 @@ yet is told apart as far as possible."""
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -38,7 +37,8 @@ _TOKEN = re.compile(
 
 
 def toml_parts(text: str) -> Sequence[Sequence[Part]]:
-    """The parts of each line. A text of several lines is a part of each of these."""
+    """The parts of each line. Only "\\n" ends a line. A text of several lines is a part of each of
+    these."""
     lines = text.split("\n")
     starts = [0]
     for line in lines:
@@ -49,10 +49,11 @@ def toml_parts(text: str) -> Sequence[Sequence[Part]]:
         kind = Kind(str(token.lastgroup))
         while starts[number + 1] <= token.start():
             number += 1
-        for at, (begin, after) in enumerate(pairwise(starts[number:]), start=number):
-            if begin >= token.end():
-                break
-            start, end = max(token.start(), begin) - begin, min(token.end(), after - 1) - begin
+        at = number
+        while at < len(lines) and starts[at] < token.end():
+            begin, after = starts[at], starts[at + 1] - 1
+            start, end = max(token.start(), begin) - begin, min(token.end(), after) - begin
             if end > start:
                 parts[at].append(Part(start, end, kind))
+            at += 1
     return parts
