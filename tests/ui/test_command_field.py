@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from textual.app import App
 from textual.widgets import Input, Label, OptionList, TextArea
 
@@ -133,13 +135,37 @@ def test_the_colours_of_shell_text() -> None:
     assert "héllo" in "".join(text for text, role in found if role is Role.GOOD)
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "'not closed\n", '"$(', "<<EOF\nx", "\t\x1b[31m"])
-def test_any_text_has_colours_for_each_of_its_lines(text: str) -> None:
-    lines = text.split("\n")
-    coloured = colour_shell(text)
-    assert len(coloured) == len(lines)
-    for line, parts in zip(lines, coloured, strict=True):
-        assert all(0 <= part.start < part.end <= len(line) for part in parts)
+@given(st.text(alphabet=st.sampled_from("'\"$(){}<\\\r\n\x0c\x85\u2028\ufeff\t\x1b #=aé漢")))
+@example("echo a\recho 'b'")
+@example("a\r\n'b'\rc")
+@example("\ufeffecho 'a'")
+@example("'not closed\n")
+@example("<<EOF\nx")
+def test_any_text_has_colours_within_its_lines(text: str) -> None:
+    for line, parts in zip(text.split("\n"), colour_shell(text), strict=True):
+        ends = [0]
+        for part in parts:
+            assert ends[-1] <= part.start < part.end <= len(line)
+            ends.append(part.end)
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", "a\r", "a\r\n", "\x0c", "a\u2028"])
+def test_colours_are_at_the_characters_of_the_text(before: str) -> None:
+    text = f"{before} 'b'"
+    line, parts = text.split("\n")[-1], colour_shell(text)[-1]
+    assert "'b'" in [line[part.start : part.end] for part in parts]
+
+
+@pytest.mark.parametrize("text", ["echo a\recho 'b'", "a\r\n'b'\rc", "a\x0c'b'\u2028c"])
+async def test_a_command_with_other_line_ends_is_drawn(running: Running, text: str) -> None:
+    async with running(FakeOperator()) as pilot:
+        await press(pilot, "n")
+        area = pilot.app.screen.query_one(CommandArea)
+        area.load_text(text)
+        await settle(pilot)
+        row = next(row for row, line in enumerate(area.document.lines) if "'b'" in line)
+        line = area.get_line(row)
+        assert "'b'" in [line.plain[span.start : span.end] for span in line.spans]
 
 
 def test_a_long_text_has_no_colours() -> None:

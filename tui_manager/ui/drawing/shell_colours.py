@@ -9,7 +9,7 @@ from pygments.token import Comment, Keyword, Name, String, _TokenType
 from tui_manager.ui.drawing.spans import Role
 
 LENGTH_MAX = 20_000  # characters; longer text has no colours, as it is read at each key
-_LEXER = BashLexer(stripnl=False, ensurenl=False)
+_LEXER = BashLexer()
 _ROLES = (
     (Comment, Role.MUTED),
     (Name.Variable, Role.ACTIVE),
@@ -29,7 +29,7 @@ class Coloured:
 
 
 def colour_shell(text: str) -> Sequence[Sequence[Coloured]]:
-    """The parts of each line that have a role."""
+    """The parts of each line that have a role. Only "\\n" ends a line."""
     lines: list[list[Coloured]] = [[] for _ in range(text.count("\n") + 1)]
     if len(text) > LENGTH_MAX:
         return lines
@@ -40,7 +40,8 @@ def colour_shell(text: str) -> Sequence[Sequence[Coloured]]:
 
 def _parts(text: str) -> Iterator[tuple[int, Coloured]]:
     row = column = 0
-    for kind, value in _LEXER.get_tokens(text):
+    # `get_tokens` would change line ends and drop a byte order mark.
+    for _, kind, value in _LEXER.get_tokens_unprocessed(text):
         role = _role_of(kind)
         for number, piece in enumerate(value.split("\n")):
             if number:

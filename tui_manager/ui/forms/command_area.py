@@ -70,8 +70,9 @@ class CommandArea(TextArea):
     def get_line(self, line_index: int) -> Text:
         """A line with its colours."""
         line = super().get_line(line_index)
-        if self.text != self._coloured_text:
-            self._coloured_text, self._colours = self.text, colour_shell(self.text)
+        text = "\n".join(self.document.lines)  # `text` can have other line ends
+        if text != self._coloured_text:
+            self._coloured_text, self._colours = text, colour_shell(text)
         if line_index < len(self._colours):
             for part in self._colours[line_index]:
                 style = self.get_component_rich_style(_CLASSES[part.role], partial=True)

@@ -36,7 +36,8 @@ class TaskFileArea(TextArea):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Finds the parts of the text anew if it has changed."""
-        if (text := self.text) != self._coloured:
+        text = "\n".join(self.document.lines)  # `text` can have other line ends
+        if text != self._coloured:
             self._coloured, self._parts = text, toml_parts(text)
         return super().render_lines(crop)
 
