@@ -15,7 +15,7 @@ from tui_manager.domain.task import Counts, Task
 from tui_manager.ui.drawing.number_format import number, progress, running_time
 from tui_manager.ui.drawing.spans import plain, shorten_middle, spans, width_of
 from tui_manager.ui.hosts.host_facts import host_facts
-from tui_manager.ui.hosts.host_table import WIDE_COLUMNS as HOST_COLUMNS
+from tui_manager.ui.hosts.host_table import COLUMNS as HOST_COLUMNS
 from tui_manager.ui.hosts.host_table import host_cell
 from tui_manager.ui.listing.table_layout import GAP, GUTTER, fit_columns, row_spans
 from tui_manager.ui.tasks.command_host_table import STEP_COLUMNS, command_host_cell

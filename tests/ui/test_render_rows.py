@@ -32,7 +32,7 @@ from tui_manager.ui.drawing.state_words_and_colours import (
     ONLINE,
     command_host_text,
 )
-from tui_manager.ui.hosts import host_table
+from tui_manager.ui.hosts import dashboard_host_table, host_table
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.host_table import host_cell, no_hosts
 from tui_manager.ui.listing.table_layout import Column, fit_columns, no_match_lines, table_title
@@ -110,9 +110,12 @@ def test_output_beyond_the_limit_is_marked() -> None:
 def test_every_column_of_every_row_fits_its_width() -> None:
     fleet = FakeOperator()
     host = fleet.add_host("名" * 40, labels={"k": "v" * 100}, cpu=(99.0,) * 30, memory=0.99)
-    for columns in (host_table.COLUMNS, host_table.WIDE_COLUMNS):
+    for columns, cell_of in (
+        (host_table.COLUMNS, host_table.host_cell),
+        (dashboard_host_table.COLUMNS, dashboard_host_table.dashboard_cell),
+    ):
         for column, width in fit_columns(columns, 118):
-            cell = host_table.host_cell(host, column.key, width, START)
+            cell = cell_of(host, column.key, width, START)
             assert width_of(fit(cell, width, right=column.right)) == width
 
 
@@ -146,7 +149,7 @@ def test_names_and_labels_are_whole_where_there_is_room() -> None:
         (118, {"name": 20, "labels": 35}),
         (78, {"name": 19, "labels": 14}),
     ):
-        columns = host_table.widen_for(host_table.WIDE_COLUMNS, needs, cells_there, 64)
+        columns = host_table.widen_for(host_table.COLUMNS, needs, cells_there, 64)
         widths = {column.key: cells for column, cells in fit_columns(columns, cells_there - 2)}
         assert all(widths[key] >= cells for key, cells in wanted.items())
         assert sum(widths.values()) + len(widths) - 1 <= cells_there - 2

@@ -27,7 +27,7 @@ from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.key_footer import KeyFooter, footer_line
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette
-from tui_manager.ui.hosts.host_table import WideHostTable
+from tui_manager.ui.hosts.host_table import HostTable
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import HEADER
@@ -253,7 +253,7 @@ async def test_a_click_selects_what_it_was_on_before_the_wheel_turned(
 ) -> None:
     async with running(fleet, (80, 16)) as pilot:
         await press(pilot, "2")
-        table = pilot.app.screen.query_one(WideHostTable)
+        table = pilot.app.screen.query_one(HostTable)
         second = table.content_region.offset + Offset(0, HEADER + 1)
         pilot.app.post_message(Key("down", None))
         mouse(pilot, second, MouseDown, MouseUp, MouseScrollDown, MouseScrollDown)
@@ -391,13 +391,13 @@ async def test_a_burst_of_moves_is_done_in_few_steps(
     for number in range(300):
         fleet.add_host(f"web{number:03}")
     steps: list[int] = []
-    move = WideHostTable.action_move
+    move = HostTable.action_move
 
-    def counted(table: WideHostTable, step: int) -> None:
+    def counted(table: HostTable, step: int) -> None:
         steps.append(step)
         move(table, step)
 
-    monkeypatch.setattr(WideHostTable, "action_move", counted)
+    monkeypatch.setattr(HostTable, "action_move", counted)
     async with running(fleet) as pilot:
         await press(pilot, "2")
         await type_ahead(pilot, *["down"] * 100, *["k"] * 30, "space", *["down"] * 5)

@@ -11,17 +11,17 @@ from tui_manager.domain.status import Admission
 from tui_manager.ui.drawing.number_format import sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, plain, spans
 from tui_manager.ui.drawing.state_words_and_colours import BUSY, FAULT, OFFLINE
-from tui_manager.ui.hosts.host_table import HIGH, HostTable, host_cell
+from tui_manager.ui.hosts.host_table import CPU, HIGH, LABELS, MEMORY, STATE, HostTable, host_cell
 from tui_manager.ui.listing.table_layout import Column
 from tui_manager.ui.manager_link import Link
 
 COLUMNS = (
-    Column("state", "", 1, sort="state"),
+    STATE,
     Column("name", "NAME", 9, grow=2, max_width=28, sort="name"),
-    Column("labels", "LABELS", 10, grow=4, max_width=120, hide_order=3),
+    LABELS,
     Column("spark", "", 6, grow=1, max_width=24, hide_order=4),
-    Column("cpu", "CPU", 4, right=True, sort="cpu", largest_first=True),
-    Column("memory", "MEM", 4, right=True, hide_order=1, sort="memory", largest_first=True),
+    CPU,
+    MEMORY,
     Column("disk", "DISK", 4, right=True, hide_order=6),
     Column("running", "RUN", 3, right=True, hide_order=2, sort="running", largest_first=True),
     Column("since", "ONLINE", 6, right=True, hide_order=5, sort="since", largest_first=True),
@@ -68,6 +68,7 @@ class DashboardHostTable(HostTable):
     """All hosts by name. Hosts on which the selected task failed are shown so."""
 
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
+    BESIDE: ClassVar[int] = 38
 
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(link, id=id)

@@ -1,4 +1,5 @@
-"""The hosts of the fleet as a table. What a row shows is a pure function."""
+"""The table on the screen of all hosts. What a row shows is a pure function. The table of the
+dashboard has fewer columns: `dashboard_host_table.py`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,23 +28,21 @@ from tui_manager.ui.listing.table_layout import (
 )
 from tui_manager.ui.manager_link import Link
 
-_BESIDE_LABELS, _BESIDE_LABELS_WIDE = 38, 64  # cells that the other columns keep
 HIGH = 90.0  # percent from which a figure deserves a look
 
+# The columns that the table of the dashboard shares.
+STATE = Column("state", "", 1, sort="state")
+LABELS = Column("labels", "LABELS", 10, grow=4, max_width=120, hide_order=3)
+CPU = Column("cpu", "CPU", 4, right=True, sort="cpu", largest_first=True)
+MEMORY = Column("memory", "MEM", 4, right=True, hide_order=1, sort="memory", largest_first=True)
+
 COLUMNS = (
-    Column("state", "", 1, sort="state"),
+    STATE,
     Column("name", "NAME", 9, grow=1, max_width=28, sort="name"),
-    Column("labels", "LABELS", 10, grow=4, max_width=120, hide_order=3),
-    Column("cpu", "CPU", 4, right=True, sort="cpu", largest_first=True),
-    Column("spark", "", 6, hide_order=4),
-    Column("memory", "MEM", 4, right=True, hide_order=1, sort="memory", largest_first=True),
-    Column("running", "RUN", 3, right=True, sort="running", largest_first=True),
-    Column("since", "ONLINE", 6, right=True, hide_order=5, sort="since", largest_first=True),
-)
-WIDE_COLUMNS = (
-    *(column for column in COLUMNS if column.key not in ("spark", "memory", "running", "since")),
+    LABELS,
+    CPU,
     Column("spark", "", 6, grow=2, max_width=30, hide_order=4),
-    Column("memory", "MEM", 4, right=True, hide_order=1, sort="memory", largest_first=True),
+    MEMORY,
     Column("running", "RUN", 3, right=True, sort="running", largest_first=True),
     Column(
         "since",
@@ -205,7 +204,7 @@ class HostTable(RowTable[Host]):
     FILTER_KEYS = HOST_KEYS
     FILTERS = filter_words(HOST_KEYS, "role=web @offline")
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
-    BESIDE: ClassVar[int] = _BESIDE_LABELS
+    BESIDE: ClassVar[int] = 64  # cells that the columns beside the labels keep
 
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(link, id=id)
@@ -241,10 +240,3 @@ class HostTable(RowTable[Host]):
 
     def empty_lines(self) -> Sequence[Spans]:
         return no_hosts(self.link.status, self.link.dial_address, self.size.width - 2)
-
-
-class WideHostTable(HostTable):
-    """The table with more columns, for the screen of all hosts."""
-
-    COLUMNS: ClassVar[Sequence[Column]] = WIDE_COLUMNS
-    BESIDE: ClassVar[int] = _BESIDE_LABELS_WIDE

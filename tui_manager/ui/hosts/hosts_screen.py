@@ -11,7 +11,7 @@ from tui_manager.domain.host import Host, HostDetail
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_facts import host_facts, machine_facts
-from tui_manager.ui.hosts.host_table import WideHostTable
+from tui_manager.ui.hosts.host_table import HostTable
 from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
@@ -33,13 +33,13 @@ class HostsScreen(HostActions):
         self._ticks = 0
 
     def body(self) -> Iterable[Widget]:
-        yield WideHostTable(self.link, id="hosts")
+        yield HostTable(self.link, id="hosts")
         yield SpanLines(id="facts")
 
     @property
-    def hosts(self) -> WideHostTable:
+    def hosts(self) -> HostTable:
         """The table."""
-        return self.query_one("#hosts", WideHostTable)
+        return self.query_one("#hosts", HostTable)
 
     def on_mount(self) -> None:
         """The table has the focus."""
