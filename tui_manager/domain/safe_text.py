@@ -8,6 +8,7 @@ resets them at its end. Carriage returns of progress lines are kept if asked for
 
 import codecs
 import re
+from collections.abc import Callable
 from enum import Enum, auto
 
 from tui_manager.domain.output_colours import RESET, Colours
@@ -24,6 +25,8 @@ _INVISIBLE = (
 )
 _SELECTORS = "\ufe00-\ufe0f"  # of a glyph's variant: widths differ between terminals
 _SPECIAL = f"\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE}{_SELECTORS}"
+# What no text on a screen may have: line ends and tabs are laid out before it is drawn.
+_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE}]")
 _PLAIN = re.compile(f"[^{_SPECIAL}]+")
 _SELECTOR = re.compile(f"[{_SELECTORS}]")
 _COMBINING = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
@@ -201,6 +204,13 @@ def visible(char: str) -> str:
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"
     return f"<U+{code:04X}>"
+
+
+def replace_unsafe(text: str, replacement: Callable[[str], str]) -> str:
+    """A text of one line, with each character replaced that a terminal must not get."""
+    if text.isprintable():  # the usual case, as a screen has thousands of texts
+        return text
+    return _UNSAFE.sub(lambda match: replacement(match[0]), text)
 
 
 def safe_text(data: bytes | str) -> str:

@@ -15,7 +15,7 @@ from textual.worker import Worker
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.safe_text import safe_line, safe_text
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.drawing.number_format import count_of
@@ -212,7 +212,7 @@ class TaskForm(Form[int]):
         """Shows a problem below a field, or what is there without one."""
         label = self.query_one(f"#{field}-hint", Label)
         label.set_class(bool(problem), "problem")
-        label.update(problem or otherwise)
+        label.update(safe_text(problem) or otherwise)
 
     def _label_start(self) -> None:
         """The button shows the number of hosts. It can be pressed before that is known."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.safe_text import safe_text
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.drawing.theme import DARK, THEMES
@@ -68,7 +69,8 @@ class NotifyingApp(CleanExitApp, inherit_bindings=False):
         timeout: float | None = None,
         markup: bool = True,
     ) -> None:
-        """Shows a notice, and keeps it."""
+        """Shows a notice, and keeps it. It can quote a text of a host or of another operator."""
+        message, title = safe_text(message), safe_text(title)
         self.shown_notices.add(Notice(self.link.now(), severity, message))
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 

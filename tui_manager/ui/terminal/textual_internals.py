@@ -11,10 +11,13 @@ from textual.app import App
 from textual.binding import BindingsMap, BindingType
 from textual.command import CommandPalette
 from textual.driver import Driver
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen, ScreenResultType
 from textual.widget import Widget
 from textual.worker import Worker
+
+from tui_manager.ui.terminal.safe_cells import SafeCells
 
 # Textual's class has a worker under this name; a worker of the same group cancels it.
 SEARCH_GROUP = CommandPalette._GATHER_COMMANDS_GROUP
@@ -44,7 +47,10 @@ class HookedScreen(Screen[ScreenResultType]):
 
 
 class HookedApp(App[None], inherit_bindings=False):
-    """An app that decides what happens after an error that nothing has caught."""
+    """An app that decides what happens after an error that nothing has caught, and draws no
+    control characters."""
+
+    _safe_cells = SafeCells()
 
     def report_error(self, error: Exception) -> None:
         """An error of a handler, a worker, a timer, of composing or drawing ends the app."""
@@ -53,6 +59,10 @@ class HookedApp(App[None], inherit_bindings=False):
     def end_after_error(self) -> None:
         """Ends the app. Textual would print a traceback on the terminal."""
         raise NotImplementedError
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Those of Textual, and one for what no widget may draw."""
+        return [*super().get_line_filters(), self._safe_cells]
 
     def on_unbound_key(self, key: str) -> None:
         """Nothing is bound to a key that was pressed."""

@@ -1,0 +1,31 @@
+"""Removes what a terminal must not get from all that widgets draw."""
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+from tui_manager.domain.safe_text import replace_unsafe
+
+
+class SafeCells(LineFilter):
+    """Lets no character that is not visible reach the terminal, whichever widget draws it. A field
+    or a message can hold text of another operator or of a host, with escape sequences in it.
+
+    Widths stay as they were laid out, so that a character without a width is left out.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments as a terminal may get them. Those of Textual itself have a `control`."""
+        if all(segment.text.isprintable() for segment in segments):
+            return segments
+        return [
+            segment
+            if segment.control
+            else Segment(replace_unsafe(segment.text, _of_same_width), segment.style)
+            for segment in segments
+        ]
+
+
+def _of_same_width(char: str) -> str:
+    return "\ufffd" * cell_len(char)
