@@ -60,7 +60,6 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self._task_key = ""  # of the selected task; empty for none
         self._front = RECENT  # the pane that is seen if there are tabs
         self._only: tuple[int, Host] | None = None  # a task, and the one host whose output is shown
-        self._show_when_found = ""  # the host_id of a host to show alone once it is selected
         self._failed_read: tuple[
             int, ...
         ] = ()  # the task and counts when its failed hosts were read
@@ -254,10 +253,6 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
 
     @on(RowTable.Selected)
     def _selected(self, message: RowTable.Selected) -> None:
-        host = self.hosts.selected
-        if host is not None and host.host_id == self._show_when_found:
-            self._show_when_found = ""
-            self._show_alone(host)
         if message.rows is self.recent and not self._in_now:
             self._task_key = self.recent.list.key or self._task_key
         if message.rows is not self.hosts:
@@ -288,16 +283,6 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         task = self.selected_task
         self._only = (task.task_id, host) if task is not None and host is not None else None
         self._show_output()
-
-    def show_host(self, host_id: str) -> None:
-        """Selects a host, and shows its output of the selected task."""
-        self.show_pane(self.hosts)
-        selected = self.hosts.selected
-        if selected is not None and selected.host_id == host_id:
-            self._show_alone(selected)
-            return
-        self._show_when_found = host_id
-        self.hosts.find(host_id)
 
     def action_all_output(self) -> None:
         """Shows the output of the selected host, or of all hosts if that is shown already."""
