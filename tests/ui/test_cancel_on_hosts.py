@@ -1,6 +1,7 @@
 """`c` on marked hosts of a task: the question, and the call."""
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Label
 
 from tests.support.fake_operator import FakeOperator
@@ -69,6 +70,98 @@ async def test_it_says_why_there_is_nothing_to_cancel_or_pause(running: Running)
         "#1 deploy has failed: there is nothing to cancel.",
         "#1 deploy has failed: there is nothing to pause.",
     ]
+
+
+async def with_hidden_marks(pilot: "Pilot[None]") -> TaskScreen:
+    """The screen of task 1 with marks on h1 and h2, which its filter does not show."""
+    app = pilot.app
+    assert isinstance(app, DashboardApp)
+    await app.action_open_task(1)
+    await settle(pilot)
+    screen = app.screen
+    assert isinstance(screen, TaskScreen)
+    screen.rows.toggle_mark()
+    screen.rows.toggle_mark()
+    await settle(pilot)
+    screen.rows.filter_by("h3")
+    await settle(pilot)
+    return screen
+
+
+@pytest.mark.parametrize("key", ["c", "r", "n"])
+@pytest.mark.parametrize("ended", [False, True])
+async def test_with_marks_out_of_the_list_a_key_does_not_act_on_the_whole_task(
+    running: Running, key: str, ended: bool
+) -> None:
+    fleet = await running_fleet()
+    for number in (1, 2, 3) if ended else ():
+        fleet.finish(fleet.execution(1, f"h{number}"), 3)
+    async with running(fleet, (120, 36)) as pilot:
+        screen = await with_hidden_marks(pilot)
+        await press(pilot, key)
+        await settle(pilot)
+        assert pilot.app.screen is screen
+        said = [one.message for one in pilot.app._notifications]
+        assert said == [
+            "None of the marked rows is in the list. Change its filter, or clear the marks (esc)."
+        ]
+        await press(pilot, "escape", key)
+        await settle(pilot)
+        assert (pilot.app.screen is screen) is ((key, ended) in [("c", True), ("r", False)])
+
+
+async def test_marks_that_faults_only_hides_are_not_the_whole_task(running: Running) -> None:
+    fleet = await running_fleet()
+    fleet.finish(fleet.execution(1, "h3"), 3)
+    async with running(fleet, (120, 36)) as pilot:
+        app = pilot.app
+        assert isinstance(app, DashboardApp)
+        await app.action_open_task(1)
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, TaskScreen)
+        screen.rows.go_to(1)
+        screen.rows.toggle_mark()
+        await settle(pilot)
+        await press(pilot, "!")
+        await settle(pilot)
+        await press(pilot, "c")
+        await settle(pilot)
+        assert app.screen is screen
+        assert [one.message[:35] for one in app._notifications] == [
+            "None of the marked rows is in the l"
+        ]
+
+
+async def test_the_marked_hosts_are_read_once_for_the_footer(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = await running_fleet()
+    async with running(fleet, (120, 36)) as pilot:
+        app = pilot.app
+        assert isinstance(app, DashboardApp)
+        await app.action_open_task(1)
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, TaskScreen)
+        screen.rows.toggle_mark()
+        await settle(pilot)
+        read: list[None] = []
+
+        def marked_task_hosts(_screen: TaskScreen) -> dict[str, str]:
+            read.append(None)
+            return {"host-h1": "h1"}
+
+        monkeypatch.setattr(TaskScreen, "marked_task_hosts", marked_task_hosts)
+        screen.show_keys()
+        assert len(read) == 1
+
+
+async def test_the_question_for_one_host_names_it() -> None:
+    fleet = await running_fleet(1)
+    question = cancel_on_hosts_question(fleet.tasks[1].row, ["h1"])
+    assert question.title == "Cancel #1 deploy on h1?"
+    assert question.verb == "Cancel on h1"
 
 
 @pytest.mark.parametrize(("count", "typed", "names"), [(3, "", "h[1-3]"), (300, "300", "h[1-300]")])

@@ -273,7 +273,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
 
         target = ""
         if isinstance(screen, MainScreen):
-            if not await screen.find_marks():
+            if not await screen.find_marks() or screen.refuse_hidden_marks():
                 return
             try:
                 target = await target_of_new_task(screen)

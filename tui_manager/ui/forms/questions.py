@@ -203,8 +203,9 @@ def cancel_question(tasks: Sequence[Task]) -> Question:
 
 def cancel_on_hosts_question(task: Task, names: Sequence[str]) -> Question:
     """What is asked before a task is cancelled on some of its hosts."""
-    hosts = count_of(len(names), "host")
-    it = "it" if len(names) == 1 else "them"
+    one = len(names) == 1
+    hosts = shorten(safe_line(names[0]), _NAME_WIDTH) if one else count_of(len(names), "host")
+    it = "it" if one else "them"
     lines = [
         names_text(names),
         f"What runs there gets SIGTERM, then SIGKILL, and nothing more of the task runs on {it}.",

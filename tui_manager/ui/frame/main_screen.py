@@ -262,6 +262,24 @@ class MainScreen(ClosableScreen[None]):
         """The hosts that a new task is for."""
         return []
 
+    @property
+    def host_rows(self) -> RowList[Any] | None:
+        """The list of hosts, or of hosts of a task, whose marks keys act on; None for none."""
+        return None
+
+    def refuse_hidden_marks(self) -> bool:
+        """If there are marks of hosts, but none in the list, says so and returns True: a key that
+        acts on marks must not act on anything else instead."""
+        rows = self.host_rows
+        if rows is None or not rows.only_hidden_marks:
+            return False
+        self.notify(
+            "None of the marked rows is in the list. Change its filter, or clear the marks (esc).",
+            severity="warning",
+            markup=False,
+        )
+        return True
+
     def marked_task_hosts(self) -> Mapping[str, str]:
         """The names of the marked hosts of the task that the screen shows, by their ids."""
         return {}

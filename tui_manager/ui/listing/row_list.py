@@ -126,6 +126,11 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         return list(self.list.marked)
 
     @property
+    def only_hidden_marks(self) -> bool:
+        """Whether there are marks, and none of them is on a row that is in the list."""
+        return self.list.only_hidden_marks
+
+    @property
     def chosen(self) -> list[Row]:
         """The rows that keys act on: the marked ones, else the selected one. Rows that are not in
         the list are left out, also if none is left. A key calls `find_marks` first."""

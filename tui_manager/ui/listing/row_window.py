@@ -48,6 +48,11 @@ class RowWindow(Generic[Row]):
         return [row for key, row in self.marks.items() if key in self._mark_numbers]
 
     @property
+    def only_hidden_marks(self) -> bool:
+        """Whether there are marks, and none of them is on a row that is in the list."""
+        return bool(self.marks) and not self._mark_numbers
+
+    @property
     def missing(self) -> Mapping[str, int]:
         """The keys of the selected row and of marks that were not read since `hold_page`, and their
         last or likely numbers."""

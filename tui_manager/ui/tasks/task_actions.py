@@ -39,6 +39,11 @@ class TaskActions(MainScreen):
         """The tasks that the keys act on."""
         raise NotImplementedError
 
+    async def find_marked_hosts(self) -> bool:
+        """Looks up the marked rows. False if a key that acts on marked hosts of a task must do
+        nothing."""
+        return await self.find_marks()
+
     async def action_start_task(self) -> None:
         """Starts the chosen tasks."""
         if await self.find_marks():
@@ -46,7 +51,7 @@ class TaskActions(MainScreen):
 
     async def action_cancel_task(self) -> None:
         """Cancels the chosen tasks, or one on its marked hosts, after asking."""
-        if await self.find_marks():
+        if await self.find_marked_hosts():
             tasks, hosts = self.chosen_tasks(), self.marked_task_hosts()
             if hosts and tasks:
                 self.run_to_end(cancel_on_hosts(self.app, self.link, tasks[0], hosts))
@@ -60,7 +65,7 @@ class TaskActions(MainScreen):
 
     async def action_rerun_task(self) -> None:
         """Runs the chosen task again, after asking on which hosts."""
-        if await self.find_marks():
+        if await self.find_marked_hosts():
             tasks, hosts = self.chosen_tasks(), self.marked_task_hosts()
             self.run_to_end(rerun_task(self.app, self.link, tasks, hosts, self.task_created))
 
@@ -72,8 +77,7 @@ class TaskActions(MainScreen):
 
     def label_of(self, action: Action) -> str:
         """With marked hosts of a task, some keys act on these."""
-        marked = len(self.marked_task_hosts())
-        if marked and action.id in ("cancel_task", "rerun_task"):
+        if action.id in ("cancel_task", "rerun_task") and (marked := len(self.marked_task_hosts())):
             return f"{action.label} on {marked:,}"
         return task_label(action.id, self.chosen_tasks()) or super().label_of(action)
 

@@ -267,6 +267,13 @@ class TaskScreen(OutputActions, TaskActions):
     def chosen_tasks(self) -> list[Task]:
         return [self.detail.task] if self.detail else []
 
+    @property
+    def host_rows(self) -> CommandHostTable:
+        return self.rows
+
+    async def find_marked_hosts(self) -> bool:
+        return await super().find_marked_hosts() and not self.refuse_hidden_marks()
+
     def marked_task_hosts(self) -> Mapping[str, str]:
         return {row.host_id: row.host for row in self.rows.marked}
 
