@@ -6,7 +6,7 @@ from tests.operator.recording import COMMAND_HOST
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.output.group_lines import GroupText, group_lines
+from tui_manager.ui.output.group_lines import GroupDifference, GroupText, group_lines
 from tui_manager.ui.output.output_buffer import OutputBuffer
 from tui_manager.ui.output.output_groups import COMPARED, OutputGroup, OutputGroups, compare, masked
 
@@ -106,13 +106,35 @@ def test_the_text_of_the_chosen_group_keeps_the_mark_of_stderr_and_says_what_is_
 
 def test_a_comparison_says_what_it_did_not_compare() -> None:
     found = compare(["x"] * (COMPARED + 5), ["x"] * 3)
-    assert (found.left_out, len(found.lines)) == (5, COMPARED)
+    assert (found.compared, found.left_out) == (COMPARED, 5)
+    assert [sign for sign, _ in found.lines] == [" "] * 3 + ["-"] * (COMPARED - 3)
     groups = grouped({"web01": [b"a\n"], "web02": [b"b\n"]}).groups()
     texts = {"web01": text_of([b"same\na\n"]), "web02": text_of([b"same\nb\n"], 1000)}
-    lines = group_lines(groups, 1, texts, compares=True)[2:]
+    (waits,) = group_lines(groups, 1, texts, compares=True)[2:]
+    assert plain(waits.before) == "  … comparing…"
+    made = GroupDifference.between(texts["web01"], texts["web02"])
+    lines = group_lines(groups, 1, texts, compares=True, difference=made)[2:]
     assert [(plain(line.before).strip(), line.text) for line in lines] == [
         ("", "same"),
         ("-", "a"),
         ("+", "b"),
         ("… 1.0 kB more not read, and not compared line by line", ""),
     ]
+
+
+def test_lines_that_are_alike_are_compared_in_bounded_time() -> None:
+    one = ["first", *["x", "y"] * 990, "end"]
+    other = ["first", "new", *["y", "x", "x"] * 660, "end"]
+    found = compare(one, other)
+    assert 100 < found.compared < COMPARED
+    assert found.left_out == len(one) + len(other) - 2 * found.compared
+    assert [line for sign, line in found.lines if sign != "+"] == one[: found.compared]
+    assert [line for sign, line in found.lines if sign != "-"] == other[: found.compared]
+
+
+def test_the_same_beginning_and_end_need_no_comparison() -> None:
+    same = ["x"] * 900
+    found = compare([*same, "old", *same], [*same, "new", "newer", *same])
+    changed = [("-", "old"), ("+", "new"), ("+", "newer")]
+    assert [line for line in found.lines if line[0] != " "] == changed
+    assert (found.compared, found.left_out, len(found.lines)) == (COMPARED, 0, 1803)

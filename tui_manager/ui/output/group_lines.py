@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
@@ -9,7 +10,7 @@ from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
 from tui_manager.ui.output.output_buffer import OutputLine
-from tui_manager.ui.output.output_groups import COMPARED, OutputGroup, compare
+from tui_manager.ui.output.output_groups import Comparison, OutputGroup, compare
 
 _MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}
 
@@ -28,6 +29,24 @@ class GroupText:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupDifference:
+    """How what a group printed differs from what the largest printed."""
+
+    largest: GroupText
+    text: GroupText
+    found: Comparison
+
+    @classmethod
+    def between(cls, largest: GroupText, text: GroupText) -> Self:
+        """Compares both. This can take some time."""
+        return cls(largest, text, compare(largest.texts, text.texts))
+
+    def is_between(self, largest: GroupText | None, text: GroupText | None) -> bool:
+        """Whether it is about these two."""
+        return self.largest is largest and self.text is text
+
+
+@dataclass(frozen=True, slots=True)
 class GroupLine:
     """A line of the pane: of which group, what stands before the text, the text of a host."""
 
@@ -43,6 +62,7 @@ def group_lines(
     texts: Mapping[str, GroupText],
     *,
     compares: bool = False,
+    difference: GroupDifference | None = None,
     steps: bool = False,
 ) -> list[GroupLine]:
     """A head for each group, and below that of the chosen one its text.
@@ -50,6 +70,7 @@ def group_lines(
     Args:
         texts: by the execution_id of a group, those that were read.
         compares: show how the chosen group differs from the largest of its command.
+        difference: the one that was made last.
         steps: name the commands.
     """
     lines = []
@@ -57,7 +78,7 @@ def group_lines(
         lines.append(GroupLine(number, _head(group, number == chosen, steps), head=True))
         if number == chosen:
             largest = next(other for other in groups if other.command == group.command)
-            body = _body(group, largest if compares else group, texts)
+            body = _body(group, largest if compares else group, texts, difference)
             lines += [GroupLine(number, before, text) for before, text in body]
     return lines
 
@@ -78,13 +99,18 @@ def _head(group: OutputGroup, chosen: bool, steps: bool) -> Spans:
 
 
 def _body(
-    group: OutputGroup, other: OutputGroup, texts: Mapping[str, GroupText]
+    group: OutputGroup,
+    other: OutputGroup,
+    texts: Mapping[str, GroupText],
+    difference: GroupDifference | None,
 ) -> list[tuple[Spans, str]]:
     text, base = texts.get(group.execution_id), texts.get(other.execution_id)
     if text is None or base is None:
         return [(_note("reading…"), "")]
     if other is not group:
-        return _compared(text, base)
+        if difference is None or not difference.is_between(base, text):
+            return [(_note("comparing…"), "")]
+        return _compared(difference)
     lines: list[tuple[Spans, str]] = []
     for line in text.lines:
         bar = STDERR if line.stream is Stream.STDERR else STDOUT
@@ -96,16 +122,16 @@ def _body(
     return lines
 
 
-def _compared(text: GroupText, base: GroupText) -> list[tuple[Spans, str]]:
-    found = compare(base.texts, text.texts)
+def _compared(difference: GroupDifference) -> list[tuple[Spans, str]]:
+    found = difference.found
     lines: list[tuple[Spans, str]] = [
         ((Span(f"  {sign} ", _MARKS[sign]),), line) for sign, line in found.lines
     ]
     if found.left_out:
         left_out = count_of(found.left_out, "more line")
-        note = f"only the first {COMPARED:,} lines of each compared, {left_out} not"
+        note = f"only the first {found.compared:,} lines of each compared, {left_out} not"
         lines.append((_note(note), ""))
-    if more := base.more + text.more:
+    if more := difference.largest.more + difference.text.more:
         lines.append((_note(f"{size(more)} more not read, and not compared line by line"), ""))
     return lines
 

@@ -20,7 +20,7 @@ from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, width_of
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.colour_and_wrap_lines import crop, segments
-from tui_manager.ui.output.group_lines import GroupLine, GroupText, group_lines
+from tui_manager.ui.output.group_lines import GroupDifference, GroupLine, GroupText, group_lines
 from tui_manager.ui.output.output_buffer import OutputBuffer
 from tui_manager.ui.output.output_groups import OutputGroup, OutputGroups
 from tui_manager.ui.terminal.closable import while_open
@@ -52,6 +52,7 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
         self._gathered = OutputGroups()
         self._texts: dict[str, GroupText] = {}
         self._sizes: dict[str, int] = {}  # of the output when its text was read
+        self._difference: GroupDifference | None = None  # that was made last
         self._after = 0
         self._stale = self._reading = False
         self._behind = True  # not all output was read
@@ -130,6 +131,15 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
         self._texts = {key: text for key, text in self._texts.items() if key in kept}
         self._sizes = {key: of for key, of in self._sizes.items() if key in kept}
         self._lay_out()
+        if self.compares and chosen is not largest:
+            await self._compare(*(self._texts[key] for key in reversed(kept)))
+
+    async def _compare(self, largest: GroupText, text: GroupText) -> None:
+        """Compares two texts in a thread, so that keys are handled meanwhile."""
+        if self._difference is None or not self._difference.is_between(largest, text):
+            made = await asyncio.to_thread(GroupDifference.between, largest, text)
+            self._difference = made
+            self._lay_out()
 
     async def _read_text(self, group: OutputGroup) -> GroupText:
         chunks = await self.link.operator.follow_output(
@@ -157,6 +167,7 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
         """Shows how the chosen group differs from the largest, or its output."""
         self.compares = not self.compares
         self._lay_out()
+        self._show_text()
 
     def show_failed_only(self, failed_only: bool) -> None:
         """Shows the groups with a problem, or all."""
@@ -173,7 +184,12 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
 
     def _lay_out(self) -> None:
         self._lines = group_lines(
-            self.groups, self.chosen, self._texts, compares=self.compares, steps=self.steps
+            self.groups,
+            self.chosen,
+            self._texts,
+            compares=self.compares,
+            difference=self._difference,
+            steps=self.steps,
         )
         self.virtual_size = Size(self.scrollable_size.width, len(self._lines))
         self._retitle()

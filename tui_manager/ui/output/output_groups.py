@@ -7,7 +7,7 @@ shown.
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -20,6 +20,7 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.operator.api import OutputChunk
 
 COMPARED = 2_000  # lines of each side
+_PAIRS_MAX = 200_000  # pairs of the same line in what is compared
 _LINE_MAX = 4096  # bytes of a line without an end that are masked together
 # Numbers, with or without a fraction, and addresses of networks and of memory.
 _VARYING = re.compile(
@@ -173,22 +174,45 @@ class Comparison:
 
     Attributes:
         lines: of both, each with "-" for the largest group's alone, "+" for the other's, or " ".
+        compared: lines of each that were compared at most.
         left_out: lines of both that were not compared.
     """
 
     lines: list[tuple[str, str]]
+    compared: int
     left_out: int
 
 
 def compare(largest: Sequence[str], other: Sequence[str]) -> Comparison:
-    """Compares the first lines of both."""
-    before, after = largest[:COMPARED], other[:COMPARED]
-    lines: list[tuple[str, str]] = []
-    for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    """Compares the first lines of both; the fewer, the more of them are alike."""
+    compared = COMPARED
+    while True:
+        before, after = largest[:compared], other[:compared]
+        head = _alike(before, after)
+        tail = _alike(before[head:][::-1], after[head:][::-1])
+        old, new = before[head : len(before) - tail], after[head : len(after) - tail]
+        if _pairs(old, new) <= _PAIRS_MAX:
+            break
+        compared //= 2
+    lines = [(" ", line) for line in before[:head]]
+    for kind, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind == "equal":
-            lines += [(" ", line) for line in before[i:j]]
+            lines += [(" ", line) for line in old[i:j]]
         else:
-            lines += [("-", line) for line in before[i:j]]
-            lines += [("+", line) for line in after[k:m]]
+            lines += [("-", line) for line in old[i:j]]
+            lines += [("+", line) for line in new[k:m]]
+    lines += [(" ", line) for line in before[len(before) - tail :]]
     left_out = len(largest) + len(other) - len(before) - len(after)
-    return Comparison(lines, left_out)
+    return Comparison(lines, compared, left_out)
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many lines are the same at the beginning of both."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _pairs(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many pairs of the same line there are: the time of a comparison grows with them."""
+    counts = Counter(other)
+    return sum(counts[line] for line in one)
