@@ -223,6 +223,15 @@ async def test_hosts_on_which_the_selected_task_failed_are_marked(running: Runni
         assert re.search("[ ▸] ✘ web01", shown(pilot))
 
 
+async def test_the_tab_of_the_hosts_counts_them_as_soon_as_they_are_read(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DashboardScreen, "tick", lambda _: None)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "down")
+        assert "Hosts ✘2 ▶2 ○1" in shown(pilot)
+
+
 async def test_a_filter_leaves_what_runs_in_sight(running: Running) -> None:
     fleet = await fleet_of("one")
     finish(fleet, await start(fleet, "two"))

@@ -330,6 +330,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         failed = frozenset(row.host_id for row in page.rows if row.status in _FAILED)
         if self.selected_task is not None and self.selected_task.task_id == task.task_id:
             self.hosts.show_failed(failed, task.hosts_failed)
+            self._title_tabs()
 
     # What the keys act on.
 
