@@ -12,7 +12,7 @@ from tui_manager.domain.task import Counts, Hold, RolloutProgress, Task
 from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.ui.dashboard_panes import HOSTS, NOW, OUTPUT, RECENT, TABS, pane_regions
 from tui_manager.ui.drawing.spans import plain, width_of
-from tui_manager.ui.frame.header import alert_spans, header_line
+from tui_manager.ui.frame.header import attention_spans, header_line
 from tui_manager.ui.hosts.dashboard_host_table import dashboard_cell, fullest_disk, title_counts
 from tui_manager.ui.listing.table_layout import fit_columns
 from tui_manager.ui.tasks import now_table, recent_table
@@ -234,7 +234,7 @@ async def test_the_header_has_its_width_always() -> None:
 def test_an_alert_is_said_in_its_first_words(
     alerts: tuple[str, ...], room: int, shown: str | None
 ) -> None:
-    text = plain(alert_spans(alerts, room))
+    text = plain(attention_spans(alerts, room))
     assert shown is None or text == shown
     assert text.isprintable()
 

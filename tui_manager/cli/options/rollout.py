@@ -1,5 +1,5 @@
 """The options of a rollout: in which batches a task goes through its hosts, and when it stops. None
-is one that is not given."""
+is one that is not given. `domain/rollout_spec.py` reads the values."""
 
 import argparse
 

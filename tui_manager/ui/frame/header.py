@@ -1,4 +1,5 @@
-"""The header: the fleet, what runs and failed, the most urgent alert, the time; then the notice."""
+"""The header: the fleet, what runs and failed, what needs attention, the time; then the notice. The
+manager makes the sentences on what needs attention, in `operator/attention.py`."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from tui_manager.ui.manager_link import Link
 
 _SLOW_COMMIT = 0.25  # seconds
 _SLOW_LOOP = 0.25  # seconds
-_ALERT_LEAST = 24  # cells that are left to an alert before others are left out
+_ATTENTION_LEAST = 24  # cells that are left to a sentence before other parts are left out
 
 
 def header_line(
@@ -45,13 +46,13 @@ def header_line(
         return justify((name, Span(f"  ✘ manager {since}{trouble}", Role.FAULT)), (clock,), width)
     if status is None:
         return justify((name, Span("  connecting…", Role.MUTED)), (clock,), width)
-    # The first alert then says why nothing can be stored.
-    alerts = status.attention[1:] if status.health.storage_error else status.attention
-    return _fit_parts(_parts(status, name), alerts, clock, width)
+    # The first sentence then says why nothing can be stored.
+    attention = status.attention[1:] if status.health.storage_error else status.attention
+    return _fit_parts(_parts(status, name), attention, clock, width)
 
 
 def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
-    """The parts of the line before the alert. The highest number is left out first, 0 never."""
+    """The parts of the line before the attention. The highest number is left out first, 0 never."""
     return [
         (4, (name,)),
         (0, (Span("INSECURE", Role.FAULT),) if status.security == "insecure" else ()),
@@ -65,9 +66,9 @@ def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
 
 
 def _fit_parts(
-    parts: list[tuple[int, Spans]], alerts: Sequence[str], clock: Span, width: int
+    parts: list[tuple[int, Spans]], attention: Sequence[str], clock: Span, width: int
 ) -> Spans:
-    """Leaves out the part with the highest number until there is room for the alert."""
+    """Leaves out the part with the highest number until there is room for the attention."""
     kept = [part for part in parts if part[1]]
     while True:
         left: list[Span] = []
@@ -76,24 +77,24 @@ def _fit_parts(
         if kept[0][0] != 4:
             left.insert(0, Span(" "))
         room = width - width_of(left) - width_of((clock,)) - 4
-        alert = alert_spans(alerts, room)
+        shown = attention_spans(attention, room)
         optional = max(kept, key=lambda part: part[0])
-        needed = min(width_of(alert_spans(alerts, width)), _ALERT_LEAST)
+        needed = min(width_of(attention_spans(attention, width)), _ATTENTION_LEAST)
         if room >= needed or optional[0] == 0:
-            return justify([*left, Span("   "), *alert], (clock,), width)
+            return justify([*left, Span("   "), *shown], (clock,), width)
         kept.remove(optional)
 
 
-def alert_spans(alerts: Sequence[str], room: int) -> Spans:
-    """The most urgent alert in its first words, and how many more there are: at most `room` cells.
-    Without room for words, only how many there are."""
-    if not alerts:
+def attention_spans(attention: Sequence[str], room: int) -> Spans:
+    """The most urgent sentence in its first words, and how many more there are: at most `room`
+    cells. Without room for words, only how many there are. The operator reads "alerts"."""
+    if not attention:
         return (Span("no alerts", Role.MUTED),)
-    more = f"  +{len(alerts) - 1:,} more" if len(alerts) > 1 else ""
-    said = safe_line(_ENDS.split(alerts[0], maxsplit=1)[0])
+    more = f"  +{len(attention) - 1:,} more" if len(attention) > 1 else ""
+    said = safe_line(_ENDS.split(attention[0], maxsplit=1)[0])
     whole = f"▲ {said}"
-    if room < min(cell_len(whole), _ALERT_LEAST // 2) + len(more):
-        return (Span(f"▲ {count_of(len(alerts), 'alert')}", Role.FAULT),)
+    if room < min(cell_len(whole), _ATTENTION_LEAST // 2) + len(more):
+        return (Span(f"▲ {count_of(len(attention), 'alert')}", Role.FAULT),)
     shown = Span(shorten(whole, room - len(more)), Role.FAULT)
     return (shown, Span(more, Role.MUTED)) if more else (shown,)
 
@@ -150,7 +151,7 @@ def screen_of(line: Spans, x: int) -> str:
 
 
 class HeaderLine(SpanWidget):
-    """The fleet, the tasks, the most urgent alert, and the time. A click shows more of each."""
+    """The fleet, the tasks, what needs attention, and the time. A click shows more of each."""
 
     def __init__(self, link: Link) -> None:
         super().__init__()

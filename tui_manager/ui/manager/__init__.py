@@ -1,1 +1,1 @@
-"""The manager on the screen: alerts, figures, audit. The connection is in `manager_link`."""
+"""The manager on the screen: attention, figures, audit. The connection is in `manager_link`."""

@@ -1,4 +1,4 @@
-"""Alerts, figures of the manager, and the audit."""
+"""What needs attention, figures of the manager, and the audit."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ _CORNERS = 6  # cells of a frame's line that its subtitle leaves free
 
 
 class ManagerScreen(MainScreen):
-    """Alerts first, then figures, then the audit."""
+    """What needs attention first, then figures, then the audit."""
 
     SCREEN = ScreenName.MANAGER
     BINDINGS = bindings_of(ScreenName.MANAGER)
@@ -75,7 +75,7 @@ class ManagerScreen(MainScreen):
         self.audit.border_subtitle = Text(shorten(audit_detail(entry), room) if entry else "")
 
     def action_next_pane(self) -> None:
-        """Alerts, figures, audit, then alerts again."""
+        """Attention, figures, audit, then attention again."""
         panes = [self.query_one("#attention"), self.query_one("#figures"), self.audit]
         at = panes.index(self.focused) if self.focused in panes else -1
         self.set_focus(panes[(at + 1) % len(panes)])

@@ -1,4 +1,4 @@
-"""The lines of the manager's screen: alerts and figures. Pure."""
+"""The lines of the manager's screen: attention and figures. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ _MARK = 2  # cells in front of a sentence
 
 
 def attention_lines(status: ManagerStatus, width: int) -> tuple[Spans, ...]:
-    """One sentence for each alert, the most urgent first. A long one takes several lines."""
+    """What needs attention, the most urgent sentence first. A long one takes several lines."""
     if not status.attention:
         return ((Span("✔ ", Role.GOOD), Span("No alerts.")),)
     lines: list[Spans] = []
