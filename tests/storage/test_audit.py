@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.list_filter import quote
+from tui_manager.domain.filter_language import quote
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec

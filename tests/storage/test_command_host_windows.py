@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.list_filter import parse_filter
+from tui_manager.domain.filter_language import parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost
 from tui_manager.storage.engine.connection import Transaction

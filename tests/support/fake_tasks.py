@@ -21,8 +21,8 @@ from tests.support.fake_rows import (
 from tests.support.fake_target import fold, resolve
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
+from tui_manager.domain.filter_language import parse_filter
 from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.list_filter import parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus

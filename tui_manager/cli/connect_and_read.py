@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.filter_language import quote
 from tui_manager.domain.host import Host
-from tui_manager.domain.list_filter import quote
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.schedule import Schedule, ScheduleRun
 from tui_manager.domain.task import CommandHost, Task

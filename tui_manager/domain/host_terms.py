@@ -1,12 +1,12 @@
 """Terms of a filter that are targets, so that what filters hosts can also be what a task runs on:
 `role=web`, `web[01-20]`, `@offline`, `task:62:failed`. Lists of hosts and of command hosts have
-them. The rest of the language is in `list_filter.py`."""
+them. The rest of the language is in `filter_language.py`."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.list_filter import FilterTerm, parse_filter
+from tui_manager.domain.filter_language import FilterTerm, parse_filter
 from tui_manager.domain.status import Admission
 from tui_manager.domain.target_matching import Matching, TargetContext, TargetHost
 from tui_manager.domain.target_notation import read_notation

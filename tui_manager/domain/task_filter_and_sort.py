@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.list_filter import FilterTerm
+from tui_manager.domain.filter_language import FilterTerm
 from tui_manager.domain.list_window import TEXT_MAX
 from tui_manager.domain.moments import parse_moment
 from tui_manager.domain.status import TaskStatus
@@ -47,10 +47,11 @@ OTHER_TASKS = TaskFilter(
     statuses=tuple(status for status in TaskStatus if status is not TaskStatus.RUNNING)
 )
 
-
+# The keys of the filter of a list. `narrow` reads some; `storage/views/task_list.py` matches the
+# others, such as `by`, with the rows.
 TASK_KEYS = (
     "status", "by", "since", "target", "name", "host", "id", "template", "command",
-)  # of the filter of a list  # fmt: skip
+)  # fmt: skip
 
 
 def narrow(

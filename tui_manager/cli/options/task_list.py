@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from tui_manager.cli.options.parser import row_limit
 from tui_manager.cli.options.values import read_moment
-from tui_manager.domain.list_filter import quote
+from tui_manager.domain.filter_language import quote
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.moments import MOMENT_FORMS
 from tui_manager.domain.status import TaskStatus

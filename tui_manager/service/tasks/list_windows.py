@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.filter_language import parse_filter
 from tui_manager.domain.host_terms import COMMAND_HOST_KEYS, read_host_terms
-from tui_manager.domain.list_filter import parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter, narrow

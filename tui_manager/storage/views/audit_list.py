@@ -5,7 +5,7 @@ import re
 import sqlite3
 
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.list_filter import FilteredFields, fits, parse_filter
+from tui_manager.domain.filter_language import FilteredFields, fits, parse_filter
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, to_datetime

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.list_filter import FilteredFields, FilterTerm, fits
+from tui_manager.domain.filter_language import FilteredFields, FilterTerm, fits
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost

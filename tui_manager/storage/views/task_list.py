@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.list_filter import FilteredFields, FilterTerm, fits
+from tui_manager.domain.filter_language import FilteredFields, FilterTerm, fits
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_filter_and_sort import (

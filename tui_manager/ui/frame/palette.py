@@ -11,7 +11,7 @@ from textual.widgets import Input
 from textual.worker import Worker, WorkerCancelled
 
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.list_filter import quote
+from tui_manager.domain.filter_language import quote
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.operator.api import Operator

@@ -11,7 +11,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.list_filter import parse_filter
+from tui_manager.domain.filter_language import parse_filter
 from tui_manager.domain.list_window import TEXT_MAX
 from tui_manager.ui.listing.row_table import RowTable
 

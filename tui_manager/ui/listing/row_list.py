@@ -139,7 +139,7 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         return [self.selected] if self.selected is not None else []
 
     def filter_by(self, text: str) -> None:
-        """Shows only the rows that pass the filter `text`; see `list_filter.py`."""
+        """Shows only the rows that pass the filter `text`; see `filter_language.py`."""
         if text != self.window.text:
             self.restart(replace(self.window, text=text), search_all=False)
 
