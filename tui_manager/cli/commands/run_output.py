@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TextIO
 
 from tui_manager.cli.connect_and_read import all_command_hosts
-from tui_manager.cli.printing.json_shapes import output_shape
+from tui_manager.cli.printing.json_shapes import Shape, output_shape, run_shape
 from tui_manager.cli.printing.summary import summarize
 from tui_manager.cli.printing.text import cleaner_for, note, write_json
 from tui_manager.domain.host_name_ranges import fold_names
@@ -178,19 +178,10 @@ class JsonOutput:
 
     async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints the object."""
-        task = detail.task
-        rows = await all_command_hosts(operator, task.task_id)
-        write_json(
-            {
-                "task_id": task.task_id,
-                "status": task.status,
-                "counts": task.counts.as_dict(),
-                "left_out": list(detail.left_out),
-                "hosts": [self._shape(row) for row in rows],
-            }
-        )
+        rows = await all_command_hosts(operator, detail.task.task_id)
+        write_json(run_shape(detail, [self._shape(row) for row in rows]))
 
-    def _shape(self, row: CommandHost) -> dict[str, object]:
+    def _shape(self, row: CommandHost) -> Shape:
         texts, cut = [], False
         for stream in Stream:
             key = (row.execution_id, stream)

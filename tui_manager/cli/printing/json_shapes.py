@@ -1,5 +1,9 @@
-"""The JSON for scripts. Names and shapes must not change."""
+"""The JSON for scripts. Names and shapes must not change.
 
+The JSON of schedules is in `schedule_details.py`, that of `template show` in `template_details.py`.
+`config` and `check` print what only they have: see their files in `commands/`."""
+
+from collections.abc import Sequence
 from typing import Any
 
 from tui_manager.cli.printing.text import timestamp
@@ -243,3 +247,18 @@ def output_shape(row: CommandHost, stdout: str, stderr: str, *, cut: bool) -> Sh
             shape |= {"stdout": stdout, "stderr": stderr}
         shape[name] = value
     return shape | ({"cut": True} if cut else {})
+
+
+def run_shape(detail: TaskDetail, hosts: Sequence[Shape]) -> Shape:
+    """What `run --json` prints at the end.
+
+    Args:
+        hosts: an `output_shape` for each command host.
+    """
+    return {
+        "task_id": detail.task.task_id,
+        "status": detail.task.status,
+        "counts": detail.task.counts.as_dict(),
+        "left_out": list(detail.left_out),
+        "hosts": list(hosts),
+    }
