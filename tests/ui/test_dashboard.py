@@ -244,3 +244,17 @@ async def test_a_filter_leaves_what_runs_in_sight(running: Running) -> None:
         assert selected(pilot) == ("one", True)
         await press(pilot, "enter", "exclamation_mark")
         assert screen.now.list.matching == 1
+
+
+async def test_esc_goes_back_to_the_newest_task_when_none_runs(running: Running) -> None:
+    fleet = await fleet_of("one", "two", "three")
+    for task_id in (1, 2, 3):
+        finish(fleet, task_id)
+    async with running(fleet) as pilot:
+        await press(pilot, "g", "j", "j")
+        assert selected(pilot) == ("one", False)
+        await press(pilot, "escape")
+        assert selected(pilot) == ("three", False)
+        await start(fleet, "four")
+        await settle(pilot)
+        assert selected(pilot) == ("four", True)

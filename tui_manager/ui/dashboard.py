@@ -247,6 +247,9 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
     async def leave(self) -> None:
         """There is no screen before: the task that was started last is selected again."""
         self.picked = self._went = False
+        if not self.now.list.matching:
+            self._in_now = False
+            self.recent.select_row("", 0)  # the newest is the first
         self.now.reload()
 
     # Output.
