@@ -1,6 +1,7 @@
 """All tasks."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from textual import on
 from textual.widget import Widget
@@ -8,9 +9,11 @@ from textual.widget import Widget
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task
 from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_task
+from tui_manager.ui.listing.row_list import MARKED_MAX
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_table import WideTaskTable
+from tui_manager.ui.terminal.closable import while_open
 
 
 class TasksScreen(TaskActions):
@@ -36,7 +39,18 @@ class TasksScreen(TaskActions):
             self.tasks.reload()
 
     def task_created(self, task_id: int) -> None:
-        """The newest task is the first."""
+        """Selects it. The newest task is the first."""
+        if self.tasks.window.text or self.tasks.window.faults_only:
+            self._select_filtered(task_id)
+        else:
+            self.tasks.select_row(str(task_id), 0)
+
+    @while_open("created", exclusive=True)
+    async def _select_filtered(self, task_id: int) -> None:
+        """Selects a task. Clears the filter if it hides the task."""
+        tasks = await self.tasks.read_matching(MARKED_MAX)
+        if all(task.task_id != task_id for task in tasks):
+            self.tasks.restart(replace(self.tasks.window, text="", faults_only=False))
         self.tasks.select_row(str(task_id), 0)
 
     def chosen_tasks(self) -> list[Task]:
