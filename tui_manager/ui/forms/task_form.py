@@ -1,6 +1,7 @@
 """Base of the forms that make a task: the target with its hosts, Save and Start."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 from textual import on
@@ -25,7 +26,7 @@ from tui_manager.ui.forms.plan_screen import PlanScreen
 from tui_manager.ui.forms.questions import start_question
 from tui_manager.ui.forms.target_field import TargetField, hosts_line, may_end, terms_line
 from tui_manager.ui.manager_link import Link, ManagerChanged
-from tui_manager.ui.terminal.closable import while_open
+from tui_manager.ui.terminal.closable import is_open, while_open
 
 TARGET_HINT = "web[01-20],db1   web*   env=prod&role=web   @group   @all   !name takes away"
 LOOK_UP_AGAIN_AFTER = 1.0  # seconds after a change that may have ended the target's error
@@ -271,27 +272,50 @@ class TaskForm(Form[int]):
     async def try_to_create(self, *, start: bool) -> None:
         """Makes the task and closes the form, or shows what is wrong."""
         try:
-            await self.read_files()
-            spec = self.task_spec()
-            if start:
-                preview = await self.link.operator.preview_target(
-                    spec.target, include_maintenance=spec.include_maintenance
-                )
-                question = start_question(safe_line(spec.shown_name), spec.target, preview)
-                if len(preview.hosts) > TYPED_ABOVE and not await self.app.push_screen_wait(
-                    ConfirmScreen(question)
-                ):
-                    return
-            task_id = await self.link.operator.create_task(spec, self._request_for(spec))
+            with self._fields_disabled(start=start):
+                task_id = await self._create_and_start(start=start)
         except InvalidInputError as error:
             self.show_error(error)
-            return
         except ManagerError as error:
             self.app.notify(str(error), severity="error", markup=False)
-            return
+        else:
+            if task_id is not None:
+                self.dismiss(task_id)
+
+    @contextmanager
+    def _fields_disabled(self, *, start: bool) -> Iterator[None]:
+        """Meanwhile the fields take no keys: what is typed would not be in the task. Then the field
+        that had the focus has it again."""
+        form, button = self.query_one("#form"), self.query_one("#start", Button)
+        focused = self.focused
+        form.disabled = True
+        if start:
+            button.label = "Starting…"
+        try:
+            yield
+        finally:
+            form.disabled = False
+            if is_open(self):
+                self._label_start()
+                self.set_focus(focused, from_app_focus=True)  # what is selected stays so
+
+    async def _create_and_start(self, *, start: bool) -> int | None:
+        """Returns the id of the task; None if the operator does not want to start it."""
+        await self.read_files()
+        spec = self.task_spec()
+        if start:
+            preview = await self.link.operator.preview_target(
+                spec.target, include_maintenance=spec.include_maintenance
+            )
+            question = start_question(safe_line(spec.shown_name), spec.target, preview)
+            if len(preview.hosts) > TYPED_ABOVE and not await self.app.push_screen_wait(
+                ConfirmScreen(question)
+            ):
+                return None
+        task_id = await self.link.operator.create_task(spec, self._request_for(spec))
         if start:
             await self._start_created(task_id)
-        self.dismiss(task_id)
+        return task_id
 
     def _request_for(self, spec: TaskSpec) -> str:
         """The same id for the same task: if the first try was not answered, a second one makes no

@@ -1,0 +1,60 @@
+"""A task that a form makes: what the form does meanwhile, and what is selected then."""
+
+import asyncio
+
+import pytest
+from textual.widgets import Button, Input
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.tasks.tasks_screen import TasksScreen
+
+
+@pytest.mark.parametrize(
+    ("keys", "left"),
+    [
+        (("slash", *"zzz", "enter"), ""),
+        (("exclamation_mark",), ""),
+        (("slash", *"uptime", "enter"), "uptime"),
+    ],
+)
+async def test_a_filter_that_hides_the_new_task_is_cleared(
+    fleet: FakeOperator, running: Running, keys: tuple[str, ...], left: str
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "3", *keys, "n", *"db1", "tab", *"uptime", "f5")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, TasksScreen)
+        assert screen.tasks.selected is not None
+        assert screen.tasks.selected.task_id == 7
+        assert (screen.tasks.window.text, screen.tasks.window.faults_only) == (left, False)
+
+
+async def test_fields_take_no_keys_while_the_task_is_made(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, create_task = asyncio.Event(), fleet.create_task
+
+    async def late(spec: TaskSpec, request_id: str = "") -> int:
+        await goes_on.wait()
+        if spec.name == "wrong":
+            raise StorageError("The disk is full.")
+        return await create_task(spec, request_id)
+
+    monkeypatch.setattr(fleet, "create_task", late)
+    async with running(fleet) as pilot:
+        await press(pilot, "n", *"db1", "tab", *"uptime", "tab", *"wrong", "f5", *"xyz")
+        form = pilot.app.screen
+        assert isinstance(form, NewTaskScreen)
+        assert str(form.query_one("#start", Button).label) == "Starting…"
+        goes_on.set()
+        await settle(pilot)
+        assert "The disk is full." in shown(pilot)
+        assert str(form.query_one("#start", Button).label) == "Start on 1 host  f5"
+        await press(pilot, *"12")
+        assert form.query_one("#name", Input).value == "wrong12"
+        assert form.query_one("#target", Input).value == "db1"
