@@ -14,8 +14,10 @@ from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Counts
+from tui_manager.domain.vitals import Vitals
 from tui_manager.ui.drawing.number_format import (
     age,
+    clock_words,
     day_and_time,
     divide_cells,
     progress_bar,
@@ -317,15 +319,32 @@ async def test_the_fake_counts_what_it_holds() -> None:
 async def test_the_page_of_a_host_says_how_its_commands_are_killed() -> None:
     host = (await (await seeded_fleet()).list_hosts(Window())).rows[0]
     for features, words in (
-        ((), "the processes of a command are looked for"),
-        (("cgroup",), "each command in a cgroup of its own, which limits nothing"),
-        (("cgroup", "memory-max", "cpu-max"), "limits memory, CPU time"),
+        ((), "the agent looks for the processes of a command"),
+        (("cgroup",), "a command is killed with all processes of its cgroup"),
+        (("cgroup", "memory-max", "cpu-max"), "its cgroup, which can limit memory, CPU time"),
     ):
         shown = host_facts(replace(host, features=frozenset(features)), START, 120)
         said = [plain(line) for line in shown if "killing" in plain(line)]
         assert words in "".join(said)
     offline = host_facts(replace(host, online=False), START, 120)
     assert not any("killing" in plain(line) for line in offline)
+
+
+def test_a_clock_that_is_right_is_called_so() -> None:
+    for milliseconds, words in (
+        (0, "right"),
+        (-0.9, "right"),
+        (1, "1.0ms ahead"),
+        (-3000, "3.0s behind"),
+    ):
+        assert clock_words(timedelta(milliseconds=milliseconds)) == words
+
+
+async def test_the_facts_of_a_host_say_that_its_clock_is_right() -> None:
+    host = (await (await seeded_fleet()).list_hosts(Window())).rows[0]
+    assert host.vitals is not None
+    shown = "\n".join(map(plain, host_facts(replace(host, vitals=Vitals()), START, 120)))
+    assert "clock right" in shown
 
 
 async def test_labels_are_in_one_order_whatever_order_they_came_in() -> None:

@@ -82,6 +82,9 @@ def moment(at: datetime, now: datetime, width: int) -> str:
     return f"{text} {since(at, now):>5}" if width >= MOMENT_AND_AGE else text
 
 
+_RIGHT = timedelta(milliseconds=1)  # below which a clock is neither ahead nor behind
+
+
 def short_duration(duration: timedelta | float) -> str:
     """A short time with its unit: `0.4ms`, `12ms`, `1.5s`."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
@@ -90,6 +93,13 @@ def short_duration(duration: timedelta | float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
     return f"{seconds:.1f}s"
+
+
+def clock_words(skew: timedelta) -> str:
+    """How right a clock is: `12ms ahead`, `3.0s behind`, or `right` below a millisecond."""
+    if abs(skew) < _RIGHT:
+        return "right"
+    return f"{short_duration(abs(skew))} {'ahead' if skew > timedelta() else 'behind'}"
 
 
 def size(count: float) -> str:

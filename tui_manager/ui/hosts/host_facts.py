@@ -2,12 +2,12 @@
 of the host. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.host import Host, HostDetail, labels_text
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.number_format import age, short_duration, since, size
+from tui_manager.ui.drawing.number_format import age, clock_words, since, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, wrap
 from tui_manager.ui.drawing.state_words_and_colours import MAINTENANCE, host_glyph, host_state
 
@@ -117,10 +117,7 @@ def _system(host: Host) -> str:
     text = safe_line(f"{host.os} {host.arch}, agent {host.agent_version}")
     if (vitals := host.vitals) is None:
         return text
-    skew = (
-        f"{short_duration(abs(vitals.skew))} {'ahead' if vitals.skew >= timedelta() else 'behind'}"
-    )
-    return f"{text}, up {age(vitals.uptime)}, clock {skew}"
+    return f"{text}, up {age(vitals.uptime)}, clock {clock_words(vitals.skew)}"
 
 
 def _cgroups(host: Host) -> str:
@@ -128,9 +125,10 @@ def _cgroups(host: Host) -> str:
     if not host.online:
         return ""
     if Feature.CGROUP not in host.features:
-        return "the processes of a command are looked for, as it has no cgroup of its own"
+        return "the agent looks for the processes of a command, as it cannot give it a cgroup"
     limits = [name for feature, name in _LIMITS.items() if feature in host.features]
-    return f"each command in a cgroup of its own, which limits {', '.join(limits) or 'nothing'}"
+    text = "a command is killed with all processes of its cgroup"
+    return f"{text}, which can limit {', '.join(limits)}" if limits else text
 
 
 def _fact(name: str, value: str) -> Spans:

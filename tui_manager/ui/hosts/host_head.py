@@ -8,14 +8,13 @@ from tui_manager.domain.host import Host, HostDetail, labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.domain.vitals import HISTORY_MINUTES, Disk, Vitals, VitalsPoint
-from tui_manager.ui.drawing.number_format import age, short_duration, since, sparkline
+from tui_manager.ui.drawing.number_format import age, clock_words, since, sparkline
 from tui_manager.ui.drawing.spans import Role, Span, Spans, flow, shorten, wrap
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph, host_state
 from tui_manager.ui.hosts.host_facts import maintenance_lines
 from tui_manager.ui.hosts.host_table import HIGH
 
 SKEWED = timedelta(seconds=2)  # from which a clock deserves a look
-_RIGHT = timedelta(milliseconds=1)  # below which a clock is neither ahead nor behind
 _GAP = "·"  # a minute without vitals
 _SPARK_LEAST = 10  # cells
 _DISKS = 3  # that have a bar
@@ -171,8 +170,5 @@ def _load(vitals: Vitals) -> Spans:
 
 def _clock(skew: timedelta) -> Spans:
     """`clock 12ms ahead`, `clock right`."""
-    if abs(skew) < _RIGHT:
-        return (Span("clock ", Role.MUTED), Span("right"))
-    direction = "ahead" if skew >= timedelta() else "behind"
     role = Role.CAUTION if abs(skew) >= SKEWED else Role.PLAIN
-    return (Span("clock ", Role.MUTED), Span(f"{short_duration(abs(skew))} {direction}", role))
+    return (Span("clock ", Role.MUTED), Span(clock_words(skew), role))
