@@ -170,7 +170,7 @@ async def test_a_copy_has_all_of_the_task(fleet: FakeOperator, running: Running)
         await settle(pilot)
         text = shown(pilot)
         assert "▸ As deploy, 1 parameter, 1 secret" in text
-        assert "[x] also in maintenance" in text
+        assert "[x] also hosts in maintenance" in text
         assert "tui-manager run web01 --name 'see [id]' --param 'A=[1]' --secret KEY" in text
         assert "Start on 1 host" in text
         await press(pilot, "f5")

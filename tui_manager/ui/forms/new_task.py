@@ -95,14 +95,14 @@ class NewTaskScreen(TaskForm):
         )
         yield Label(_HINT, id="command-hint", classes="hint", markup=False)
         yield FieldRow(
-            Line("name", "Name", "the first line of it"),
+            Line("name", "Name", "first line of the command"),
             Line("timeout", "Timeout", "1h  (90s, 5m, 2d)"),
             begun=begun,
         )
         yield FieldRow(
             Tick("waits", "If offline", "wait up to"),
             Line("within", "", "1h"),
-            Tick("include_maintenance", "", "also in maintenance"),
+            Tick("include_maintenance", "", "also hosts in maintenance"),
             begun=begun,
         )
         yield process_fold(self._begun, begun)

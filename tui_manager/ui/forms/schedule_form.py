@@ -100,7 +100,7 @@ class ScheduleForm(Form[str]):
                 yield command
             yield _hint("command")
             maintenance = TickBox(
-                "also in maintenance",
+                "also hosts in maintenance",
                 begun.include_maintenance,
                 id="include_maintenance",
                 compact=True,

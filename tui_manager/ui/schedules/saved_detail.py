@@ -115,7 +115,7 @@ def _task_lines(task: TaskSpec, schedule: ScheduleSpec, width: int) -> tuple[Spa
     """Target, rollout, and the first steps with their timeouts."""
     target = (schedule.template.target if schedule.template else "") or task.target
     rollout = "; ".join(task.rollout.texts)
-    more = ", also in maintenance" if task.include_maintenance else ""
+    more = ", also hosts in maintenance" if task.include_maintenance else ""
     room = width - _LABEL
     lines = [
         _labelled("on", Span(shorten(f"{safe_line(target)}{more}", room))),
