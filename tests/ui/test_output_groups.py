@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.operator.recording import COMMAND_HOST
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.drawing.spans import plain
+from tui_manager.ui.drawing.spans import Role, plain
 from tui_manager.ui.output.group_lines import GroupDifference, GroupText, group_lines
 from tui_manager.ui.output.output_buffer import OutputBuffer
 from tui_manager.ui.output.output_groups import COMPARED, OutputGroup, OutputGroups, compare, masked
@@ -120,6 +120,7 @@ def test_a_comparison_says_what_it_did_not_compare() -> None:
         ("+", "b"),
         ("… 1.0 kB more not read, and not compared line by line", ""),
     ]
+    assert [line.before[0].role for line in lines[1:3]] == [Role.MUTED, Role.STRONG]
 
 
 def test_lines_that_are_alike_are_compared_in_bounded_time() -> None:

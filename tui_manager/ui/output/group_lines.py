@@ -12,7 +12,8 @@ from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
 from tui_manager.ui.output.output_buffer import OutputLine
 from tui_manager.ui.output.output_groups import Comparison, OutputGroup, compare
 
-_MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}
+# What only the chosen group has is as little good as what it lacks is bad: no colour judges.
+_MARKS = {"-": Role.MUTED, "+": Role.STRONG, " ": Role.MUTED}
 
 
 @dataclass(frozen=True, slots=True)
