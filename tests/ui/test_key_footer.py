@@ -39,6 +39,12 @@ def test_the_footer_leaves_out_what_does_not_fit_but_never_the_help(width: int, 
     assert plain(footer_line(KEYS, width)) == line
 
 
+def test_the_footer_keeps_the_way_back() -> None:
+    keys = [*KEYS, FooterKey("back", "escape", "esc", "Back")]
+    assert plain(footer_line(keys, 31)) == " n New   ? Help   esc Back     "
+    assert plain(footer_line(keys, 17)) == " ? Help  esc Back"
+
+
 def test_a_click_on_the_footer_finds_the_key_that_is_drawn_there() -> None:
     for width in (40, 33, 31, 15):
         line = plain(footer_line(KEYS, width))
@@ -71,8 +77,23 @@ async def test_the_footer_follows_the_focus(fleet: FakeOperator, running: Runnin
         screen.set_focus(screen.hosts)
         await settle(pilot)
         assert " a Approve  x Reject " in shown(pilot).splitlines()[-1]
+        await press(pilot, "G")
+        admitted = shown(pilot).splitlines()[-1]
+        assert " x Revoke " in admitted
+        assert "Approve" not in admitted
         await press(pilot, "3", "a")
         assert [note.message for note in pilot.app._notifications] == [A_ELSEWHERE]
+
+
+async def test_the_footer_of_a_pending_task_says_how_it_starts(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, size=(80, 24)) as pilot:
+        await pilot.app.run_action("app.open_task(6)")
+        await settle(pilot)
+        foot = shown(pilot).splitlines()[-1]
+        assert " s Start " in foot
+        assert " esc Back" in foot
 
 
 def test_a_key_that_works_elsewhere_says_where() -> None:

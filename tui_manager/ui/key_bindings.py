@@ -76,7 +76,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "start_task", ("s",), "s", "Start", "Start the selected or marked tasks",
-        Group.TASKS, footer=_START - _TASK, screens=_START, panes=_OF_TASKS,
+        Group.TASKS, footer=_START, screens=_START, panes=_OF_TASK,
         words=("begin", "launch", "run"),
     ),
     Action(

@@ -12,7 +12,7 @@ from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of
 from tui_manager.ui.key_bindings import ACTIONS, BY_ID, Action, KeyMap, ScreenName
 
-_ALWAYS = "help"  # the action that has room however narrow the screen is
+_ALWAYS = ("help", "back")  # the actions that have room however narrow the screen is
 # The actions that show a screen.
 SHOWS = {
     ScreenName.DASHBOARD: "show_dashboard",
@@ -47,13 +47,13 @@ class FooterKey:
 
 def fitting_keys(keys: Sequence[FooterKey], width: int) -> tuple[Sequence[FooterKey], int]:
     """The keys that fit a line of `width` cells, and the number of cells between two of them. The
-    last ones are left out first, but never the help."""
+    last ones are left out first, but never the help, and the way back where there is one."""
     kept = list(keys)
     while True:
         for gap in (3, 2):
             if 1 + sum(width_of(key.spans) + gap for key in kept) - gap <= width:
                 return kept, gap
-        last = next((key for key in reversed(kept) if key.action_id != _ALWAYS), None)
+        last = next((key for key in reversed(kept) if key.action_id not in _ALWAYS), None)
         if last is None:
             return kept, gap
         kept.remove(last)

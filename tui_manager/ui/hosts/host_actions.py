@@ -46,6 +46,17 @@ class HostActions(MainScreen):
         """The list that hosts are chosen from; None on the screen of one host."""
         raise NotImplementedError
 
+    def is_of_use(self, action: Action) -> bool:
+        chosen = {host.admission for host in self.chosen_hosts()}
+        match action.id:
+            case "approve":
+                use = Admission.PENDING in chosen
+            case "reject":
+                use = bool(chosen & {Admission.PENDING, Admission.ADMITTED})
+            case _:
+                use = True
+        return use and super().is_of_use(action)
+
     def label_of(self, action: Action) -> str:
         if not action.host_labels:
             return super().label_of(action)

@@ -182,8 +182,6 @@ class HostScreen(OutputActions, HostActions):
         host = self.detail.host if self.detail else None
         run = self.runs.selected if self.is_mounted else None
         match action.id:
-            case "approve":
-                use = host is not None and host.admission is Admission.PENDING
             case "remove_host":
                 use = host is not None and not host.online
             case "cancel_task":
