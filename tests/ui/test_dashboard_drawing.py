@@ -1,5 +1,6 @@
 """What the dashboard draws, as pure functions: where its panes are, its rows, the header."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -14,7 +15,7 @@ from tui_manager.ui.dashboard_panes import HOSTS, NOW, OUTPUT, RECENT, TABS, pan
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.frame.header import attention_spans, header_line
 from tui_manager.ui.hosts.dashboard_host_table import dashboard_cell, fullest_disk, title_counts
-from tui_manager.ui.listing.table_layout import fit_columns
+from tui_manager.ui.listing.table_layout import Column, fit_columns
 from tui_manager.ui.tasks import now_table, recent_table
 from tui_manager.ui.tasks.now_table import (
     RunningTask,
@@ -24,7 +25,8 @@ from tui_manager.ui.tasks.now_table import (
     waits_text,
 )
 from tui_manager.ui.tasks.recent_table import hosts_spans
-from tui_manager.ui.tasks.task_pick import clock_text, short_author
+from tui_manager.ui.tasks.task_pick import clock_text
+from tui_manager.ui.tasks.task_table import COLUMNS, WIDE_COLUMNS, short_author, task_cell
 
 
 async def task(number: int, **fields: object) -> Task:
@@ -155,6 +157,14 @@ async def test_an_author_is_a_user_or_a_schedule() -> None:
     assert [
         short_author(await task(1, created_by=by)) for by in ("ana@pts/3", "bo", "schedule:nightly")
     ] == ["ana", "bo", "nightly"]
+    assert plain(task_cell(await task(1, created_by="ana@pts/3"), "by", 8, START)) == "ana"
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, WIDE_COLUMNS])
+def test_the_number_of_failed_hosts_has_a_heading(columns: Sequence[Column]) -> None:
+    (faults,) = (column for column in columns if column.key == "faults")
+    assert faults.title == "FAILED"
+    assert faults.width >= len(faults.title)
 
 
 async def test_a_recent_row_fits_any_width() -> None:
@@ -191,10 +201,10 @@ async def test_the_header_has_the_fleet_and_the_most_urgent_alert(width: int) ->
     status = await (await seeded_fleet()).manager_status()
     full = replace(status, attention=("Results wait for the database: The disk is full.", "Else."))
     line = plain(header_line(full, "", START, width, place="ops@m1"))
-    assert "▲ Results w" in line
+    assert "▲ Results" in line
     assert "16/17 hosts ○1   ◌ 1 pending" in line, "a pending host is not one of the 17"
     assert ("failed today" in line) == (width > 80)
-    assert line.endswith("14:03 ")
+    assert line.endswith("  14:03 ")
     assert ("ops@m1" in line) == (width > 80)
 
 
@@ -224,9 +234,11 @@ async def test_the_header_has_its_width_always() -> None:
     ("alerts", "room", "shown"),
     [
         ((), 30, "no alerts"),
-        (("web03 is offline for 42 s.",), 40, "▲ web03 is offline for 42 s"),
-        (("Task 1 is on hold: resume it.", "b"), 40, "▲ Task 1 is on hold  +1 more"),
-        (("Task 1 is on hold after batch 1.", "b"), 29, "▲ Task 1 is on hold…  +1 more"),
+        (("web03 is offline for 42 s.",), 40, "○ web03 offline 42s"),
+        (("Task 1 is on hold: resume it.", "b"), 40, "▲ Task 1 is on hold  +1 more: 4"),
+        (("Task 1 is on hold after batch 1.", "b"), 32, "▲ Task 1 is on hold…  +1 more: 4"),
+        (("Task 1 is on hold.", "b"), 21, "▲ Task 1 is…  +1 more"),
+        (("web03 is offline.",), 40, "○ web03 offline"),
         (("Task 1 is on hold.", "b", "c"), 12, "▲ 3 alerts"),
         (("\x1b[31mred\n", "b"), 40, None),
     ],
@@ -234,7 +246,7 @@ async def test_the_header_has_its_width_always() -> None:
 def test_an_alert_is_said_in_its_first_words(
     alerts: tuple[str, ...], room: int, shown: str | None
 ) -> None:
-    text = plain(attention_spans(alerts, room))
+    text = plain(attention_spans(alerts, room, "4"))
     assert shown is None or text == shown
     assert text.isprintable()
 

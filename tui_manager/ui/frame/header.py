@@ -16,11 +16,13 @@ from tui_manager.ui.drawing.number_format import count_of, short_duration
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import OFFLINE, WAITING
+from tui_manager.ui.key_bindings import BY_ID
 from tui_manager.ui.manager_link import Link
 
 _SLOW_COMMIT = 0.25  # seconds
 _SLOW_LOOP = 0.25  # seconds
-_ATTENTION_LEAST = 24  # cells that are left to a sentence before other parts are left out
+_ATTENTION_LEAST = 22  # cells that are left to a sentence before other parts are left out
+_GAP = "   "  # between two parts
 
 
 def header_line(
@@ -30,6 +32,7 @@ def header_line(
     width: int,
     away_since: datetime | None = None,
     place: str = "",
+    attention_key: str = "4",
 ) -> Spans:
     """One line of `width` cells. The least important part is left out first.
 
@@ -38,6 +41,7 @@ def header_line(
         trouble: why the manager cannot be reached; empty if it can.
         away_since: when it was lost.
         place: who works where, `ops@m1`.
+        attention_key: the key that shows all alerts.
     """
     clock = Span(f"{now:%H:%M} ", Role.MUTED)
     name = Span(f" {safe_line(place) or 'tui-manager'}", Role.STRONG)
@@ -48,7 +52,7 @@ def header_line(
         return justify((name, Span("  connecting…", Role.MUTED)), (clock,), width)
     # The first sentence then says why nothing can be stored.
     attention = status.attention[1:] if status.health.storage_error else status.attention
-    return _fit_parts(_parts(status, name), attention, clock, width)
+    return _fit_parts(_parts(status, name), attention, clock, width, attention_key)
 
 
 def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
@@ -66,39 +70,49 @@ def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
 
 
 def _fit_parts(
-    parts: list[tuple[int, Spans]], attention: Sequence[str], clock: Span, width: int
+    parts: list[tuple[int, Spans]], attention: Sequence[str], clock: Span, width: int, key: str
 ) -> Spans:
     """Leaves out the part with the highest number until there is room for the attention."""
     kept = [part for part in parts if part[1]]
     while True:
         left: list[Span] = []
         for _, group in kept:
-            left += [Span("   " if left else ""), *group]
+            left += [Span(_GAP if left else ""), *group]
         if kept[0][0] != 4:
             left.insert(0, Span(" "))
-        room = width - width_of(left) - width_of((clock,)) - 4
-        shown = attention_spans(attention, room)
+        room = width - width_of(left) - width_of((clock,)) - len(_GAP) - 2
+        shown = attention_spans(attention, room, key)
         optional = max(kept, key=lambda part: part[0])
-        needed = min(width_of(attention_spans(attention, width)), _ATTENTION_LEAST)
+        needed = min(width_of(attention_spans(attention, width, key)), _ATTENTION_LEAST)
         if room >= needed or optional[0] == 0:
-            return justify([*left, Span("   "), *shown], (clock,), width)
+            return justify([*left, Span(_GAP), *shown], (clock,), width)
         kept.remove(optional)
 
 
-def attention_spans(attention: Sequence[str], room: int) -> Spans:
-    """The most urgent sentence in its first words, and how many more there are: at most `room`
-    cells. Without room for words, only how many there are. The operator reads "alerts"."""
+def attention_spans(attention: Sequence[str], room: int, key: str) -> Spans:
+    """The most urgent sentence in its first words, how many more there are, and the key that
+    shows them: at most `room` cells. Without room for words, only how many there are. The operator
+    reads "alerts"."""
     if not attention:
         return (Span("no alerts", Role.MUTED),)
-    more = f"  +{len(attention) - 1:,} more" if len(attention) > 1 else ""
-    said = safe_line(_ENDS.split(attention[0], maxsplit=1)[0])
-    whole = f"▲ {said}"
-    if room < min(cell_len(whole), _ATTENTION_LEAST // 2) + len(more):
-        return (Span(f"▲ {count_of(len(attention), 'alert')}", Role.FAULT),)
-    shown = Span(shorten(whole, room - len(more)), Role.FAULT)
-    return (shown, Span(more, Role.MUTED)) if more else (shown,)
+    others = f"  +{len(attention) - 1:,} more" if len(attention) > 1 else ""
+    whole = _first_words(attention[0])
+    for more in (f"{others}: {key}" if others else "", others):
+        if room >= min(cell_len(whole), _ATTENTION_LEAST // 2) + len(more):
+            shown = Span(shorten(whole, room - len(more)), Role.FAULT)
+            return (shown, Span(more, Role.MUTED)) if more else (shown,)
+    return (Span(f"▲ {count_of(len(attention), 'alert')}", Role.FAULT),)
 
 
+def _first_words(sentence: str) -> str:
+    """The first words of a sentence. That one host is offline is said shortly, so that it fits."""
+    if offline := _ONE_OFFLINE.fullmatch(sentence):
+        name, duration, unit = offline.groups(default="")
+        return safe_line(f"{OFFLINE.text} {name} offline {duration}{unit}".rstrip())
+    return f"▲ {safe_line(_ENDS.split(sentence, maxsplit=1)[0])}"
+
+
+_ONE_OFFLINE = re.compile(r"(\S+) is offline(?: for (\d+) (\w+))?\.")
 _ENDS = re.compile(r"[.:;] |\.$")  # of the first words of a sentence
 
 
@@ -177,7 +191,13 @@ class HeaderLine(SpanWidget):
         link = self.link
         width = self.size.width
         return header_line(
-            link.status, link.trouble, link.now(), width, link.away_since, link.place
+            link.status,
+            link.trouble,
+            link.now(),
+            width,
+            link.away_since,
+            link.place,
+            link.keys.first_shown(BY_ID["show_manager"]),
         )
 
 

@@ -52,7 +52,7 @@ class PaneTabs(SpanWidget):
             Span(text, Role.STRONG if number == self.chosen else Role.MUTED)
             for number, text in enumerate(self._texts())
         )
-        return self.strip(self.paint((*line, Span("  tab", Role.MUTED)), base), width, base)
+        return self.strip(self.paint((*line, Span("  tab", Role.ACTIVE)), base), width, base)
 
     def on_click(self, event: events.Click) -> None:
         """Chooses a title."""

@@ -12,7 +12,6 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.status import Admission
 from tui_manager.domain.task import Task
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten

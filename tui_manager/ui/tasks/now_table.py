@@ -18,8 +18,8 @@ from tui_manager.ui.drawing.state_words_and_colours import task_glyph
 from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.table_layout import GAP, Column, ColumnWidths
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.tasks.task_pick import TaskPickTable, short_author
-from tui_manager.ui.tasks.task_table import elapsed, remaining
+from tui_manager.ui.tasks.task_pick import TaskPickTable
+from tui_manager.ui.tasks.task_table import elapsed, remaining, short_author
 
 _NAMES_READ = 12  # failed commands of a task that are read for the names of their hosts
 _NAMES_ENOUGH = 6  # more have no room in most terminals

@@ -15,8 +15,8 @@ from tui_manager.ui.drawing.number_format import number, running_time
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph
 from tui_manager.ui.listing.table_layout import Column, filter_words
-from tui_manager.ui.tasks.task_pick import TaskPickTable, clock_text, short_author
-from tui_manager.ui.tasks.task_table import NO_TASKS, elapsed
+from tui_manager.ui.tasks.task_pick import TaskPickTable, clock_text
+from tui_manager.ui.tasks.task_table import NO_TASKS, elapsed, short_author
 
 COLUMNS = (
     Column("state", "", 1),

@@ -8,9 +8,6 @@ from typing import Any
 from textual.message import Message
 
 from tui_manager.domain.list_window import Row
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import ACTOR
-from tui_manager.domain.task import Task
 from tui_manager.ui.listing.row_table import RowTable
 
 
@@ -56,13 +53,6 @@ class TaskPickTable(RowTable[Row]):
     def _show_changes(self, reveal: bool) -> None:
         super()._show_changes(reveal)
         self.post_message(self.Listed(self))
-
-
-def short_author(task: Task) -> str:
-    """Who made a task, without the terminal: `ana`; of a schedule its name."""
-    if task.created_by.startswith(ACTOR):
-        return safe_line(task.created_by.removeprefix(ACTOR))
-    return safe_line(task.created_by.partition("@")[0])
 
 
 def clock_text(moment: datetime, now: datetime) -> str:

@@ -35,7 +35,7 @@ COLUMNS = (
     Column("target", "TARGET", 8, grow=2, max_width=30, hide_order=3),
     Column("bar", "PROGRESS", 8, grow=1, max_width=20, hide_order=2),
     Column(DONE, "HOSTS", 7, right=True),
-    Column("faults", "", 5, right=True),
+    Column("faults", "FAILED", 6, right=True),
     Column("time", "TIME", 7, right=True, hide_order=1, sort="duration", largest_first=True),
     Column(BATCH, "BATCH", 5, right=True, hide_order=4),
     Column("left", "ETA", 6, right=True, hide_order=5),
@@ -60,7 +60,7 @@ WIDE_COLUMNS = (
     ),
     Column("bar", "PROGRESS", 8, grow=1, max_width=20, hide_order=7),
     Column(DONE, "HOSTS", 7, right=True),
-    Column("faults", "", 5, right=True),
+    Column("faults", "FAILED", 6, right=True),
     Column("time", "TIME", 7, right=True, hide_order=4, sort="duration", largest_first=True),
     Column(BATCH, "BATCH", 5, right=True, hide_order=9),
     Column("left", "ETA", 6, right=True, hide_order=8),
@@ -97,6 +97,13 @@ def author(task: Task, by_schedule: str = "") -> str:
     `by_schedule`."""
     name = task.created_by.removeprefix(ACTOR)
     return safe_line(name if name == task.created_by else by_schedule + name)
+
+
+def short_author(task: Task) -> str:
+    """Who made a task, without the terminal: `ana`; of a schedule its name."""
+    if task.created_by.startswith(ACTOR):
+        return author(task)
+    return safe_line(task.created_by.partition("@")[0])
 
 
 def elapsed(task: Task, now: datetime) -> timedelta | None:
@@ -174,7 +181,7 @@ _CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
     "faults": _faults,
     "time": _time,
     "left": _left,
-    "by": lambda task, width, now: spans(author(task), Role.MUTED),
+    "by": lambda task, width, now: spans(short_author(task), Role.MUTED),
     "created": lambda task, width, now: spans(moment(task.created_at, now, width), Role.MUTED),
 }
 
