@@ -2,6 +2,9 @@
 a form in `save_output.py`. A file of its own, because several screens have such a pane. Searches
 are in `search_actions.py`. Which key does it is in `key_bindings.py`."""
 
+from textual.widgets import Input
+
+from tui_manager.ui.key_bindings import BY_ID
 from tui_manager.ui.output.output_pane import OutputPane, Source
 from tui_manager.ui.output.pager import pager, text_file
 from tui_manager.ui.output.save_output import SaveOutputScreen
@@ -39,12 +42,29 @@ class OutputActions(ZoomActions, SearchActions):
 
     @while_open("pager", exclusive=True)
     async def _page(self, source: Source) -> None:
+        pane = self.query_one(OutputPane)
+        save_key = self.link.keys.shown(BY_ID["save_output"])
         try:
             words = pager()
-            async with text_file(self.link.operator, source) as path:
-                run_program(self.app, [*words, str(path)])
+            pane.say_read_for_pager(0)
+            async with text_file(
+                self.link.operator, source, pane.say_read_for_pager, save_key
+            ) as path:
+                if self.is_active and not isinstance(self.focused, Input):
+                    run_program(self.app, [*words, str(path)])
+                else:
+                    self.notify("The pager was not opened over what you do now.", markup=False)
         except (ProgramError, OSError) as error:
             self.notify(str(error), severity="error", markup=False)
+        finally:
+            pane.say_read_for_pager(None)
+
+    async def action_back(self) -> None:
+        """Ends the reading for the pager first."""
+        if self.query_one(OutputPane).pager_state:
+            self.workers.cancel_group(self, "pager")
+        else:
+            await super().action_back()
 
     async def action_save_output(self) -> None:
         """Asks for a file, and saves the stored output of what is shown."""

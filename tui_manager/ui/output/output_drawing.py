@@ -65,14 +65,14 @@ class Shown:
     Attributes:
         share: where the last line that is seen lies in all that is stored, from 0 to 1; None if
             all of it is held.
-        search: what was searched for, and what became of it.
+        doing: what was searched for and what became of it, and what is read for the pager.
     """
 
     ended: bool
     follow: bool
     wraps: bool
     share: float | None = None
-    search: str = ""
+    doing: str = ""
 
 
 def title_of(source: Source | None, shown: Shown, width: int) -> Text:
@@ -82,7 +82,7 @@ def title_of(source: Source | None, shown: Shown, width: int) -> Text:
         return title
     state = (
         ""
-        if shown.ended or shown.search
+        if shown.ended or shown.doing
         else "  ▼ following"
         if shown.follow
         else "  ‖ not following"
@@ -90,7 +90,7 @@ def title_of(source: Source | None, shown: Shown, width: int) -> Text:
     if shown.share is not None and not shown.follow:
         state += f"  at {min(99, max(0, int(100 * shown.share)))}%"
     state += "  wrapped" if shown.wraps else ""
-    state += f"  {shown.search}" if shown.search else ""
+    state += f"  {shown.doing}" if shown.doing else ""
     end = safe_line(source.title_end) + state
     room = width - _FRAME - title.cell_len - cell_len(end)
     name = shorten(safe_line(source.title), max(_TITLE_LEAST, room))

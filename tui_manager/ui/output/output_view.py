@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
+from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.output.line_rows import LineRows
@@ -41,7 +42,7 @@ class OutputView(SpanWidget, InstantScroll):
         self.hint: tuple[Spans, ...] = ()  # shown without a source
         self.no_output_text: tuple[Spans, ...] = (NO_OUTPUT,)  # shown without output
         self.end_note: Spans = ()  # a note of the manager below the last line
-        self.search_state = ""  # for the title
+        self.search_state = self.pager_state = ""  # for the title
         self.rows = LineRows()
         self.prefix = Prefix()
         self.before = self.behind = 0  # about so many rows are not held, at both ends
@@ -164,8 +165,14 @@ class OutputView(SpanWidget, InstantScroll):
         if reader is not None and reader.has_read and not reader.window.is_whole:
             last = self.line_seen(self.size.height - 1)
             share = reader.share_of(last.position) if last else None
-        shown = Shown(self.ended, self.follow, self.rows.wraps, share, self.search_state)
+        doing = "  ".join(filter(None, (self.search_state, self.pager_state)))
+        shown = Shown(self.ended, self.follow, self.rows.wraps, share, doing)
         self.set_title(title_of(self.source, shown, self.size.width))
+
+    def say_read_for_pager(self, read: int | None) -> None:
+        """Says in the title how many bytes were read for the pager; None: none are read."""
+        self.pager_state = "" if read is None else f"pager reads… {size(read)}, esc ends it"
+        self.retitle()
 
     # Drawing.
 

@@ -2,10 +2,11 @@
 colours, and no other escape sequence of a host."""
 
 import asyncio
+import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,11 @@ from tui_manager.ui.output.output_reader import Source
 from tui_manager.ui.terminal.run_program import ProgramError, words_of
 
 _PAGERS = ("less", "more")  # without PAGER: the first that there is
-_READ = 2 << 20  # bytes of one answer
+READ = 256 * 1024  # bytes of one answer, which are decoded at once
+TEXT_MAX = 128 << 20  # bytes of output, and of the file
+_FREE = 64 << 20  # bytes of a disk that are left to others
+
+Progress = Callable[[int], None]  # takes the bytes that were read so far
 
 
 @dataclass(slots=True)
@@ -29,7 +34,7 @@ class _Line:
 
     before: str
     decoder: SafeTextDecoder = field(default_factory=lambda: SafeTextDecoder(rewrites=True))
-    text: str = ""
+    parts: list[str] = field(default_factory=list)
     rewrite: bool = False
 
     def add(self, pieces: list[str]) -> Iterator[str]:
@@ -38,10 +43,12 @@ class _Line:
             if piece == "\r":
                 self.rewrite = True
             elif piece == "\n":
-                yield f"{self.before}{self.text}\n"
-                self.text, self.rewrite = "", False
+                yield f"{self.before}{''.join(self.parts)}\n"
+                self.parts, self.rewrite = [], False
             else:
-                self.text = piece if self.rewrite else self.text + piece
+                if self.rewrite:
+                    self.parts.clear()
+                self.parts.append(piece)
                 self.rewrite = False
 
 
@@ -63,7 +70,7 @@ class PagerText:
         if line is None:
             line = self._lines[key] = _Line(self._before(chunk))
         if chunk.gap:
-            yield from line.add(["\n"] if line.text else [])
+            yield from line.add(["\n"] if line.parts else [])
             yield f"{line.before}… {size(chunk.gap)} are gone\n"
         yield from line.add(line.decoder.feed(chunk.data))
 
@@ -71,7 +78,7 @@ class PagerText:
         """The lines that have no end."""
         for line in self._lines.values():
             yield from line.add(line.decoder.close())
-            if line.text:
+            if line.parts:
                 yield from line.add(["\n"])
 
     def _before(self, chunk: OutputChunk) -> str:
@@ -81,19 +88,47 @@ class PagerText:
 
 
 @asynccontextmanager
-async def text_file(operator: Operator, source: Source) -> AsyncIterator[Path]:
-    """A file with the text, which only this user can read. It is removed afterwards."""
+async def text_file(
+    operator: Operator, source: Source, progress: Progress, save_key: str
+) -> AsyncIterator[Path]:
+    """A file with the text, which only this user can read. It is removed afterwards. A thread
+    makes the text, a part at a time.
+
+    Args:
+        save_key: saves output to a file; for an error.
+
+    Raises:
+        ProgramError: there is too much output, or too little space.
+    """
     text = PagerText(names=not source.host_id and not source.execution_id)
     with tempfile.TemporaryDirectory(prefix="tui-manager-") as folder:
         path = Path(folder, f"output-of-task-{source.task_id}")
         with _private(path) as file:
-            after = 0
-            while chunks := await source.read(operator, after=after, limit=_READ):
+            after = read = 0
+            while chunks := await source.read(operator, after=after, limit=READ):
                 after = chunks[-1].position
-                lines = [line for chunk in chunks for line in text.feed(chunk)]
-                await asyncio.to_thread(file.writelines, lines)
-            file.writelines(text.end())
+                read += sum(len(chunk.data) for chunk in chunks)
+                lines = itertools.chain.from_iterable(map(text.feed, chunks))
+                await asyncio.to_thread(_write, file, lines, path, read, save_key)
+                progress(read)
+            await asyncio.to_thread(file.writelines, text.end())
         yield path
+
+
+def _write(file: TextIO, lines: Iterable[str], path: Path, read: int, save_key: str) -> None:
+    """Writes lines if there is space for what was read."""
+    if max(read, path.stat().st_size) > TEXT_MAX:
+        raise ProgramError(
+            f"This output has more than {size(TEXT_MAX)}, too much for the pager: "
+            f"save it to a file with {save_key}."
+        )
+    free = shutil.disk_usage(path.parent).free
+    if free < _FREE:
+        raise ProgramError(
+            f"{path.parent.parent} has only {size(free)} left, too little for the text of the "
+            f"pager: set TMPDIR to a folder with more, or save the output with {save_key}."
+        )
+    file.writelines(lines)
 
 
 def _private(path: Path) -> TextIO:
