@@ -125,8 +125,16 @@ def test_a_host_that_is_offline_says_since_when() -> None:
     fleet = FakeOperator()
     host = fleet.add_host("web01", online=False, ago=timedelta(seconds=42))
     assert host_table.host_cell(host, "state", 1, START) == (OFFLINE,)
-    assert host_table.host_cell(host, "since", 5, START) == (Span("42s", Role.FAULT),)
+    assert host_table.host_cell(host, "since", 6, START) == (Span("○ 42s", Role.FAULT),)
+    wide = plain(host_table.host_cell(host, "since", 20, START))
+    assert (wide[:2], wide[-3:]) == ("○ ", "42s")
     assert host_table.host_cell(host, "cpu", 5, START) == ()
+
+
+async def test_what_ends_the_waiting_of_a_host_is_never_cut() -> None:
+    host = replace((await seeded_fleet()).hosts["db9"], note="", fingerprint="a-b-c")
+    for width, hint in ((38, "  a approves, x rejects"), (30, "  a approves"), (20, "")):
+        assert plain(host_table.host_cell(host, "rest", width, START)) == f"pending: a-b-c{hint}"
 
 
 def test_a_host_says_since_when_with_the_time_if_there_is_room() -> None:

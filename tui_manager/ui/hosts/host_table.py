@@ -17,8 +17,8 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import MOMENT_AND_AGE, moment, number, since, sparkline
-from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_middle, spans
-from tui_manager.ui.drawing.state_words_and_colours import host_glyph
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_middle, spans, width_of
+from tui_manager.ui.drawing.state_words_and_colours import OFFLINE, host_glyph
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import (
     Column,
@@ -49,7 +49,7 @@ COLUMNS = (
         "ONLINE",
         6,
         grow=3,
-        max_width=MOMENT_AND_AGE,
+        max_width=MOMENT_AND_AGE + 2,  # and the glyph of a host that is offline
         right=True,
         hide_order=2,
         sort="since",
@@ -76,12 +76,14 @@ def _admission_cell(host: Host, width: int, now: datetime) -> Spans:
     words = f": {safe_line(host.fingerprint)}" if host.fingerprint else ""
     if host.admission is not Admission.PENDING:
         return spans(f"{host.admission}{words}", Role.MUTED)
-    hint = (
-        Span(f"  ▲ {safe_line(host.note)}", Role.FAULT)
-        if host.note
-        else Span("  a approves, x rejects", Role.MUTED)
-    )
-    return (Span(f"pending{words}", Role.CAUTION), hint)
+    state = Span(f"pending{words}", Role.CAUTION)
+    if host.note:
+        return (state, Span(f"  ▲ {safe_line(host.note)}", Role.FAULT))
+    room = width - width_of((state,))
+    return (state, Span(next(hint for hint in _HINTS if len(hint) <= max(0, room)), Role.MUTED))
+
+
+_HINTS = ("  a approves, x rejects", "  a approves", "")  # the first one that is not cut
 
 
 def _name(host: Host, width: int, now: datetime) -> Spans:
@@ -90,11 +92,15 @@ def _name(host: Host, width: int, now: datetime) -> Spans:
 
 
 def _since(host: Host, width: int, now: datetime) -> Spans:
-    """How long it has been online or, as a fault, offline; with the time if there is room."""
-    text = since(host.since, now)
-    if host.since is not None and width >= MOMENT_AND_AGE:
-        text = moment(host.since, now, width)
-    return spans(text, Role.MUTED if host.online else Role.FAULT)
+    """How long it has been online or, as a fault with its glyph, offline; with the time if there
+    is room."""
+    if host.since is None:
+        return BLANK
+    before = "" if host.online else f"{OFFLINE.text} "
+    room = width - len(before)
+    text = moment(host.since, now, room) if room >= MOMENT_AND_AGE else since(host.since, now)
+    role = Role.MUTED if host.online else Role.FAULT
+    return spans(before + text if len(text) <= room else text, role)
 
 
 def _running(host: Host, width: int, now: datetime) -> Spans:
