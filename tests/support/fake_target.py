@@ -52,4 +52,6 @@ def _part(part: str, hosts: list[Host], classes: Classes) -> list[str]:
         wanted = set(NodeSet(part))
     except NodeSetParseError as error:
         raise InvalidInputError("target", f"{part!r} is not a target: {error}.") from error
-    return [host.name for host in hosts if host.name in wanted]
+    if unknown := wanted - {host.name for host in hosts}:
+        raise InvalidInputError("target", f"Not known: {fold(unknown)}.")
+    return sorted(wanted)

@@ -72,6 +72,33 @@ async def test_it_says_why_there_is_nothing_to_cancel_or_pause(running: Running)
     ]
 
 
+async def test_it_does_not_ask_if_all_marked_hosts_have_ended(running: Running) -> None:
+    fleet = await running_fleet()
+    for name in ("h1", "h2"):
+        fleet.finish(fleet.execution(1, name), 3)
+    async with running(fleet, (120, 36)) as pilot:
+        app = pilot.app
+        assert isinstance(app, DashboardApp)
+        await app.action_open_task(1)
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, TaskScreen)
+        screen.rows.toggle_mark()
+        screen.rows.toggle_mark()
+        await settle(pilot)
+        await press(pilot, "c")
+        await settle(pilot)
+        assert app.screen is screen
+        assert [one.message for one in app._notifications] == [
+            "#1 deploy has ended on h[1-2]: there is nothing to cancel."
+        ]
+        screen.rows.go_to(2)
+        screen.rows.toggle_mark()
+        await settle(pilot)
+        await press(pilot, "c")
+        assert isinstance(app.screen, ConfirmScreen), "h3 runs"
+
+
 async def with_hidden_marks(pilot: "Pilot[None]") -> TaskScreen:
     """The screen of task 1 with marks on h1 and h2, which its filter does not show."""
     app = pilot.app

@@ -244,6 +244,42 @@ async def test_marked_hosts_are_what_runs_again(running: Running) -> None:
     assert hosts_of(fleet, 2) == ["h1", "h6"]
 
 
+@pytest.mark.parametrize("removed", [["h1"], ["h1", "h2"]])
+async def test_marked_hosts_that_are_gone_are_left_out(
+    running: Running, removed: list[str]
+) -> None:
+    fleet = await ended_fleet()
+    for name in removed:
+        fleet.hosts[name] = replace(fleet.hosts[name], online=False)
+    async with running(fleet, (120, 36)) as pilot:
+        app = pilot.app
+        assert isinstance(app, DashboardApp)
+        await app.action_open_task(1)
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, TaskScreen)
+        for number in (0, 1):
+            screen.rows.go_to(number)
+            screen.rows.toggle_mark()
+        await settle(pilot)
+        marked = list(screen.marked_task_hosts().values())
+        assert marked == ["h1", "h2"]
+        await fleet.remove_hosts(removed)
+        await settle(pilot)
+        await press(pilot, "r")
+        await settle(pilot)
+        left = [name for name in marked if name not in removed]
+        if not left:
+            assert app.screen is screen
+            said = [one.message for one in app._notifications]
+            assert said == ["No longer in the fleet: h[1-2]. No marked host is left to run on."]
+            return
+        assert "No longer in the fleet: h1" in shown(pilot)
+        await press(pilot, "f5")
+        await settle(pilot)
+    assert hosts_of(fleet, 2) == left
+
+
 def test_a_host_that_was_canceled_is_told_to_be_so() -> None:
     canceled = replace(DETAIL.task, counts=Counts(total=1, canceled=1))
     hosts = {one: ["h1"] for one in KEYS}

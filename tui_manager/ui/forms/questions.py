@@ -180,6 +180,11 @@ def left_out_text(target: str, preview: TargetPreview) -> str:
     return f"{len(preview.left_out):,} {reason}"
 
 
+def gone_text(names: Sequence[str]) -> str:
+    """That marked hosts are left out: `No longer in the fleet: h1`."""
+    return f"No longer in the fleet: {names_text(names)}"
+
+
 def cancel_question(tasks: Sequence[Task]) -> Question:
     """What is asked before tasks are cancelled."""
     hosts = sum(task.host_count for task in tasks)

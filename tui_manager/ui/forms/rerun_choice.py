@@ -28,11 +28,13 @@ class RerunChoice:
     Attributes:
         hosts: by class.
         marked: names by host_id of hosts that the operator has marked, whatever their class is.
+        gone: names of hosts that the operator has marked, and that are not in the fleet any more.
     """
 
     detail: TaskDetail
     hosts: Mapping[HostClass, Sequence[str]]
     marked: Mapping[str, str] = field(default_factory=dict)
+    gone: Sequence[str] = ()
 
     @property
     def secrets(self) -> list[str]:
@@ -75,7 +77,10 @@ async def look_up_choice(
             hosts[one] = found.hosts
         except InvalidInputError:  # no host is of this class, or all of them are gone
             hosts[one] = ()
-    return RerunChoice(detail, hosts, marked or {})
+    present = {name for names in hosts.values() for name in names}
+    kept = {host_id: name for host_id, name in (marked or {}).items() if name in present}
+    gone = [name for name in (marked or {}).values() if name not in present]
+    return RerunChoice(detail, hosts, kept, gone)
 
 
 def hosts_line(word: str, names: Sequence[str], meaning: str = "") -> Content:

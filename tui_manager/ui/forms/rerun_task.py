@@ -7,6 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
@@ -19,7 +20,7 @@ from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE
 from tui_manager.ui.forms.form import Form, TickBox
-from tui_manager.ui.forms.questions import left_out_text, names_text, task_title
+from tui_manager.ui.forms.questions import gone_text, left_out_text, names_text, task_title
 from tui_manager.ui.forms.rerun_choice import KEYS, RerunChoice, hosts_line
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
@@ -71,7 +72,7 @@ class RerunScreen(Form[int]):
                 yield back
                 yield Button("Run  f5", id="run", compact=True, variant="primary")
 
-    def _boxes(self) -> Iterable[TickBox]:
+    def _boxes(self) -> Iterable[Widget]:
         """The classes, then all of them, then the marked hosts."""
         choice = self._choice
         for one, names in choice.hosts.items():
@@ -84,6 +85,8 @@ class RerunScreen(Form[int]):
         if choice.marked:
             text = hosts_line(_MARKED, list(choice.marked.values()))
             yield TickBox(text, value=True, id=_MARKED, compact=True)
+        if choice.gone:
+            yield Label(gone_text(choice.gone), classes="hint", markup=False)
 
     def on_mount(self) -> None:
         """`enter` runs it on the marked hosts, else on the failed and unreached ones, if nothing

@@ -17,6 +17,8 @@ from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.questions import (
     cancel_on_hosts_question,
     cancel_question,
+    gone_text,
+    names_text,
     start_question,
     task_title,
 )
@@ -44,6 +46,10 @@ class TaskActions(MainScreen):
         nothing."""
         return await self.find_marks()
 
+    def marked_have_ended(self) -> bool:
+        """Whether nothing of the task is left to cancel on its marked hosts."""
+        return False
+
     async def action_start_task(self) -> None:
         """Starts the chosen tasks."""
         if await self.find_marks():
@@ -53,7 +59,11 @@ class TaskActions(MainScreen):
         """Cancels the chosen tasks, or one on its marked hosts, after asking."""
         if await self.find_marked_hosts():
             tasks, hosts = self.chosen_tasks(), self.marked_task_hosts()
-            if hosts and tasks:
+            if hosts and tasks and self.marked_have_ended():
+                names = names_text(hosts.values())
+                text = f"{task_title(tasks[0])} has ended on {names}: there is nothing to cancel."
+                _notify_warning(self.app, text)
+            elif hosts and tasks:
                 self.run_to_end(cancel_on_hosts(self.app, self.link, tasks[0], hosts))
             else:
                 self.run_to_end(cancel_tasks(self.app, self.link, tasks))
@@ -211,7 +221,10 @@ async def rerun_task(
     except ManagerError as error:
         app.post_message(CallFailed(error))
         return
-    if not (marked or any(choice.hosts.values())):
+    if marked and not choice.marked:
+        _notify_warning(app, f"{gone_text(choice.gone)}. No marked host is left to run on.")
+        return
+    if not any(choice.hosts.values()):
         _notify_warning(app, f"{task_title(task)} has no hosts to run on again.")
         return
     task_id = await app.push_screen_wait(RerunScreen(link, choice))

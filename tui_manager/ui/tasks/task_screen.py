@@ -277,6 +277,11 @@ class TaskScreen(OutputActions, TaskActions):
     def marked_task_hosts(self) -> Mapping[str, str]:
         return {row.host_id: row.host for row in self.rows.marked}
 
+    def marked_have_ended(self) -> bool:
+        # With several steps, those of a host that are not marked may still run.
+        one_step = self.detail is not None and len(self.detail.commands) == 1
+        return one_step and all(row.status.ended for row in self.rows.marked)
+
     def task_created(self, task_id: int) -> None:
         """Shows the new task in place of this one."""
         self.app.call_later(self.app.run_action, open_task(task_id))
