@@ -83,8 +83,9 @@ async def test_it_does_not_ask_if_all_marked_hosts_have_ended(running: Running) 
         await settle(pilot)
         screen = app.screen
         assert isinstance(screen, TaskScreen)
-        screen.rows.toggle_mark()
-        screen.rows.toggle_mark()
+        rows = screen.rows
+        rows.toggle_mark()
+        rows.toggle_mark()
         await settle(pilot)
         await press(pilot, "c")
         await settle(pilot)
@@ -92,8 +93,8 @@ async def test_it_does_not_ask_if_all_marked_hosts_have_ended(running: Running) 
         assert [one.message for one in app._notifications] == [
             "#1 deploy has ended on h[1-2]: there is nothing to cancel."
         ]
-        screen.rows.go_to(2)
-        screen.rows.toggle_mark()
+        rows.go_to(2)
+        rows.toggle_mark()
         await settle(pilot)
         await press(pilot, "c")
         assert isinstance(app.screen, ConfirmScreen), "h3 runs"

@@ -1,5 +1,6 @@
 """Searching in output: all that is stored, and not only what is held. And zoom."""
 
+import pytest
 from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
@@ -9,6 +10,7 @@ from tui_manager.domain.output_search import OutputMatch
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.output import find_in_output
 from tui_manager.ui.output.find_in_output import count_matches, find_first_error, find_next
 from tui_manager.ui.output.output_reader import Source
 
@@ -100,6 +102,21 @@ async def test_the_first_error_is_that_of_a_failed_host() -> None:
     assert await _first_error(fleet) == ("web02", Stream.STDOUT, 6)
     fleet.emit("1/0/web02", b"why\n", Stream.STDERR)
     assert await _first_error(fleet) == ("web02", Stream.STDERR, 0)
+
+
+async def test_the_first_error_of_a_host_is_found_behind_the_first_page_of_failures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(find_in_output, "LIMIT_MAX", 1)
+    fleet = await _two_hosts()
+    for name in ("web01", "web02"):
+        fleet.emit(f"1/0/{name}", b"error in a test that is skipped\n")
+        fleet.emit(f"1/0/{name}", b"why\n", Stream.STDERR)
+        fleet.finish(f"1/0/{name}", 3)
+    host_id = fleet.hosts["web02"].host_id
+    found = await find_first_error(fleet, Source(1, host_id), lambda _: None)
+    assert found is not None
+    assert (found.host, found.stream) == ("web02", Stream.STDERR)
 
 
 async def test_the_key_goes_to_the_first_error(running: Running) -> None:

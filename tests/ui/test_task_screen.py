@@ -10,6 +10,7 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import Reason, Stream
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
+from tui_manager.ui.tasks import task_screen
 from tui_manager.ui.tasks.task_map_strip import TaskMapStrip
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
@@ -82,6 +83,27 @@ async def test_f_goes_from_failure_to_failure_and_around(
         assert selected(pilot) == "web07"
         await press(pilot, "home", "F")
         assert selected(pilot) == "web03"
+
+
+@pytest.mark.parametrize("sort", ["", "host"])
+async def test_f_goes_on_behind_the_first_page_of_failures(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    monkeypatch.setattr(task_screen, "LIMIT_MAX", 2)
+    task_id = await started(fleet)
+    names = ["web03", "web05", "web07", "web09", "web11"]
+    for name in names:
+        fleet.finish(fleet.execution(task_id, name), 1)
+    async with running(fleet) as pilot:
+        await press(pilot, "home", "enter", "home")
+        if sort:
+            screen_of(pilot).rows.sort_by(sort)
+            await settle(pilot)
+        found = []
+        for _ in range(6):
+            found.append(selected(pilot))
+            await press(pilot, "F")
+        assert found == [*names, names[0]]
 
 
 async def test_f_passes_over_what_an_earlier_failure_has_skipped(

@@ -4,7 +4,7 @@ error. No widget: a callback says how much was searched."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.output_search import OutputMatch
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
@@ -100,12 +100,20 @@ async def find_first_error(
 
 
 async def _failed(operator: Operator, source: Source) -> Sequence[CommandHost]:
-    page = await operator.list_command_hosts(source.task_id, Window(faults_only=True, limit=1000))
-    rows = [
-        row
-        for row in page.rows
-        if row.status in _FAILED
-        and source.host_id in ("", row.host_id)
-        and source.execution_id in ("", row.execution_id)
-    ]
+    """The first commands of the source that failed. It reads all faults of the task if need be:
+    those of one host may be behind the first page."""
+    rows: list[CommandHost] = []
+    offset, more = 0, True
+    while more and len(rows) < _FAILED_HOSTS:
+        window = Window(faults_only=True, offset=offset, limit=LIMIT_MAX)
+        page = await operator.list_command_hosts(source.task_id, window)
+        rows += [
+            row
+            for row in page.rows
+            if row.status in _FAILED
+            and source.host_id in ("", row.host_id)
+            and source.execution_id in ("", row.execution_id)
+        ]
+        offset += len(page.rows)
+        more = bool(page.rows) and offset < page.matching
     return rows[:_FAILED_HOSTS]

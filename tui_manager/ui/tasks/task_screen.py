@@ -188,25 +188,37 @@ class TaskScreen(OutputActions, TaskActions):
 
     @while_open("select", exclusive=True)
     async def _select_next_failure(self) -> None:
-        rows = self.rows
-        # Without an order by host, failures are the first rows.
-        after = 0 if rows.window.sort else rows.list.cursor + 1
-        found = await self._failures_from(after) or await self._failures_from(0)
-        if not found:
+        rows, sorted_by = self.rows, self.rows.window.sort
+        if sorted_by:
+            found = await self._failure_after(rows.list.key)
+        else:  # failures are the first rows
+            found = await self._failure_after(
+                "", rows.list.cursor + 1
+            ) or await self._failure_after("")
+        if found is None:
             self.notify("No command of this task has failed.", markup=False)
             return
-        keys = [row.execution_id for _, row in found]
-        here = keys.index(rows.list.key) + 1 if rows.list.key in keys else 0
-        number, row = found[here % len(found)]
-        rows.select_row(row.execution_id, rows.list.cursor if rows.window.sort else number)
+        number, row = found
+        rows.select_row(row.execution_id, rows.list.cursor if sorted_by else number)
         self.set_focus(rows)
 
-    async def _failures_from(self, offset: int) -> list[tuple[int, CommandHost]]:
-        """Some failures of the list as it is filtered, with their numbers among all failures."""
-        window = replace(self.rows.window, faults_only=True, offset=offset, limit=LIMIT_MAX)
-        page = await self.rows.fetch(window)
-        found = list(enumerate(page.rows, offset))
-        return [one for one in found if one[1].reason is not Reason.EARLIER_FAILED]
+    async def _failure_after(self, key: str, offset: int = 0) -> tuple[int, CommandHost] | None:
+        """The next failure behind the row with this key, in the list as it is filtered, and its
+        number among all failures; the first one if no failure is behind that row, or no failure has
+        the key. It reads from `offset` on."""
+        first, passed, more = None, not key, True
+        while more:
+            window = replace(self.rows.window, faults_only=True, offset=offset, limit=LIMIT_MAX)
+            page = await self.rows.fetch(window)
+            for number, row in enumerate(page.rows, offset):
+                if row.reason is not Reason.EARLIER_FAILED:
+                    first = first or (number, row)
+                    if passed:
+                        return number, row
+                passed = passed or row.execution_id == key
+            offset += len(page.rows)
+            more = bool(page.rows) and offset < page.matching
+        return first
 
     @on(RowTable.Selected)
     def _show_output(self) -> None:
