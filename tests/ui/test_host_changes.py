@@ -1,5 +1,6 @@
 """Maintenance, labels and removal of hosts from the screens."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,11 @@ from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.state_words_and_colours import MAINTENANCE, host_glyph, host_state
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.host_forms import HostForm, LabelsForm, MaintenanceForm
-from tui_manager.ui.forms.questions import end_maintenance_question, remove_question
+from tui_manager.ui.forms.questions import (
+    end_maintenance_question,
+    reject_or_revoke_question,
+    remove_question,
+)
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 
@@ -226,6 +231,18 @@ def test_the_questions_name_what_they_are_about() -> None:
     assert (remove_question(many).typed, remove_question(many).title) == ("25", "Remove 25 hosts?")
     lines = end_maintenance_question(many).lines
     assert (lines[0], lines[6]) == ("web01: new disks", "and 19 more: web01")
+
+
+def test_the_questions_tell_long_names_apart_by_their_ends() -> None:
+    name = "payments-worker-eu-central-1-rack-17-blade-node0001"
+    host = replace(_host(maintenance=NEW_DISKS), name=name)
+    for question in (
+        remove_question([host]),
+        reject_or_revoke_question([], [host]),
+        end_maintenance_question([host]),
+    ):
+        assert question.lines[0].startswith(name)  # whole: a line wraps
+        assert question.title.endswith("…rack-17-blade-node0001?")
 
 
 async def test_hosts_that_were_turned_away_are_out_of_the_way_unless_asked_for(

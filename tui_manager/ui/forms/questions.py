@@ -11,13 +11,15 @@ from tui_manager.domain.task import Task
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.domain.template import Template
 from tui_manager.ui.drawing.number_format import count_of
-from tui_manager.ui.drawing.spans import shorten
+from tui_manager.ui.drawing.spans import shorten, shorten_middle
 from tui_manager.ui.drawing.step_words import step_text
 from tui_manager.ui.forms.confirm import REVIEW_MARK, Question
 from tui_manager.ui.manager_link import Link
 
 _NAMED = 6  # hosts that have a line of their own
 _NAME_WIDTH = 40  # cells
+_TITLE_WIDTH = 44  # cells of a host in a title or on a button, which do not wrap
+_LINE_WIDTH = 200  # cells of a host in a line, which wraps
 _FOLDED_WIDTH = 120
 _MORE_WIDTH = 70
 _TASKS = 8
@@ -85,7 +87,7 @@ def end_maintenance_question(hosts: Sequence[Host]) -> Question:
     """What is asked before the maintenance of hosts ends."""
     what = hosts_text(hosts)
     lines = [
-        f"{shorten(safe_line(host.name), _NAME_WIDTH)}: {safe_line(host.maintenance.reason)}"
+        f"{shorten_middle(safe_line(host.name), _LINE_WIDTH)}: {safe_line(host.maintenance.reason)}"
         for host in hosts[:_NAMED]
         if host.maintenance
     ]
@@ -117,7 +119,7 @@ def hosts_text(hosts: Sequence[Host]) -> str:
     """`web01`, `3 hosts`."""
     if len(hosts) > 1:
         return count_of(len(hosts), "host")
-    return shorten(safe_line(hosts[0].name), _NAME_WIDTH)
+    return shorten_middle(safe_line(hosts[0].name), _TITLE_WIDTH)
 
 
 def _host_lines(hosts: Sequence[Host]) -> list[str]:
@@ -142,8 +144,9 @@ def _more_lines(hosts: Sequence[Host]) -> list[str]:
 
 def _identity(host: Host) -> str:
     """`db9   lusab-babad-gutih   10.0.0.9:40112`."""
-    parts = (host.name, host.fingerprint, host.address)
-    return "   ".join(shorten(safe_line(part), _NAME_WIDTH) for part in parts if part)
+    name = shorten_middle(safe_line(host.name), _LINE_WIDTH)
+    parts = (host.fingerprint, host.address)
+    return "   ".join([name, *(shorten(safe_line(part), _NAME_WIDTH) for part in parts if part)])
 
 
 def start_question(
