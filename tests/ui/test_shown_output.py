@@ -61,6 +61,25 @@ async def test_o_shows_one_host_and_another_task_all(running: Running) -> None:
         assert "Select a host in Hosts" in shown(pilot)
 
 
+async def test_hosts_with_long_names_are_told_apart(running: Running) -> None:
+    names = [f"payments-worker-eu1-node000{number}" for number in (1, 2)]
+    fleet = FakeOperator()
+    for name in names:
+        fleet.add_host(name)
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("hello"),)))
+    await fleet.start_task(task)
+    for name in names:
+        fleet.emit(fleet.execution(task, name), b"out\n")
+    async with running(fleet, (300, 60)) as pilot:
+        await press(pilot, "down")
+        text = shown(pilot)
+        assert all(f"{name} │ out" in text for name in names)
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        ends = re.findall(r"pay[a-z0-9-]*…[a-z0-9-]*-(node\d+) │ out", shown(pilot))
+        assert ends == ["node0001", "node0002"]
+
+
 async def test_what_has_ended_is_not_followed(running: Running) -> None:
     fleet = await two_tasks()
     async with running(fleet) as pilot:

@@ -8,12 +8,12 @@ from rich.text import Text
 
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
-from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
+from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten, shorten_middle
 from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
 from tui_manager.ui.output.output_buffer import OutputLine
 from tui_manager.ui.output.output_reader import Source
 
-HOST_WIDTH = 16  # cells of a host's name at most
+HOST_WIDTH = 16  # cells of a host's name at most, or a third of a wide pane
 _STEP_WIDTH = 3
 _TIME_WIDTH = 9  # HH:MM:SS and a space
 _TITLE_LEAST = 8  # cells of a title
@@ -50,7 +50,7 @@ class Prefix:
             shown = at.astimezone(self.zone).strftime("%H:%M:%S") if at else ""
             spans.append(Span(f"{shown:<{_TIME_WIDTH}}", Role.MUTED))
         if self.host_width:
-            name = safe_line(line.host) if first else ""
+            name = shorten_middle(safe_line(line.host), self.host_width) if first else ""
             spans += [*fit((Span(name, Role.MUTED),), self.host_width), Span(" ")]
         if self.steps:
             step = f"#{line.command + 1}" if first else ""

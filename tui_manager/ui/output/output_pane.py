@@ -155,7 +155,9 @@ class OutputPane(OutputView, can_focus=True):
 
     def on_resize(self) -> None:
         """Wrapped lines take other heights, and there may be room for more lines."""
-        self.lay_out(self.line_at_top())
+        anchor = self.line_at_top()
+        self.widen_names()
+        self.lay_out(anchor)
         self._read_on()
 
     def watch_wraps(self) -> None:

@@ -86,13 +86,15 @@ class OutputView(SpanWidget, InstantScroll):
         return (line.execution_id, line.stream, line.offset), part + min(0, top)
 
     def widen_names(self) -> None:
-        """Gives the names of hosts the room that they need, and never less than before."""
+        """Gives the names of hosts the room that they need, up to a third of the pane. It takes
+        room from them only if the pane has become narrow."""
         source = self.source
         if source is None or source.host_id or source.execution_id:
             return
         names = {line.host for line in self.lines}
         longest = max((cell_len(safe_line(name)) for name in names), default=0)
-        width = max(self.prefix.host_width, min(longest, HOST_WIDTH))
+        most = max(HOST_WIDTH, self.scrollable_size.width // 3)
+        width = min(max(self.prefix.host_width, longest), most)
         self.prefix = replace(self.prefix, host_width=width)
 
     def lay_out(
