@@ -33,12 +33,18 @@ _ALL = Window()
         ("failed", "next_failure"),
         ("token", "join_token"),
         ("audit", "show_manager"),
+        ("blame", "show_manager"),
+        ("who", "show_manager"),
+        ("quarantine", "maintenance"),
+        ("undo", "rerun_task"),
+        ("run command", "new_task"),
     ],
 )
 def test_an_action_is_found_by_other_words(typed: str, action: str) -> None:
     scores = {found.id: words_score(found, found.label, typed) for found in ACTIONS}
     assert scores[action] >= 0.9
     assert scores["quit"] == 0
+    assert max(scores.values()) == scores[action]
 
 
 def test_its_own_label_counts_most() -> None:

@@ -52,12 +52,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "new_task", ("n",), "n", "New", "New task, for marked or filtered hosts",
         Group.TASKS, of_app=True, footer=EVERYWHERE, panes=_OF_TASKS | _OF_HOST,
-        words=("command", "run", "execute", "shell", "add"),
+        words=("command", "run", "run command", "execute", "shell", "add"),
     ),
     Action(
         "rerun_task", ("r",), "r", "Run again", "Run an ended task again, on some hosts",
         Group.TASKS, footer=_START, screens=_START | _HOST, panes=_OF_RUN,
-        words=("again", "repeat", "rerun", "retry", "redo", "restart"),
+        words=("again", "repeat", "rerun", "retry", "redo", "restart", "undo"),
     ),
     Action(
         "edit_task", ("e",), "e", "Edit a copy", "Edit a copy of the selected task, and start it",
@@ -93,7 +93,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "maintenance", ("m",), "m", "Maintenance", "Begin or end the maintenance of hosts",
         Group.HOSTS, screens=_HOSTS, panes=_OF_HOST,
-        words=("drain", "disable", "reboot", "silence"),
+        words=("drain", "disable", "reboot", "silence", "quarantine"),
     ),
     Action(
         "labels", ("l",), "l", "Labels", "Set or unset labels of hosts",
@@ -278,7 +278,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "show_manager", ("4",), "4", "Manager", "Alerts, figures, and the audit",
         Group.SCREENS, of_app=True,
-        words=("audit", "health", "version", "port", "security", "who did what"),
+        words=("audit", "health", "version", "port", "security", "who did what", "blame"),
     ),
     Action(
         "show_schedules", ("5",), "5", "Schedules", "Templates and schedules",
