@@ -128,3 +128,9 @@ async def test_the_screen_of_a_task_shows_its_steps(
         screen = shown(pilot)
         assert "#1 ◌ drain" in screen  # no host has begun it
         assert "always runs" in screen
+
+
+def test_a_step_without_a_name_among_others_shows_what_it_runs() -> None:
+    named, unnamed = UNDER_WAY[1], replace(UNDER_WAY[3], spec=CommandSpec("true"))
+    lines = [plain(line) for line in step_lines((named, unnamed), 80)]
+    assert lines[1] == "#4 ◌ true     3◌        true   timeout 1h"

@@ -35,7 +35,7 @@ def step_lines(steps: Sequence[Command], width: int) -> tuple[Spans, ...]:
             Span(f"#{step.index + 1:<{digits}} ", Role.MUTED),
             command_glyph(_shown_status(step)),
             Span(" "),
-            *_column(_name(step, _NAME_MOST), names),
+            *_column(_name(step, _NAME_MOST) or _text(step, names), names),
             *_column(_counts(step), counts),
         )
         for step in shown
@@ -71,6 +71,11 @@ def _column(cell: Spans, width: int) -> Spans:
 def _name(step: Command, width: int) -> Spans:
     name = shorten(safe_line(step.spec.name), width)
     return (Span(name, Role.STRONG),) if name else BLANK
+
+
+def _text(step: Command, width: int) -> Spans:
+    """What a step without a name runs, where others have their names."""
+    return (Span(shorten(step_text(step.spec), width), Role.MUTED),) if width else BLANK
 
 
 def _counts(step: Command) -> Spans:
