@@ -35,6 +35,8 @@ run = "uptime"
 """
 LENGTH_MAX = 256 * 1024  # characters of a text that is edited here
 _NAME = "Task file"  # of the file, in errors
+NAME_MAX = 64  # characters of the name of a template
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _LINE = re.compile(rf"{_NAME}, line ([0-9]+): ")
 
 
@@ -186,6 +188,12 @@ class TaskFileScreen(TaskForm):
         if line := _LINE.match(str(error)):
             self._area.go_to_line(int(line[1]))
 
+    @property
+    def _name_for_template(self) -> str:
+        """The name in the text, without what a name of a template cannot have."""
+        name = self._task_file.spec.name if self._task_file else ""
+        return _NOT_IN_NAMES.sub("-", name).strip("-")[:NAME_MAX]
+
     @on(Button.Pressed, "#save-template")
     def action_save_template(self) -> None:
         """Saves the text as the next version of a template."""
@@ -201,7 +209,7 @@ class TaskFileScreen(TaskForm):
             return
         name: str | None = self._template
         if not name:
-            name = await self.app.push_screen_wait(TemplateNameScreen())
+            name = await self.app.push_screen_wait(TemplateNameScreen(self._name_for_template))
         if name is None:
             return
         text = self._area.text
@@ -213,7 +221,15 @@ class TaskFileScreen(TaskForm):
 
 
 class TemplateNameScreen(Form[str]):
-    """Asks under which name a template is saved."""
+    """Asks under which name a template is saved.
+
+    Args:
+        proposed: what the field begins with.
+    """
+
+    def __init__(self, proposed: str = "") -> None:
+        super().__init__()
+        self._proposed = proposed
 
     def compose(self) -> ComposeResult:
         """The name, what is wrong with it, and the buttons."""
@@ -221,7 +237,7 @@ class TemplateNameScreen(Form[str]):
             dialog.border_title = "Save as template"
             with Horizontal(classes="field"):
                 yield Label("Name", classes="name")
-                yield Input(id="template-name", compact=True, max_length=64)
+                yield Input(self._proposed, id="template-name", compact=True, max_length=NAME_MAX)
             yield Label("", id="name-hint", classes="hint", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Back  esc", id="back", compact=True)
@@ -250,6 +266,10 @@ class TemplateNameScreen(Form[str]):
     def _keep(self) -> None:
         if name := self._check():
             self.dismiss(name)
+        elif not self.query_one("#template-name", Input).value.strip():
+            label = self.query_one("#name-hint", Label)
+            label.set_class(True, "problem")
+            label.update("The name is missing, like restart-nginx.")
 
     @on(Button.Pressed, "#back")
     async def _back(self) -> None:
