@@ -71,7 +71,7 @@ async def test_p_on_a_task_that_does_not_run_says_why_not(
     fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "home", "p")
+        await press(pilot, "3", "home", "p")
         (said,) = [notice.message for notice in pilot.app._notifications]
         only = "only a running task can be paused; start it first."
         assert said == f"#6 restart web is pending: {only}"
