@@ -21,7 +21,7 @@ from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.rerun_task import RerunScreen
 from tui_manager.ui.hosts.host_facts import all_facts
 from tui_manager.ui.hosts.host_head import host_head, host_vitals, minutes_of, spark_of_hour
-from tui_manager.ui.hosts.host_run_table import in_order, passes, run_cell
+from tui_manager.ui.hosts.host_run_table import in_order, matching_runs, run_cell
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
@@ -267,16 +267,45 @@ def test_what_a_host_says_stays_text(two: FakeOperator) -> None:
 # Its runs.
 
 
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("EXIT 4", [2]),
+        ('"exit 4"', [2]),
+        ("#2", [2]),
+        ("2", [2]),
+        ("/^task [12]$/", [2, 1]),
+        ("exit=4", [2]),
+        ("status!=failed", [1]),
+        ("!task", []),
+        ('name="task 1"', [1]),
+        ("id=1 task", [1]),
+    ],
+)
+def test_runs_are_filtered_in_the_language_of_lists(
+    two: FakeOperator, text: str, numbers: list[int]
+) -> None:
+    runs = [HostRun(f"task {n}", 3, two.tasks[n].rows[two.execution(n, "web01")]) for n in (2, 1)]
+    found = matching_runs(runs, Window(text=text))
+    assert [run.row.task_id for run in found] == numbers
+
+
+async def test_a_wrong_filter_of_runs_is_refused(two: FakeOperator, running: Running) -> None:
+    async with running(two, (160, 48)) as pilot:
+        await pilot.app.run_action(f"app.open_host('{two.hosts['web01'].host_id}')")
+        await settle(pilot)
+        await press(pilot, "slash", *"host=x")
+        await settle(pilot)
+        assert "A list of runs has no key 'host'; it has status, reason" in shown(pilot)
+
+
 def test_runs_that_have_not_ended_come_first(two: FakeOperator) -> None:
     new, old = (
         HostRun(f"task {n}", 3, two.tasks[n].rows[two.execution(n, "web01")]) for n in (2, 1)
     )
     open_ = HostRun("open", 3, two.tasks[2].rows[two.execution(2, "web02")])
     assert in_order([new, open_, old]) == [open_, new, old]
-    assert passes(new, Window(text="EXIT 4"))
-    assert passes(new, Window(text="#2"))
-    assert not passes(old, Window(faults_only=True))
-    assert passes(new, Window(faults_only=True))
+    assert matching_runs([new, old], Window(faults_only=True)) == [new]
     assert plain(run_cell(new, "step", 5, START)) == "1/3"
     assert plain(run_cell(new, "when", 6, START)) == f"{START:%H:%M}"
     later = START + timedelta(days=1)

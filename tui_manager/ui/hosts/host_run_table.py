@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.message import Message
 
 from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.filter_language import FilteredFields, fits, parse_filter
 from tui_manager.domain.host import HostDetail, HostRun
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
@@ -18,7 +19,7 @@ from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import command_host_glyph, command_host_text
 from tui_manager.ui.key_bindings import Pane
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_layout import Column
+from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link
 
 _MOMENT = len("26 Nov 23:00")
@@ -90,12 +91,28 @@ def in_order(runs: Sequence[HostRun]) -> list[HostRun]:
     return sorted(runs, key=lambda run: run.row.status.ended)
 
 
-def passes(run: HostRun, window: Window) -> bool:
-    """Whether a run is listed."""
-    if window.faults_only and run.row.status not in _FAULTS:
-        return False
-    words = f"#{run.row.task_id} {run.task} {run.row.status} {_result(run.row)}"
-    return window.text.casefold() in words.casefold()
+_FIELDS: FilteredFields[HostRun] = FilteredFields(
+    noun="runs",
+    text=lambda run: f"{run.task}\n{run.row.status}\n{_result(run.row)}",
+    values={
+        "status": lambda run: (run.row.status,),
+        "reason": lambda run: (run.row.reason,),
+        "exit": lambda run: () if run.row.exit_code is None else (str(run.row.exit_code),),
+        "signal": lambda run: () if run.row.signal is None else (str(run.row.signal),),
+        "name": lambda run: (run.task,),
+        "id": lambda run: (str(run.row.task_id),),
+    },
+    exact=lambda run: (str(run.row.task_id), f"#{run.row.task_id}"),
+)
+RUN_KEYS = tuple(_FIELDS.values)
+
+
+def matching_runs(runs: Sequence[HostRun], window: Window) -> list[HostRun]:
+    """The runs that are listed. Raises InvalidInputError("text") if the filter is wrong."""
+    passes = fits(parse_filter(window.text), _FIELDS)
+    return [
+        run for run in runs if (not window.faults_only or run.row.status in _FAULTS) and passes(run)
+    ]
 
 
 class HostRunTable(RowTable[HostRun]):
@@ -105,7 +122,8 @@ class HostRunTable(RowTable[HostRun]):
     PANE = Pane.HOST
     TITLE = "Runs"
     NOUN = "runs"
-    FILTERS = "name, number or result"
+    FILTER_KEYS = RUN_KEYS
+    FILTERS = filter_words(RUN_KEYS, "#12")
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
 
     @dataclass
@@ -148,7 +166,7 @@ class HostRunTable(RowTable[HostRun]):
         runs = in_order(detail.runs)
         self._steps = self._steps or any(run.steps > 1 for run in runs)
         self._unended = sum(not run.row.status.ended for run in runs)
-        found = [run for run in runs if passes(run, window)]
+        found = matching_runs(runs, window)
         shown = found[window.offset : window.offset + window.limit]
         return Page(shown, len(found), len(runs))
 
