@@ -31,6 +31,7 @@ from tui_manager.ui.forms.command_area import CommandArea
 from tui_manager.ui.forms.command_recall import CommandRecall, day_words, last_run
 from tui_manager.ui.forms.edit_command import edited
 from tui_manager.ui.forms.history_screen import HistoryScreen
+from tui_manager.ui.forms.kept_text import keeps_command
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.plan_screen import PlanScreen, plan_lines
 from tui_manager.ui.forms.target_field import TargetField, hosts_line
@@ -168,6 +169,49 @@ async def test_a_command_with_other_line_ends_is_drawn(running: Running, text: s
         assert "'b'" in [line.plain[span.start : span.end] for span in line.spans]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ("a\n\tb\n", True),
+        ("\n", True),
+        ("", True),
+        ("a\rb", False),
+        ("a\r\nb", False),
+        ("a\x0cb", False),
+        ("a\x85", False),
+        ("a\u2028\nb", False),
+    ],
+)
+async def test_a_text_that_the_field_would_change_is_known(
+    running: Running, text: str, is_kept: bool
+) -> None:
+    assert keeps_command(text) is is_kept
+    async with running(FakeOperator()) as pilot:
+        await press(pilot, "n")
+        area = pilot.app.screen.query_one(CommandArea)
+        area.put(text)
+        assert (area.text == text) is is_kept
+
+
+def test_a_command_that_the_field_would_change_is_left_out() -> None:
+    walk = CommandRecall()
+    walk.fill([PastCommand("a\rb", RAN), *PAST])
+    assert walk.move(1, "", "") == ("uptime", "web*")
+
+
+async def test_such_a_command_is_refused_where_it_is_found(running: Running) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("h1")
+    task_id = await fleet.create_task(TaskSpec("h1", (CommandSpec("a\rb"),), "odd"))
+    await fleet.start_task(task_id)
+    async with running(fleet) as pilot:
+        await press(pilot, "n", "ctrl+r", "enter")
+        await settle(pilot)
+        assert pilot.app.screen.query_one(CommandArea).text == ""
+        (said,) = pilot.app._notifications
+        assert said.message.startswith("The command of task 1 has a line end other than")
+
+
 def test_a_long_text_has_no_colours() -> None:
     assert colour_shell("echo 'a'\n" * LENGTH_MAX)[0] == []
 
@@ -208,6 +252,8 @@ def test_an_editor_changes_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert edit(monkeypatch, editor) == "uptime\nid"
     assert list(editor.words[:-1]) == ["my-editor", "--wait", "a b"]
     assert editor.was == b"id\n"
+    with pytest.raises(ProgramError, match="other than a line feed"):
+        edit(monkeypatch, Editor(b"a\rb"))
     monkeypatch.setenv("VISUAL", "other")
     assert edit(monkeypatch, editor, "") == "uptime\nid"
     assert editor.words[0] == "other"

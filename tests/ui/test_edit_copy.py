@@ -182,6 +182,36 @@ async def test_parameters_are_asked_for_and_lead_back_to_the_text(running: Runni
         assert 'target = "h2"' in area(pilot).text
 
 
+@pytest.mark.parametrize(
+    "command", ["a\rb\nc", "a\u2028\x85\x0c", "'\x1b]0;t\x07\u202e\"", "a\r\n'"]
+)
+async def test_a_command_that_the_form_would_change_is_edited_as_a_task_file(
+    running: Running, command: str
+) -> None:
+    given = TaskSpec("h1", (CommandSpec(command, environment={"A": command}),), "odd")
+    fleet = await fleet_with(given)
+    async with running(fleet) as pilot:
+        await press(pilot, "e")
+        await settle(pilot)
+        top(pilot, TaskFileScreen)
+        assert all(line.isprintable() for line in area(pilot).text.split("\n"))
+        await press(pilot, "f5")
+        await settle(pilot)
+        top(pilot, DashboardScreen)
+    assert fleet.tasks[2].spec.commands == given.commands
+
+
+async def test_a_task_file_that_the_field_would_change_is_not_edited(running: Running) -> None:
+    async with running(FakeOperator()) as pilot:
+        app = pilot.app
+        assert isinstance(app, DashboardApp)
+        opened = app.run_worker(task_file_form.open_task_file_form(app, app.link, "# a\u2028b\n"))
+        await settle(pilot)
+        assert opened.result is None
+        (said,) = app._notifications
+        assert said.message.startswith("This task file has a line end other than a line feed")
+
+
 async def test_a_text_that_is_too_long_is_not_edited(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

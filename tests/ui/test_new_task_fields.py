@@ -191,6 +191,10 @@ def test_what_a_copy_does_not_have() -> None:
         replace(SPEC, commands=(CommandSpec("true", parameters={"A": "two\nlines"}),)),
         replace(SPEC, commands=(CommandSpec("true", cwd="/ends with a blank "),)),
         replace(SPEC, description="two\nlines"),
+        *(
+            replace(SPEC, commands=(CommandSpec(text),))
+            for text in ("a\rb", "a\r\nb", "a\x0cb", "a\u2028b", "a\x85b", "a\x1b[1mb", "a\u202eb")
+        ),
         replace(SPEC, commands=(CommandSpec("true", secrets=dict.fromkeys("ABCDEFGHI", "")),)),
     ],
 )

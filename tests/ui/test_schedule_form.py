@@ -132,6 +132,8 @@ def test_what_a_task_file_has_besides_stays_when_it_is_edited() -> None:
     changed = read_task_file(replace(fields, target="db1").spec().task_file, "nightly").spec
     before = read_task_file(STEPS, "nightly").spec
     assert changed == replace(before, target="db1")
+    returns = STEPS.partition('\n[[steps]]\nrun = "two"')[0].replace('"one"', r'"one\r"')
+    assert replace(fields, task_file=returns).has_steps, "the field would change it"
     one = STEPS.partition('\n[[steps]]\nrun = "two"')[0]
     single = fields_of(ScheduleSpec("nightly", "0 2 * * *", "UTC", task_file=one))
     assert (single.command, single.has_steps) == ("one", False)
@@ -174,7 +176,7 @@ async def test_its_own_task_is_not_read_again_at_each_key(
     async with running(fleet) as pilot:
         monkeypatch.setattr(schedule_fields, "read_task_file", counted)
         await press(pilot, "5", "down", "e")
-        assert "it has several steps or a script, which stay" in shown(pilot)
+        assert "it has several steps, a script or other line ends, which stay" in shown(pilot)
         assert read, "it is read when the form opens"
         before = read
         await press(pilot, *"12 3")

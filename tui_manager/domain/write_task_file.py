@@ -19,12 +19,15 @@ from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
 
-# What a text between ''' cannot hold.
-_NOT_LITERAL = re.compile(r"'''|'\Z|[\0-\x08\x0b-\x1f\x7f]")
+# What an editor would not show, or would read as the end of a line.
+_HIDDEN = r"\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+_HIDDEN_CHARACTER = re.compile(f"[{_HIDDEN}]")
+# What a text between ''' does not hold.
+_NOT_LITERAL = re.compile(rf"'''|'\Z|[\0-\x08\x0b-\x1f{_HIDDEN}]")
 # What a line between ' may be.
-_LITERAL_LINE = re.compile(r"[^'\0-\x1f\x7f]*")
-# What a text between """ cannot hold as it is.
-_SPECIAL = re.compile(r'["\\\0-\x08\x0b-\x1f\x7f]')
+_LITERAL_LINE = re.compile(rf"[^'\0-\x1f{_HIDDEN}]*")
+# What a text between """ does not hold as it is.
+_SPECIAL = re.compile(rf'["\\\0-\x08\x0b-\x1f{_HIDDEN}]')
 _ESCAPES = {'"': r"\"", "\\": r"\\", "\r": r"\r"}
 _EMPTY_STEP = CommandSpec("")
 _EMPTY_TASK = TaskSpec("", ())
@@ -69,7 +72,8 @@ def _literal(value: object) -> str:
         return f'"""\n{_SPECIAL.sub(_escaped, value)}"""'
     if isinstance(value, str) and _LITERAL_LINE.fullmatch(value) and _SPECIAL.search(value):
         return f"'{value}'"
-    return tomli_w.dumps({"_": value}).removeprefix("_ = ").rstrip("\n")
+    text = tomli_w.dumps({"_": value}).removeprefix("_ = ").rstrip("\n")
+    return _HIDDEN_CHARACTER.sub(_escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:

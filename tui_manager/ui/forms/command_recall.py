@@ -9,6 +9,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.drawing.number_format import count_of, running_time
 from tui_manager.ui.drawing.spans import shorten
+from tui_manager.ui.forms.kept_text import keeps_command
 
 _TARGET_WIDTH = 24  # cells
 
@@ -22,8 +23,9 @@ class CommandRecall:
         self._draft = ("", "")
 
     def fill(self, commands: Sequence[PastCommand]) -> None:
-        """These are the commands, the newest first."""
-        self._commands = commands
+        """These are the commands, the newest first. Those that the field cannot keep are left
+        out."""
+        self._commands = [one for one in commands if keeps_command(one.text)]
 
     def find(self, text: str) -> PastCommand | None:
         """The newest task with exactly this command."""

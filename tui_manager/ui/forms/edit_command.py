@@ -9,6 +9,7 @@ from typing import Any
 from textual.app import App
 
 from tui_manager.domain.content import CONTENT_LENGTH
+from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_command
 from tui_manager.ui.terminal.run_program import ProgramError, run_program, words_of
 
 _EDITORS = ("sensible-editor", "nano", "vi")  # without VISUAL and EDITOR: the first that there is
@@ -21,7 +22,8 @@ def edited(app: App[Any], text: str) -> str:
     Only this user can read its file, which is removed with all that the editor left beside it.
 
     Raises:
-        ProgramError: there is no editor, it ended with an error, or what it wrote is no text.
+        ProgramError: there is no editor, it ended with an error, or what it wrote is no text or
+            does not fit into the field.
     """
     words = _editor()
     with tempfile.TemporaryDirectory(prefix="tui-manager-") as folder:
@@ -41,11 +43,14 @@ def _read(path: Path) -> str:
             data = file.read(CONTENT_LENGTH + 1)
         if len(data) > CONTENT_LENGTH:
             raise ProgramError(f"The editor wrote more than {CONTENT_LENGTH} bytes.")
-        return data.decode().replace("\r\n", "\n").removesuffix("\n")
+        text = data.decode().replace("\r\n", "\n").removesuffix("\n")
     except OSError as error:
         raise ProgramError(f"What the editor wrote cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ProgramError("What the editor wrote is not text in UTF-8.") from None
+    if not keeps_command(text):
+        raise ProgramError(f"What the editor wrote {NOT_KEPT}; the command is as it was.")
+    return text
 
 
 def _editor() -> list[str]:

@@ -25,6 +25,7 @@ from tui_manager.ui.forms.edit_command import edited
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line, Tick
 from tui_manager.ui.forms.form import COPIED
 from tui_manager.ui.forms.history_screen import HistoryScreen
+from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_command
 from tui_manager.ui.forms.local_files import NamedFiles
 from tui_manager.ui.forms.new_task_fields import FormFields, split_names
 from tui_manager.ui.forms.new_task_folds import (
@@ -234,7 +235,10 @@ class NewTaskScreen(TaskForm):
     async def action_search_history(self) -> None:
         """Finds an earlier command, which takes the place of this one."""
         past = await self.app.push_screen_wait(HistoryScreen(self.link))
-        if past is not None:
+        if past is not None and not keeps_command(past.text):
+            text = f"The command of task {past.task.task_id} {NOT_KEPT}: edit a copy of that task."
+            self.notify(text, severity="warning", markup=False)
+        elif past is not None:
             self._command.put(past.text)
             if not self.target.strip():
                 self.query_one("#target", Input).value = past.task.target

@@ -14,6 +14,7 @@ from tui_manager.domain.task_file import TaskFile, check_names, missing, read_ta
 from tui_manager.domain.task_spec import CommandSpec, StepKind, TaskSpec
 from tui_manager.domain.template import TemplateVersion, split_version
 from tui_manager.domain.write_task_file import write_task_file
+from tui_manager.ui.forms.kept_text import keeps_command
 
 _SHOWN = 40  # characters of a wrong value in an error
 
@@ -214,7 +215,8 @@ def _parse_misfire(text: str) -> timedelta:
 
 
 def _command_of(spec: TaskSpec) -> str | None:
-    """The text of its only step; None if it has several, or a script."""
-    if len(spec.commands) == 1 and spec.commands[0].kind is StepKind.RUN:
-        return spec.commands[0].text
-    return None
+    """The text of its only step; None if it has several, a script, or a text that the field cannot
+    keep."""
+    step = spec.commands[0]
+    is_text = len(spec.commands) == 1 and step.kind is StepKind.RUN and keeps_command(step.text)
+    return step.text if is_text else None

@@ -47,7 +47,7 @@ _HINTS = {
 }
 _HINT_WIDTH = 56  # cells, before it is laid out
 _NAMES_WIDTH = 40  # cells of the names of hosts
-_STEPS_STAY = "it has several steps or a script, which stay"
+_STEPS_STAY = "it has several steps, a script or other line ends, which stay"
 _WITH_TEMPLATE = "empty: the target of the template"
 
 

@@ -20,6 +20,7 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import TemplateVersion, check_template_name
 from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_file
 from tui_manager.ui.forms.run_template import ParameterForm, steps_summary
 from tui_manager.ui.forms.task_file_area import TaskFileArea
 from tui_manager.ui.forms.task_file_reader import read_beside
@@ -289,6 +290,13 @@ async def open_task_file_form(
         app.notify(
             f"A task file of {size(len(text))} is not edited here: export it, change it in an "
             "editor, and save it.",
+            severity="warning",
+            markup=False,
+        )
+        return None
+    if not keeps_file(text):
+        app.notify(
+            f"This task file {NOT_KEPT}: export it, change it in an editor, and save it.",
             severity="warning",
             markup=False,
         )

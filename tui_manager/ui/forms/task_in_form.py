@@ -10,6 +10,7 @@ from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.rollout_spec import HOLD_TIMEOUT, HoldRule, Order, RolloutSpec
+from tui_manager.domain.safe_text import safe_text
 from tui_manager.domain.step_and_task_options import LIMIT_OPTIONS
 from tui_manager.domain.task_spec import (
     DELIVERY_TIMEOUT,
@@ -18,15 +19,19 @@ from tui_manager.domain.task_spec import (
     OnFailure,
     TaskSpec,
 )
+from tui_manager.ui.forms.kept_text import keeps_command
 from tui_manager.ui.forms.new_task_fields import FormFields
 from tui_manager.ui.forms.rollout_texts import RolloutTexts
 
 
 def fits_form(spec: TaskSpec) -> bool:
-    """Whether the form can hold all of a task: it has one command, and nothing that a line of the
-    form cannot show. The template and the author of a task are not part of a copy, and the values
-    of its secrets are typed again."""
+    """Whether the form can hold all of a task: it has one command, and nothing that a field of the
+    form cannot keep or show. The template and the author of a task are not part of a copy, and the
+    values of its secrets are typed again."""
     if len(spec.commands) != 1 or spec.commands[0].contents:
+        return False
+    command = spec.commands[0].text
+    if not keeps_command(command) or safe_text(command) != command:
         return False
     fields = fields_of(spec)
     if any(not text.isprintable() for text in _lines(fields)):
