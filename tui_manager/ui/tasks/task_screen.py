@@ -290,9 +290,11 @@ class TaskScreen(OutputActions, TaskActions):
         return {row.host_id: row.host for row in self.rows.marked}
 
     def marked_have_ended(self) -> bool:
-        # With several steps, those of a host that are not marked may still run.
-        one_step = self.detail is not None and len(self.detail.commands) == 1
-        return one_step and all(row.status.ended for row in self.rows.marked)
+        # If the task has ended, that is what is said. With several steps, those of a host that are
+        # not marked may still run.
+        if (detail := self.detail) is None or detail.task.status.ended or len(detail.commands) > 1:
+            return False
+        return all(row.status.ended for row in self.rows.marked)
 
     def task_created(self, task_id: int) -> None:
         """Shows the new task in place of this one."""
