@@ -96,6 +96,9 @@ def test_screen(
         await settle(pilot)
         await pilot.press(*case.keys)
         await settle(pilot)
+        if compares := [worker for worker in pilot.app.workers if worker.group == "group text"]:
+            await pilot.app.workers.wait_for_complete(compares)  # in a thread
+            await settle(pilot)
 
     assert snap_compare(app, terminal_size=case.size, run_before=before)
 
