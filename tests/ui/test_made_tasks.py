@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from textual.widgets import Button, Input
+from textual.widgets._toast import Toast
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
@@ -58,3 +59,18 @@ async def test_fields_take_no_keys_while_the_task_is_made(
         await press(pilot, *"12")
         assert form.query_one("#name", Input).value == "wrong12"
         assert form.query_one("#target", Input).value == "db1"
+
+
+async def test_notices_do_not_cover_the_buttons_of_a_form(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n")
+        form = pilot.app.screen
+        for text in ("The disk is full.", "The manager is away. " * 5):
+            form.notify(text, markup=False)
+        await settle(pilot)
+        toasts = [toast.region for toast in form.query(Toast)]
+        buttons = [button.region for button in form.query(Button)]
+        assert len(toasts) == 2
+        assert not any(one.overlaps(other) for one in toasts for other in buttons)
