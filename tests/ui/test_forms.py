@@ -17,7 +17,7 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.theme import DARK, LIGHT
-from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.new_task import NewTaskScreen
 
@@ -178,3 +178,13 @@ async def test_an_error_of_a_join_token_goes_with_the_next_change(
         assert "The database is locked." in str(problem.content)
         await press(pilot, "tab", "tab", "tab", "space")
         assert str(problem.content) == ""  # a notice of another read may still say it
+
+
+@pytest.mark.parametrize("name", [r"a\[bold]", "a[bold]b[/]", r"a\b", "[$x]"])
+async def test_a_title_shows_a_name_as_it_is(running: Running, name: str) -> None:
+    async with running(FakeOperator()) as pilot:
+        await pilot.app.push_screen(
+            ConfirmScreen(Question(f"Delete {name}?", ("Text.",), "Delete"))
+        )
+        await settle(pilot)
+        assert f"Delete {name}?" in shown(pilot)

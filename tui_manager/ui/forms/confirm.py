@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
@@ -59,7 +60,7 @@ class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
         """The sentences, the number to type, the two buttons."""
         question = self.question
         with Vertical(id="dialog", classes="dialog") as dialog:
-            dialog.border_title = question.title.replace("[", r"\[")
+            dialog.border_title = Content(question.title)
             with VerticalScroll(id="said", can_focus=False):
                 for line in question.lines:
                     flagged = line.lstrip().startswith(REVIEW_MARK)

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
@@ -59,7 +60,7 @@ class HostForm(Form[tuple[str, ...]]):
     def compose(self) -> ComposeResult:
         """The fields, a line for errors, and the buttons."""
         with Vertical(id="hostform", classes="dialog form") as dialog:
-            dialog.border_title = f"{self.TITLE_BEGIN} {hosts_text(self.hosts)}".replace("[", r"\[")
+            dialog.border_title = Content(f"{self.TITLE_BEGIN} {hosts_text(self.hosts)}")
             yield from self.fields()
             yield Label("", id="problem", classes="hint problem", markup=False)
             with Horizontal(classes="buttons"):

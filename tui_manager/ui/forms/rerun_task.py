@@ -7,6 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
@@ -55,7 +56,7 @@ class RerunScreen(Form[int]):
     def compose(self) -> ComposeResult:
         """A line for each class, the hosts, the secrets, and the buttons."""
         with VerticalScroll(id="rerun", classes="dialog form", can_focus=False) as dialog:
-            dialog.border_title = f"Run {task_title(self._repeated)} again".replace("[", r"\[")
+            dialog.border_title = Content(f"Run {task_title(self._repeated)} again")
             dialog.border_subtitle = "f u k c a m: tick"
             yield Label("All its commands, from the first one, on hosts that were:", markup=False)
             yield from self._boxes()

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, TextArea
 
@@ -86,7 +87,7 @@ class ScheduleForm(Form[str]):
         begun = self._begun
         with VerticalScroll(id="schedule-form", classes="dialog form", can_focus=False) as form:
             title = f"Schedule {safe_line(begun.name)}" if self._edited else "New schedule"
-            form.border_title = title.replace("[", r"\[")
+            form.border_title = Content(title)
             yield _line("Name", Input(begun.name, id="name", compact=True, disabled=self._edited))
             yield _hint("name")
             yield _line("Template", Input(begun.template, id="template", compact=True))

@@ -113,7 +113,7 @@ class TaskForm(Form[int]):
     def compose(self) -> ComposeResult:
         """The target with its hosts, the other fields, and the buttons."""
         with VerticalScroll(id="form", classes="dialog form", can_focus=False) as form:
-            form.border_title = self._form_title.replace("[", r"\[")
+            form.border_title = Content(self._form_title)
             yield from self.target_fields()
             yield Label(self.NO_TARGET, id="target-hint", classes="hint", markup=False)
             yield Label("", id="target-terms", classes="hint", markup=False)
