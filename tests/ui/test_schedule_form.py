@@ -398,3 +398,11 @@ async def test_a_template_that_is_answered_too_late_is_not_shown(
         await settle(pilot)
         assert "runs on" not in hint(pilot, "template")
         assert hint(pilot, "values") == ""
+
+
+async def test_an_empty_zone_says_that_it_is_required(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "5", "a")
+        assert "required, like UTC" in shown(pilot)

@@ -111,7 +111,7 @@ class ScheduleForm(Form[str]):
             yield _line(
                 "Cron", Input(begun.cron, id="cron", compact=True, placeholder="0 2 * * *"),
                 Label("Zone", classes="name second"),
-                Input(begun.zone, id="zone", compact=True, placeholder="Europe/Berlin, UTC…"),
+                Input(begun.zone, id="zone", compact=True, placeholder="required, like UTC"),
             )  # fmt: skip
             yield _hint("cron")
             yield _line(
