@@ -188,3 +188,16 @@ async def test_a_title_shows_a_name_as_it_is(running: Running, name: str) -> Non
         )
         await settle(pilot)
         assert f"Delete {name}?" in shown(pilot)
+
+
+async def test_the_button_that_starts_is_in_sight_on_a_narrow_terminal(running: Running) -> None:
+    fleet = FakeOperator()
+    for number in range(12):
+        fleet.add_host(f"h{number}")
+    async with running(fleet, (60, 24)) as pilot:
+        form = NewTaskScreen(pilot.app.link, "@all")  # type: ignore[attr-defined]
+        await pilot.app.push_screen(form)
+        await settle(pilot)
+        assert "Start  f5" in shown(pilot)
+        start = form.query_one("#start", Button)
+        assert form.query_one("#form").content_region.contains_region(start.region)

@@ -29,6 +29,7 @@ from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.terminal.closable import is_open, while_open
 
 TARGET_HINT = "web[01-20],db1   web*   env=prod&role=web   @group   @all   !name takes away"
+_WIDTH_FOR_HOSTS = 72  # columns of the terminal, to name the hosts on the button
 LOOK_UP_AGAIN_AFTER = 1.0  # seconds after a change that may have ended the target's error
 
 
@@ -219,7 +220,8 @@ class TaskForm(Form[int]):
         """The button shows the number of hosts. It can be pressed before that is known."""
         hosts = len(self.preview.hosts) if self.preview else 0
         start = self.query_one("#start", Button)
-        start.label = f"Start on {count_of(hosts, 'host')}  f5" if hosts else "Start  f5"
+        has_room = hosts and self.app.size.width >= _WIDTH_FOR_HOSTS  # else it would be cut
+        start.label = f"Start on {count_of(hosts, 'host')}  f5" if has_room else "Start  f5"
         start.refresh(layout=True)
 
     # The plan.
