@@ -131,6 +131,7 @@ TASKS = (  # command, target, actor
         ("by=ana", [3, 1]),
         ("by=ana@pts/4", [3]),
         ("by=schedule:*", [4]),
+        ("by=nightly", [4]),
         ("by=ana !nginx", [1]),
         ("by!=ana", [4, 2]),
         ("target=@all", [4, 2]),

@@ -44,7 +44,11 @@ TASKS: FilteredFields[Task] = FilteredFields(
     lambda task: f"{task.name}\n{task.target}\n{task.status}",
     {
         "status": lambda task: (task.status,),
-        "by": lambda task: (task.created_by, task.created_by.partition("@")[0]),
+        "by": lambda task: (
+            task.created_by,
+            task.created_by.partition("@")[0],
+            task.created_by.removeprefix("schedule:"),
+        ),
         "target": lambda task: (task.target,),
         "name": lambda task: (task.name,),
         "id": lambda task: (str(task.task_id),),

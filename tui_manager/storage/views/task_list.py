@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.filter_language import FilteredFields, FilterTerm, fits
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.schedule import ACTOR
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_filter_and_sort import (
     ALL_TASKS,
@@ -132,9 +133,10 @@ def _text(row: sqlite3.Row) -> str:
 
 
 def _creators(row: sqlite3.Row) -> tuple[str, ...]:
-    """The actor, and the user whatever the terminal was."""
+    """The actor; the user whatever the terminal was; the schedule by its name alone, as lists show
+    it."""
     actor: str = row["created_by"]
-    return actor, actor.partition("@")[0]
+    return actor, actor.partition("@")[0], actor.removeprefix(ACTOR)
 
 
 _FIELDS: FilteredFields[sqlite3.Row] = FilteredFields(
