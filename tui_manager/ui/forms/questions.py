@@ -190,12 +190,12 @@ def gone_text(names: Sequence[str]) -> str:
 
 def cancel_question(tasks: Sequence[Task]) -> Question:
     """What is asked before tasks are cancelled."""
-    hosts = sum(task.host_count for task in tasks)
+    hosts = max(task.host_count for task in tasks)  # the tasks may share hosts
     total = sum(task.counts.total for task in tasks)
     left = sum(task.counts.pending + task.counts.running for task in tasks)
     what = task_title(tasks[0]) if len(tasks) == 1 else count_of(len(tasks), "task")
     lines = [
-        f"{left:,} of {count_of(total, 'command')} on {count_of(hosts, 'host')} "
+        f"{left:,} of {count_of(total, 'command')} on {_hosts_of_tasks(tasks)} "
         f"{'has' if left == 1 else 'have'} not ended.",
         f"{'It gets' if left == 1 else 'They get'} SIGTERM, then SIGKILL. "
         "What has ended stays as it is.",
@@ -207,6 +207,17 @@ def cancel_question(tasks: Sequence[Task]) -> Question:
     if (more := len(tasks) - _TASKS) > 0:
         lines.append(f"  and {count_of(more, 'more task')}")
     return Question(f"Cancel {what}?", lines, "Cancel the task" + "s" * (len(tasks) > 1), hosts)
+
+
+def _hosts_of_tasks(tasks: Sequence[Task]) -> str:
+    """`8 hosts`; of several tasks, which may share hosts: `8, 6 and 8 hosts`."""
+    counts = [f"{task.host_count:,}" for task in tasks]
+    most = count_of(max(task.host_count for task in tasks), "host")
+    if len(tasks) == 1:
+        return most
+    if len(tasks) > _TASKS:
+        return f"at most {most} each"
+    return f"{', '.join(counts[:-1])} and {counts[-1]} hosts"
 
 
 def cancel_on_hosts_question(task: Task, names: Sequence[str]) -> Question:
