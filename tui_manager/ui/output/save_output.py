@@ -3,10 +3,11 @@
 import asyncio
 import re
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label
 
@@ -24,6 +25,8 @@ _OTHER = re.compile("[^A-Za-z0-9._]+")  # characters that the name of a file sho
 class SaveOutputScreen(Form[None]):
     """Asks for a file, and writes the raw bytes in the order in which they were stored."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f5", "save", show=False, priority=True)]
+
     def __init__(self, link: Link, source: Source) -> None:
         super().__init__()
         self.link = link
@@ -39,7 +42,7 @@ class SaveOutputScreen(Form[None]):
             yield Label("", id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Back  esc", id="no", compact=True)
-                yield Button("Save  enter", id="yes", compact=True, variant="primary")
+                yield Button("Save  f5", id="yes", compact=True, variant="primary")
 
     @property
     def default_path(self) -> str:
@@ -57,7 +60,8 @@ class SaveOutputScreen(Form[None]):
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")
-    def _yes(self) -> None:
+    def action_save(self) -> None:
+        """Saves to the file that is named."""
         name = self.query_one(Input).value.strip()
         if not name:
             self._show_problem("Give a name.")
