@@ -1,18 +1,20 @@
 """`c` on marked hosts of a task: the question, and the call."""
 
+from dataclasses import replace
+
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Label
 
 from tests.support.fake_operator import FakeOperator
-from tests.ui.conftest import Running, press, settle
-from tui_manager.domain.status import Reason
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.questions import cancel_on_hosts_question
+from tui_manager.ui.forms.questions import cancel_on_hosts_question, cancel_question
 from tui_manager.ui.key_bindings import BY_ID
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
@@ -199,3 +201,29 @@ async def test_the_question_names_the_hosts(count: int, typed: str, names: str) 
     question = cancel_on_hosts_question(task, [f"h{number}" for number in range(1, count + 1)])
     assert (question.typed, question.lines[0]) == (typed, names)
     assert question.destructive
+
+
+async def test_hosts_that_tasks_share_are_not_added_up() -> None:
+    task: Task = (await running_fleet(3)).tasks[1].row
+    question = cancel_question([task, replace(task, host_count=30)])
+    assert "on 3 and 30 hosts have not ended." in question.lines[0]
+    assert question.typed == "30"
+    question = cancel_question([task] * 9)
+    assert "on at most 3 hosts each have not ended." in question.lines[0]
+    assert not question.typed
+    assert "on 3 hosts have not ended." in cancel_question([task]).lines[0]
+
+
+async def test_what_waits_without_batches_names_none(running: Running) -> None:
+    fleet = await running_fleet(1)
+    rows = fleet.tasks[1].rows
+    for key, row in rows.items():
+        rows[key] = replace(
+            row, status=CommandHostStatus.PENDING, sent_at=None, started_at=None, batch=1
+        )
+    async with running(fleet, (120, 36)) as pilot:
+        assert isinstance(pilot.app, DashboardApp)
+        await pilot.app.action_open_task(1)
+        await settle(pilot)
+        assert "to be sent" in shown(pilot)
+        assert "in batch" not in shown(pilot)

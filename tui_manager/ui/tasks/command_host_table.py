@@ -119,13 +119,17 @@ class CommandHostTable(RowTable[CommandHost]):
         self.task_id = task_id
         self._commands: Sequence[Command] = ()
         self._hosts = 0
+        self._in_batches = False
         self._longest = _HOST_LEAST  # name that was read, in cells
         self._lines: dict[str, LastLine] = {}  # by execution_id
         self._lines_at: dict[str, int] = {}  # bytes that each had printed when its line was read
         self._reader_of_lines = PacedReader(self._read_lines)
 
-    def show_task(self, commands: Sequence[Command], hosts: int) -> None:
-        """What the rows belong to: so many hosts."""
+    def show_task(self, commands: Sequence[Command], hosts: int, batches: int = 0) -> None:
+        """What the rows belong to: so many hosts, in so many batches."""
+        if (batches > 1) is not self._in_batches:
+            self._in_batches = batches > 1
+            self.refresh()
         if (commands, hosts) != (self._commands, self._hosts):
             self._commands, self._hosts = commands, hosts
             self.retitle()
@@ -148,6 +152,8 @@ class CommandHostTable(RowTable[CommandHost]):
 
     def cell(self, row: CommandHost, key: str, width: int, now: datetime) -> Spans:
         last = self._lines.get(row.execution_id)
+        if not self._in_batches:  # the only batch is no news
+            row = replace(row, batch=0)
         return command_host_cell(row, key, width, now, last, self._rules(row.command))
 
     def _rules(self, command: int) -> KillRules:

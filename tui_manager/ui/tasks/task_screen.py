@@ -112,7 +112,9 @@ class TaskScreen(OutputActions, TaskActions):
             self._show_head()
             return
         self.groups.steps = len(self.detail.commands) > 1
-        self.rows.show_task(self.detail.commands, self.detail.task.host_count)
+        task = self.detail.task
+        batches = task.rollout.batches if task.rollout else 0
+        self.rows.show_task(self.detail.commands, task.host_count, batches)
         self._show_head()
         self._show_output()
 
