@@ -88,3 +88,10 @@ async def test_newer_tasks_above_the_view_are_counted(running: Running) -> None:
 
 def _target(pilot: "Pilot[None]") -> str:
     return pilot.app.screen.query_one("#target", Input).value
+
+
+async def test_now_says_where_tasks_are_sorted(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "greater_than_sign", "less_than_sign", "I")
+        said = [note.message for note in pilot.app._notifications]
+        assert said == ["Now has its own order: press 3 to sort all tasks."] * 3

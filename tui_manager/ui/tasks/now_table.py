@@ -231,6 +231,14 @@ class NowTable(TaskPickTable[RunningTask]):
             known = self._names[task.task_id] = counts, tuple(names)
         return known[1]
 
+    def sort_by_next(self, step: int) -> None:
+        """Says where tasks can be sorted."""
+        self.app.notify("Now has its own order: press 3 to sort all tasks.", markup=False)
+
+    def reverse_order(self) -> None:
+        """Says where tasks can be sorted."""
+        self.sort_by_next(1)
+
     def empty_lines(self) -> Sequence[Spans]:
         return ()
 
