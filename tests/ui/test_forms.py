@@ -201,3 +201,18 @@ async def test_the_button_that_starts_is_in_sight_on_a_narrow_terminal(running: 
         assert "Start  f5" in shown(pilot)
         start = form.query_one("#start", Button)
         assert form.query_one("#form").content_region.contains_region(start.region)
+
+
+async def test_f5_saves_output_as_in_all_forms(
+    fleet: FakeOperator, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "ctrl+s")
+        path = tmp_path / pilot.app.screen.query_one(Input).value
+        await press(pilot, "f5")
+
+        async def exists() -> bool:  # a thread writes the file
+            return path.exists()
+
+        await wait_until(exists, lambda found: found)
