@@ -17,7 +17,7 @@ from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, wrap
 from tui_manager.ui.drawing.step_words import rule_texts, step_text
-from tui_manager.ui.terminal.closable import ClosableScreen
+from tui_manager.ui.terminal.closable import ClosableScreen, is_open
 
 _LABEL = 13  # cells
 _STEP_WIDTH = 1000  # cells of the text of a step
@@ -78,14 +78,17 @@ class PlanScreen(ModalScreen[None], ClosableScreen[None]):
 
     def on_mount(self) -> None:
         """The keys scroll."""
-        self.set_focus(self.query_one(TextScroll))
-        self._draw()
+        if is_open(self):
+            self.set_focus(self.query_one(TextScroll))
+            self._draw()
 
     def on_resize(self, _event: Resize) -> None:
         """Wraps the lines at the new width."""
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
+        if not is_open(self):  # a resize is drawn later than it comes
+            return
         width = self.query_one(TextScroll).scrollable_content_region.width
         if width:
             lines = plan_lines(self._spec, self._plan, width)
