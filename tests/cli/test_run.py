@@ -299,7 +299,7 @@ def test_a_target_without_hosts_makes_no_task(
     operator = FakeOperator("web01")
     connect_to(lambda: operator)
     assert main(["run", "web09", "--", "true"]) == 2
-    assert capsys.readouterr().err == "tui-manager: No host matches 'web09'.\n"
+    assert capsys.readouterr().err == "tui-manager: Not known: web09.\n"
     assert operator.tasks == {}
 
 

@@ -94,9 +94,15 @@ class Checks:
             self._expect(f" {arguments[0]}" in said, f"{name} {arguments}: {question}")
         if name == "cancel_task":  # of several tasks, the last ones may come behind other questions
             words = [f"#{arguments[0]} "]
-            words += [f" on {len(hosts)} host" for hosts in arguments[1:] if hosts]
+            words += [f" on {self._hosts(ids)}" for ids in arguments[1:] if ids]
             named = any(all(word in said for word in words) for said in self._said_yes)
             self._expect(named, f"{name} {arguments}: {self._said_yes}")
+
+    def _hosts(self, ids: Sequence[str]) -> str:
+        """As a question calls them: one by its name, several by their number."""
+        if len(ids) > 1:
+            return f"{len(ids)} hosts"
+        return next((host.name for host in self._truth.hosts.values() if host.host_id in ids), "")
 
     def _expect(self, holds: object, problem: str) -> None:
         if not holds:

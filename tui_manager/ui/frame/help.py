@@ -79,7 +79,7 @@ def _section(title: str, actions: Iterable[Action], keys: KeyMap, text: str) -> 
     for action in actions:
         shown = keys.shown(action)
         if _has(text, title, shown, action.label, action.text, *action.words):
-            asks = (Span("  asks first", Role.CAUTION),) if action.destructive else ()
+            asks = (Span("  asks", Role.CAUTION),) if action.destructive else ()
             lines.append((*_key(shown), Span(action.text), *asks))
     return [(Span(title, Role.STRONG),), *lines] if lines else []
 
