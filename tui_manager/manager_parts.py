@@ -131,7 +131,7 @@ def _connect_gauges(statistics: Statistics, sessions: Sessions, database: Databa
     gauges.write_queue = lambda: database.waiting
     gauges.send_queue = lambda: sessions.waiting
     gauges.database_bytes = lambda: database.size
-    gauges.log_bytes = lambda: database.write_ahead_log.size
+    gauges.log_bytes = lambda: database.log_size
     gauges.storage_problem = lambda: database.problem
 
 

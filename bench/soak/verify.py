@@ -4,8 +4,8 @@ import random
 from pathlib import Path
 
 from bench.swarm.work import output, parse
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.read_only import read_only
+from tui_manager.storage.engine.sqlite.read_only import read_only
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.check import check_database
 
 _ENDED_BY_ITSELF = """

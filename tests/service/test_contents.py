@@ -14,7 +14,7 @@ from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.tables.command_contents import contents_of_execution, contents_of_task
 

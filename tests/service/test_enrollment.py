@@ -1,6 +1,7 @@
 """Join tokens, and the hosts that enrol with them."""
 
 import asyncio
+import sqlite3
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.token import TokenSpec
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 
 
 def _hosts(parts: Parts) -> list[Host]:
@@ -47,6 +48,7 @@ async def test_a_token_says_the_pin_and_is_stored_as_a_hash_only(parts: Parts) -
     assert entry.detail["labels"] == "role=web"
 
     def dump(tx: Transaction) -> str:
+        assert isinstance(tx, sqlite3.Connection)
         return "\n".join(tx.iterdump())
 
     assert secret not in await parts.database.read(dump)

@@ -18,7 +18,7 @@ from tui_manager.domain.errors import (
 from tui_manager.domain.facts import NO_FACTS, PackedFacts
 from tui_manager.domain.host import TASKS_SHOWN
 from tui_manager.service.hosts import host_service
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.tables.hosts import HostRow
 

@@ -18,7 +18,7 @@ from tui_manager.domain.report import Output, Started
 from tui_manager.domain.status import Admission, Stream
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.service.tasks import pruning_loop
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.maintenance.check import contradictions
 
@@ -172,7 +172,7 @@ async def test_a_failure_in_the_middle_leaves_everything_as_it_was(
         for statements in range(100):
             before = await parts.database.read(everything)
             try:
-                return await write(lambda tx, n=statements: work(FailingTransaction(tx, n)))  # type: ignore[misc,arg-type]
+                return await write(lambda tx, n=statements: work(FailingTransaction(tx, n)))  # type: ignore[misc]
             except StorageError:
                 assert await parts.database.read(everything) == before
                 failures += 1

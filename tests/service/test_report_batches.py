@@ -13,7 +13,7 @@ from tui_manager.domain.report import Output
 from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
 from tui_manager.service.reports import apply_reports, report_service
 from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport, ReportOutcome
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 
 NAMES = [f"web{number:02}" for number in range(1, 9)]
 

@@ -18,7 +18,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, Output, Started
 from tui_manager.domain.status import Stream
 from tui_manager.domain.template import TemplateVersion
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Cursor, Transaction
 
 TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit", "tokens",
     "templates", "template_versions", "template_requests",
@@ -40,11 +40,11 @@ class FailingTransaction:
             raise sqlite3.OperationalError("the test's own failure")
         self.left -= 1
 
-    def execute(self, *given: Any) -> sqlite3.Cursor:
+    def execute(self, *given: Any) -> Cursor:
         self._count()
         return self._tx.execute(*given)
 
-    def executemany(self, *given: Any) -> sqlite3.Cursor:
+    def executemany(self, *given: Any) -> Cursor:
         self._count()
         return self._tx.executemany(*given)
 
@@ -54,7 +54,7 @@ def _everything(tx: Transaction) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _failing_at(statements: int, work: Callable[[Transaction], Any]) -> Callable[..., Any]:
-    return lambda tx: work(FailingTransaction(tx, statements))  # type: ignore[arg-type]
+    return lambda tx: work(FailingTransaction(tx, statements))
 
 
 Act = Callable[[Parts, str, str], Awaitable[object]]

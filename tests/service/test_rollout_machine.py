@@ -29,7 +29,7 @@ from tui_manager.domain.rollout_spec import (
 )
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_spec import CommandSpec, Offline, has_barrier
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import host_changes
 
 T = TypeVar("T")

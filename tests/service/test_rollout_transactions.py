@@ -9,7 +9,7 @@ from tests.support.rollouts import COMPLETED, FAILED, SPENT, Fleet, host_names, 
 from tui_manager.service.rollout import follow_connections, take_turns
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.rollout.take_turns import Planned
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 
 STEPS = 3
 

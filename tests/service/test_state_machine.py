@@ -36,7 +36,7 @@ from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stre
 from tui_manager.domain.task import CommandHost, Task, ended_task_status
 from tui_manager.domain.task_spec import Offline
 from tui_manager.service.hosts.host_service import OpenedSession
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.maintenance.check import contradictions
 

@@ -14,7 +14,7 @@ from tui_manager.domain.report import Result
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_filter_and_sort import OTHER_TASKS, RUNNING_TASKS, TaskFilter
 from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.views import filtered_scan, task_list
 

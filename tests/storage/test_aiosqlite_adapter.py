@@ -7,14 +7,14 @@ from pathlib import Path
 import aiosqlite
 import pytest
 
-from tui_manager.storage.engine.aiosqlite_adapter import PRIVATE_PARTS
-from tui_manager.storage.engine.connection import Transaction, open_connection
+from tui_manager.storage.engine.sqlite.aiosqlite_adapter import PRIVATE_PARTS
+from tui_manager.storage.engine.sqlite.connection import open_connection
 
 WHAT_TO_DO = (
     "aiosqlite {version} has no `Connection.{name}` any more. Look into aiosqlite/core.py for the "
     "method that hands a function to the thread of the connection and waits for its result: "
     "`execute` calls it. Call that one in StorageConnection.run "
-    "(tui_manager/storage/engine/aiosqlite_adapter.py). If there is none, keep the bound on "
+    "(tui_manager/storage/engine/sqlite/aiosqlite_adapter.py). If there is none, keep the bound on "
     "aiosqlite in pyproject.toml below this version."
 )
 
@@ -28,7 +28,7 @@ async def test_an_update_of_aiosqlite_keeps_the_private_parts(tmp_path: Path) ->
 
 
 async def test_a_function_runs_whole_in_the_thread_of_the_connection(tmp_path: Path) -> None:
-    def work(tx: Transaction) -> tuple[int, list[int]]:
+    def work(tx: sqlite3.Connection) -> tuple[int, list[int]]:
         tx.execute("CREATE TABLE t (n)")
         tx.execute("INSERT INTO t VALUES (1), (2)")
         return threading.get_ident(), [row["n"] for row in tx.execute("SELECT n FROM t")]

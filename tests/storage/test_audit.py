@@ -11,8 +11,8 @@ from tui_manager.domain.filter_language import quote
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, hosts, tasks
 from tui_manager.storage.views import audit_list
 

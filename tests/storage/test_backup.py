@@ -16,7 +16,7 @@ from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageE
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database import open_database
-from tui_manager.storage.engine.migrations import migrations
+from tui_manager.storage.engine.sqlite.migrations import migrations
 from tui_manager.storage.maintenance import backup
 from tui_manager.storage.maintenance.backup import back_up
 from tui_manager.storage.maintenance.check import check_database

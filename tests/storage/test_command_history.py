@@ -9,8 +9,8 @@ import pytest
 from tui_manager.domain.command_history import COMMAND_LENGTH, HISTORY_LIMIT
 from tui_manager.domain.content import content_of
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.engine.sqlite.migrations import migrate
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tasks
 from tui_manager.storage.views import command_history
 

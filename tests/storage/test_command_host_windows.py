@@ -11,8 +11,8 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.filter_language import parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.engine.sqlite.migrations import migrate
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import command_host_list
 from tui_manager.storage.views.command_host_list import CommandHostScan
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tui_manager.domain.errors import NotFoundError, StorageError
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import open_database
-from tui_manager.storage.engine.migrations import migrations
+from tui_manager.storage.engine.sqlite.migrations import migrations
+from tui_manager.storage.engine.transaction import Transaction
 
 
 def _note(text: str) -> Callable[[Transaction], None]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import OutputChunk
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.engine.statements import to_datetime
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import output
 from tui_manager.storage.tables.output import OutputOf
 

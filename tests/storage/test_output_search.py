@@ -8,7 +8,7 @@ from tests.storage.test_output import AT, output_database, row_id
 from tui_manager.domain.output_search import OutputMatch, OutputMatches, OutputPattern
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import output
 from tui_manager.storage.tables.output import OutputOf
 from tui_manager.storage.views import output_search

@@ -7,12 +7,12 @@ from importlib.resources import files
 
 import pytest
 
-from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.engine.statements import load_queries
 
 FILES = sorted(
     path.name
-    for path in (files("tui_manager.storage") / "sql").iterdir()
+    for path in (files("tui_manager.storage") / "sql" / "sqlite").iterdir()
     if not path.name[0].isdigit() and path.name != "check.sql"  # which looks at everything
 )
 GROWING = ("tasks", "commands", "command_contents", "command_hosts", "output_chunks", "audit")
@@ -170,7 +170,7 @@ def test_only_lists_of_tasks_use_the_indexes_that_were_made_for_them(
     database: sqlite3.Connection,
 ) -> None:
     """SQLite may prefer them to smaller ones, which hold only what has not ended."""
-    migration = files("tui_manager.storage") / "sql" / "0016_task_list.sql"
+    migration = files("tui_manager.storage") / "sql" / "sqlite" / "0016_task_list.sql"
     names = re.findall(r"CREATE INDEX (\w+)", migration.read_text(encoding="utf-8"))
     used = re.compile(rf"INDEX ({'|'.join(names)})\b")
     found = {

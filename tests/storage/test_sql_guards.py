@@ -18,8 +18,8 @@ from tui_manager.domain.transitions import (
     TaskOperation,
     move,
 )
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import open_database
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import admissions, command_hosts, hosts, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost, Finish, Start, StoredExecution
 from tui_manager.storage.views import claiming

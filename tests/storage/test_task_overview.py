@@ -11,8 +11,8 @@ from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_map import NAMES_IN_GROUP, host_letter
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.engine.sqlite.migrations import migrate
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import output
 from tui_manager.storage.views import task_overview
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.token import TokenSpec
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tokens
 
 SECRET, OTHER = b"s" * 32, b"o" * 32

@@ -11,11 +11,12 @@ import pytest
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.state_dir import DATABASE
-from tui_manager.storage.engine import write_ahead_log as module
-from tui_manager.storage.engine import writer
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database, open_database
-from tui_manager.storage.engine.write_ahead_log import FullLogError, WriteAheadLog
+from tui_manager.storage.engine.sqlite import sqlite_engine
+from tui_manager.storage.engine.sqlite import write_ahead_log as module
+from tui_manager.storage.engine.sqlite.sqlite_engine import SqliteEngine
+from tui_manager.storage.engine.sqlite.write_ahead_log import FullLogError, WriteAheadLog
+from tui_manager.storage.engine.transaction import Transaction
 
 PAGE = 4096
 MIB = 1 << 20
@@ -31,6 +32,11 @@ def _note(size: int, action: str = "") -> Callable[[Transaction], None]:
 
 def _size(tx: Transaction) -> int:
     return int(tx.execute("SELECT coalesce(sum(length(detail)), 0) FROM audit").fetchone()[0])
+
+
+def _log(database: Database) -> WriteAheadLog:
+    assert isinstance(database.engine, SqliteEngine)
+    return database.engine.write_ahead_log
 
 
 @contextmanager
@@ -86,7 +92,7 @@ async def test_the_log_stays_short_while_much_is_written_and_read(tmp_path: Path
             await asyncio.gather(*(database.write(_note(10_000)) for _ in range(10)))
         done.set()
         await asyncio.gather(*reading)
-        await _short(database.write_ahead_log, module.FILE_BYTES)
+        await _short(_log(database), module.FILE_BYTES)
         assert (tmp_path / DATABASE).stat().st_size > 2_000_000
         assert await database.read(_size) == 2_000_000
 
@@ -100,9 +106,9 @@ async def test_the_log_becomes_short_after_a_long_reader_without_a_write(
         with _reading(tmp_path / DATABASE) as reader:
             for _ in range(6):
                 await database.write(_note(100_000))
-            assert database.write_ahead_log.size > 6 * 100_000
+            assert _log(database).size > 6 * 100_000
             assert reader.execute("SELECT count(*) FROM audit").fetchone() == (1,)
-        await _short(database.write_ahead_log, module.FILE_BYTES)
+        await _short(_log(database), module.FILE_BYTES)
         assert await database.read(_size) == 6 * 100_000 + 1
 
 
@@ -110,18 +116,18 @@ async def test_the_log_becomes_short_after_a_long_reader_without_a_write(
 async def test_a_log_above_its_maximum_makes_the_writer_wait_for_readers(tmp_path: Path) -> None:
     async with open_database(tmp_path / DATABASE) as database:
         with _reading(tmp_path / DATABASE):
-            while database.write_ahead_log.size <= module.SIZE_MAX:
+            while _log(database).size <= module.SIZE_MAX:
                 await database.write(_note(200_000))
-            full = database.write_ahead_log.size
+            full = _log(database).size
             waiting = [asyncio.create_task(database.write(_note(200_000))) for _ in range(5)]
             with pytest.raises(FullLogError):
-                await database.write_ahead_log.wait_for_room(0.1)
-            assert database.write_ahead_log.size == full
+                await _log(database).wait_for_room(0.1)
+            assert _log(database).size == full
             assert not any(task.done() for task in waiting)
             before = await database.read(_size)
         await asyncio.gather(*waiting)
         assert await database.read(_size) == before + 5 * 200_000
-        await _short(database.write_ahead_log, module.SIZE_MAX)
+        await _short(_log(database), module.SIZE_MAX)
 
 
 @pytest.mark.usefixtures("small")
@@ -129,18 +135,18 @@ async def test_a_writer_that_waits_too_long_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = list[str]()
-    monkeypatch.setattr(writer, "LOCK_TIMEOUT", 0)
-    monkeypatch.setattr(writer, "LOCK_WAIT", 10)
+    monkeypatch.setattr(sqlite_engine, "LOCK_TIMEOUT", 0)
+    monkeypatch.setattr(sqlite_engine, "LOCK_WAIT", 10)
     async with open_database(
         tmp_path / DATABASE, lambda _seconds, error: told.append(error)
     ) as database:
         with _reading(tmp_path / DATABASE):
-            while database.write_ahead_log.size <= module.SIZE_MAX:
+            while _log(database).size <= module.SIZE_MAX:
                 await database.write(_note(200_000))
             with pytest.raises(StorageError, match=r"2 MiB: a program has been reading .*backup"):
                 await database.write(_note(1))
             assert "backup" in told[-1]
-        await _short(database.write_ahead_log, module.SIZE_MAX)
+        await _short(_log(database), module.SIZE_MAX)
         await database.write(_note(1))
         assert told[-1] == ""
 
@@ -151,7 +157,7 @@ async def test_a_failed_checkpoint_is_retried(
     monkeypatch.setattr(module, "_RETRY", 0.0)
     carry, failures = module._checkpoint, 0
 
-    def failing_first(tx: Transaction) -> tuple[int, int]:
+    def failing_first(tx: sqlite3.Connection) -> tuple[int, int]:
         nonlocal failures
         failures += 1
         if failures < 3:

@@ -53,8 +53,8 @@ from tui_manager.service.tasks.pruning_loop import PruningLoop
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
 from tui_manager.state_dir import DATABASE
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import open_database
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import audit_list
 
 _IDS = ("journal_id", "machine_id", "instance_id")

@@ -7,7 +7,7 @@ from tests.support.manager_parts import Parts, result, totals
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 
 DAY = 24 * 3600
 TABLES = ("tasks", "commands", "secrets", "command_hosts", "output_chunks")

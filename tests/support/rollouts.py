@@ -13,7 +13,7 @@ from tui_manager.domain.status import Reason
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.service.hosts.host_service import OpenedSession
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.check import contradictions
 
 # States of hosts, as `Fleet.states` names them.

@@ -28,7 +28,7 @@ STEPS = re.findall(r"^\| [^|]+ \| `([\w./-]+\.py)` \| ([^|]+) \|$", TEXT, flags=
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_path_exists(path: str) -> None:
-    bases = (ROOT, ROOT / "tui_manager", ROOT / "tui_manager/storage/sql")
+    bases = (ROOT, ROOT / "tui_manager", ROOT / "tui_manager/storage/sql/sqlite")
     assert any((base / path).exists() for base in bases)
 
 

@@ -142,7 +142,7 @@ def _cgroup_support(module: Any) -> None:
 
 
 _CHANGES: dict[str, Callable[[Any], None]] = {
-    "tui_manager.storage.engine.connection": _connection,
+    "tui_manager.storage.engine.sqlite.connection": _connection,
     "tui_manager.transport.sessions.command_port": _server,
     "tui_manager.transport.sessions.session": _session,
     "tui_manager_agent.executions.cgroup_support": _cgroup_support,

@@ -1,6 +1,7 @@
 """`tui-manager check` and `tui-manager backup`: they open the database file themselves, with or
 without a running manager."""
 
+import sqlite3
 from pathlib import Path
 
 from tui_manager.cli.options.values import file_path
@@ -8,9 +9,8 @@ from tui_manager.cli.printing.text import note, one_line, write, write_json
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.settings import Settings
 from tui_manager.state_dir import DATABASE
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.migrations import check_version
-from tui_manager.storage.engine.read_only import read_only
+from tui_manager.storage.engine.sqlite.migrations import check_version
+from tui_manager.storage.engine.sqlite.read_only import read_only
 from tui_manager.storage.maintenance.backup import back_up
 from tui_manager.storage.maintenance.check import CheckResult, check_database
 
@@ -37,7 +37,7 @@ def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
 def _check_ours(path: Path) -> None:
     """Raises InvalidInputError unless the file is a database of this program."""
 
-    def look(tx: Transaction) -> None:
+    def look(tx: sqlite3.Connection) -> None:
         check_version(tx, path)
         if not tx.execute("PRAGMA user_version").fetchone()[0]:
             raise StorageError(f"{path} is empty, and no database of tui-manager.")

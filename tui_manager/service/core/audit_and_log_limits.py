@@ -10,8 +10,8 @@ from itertools import islice
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.service.core.clock import Clock
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager_status import ClockDoubt
 from tui_manager.service.core.change_feed import ChangeFeed
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.statements import from_datetime
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, manager_state
 from tui_manager.storage.tables.manager_state import ClockJump, ClockRow
 

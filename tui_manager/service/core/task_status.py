@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.step_order import Follow, what_follows
 from tui_manager.domain.task import ended_task_status
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder
 from tui_manager.storage.views import rollout_turns

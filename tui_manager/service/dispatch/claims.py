@@ -11,7 +11,7 @@ from tui_manager.service.core import task_status
 from tui_manager.service.core.task_status import EndedCommand
 from tui_manager.service.dispatch.command_secrets import CommandSecrets, LostSecretError
 from tui_manager.service.limits import Limits
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts
 from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.views import claiming, command_delivery

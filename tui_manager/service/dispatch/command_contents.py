@@ -13,7 +13,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.report import Run
 from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts
 from tui_manager.storage.tables.command_contents import contents_of_execution
 from tui_manager.storage.views import command_delivery

@@ -14,7 +14,7 @@ from tui_manager.service.dispatch import claims
 from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.claiming import ClaimedCommand

@@ -10,8 +10,8 @@ from tui_manager.domain.host import check_labels, check_name, labels_text
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment import named_hosts
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import to_datetime
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import admissions, host_changes, hosts
 from tui_manager.storage.tables.hosts import HostRow
 

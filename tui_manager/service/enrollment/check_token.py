@@ -1,8 +1,8 @@
 """Whether a join token lets a host in, and what the owner of the host reads if it does not."""
 
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import to_datetime
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tokens
 from tui_manager.storage.tables.tokens import TokenRow
 

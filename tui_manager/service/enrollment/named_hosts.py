@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.status import Admission
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import admissions, audit
 from tui_manager.storage.tables.hosts import HostRow
 

@@ -24,7 +24,7 @@ from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.hosts import host_notes
 from tui_manager.service.hosts.identification import Identification, ImpostorError
 from tui_manager.service.reports import resume
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, hosts
 from tui_manager.storage.tables.hosts import HostRow
 

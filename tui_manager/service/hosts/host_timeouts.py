@@ -10,7 +10,7 @@ from tui_manager.service.core import task_status
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import HostEntry
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.command_delivery import UnsentCommand

@@ -23,8 +23,8 @@ from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskSta
 from tui_manager.domain.transitions import LOST, OPERATION_OF_RESULT, Operation, move
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.reports.report_writes import ReportWrites
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts, hosts
 from tui_manager.storage.tables.command_hosts import StoredExecution
 

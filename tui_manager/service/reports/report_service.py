@@ -17,7 +17,7 @@ from tui_manager.service.reports import apply_reports
 from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport, ReportOutcome
 from tui_manager.service.reports.log_reports import log_outcome, log_tasks
 from tui_manager.service.reports.report_violations import report_violations
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import HostRow
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from tui_manager.domain.report import Output, Result
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.service.core import task_status
 from tui_manager.service.core.task_status import EndedCommand
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts, output
 from tui_manager.storage.tables.command_hosts import (
     CommandOnHost,

@@ -8,7 +8,7 @@ from tui_manager.domain.report import Held, HeldState, Resume, ResumeAction
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.service.core import task_status
 from tui_manager.service.core.task_status import EndedCommand
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts, rollouts
 from tui_manager.storage.tables.command_hosts import CommandOnHost, Start
 from tui_manager.storage.views import command_delivery

@@ -15,8 +15,8 @@ from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.rollout import follow_connections, take_turns
 from tui_manager.service.rollout.hosts_back import HostsBack
 from tui_manager.service.rollout.take_turns import Connections, Planned
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import rollouts
 from tui_manager.storage.views import rollout_turns
 

@@ -19,7 +19,7 @@ from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core import task_status
 from tui_manager.service.rollout.hosts_back import HostQueue, HostsBack
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, command_hosts, rollouts
 from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.tables.rollouts import StoredRollout

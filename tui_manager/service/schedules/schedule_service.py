@@ -35,7 +35,7 @@ from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.schedules.start_now import StartNow, find, start_now
 from tui_manager.service.tasks.start_task import StartedTask
 from tui_manager.service.tasks.task_starter import TaskStarter
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import schedule_runs, schedules
 from tui_manager.storage.tables.schedule_runs import Outcome
 from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow

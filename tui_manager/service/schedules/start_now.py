@@ -7,8 +7,8 @@ from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.service.schedules.act_when_due import Starting, start_task_of
 from tui_manager.service.schedules.make_task import ScheduledTask
 from tui_manager.service.tasks.start_task import StartedTask
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_datetime
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, schedule_runs, schedules
 from tui_manager.storage.tables.schedule_runs import Outcome
 from tui_manager.storage.tables.schedules import ScheduleRow

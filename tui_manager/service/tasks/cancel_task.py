@@ -6,7 +6,7 @@ from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.status import TaskStatus
 from tui_manager.service.core.task_status import update_task_status
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, command_hosts, tasks
 
 _SHOWN = 80  # characters of a wrong id in an error

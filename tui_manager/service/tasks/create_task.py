@@ -12,8 +12,8 @@ from tui_manager.domain.target import TargetHost, TaskHost
 from tui_manager.domain.task import TaskDetail
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import to_datetime
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, hosts, tasks, templates
 from tui_manager.storage.views.host_classes import task_hosts
 

@@ -3,7 +3,7 @@
 from collections.abc import Set
 
 from tui_manager.service.core import task_status
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, rollouts, tasks
 from tui_manager.storage.views import command_delivery, rollout_turns
 

@@ -11,8 +11,8 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import to_datetime
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.tables import audit, manager_state
 

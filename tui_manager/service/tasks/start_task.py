@@ -16,8 +16,8 @@ from tui_manager.domain.task import Task, TaskDetail
 from tui_manager.domain.task_spec import Offline, has_barrier
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.tasks.target_hosts import find_hosts
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, command_hosts, rollouts, tasks
 from tui_manager.storage.tables.command_hosts import NewRow
 
@@ -41,8 +41,11 @@ class StartedTask:
     with_rollout: bool
 
 
-def check_free_disk(folder: Path, needed: int) -> None:
-    """Raises StorageError if fewer bytes than `needed` are free in the state folder."""
+def check_free_disk(folder: Path | None, needed: int) -> None:
+    """Raises StorageError if fewer bytes than `needed` are free where the database is; None:
+    that is another machine."""
+    if folder is None:
+        return
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:

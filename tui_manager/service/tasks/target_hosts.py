@@ -13,8 +13,8 @@ from tui_manager.domain.target import (
     resolve_target,
 )
 from tui_manager.service.core.core import Core
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import to_datetime
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.views.host_classes import hosts_of_tasks
 

@@ -6,8 +6,8 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.last_line import IDS_MAX, LastLine
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_map import FailureGroup, TaskMap
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tasks
 from tui_manager.storage.views import task_overview
 

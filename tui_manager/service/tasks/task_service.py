@@ -38,7 +38,7 @@ from tui_manager.service.tasks.task_overview import TaskOverview
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.service.tasks.typing_help import TypingHelp
 from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tasks
 from tui_manager.storage.tables.hosts import HostRow
 

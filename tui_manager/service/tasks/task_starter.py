@@ -14,7 +14,7 @@ from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import start_task
 from tui_manager.service.tasks.create_task import create
 from tui_manager.service.tasks.start_task import StartedTask
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class TaskStarter:
         """pending → running. Raises as `start_task.start`; StorageError if too little disk is
         free."""
         core = self._core
-        start_task.check_free_disk(core.database.path.parent, core.limits.free_disk)
+        start_task.check_free_disk(core.database.folder, core.limits.free_disk)
         return start_task.start(
             tx,
             task_id,

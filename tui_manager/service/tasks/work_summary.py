@@ -8,7 +8,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.schedule import Schedule
 from tui_manager.domain.task import Task
 from tui_manager.service.core.core import Core
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import schedules, tasks
 
 _SCHEDULES_CHANGED = Changes(schedules=True)

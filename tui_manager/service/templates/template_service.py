@@ -19,7 +19,7 @@ from tui_manager.domain.template import (
     check_template_name,
 )
 from tui_manager.service.core.core import Core, run_to_completion
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, command_contents, tasks, templates
 
 log = logging.getLogger(__name__)

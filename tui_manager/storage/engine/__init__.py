@@ -1,4 +1,5 @@
-"""The database file: connections, the writer, the write-ahead log, migrations, named queries.
+"""The database, whichever engine it is: the writer, units of work, named queries. Each engine has a
+room of its own.
 
 Nothing here knows a table.
 """

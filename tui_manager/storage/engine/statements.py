@@ -5,31 +5,60 @@ of SQLite, which is one row, and has to wait for it afterwards. If hundreds of r
 transaction, these waits cost more than the rows.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from typing import Any
+from typing import Any, Self
 
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Transaction
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def load_queries(file: str) -> dict[str, str]:
-    """The queries of `sql/FILE` by name. Each begins with `-- name: NAME`, then a line on its use.
+class Query(str):
+    """A named query: the text itself is SQLite's, which takes it as it is."""
+
+    __slots__ = ("_file", "_name")
+    _file: str
+    _name: str
+
+    def __new__(cls, text: str, file: str, name: str) -> Self:
+        """
+        Args:
+            file, name: where it stands.
+        """
+        made = super().__new__(cls, text)
+        made._file, made._name = file, name
+        return made
+
+    @property
+    def postgresql(self) -> str:
+        """The query of the same name for PostgreSQL."""
+        return _read_queries("postgresql", self._file)[self._name]
+
+
+def load_queries(file: str) -> dict[str, Query]:
+    """The queries of `sql/ENGINE/FILE` by name. Each begins with `-- name: NAME`, then a line on
+    its use. Both engines have the same names.
 
     Raises:
         ValueError: two queries have the same name.
     """
-    text = (files("tui_manager.storage") / "sql" / file).read_text(encoding="utf-8")
-    parts = _NAME.split(text)[1:]
+    return {name: Query(text, file, name) for name, text in _read_queries("sqlite", file).items()}
+
+
+@functools.cache
+def _read_queries(engine: str, file: str) -> dict[str, str]:
+    path = files("tui_manager.storage") / "sql" / engine / file
+    parts = _NAME.split(path.read_text(encoding="utf-8"))[1:]
     names, bodies = parts[::2], parts[1::2]
     if len(set(names)) != len(names):
-        raise ValueError(f"a query is named twice in {file}")
+        raise ValueError(f"a query is named twice in {engine}/{file}")
     return {name: body.strip() for name, body in zip(names, bodies, strict=True)}
 
 
@@ -42,6 +71,11 @@ def fetch_packed(tx: Transaction, sql: str, values: Mapping[str, object]) -> lis
     """The rows of a statement that selects `json_group_array(json_array(…))`."""
     rows: list[list[Any]] = json.loads(tx.execute(sql, values).fetchone()[0])
     return rows
+
+
+def fetch_ids(tx: Transaction, query: str, values: Mapping[str, object]) -> list[int]:
+    """The result of a query that selects one column of integers."""
+    return [row[0] for row in tx.execute(query, values)]
 
 
 def like_pattern(text: str) -> str:

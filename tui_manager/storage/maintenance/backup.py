@@ -10,8 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.read_only import read_only
+from tui_manager.storage.engine.sqlite.read_only import read_only
 from tui_manager.storage.tables import secrets
 
 _KINDS = {
@@ -124,7 +123,7 @@ def _removed_unless_renamed(partial: Path) -> Iterator[None]:
             partial.with_name(partial.name + end).unlink(missing_ok=True)
 
 
-def _copy(tx: Transaction, partial: Path) -> None:
+def _copy(tx: sqlite3.Connection, partial: Path) -> None:
     try:
         with closing(sqlite3.connect(partial, isolation_level=None)) as copy:
             copy.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
@@ -137,7 +136,7 @@ def _copy(tx: Transaction, partial: Path) -> None:
         raise StorageError(f"The copy cannot be written to {partial.parent}: {hint}.") from error
 
 
-def _erase_secrets(copy: Transaction) -> None:
+def _erase_secrets(copy: sqlite3.Connection) -> None:
     """A copy leaves the state folder, in which the key of the secrets is, so it has no secrets, not
     even sealed. Nothing of them stays in the file or in a journal beside it."""
     if copy.execute("SELECT 1 FROM sqlite_schema WHERE name = 'secrets'").fetchone():

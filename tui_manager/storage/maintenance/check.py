@@ -14,10 +14,10 @@ from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task import Counts
 from tui_manager.domain.transitions import legal_states
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.migrations import migrations
-from tui_manager.storage.engine.read_only import read_only
+from tui_manager.storage.engine.sqlite.migrations import migrations
+from tui_manager.storage.engine.sqlite.read_only import read_only
 from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.pruning import marked
 
 _SQL = load_queries("check.sql")
@@ -126,7 +126,7 @@ def check_database(path: Path) -> CheckResult:
     return read_only(path, _check)
 
 
-def _check(tx: Transaction) -> CheckResult:
+def _check(tx: sqlite3.Connection) -> CheckResult:
     findings = list(_damage(tx)) or list(_schema(tx))
     if findings:  # the queries mean nothing in such a database
         return CheckResult(0, 0, 0, tuple(findings))
@@ -137,7 +137,7 @@ def _check(tx: Transaction) -> CheckResult:
     )
 
 
-def _damage(tx: Transaction) -> Iterator[Finding]:
+def _damage(tx: sqlite3.Connection) -> Iterator[Finding]:
     """What SQLite's own checks find."""
     try:
         for text in _integrity(tx):
@@ -151,7 +151,7 @@ def _damage(tx: Transaction) -> Iterator[Finding]:
         yield Finding("integrity", f"SQLite: {error}.")
 
 
-def _integrity(tx: Transaction) -> list[str]:
+def _integrity(tx: sqlite3.Connection) -> list[str]:
     """The rows of SQLite's integrity check. If it stops with an error, sqlite3 loses the rows
     before it; a check that ends after fewer problems does not come so far.
 
@@ -167,7 +167,7 @@ def _integrity(tx: Transaction) -> list[str]:
     return []
 
 
-def _schema(tx: Transaction) -> Iterator[Finding]:
+def _schema(tx: sqlite3.Connection) -> Iterator[Finding]:
     """Whether the schema is one of this program's, with unchanged tables, indexes and triggers."""
     known = migrations()
     version = tx.execute("PRAGMA user_version").fetchone()[0]
@@ -186,17 +186,19 @@ def _schema(tx: Transaction) -> Iterator[Finding]:
             yield Finding("schema", f"{name} of the schema {what}.")
 
 
-def _objects(tx: Transaction) -> dict[str, str]:
+def _objects(tx: sqlite3.Connection) -> dict[str, str]:
     query = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
     return {f"The {kind} {name}": sql for kind, name, sql in tx.execute(query)}
 
 
 def contradictions(tx: Transaction) -> list[Finding]:
-    """What the queries of `sql/check.sql` find in a database of one of this program's schemas."""
-    version = tx.execute("PRAGMA user_version").fetchone()[0]
+    """What the queries of `check.sql` find in a database of one of this program's schemas."""
+    version = len(migrations())
+    if isinstance(tx, sqlite3.Connection):  # also of an older program, and without our functions
+        version = tx.execute("PRAGMA user_version").fetchone()[0]
+        tx.create_function("sha256", 1, _sha256, deterministic=True)
+        tx.create_function("cron_problem", 2, _cron_problem)
     asked = [name for name in _SENTENCES if _SINCE.get(name, 1) <= version]
-    tx.create_function("sha256", 1, _sha256, deterministic=True)
-    tx.create_function("cron_problem", 2, _cron_problem)
     pruned = marked(tx) if version >= _PRUNED_SINCE else set()
     return [finding for name in asked for finding in _found(tx, name, pruned)]
 

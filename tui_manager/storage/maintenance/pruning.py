@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.transaction import Transaction
 
 _SQL = load_queries("pruning.sql")
 TASKS = 500  # that one transaction marks, at most
@@ -98,11 +98,11 @@ def _remove_large(tx: Transaction, task_id: int, budget: _Budget, find: str, rem
 def _not_overwritten(tx: Transaction) -> Iterator[None]:
     """Removed rows are not overwritten with zeros. Secrets were erased when their task ended, and
     overwriting output would cost as much as storing it."""
-    tx.execute("PRAGMA secure_delete = FAST").close()
+    tx.execute(_SQL["keep_removed_bytes"]).close()
     try:
         yield
     finally:
-        tx.execute("PRAGMA secure_delete = ON").close()
+        tx.execute(_SQL["overwrite_removed_bytes"]).close()
 
 
 def remove_schedule_runs(tx: Transaction, before: int) -> int:

@@ -4,8 +4,8 @@ itself."""
 import json
 from collections.abc import Mapping
 
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.transaction import Transaction
 
 _SQL = load_queries("audit.sql")
 TASK_NAME = "task_name"  # the key of the detail that keeps the name of the task

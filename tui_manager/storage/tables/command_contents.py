@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from tui_manager.domain.content import Content, content_of
 from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.transaction import Transaction
 
 _SQL = load_queries("command_contents.sql")
 

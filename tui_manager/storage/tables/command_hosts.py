@@ -1,7 +1,6 @@
 """The table `command_hosts`: each legal change of a status is one statement with a guard."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -9,13 +8,13 @@ from typing import Any, NamedTuple
 from tui_manager.domain.report import Result
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec import OnFailure
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import (
     fetch_packed,
     from_timedelta,
     load_queries,
     pack_rows,
 )
+from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("command_hosts.sql")
 
@@ -60,12 +59,12 @@ class StoredExecution:
         )
 
 
-def stored_bytes(row: sqlite3.Row) -> dict[Stream, int]:
+def stored_bytes(row: Row) -> dict[Stream, int]:
     """Stored bytes of each stream."""
     return {Stream.STDOUT: row["stdout_bytes"], Stream.STDERR: row["stderr_bytes"]}
 
 
-def total_bytes(row: sqlite3.Row) -> dict[Stream, int] | None:
+def total_bytes(row: Row) -> dict[Stream, int] | None:
     """Bytes of each stream on the host; None: there is no result yet."""
     if row["stdout_total"] is None:
         return None

@@ -1,7 +1,6 @@
 """The table `hosts`: what agents say of themselves, and their sessions."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,8 +10,8 @@ from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, to_datetime
+from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("hosts.sql")
 _DECODER = json.JSONDecoder()
@@ -79,14 +78,14 @@ def unpack_labels(labels: str) -> Mapping[str, str]:
     return found
 
 
-def _maintenance(row: sqlite3.Row) -> Maintenance | None:
+def _maintenance(row: Row) -> Maintenance | None:
     reason = row["maintenance_reason"]
     if reason is None:
         return None
     return Maintenance(reason, to_datetime(row["maintenance_until"]), row["maintenance_by"])
 
 
-def host_row(row: sqlite3.Row) -> HostRow:
+def host_row(row: Row) -> HostRow:
     """The host of a row."""
     return HostRow(
         row_id=row["id"],

@@ -3,8 +3,8 @@
 import uuid
 from dataclasses import asdict, dataclass
 
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import rollouts
 
 _SQL = load_queries("manager_state.sql")

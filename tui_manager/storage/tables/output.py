@@ -2,15 +2,14 @@
 
 import heapq
 import itertools
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import OutputChunk
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, pack_rows, to_datetime
+from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("output.sql")
 _NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
@@ -79,7 +78,7 @@ def _insert(tx: Transaction, rows: Sequence[tuple[int, ...]], data: Iterable[byt
     tx.execute(_SQL["insert"], {"rows": pack_rows(rows), "data": b"".join(data)})
 
 
-def _take(rows: Iterable[sqlite3.Row], limit: int) -> list[OutputChunk]:
+def _take(rows: Iterable[Row], limit: int) -> list[OutputChunk]:
     """The first rows, until they hold `limit` bytes."""
     chunks: list[OutputChunk] = []
     size = 0
@@ -131,7 +130,7 @@ def follow(
     return _take(pieces_after(tx, of, after, PIECES_MAX), limit)
 
 
-def pieces_after(tx: Transaction, of: OutputOf, after: int, pieces: int) -> Iterator[sqlite3.Row]:
+def pieces_after(tx: Transaction, of: OutputOf, after: int, pieces: int) -> Iterator[Row]:
     """At most `pieces` rows after a position, in the order of storing."""
     if of.host_id or of.execution_id:
         found = [stream.after(tx, after, pieces) for stream in _streams(tx, of)]
@@ -141,7 +140,7 @@ def pieces_after(tx: Transaction, of: OutputOf, after: int, pieces: int) -> Iter
         yield from tx.execute(_SQL["of_task"], values)
 
 
-def pieces_before(tx: Transaction, of: OutputOf, before: int, pieces: int) -> Iterator[sqlite3.Row]:
+def pieces_before(tx: Transaction, of: OutputOf, before: int, pieces: int) -> Iterator[Row]:
     """At most `pieces` rows before a position, the newest first."""
     if of.host_id or of.execution_id:
         found = [stream.before(tx, before, pieces) for stream in _streams(tx, of)]
@@ -152,7 +151,7 @@ def pieces_before(tx: Transaction, of: OutputOf, before: int, pieces: int) -> It
         yield from tx.execute(_SQL["of_task_backwards"], values)
 
 
-def data_before(tx: Transaction, row: sqlite3.Row, pieces: int) -> Iterator[bytes]:
+def data_before(tx: Transaction, row: Row, pieces: int) -> Iterator[bytes]:
     """The bytes of the stream of a row before its offset, piece by piece, the newest first. They
     end at a gap."""
     values = {
@@ -188,7 +187,7 @@ class _StoredStream:
     def _values(self, **more: int) -> dict[str, int]:
         return {"command_host_id": self.command_host_id, "stream": self.number, **more}
 
-    def rows(self, tx: Transaction, offset: int, pieces: int) -> Iterator[sqlite3.Row]:
+    def rows(self, tx: Transaction, offset: int, pieces: int) -> Iterator[Row]:
         """Pieces from an offset on."""
         yield from tx.execute(_SQL["of_stream"], self._values(offset=offset, pieces=pieces))
 
@@ -197,13 +196,13 @@ class _StoredStream:
         rows = tx.execute(_SQL["newest_of_stream"], self._values(count=count))
         return [row["id"] for row in rows]
 
-    def after(self, tx: Transaction, position: int, pieces: int) -> Iterator[sqlite3.Row]:
+    def after(self, tx: Transaction, position: int, pieces: int) -> Iterator[Row]:
         """Pieces after a position."""
         first = self._first_after(tx, position)
         if first is not None:
             yield from self.rows(tx, first, pieces)
 
-    def before(self, tx: Transaction, position: int, pieces: int) -> Iterator[sqlite3.Row]:
+    def before(self, tx: Transaction, position: int, pieces: int) -> Iterator[Row]:
         """Pieces before a position, the newest first."""
         first = self._first_after(tx, position - 1)
         values = self._values(offset=_BEYOND if first is None else first, pieces=pieces)

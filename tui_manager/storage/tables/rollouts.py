@@ -1,7 +1,6 @@
 """The tables `rollouts`, `rollout_batches` and `rollout_hosts`. Triggers keep their counters."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,13 +18,13 @@ from tui_manager.domain.rollout_spec import (
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task import Hold, RolloutProgress
 from tui_manager.domain.task_spec import Offline
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import (
     from_timedelta,
     load_queries,
     pack_rows,
     to_datetime,
 )
+from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("rollouts.sql")
 
@@ -49,7 +48,7 @@ def insert(tx: Transaction, task_id: int, spec: RolloutSpec, *, barrier: bool) -
     tx.execute(_SQL["insert"], values)
 
 
-def spec_of(row: sqlite3.Row) -> RolloutSpec:
+def spec_of(row: Row) -> RolloutSpec:
     """What was asked for, by a row of `tasks` and `rollouts`."""
     if row["batch_order"] is None:
         return ALL_AT_ONCE
@@ -94,7 +93,7 @@ def start(
     return batches
 
 
-def progress_of(row: sqlite3.Row) -> RolloutProgress | None:
+def progress_of(row: Row) -> RolloutProgress | None:
     """Where the rollout of a row of `tasks` and `rollouts` is; None: the task has none, or has not
     started."""
     if not row["batch_count"]:
@@ -111,7 +110,7 @@ def progress_of(row: sqlite3.Row) -> RolloutProgress | None:
     )
 
 
-def hold_of(row: sqlite3.Row) -> Hold | None:
+def hold_of(row: Row) -> Hold | None:
     """The hold of a row of `tasks` and `rollouts`. While the task is paused, it does not expire."""
     if row["held_until"] is None or row["status"] != "running":
         return None
@@ -153,7 +152,7 @@ def load(tx: Transaction, task_id: int) -> StoredRollout | None:
     )
 
 
-def _limits(row: sqlite3.Row) -> RolloutLimits:
+def _limits(row: Row) -> RolloutLimits:
     return RolloutLimits(
         batches=row["batch_count"],
         with_batches=bool(row["batches"]),
@@ -166,7 +165,7 @@ def _limits(row: sqlite3.Row) -> RolloutLimits:
     )
 
 
-def _state(row: sqlite3.Row) -> RolloutState:
+def _state(row: Row) -> RolloutState:
     return RolloutState(
         batch=row["batch"],
         current=BatchCounts(

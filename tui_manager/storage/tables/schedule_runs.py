@@ -1,7 +1,6 @@
 """The table `schedule_runs`: what became of the due times of schedules, one row each, or one for
 several that nobody handled."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +8,8 @@ from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.schedule import ScheduleRun, SkipReason
 from tui_manager.domain.schedule_decision import Skipped
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_datetime, load_queries, to_datetime
+from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("schedule_runs.sql")
 ROWS_KEPT = 50_000  # of one schedule: 34 days of one that is due each minute
@@ -143,7 +142,7 @@ def _count(tx: Transaction, query: str, schedule: int) -> int:
     return found
 
 
-def _run(row: sqlite3.Row) -> ScheduleRun:
+def _run(row: Row) -> ScheduleRun:
     due = to_datetime(row["due"])
     assert due is not None
     return ScheduleRun(

@@ -4,7 +4,6 @@ The rows of their due times are in `schedule_runs.py`.
 """
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +11,6 @@ from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.schedule import Overlap, Schedule, ScheduleSpec, TemplateUse
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import (
     from_datetime,
     from_timedelta,
@@ -20,6 +18,7 @@ from tui_manager.storage.engine.statements import (
     load_queries,
     to_datetime,
 )
+from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import schedule_runs
 
 _SQL = load_queries("schedules.sql")
@@ -268,13 +267,13 @@ def window(tx: Transaction, window: Window) -> Page[Schedule]:
     return Page([_schedule(tx, row) for row in rows], matching, count(tx))
 
 
-def _row(tx: Transaction, row: sqlite3.Row) -> ScheduleRow:
+def _row(tx: Transaction, row: Row) -> ScheduleRow:
     handled_until = to_datetime(row["handled_until"])
     assert handled_until is not None
     return ScheduleRow(row["id"], _schedule(tx, row), handled_until)
 
 
-def _schedule(tx: Transaction, row: sqlite3.Row) -> Schedule:
+def _schedule(tx: Transaction, row: Row) -> Schedule:
     created_at, paused = to_datetime(row["created_at"]), row["paused_at"] is not None
     assert created_at is not None
     return Schedule(
@@ -289,7 +288,7 @@ def _schedule(tx: Transaction, row: sqlite3.Row) -> Schedule:
     )
 
 
-def _spec(row: sqlite3.Row) -> ScheduleSpec:
+def _spec(row: Row) -> ScheduleSpec:
     template = None
     if row["template"]:
         template = TemplateUse(

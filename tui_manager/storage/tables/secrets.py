@@ -4,8 +4,8 @@ their task ends."""
 import json
 from collections.abc import Iterable, Mapping
 
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.transaction import Transaction
 
 _SQL = load_queries("secrets.sql")
 

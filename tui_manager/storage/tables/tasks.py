@@ -1,7 +1,6 @@
 """The tables `tasks` and `commands`."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,13 +12,13 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
 from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec, has_barrier
 from tui_manager.domain.template import TemplateVersion
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import (
     from_datetime,
     from_timedelta,
     load_queries,
     to_datetime,
 )
+from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import command_contents, rollouts, secrets
 
 _SQL = load_queries("tasks.sql")
@@ -27,7 +26,7 @@ _RERUNS_MAX = 20  # of one task that are shown
 _FAILURES_MAX = 50_000  # of one task among which failed hosts are counted
 
 
-def _counts(row: sqlite3.Row) -> Counts:
+def _counts(row: Row) -> Counts:
     return Counts(
         total=row["total"],
         pending=row["pending"],
@@ -40,7 +39,7 @@ def _counts(row: sqlite3.Row) -> Counts:
     )
 
 
-def task_of(row: sqlite3.Row) -> Task:
+def task_of(row: Row) -> Task:
     """The task of a row."""
     created_at = to_datetime(row["created_at"])
     assert created_at is not None
@@ -83,7 +82,7 @@ def with_hosts(tx: Transaction, found: Sequence[Task]) -> list[Task]:
     ]
 
 
-def _with_hosts(tx: Transaction, task: Task, steps: sqlite3.Row) -> Task:
+def _with_hosts(tx: Transaction, task: Task, steps: Row) -> Task:
     failed = steps["failures"]
     if steps["failing_steps"] > 1:  # a host may have failed in several steps
         values = {"task_id": task.task_id, "limit": _FAILURES_MAX}
@@ -91,12 +90,12 @@ def _with_hosts(tx: Transaction, task: Task, steps: sqlite3.Row) -> Task:
     return replace(task, hosts_ended=steps["ended"], hosts_failed=failed)
 
 
-def _template(row: sqlite3.Row) -> TemplateVersion | None:
+def _template(row: Row) -> TemplateVersion | None:
     name = row["template_name"]
     return None if name is None else TemplateVersion(name, row["template_version"])
 
 
-def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
+def spec_of(row: Row, secret_names: Iterable[str] = ()) -> CommandSpec:
     """The operator's command of a row of `commands`; of secrets only the names."""
     return CommandSpec(
         text=row["text"],
@@ -215,8 +214,8 @@ def set_start_request(tx: Transaction, task_id: int, request_id: str) -> None:
         tx.execute(_SQL["set_start_request"], {"task_id": task_id, "request_id": request_id})
 
 
-def _row(tx: Transaction, task_id: int) -> sqlite3.Row:
-    row: sqlite3.Row | None = tx.execute(_SQL["get"], {"task_id": task_id}).fetchone()
+def _row(tx: Transaction, task_id: int) -> Row:
+    row: Row | None = tx.execute(_SQL["get"], {"task_id": task_id}).fetchone()
     if row is None:
         raise NotFoundError(f"There is no task {task_id}.")
     return row
@@ -247,7 +246,7 @@ def left_out(tx: Transaction, task_id: int) -> tuple[str, ...]:
     return _left_out(_row(tx, task_id))
 
 
-def _left_out(row: sqlite3.Row) -> tuple[str, ...]:
+def _left_out(row: Row) -> tuple[str, ...]:
     return tuple(json.loads(row["left_out"]))
 
 

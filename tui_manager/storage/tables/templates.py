@@ -1,6 +1,5 @@
 """The tables `templates`, `template_versions` and `template_requests`: task files under a name."""
 
-import sqlite3
 from collections.abc import Sequence
 
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
@@ -14,8 +13,8 @@ from tui_manager.domain.template import (
     TemplateDetail,
     TemplateVersion,
 )
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
+from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import schedules
 
 _SQL = load_queries("templates.sql")
@@ -147,14 +146,14 @@ def delete(tx: Transaction, name: str) -> int:
     return version
 
 
-def _newest(tx: Transaction, name: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = tx.execute(_SQL["newest"], {"name": name}).fetchone()
+def _newest(tx: Transaction, name: str) -> Row:
+    row: Row | None = tx.execute(_SQL["newest"], {"name": name}).fetchone()
     if row is None:
         raise NotFoundError(f"There is no template {name}.")
     return row
 
 
-def _no_version(tx: Transaction, newest: sqlite3.Row, version: int) -> NotFoundError:
+def _no_version(tx: Transaction, newest: Row, version: int) -> NotFoundError:
     values = {"template": newest["template"], "limit": VERSIONS_KEPT}
     kept = [row["version"] for row in tx.execute(_SQL["versions"], values)]
     has = (
@@ -169,7 +168,7 @@ def _shown(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_SHOWN])}{more}"
 
 
-def _template(row: sqlite3.Row) -> Template:
+def _template(row: Row) -> Template:
     saved = _saved(row)
     return Template(
         name=row["name"],
@@ -181,7 +180,7 @@ def _template(row: sqlite3.Row) -> Template:
     )
 
 
-def _saved(row: sqlite3.Row) -> SavedVersion:
+def _saved(row: Row) -> SavedVersion:
     saved_at = to_datetime(row["saved_at"])
     assert saved_at is not None
     return SavedVersion(row["version"], row["saved_by"], saved_at)

@@ -1,14 +1,13 @@
 """The table `tokens`: what each join token allows, and how often it was used."""
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.token import TokenSpec
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta, like_pattern, load_queries
+from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("tokens.sql")
 
@@ -99,7 +98,7 @@ def use(tx: Transaction, token_id: int, now: int) -> bool:
     return bool(tx.execute(_SQL["use"], {"id": token_id, "now": now}).rowcount)
 
 
-def _token(row: sqlite3.Row) -> TokenRow:
+def _token(row: Row) -> TokenRow:
     return TokenRow(
         token_id=row["id"],
         created_by=row["created_by"],
@@ -113,7 +112,7 @@ def _token(row: sqlite3.Row) -> TokenRow:
     )
 
 
-def _matching(tx: Transaction, values: Mapping[str, object], rows: list[sqlite3.Row]) -> int:
+def _matching(tx: Transaction, values: Mapping[str, object], rows: list[Row]) -> int:
     """How many rows pass the filter of a window, also if the window begins after the last row."""
     if not rows and values["offset"]:
         rows = tx.execute(_SQL["window"], {**values, "offset": 0, "limit": 1}).fetchall()

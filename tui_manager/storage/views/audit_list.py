@@ -2,13 +2,12 @@
 
 import json
 import re
-import sqlite3
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.filter_language import FilteredFields, fits, parse_filter
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, to_datetime
+from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.audit import TASK_NAME
 from tui_manager.storage.views.filtered_scan import SortedScan, StoredRows
 
@@ -32,17 +31,17 @@ def needs_scan(window: Window) -> bool:
     return bool(window.text or window.faults_only) and _task_of(window.text) is None
 
 
-def _text(row: sqlite3.Row) -> str:
+def _text(row: Row) -> str:
     detail = (f"{key} {value}" for key, value in json.loads(row["detail"]).items())
     return "\n".join((row["actor"], row["action"], row["host_name"] or "", *detail))
 
 
-def _hosts(row: sqlite3.Row) -> tuple[str, ...]:
+def _hosts(row: Row) -> tuple[str, ...]:
     """The host's name of that time, and its present one."""
     return json.loads(row["detail"]).get(_HOST, ""), row["host_name"] or ""
 
 
-_FIELDS: FilteredFields[sqlite3.Row] = FilteredFields(
+_FIELDS: FilteredFields[Row] = FilteredFields(
     noun="audit entries",
     text=_text,
     exact=lambda row: (f"#{row['task_id']}", row["host_id"] or ""),
@@ -90,7 +89,7 @@ def _total(tx: Transaction) -> int:
     return total
 
 
-def _entry(row: sqlite3.Row) -> AuditEntry:
+def _entry(row: Row) -> AuditEntry:
     at = to_datetime(row["at"])
     assert at is not None
     detail = {key: str(value) for key, value in json.loads(row["detail"]).items()}

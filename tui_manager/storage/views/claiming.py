@@ -10,8 +10,8 @@ from tui_manager_protos.rules import host_variables
 
 from tui_manager.domain.report import Run
 from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import fetch_packed, load_queries
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import secrets
 from tui_manager.storage.tables.tasks import spec_of
 from tui_manager.storage.views import command_delivery

@@ -1,14 +1,13 @@
 """Command hosts on their way to agents: unsent, sent and not ended, held by an agent."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, pack_rows
+from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.command_hosts import stored_bytes, total_bytes
 
 _SQL = load_queries("command_delivery.sql")
@@ -25,7 +24,7 @@ class UnsentCommand:
     position: int
 
 
-def _unsent(rows: Iterable[sqlite3.Row]) -> list[UnsentCommand]:
+def _unsent(rows: Iterable[Row]) -> list[UnsentCommand]:
     return [UnsentCommand(row["id"], row["task_id"], row["host"], row["position"]) for row in rows]
 
 

@@ -8,8 +8,8 @@ from tui_manager.domain.command_history import (
     HISTORY_TASKS,
     PastCommand,
 )
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import task_of, with_hosts
 
 _SQL = load_queries("command_history.sql")

@@ -6,7 +6,6 @@ host.
 """
 
 import json
-import sqlite3
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,9 +15,9 @@ from tui_manager.domain.filter_language import FilteredFields, FilterTerm, fits
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import load_queries, to_datetime
-from tui_manager.storage.views.filtered_scan import ROWS_A_STEP, Scan, ScanStep, ids_of
+from tui_manager.storage.engine.statements import fetch_ids, load_queries, to_datetime
+from tui_manager.storage.engine.transaction import Row, Transaction
+from tui_manager.storage.views.filtered_scan import ROWS_A_STEP, Scan, ScanStep
 
 _SQL = load_queries("command_host_list.sql")
 _COMMANDS = load_queries("tasks.sql")["commands"]
@@ -41,13 +40,13 @@ class _Group:
     query: str
 
 
-def _by_attention(commands: Sequence[sqlite3.Row], *, faults_only: bool) -> Iterator[_Group]:
+def _by_attention(commands: Sequence[Row], *, faults_only: bool) -> Iterator[_Group]:
     for attention, status in enumerate(_ATTENTION[: _FAULTS if faults_only else None]):
         for row in commands:
             yield _Group(row["position"], attention, row[status], "by_attention")
 
 
-def _by_host(commands: Sequence[sqlite3.Row], *, faults_only: bool) -> Iterator[_Group]:
+def _by_host(commands: Sequence[Row], *, faults_only: bool) -> Iterator[_Group]:
     query = "faults_by_host" if faults_only else "by_host"
     counters = _ATTENTION[:_FAULTS] if faults_only else ("total",)
     for row in commands:
@@ -100,7 +99,7 @@ class _Position:
 _BEFORE_ALL, _AFTER_ALL = _Position(0, -1, 0), _Position(len(_ATTENTION), sys.maxsize, 0)
 
 
-_FIELDS: FilteredFields[sqlite3.Row] = FilteredFields(
+_FIELDS: FilteredFields[Row] = FilteredFields(
     noun="command hosts",
     text=lambda row: f"{row['host_name']}\n{row['status']}\n{row['reason']}",
     values={
@@ -119,9 +118,7 @@ def _number(value: int | None) -> tuple[str, ...]:
     return () if value is None else (str(value),)
 
 
-def passes(
-    terms: Collection[FilterTerm], hosts: Collection[str] | None
-) -> Callable[[sqlite3.Row], bool]:
+def passes(terms: Collection[FilterTerm], hosts: Collection[str] | None) -> Callable[[Row], bool]:
     """Whether a row of `fields` passes a filter.
 
     Args:
@@ -147,7 +144,7 @@ class CommandHostScan(Scan[_Position]):
         task_id: int,
         window: Window,
         command: int | None,
-        passes: Callable[[sqlite3.Row], bool],
+        passes: Callable[[Row], bool],
     ) -> None:
         super().__init__(_BEFORE_ALL)
         self._task_id = task_id
@@ -170,7 +167,7 @@ class CommandHostScan(Scan[_Position]):
         row = tx.execute(query, {**values, "count": ROWS_A_STEP}).fetchone()
         last = _Position(*row) if row else _AFTER_ALL
         values |= {f"last_{name}": value for name, value in asdict(last).items()}
-        ids = json.dumps(ids_of(tx, _SQL[f"between_{self._order}"], values))
+        ids = json.dumps(fetch_ids(tx, _SQL[f"between_{self._order}"], values))
         fields = tx.execute(_SQL["fields"], {"ids": ids})
         passed = [found["id"] for found in filter(self._passes, fields)]
         return ScanStep(passed, last if row else None)
@@ -186,7 +183,7 @@ def scanned(
     return Page(found, len(scan.found), total, scan.partial)
 
 
-def command_host_of(row: sqlite3.Row) -> CommandHost:
+def command_host_of(row: Row) -> CommandHost:
     """The command host of a row of `command_hosts` with the id and name of its host."""
     return CommandHost(
         execution_id=row["execution_id"],

@@ -2,7 +2,6 @@
 question, remembers which of them passed the filter, and continues there at the next question."""
 
 import json
-import sqlite3
 from array import array
 from bisect import bisect_left
 from collections import deque
@@ -13,18 +12,11 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.list_window import LIMIT_MAX, Window
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Row, Transaction
 
 ROWS_A_STEP = 3_000  # rows that one question looks at, at most
 _INTEGER_MAX = 2**63 - 1  # of SQLite
 Position = TypeVar("Position")
-
-
-def ids_of(tx: Transaction, query: str, values: Mapping[str, object]) -> list[int]:
-    """The result of a query that selects ids alone."""
-    cursor = tx.cursor()
-    cursor.row_factory = None  # a plain tuple is cheaper, and there may be many
-    return [row for (row,) in cursor.execute(query, values)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +132,7 @@ class StoredRows:
     values: Mapping[str, object]
     by_id: bool = True
     descending: bool = True
-    passes: Callable[[sqlite3.Row], bool] | None = None
+    passes: Callable[[Row], bool] | None = None
 
     def newest(self, tx: Transaction) -> int:
         """See FilteredRows."""

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tui_manager.domain.host import UNENDED_SHOWN, HostRun
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, to_datetime
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views.command_host_list import command_host_of
 
 _SQL = load_queries("host_runs.sql")

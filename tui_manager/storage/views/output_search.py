@@ -1,10 +1,8 @@
 """Searches stored output, a bounded part of it at a time, forwards or backwards."""
 
-import sqlite3
-
 from tui_manager.domain.output_search import OutputMatch, OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
-from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import output
 from tui_manager.storage.tables.output import OutputOf
 
@@ -45,7 +43,7 @@ def search(
     return OutputMatches(tuple(matches), position, searched, False)
 
 
-def _match(row: sqlite3.Row, start: int, end: int) -> OutputMatch:
+def _match(row: Row, start: int, end: int) -> OutputMatch:
     return OutputMatch(
         position=row["id"],
         execution_id=row["execution_id"],
@@ -66,7 +64,7 @@ class _LinesBefore:
         self._forwards = forwards
         self._kept: dict[tuple[int, int], bytes] = {}
 
-    def take(self, row: sqlite3.Row) -> bytes:
+    def take(self, row: Row) -> bytes:
         """The beginning of the line that this piece continues."""
         key = (row["command_host_id"], row["stream"])
         found = self._kept.get(key)
@@ -77,7 +75,7 @@ class _LinesBefore:
             self._kept[key] = b"" if row["gap"] else last[last.rfind(b"\n") + 1 :][-LINE_BEFORE:]
         return b"" if row["gap"] else found
 
-    def _read(self, row: sqlite3.Row) -> bytes:
+    def _read(self, row: Row) -> bytes:
         line = b""
         for data in output.data_before(self._tx, row, LINE_BEFORE):
             end = data.rfind(b"\n")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tui_manager.domain.rollout_decision import HostState
 from tui_manager.domain.task_spec import Offline
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, pack_rows
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.tables.rollouts import pack_hosts
 from tui_manager.storage.views.command_delivery import UnsentCommand

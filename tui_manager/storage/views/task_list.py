@@ -1,7 +1,6 @@
 """Windows onto the tasks, the newest first or sorted by a column."""
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -18,10 +17,10 @@ from tui_manager.domain.task_filter_and_sort import (
     TASK_SORT_COLUMNS,
     TaskFilter,
 )
-from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import from_datetime, load_queries
+from tui_manager.storage.engine.statements import fetch_ids, from_datetime, load_queries
+from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.tasks import task_of, with_hosts
-from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows, ids_of
+from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows
 
 _SQL = load_queries("task_list.sql")
 _SINCE_MAX = 10_000  # tasks among which the first since a time is looked for
@@ -38,7 +37,7 @@ def window(tx: Transaction, window: Window, wanted: TaskFilter = ALL_TASKS) -> P
     their start."""
     total = _total(tx)
     by_start = {"by_start": bool(window.sort)}
-    running = [] if wanted == ALL_TASKS else ids_of(tx, _SQL["running"], by_start)
+    running = [] if wanted == ALL_TASKS else fetch_ids(tx, _SQL["running"], by_start)
     if wanted == RUNNING_TASKS:
         shown = running[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
         rows = tx.execute(_SQL["by_ids"], {"ids": json.dumps(shown)}).fetchall()
@@ -55,7 +54,7 @@ def window(tx: Transaction, window: Window, wanted: TaskFilter = ALL_TASKS) -> P
     return Page(_tasks(tx, rows), matching, total)
 
 
-def _tasks(tx: Transaction, rows: Iterable[sqlite3.Row]) -> list[Task]:
+def _tasks(tx: Transaction, rows: Iterable[Row]) -> list[Task]:
     return with_hosts(tx, [task_of(row) for row in rows])
 
 
@@ -128,18 +127,18 @@ def needs_scan(window: Window, wanted: TaskFilter, terms: Collection[FilterTerm]
     return wanted not in (ALL_TASKS, RUNNING_TASKS, OTHER_TASKS)
 
 
-def _text(row: sqlite3.Row) -> str:
+def _text(row: Row) -> str:
     return f"{row['name']}\n{row['target']}\n{row['status']}"
 
 
-def _creators(row: sqlite3.Row) -> tuple[str, ...]:
+def _creators(row: Row) -> tuple[str, ...]:
     """The actor; the user whatever the terminal was; the schedule by its name alone, as lists show
     it."""
     actor: str = row["created_by"]
     return actor, actor.partition("@")[0], actor.removeprefix(ACTOR)
 
 
-_FIELDS: FilteredFields[sqlite3.Row] = FilteredFields(
+_FIELDS: FilteredFields[Row] = FilteredFields(
     noun="tasks",
     text=_text,
     exact=lambda row: (str(row["id"]), f"#{row['id']}"),

@@ -2,7 +2,6 @@
 hosts have printed last."""
 
 import json
-import sqlite3
 from collections.abc import Collection
 from itertools import groupby
 
@@ -12,8 +11,8 @@ from tui_manager.domain.last_line import TAIL_BYTES, LastLine, last_line
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_map import NAMES_IN_GROUP, WORST_FIRST, FailureGroup, TaskMap
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.views.command_host_list import command_host_of
 
 _SQL = load_queries("task_overview.sql")
@@ -26,9 +25,7 @@ _STREAMS = {Stream.STDOUT: 1, Stream.STDERR: 2}
 def task_map(tx: Transaction, task_id: int) -> TaskMap:
     """How each host of a task stands; `domain/task_map.py` has the rule too, and a test compares
     the two."""
-    cursor = tx.cursor()
-    cursor.row_factory = None  # a plain tuple is cheaper, and there may be many
-    rows = cursor.execute(_SQL["map"], {"task_id": task_id})
+    rows = tx.execute(_SQL["map"], {"task_id": task_id})
     return TaskMap(
         tuple(
             "".join(_letter(worst, best) for _, worst, best in of_batch)
@@ -58,7 +55,7 @@ def failures(tx: Transaction, task_id: int) -> tuple[FailureGroup, ...]:
     return tuple(map(_failure_group, tx.execute(_SQL["failures"], values)))
 
 
-def _failure_group(row: sqlite3.Row) -> FailureGroup:
+def _failure_group(row: Row) -> FailureGroup:
     names = json.loads(row["names"])
     return FailureGroup(
         CommandHostStatus(row["status"]),

@@ -6,14 +6,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.storage.engine.connection import OLDEST_SQLITE, Transaction
+from tui_manager.storage.engine.sqlite.connection import OLDEST_SQLITE
 
 _NUMBERED = re.compile(r"(\d{4})_\w+\.sql")
 
 
 def migrations() -> list[tuple[int, str]]:
     """All migrations as (number, SQL), in order, from 1 on without holes."""
-    folder = files("tui_manager.storage") / "sql"
+    folder = files("tui_manager.storage") / "sql" / "sqlite"
     found = sorted(
         (int(match[1]), item.read_text(encoding="utf-8"))
         for item in folder.iterdir()
@@ -33,7 +33,7 @@ def check_sqlite() -> None:
         )
 
 
-def check_version(tx: Transaction, path: Path) -> None:
+def check_version(tx: sqlite3.Connection, path: Path) -> None:
     """Raises StorageError when the database is from a newer program, or of another one.
 
     Nothing is written: such a database is left alone.
@@ -49,7 +49,7 @@ def check_version(tx: Transaction, path: Path) -> None:
         raise StorageError(f"{path} is a database of another program. Name another --state-dir.")
 
 
-def migrate(tx: Transaction) -> None:
+def migrate(tx: sqlite3.Connection) -> None:
     """Runs what is missing, each migration in a transaction of its own."""
     version = tx.execute("PRAGMA user_version").fetchone()[0]
     for number, sql in migrations()[version:]:

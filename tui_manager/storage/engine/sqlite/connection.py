@@ -6,9 +6,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.storage.engine.aiosqlite_adapter import StorageConnection
+from tui_manager.storage.engine.sqlite.aiosqlite_adapter import StorageConnection
 
-Transaction = sqlite3.Connection
 OLDEST_SQLITE = (3, 37)  # STRICT tables
 LOCK_TIMEOUT = 10_000  # milliseconds to wait for another process's lock
 

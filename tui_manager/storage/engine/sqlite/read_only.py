@@ -8,13 +8,13 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.storage.engine.connection import Transaction, to_storage_error
+from tui_manager.storage.engine.sqlite.connection import to_storage_error
 
 T = TypeVar("T")
 _LOCK_TIMEOUT = 10.0  # seconds to wait for another process's lock
 
 
-def read_only(path: Path, work: Callable[[Transaction], T]) -> T:
+def read_only(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
     """Runs `work` on one consistent state of the database at `path` and returns what it returned.
 
     If no program has the database open, SQLite would create files beside it, unless it is told that
@@ -38,7 +38,7 @@ def _in_use(path: Path) -> bool:
     return any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
 
 
-def _run(path: Path, options: str, work: Callable[[Transaction], T]) -> T:
+def _run(path: Path, options: str, work: Callable[[sqlite3.Connection], T]) -> T:
     try:
         with closing(
             sqlite3.connect(

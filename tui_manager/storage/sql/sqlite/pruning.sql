@@ -90,3 +90,11 @@ DELETE FROM tokens WHERE id IN (
     WHERE expires_at < :before AND id < (SELECT max(id) FROM tokens)
       AND id NOT IN (SELECT token_id FROM hosts WHERE token_id IS NOT NULL)
     ORDER BY id LIMIT :rows);
+
+-- name: keep_removed_bytes
+-- What is removed from now on is not overwritten.
+PRAGMA secure_delete = FAST;
+
+-- name: overwrite_removed_bytes
+-- What is removed from now on is overwritten.
+PRAGMA secure_delete = ON;

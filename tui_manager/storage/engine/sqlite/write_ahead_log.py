@@ -17,8 +17,8 @@ import sqlite3
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.storage.engine.aiosqlite_adapter import StorageConnection
-from tui_manager.storage.engine.connection import Transaction, to_storage_error
+from tui_manager.storage.engine.sqlite.aiosqlite_adapter import StorageConnection
+from tui_manager.storage.engine.sqlite.connection import to_storage_error
 
 log = logging.getLogger(__name__)
 RESTART_PAGES = 4_000  # of 4 KiB: a log of this length is restarted
@@ -67,7 +67,7 @@ class WriteAheadLog:
         except OSError:
             return 0
 
-    def watch_secrets(self, tx: Transaction) -> None:
+    def watch_secrets(self, tx: sqlite3.Connection) -> None:
         """Notices, on the writer's connection, each secret that is erased."""
         tx.create_function("secret_erased", 0, self._note_erased)
         for event in ("UPDATE OF value", "DELETE"):
@@ -143,7 +143,7 @@ class WriteAheadLog:
         copied = self._copied - (before if before <= self._copied else 0)  # 0: it was restarted
         return copied if self._copied == self._length else None
 
-    def _restart(self, tx: Transaction) -> bool:
+    def _restart(self, tx: sqlite3.Connection) -> bool:
         """Lets the next transaction be written over the beginning of the log. A file that is too
         long, or contains an erased secret, is truncated."""
         how = "TRUNCATE" if self._erased or self.size > FILE_BYTES else "RESTART"
@@ -158,7 +158,7 @@ class WriteAheadLog:
         return not busy
 
 
-def _checkpoint(tx: Transaction) -> tuple[int, int]:
+def _checkpoint(tx: sqlite3.Connection) -> tuple[int, int]:
     """Waits for nobody. Returns the pages of the log, and how many of them are in the database."""
     _, length, copied = tx.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     return length, copied

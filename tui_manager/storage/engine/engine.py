@@ -1,0 +1,74 @@
+"""What the database needs of its engine: SQLite or PostgreSQL."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.transaction import Transaction, Work
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The outcome of a unit of work that has failed; nothing of it was kept."""
+
+    error: Exception
+
+
+class Engine(Protocol):
+    """An open database."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder whose disk the database fills; None: it is on another machine."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of the database and of its log, as last known."""
+        ...
+
+    @property
+    def log_size(self) -> int:
+        """Bytes of its log alone; 0: it has none of its own."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """Why nothing may be written now, as a sentence for the operator; empty: it may."""
+        ...
+
+    async def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
+        """Runs units of work in one transaction, and returns once it is durable.
+
+        Args:
+            stopping: whether the manager stops; then an obstacle that may pass is not waited for.
+
+        Returns:
+            What each unit returned, or `Raised`.
+
+        Raises:
+            StorageError: the database cannot be written now; nothing was kept.
+            Exception: nothing was kept; see `to_storage_error`.
+        """
+        ...
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` on one consistent state of the database.
+
+        Raises:
+            StorageError: the database cannot be read now.
+        """
+        ...
+
+    def is_storage_failure(self, error: Exception) -> bool:
+        """Whether the state of the database prevented a statement; False: the statement is
+        wrong."""
+        ...
+
+    def to_storage_error(self, error: Exception) -> StorageError:
+        """What an error of the engine or of the system means to an operator."""
+        ...

@@ -1,0 +1,3 @@
+"""SQLite: the file, its connections, its write-ahead log, its migrations. Only this room and
+`maintenance/` know that the database can be a file.
+"""
