@@ -121,7 +121,7 @@ def test_the_help_has_every_action_and_first_those_of_the_pane(width: int) -> No
     changed = KeyMap({"approve": ("A",)})
     lines = [plain(line).rstrip() for line in help_lines(width, changed, Pane.HOSTS)]
     assert lines[0].startswith("In Hosts")
-    assert lines[2].startswith("  A        Approve")
+    assert lines[2].startswith("  A         Approve")
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
     for action in ACTIONS:
@@ -132,6 +132,6 @@ def test_the_help_has_every_action_and_first_those_of_the_pane(width: int) -> No
 
 def test_the_help_finds_an_action_by_other_words() -> None:
     found = [plain(line).rstrip() for line in help_lines(74, KeyMap(), None, "repeat")]
-    assert found == ["Tasks", "  r        Run an ended task again, on some hosts"]
+    assert found == ["Tasks", "  r         Run an ended task again, on some hosts"]
     (nothing,) = help_lines(74, KeyMap(), None, "zebra")
     assert "zebra" in plain(nothing)

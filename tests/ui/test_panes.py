@@ -1,9 +1,31 @@
 """Which of the panes of the dashboard is seen, and which has the focus."""
 
+from textual.pilot import Pilot
+from textual.widget import Widget
+
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle
+from tests.ui.test_keys import WAY
 from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.key_bindings import BY_ID, ScreenName
+
+# How many panes tab goes through. Those of the schedules depend on what is shown.
+PANES = {
+    ScreenName.DASHBOARD: 4,
+    ScreenName.MANAGER: 3,
+    ScreenName.TASK: 2,
+    ScreenName.HOST: 3,
+}
+
+
+async def round_trip(key: str, pilot: "Pilot[None]") -> list[Widget | None]:
+    """The panes that have the focus after each press, until the first one has it again."""
+    first, seen = pilot.app.focused, list[Widget | None]()
+    while first not in seen:
+        await press(pilot, key)
+        seen.append(pilot.app.focused)
+    return seen
 
 
 async def test_a_table_that_was_clicked_is_seen_when_the_terminal_becomes_narrow(
@@ -40,3 +62,14 @@ async def test_a_dashboard_that_was_started_too_small_takes_keys_once_it_is_enla
         await wait_until(focused, bool)
         await press(pilot, "down")
         await wait_until(cursor, lambda number: number == 1)
+
+
+async def test_shift_tab_goes_back_through_the_panes_of_every_screen(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        for place in sorted(BY_ID["previous_pane"].screens - {ScreenName.SCHEDULES}):
+            await press(pilot, "1", *WAY[place])
+            there, back = await round_trip("tab", pilot), await round_trip("shift+tab", pilot)
+            assert len(set(there)) == PANES[place]
+            assert back == [*reversed(there[:-1]), there[-1]], place

@@ -32,7 +32,7 @@ from tui_manager.ui.manager_link import Link
 from tui_manager.ui.schedules.run_table import RunRow, RunTable, run_cell
 from tui_manager.ui.schedules.saved_detail import day_line, schedule_lines, template_lines
 from tui_manager.ui.schedules.schedule_table import ScheduleTable
-from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
+from tui_manager.ui.schedules.schedules_screen import SchedulesScreen, ScheduleText
 from tui_manager.ui.schedules.task_statuses import TaskStatuses
 from tui_manager.ui.schedules.template_table import TemplateTable
 from tui_manager.ui.tasks.task_screen import TaskScreen
@@ -184,16 +184,32 @@ async def test_it_shows_schedules_their_next_due_times_and_their_history(
 async def test_tab_goes_through_its_panes(
     fleet: FakeOperator, running: Running, size: tuple[int, int]
 ) -> None:
+    """What is known of a schedule is on the way only if it has to be scrolled."""
+    scrolled = (ScheduleText,) if size == (80, 24) else ()
+    panes = [ScheduleTable, *scrolled, RunTable, TemplateTable, TextScroll]
     async with running(fleet, size) as pilot:
         await press(pilot, "5")
-        kinds = []
-        for _ in range(4):
-            kinds.append(type(pilot.app.focused))
-            await press(pilot, "tab")
-        assert kinds == [ScheduleTable, RunTable, TemplateTable, TextScroll]
-        assert isinstance(pilot.app.focused, ScheduleTable)
-        await press(pilot, "tab", "tab", "down")
+        for key in ("tab", "shift+tab"):
+            kinds = []
+            for _ in panes:
+                kinds.append(type(pilot.app.focused))
+                await press(pilot, key)
+            assert kinds == panes
+            assert isinstance(pilot.app.focused, ScheduleTable)
+            panes[1:] = reversed(panes[1:])
+        await press(pilot, "shift+tab", "shift+tab", "down")
         assert "TICKET  text   the ticket, like OPS-12" in shown(pilot)
+
+
+async def test_what_is_known_of_a_schedule_scrolls(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "5")
+        assert "24 hours" not in shown(pilot)
+        await press(pilot, "tab", "end")
+        assert "24 hours" in shown(pilot)
+        assert "p Pause" in shown(pilot)  # keys act on the schedule
+        await press(pilot, "shift+tab", "down")
+        assert screen_of(pilot).query_one(ScheduleText).scroll_y == 0
 
 
 async def test_without_any_it_says_how_to_make_one(running: Running) -> None:
@@ -332,10 +348,10 @@ async def test_the_text_of_another_template_begins_with_its_first_line(
     for name in ("backup", "restart"):
         await fleet.save_template(name, long)
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "5", "tab", "tab", "tab", "end")
+        await press(pilot, "5", "shift+tab", "tab", "end")
         pane = pilot.app.screen.query_one("#template-text", TextScroll)
         assert pane.scroll_y > 0
-        await press(pilot, "tab", "tab", "tab", "down")
+        await press(pilot, "shift+tab", "down")
         assert pane.scroll_y == 0
 
 
@@ -460,7 +476,7 @@ async def test_a_history_of_many_rows_is_read_in_windows(
     for minute in range(3000):
         fleet.add_run("aaa", START - timedelta(minutes=3000 - minute), skipped=SkipReason.PAUSED)
     async with running(fleet) as pilot:
-        await press(pilot, "5", "tab", "end")
+        await press(pilot, "5", "enter", "end")
         runs = screen_of(pilot).runs
         assert runs.list.matching == 3000
         assert len(runs.list.rows) < 200

@@ -251,14 +251,14 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
         """A template, on the screen of templates and schedules."""
         screen = await self._show(ScreenName.SCHEDULES)
         if isinstance(screen, SchedulesScreen):
-            screen.show_list(screen.templates)
+            screen.show_pane(screen.templates)
             screen.templates.find(name)
 
     async def action_open_schedule(self, name: str) -> None:
         """A schedule, on the screen of templates and schedules."""
         screen = await self._show(ScreenName.SCHEDULES)
         if isinstance(screen, SchedulesScreen):
-            screen.show_list(screen.schedules)
+            screen.show_pane(screen.schedules)
             screen.schedules.find(name)
 
     # Actions.

@@ -1,6 +1,6 @@
 """The dashboard: what runs, what ran, the hosts, and the output of the selected task."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -141,7 +141,6 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self._lay_out()
 
     def show_pane(self, pane: Widget) -> None:
-        """Focuses a pane. If there are tabs, it comes to the front."""
         if pane.id in IN_TABS:
             self._front = pane.id
             self._lay_out()
@@ -155,13 +154,14 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             self._front = self.focused.id
             self._lay_out()
 
-    def action_next_pane(self) -> None:
-        """What runs, what ran, hosts, output, then again."""
-        panes: list[Widget] = [self.now] if self.now.display else []
-        panes += [self.recent, self.hosts, self.output]
-        at = panes.index(self.focused) if self.focused in panes else -1
+    @property
+    def panes(self) -> Sequence[Widget]:
+        running = (self.now,) if self.now.display else ()
+        return *running, self.recent, self.hosts, self.output
+
+    def go_to_pane(self, step: int) -> None:
         self._went = True
-        self.show_pane(panes[(at + 1) % len(panes)])
+        super().go_to_pane(step)
 
     @on(PaneTabs.Chosen)
     def _tab_chosen(self, message: PaneTabs.Chosen) -> None:

@@ -194,6 +194,11 @@ ACTIONS: tuple[Action, ...] = (
         words=("focus", "switch"),
     ),
     Action(
+        "previous_pane", ("shift+tab",), "shift+tab", "Previous pane", "Go to the pane before",
+        Group.LISTS, screens=_PANES,
+        words=("focus", "switch", "backwards"),
+    ),
+    Action(
         "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of one",
         Group.OUTPUT, footer=_TASK, screens=_OUTPUT - _HOST, panes=_OF_OUTPUT,
         words=("logs", "log", "stdout"),
@@ -330,6 +335,9 @@ FORM_KEYS = (
     ("ctrl+t", "The form as a task file"),
 )
 
+# Keys that are typed after one of these go to the pane that has the focus then.
+_FOCUS_MOVES = frozenset({"next_pane", "previous_pane"})
+
 BY_ID = {action.id: action for action in ACTIONS}
 
 
@@ -358,7 +366,7 @@ def bindings_of(screen: ScreenName, keys: KeyMap | None = None) -> "list[Binding
             f"app.{action.id}" if action.of_app else action.id,
             action.label,
             id=action.id,
-            priority=action.id == "next_pane",  # keys that are typed after it go to the next pane
+            priority=action.id in _FOCUS_MOVES,
         )
         for action in sorted(actions_of(screen), key=lambda action: not action.pane_only)
     ]

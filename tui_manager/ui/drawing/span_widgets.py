@@ -130,7 +130,8 @@ class InstantScroll(ScrollView):
 
 
 class TextScroll(VerticalScroll):
-    """A pane of other widgets, such as `SpanLines`, that can have the focus."""
+    """A pane of other widgets, such as `SpanLines`, that can have the focus: some always, some only
+    while they are longer than the pane."""
 
     BINDINGS: ClassVar[list[BindingType]] = MOVING_BINDINGS
 

@@ -19,7 +19,7 @@ from tui_manager.ui.drawing.state_words_and_colours import LEGEND
 from tui_manager.ui.key_bindings import ACTIONS, FORM_KEYS, MOVES, Action, Group, KeyMap, Pane
 from tui_manager.ui.terminal.closable import ClosableScreen
 
-_KEY = 9  # cells
+_KEY = 10  # cells
 _MARGIN = 5  # cells beside the lines
 _WIDEST = 184  # cells of the lines
 _COLUMNS, _GAP = 3, 2

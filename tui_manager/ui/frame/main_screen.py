@@ -1,6 +1,6 @@
 """Base of the screens that show the manager: header, body, filter, footer, and what they share."""
 
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual import on
@@ -63,6 +63,11 @@ class MainScreen(ClosableScreen[None]):
     def read_again(self, changes: Changes) -> None:
         """Reads again what may have changed."""
         raise NotImplementedError
+
+    @property
+    def panes(self) -> Sequence[Widget]:
+        """The panes that tab goes through, in its order. One that takes no focus is passed over."""
+        return ()
 
     @property
     def table(self) -> RowTable[Any] | None:
@@ -181,6 +186,25 @@ class MainScreen(ClosableScreen[None]):
             self.notify(text, markup=False)
 
     # What keys do on every screen.
+
+    def action_next_pane(self) -> None:
+        """Focuses the next pane; after the last one the first."""
+        self.go_to_pane(1)
+
+    def action_previous_pane(self) -> None:
+        """Focuses the pane before; before the first one the last."""
+        self.go_to_pane(-1)
+
+    def go_to_pane(self, step: int) -> None:
+        """Focuses the pane that is `step` behind the one with the focus."""
+        panes = [pane for pane in self.panes if pane.allow_focus() or pane.has_focus_within]
+        focused = (number for number, pane in enumerate(panes) if pane.has_focus_within)
+        at = next(focused, -1 if step > 0 else 0)
+        self.show_pane(panes[(at + step) % len(panes)])
+
+    def show_pane(self, pane: Widget) -> None:
+        """Focuses a pane. A screen without room for all of them brings it to the front."""
+        self.set_focus(pane)
 
     def action_filter(self) -> None:
         """Types a filter for the table."""

@@ -1,6 +1,6 @@
 """One host: its state and vitals, what runs and ran there with its output, and its facts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from textual import on
@@ -76,7 +76,7 @@ class HostScreen(OutputActions, HostActions):
         return self.query_one("#output", OutputPane)
 
     @property
-    def panes(self) -> tuple[Widget, ...]:
+    def panes(self) -> Sequence[Widget]:
         """The three panes, in the order of the tabs."""
         return self.runs, self.output, self.query_one("#facts-pane")
 
@@ -149,17 +149,13 @@ class HostScreen(OutputActions, HostActions):
         """One pane takes the place of all columns."""
         self.query_one("#host").set_class(pane is not None, "-zoomed")
 
-    def _show_pane(self, number: int) -> None:
-        self._bring_forward(number)
-        self.set_focus(self.panes[number])
+    def show_pane(self, pane: Widget) -> None:
+        self._bring_forward(self.panes.index(pane))
+        self.set_focus(pane)
 
     @on(PaneTabs.Chosen)
     def _tab_chosen(self, message: PaneTabs.Chosen) -> None:
-        self._show_pane(message.number)
-
-    def action_next_pane(self) -> None:
-        """Runs, output, facts, then runs again."""
-        self._show_pane((self.query_one(PaneTabs).chosen + 1) % len(self.panes))
+        self.show_pane(self.panes[message.number])
 
     @on(RowTable.Selected)
     def _show_output(self) -> None:

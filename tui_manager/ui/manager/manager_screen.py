@@ -1,6 +1,6 @@
 """What needs attention, figures of the manager, and the audit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 from textual import on
@@ -38,6 +38,10 @@ class ManagerScreen(MainScreen):
         """The audit."""
         return self.query_one("#audit", AuditTable)
 
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return self.query_one("#attention"), self.query_one("#figures"), self.audit
+
     def on_mount(self) -> None:
         """The audit has the focus."""
         self.set_focus(self.audit)
@@ -73,12 +77,6 @@ class ManagerScreen(MainScreen):
         """The details of the selected entry, as its column may have no room for them."""
         entry, room = self.audit.selected, max(0, self.audit.size.width - _CORNERS)
         self.audit.border_subtitle = Text(shorten(audit_detail(entry), room) if entry else "")
-
-    def action_next_pane(self) -> None:
-        """Attention, figures, audit, then attention again."""
-        panes = [self.query_one("#attention"), self.query_one("#figures"), self.audit]
-        at = panes.index(self.focused) if self.focused in panes else -1
-        self.set_focus(panes[(at + 1) % len(panes)])
 
     @on(RowTable.Opened)
     async def action_open(self) -> None:

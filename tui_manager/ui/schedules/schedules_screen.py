@@ -1,6 +1,6 @@
 """Templates and schedules, and below them what is known of the selected one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textual import on
@@ -38,6 +38,16 @@ from tui_manager.ui.schedules.template_table import TemplateTable
 from tui_manager.ui.terminal.closable import while_open
 
 
+class ScheduleText(TextScroll):
+    """What is known of the selected schedule. It has the focus only if it has to be scrolled."""
+
+    PANE = Pane.SCHEDULES
+
+    def allow_focus(self) -> bool:
+        """Whether some of its lines are out of sight."""
+        return self.max_scroll_y > 0
+
+
 class SchedulesScreen(MainScreen):
     """Two lists, and a pane for the one that had the focus last: the text of a template, or the
     next due times of a schedule and its history."""
@@ -50,7 +60,7 @@ class SchedulesScreen(MainScreen):
         self._statuses = TaskStatuses(link)
         self._on_schedules = False  # the list that had the focus last
         self._task_files = TaskFileReader()
-        self._shown_template = ""  # its name
+        self._names_shown = {"template": "", "schedule": ""}  # the name of each that is shown
         # As they were read last, with what their task files say.
         self._template: tuple[TemplateDetail, TaskFile | None] | None = None
         self._schedule: tuple[ScheduleDetail, TaskFile | None] | None = None
@@ -64,7 +74,7 @@ class SchedulesScreen(MainScreen):
         )
         yield TextScroll(SpanLines(id="template-lines"), id="template-text")
         yield Vertical(
-            SpanLines(id="schedule-lines"),
+            ScheduleText(SpanLines(id="schedule-lines"), id="schedule-text"),
             RunTable(self.link, self._statuses, id="runs"),
             id="schedule-pane",
         )
@@ -92,7 +102,7 @@ class SchedulesScreen(MainScreen):
     def on_mount(self) -> None:
         """The schedules have the focus: these run, and may need attention."""
         self.query_one("#template-text").border_title = "Template"
-        self.query_one("#schedule-lines").border_title = "Schedule"
+        self.query_one("#schedule-text").border_title = "Schedule"
         self._bring_forward(on_schedules=True)
         self.set_focus(self.schedules)
 
@@ -126,12 +136,15 @@ class SchedulesScreen(MainScreen):
             self._read_detail()
 
     def _scroll_up_for_another(self) -> None:
-        """The text of another template begins with its first line."""
-        template = self.templates.selected
-        name = template.name if template else ""
-        if name != self._shown_template:
-            self._shown_template = name
-            self.query_one("#template-text").scroll_home(animate=False)
+        """The text of another template or schedule begins with its first line."""
+        template, schedule = self.templates.selected, self.selected_schedule
+        for kind, name in (
+            ("template", template.name if template else ""),
+            ("schedule", schedule.spec.name if schedule else ""),
+        ):
+            if name != self._names_shown[kind]:
+                self._names_shown[kind] = name
+                self.query_one(f"#{kind}-text").scroll_home(animate=False)
 
     @while_open("detail", exclusive=True)
     async def _read_detail(self) -> None:
@@ -187,7 +200,7 @@ class SchedulesScreen(MainScreen):
         lines = self.query_one("#schedule-lines", SpanLines)
         width = lines.size.width or self.size.width
         lines.set_lines(schedule_lines(*self._schedule, now, width) if self._schedule else ())
-        self._show_pane()
+        self._show_detail()
 
     # Panes.
 
@@ -203,10 +216,10 @@ class SchedulesScreen(MainScreen):
             self._read_detail()
         self.set_class(on_schedules, "-schedules-first")
         self.query_one(PaneTabs).chosen = int(on_schedules)
-        self._show_pane()
+        self._show_detail()
         self.refresh_bindings()
 
-    def _show_pane(self) -> None:
+    def _show_detail(self) -> None:
         """Shows the pane of the list that had the focus last. Without a row the list has its
         room."""
         for pane, shows in (
@@ -218,23 +231,24 @@ class SchedulesScreen(MainScreen):
                 self.set_focus(self.table)
             widget.display = shows
 
-    def show_list(self, table: RowTable[Any]) -> None:
-        """Focuses a list, which comes to the front if there is room for one only."""
-        self._bring_forward(on_schedules=table is self.schedules)
-        self.set_focus(table)
-
     @on(PaneTabs.Chosen)
     def _tab_chosen(self, message: PaneTabs.Chosen) -> None:
-        self.show_list(self.schedules if message.number else self.templates)
+        self.show_pane(self.schedules if message.number else self.templates)
 
-    def action_next_pane(self) -> None:
-        """Templates, the text of one, schedules, the history of one, then templates again."""
-        if self.focused is self.templates and self._template is not None:
-            self.set_focus(self.query_one("#template-text"))
-        elif self.focused is self.schedules and self._schedule is not None:
-            self.set_focus(self.runs)
-        else:
-            self.show_list(self.templates if self._on_schedules else self.schedules)
+    @property
+    def panes(self) -> Sequence[Widget]:
+        """Templates, the text of one, schedules, what is known of one, and its history."""
+        template = (self.query_one("#template-text"),) if self._template is not None else ()
+        schedule: tuple[Widget, ...] = ()
+        if self._schedule is not None:
+            schedule = self.query_one("#schedule-text"), self.runs
+        return self.templates, *template, self.schedules, *schedule
+
+    def show_pane(self, pane: Widget) -> None:
+        """Focuses a pane, beside its list."""
+        of_schedule = pane is self.schedules or self.query_one("#schedule-pane") in pane.ancestors
+        self._bring_forward(on_schedules=of_schedule)
+        self.set_focus(pane)
 
     # What the keys act on.
 
@@ -328,5 +342,5 @@ class SchedulesScreen(MainScreen):
         return None
 
     def _schedule_added(self, name: str) -> None:
-        self.show_list(self.schedules)
+        self.show_pane(self.schedules)
         self.schedules.find(name)

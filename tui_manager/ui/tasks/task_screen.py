@@ -86,6 +86,10 @@ class TaskScreen(OutputActions, TaskActions):
         """The pane that is seen: lines or groups."""
         return self.groups if self.groups.display else self.output
 
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return self.rows, self.shown_output
+
     def on_mount(self) -> None:
         """The command hosts have the focus."""
         self.groups.display = False
@@ -243,10 +247,6 @@ class TaskScreen(OutputActions, TaskActions):
         """Output of all hosts, or of the selected one."""
         self.all_hosts = not self.all_hosts
         self._show_output()
-
-    def action_next_pane(self) -> None:
-        """Command hosts, output, then command hosts again."""
-        self.set_focus(self.shown_output if self.focused is self.rows else self.rows)
 
     def action_groups(self) -> None:
         """Lines, or groups of hosts with the same output."""
