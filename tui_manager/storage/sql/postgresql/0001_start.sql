@@ -347,10 +347,10 @@ BEGIN
                                SELECT command_id, task_id, status, -1 FROM old_rows) AS each_row
                          GROUP BY command_id, task_id, status HAVING sum(number) <> 0);
     ELSE  -- if the command itself is deleted, its counters go with it
-        changes := ARRAY(SELECT (command_id, task_id, status, -count(*))::status_change
-                         FROM old_rows
-                         WHERE EXISTS (SELECT FROM commands WHERE id = command_id)
-                         GROUP BY command_id, task_id, status);
+        changes := ARRAY(SELECT (command_id, task_id, status, -number)::status_change
+                         FROM (SELECT command_id, task_id, status, count(*) AS number
+                               FROM old_rows GROUP BY command_id, task_id, status) AS gone
+                         WHERE EXISTS (SELECT FROM commands WHERE id = gone.command_id));
     END IF;
     IF cardinality(changes) > 0 THEN
         PERFORM add_to_counts(changes);
@@ -577,62 +577,116 @@ CREATE INDEX rollout_hosts_waiting ON rollout_hosts (task_id, wait_until)
 CREATE INDEX rollout_hosts_at_barrier ON rollout_hosts (task_id, batch, barrier, place)
     WHERE barrier IS NOT NULL;
 
-CREATE FUNCTION count_rollout_host() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    ended bigint := (old.status IN ('pending', 'running'))::int
-        - (new.status IN ('pending', 'running'))::int;
-    new_fault boolean := new.status IN ('failed', 'timeout') AND new.reason <> 'undeliverable';
-    old_fault boolean := old.status IN ('failed', 'timeout') AND old.reason <> 'undeliverable';
-BEGIN
-    UPDATE rollout_hosts SET
-        unended = unended - ended,
-        incomplete = incomplete + (old.status = 'completed')::int - (new.status = 'completed')::int,
-        faults = faults + new_fault::int - old_fault::int,
+-- These counters are added up for each statement too: a statement can change thousands of hosts of one
+-- rollout, and PostgreSQL keeps each version of a row until the transaction has ended.
+
+CREATE TYPE host_change AS (task_id bigint, host bigint, status text, reason text, number bigint);
+
+-- In a change, `number` is how many command hosts of the host have come to a status, or have left it if
+-- it is negative.
+CREATE FUNCTION add_to_rollout_hosts(changes host_change[]) RETURNS void LANGUAGE sql AS $$
+    UPDATE rollout_hosts AS h SET
+        unended = h.unended + c.unended,
+        incomplete = h.incomplete + c.incomplete,
+        faults = h.faults + c.faults,
         state = CASE
-            WHEN unended - ended = 0 THEN 'ended'
-            WHEN state = 'ended' OR new.status IN ('running', 'completed') OR new_fault
-                THEN 'under_way'
-            ELSE state END,
-        barrier = CASE
-            WHEN unended - ended > 0 AND (new.status NOT IN ('running', 'completed', 'failed', 'timeout')
-                OR new.reason = 'undeliverable') THEN barrier END,
-        wait_until = CASE WHEN new.status <> 'running' AND unended - ended > 0 THEN wait_until END
-    WHERE task_id = new.task_id AND host = new.host;
-    RETURN NULL;
-END $$;
+            WHEN h.unended + c.unended = 0 THEN 'ended'
+            WHEN h.state = 'ended' OR c.has_begun THEN 'under_way'
+            ELSE h.state END,
+        barrier = CASE WHEN h.unended + c.unended > 0 AND NOT c.has_begun THEN h.barrier END,
+        wait_until = CASE WHEN h.unended + c.unended > 0 AND NOT c.runs THEN h.wait_until END
+    FROM (SELECT task_id, host,
+              coalesce(sum(number) FILTER (WHERE status IN ('pending', 'running')), 0) AS unended,
+              coalesce(sum(number) FILTER (WHERE status <> 'completed'), 0) AS incomplete,
+              coalesce(sum(number) FILTER (WHERE is_fault), 0) AS faults,
+              bool_or(number > 0 AND status = 'running') AS runs,
+              bool_or(number > 0 AND (status IN ('running', 'completed') OR is_fault)) AS has_begun
+          FROM (SELECT *, status IN ('failed', 'timeout') AND reason <> 'undeliverable' AS is_fault
+                FROM unnest(changes)) AS change
+          GROUP BY task_id, host) AS c
+    WHERE h.task_id = c.task_id AND h.host = c.host
+$$;
 
-CREATE TRIGGER rollout_hosts_counted AFTER UPDATE OF status, reason ON command_hosts
-FOR EACH ROW WHEN (new.batch > 0) EXECUTE FUNCTION count_rollout_host();
-
-CREATE FUNCTION count_rollout() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION count_rollout_hosts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changes host_change[];
 BEGIN
-    UPDATE rollouts SET
-        hosts_waiting = hosts_waiting + (new.state = 'waiting')::int - (old.state = 'waiting')::int,
-        hosts_expected = hosts_expected + (new.state = 'expected')::int
-            - (old.state = 'expected')::int,
-        hosts_under_way = hosts_under_way + (new.state = 'under_way')::int
-            - (old.state = 'under_way')::int,
-        hosts_away = hosts_away + (new.state = 'away')::int - (old.state = 'away')::int,
-        hosts_at_barrier = hosts_at_barrier + (new.state = 'at_barrier')::int
-            - (old.state = 'at_barrier')::int,
-        hosts_failing = hosts_failing + (new.state <> 'ended' AND new.faults > 0)::int
-            - (old.state <> 'ended' AND old.faults > 0)::int,
-        hosts_failed = hosts_failed + (new.faults > 0)::int - (old.faults > 0)::int
-    WHERE task_id = new.task_id;
-    UPDATE rollout_batches SET
-        waiting = waiting + (new.state = 'waiting')::int - (old.state = 'waiting')::int,
-        ended = ended + (new.state = 'ended')::int - (old.state = 'ended')::int,
-        at_barrier = at_barrier + (new.state = 'at_barrier')::int - (old.state = 'at_barrier')::int,
-        failed = failed + (new.faults > 0)::int - (old.faults > 0)::int,
-        completed = completed + (new.incomplete = 0)::int - (old.incomplete = 0)::int
-    WHERE task_id = new.task_id AND number = new.batch;
+    IF EXISTS (SELECT FROM new_rows WHERE batch > 0) THEN
+        changes := ARRAY(SELECT (task_id, host, status, reason, sum(number))::host_change
+                         FROM (SELECT task_id, host, status, reason, 1 AS number
+                               FROM new_rows WHERE batch > 0
+                               UNION ALL
+                               SELECT task_id, host, status, reason, -1
+                               FROM old_rows WHERE batch > 0) AS each_row
+                         GROUP BY task_id, host, status, reason HAVING sum(number) <> 0);
+        IF cardinality(changes) > 0 THEN
+            PERFORM add_to_rollout_hosts(changes);
+        END IF;
+    END IF;
     RETURN NULL;
 END $$;
 
-CREATE TRIGGER rollouts_counted AFTER UPDATE OF state, faults, incomplete ON rollout_hosts
-FOR EACH ROW WHEN (old.state <> new.state OR (old.faults > 0) <> (new.faults > 0)
-    OR (old.incomplete = 0) <> (new.incomplete = 0))
-EXECUTE FUNCTION count_rollout();
+CREATE TRIGGER rollout_hosts_counted AFTER UPDATE ON command_hosts
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION count_rollout_hosts();
+
+CREATE TYPE rollout_change AS (
+    task_id bigint, batch bigint, state text, failed boolean, completed boolean, number bigint);
+
+CREATE FUNCTION add_to_rollouts(changes rollout_change[]) RETURNS void LANGUAGE sql AS $$
+    UPDATE rollouts AS r SET
+        hosts_waiting = r.hosts_waiting + c.waiting,
+        hosts_expected = r.hosts_expected + c.expected,
+        hosts_under_way = r.hosts_under_way + c.under_way,
+        hosts_away = r.hosts_away + c.away,
+        hosts_at_barrier = r.hosts_at_barrier + c.at_barrier,
+        hosts_failing = r.hosts_failing + c.failing,
+        hosts_failed = r.hosts_failed + c.failed
+    FROM (SELECT task_id,
+              coalesce(sum(number) FILTER (WHERE state = 'waiting'), 0) AS waiting,
+              coalesce(sum(number) FILTER (WHERE state = 'expected'), 0) AS expected,
+              coalesce(sum(number) FILTER (WHERE state = 'under_way'), 0) AS under_way,
+              coalesce(sum(number) FILTER (WHERE state = 'away'), 0) AS away,
+              coalesce(sum(number) FILTER (WHERE state = 'at_barrier'), 0) AS at_barrier,
+              coalesce(sum(number) FILTER (WHERE state <> 'ended' AND failed), 0) AS failing,
+              coalesce(sum(number) FILTER (WHERE failed), 0) AS failed
+          FROM unnest(changes) GROUP BY task_id) AS c
+    WHERE r.task_id = c.task_id;
+    UPDATE rollout_batches AS b SET
+        waiting = b.waiting + c.waiting,
+        ended = b.ended + c.ended,
+        at_barrier = b.at_barrier + c.at_barrier,
+        failed = b.failed + c.failed,
+        completed = b.completed + c.completed
+    FROM (SELECT task_id, batch,
+              coalesce(sum(number) FILTER (WHERE state = 'waiting'), 0) AS waiting,
+              coalesce(sum(number) FILTER (WHERE state = 'ended'), 0) AS ended,
+              coalesce(sum(number) FILTER (WHERE state = 'at_barrier'), 0) AS at_barrier,
+              coalesce(sum(number) FILTER (WHERE failed), 0) AS failed,
+              coalesce(sum(number) FILTER (WHERE completed), 0) AS completed
+          FROM unnest(changes) GROUP BY task_id, batch) AS c
+    WHERE b.task_id = c.task_id AND b.number = c.batch
+$$;
+
+CREATE FUNCTION count_rollouts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changes rollout_change[] := ARRAY(
+        SELECT (task_id, batch, state, failed, completed, sum(number))::rollout_change
+        FROM (SELECT task_id, batch, state, faults > 0 AS failed, incomplete = 0 AS completed,
+                  1 AS number FROM new_rows
+              UNION ALL
+              SELECT task_id, batch, state, faults > 0, incomplete = 0, -1 FROM old_rows) AS each_row
+        GROUP BY task_id, batch, state, failed, completed HAVING sum(number) <> 0);
+BEGIN
+    IF cardinality(changes) > 0 THEN
+        PERFORM add_to_rollouts(changes);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER rollouts_counted AFTER UPDATE ON rollout_hosts
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION count_rollouts();
 
 -- Templates: task files under a name. A task keeps the name and version of the one that it came from.
 
