@@ -9,7 +9,7 @@ from tui_manager.domain.output_search import OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.output.colour_and_wrap_lines import crop, highlight, row_count, segments, wrap
-from tui_manager.ui.output.line_rows import LineRows
+from tui_manager.ui.output.line_rows import FAULT_ROWS, LineRows
 from tui_manager.ui.output.output_buffer import PART, OutputBuffer
 
 
@@ -143,6 +143,23 @@ def test_each_line_takes_a_row_or_as_many_as_it_needs() -> None:
     assert pane_texts(rows, lines, rows.place(lines.lines, 4)) == ["abc…", "", "xyz"]
     rows.wraps = True
     assert pane_texts(rows, lines, rows.place(lines.lines, 4)) == ["abcd", "ef", "", "xyz"]
+
+
+def test_lines_that_likely_say_what_went_wrong_are_not_cut_in_their_first_row() -> None:
+    errors, lines, rows = Host(stream=Stream.STDERR), OutputBuffer(), LineRows()
+    lines.feed([Host().chunk(b"abcdef\n"), errors.chunk(b"ghijkl\n" + b"x" * 40)])
+    shown = pane_texts(rows, lines, rows.place(lines.lines, 4))
+    assert shown == ["abc…", "ghij", "kl", *["xxxx"] * (FAULT_ROWS - 1), "xxx…"]
+    assert rows.part_of(lines.lines[2], 39) == FAULT_ROWS - 1
+    rows.failed = True
+    assert pane_texts(rows, lines, rows.place(lines.lines, 4))[:3] == ["abcd", "ef", "ghij"]
+
+
+def test_a_line_of_stderr_in_several_parts_takes_no_more_rows() -> None:
+    errors, lines, rows = Host(stream=Stream.STDERR), OutputBuffer(), LineRows()
+    lines.feed([errors.chunk(b"\x1b[31m" + b"x" * 3 * PART)])
+    shown = pane_texts(rows, lines, rows.place(lines.lines, 80))
+    assert shown == [*["x" * 80] * (FAULT_ROWS - 1), "x" * 79 + "…"]
 
 
 def test_a_line_that_grew_takes_more_rows_and_another_width_too() -> None:

@@ -61,6 +61,22 @@ async def test_rows_have_the_last_line_of_their_commands(
         assert fleet.calls.count("read_last_lines") == reads + 1
 
 
+async def test_the_output_of_a_failed_host_has_long_lines_whole(
+    fleet: FakeOperator, running: Running
+) -> None:
+    task_id = await started(fleet)
+    for name in ("web01", "web02"):
+        fleet.emit(fleet.execution(task_id, name), b"FAILED: " + b"why " * 30 + b"not\n")
+    fleet.finish(fleet.execution(task_id, "web01"), 1)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "home", "enter", "home")
+        assert selected(pilot) == "web01"
+        assert "why not" in shown(pilot)
+        await press(pilot, "down")
+        assert selected(pilot) == "web02"
+        assert "why not" not in shown(pilot)
+
+
 async def test_f_goes_from_failure_to_failure_and_around(
     fleet: FakeOperator, running: Running
 ) -> None:

@@ -35,6 +35,11 @@ class CommandHostStatus(StrEnum):
         """Whether it has ended. A late result can still correct the status."""
         return self not in (CommandHostStatus.PENDING, CommandHostStatus.RUNNING)
 
+    @property
+    def failed(self) -> bool:
+        """Whether it did not do what it should: it failed, or was killed at its timeout."""
+        return self in (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT)
+
 
 class Reason(StrEnum):
     """Why a command host ended; empty before its end, and for `completed`."""

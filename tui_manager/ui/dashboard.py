@@ -11,7 +11,7 @@ from textual.widget import Widget
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import LIMIT_MAX, Window
-from tui_manager.domain.status import CommandHostStatus, TaskStatus
+from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.dashboard_panes import HOSTS, IN_TABS, NOW, OUTPUT, RECENT, TABS, DashboardPanes
 from tui_manager.ui.frame.pane_tabs import PaneTabs
@@ -30,8 +30,6 @@ from tui_manager.ui.tasks.recent_table import RecentTable
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_pick import TaskPickTable
 from tui_manager.ui.terminal.closable import while_open
-
-_FAILED = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT)
 
 
 class DashboardScreen(OutputActions, HostActions, TaskActions):
@@ -330,7 +328,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         except BaseException:
             self._failed_read = ()
             raise
-        failed = frozenset(row.host_id for row in page.rows if row.status in _FAILED)
+        failed = frozenset(row.host_id for row in page.rows if row.status.failed)
         if self.selected_task is not None and self.selected_task.task_id == task.task_id:
             self.hosts.show_failed(failed, task.hosts_failed)
             self._title_tabs()

@@ -166,6 +166,7 @@ class HostScreen(OutputActions, HostActions):
             return
         title = f"#{run.row.task_id} {run.task}"
         self.output.ended = run.row.status.ended
+        self.output.show_failed(run.row.status.failed)
         self.output.no_output_text = (NO_OUTPUT,)
         source = Source(run.row.task_id, self.host_id, title=title, steps=run.steps > 1)
         self.output.show(source)

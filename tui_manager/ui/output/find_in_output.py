@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.output_search import OutputMatch
-from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.ui.output.output_reader import END, Source
@@ -15,7 +14,6 @@ COUNT_MAX = 10_000  # lines that are counted
 ERROR_TEXT = r"/\b(error|fatal|failed|failure|panic|exception|traceback|denied|not found)\b/"
 _ANYTHING = "/./"
 _FAILED_HOSTS = 20  # whose output is looked at for the first error
-_FAILED = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT)
 
 Progress = Callable[[int], None]  # takes the bytes that were searched so far
 
@@ -110,7 +108,7 @@ async def _failed(operator: Operator, source: Source) -> Sequence[CommandHost]:
         rows += [
             row
             for row in page.rows
-            if row.status in _FAILED
+            if row.status.failed
             and source.host_id in ("", row.host_id)
             and source.execution_id in ("", row.execution_id)
         ]

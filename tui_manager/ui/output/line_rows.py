@@ -8,23 +8,27 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tui_manager.domain.output_search import OutputPattern
+from tui_manager.domain.status import Stream
 from tui_manager.ui.output.colour_and_wrap_lines import crop, highlight, row_count, segments, wrap
 from tui_manager.ui.output.output_buffer import OutputLine
 
+FAULT_ROWS = 6  # of a line that likely says what went wrong
 _FOUND = Style(reverse=True)
 
 
 class LineRows:
     """A line takes one row, or as many as it needs if lines are wrapped. Of a long line that is not
-    wrapped, only its first part is shown.
+    wrapped, only its first part is shown. Lines of stderr, and all lines of a command that failed,
+    take up to `FAULT_ROWS` without wrapping: they say what went wrong.
 
     Attributes:
+        failed: all lines are of a command that failed.
         pattern: what is highlighted.
         total: how many rows there are.
     """
 
     def __init__(self) -> None:
-        self.wraps = False
+        self.wraps = self.failed = False
         self.pattern: OutputPattern | None = None
         self.total = 0
         self._width = 1
@@ -34,8 +38,7 @@ class LineRows:
     def place(self, lines: Sequence[OutputLine], width: int) -> int:
         """Places lines in rows of `width` cells. Returns how many rows they take."""
         self._width, self._lines = width, lines
-        height = self._height if self.wraps else self._height_of_cut
-        self._ends = list(accumulate(map(height, lines)))
+        self._ends = list(accumulate(map(self._height, lines)))
         self.total = self._ends[-1] if self._ends else 0
         return self.total
 
@@ -66,27 +69,46 @@ class LineRows:
             places = self.pattern.in_text("".join(run.text for run in runs), seen)
             if places:
                 runs = highlight(runs, places, _FOUND)
-        if not self.wraps:
-            return crop(runs, self._width)
+        if (limit := self._limit(line)) and part + 1 >= limit:
+            return self._last_row(runs, limit)
         rows = wrap(runs, self._width, limit=part + 1)
         return rows[part] if part < len(rows) else []
 
+    def _last_row(self, runs: list[Segment], limit: int) -> list[Segment]:
+        """The last row that a line may take, with a mark if more of the line follows."""
+        rows = wrap(runs, self._width, limit=limit)
+        if len(rows) < limit:
+            return []
+        rest, skipped = [], sum(len(run.text) for row in rows[:-1] for run in row)
+        for text, style, _ in runs:
+            if part := text[skipped:]:
+                rest.append(Segment(part, style))
+            skipped = max(0, skipped - len(text))
+        return crop(rest, self._width)
+
     def part_of(self, line: OutputLine, byte: int) -> int:
-        """About which row of a wrapped line has the byte at a place in it."""
-        if not self.wraps or not byte:
+        """About which row of a line has the byte at a place in it."""
+        limit = self._limit(line)
+        if limit == 1 or not byte:
             return 0
         before = line.text.encode(errors="replace")[:byte].decode(errors="replace")
-        return row_count(before, self._width) - 1
+        row = row_count(before, self._width) - 1
+        return min(row, limit - 1) if limit else row
+
+    def _limit(self, line: OutputLine) -> int:
+        """How many rows a line takes at most; 0: as many as it needs."""
+        if self.wraps:
+            return 0
+        return FAULT_ROWS if self.failed or line.stream is Stream.STDERR else 1
 
     def _height(self, line: OutputLine) -> int:
-        if line.rewritten:
+        limit = self._limit(line)
+        if line.rewritten or (limit and line.continues):
             return 0
+        if limit == 1:
+            return 1
         rows, revision, width = line.rows
         if revision != line.revision or width != self._width:
             rows = row_count(line.text, self._width)
             line.rows = rows, line.revision, self._width
-        return rows
-
-    @staticmethod
-    def _height_of_cut(line: OutputLine) -> int:
-        return 0 if line.continues or line.rewritten else 1
+        return min(rows, limit) if limit else rows

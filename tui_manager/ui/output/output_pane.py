@@ -167,6 +167,14 @@ class OutputPane(OutputView, can_focus=True):
         self.lay_out(anchor)
         self._read_on()
 
+    def show_failed(self, failed: bool) -> None:
+        """Says whether all that is shown is of a command that failed: its long lines are not
+        cut."""
+        if failed is not self.rows.failed:
+            anchor = self.line_at_top()
+            self.rows.failed = failed
+            self.lay_out(anchor)
+
     def watch_times(self) -> None:
         """Lines say when they were stored, or do not."""
         anchor = self.line_at_top()

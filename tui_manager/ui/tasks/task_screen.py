@@ -233,10 +233,12 @@ class TaskScreen(OutputActions, TaskActions):
             self.output.set_end_note(())
             self.output.ended = self.detail is not None and self.detail.task.status.ended
             self.output.no_output_text = (NO_OUTPUT,)
+            self.output.show_failed(False)
             self.output.show(Source(self.task_id, title="all hosts", steps=steps))
             return
         self.output.set_end_note(cut_note(row))
         self.output.ended = row.status.ended
+        self.output.show_failed(row.status.failed)
         ending = ended_without_output(row, self.output.size.width - _MARGINS)
         self.output.no_output_text = ending or (NO_OUTPUT,)
         self.output.refresh()
