@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.command_history import PastCommand
+from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.host import Host, HostDetail, HostRun
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.last_line import LastLine
@@ -100,7 +101,16 @@ PROGRESS = Progress(
     7, TaskStatus.RUNNING, COUNTS, (COUNTS,), 0.5, timedelta(seconds=9), None, True, Hold(1, 2, AT),
 )  # fmt: skip
 FAILURES = (
-    FailureGroup(CommandHostStatus.FAILED, Reason.EXIT_CODE, 4, None, 12, "web[01-12]", 12),
+    FailureGroup(
+        CommandHostStatus.FAILED,
+        Reason.EXIT_CODE,
+        4,
+        None,
+        12,
+        "web[01-12]",
+        12,
+        CommonLabel("zone=eu", 1, 80),
+    ),
     FailureGroup(CommandHostStatus.FAILED, Reason.SIGNAL, None, 9, 1, "db01", 1),
 )
 PREVIEW = TargetPreview(("web01", "web02"), ("web02",), "web[01-02]", ("web03",))

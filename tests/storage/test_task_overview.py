@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
@@ -108,6 +109,19 @@ def test_failures_are_counted_by_their_cause(tx: Transaction) -> None:
         (Reason.CANCEL_UNCONFIRMED, None, "h064"),
     }
     assert task_overview.failures(tx, 2) == ()
+
+
+def test_the_label_of_hosts_that_failed_in_one_way_is_found(tx: Transaction) -> None:
+    exit_4: End = (FAILED, "exit_code", 4)
+    lost: End = (FAILED, "agent_lost", None)
+    done: End = (COMPLETED, "", None)
+    eu = [[exit_4, exit_4], [done, exit_4], [exit_4, exit_4]]  # a host counts once
+    store(tx, [*eu, *[[done, done]] * 5, [lost, done], [done, lost]])
+    labels = "SELECT json_object('role', 'web', 'zone', iif(hosts.id <= 3, 'eu', 'us'))"
+    tx.execute(f"UPDATE hosts SET labels = ({labels})")
+    first, second = task_overview.failures(tx, 1)
+    assert (first.hosts, first.label) == (3, CommonLabel("zone=eu", 0, 7))
+    assert (second.hosts, second.label) == (2, None)  # as all others, but the first three
 
 
 def test_the_last_line_is_put_together_from_small_pieces(tx: Transaction) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.support.fake_rows import FAULTS
 from tests.support.fake_tasks import FakeTasks
+from tui_manager.domain.common_label import CommonLabel, common_label
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.last_line import IDS_MAX, LastLine, last_line
@@ -70,10 +71,17 @@ class FakeOverview(FakeTasks):
             groups.append(
                 FailureGroup(
                     first.status, first.reason, first.exit_code, first.signal, len(names),
-                    fold_names(shown), len(shown),
+                    fold_names(shown), len(shown), self._label(task_id, names),
                 )
             )  # fmt: skip
         return sorted(groups, key=lambda group: -group.hosts)
+
+    def _label(self, task_id: int, names: list[str]) -> CommonLabel | None:
+        every = {row.host for row in self._task(task_id).rows.values()}
+        return common_label(
+            [(self.hosts[name].labels, 1) for name in names],
+            [(self.hosts[name].labels, 1) for name in every],
+        )
 
     def _by_host(self, task_id: int) -> list[list[CommandHost]]:
         """The rows of each host, in the order of the rollout."""

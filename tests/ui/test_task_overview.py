@@ -1,8 +1,11 @@
 """The overview of a task on its screen: a cell a host, failures by cause."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_map import WORST_FIRST, FailureGroup, TaskMap
@@ -64,6 +67,18 @@ def test_failures_are_told_by_their_cause() -> None:
         "✘ exit 4: 120 hosts web[01-40],…   ✘ could not be delivered: 1 host db01"
     )
     assert failure_lines((), 80, 4) == ()
+
+
+def test_the_label_that_failed_hosts_have_in_common_is_told() -> None:
+    one = replace(group(12, "web[01-12]"), label=CommonLabel("zone=[eu]", 0, 80))
+    two = replace(one, label=CommonLabel("zone=[eu]", 2, 80))
+    assert [plain(line) for line in failure_lines((one, two), 80, 4)] == [
+        "✘ exit 4: 12 hosts, all in zone=[eu] web[01-12]",
+        "✘ exit 4: 12 hosts, all in zone=[eu] as 2 of 80 others web[01-12]",
+    ]
+    (line,) = failure_lines((one, two), 67, 1)
+    assert plain(line) == "✘ exit 4: 12 hosts, all in zone=[eu] web[01-12]   and 1 more cause"
+    assert plain(failure_lines((one,), 24, 4)[0]) == "✘ exit 4: 12 hosts"
 
 
 def test_causes_without_room_are_counted() -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.status import CommandHostStatus, Reason
 
 # In the order of attention: the worst is first.
@@ -59,6 +60,8 @@ class FailureGroup:
         hosts: how many.
         names: the first `NAMES_IN_GROUP` of them, folded: `web[01-12]`.
         named: how many these are.
+        label: that all of them have, and none or few of the other hosts of the task; None: no label
+            tells them apart.
     """
 
     status: CommandHostStatus
@@ -68,3 +71,4 @@ class FailureGroup:
     hosts: int
     names: str
     named: int
+    label: CommonLabel | None = None

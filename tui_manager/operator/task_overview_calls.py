@@ -30,6 +30,7 @@ class TaskOverviewCalls(Protocol):
 
     async def summarize_failures(self, task_id: int) -> Sequence[FailureGroup]:
         """The hosts on which commands failed, timed out, were skipped, or were canceled without
-        proof of the kill, by the way in which; the largest group first, at most 50. Commands that
-        were skipped because an earlier one failed on the same host are left out. NotFoundError."""
+        proof of the kill, by the way in which; the largest group first, at most 50, each with the
+        label that tells its hosts from the others. Commands that were skipped because an earlier
+        one failed on the same host are left out. NotFoundError."""
         ...

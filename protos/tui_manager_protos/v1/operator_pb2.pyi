@@ -3004,6 +3004,7 @@ class FailureGroup(_message.Message):
     HOSTS_FIELD_NUMBER: _builtins.int
     NAMES_FIELD_NUMBER: _builtins.int
     NAMED_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
     status: Global___CommandHostStatus.ValueType
     reason: Global___Reason.ValueType
     exit_code: _builtins.int
@@ -3013,6 +3014,10 @@ class FailureGroup(_message.Message):
     """of the first of them, folded"""
     named: _builtins.int
     """how many these are"""
+    @_builtins.property
+    def label(self) -> Global___CommonLabel:
+        """unset: no label tells these hosts from the others"""
+
     def __init__(
         self,
         *,
@@ -3023,10 +3028,11 @@ class FailureGroup(_message.Message):
         hosts: _builtins.int = ...,
         names: _builtins.str = ...,
         named: _builtins.int = ...,
+        label: Global___CommonLabel | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "signal", b"signal"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "label", b"label", "signal", b"signal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "hosts", b"hosts", "named", b"named", "names", b"names", "reason", b"reason", "signal", b"signal", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "hosts", b"hosts", "label", b"label", "named", b"named", "names", b"names", "reason", b"reason", "signal", b"signal", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
@@ -3038,6 +3044,36 @@ class FailureGroup(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__signal) -> _WhichOneofReturnType__signal | None: ...
 
 Global___FailureGroup: _TypeAlias = FailureGroup  # noqa: Y015
+
+@_typing.final
+class CommonLabel(_message.Message):
+    """A label that all hosts of a group have, and none or few of the other hosts of the task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    ELSEWHERE_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """zone=eu"""
+    elsewhere: _builtins.int
+    """how many of the other hosts have it"""
+    others: _builtins.int
+    """how many other hosts there are"""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        elsewhere: _builtins.int = ...,
+        others: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elsewhere", b"elsewhere", "others", b"others", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommonLabel: _TypeAlias = CommonLabel  # noqa: Y015
 
 @_typing.final
 class SummarizeFailuresResponse(_message.Message):

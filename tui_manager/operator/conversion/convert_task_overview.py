@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.task_map import FailureGroup, TaskMap
 from tui_manager.operator.conversion.convert_manager import word
@@ -51,7 +52,16 @@ def failure_group_to_wire(group: FailureGroup) -> wire.FailureGroup:
         hosts=group.hosts,
         names=group.names,
         named=group.named,
+        label=_label_to_wire(group.label) if group.label else None,
     )
+
+
+def _label_to_wire(label: CommonLabel) -> wire.CommonLabel:
+    return wire.CommonLabel(text=label.text, elsewhere=label.elsewhere, others=label.others)
+
+
+def _label_from_wire(message: wire.CommonLabel) -> CommonLabel:
+    return CommonLabel(message.text, message.elsewhere, message.others)
 
 
 def failure_group_from_wire(message: wire.FailureGroup) -> FailureGroup:
@@ -63,4 +73,5 @@ def failure_group_from_wire(message: wire.FailureGroup) -> FailureGroup:
         hosts=message.hosts,
         names=message.names,
         named=message.named,
+        label=_label_from_wire(message.label) if message.HasField("label") else None,
     )

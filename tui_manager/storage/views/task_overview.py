@@ -2,9 +2,12 @@
 hosts have printed last."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 from itertools import groupby
 
+from tui_manager.domain.common_label import LEAST_HOSTS, common_label
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.last_line import TAIL_BYTES, LastLine, last_line
@@ -52,7 +55,30 @@ def find_host(tx: Transaction, task_id: int, number: int) -> CommandHost:
 def failures(tx: Transaction, task_id: int) -> tuple[FailureGroup, ...]:
     """The hosts on which commands failed, by the way in which."""
     values = {"task_id": task_id, "names": NAMES_IN_GROUP, "groups": _GROUPS_MAX}
-    return tuple(map(_failure_group, tx.execute(_SQL["failures"], values)))
+    rows = tx.execute(_SQL["failures"], values).fetchall()
+    if all(row["hosts"] < LEAST_HOSTS for row in rows):
+        return tuple(map(_failure_group, rows))
+    of_task, by_way = _labels(tx, task_id)
+    return tuple(
+        replace(_failure_group(row), label=common_label(by_way[_way(row)], of_task)) for row in rows
+    )
+
+
+_Way = tuple[str, str, int | None, int | None]
+_Counts = list[tuple[dict[str, str], int]]
+
+
+def _labels(tx: Transaction, task_id: int) -> tuple[_Counts, dict[_Way, _Counts]]:
+    """The labels of all hosts of a task, and of those on which it failed in each way."""
+    of_task, by_way = _Counts(), defaultdict[_Way, _Counts](list)
+    for row in tx.execute(_SQL["labels"], {"task_id": task_id}):
+        counts = by_way[_way(row)] if row["failed"] else of_task
+        counts.append((json.loads(row["labels"]), row["hosts"]))
+    return of_task, by_way
+
+
+def _way(row: Row) -> _Way:
+    return row["status"], row["reason"], row["exit_code"], row["signal"]
 
 
 def _failure_group(row: Row) -> FailureGroup:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
+from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_map import FailureGroup
 from tui_manager.ui.drawing.number_format import count_of
-from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, width_of
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import command_glyph, reason_words
 
 _NAMES_LEAST = 12  # cells
@@ -63,10 +64,21 @@ def _cause(group: FailureGroup) -> Spans:
 def _group(group: FailureGroup, width: int) -> Spans:
     cause = _cause(group)
     names = safe_line(group.names) + (",…" if group.hosts > group.named else "")
+    label = _label(group.label)
+    if width_of((*cause, *label)) <= width:
+        cause = (*cause, *label)
     room = width - width_of(cause) - 1
     if room < min(_NAMES_LEAST, len(names)):
         return cause
     return (*cause, Span(f" {_cut_names(names, room)}", Role.MUTED))
+
+
+def _label(label: CommonLabel | None) -> Spans:
+    """`, all in zone=eu`, `, all in zone=eu as 2 of 80 others`."""
+    if label is None:
+        return BLANK
+    others = f" as {label.elsewhere:,} of {label.others:,} others" if label.elsewhere else ""
+    return (Span(", all in "), Span(safe_line(label.text), Role.STRONG), Span(others))
 
 
 def _cut_names(names: str, width: int) -> str:
