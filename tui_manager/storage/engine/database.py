@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from tui_manager.domain.errors import InvalidInputError
 from tui_manager.storage.engine.engine import Engine
 from tui_manager.storage.engine.sqlite.sqlite_engine import open_sqlite
 from tui_manager.storage.engine.transaction import Transaction
@@ -65,19 +66,21 @@ class Database:
 
 @contextlib.asynccontextmanager
 async def open_database(
-    path: Path, on_transaction: Callable[[float, str], None] = lambda _seconds, _error: None
+    place: Path | str, on_transaction: Callable[[float, str], None] = lambda _seconds, _error: None
 ) -> AsyncIterator[Database]:
-    """Opens the database at `path`. Creates it if it is missing, migrates it if it is older.
+    """Opens the database at `place`. Creates its tables if they are missing, migrates older ones.
 
     Args:
-        path: of the file; its folder exists.
+        place: the path of a file, whose folder exists; or `postgresql://…`.
         on_transaction: called for each transaction with its seconds, from the queue on, and with
             the reason why the database could not be written; empty: it could.
 
     Raises:
+        AlreadyRunningError: another manager uses the database of PostgreSQL.
+        InvalidInputError: `place` cannot be read, or the client for PostgreSQL is not installed.
         StorageError: it cannot be opened, is damaged, or is from a newer program.
     """
-    async with open_sqlite(path) as engine:
+    async with _open(place) as engine:
         writer = Writer(engine, on_transaction)
         running = asyncio.create_task(writer.run(), name="writer")
         try:
@@ -86,3 +89,16 @@ async def open_database(
             running.cancel()
             await asyncio.wait([running])
             await writer.drain()
+
+
+def _open(place: Path | str) -> contextlib.AbstractAsyncContextManager[Engine]:
+    if isinstance(place, Path):
+        return open_sqlite(place)
+    try:
+        from tui_manager.storage.engine.postgresql import postgresql_engine
+    except ImportError as error:
+        raise InvalidInputError(
+            "database",
+            "The client for PostgreSQL is not installed. Install tui-manager[postgresql].",
+        ) from error
+    return postgresql_engine.open_postgresql(postgresql_engine.postgresql_address(place))

@@ -62,9 +62,20 @@ def _read_queries(engine: str, file: str) -> dict[str, str]:
     return {name: body.strip() for name, body in zip(names, bodies, strict=True)}
 
 
-def pack_rows(rows: Iterable[Sequence[object]]) -> str:
+class Packed(str):
+    """Many values as one JSON text."""
+
+    __slots__ = ()
+
+
+def pack_rows(rows: Iterable[Sequence[object]]) -> Packed:
     """Rows for a statement that reads `json_each(:rows)`."""
-    return json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"))
+    return Packed(json.dumps(list(rows), ensure_ascii=False, separators=(",", ":")))
+
+
+def pack_values(values: Iterable[object]) -> Packed:
+    """Values for a statement that reads `json_each(:values)`."""
+    return Packed(json.dumps(list(values), ensure_ascii=False))
 
 
 def fetch_packed(tx: Transaction, sql: str, values: Mapping[str, object]) -> list[list[Any]]:

@@ -1,27 +1,16 @@
 """Brings a database to this program's schema: numbered files under `PRAGMA user_version`."""
 
-import re
 import sqlite3
-from importlib.resources import files
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.numbered_files import numbered_files
 from tui_manager.storage.engine.sqlite.connection import OLDEST_SQLITE
-
-_NUMBERED = re.compile(r"(\d{4})_\w+\.sql")
 
 
 def migrations() -> list[tuple[int, str]]:
     """All migrations as (number, SQL), in order, from 1 on without holes."""
-    folder = files("tui_manager.storage") / "sql" / "sqlite"
-    found = sorted(
-        (int(match[1]), item.read_text(encoding="utf-8"))
-        for item in folder.iterdir()
-        if (match := _NUMBERED.fullmatch(item.name))
-    )
-    if [number for number, _ in found] != list(range(1, len(found) + 1)):
-        raise ValueError("the migrations are not numbered from 1 without holes")
-    return found
+    return list(numbered_files("sqlite"))
 
 
 def check_sqlite() -> None:

@@ -19,6 +19,15 @@ CREATE TABLE schema_version (
     applied_at bigint NOT NULL
 );
 
+-- Each transaction of a manager counts up its number, which says after a lost connection whether the
+-- last one was committed, and whether the database has gone back.
+CREATE TABLE last_write (
+    gateway bigint PRIMARY KEY,
+    number bigint NOT NULL
+) WITH (fillfactor = 10);
+
+INSERT INTO last_write (gateway, number) VALUES (0, 0);
+
 CREATE TABLE manager (
     manager_id text COLLATE "C" NOT NULL,
     created_at bigint NOT NULL

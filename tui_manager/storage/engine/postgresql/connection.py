@@ -1,0 +1,85 @@
+"""How a connection to PostgreSQL is opened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.storage.engine.postgresql.postgresql_transaction import adapt, rows
+
+LOCK_WAIT = 500  # milliseconds that a statement waits for a lock at one attempt
+STATEMENT_MAX = 60_000  # milliseconds of a statement of the manager
+IDLE_MAX = 10_000  # milliseconds that its transaction may stand idle
+_PREPARED_MAX = 1000  # statements that a connection keeps planned: all of the program
+# How the manager notices that a server is gone: a lost machine answers nothing.
+_NETWORK = {
+    "connect_timeout": "10",  # seconds
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",  # milliseconds
+}
+_SESSION = {
+    "lock_timeout": str(LOCK_WAIT),
+    "statement_timeout": str(STATEMENT_MAX),
+    "idle_in_transaction_session_timeout": str(IDLE_MAX),
+    "jit": "off",  # its compiler takes longer than our statements
+    "timezone": "UTC",
+    "client_min_messages": "warning",
+    "tui_manager.gateway": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresqlAddress:
+    """Where a database is.
+
+    Attributes:
+        conninfo: for libpq, perhaps with a password.
+        name: for the operator, without a password.
+    """
+
+    conninfo: str
+    name: str
+
+
+def postgresql_address(url: str) -> PostgresqlAddress:
+    """The address in a setting: `postgresql://USER@HOST:PORT/DATABASE?PARAMETER=VALUE`.
+
+    Raises:
+        InvalidInputError: it cannot be read.
+    """
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise InvalidInputError("database", f"The database cannot be read: {error}") from error
+    place = given.get("host") or given.get("hostaddr") or given.get("service") or "local socket"
+    name = f"PostgreSQL database {given.get('dbname') or 'of the user'} at {place}"
+    return PostgresqlAddress(make_conninfo(url, **_without(given)), name)
+
+
+def _without(given: Mapping[str, object]) -> dict[str, str]:
+    """What the operator has not said otherwise."""
+    chosen = {"application_name": "tui-manager", **_NETWORK}
+    return {name: value for name, value in chosen.items() if name not in given}
+
+
+def connect(address: PostgresqlAddress) -> "psycopg.Connection[Any]":
+    """A connection on which transactions are begun by hand.
+
+    Raises:
+        psycopg.Error: the server cannot be reached, or refuses.
+    """
+    connection = psycopg.connect(address.conninfo, autocommit=True, row_factory=rows)
+    try:
+        adapt(connection)
+        connection.prepared_max = _PREPARED_MAX
+        for name, value in _SESSION.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,69 @@
+"""Brings a PostgreSQL database to this program's schema: numbered files, and a table that says
+which of them were run."""
+
+from typing import Any
+
+import psycopg
+
+from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.numbered_files import numbered_files
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+
+OLDEST_SERVER = 150000  # version 15; older ones are not maintained any more
+_LOCK = 7443001  # of the migrations, among the advisory locks of the database
+_NOTE_VERSION = (
+    "INSERT INTO schema_version (version, applied_at) "
+    "VALUES (:number, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+)
+
+
+def check_server(connection: "psycopg.Connection[Any]", name: str) -> None:
+    """Raises StorageError when the server is too old for the schema."""
+    version = connection.info.server_version
+    if version < OLDEST_SERVER:
+        raise StorageError(
+            f"{name} is on PostgreSQL {version // 10000}; tui-manager needs "
+            f"{OLDEST_SERVER // 10000} or newer."
+        )
+
+
+def migrate(tx: PostgresqlTransaction, name: str) -> None:
+    """Runs what is missing, all of it in one transaction. Managers that start at the same time wait
+    for each other.
+
+    Raises:
+        StorageError: the database is from a newer program, or of another one; it is left alone.
+    """
+    files = numbered_files("postgresql")
+    tx.execute("BEGIN")
+    try:
+        tx.execute("SET LOCAL lock_timeout = 0")
+        tx.execute("SET LOCAL statement_timeout = 0")
+        tx.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+        version = _version(tx, name)
+        if version > len(files):
+            raise StorageError(
+                f"{name} was written by a newer tui-manager (schema {version}; this program knows "
+                f"{len(files)}). Start that one, or name another database."
+            )
+        for number, sql in files[version:]:
+            tx.connection.execute(sql.encode())
+            tx.execute(_NOTE_VERSION, {"number": number})
+        tx.execute("COMMIT")
+    except BaseException:
+        tx.connection.rollback()
+        raise
+
+
+def _version(tx: PostgresqlTransaction, name: str) -> int:
+    """The number of the newest migration that was run; 0: the schema is empty."""
+    found = tx.execute(
+        "SELECT to_regclass('schema_version') IS NOT NULL AS ours, "
+        "to_regclass('tasks') IS NOT NULL OR to_regclass('hosts') IS NOT NULL AS used"
+    ).fetchone()
+    if not found["ours"]:
+        if found["used"]:
+            raise StorageError(f"{name} is a database of another program. Name another one.")
+        return 0
+    row = tx.execute("SELECT coalesce(max(version), 0)::bigint FROM schema_version").fetchone()
+    return int(row[0])

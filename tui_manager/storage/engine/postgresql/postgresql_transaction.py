@@ -1,0 +1,124 @@
+"""A transaction of PostgreSQL as units of work see it: calls, values and rows as with SQLite.
+
+- A parameter is written `:name`, as in SQLite. Every int is sent as a bigint, so that a statement
+  is planned once for all values. A text takes the type that its place in the statement asks for.
+- PostgreSQL's texts cannot hold the character NUL, which a host may send; it is stored as U+FFFD.
+- JSON, also of `json_agg`, comes back as its text.
+"""
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumperUnknown, TextLoader
+
+from tui_manager.storage.engine.statements import Packed, Query
+from tui_manager.storage.engine.transaction import Cursor, Values
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_ESCAPED_NUL = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u0000"
+)  # in JSON, not behind a backslash of its own
+_AS_TEXT = ("json", "jsonb", "uuid")
+
+
+class PostgresqlRow(Sequence[Any]):
+    """A row; implements Row."""
+
+    __slots__ = ("_names", "_values")
+
+    def __init__(self, names: Mapping[str, int], values: Sequence[Any]) -> None:
+        """
+        Args:
+            names: the number of each column.
+        """
+        self._names, self._values = names, values
+
+    def __getitem__(self, key: Any, /) -> Any:
+        return self._values[self._names[key] if isinstance(key, str) else key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PostgresqlRow) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def keys(self) -> Iterable[str]:
+        """See Row."""
+        return self._names
+
+
+def rows(cursor: psycopg.Cursor[Any]) -> Any:
+    """Makes the rows of a cursor; psycopg's row factory."""
+    names: dict[str, int] = {}
+    for number, column in enumerate(cursor.description or ()):
+        names.setdefault(column.name, number)
+    return functools.partial(PostgresqlRow, names)
+
+
+class PostgresqlTransaction:
+    """The transaction of a connection; implements Transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+
+    def execute(self, sql: str, values: Values = (), /) -> Cursor:
+        """See Transaction. A `Query` is prepared; other SQL is for tests and for the schema."""
+        if isinstance(sql, Query):
+            return self.connection.execute(_statement(sql.postgresql), values, prepare=True)
+        return self.connection.execute(_unnamed(sql, values), values)
+
+    def executemany(self, sql: str, values: Iterable[Values], /) -> Cursor:
+        """See Transaction."""
+        text = _statement(sql.postgresql if isinstance(sql, Query) else sql)
+        cursor = self.connection.cursor()
+        cursor.executemany(text, values)
+        return cursor
+
+
+def _unnamed(sql: str, values: Values) -> bytes:
+    """SQL that is no `Query`, and may have `?` for values without names."""
+    text = _statement(sql)
+    return text if isinstance(values, Mapping) else text.replace(b"?", b"%s")
+
+
+@functools.lru_cache(maxsize=1024)
+def _statement(sql: str) -> bytes:
+    """The same as psycopg wants it."""
+    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%")).encode()
+
+
+class _TextDumper(StrDumperUnknown):
+    """Texts, without the character that PostgreSQL cannot store."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\0", _REPLACEMENT) if "\0" in obj else obj)
+
+
+class _JsonDumper(StrDumperUnknown):
+    """The same in JSON, where it is escaped."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(_ESCAPED_NUL.sub(rf"\1{_REPLACEMENT}", obj))
+
+
+def adapt(context: AdaptContext) -> None:
+    """Sets how a connection sends and receives values."""
+    adapters = context.adapters
+    assert adapters is not None
+    adapters.register_dumper(int, Int8Dumper)
+    adapters.register_dumper(str, _TextDumper)
+    adapters.register_dumper(Packed, _JsonDumper)
+    for name in _AS_TEXT:
+        adapters.register_loader(name, TextLoader)
