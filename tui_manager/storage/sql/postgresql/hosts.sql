@@ -1,0 +1,84 @@
+-- name: all
+-- Every host that was not removed, for the directory that the service keeps in memory.
+SELECT * FROM hosts WHERE removed_at IS NULL ORDER BY id;
+
+-- name: by_host_id
+-- One host by the id that its agent knows, removed or not.
+SELECT * FROM hosts WHERE host_id = :host_id;
+
+-- name: by_key
+-- The host that has enrolled with this key, turned away, removed or not.
+SELECT * FROM hosts WHERE key_hash = :key_hash;
+
+-- name: by_name
+-- The hosts with this name that were not turned away, the admitted one first.
+SELECT * FROM hosts WHERE name = :name AND admission IN ('pending', 'admitted')
+ORDER BY admission, id;
+
+-- name: admissions_of
+-- How all hosts with a name stand, also those that were turned away.
+SELECT admission FROM hosts WHERE name = :name AND removed_at IS NULL;
+
+-- name: by_machine
+-- The hosts with this machine id that were not turned away, admitted ones first.
+SELECT * FROM hosts WHERE machine_id = :machine_id AND admission IN ('pending', 'admitted')
+ORDER BY admission, id;
+
+-- name: insert
+-- A new host.
+INSERT INTO hosts (host_id, name, admission, first_seen, since)
+VALUES (:host_id, :name, :admission, :now, :now);
+
+-- name: open_session
+-- An agent has dialed in; the generation counts its sessions. An empty machine id changes nothing,
+-- and neither do facts that are NULL.
+UPDATE hosts SET
+    generation = generation + 1, name = :name, labels = :labels, agent_labels = :agent_labels,
+    journal_id = :journal_id,
+    machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
+    hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
+    address = :address, capacity = :capacity, since = :now, online = true,
+    facts = coalesce(:facts::text, facts),
+    facts_at = CASE WHEN :facts::text IS NULL THEN facts_at ELSE :now END
+WHERE host_id = :host_id
+RETURNING *;
+
+-- name: store_facts
+-- What an agent tells of its machine; if its session is not the newest by now, or the host was removed,
+-- nothing changes.
+UPDATE hosts SET facts = :facts, facts_at = :now
+WHERE host_id = :host_id AND generation = :generation AND removed_at IS NULL RETURNING *;
+
+-- name: close_session
+-- A session has ended; if a newer one has begun, nothing changes. `online` stays if the manager stops.
+UPDATE hosts SET since = :now, online = :online
+WHERE host_id = :host_id AND generation = :generation;
+
+-- name: stored_online
+-- Hosts that were connected when the manager knew last.
+SELECT id FROM hosts WHERE online;
+
+-- name: set_offline
+-- Hosts that did not come back after a start of the manager.
+UPDATE hosts SET online = false
+WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb));
+
+-- name: turned_away
+-- Those of some hosts that were turned away.
+SELECT id, admission FROM hosts
+WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb))
+  AND admission IN ('rejected', 'revoked');
+
+-- name: targetable
+-- All hosts to which a target may resolve.
+SELECT id, host_id, name, labels, CASE WHEN :with_facts THEN facts ELSE '{}' END AS facts,
+       maintenance_reason, maintenance_until, maintenance_by
+FROM hosts WHERE admission = 'admitted' ORDER BY id;
+
+-- name: targetable_named
+-- The same, but only hosts with some names.
+SELECT id, host_id, name, labels, CASE WHEN :with_facts THEN facts ELSE '{}' END AS facts,
+       maintenance_reason, maintenance_until, maintenance_by
+FROM hosts
+WHERE admission = 'admitted' AND name IN (SELECT jsonb_array_elements_text(:names::jsonb))
+ORDER BY id;

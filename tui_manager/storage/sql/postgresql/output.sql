@@ -1,0 +1,98 @@
+-- Output is in one part a day, by execution id. A query that says the execution id looks into one part.
+
+-- name: insert
+-- Bytes of streams, or gaps, with their offsets; `:data` has all the bytes, one piece after another.
+INSERT INTO output_chunks (execution_id, task_id, command_host_id, stream, "offset", gap, data, stored_at)
+SELECT ch.execution_id, (r.value->>0)::bigint, (r.value->>1)::bigint, (r.value->>2)::bigint,
+       (r.value->>3)::bigint, (r.value->>4)::bigint,
+       substr(:data::bytea, (r.value->>5)::integer, (r.value->>6)::integer), (r.value->>7)::bigint
+FROM jsonb_array_elements(:rows::jsonb) WITH ORDINALITY AS r (value, number)
+LEFT JOIN command_hosts AS ch ON ch.id = (r.value->>1)::bigint
+ORDER BY r.number;
+
+-- name: begin
+-- The offset of the piece of one stream that contains an offset, or of the last piece before it.
+SELECT ch.id, coalesce(
+    (SELECT max(o."offset") FROM output_chunks AS o
+     WHERE o.execution_id = :execution_id AND o.command_host_id = ch.id AND o.stream = :stream
+       AND o."offset" <= :offset), 0) AS begins
+FROM command_hosts AS ch WHERE ch.execution_id = :execution_id;
+
+-- name: of_stream
+-- Pieces of one stream from an offset on.
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
+FROM output_chunks AS o
+JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
+WHERE o.execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
+  AND o.command_host_id = :command_host_id AND o.stream = :stream AND o."offset" >= :offset
+ORDER BY o."offset" LIMIT :pieces;
+
+-- name: of_task
+-- Pieces of a task in the order of storing.
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
+FROM output_chunks AS o
+JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
+WHERE o.task_id = :task_id AND o.id > :after
+ORDER BY o.id LIMIT :pieces;
+
+-- name: of_stream_backwards
+-- Pieces of one stream before an offset, the newest first.
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
+FROM output_chunks AS o
+JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
+WHERE o.execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
+  AND o.command_host_id = :command_host_id AND o.stream = :stream AND o."offset" < :offset
+ORDER BY o."offset" DESC LIMIT :pieces;
+
+-- name: of_task_backwards
+-- Pieces of a task before a position, the newest first.
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
+FROM output_chunks AS o
+JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
+WHERE o.task_id = :task_id AND o.id < :before
+ORDER BY o.id DESC LIMIT :pieces;
+
+-- name: data_before
+-- The bytes of one stream before an offset, piece by piece, the newest first.
+SELECT gap, data FROM output_chunks
+WHERE execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
+  AND command_host_id = :command_host_id AND stream = :stream AND "offset" < :offset
+ORDER BY "offset" DESC LIMIT :pieces;
+
+-- name: newest_of_task
+-- The piece before the newest pieces of a task.
+SELECT id FROM output_chunks WHERE task_id = :task_id ORDER BY id DESC LIMIT 1 OFFSET :count;
+
+-- name: command_hosts_of
+-- The command hosts of a task on one host, in order.
+SELECT ch.id FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
+WHERE k.task_id = :task_id AND ch.host = (SELECT id FROM hosts WHERE host_id = :host_id)
+ORDER BY k.position;
+
+-- name: command_host
+-- The command host of an execution of a task.
+SELECT id FROM command_hosts WHERE execution_id = :execution_id AND task_id = :task_id;
+
+-- name: newest_of_stream
+-- The newest pieces of one stream.
+SELECT id FROM output_chunks
+WHERE execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
+  AND command_host_id = :command_host_id AND stream = :stream
+ORDER BY "offset" DESC LIMIT :count;
+
+-- name: first_at
+-- The first piece of one stream that begins at an offset or after it.
+SELECT id, "offset" FROM output_chunks
+WHERE execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
+  AND command_host_id = :command_host_id AND stream = :stream AND "offset" >= :offset
+ORDER BY "offset" LIMIT 1;
+
+-- name: last_of_stream
+-- The newest piece of one stream.
+SELECT id, "offset" FROM output_chunks
+WHERE execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
+  AND command_host_id = :command_host_id AND stream = :stream ORDER BY "offset" DESC LIMIT 1;
