@@ -9,6 +9,7 @@ AGENTS ?= 3
 MINUTES ?= 30
 RUNS ?= 200
 SEED ?=
+FAULTS_DATABASE ?= sqlite
 PACKAGE ?=
 # More processes than cores, as many tests wait for the programs that they have started.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
@@ -38,9 +39,10 @@ test-fast: setup
 	@tests=$$($(BIN)/python tools/tests_of_change.py $(PACKAGE)) && \
 	if test -n "$$tests"; then $(PYTEST) -m "not long" $$tests; else echo "Nothing differs from main."; fi
 
-# The long run of tests/faults, as random as SEED; ends with the table of docs/survives.md.
+# The long run of tests/faults, as random as SEED; ends with the table of docs/survives.md. With
+# FAULTS_DATABASE=postgresql on PostgreSQL, and with faults of its server.
 faults: setup
-	@$(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS)
+	@FAULTS_DATABASE=$(FAULTS_DATABASE) $(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS)
 
 # Random input for the real program in a terminal, with a real manager and real agents. What is
 # random comes from SEED.

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Coroutine
 
 from tests.faults.campaign import AT_A_FAILPOINT, campaign
 from tests.faults.fleet import NO_CGROUPS
-from tests.faults.scenarios import NEED_ROOT, SCENARIOS
+from tests.faults.fleet_database import SQLITE, chosen_database
+from tests.faults.scenarios import NEED_ROOT, NEED_SQLITE, SCENARIOS
 from tests.faults.scenarios.cancels import (
     CANCEL_DEATHS,
     CANCEL_POINTS,
@@ -45,7 +46,8 @@ async def _counted(tally: Tally, name: str, run: Awaitable[object]) -> object:
 
 async def _all(seed: str, runs: int, tally: Tally) -> None:
     for name, scenario in SCENARIOS.items():
-        if name not in NEED_ROOT or may_be_root():
+        fits = name not in NEED_SQLITE or chosen_database() == SQLITE
+        if fits and (name not in NEED_ROOT or may_be_root()):
             await _counted(tally, name, scenario(seed))
     _say(f"{len(SCENARIOS)} scenarios", tally)
     for point in CANCEL_POINTS:
@@ -88,6 +90,8 @@ def main() -> int:
     chosen = parser.parse_args()
     seed = chosen.seed or secrets.token_hex(4)
     how = f"make faults SEED={seed} RUNS={chosen.runs}"
+    if chosen_database() != SQLITE:
+        how += f" FAULTS_DATABASE={chosen_database()}"
     sys.stdout.write(f"{how}\n")
     tally = Tally()
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):

@@ -3,16 +3,15 @@
 It reads the database and the hosts' own traces, and knows nothing of how either came about.
 """
 
-import sqlite3
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tests.faults.command import Expected, Trace, expected, read_traces
 from tests.faults.fleet import Fleet
 from tests.faults.rollout_checks import rollout_violations
 from tests.faults.step_checks import STEP_COLUMNS, step_violations
-from tui_manager.storage.maintenance.check import check_database
+from tui_manager.storage.engine.transaction import Row
 
 _STREAMS = {1: "stdout", 2: "stderr"}
 _STATUSES = ("pending", "running", "completed", "failed", "timeout", "canceled", "skipped")
@@ -55,7 +54,7 @@ def find_violations(fleet: Fleet, allowed: Allowed) -> list[str]:
     """A sentence for each thing that is not as it must be."""
     trace = read_traces(list((fleet.folder / "hosts").iterdir()))
     rows = fleet.rows(_ROWS)
-    found = [finding.text for finding in check_database(fleet.database).findings]
+    found = fleet.database.findings()
     known = {row["execution_id"] for row in rows}
     if not allowed.unknown:
         found += [f"{id_} ran and is not in the database" for id_ in trace.begun.keys() - known]
@@ -68,7 +67,7 @@ def find_violations(fleet: Fleet, allowed: Allowed) -> list[str]:
     return found + _tasks(fleet, rows) + rollout_violations(fleet.rows, corrected=allowed.corrected)
 
 
-def _of_row(fleet: Fleet, row: sqlite3.Row, trace: Trace, allowed: Allowed) -> list[str]:
+def _of_row(fleet: Fleet, row: Row, trace: Trace, allowed: Allowed) -> list[str]:
     begun = trace.begun.get(row["execution_id"], 0)
     ended = trace.ended.get(row["execution_id"], 0)
     planned = expected(row["execution_id"], row["environment"], row["host_name"])
@@ -87,9 +86,7 @@ def _of_row(fleet: Fleet, row: sqlite3.Row, trace: Trace, allowed: Allowed) -> l
     return wrong
 
 
-def _status(
-    row: sqlite3.Row, begun: int, ended: int, planned: Expected, allowed: Allowed
-) -> list[str]:
+def _status(row: Row, begun: int, ended: int, planned: Expected, allowed: Allowed) -> list[str]:
     status, reason = row["status"], row["reason"]
     told = f"{status} {reason} ({row['detail']}) exit_code={row['exit_code']} late={row['late']}"
     if status == "completed" or reason == "exit_code":
@@ -110,7 +107,7 @@ def _status(
 
 def _output(
     fleet: Fleet,
-    row: sqlite3.Row,
+    row: Row,
     stream: int,
     planned: bytes,
     whole: bool,
@@ -146,7 +143,7 @@ def _output(
     return wrong
 
 
-def _tasks(fleet: Fleet, rows: list[sqlite3.Row]) -> list[str]:
+def _tasks(fleet: Fleet, rows: Sequence[Row]) -> list[str]:
     found = []
     for table, key in (("tasks", "task_id"), ("commands", "command_id")):
         for row in fleet.rows(f"SELECT * FROM {table}"):
@@ -159,7 +156,7 @@ def _tasks(fleet: Fleet, rows: list[sqlite3.Row]) -> list[str]:
     return found
 
 
-def _task(row: sqlite3.Row) -> list[str]:
+def _task(row: Row) -> list[str]:
     if row["cancel_requested_at"]:
         right = "canceled"
     else:

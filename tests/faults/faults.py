@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 import random
 import signal
-import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import psutil
 
 from tests.faults.fleet import Fleet
+from tests.faults.fleet_database import POSTGRESQL, PostgresqlOfFleet, chosen_database
 from tests.faults.node import Node
 
 _Inject = Callable[[Fleet, random.Random], Awaitable[bool]]
@@ -38,9 +38,18 @@ FAULTS: dict[str, Fault] = {}
 _INTERRUPTED = frozenset({"interrupted"})
 
 
-def _fault(name: str, reasons: frozenset[str] = frozenset()) -> Callable[[_Inject], _Inject]:
+def _fault(
+    name: str, reasons: frozenset[str] = frozenset(), needs: str = ""
+) -> Callable[[_Inject], _Inject]:
+    """A fault that campaigns draw from.
+
+    Args:
+        needs: the database that it is about.
+    """
+
     def register(inject: _Inject) -> _Inject:
-        FAULTS[name] = Fault(name, inject, reasons)
+        if needs in ("", chosen_database()):
+            FAULTS[name] = Fault(name, inject, reasons)
         return inject
 
     return register
@@ -211,19 +220,61 @@ async def _pause(fleet: Fleet, dice: random.Random) -> bool:
     return bool(running) and await fleet.pause(dice.choice(running))
 
 
+def _postgresql(fleet: Fleet) -> PostgresqlOfFleet:
+    assert isinstance(fleet.database, PostgresqlOfFleet)
+    return fleet.database
+
+
+async def _server_away(fleet: Fleet, dice: random.Random, how: signal.Signals) -> bool:
+    server, seconds = _postgresql(fleet).server, dice.uniform(0, 3)
+    fleet.note(f"{how.name} to PostgreSQL, which is away for {seconds:.1f} s")
+    server.stop(how)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        server.start()
+    return True
+
+
+@_fault("database server killed", needs=POSTGRESQL)
+async def _kill_server(fleet: Fleet, dice: random.Random) -> bool:
+    return await _server_away(fleet, dice, signal.SIGQUIT)
+
+
+@_fault("database server restarted in order", needs=POSTGRESQL)
+async def _restart_server(fleet: Fleet, dice: random.Random) -> bool:
+    return await _server_away(fleet, dice, signal.SIGINT)
+
+
+@_fault("connections to the database server ended", needs=POSTGRESQL)
+async def _end_connections(fleet: Fleet, dice: random.Random) -> bool:
+    for _ in range(dice.randint(1, 5)):
+        fleet.note("the manager's connections to PostgreSQL are ended")
+        ended = _postgresql(fleet).end_connections()
+        await asyncio.sleep(dice.uniform(0, 0.1))
+    return bool(ended)
+
+
+@_fault("database read-only", needs=POSTGRESQL)
+async def _read_only(fleet: Fleet, dice: random.Random) -> bool:
+    seconds = dice.uniform(0.2, 3)
+    fleet.note(f"the database is read-only for {seconds:.1f} s")
+    _postgresql(fleet).set_read_only(on=True)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        _postgresql(fleet).set_read_only(on=False)
+    return True
+
+
 @_fault("database locked by another process")
 async def _lock(fleet: Fleet, dice: random.Random) -> bool:
     seconds = dice.uniform(0.5, 3)
     fleet.note(f"the database is locked for {seconds:.1f} s")
-    locking = sqlite3.connect(fleet.database, isolation_level=None, timeout=5)
-    with contextlib.closing(locking):
-        try:
-            locking.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return False
-        await asyncio.sleep(seconds)
-        locking.execute("ROLLBACK")
-    return True
+    with fleet.database.locked() as locked:
+        if locked:
+            await asyncio.sleep(seconds)
+    return locked
 
 
 MANAGER_POINTS = {

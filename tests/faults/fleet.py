@@ -8,7 +8,6 @@ import contextlib
 import math
 import os
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ import psutil
 
 from tests.faults import processes
 from tests.faults.command import GO
+from tests.faults.fleet_database import fleet_database
 from tests.faults.node import Node
 from tests.faults.proxy import Proxy
 from tests.support.processes import installed
@@ -30,6 +30,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
+from tui_manager.storage.engine.transaction import Row
 
 Seen = TypeVar("Seen")
 Reply = TypeVar("Reply")
@@ -52,6 +53,7 @@ class Fleet:
 
     Attributes:
         proxy: between the agents and the manager.
+        database: read past the manager.
         dial: the address that new agents dial, if not the proxy's.
         story: what was done to them, with times; shown when a check fails.
         cgroups: commands are killed in cgroups, where the system has them for tests. If not, no
@@ -78,17 +80,15 @@ class Fleet:
         self.manager = Node(MANAGER, folder, ["serve", "--insecure", "--listen", "127.0.0.1:0"])
         config = folder / "config" / "tui-manager" / "config.toml"
         config.parent.mkdir(parents=True)
-        lines = [f"{name} = {value}" for name, value in {**_SETTINGS, **(settings or {})}.items()]
+        self.database = fleet_database(folder)
+        chosen = {**_SETTINGS, **self.database.settings, **(settings or {})}
+        lines = [f"{name} = {value}" for name, value in chosen.items()]
         config.write_text("\n".join(lines))
 
     @property
     def state_dir(self) -> Path:
         """Of the manager."""
         return self.folder / "state"
-
-    @property
-    def database(self) -> Path:
-        return self.state_dir / "manager.db"
 
     def note(self, what: str) -> None:
         """Remembers a fault for the message of a check that fails."""
@@ -215,6 +215,7 @@ class Fleet:
         for process in self.left_behind():
             with contextlib.suppress(psutil.Error):
                 process.kill()
+        self.database.close()
 
     def left_behind(self) -> list[psutil.Process]:
         """Processes of supervisors and commands of this fleet."""
@@ -249,12 +250,9 @@ class Fleet:
         except AssertionError as error:
             raise AssertionError(f"waiting for {what}: {error}\n{self.explain()}") from None
 
-    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+    def rows(self, query: str, *values: object) -> Sequence[Row]:
         """What the database holds, read past the manager."""
-        uri = f"file:{self.database}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30)) as connection:
-            connection.row_factory = sqlite3.Row
-            return connection.execute(query, values).fetchall()
+        return self.database.query(query, values)
 
     def number(self, query: str, *values: object) -> int:
         """The one number that a query finds."""

@@ -5,12 +5,13 @@ later than the transaction that stored it. So what has to follow an end has a la
 """
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-Rows = Callable[..., Sequence[sqlite3.Row]]
+from tui_manager.storage.engine.transaction import Row
+
+Rows = Callable[..., Sequence[Row]]
 
 _ROLLOUTS = """
 SELECT r.*, t.status AS task_status, t.cancel_requested_at, t.paused_at
@@ -41,15 +42,15 @@ class _Rollout:
             acted on is not stored any more.
     """
 
-    row: sqlite3.Row
-    commands: Sequence[sqlite3.Row]
-    audit: Sequence[sqlite3.Row]
+    row: Row
+    commands: Sequence[Row]
+    audit: Sequence[Row]
     corrected: bool
 
     @property
-    def hosts(self) -> Mapping[str, list[sqlite3.Row]]:
+    def hosts(self) -> Mapping[str, list[Row]]:
         """The commands of each host."""
-        found: dict[str, list[sqlite3.Row]] = {}
+        found: dict[str, list[Row]] = {}
         for command in self.commands:
             found.setdefault(command["host_name"], []).append(command)
         return found
@@ -73,7 +74,7 @@ class _Rollout:
         return [f"{each['at']} {each['action']} {each['detail']}" for each in self.audit]
 
 
-def _is_fault(command: sqlite3.Row) -> bool:
+def _is_fault(command: Row) -> bool:
     return command["status"] in _FAULTS and command["reason"] != "undeliverable"
 
 
@@ -164,7 +165,7 @@ def _sent(rollout: _Rollout) -> Iterable[str]:
                 yield f"{command['execution_id']} was sent at {command['sent_at']}: {rollout.acts}"
 
 
-def _intervals(commands: Iterable[sqlite3.Row]) -> list[tuple[int, int]]:
+def _intervals(commands: Iterable[Row]) -> list[tuple[int, int]]:
     ran = [command for command in commands if command["started_at"] is not None]
     return [(command["started_at"], command["finished_at"]) for command in ran]
 

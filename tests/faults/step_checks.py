@@ -5,13 +5,13 @@ follows each end. All hosts are on one machine, so the times of their traces can
 """
 
 import itertools
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 
 from tests.faults.command import Trace
 from tests.support.step_ends import COMPLETED, KNOWN_FAILURES, LAST
 from tui_manager.domain.status import UNKNOWN_ENDS
+from tui_manager.storage.engine.transaction import Row
 
 _ENDS = frozenset((str(status), str(reason)) for status, reason in LAST)
 _FAILURES = frozenset((str(status), str(reason)) for status, reason in KNOWN_FAILURES)
@@ -30,9 +30,7 @@ class _Left(Enum):
     NONE = auto()
 
 
-def step_violations(
-    rows: Iterable[sqlite3.Row], trace: Trace, *, corrected: bool = False
-) -> list[str]:
+def step_violations(rows: Iterable[Row], trace: Trace, *, corrected: bool = False) -> list[str]:
     """A sentence for each thing that is not as it must be.
 
     Args:
@@ -53,23 +51,23 @@ def step_violations(
     return found
 
 
-def _column(name: str) -> Callable[[sqlite3.Row], int]:
+def _column(name: str) -> Callable[[Row], int]:
     return lambda row: int(row[name])
 
 
-def _in_order(rows: Iterable[sqlite3.Row], column: str) -> list[sqlite3.Row]:
+def _in_order(rows: Iterable[Row], column: str) -> list[Row]:
     return sorted(rows, key=lambda row: (row[column], row["position"]))
 
 
-def _end(step: sqlite3.Row) -> tuple[str, str]:
+def _end(step: Row) -> tuple[str, str]:
     return step["status"], step["reason"]
 
 
-def _name(step: sqlite3.Row) -> str:
+def _name(step: Row) -> str:
     return f"step {step['position']} on {step['host_name']} ({step['execution_id']})"
 
 
-def _after_cancel(steps: Sequence[sqlite3.Row]) -> Iterable[str]:
+def _after_cancel(steps: Sequence[Row]) -> Iterable[str]:
     """Nothing is sent once it is being canceled."""
     for step in steps:
         canceled = step["canceled_at"]
@@ -77,7 +75,7 @@ def _after_cancel(steps: Sequence[sqlite3.Row]) -> Iterable[str]:
             yield f"{_name(step)} was sent after the cancel"
 
 
-def _on_host(steps: Sequence[sqlite3.Row], trace: Trace) -> Iterable[str]:
+def _on_host(steps: Sequence[Row], trace: Trace) -> Iterable[str]:
     """Each step has the turn and the end that the ends of the earlier ones leave to it."""
     left, ended = _Left.ALL, 0.0
     for step in steps:
@@ -94,7 +92,7 @@ def _on_host(steps: Sequence[sqlite3.Row], trace: Trace) -> Iterable[str]:
         ended = max(ended, trace.ended_at.get(step["execution_id"], 0), begun or 0)
 
 
-def _left_after(step: sqlite3.Row, left: _Left) -> _Left:
+def _left_after(step: Row, left: _Left) -> _Left:
     if _end(step) in _SUCCESSES:
         return left
     if _end(step) in _FAILURES:
@@ -103,7 +101,7 @@ def _left_after(step: sqlite3.Row, left: _Left) -> _Left:
     return _Left.NONE
 
 
-def _barriers(steps: Sequence[sqlite3.Row], trace: Trace) -> Iterable[str]:
+def _barriers(steps: Sequence[Row], trace: Trace) -> Iterable[str]:
     """No host of a batch begins a step with a barrier, or a later one, before the others have ended
     what they ran before it. What has an unknown end may still run; its host has left the run."""
     known = [step for step in steps if step["reason"] not in UNKNOWN_ENDS]

@@ -12,7 +12,8 @@ from tui_manager_agent.executions.cgroup_support import find_cgroup_root
 
 from tests.faults.campaign import campaign
 from tests.faults.fleet import NO_CGROUPS, fleet_of
-from tests.faults.scenarios import NEED_ROOT, SCENARIOS
+from tests.faults.fleet_database import SQLITE, chosen_database
+from tests.faults.scenarios import NEED_ROOT, NEED_SQLITE, SCENARIOS
 from tests.faults.scenarios.cancels import (
     CANCEL_DEATHS,
     CANCEL_POINTS,
@@ -31,6 +32,8 @@ SEED = os.environ.get("FAULTS_SEED", "1")
 async def test_scenario(name: str) -> None:
     if name in NEED_ROOT and not may_be_root():
         pytest.skip("only root may mount")
+    if name in NEED_SQLITE and chosen_database() != SQLITE:
+        pytest.skip("its database is not on that disk")
     await SCENARIOS[name](SEED)
 
 

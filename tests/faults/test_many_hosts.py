@@ -16,7 +16,6 @@ from tests.faults.fleet import Fleet
 from tests.faults.rollout_checks import rollout_violations
 from tests.faults.scenarios.running import new_fleet
 from tui_manager.domain.rollout_spec import HoldRule, RolloutSpec
-from tui_manager.storage.maintenance.check import check_database
 
 HOSTS = 200
 FAILURES = 10  # the budget
@@ -138,7 +137,7 @@ class Run:
         """How many hosts have which state when the task has ended; nothing is as it must not be."""
         await self.fleet.ended_tasks([self.task_id])
         assert rollout_violations(self.fleet.rows) == [], self.fleet.explain()
-        assert check_database(self.fleet.database).findings == ()
+        assert self.fleet.database.findings() == []
         self._check_batches()
         assert self.hosts.most_at_once <= CONCURRENCY
         rows = self.fleet.rows(_STATES, self.task_id)

@@ -84,6 +84,22 @@ def _connection(module: Any) -> None:
     module.sqlite3 = _Sqlite()
 
 
+def _writing_connection(module: Any) -> None:
+    writing = module.WritingConnection
+
+    class Pointed(module.PostgresqlTransaction):  # type: ignore[misc]
+        def execute(self, sql: str, *args: Any) -> Any:
+            POINTS.reach("statement")
+            return super().execute(sql, *args)
+
+        def executemany(self, sql: str, *args: Any) -> Any:
+            POINTS.reach("statement")
+            return super().executemany(sql, *args)
+
+    module.PostgresqlTransaction = Pointed
+    writing._commit = POINTS.around("commit", writing._commit)
+
+
 def _server(module: Any) -> None:
     service = module.CommandService
     module._write_next = _with_failpoints(module._write_next, 1)
@@ -142,6 +158,7 @@ def _cgroup_support(module: Any) -> None:
 
 
 _CHANGES: dict[str, Callable[[Any], None]] = {
+    "tui_manager.storage.engine.postgresql.writing_connection": _writing_connection,
     "tui_manager.storage.engine.sqlite.connection": _connection,
     "tui_manager.transport.sessions.command_port": _server,
     "tui_manager.transport.sessions.session": _session,

@@ -23,9 +23,11 @@ NEED_ROOT = (
     "an agent's disk full",
     "the host restarted",
 )
+NEED_SQLITE = ("the manager's disk full",)  # the disk of the state folder, which has the file
 
 __all__ = [
     "NEED_ROOT",
+    "NEED_SQLITE",
     "SCENARIOS",
     "cancels",
     "clocks",

@@ -57,7 +57,7 @@ async def _full_and_free_again(fleet: Fleet) -> None:
     task_id = await fleet.run("@all", command(300), command(30))
     await stored(fleet, 5000)
     fleet.note("the manager's disk is full")
-    filler = fill(fleet.database.parent)
+    filler = fill(fleet.state_dir)
     await _said(fleet, "the database cannot be written", "Results wait for the database")
     query = "SELECT count(*) FROM command_hosts WHERE status = 'failed'"
     for node in fleet.agents.values():  # who comes back meanwhile is not lost by that

@@ -1,9 +1,5 @@
 """A database that is restored from a backup."""
 
-import contextlib
-import shutil
-import sqlite3
-
 from tests.faults.checker import Allowed, check
 from tests.faults.command import command
 from tests.faults.scenarios.running import new_fleet, scenario, status, stored
@@ -21,12 +17,7 @@ async def put_back(seed: str) -> None:
         )
         await stored(fleet, 2000)
         fleet.note("a backup is made")
-        backup = fleet.folder / "backup.db"
-        with (
-            contextlib.closing(sqlite3.connect(fleet.database)) as source,
-            contextlib.closing(sqlite3.connect(backup)) as target,
-        ):
-            source.backup(target)
+        fleet.database.back_up()
         fleet.let_go("h1")
         await fleet.ended_tasks([short])  # and acknowledged: its output is gone from the host
         unknown = await fleet.run("h2", command(100, held=True))
@@ -34,9 +25,7 @@ async def put_back(seed: str) -> None:
         await status(fleet, row[0], "running")
         await fleet.kill(fleet.manager)
         fleet.note("the backup is put back")
-        for end in ("", "-wal", "-shm"):
-            fleet.database.with_name(fleet.database.name + end).unlink(missing_ok=True)
-        shutil.copyfile(backup, fleet.database)
+        fleet.database.restore()
         await fleet.start_manager()
         await fleet.ended_tasks([short, long])
         await fleet.wait(
