@@ -8,6 +8,7 @@ from random import Random
 
 from tests.monkey.fake_timetable import FakeTimetable
 from tests.support.fake_operator import FakeOperator
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
@@ -242,7 +243,7 @@ class FakeFleet:
 
     def _attention(self) -> None:
         sentences = [f"db{n} has been offline for {n} s [b]." for n in range(4)]
-        self.operator.attention = tuple(sentences[: self._random.randrange(5)])
+        self.operator.attention = tuple(map(Alert, sentences[: self._random.randrange(5)]))
         self.operator.clock += timedelta(seconds=self._random.randrange(90))
         self.tell_figures()
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.command_history import PastCommand
@@ -59,7 +60,7 @@ _Reply = TypeVar("_Reply")
 AT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 STATUS = ManagerStatus(
     "m-1", "0.1.0", 42, "/state", "127.0.0.1:7443", "mTLS", AT, True, 3, 2, 1, 1,
-    ("The disk is full.",),
+    (Alert("The disk is full."), Alert("h-1 is odd.", "h-1", 7, "nightly", "state=offline")),
     Health(sessions=2, commands_per_second=1.5, storage_error="full", log_bytes=3),
     "127.0.0.1:7444", timedelta(days=40), timedelta(hours=23), timedelta(seconds=10),
 )  # fmt: skip

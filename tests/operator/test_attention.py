@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.enrolled_hosts import BEGINS, ENDS, host_key
 from tests.support.manager_parts import Parts, manager_parts, spec
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState
@@ -26,7 +27,11 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
 
 
 def _attention(parts: Parts) -> tuple[str, ...]:
-    return attention(parts.core, HostCounts(0, 0, 0))
+    return _texts(attention(parts.core, HostCounts(0, 0, 0)))
+
+
+def _texts(alerts: tuple[Alert, ...]) -> tuple[str, ...]:
+    return tuple(alert.text for alert in alerts)
 
 
 async def test_a_certificate_that_ends_is_said_as_long_as_it_does(parts: Parts) -> None:
@@ -42,7 +47,7 @@ async def test_a_host_with_a_certificate_from_the_future_is_named(parts: Parts) 
     counts = HostCounts(0, 0, 0)
 
     def said(now: datetime) -> tuple[str, ...]:
-        return attention(parts.core, counts, None, now)
+        return _texts(attention(parts.core, counts, None, now))
 
     assert said(BEGINS) == ()
     (sentence,) = said(BEGINS - timedelta(seconds=1))
@@ -124,7 +129,7 @@ async def test_a_host_that_holds_very_many_is_not_remembered_without_bound(parts
 async def test_hosts_that_do_no_work_are_counted(
     parts: Parts, counts: HostCounts, said: str
 ) -> None:
-    assert attention(parts.core, counts) == (said,)
+    assert _texts(attention(parts.core, counts)) == (said,)
 
 
 async def test_the_host_that_went_offline_last_is_named(parts: Parts) -> None:
@@ -138,12 +143,17 @@ async def test_the_host_that_went_offline_last_is_named(parts: Parts) -> None:
         now = parts.clock.instant
         load = parts.directory.load_of_fleet(now)
         counts = HostCounts(load.offline, newest_offline=load.newest_offline)
-        (said,) = attention(parts.core, counts, None, now)
+        (alert,) = attention(parts.core, counts, None, now)
+        subject = {
+            "web01": (host.host_id, ""),
+            "web02": ("", "state=offline !state=maintenance"),
+        }
         expected = {
             "web01": "web01 is offline for 2 min.",
             "web02": "2 hosts are offline: web02 went last.",
         }
-        assert said == expected[name]
+        assert alert.text == expected[name]
+        assert (alert.host_id, alert.hosts) == subject[name]
     await parts.fleet.set_maintenance(["web01", "web02"], "new disks", None, "ana")
     assert parts.directory.load_of_fleet(parts.clock.instant).offline == 0
 
@@ -160,9 +170,12 @@ async def test_a_task_on_hold_and_a_schedule_that_is_refused_are_said_before_off
     )  # fmt: skip
     work = WorkSummary(1, 0, (task,), (schedule,))
     assert attention(parts.core, HostCounts(offline=1), None, None, work) == (
-        "Task 1 is on hold after batch 1 of 3: resume it, or cancel it.",
-        "1 host is offline.",
-        "Schedule nightly cannot start a task: The template backup was deleted.",
+        Alert("Task 1 is on hold after batch 1 of 3: resume it, or cancel it.", task_id=1),
+        Alert("1 host is offline."),
+        Alert(
+            "Schedule nightly cannot start a task: The template backup was deleted.",
+            schedule="nightly",
+        ),
     )
 
 
@@ -229,6 +242,7 @@ async def test_whoever_breaks_the_rules_is_named(parts: Parts) -> None:
     parts.hosts.record_violation(host.host_id, "It sent \x1b[2Jtoo much.")
     assert _attention(parts) == ("web03 violated the protocol: It sent too much.",)
     parts.hosts.record_violation(host.host_id, "It lied.")
+    assert attention(parts.core, HostCounts())[0].host_id == host.host_id
     parts.hosts.record_violation("", "No Hello came.")
     assert _attention(parts) == (
         "An unknown agent violated the protocol: No Hello came.",
@@ -253,9 +267,12 @@ async def test_what_is_odd_about_a_host_that_waits_is_said_until_it_is_decided(
     owner = await parts.member("web03")
     await parts.enroll("db01")  # nothing is odd about this one
     thief = await parts.enroll("web03", key="thief", machine_id="thief")
-    (said,) = _attention(parts)
+    (alert,) = attention(parts.core, HostCounts())
     fingerprint = host_key("thief").fingerprint
-    assert said.startswith(f"Check web03 ({fingerprint}) before you approve it: The name web03")
+    assert alert.host_id == thief.host_id
+    assert alert.text.startswith(
+        f"Check web03 ({fingerprint}) before you approve it: The name web03"
+    )
     await parts.admission.revoke([owner.host_id], "ana")
     await parts.admission.approve([thief.host_id], False, "ana")
     assert _attention(parts) == ()

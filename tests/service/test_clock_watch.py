@@ -314,7 +314,7 @@ async def test_one_look_of_pruning_has_one_row_in_the_audit(
 
 def said(parts: Parts) -> tuple[str, ...]:
     counts = HostCounts(0, 0, 0)
-    return attention(parts.core, counts, parts.watch.doubt)
+    return tuple(alert.text for alert in attention(parts.core, counts, parts.watch.doubt))
 
 
 async def test_the_operator_sees_the_doubt(parts: Parts) -> None:

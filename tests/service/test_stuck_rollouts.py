@@ -29,8 +29,9 @@ async def test_a_rollout_that_contradicts_itself_stops_no_other(
     assert parts.dispatcher.sent[-1][0] == fleet.sessions["h003"].host_id
     stuck = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert [record.__dict__["task"] for record in stuck] == [wrong]
-    (sentence,) = attention(parts.core, HostCounts())
-    assert sentence.startswith(f"Task {wrong} begins no further host")
+    (alert,) = attention(parts.core, HostCounts())
+    assert alert.task_id == wrong
+    assert alert.text.startswith(f"Task {wrong} begins no further host")
     await parts.tasks.cancel_task(wrong)
     await parts.rollout_loop.look()
     assert attention(parts.core, HostCounts()) == ()

@@ -12,6 +12,7 @@ from tests.support.fake_reruns import FakeReruns
 from tests.support.fake_rows import FakeTask, run_of_host
 from tests.support.fake_security import FakeSecurity
 from tests.support.fake_templates import FakeTemplates
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.status import Admission, TaskStatus
@@ -27,7 +28,7 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
 
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
         super().__init__(now)
-        self.attention: tuple[str, ...] = ()
+        self.attention: tuple[Alert, ...] = ()
         self.health = Health(commit_seconds=0.0021, loop_lag_seconds=0.004, memory_bytes=64 << 20)
         self.closed = False
         self.facts: dict[str, dict[str, str]] = {}  # by host_id

@@ -9,6 +9,7 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_schedules import add_history, save_templates
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.host import Host
 from tui_manager.domain.manager_status import Health
 from tui_manager.domain.status import Admission, Reason, Stream
@@ -42,9 +43,12 @@ async def seeded_fleet() -> FakeOperator:
         loop_lag_seconds=0.004, memory_bytes=88_000_000, cpu_percent=3, database_bytes=41_600_000,
     )  # fmt: skip
     fleet.attention = (
-        "web04 has been offline for 42 s; a command of task 5 waits for it.",
-        "1 host waits to be approved.",
-        "On db2 a killed command left a process of another user behind (task 3).",
+        Alert("web04 is offline for 42 s.", fleet.hosts["web04"].host_id),
+        Alert("1 host waits to be approved.", hosts="state=pending"),
+        Alert(
+            "Schedule backup cannot start a task: The template backup needs a value for BUCKET.",
+            schedule="backup",
+        ),
     )
     await save_templates(fleet)
     await _old_tasks(fleet)

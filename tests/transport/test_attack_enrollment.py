@@ -51,7 +51,7 @@ async def test_a_guessed_token_is_of_no_use_and_guessing_is_slow(secure: SecureM
             codes.append(caught.value.code())
     assert set(codes) == {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.RESOURCE_EXHAUSTED}
     status = await secure.running.operator.manager_status()
-    assert any("wrong join tokens" in said for said in status.attention)
+    assert any("wrong join tokens" in said.text for said in status.attention)
     assert len(await secure.audit("refuse_host")) == 1
     assert await secure.hosts() == []
 
@@ -82,7 +82,7 @@ async def test_a_copy_of_a_host_that_is_connected_cannot_rename_it(secure: Secur
         assert "connected as web01" in await _refused(copying, grpc.StatusCode.ABORTED)
         await secure.works("web01", agent)
     status = await secure.running.operator.manager_status()
-    assert any("says it is copy was refused" in said for said in status.attention)
+    assert any("says it is copy was refused" in said.text for said in status.attention)
 
 
 async def test_labels_of_a_token_cannot_be_talked_away(secure: SecureManager) -> None:

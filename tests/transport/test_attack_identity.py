@@ -305,7 +305,7 @@ async def test_a_second_different_result_is_ignored_and_counted(secure: SecureMa
             assert told.result
         assert (await secure.row(task_id)).status == "completed"
         status = await secure.running.operator.manager_status()
-        assert any("1 second, different results" in said for said in status.attention)
+        assert any("1 second, different results" in said.text for said in status.attention)
 
 
 async def test_different_results_without_end_are_a_violation(secure: SecureManager) -> None:

@@ -60,7 +60,8 @@ async def test_labels_that_are_none_are_refused_on_both_ports(secure: SecureMana
 
 async def _nothing_hostile_is_shown(secure: SecureManager) -> None:
     """Refusals quote what was refused: in answers, attention and audit it can do nothing."""
-    said = list((await secure.running.operator.manager_status()).attention)
+    status = await secure.running.operator.manager_status()
+    said = [alert.text for alert in status.attention]
     for entry in await secure.audit("refuse_host"):
         said += [entry.actor, entry.host, *entry.detail.values()]
     assert said

@@ -62,7 +62,7 @@ async def test_more_output_than_the_limit_ends_the_session(manager: RunningManag
     row = await _row(manager, task_id)
     assert (row.stdout_bytes, row.truncated_bytes) == (1024, 476)
     assert any(
-        "violated the protocol: More output" in said
+        "violated the protocol: More output" in said.text
         for said in (await manager.operator.manager_status()).attention
     )
 

@@ -1,6 +1,7 @@
 """Who did what: on the screen of the manager, in words."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,15 +10,17 @@ from textual.pilot import Pilot
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import Role, fit, plain, width_of
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.listing.table_layout import fit_columns
+from tui_manager.ui.manager.alert_pane import alert_lines
 from tui_manager.ui.manager.audit_table import COLUMNS, audit_cell, audit_detail, audit_words
 from tui_manager.ui.manager.manager_screen import ManagerScreen
-from tui_manager.ui.manager.manager_text import attention_lines, figure_lines
+from tui_manager.ui.manager.manager_text import figure_lines
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
 SIZES = [(80, 24), (160, 48)]
@@ -236,7 +239,7 @@ async def test_tab_goes_round_the_panes(fleet: FakeOperator, running: Running) -
 @pytest.mark.parametrize("size", SIZES)
 async def test_hostile_names_and_details_are_text(running: Running, size: tuple[int, int]) -> None:
     fleet = FakeOperator()
-    fleet.attention = (f"An agent that says it is {HOSTILE * 20} was refused.",)
+    fleet.attention = (Alert(f"An agent that says it is {HOSTILE * 20} was refused."),)
     fleet.record("refuse_host", actor=HOSTILE, host=fleet.add_host(f"evil{HOSTILE}"), why=HOSTILE)
     fleet.record(HOSTILE, actor=HOSTILE)
     await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
@@ -268,13 +271,48 @@ async def test_a_clock_in_doubt_is_a_figure() -> None:
     assert "clock     40 d ahead, pruning waits for at most 23h" in "\n".join(map(plain, lines))
 
 
-async def test_a_long_sentence_takes_several_lines() -> None:
-    fleet = FakeOperator()
-    fleet.attention = ("word " * 30,)
-    lines = [plain(line) for line in attention_lines(await fleet.manager_status(), 40)]
-    assert len(lines) > 3
-    assert lines[0].startswith("▲ word")
-    assert all(len(line) <= 40 for line in lines)
+def test_a_long_alert_takes_several_lines() -> None:
+    lines = alert_lines((Alert("One."), Alert("word " * 30)), 40, 1)
+    texts = [plain(line) for _, line in lines]
+    assert [number for number, _ in lines][:3] == [0, 1, 1]
+    assert len(texts) > 4
+    assert texts[:1] == ["  ▲ One."]
+    assert texts[1].startswith("▸ ▲ word")
+    assert all(len(text) <= 40 for text in texts)
+    assert plain(alert_lines((), 40, 0)[0][1]) == "  ✔ No alerts."
+
+
+async def test_an_alert_opens_what_it_is_about(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        fleet.attention = (*fleet.attention, Alert("Task 2 is on hold.", task_id=2), Alert("Else."))
+        fleet.publish(Changes(manager=True))
+        await press(pilot, "4", "tab")
+        opened = []
+        for _ in range(5):
+            await press(pilot, "4", "enter")
+            opened.append(shown(pilot))
+            await press(pilot, "4", "down")
+        assert "web04" in opened[0].splitlines()[1]
+        assert "Hosts 1 of" in opened[1]
+        assert "/ state=pending" in opened[1]
+        assert "▸ ✘ backup" in opened[2]
+        assert "#2 check disk" in opened[3]
+        assert "This alert is about no host, task or schedule." in opened[4]
+
+
+async def test_an_alert_keeps_the_cursor_and_opens_with_a_click(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "4", "tab", "down")
+        first, second, third = fleet.attention
+        fleet.attention = (Alert("New."), first, replace(second, text="2 hosts wait."), third)
+        fleet.publish(Changes(manager=True))
+        await settle(pilot)
+        assert "▸ ▲ 2 hosts wait." in shown(pilot)
+        await pilot.click("#attention", offset=(10, 2))
+        await settle(pilot)
+        assert "web04" in shown(pilot).splitlines()[1]
 
 
 def cursor_is_seen(pilot: "Pilot[None]") -> bool:

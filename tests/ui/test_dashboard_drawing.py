@@ -9,6 +9,7 @@ from textual.geometry import Region, Size
 
 from tests.support.fake_operator import START
 from tests.support.seeded_fleet import seeded_fleet
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.task import Counts, Hold, RolloutProgress, Task
 from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.ui.dashboard_panes import HOSTS, NOW, OUTPUT, RECENT, TABS, pane_regions
@@ -196,10 +197,16 @@ async def test_a_host_on_which_the_selected_task_failed_has_its_glyph() -> None:
     assert title_counts(0, 0, 0) == ()
 
 
+def _alerts(*texts: str) -> tuple[Alert, ...]:
+    return tuple(map(Alert, texts))
+
+
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 async def test_the_header_has_the_fleet_and_the_most_urgent_alert(width: int) -> None:
     status = await (await seeded_fleet()).manager_status()
-    full = replace(status, attention=("Results wait for the database: The disk is full.", "Else."))
+    full = replace(
+        status, attention=_alerts("Results wait for the database: The disk is full.", "Else.")
+    )
     line = plain(header_line(full, "", START, width, place="ops@m1"))
     assert "▲ Results" in line
     assert "16/17 hosts ○1   ◌ 1 pending" in line, "a pending host is not one of the 17"
@@ -222,7 +229,7 @@ async def test_the_header_says_what_is_slow_only_when_it_is() -> None:
 
 async def test_the_header_has_its_width_always() -> None:
     status = await (await seeded_fleet()).manager_status()
-    for alerts in ((), ("web03 is offline for 42 s.",), status.attention):
+    for alerts in ((), _alerts("web03 is offline for 42 s."), status.attention):
         for width in range(60, 210):
             line = header_line(replace(status, attention=alerts), "", START, width, place="ops@m1")
             assert width_of(line) == width
@@ -246,7 +253,7 @@ async def test_the_header_has_its_width_always() -> None:
 def test_an_alert_is_said_in_its_first_words(
     alerts: tuple[str, ...], room: int, shown: str | None
 ) -> None:
-    text = plain(attention_spans(alerts, room, "4"))
+    text = plain(attention_spans(_alerts(*alerts), room, "4"))
     assert shown is None or text == shown
     assert text.isprintable()
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
@@ -36,7 +37,7 @@ async def test_the_header_is_drawn_when_it_says_something_else(
         pilot.app.screen.post_message(ManagerChanged(Changes(hosts=True)))
         await settle(pilot)
         assert not asked
-        fleet.attention = ("Something is wrong.",)
+        fleet.attention = (Alert("Something is wrong."),)
         fleet.publish(Changes(manager=True))
         await settle(pilot)
         assert asked

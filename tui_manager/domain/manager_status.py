@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tui_manager.domain.alert import Alert
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -58,7 +60,7 @@ class ManagerStatus:
     Attributes:
         address: for agents, `host:port`.
         security: "insecure" or "mTLS".
-        attention: what needs an operator, one sentence each, most urgent first.
+        attention: what needs an operator, most urgent first.
         enroll_address: for enrolment, `host:port`; empty: without TLS there is none.
         clock_ahead: how far the clock is ahead, negative: behind; None: the clock is trusted.
         clock_waits: longest time that pruning still waits for the clock.
@@ -82,7 +84,7 @@ class ManagerStatus:
     hosts_online: int
     hosts_pending: int
     tasks_running: int
-    attention: tuple[str, ...]
+    attention: tuple[Alert, ...]
     health: Health
     enroll_address: str = ""
     clock_ahead: timedelta | None = None

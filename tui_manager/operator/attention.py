@@ -1,18 +1,19 @@
-"""What needs the attention of an operator: one sentence each, the most urgent first."""
+"""What needs the attention of an operator, the most urgent first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tui_manager_protos.rules.duration import rough_duration
 
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.manager_status import ClockDoubt
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import UNKNOWN_MAX, HostEntry
 from tui_manager.service.core.statistics import Statistics
-from tui_manager.service.core.violations import BAD_TOKENS_MAX, Violations
+from tui_manager.service.core.violations import BAD_TOKENS_MAX, RecentEvent, Violations
 from tui_manager.service.tasks.work_summary import WorkSummary
 
 _NAMED = 5  # hosts or refusals that get their own sentence
@@ -42,8 +43,8 @@ def attention(
     clock: ClockDoubt | None = None,
     now: datetime | None = None,
     work: WorkSummary | None = None,
-) -> tuple[str, ...]:
-    """The sentences of the manager's status.
+) -> tuple[Alert, ...]:
+    """The alerts of the manager's status.
 
     Args:
         clock: why the wall clock is not trusted; None: it is.
@@ -60,27 +61,27 @@ def attention(
         *_held(work),
         *_offline(hosts, now),
         *_blocked_schedules(work),
-        *_protocol_violations(violations),
+        *_protocol_violations(violations, directory),
         *_hosts(hosts),
         *_noted(directory),
-        *_refused(violations),
+        *_refused(violations, directory),
         *_bad_tokens(violations),
         *_unknown_executions(directory),
         *_conflicts(statistics),
     )
 
 
-def _storage(statistics: Statistics) -> Iterator[str]:
+def _storage(statistics: Statistics) -> Iterator[Alert]:
     if statistics.storage_error:
-        yield f"Results wait for the database: {statistics.storage_error}"
+        yield Alert(f"Results wait for the database: {statistics.storage_error}")
     elif (size := statistics.gauges.log_bytes()) > _LONG_LOG:
-        yield (
+        yield Alert(
             f"The log of the database has {size >> 20:,} MiB: a program, such as a backup or "
             "a check, has been reading for a long time. If it goes on, results will wait for it."
         )
 
 
-def _clock(doubt: ClockDoubt | None) -> Iterator[str]:
+def _clock(doubt: ClockDoubt | None) -> Iterator[Alert]:
     if doubt is None:
         return
     is_ahead = doubt.ahead > timedelta(0)
@@ -91,96 +92,112 @@ def _clock(doubt: ClockDoubt | None) -> Iterator[str]:
         side = "ahead of" if is_ahead else "behind"
         what = f"The clock is {length} {side} the time that the manager stored last"
     waits = "Schedules start no task, and old history" if doubt.jumped else "Old history"
-    yield (
+    yield Alert(
         f"{what}. {waits} is not removed, until the clock is back or the manager has run for 24 h. "
         "If the clock is right, run: tui-manager clock accept"
     )
 
 
-def _authority(statistics: Statistics) -> Iterator[str]:
+def _authority(statistics: Statistics) -> Iterator[Alert]:
     if statistics.authority_error:
-        yield f"No certificates can be issued: {statistics.authority_error}"
+        yield Alert(f"No certificates can be issued: {statistics.authority_error}")
     if problem := statistics.gauges.certificate_problem():
-        yield f"A certificate needs attention: {problem}"
+        yield Alert(f"A certificate needs attention: {problem}")
 
 
-def _stuck_rollouts(statistics: Statistics) -> Iterator[str]:
+def _stuck_rollouts(statistics: Statistics) -> Iterator[Alert]:
     for task_id in sorted(statistics.stuck_rollouts)[:_NAMED]:
-        yield (
+        yield Alert(
             f"Task {task_id} begins no further host: what is stored of its rollout contradicts "
-            f"itself. Look with: tui-manager check. End it with: tui-manager task cancel {task_id}"
+            f"itself. Look with: tui-manager check. End it with: tui-manager task cancel {task_id}",
+            task_id=task_id,
         )
 
 
-def _held(work: WorkSummary | None) -> Iterator[str]:
+def _held(work: WorkSummary | None) -> Iterator[Alert]:
     held = work.held if work else ()
     for task in held[:_NAMED]:
         batch = f"batch {task.hold.batch} of {task.hold.of}" if task.hold else "a batch"
-        yield f"Task {task.task_id} is on hold after {batch}: resume it, or cancel it."
+        text = f"Task {task.task_id} is on hold after {batch}: resume it, or cancel it."
+        yield Alert(text, task_id=task.task_id)
     if len(held) > _NAMED:
-        yield f"{len(held) - _NAMED} other tasks are on hold too."
+        yield Alert(f"{len(held) - _NAMED} other tasks are on hold too.")
 
 
-def _offline(hosts: HostCounts, now: datetime | None) -> Iterator[str]:
+def _offline(hosts: HostCounts, now: datetime | None) -> Iterator[Alert]:
     newest = hosts.newest_offline
     if hosts.offline > 1:
         named = f": {newest.row.name} went last" if newest else ""
-        yield f"{hosts.offline:,} hosts are offline{named}."
+        yield Alert(
+            f"{hosts.offline:,} hosts are offline{named}.", hosts="state=offline !state=maintenance"
+        )
     elif hosts.offline:
         name = newest.row.name if newest else "1 host"
         long = (
             f" for {rough_duration(now - newest.since)}" if newest and newest.since and now else ""
         )
-        yield f"{name} is offline{long}."
+        yield Alert(f"{name} is offline{long}.", newest.row.host_id if newest else "")
 
 
-def _blocked_schedules(work: WorkSummary | None) -> Iterator[str]:
+def _blocked_schedules(work: WorkSummary | None) -> Iterator[Alert]:
     blocked = work.blocked if work else ()
     for schedule in blocked[:_NAMED]:
         name = schedule.spec.name
         if schedule.problem:
-            yield f"Schedule {name} cannot start a task: {schedule.problem}"
+            text = f"Schedule {name} cannot start a task: {schedule.problem}"
         else:
-            yield f"Schedule {name} started no task when it was due: {schedule.refusal}"
+            text = f"Schedule {name} started no task when it was due: {schedule.refusal}"
+        yield Alert(text, schedule=name)
     if len(blocked) > _NAMED:
-        yield f"{len(blocked) - _NAMED} other schedules start no task either."
+        yield Alert(f"{len(blocked) - _NAMED} other schedules start no task either.")
 
 
-def _out_of_date(directory: Directory, now: datetime) -> Iterator[str]:
+def _out_of_date(directory: Directory, now: datetime) -> Iterator[Alert]:
     """Hosts whose certificate has expired or not begun: TLS refuses them, and no log of the manager
     shows it."""
     away = [
-        (entry.row.name, *entry.certificate)
+        (entry.row.name, entry.row.host_id, *entry.certificate)
         for entry in directory
         if entry.away
         and entry.row.admission in (Admission.PENDING, Admission.ADMITTED)
         and entry.certificate
         and not entry.certificate[0] <= now < entry.certificate[1]
     ]
-    for name, begins, ends in sorted(away)[:_NAMED]:
+    for name, host_id, begins, ends in sorted(away)[:_NAMED]:
         if now < begins:
             what = f"begins on {begins:%Y-%m-%d %H:%M} UTC: the manager's clock was or is wrong"
         else:
             what = f"expired on {ends:%Y-%m-%d %H:%M} UTC"
-        yield (
+        yield Alert(
             f"{name} is offline, and its newest certificate {what}. If it stays offline, start its "
-            "agent with a new join token."
+            "agent with a new join token.",
+            host_id,
         )
     if len(away) > _NAMED:
-        yield f"{len(away) - _NAMED} other hosts are offline with such certificates too."
+        yield Alert(f"{len(away) - _NAMED} other hosts are offline with such certificates too.")
 
 
-def _protocol_violations(violations: Violations) -> Iterator[str]:
+def _ids_of(events: Sequence[RecentEvent], directory: Directory) -> Mapping[str, str]:
+    """The host_ids of the hosts that have the names of events now, by name."""
+    names = {event.name for event in events}
+    if not names:
+        return {}
+    return {entry.row.name: entry.row.host_id for entry in directory if entry.row.name in names}
+
+
+def _protocol_violations(violations: Violations, directory: Directory) -> Iterator[Alert]:
     recent = violations.recent_violations.newest_first()
+    ids = _ids_of(recent, directory)
     for noted in recent[:_NAMED]:
         who = noted.name or "An unknown agent"
         times = "" if noted.times == 1 else f" {noted.times} times, most recently"
-        yield f"{who} violated the protocol{times}: {noted.text}"
+        text = f"{who} violated the protocol{times}: {noted.text}"
+        yield Alert(text, ids.get(noted.name, ""))
     if len(recent) > _NAMED:
-        yield f"{len(recent) - _NAMED} other hosts violated the protocol too; see the audit."
+        yield Alert(f"{len(recent) - _NAMED} other hosts violated the protocol too; see the audit.")
 
 
-def _noted(directory: Directory) -> Iterator[str]:
+def _noted(directory: Directory) -> Iterator[Alert]:
     """Pending hosts with a note, for example about another host with the same name."""
     noted = [
         entry.row
@@ -188,55 +205,65 @@ def _noted(directory: Directory) -> Iterator[str]:
         if entry.row.admission is Admission.PENDING and entry.row.note
     ]
     for row in sorted(noted, key=lambda row: row.name)[:_NAMED]:
-        yield f"Check {row.name} ({row.fingerprint}) before you approve it: {row.note}"
+        text = f"Check {row.name} ({row.fingerprint}) before you approve it: {row.note}"
+        yield Alert(text, row.host_id)
     if len(noted) > _NAMED:
-        yield f"{len(noted) - _NAMED} other pending hosts have notes too."
+        yield Alert(
+            f"{len(noted) - _NAMED} other pending hosts have notes too.", hosts="state=pending"
+        )
 
 
-def _hosts(hosts: HostCounts) -> Iterator[str]:
+def _hosts(hosts: HostCounts) -> Iterator[Alert]:
     if hosts.recovering:
-        yield f"Recovering: {hosts.recovering} hosts with work have not connected yet."
+        yield Alert(f"Recovering: {hosts.recovering} hosts with work have not connected yet.")
     if hosts.pending:
         who = "1 host waits" if hosts.pending == 1 else f"{hosts.pending:,} hosts wait"
-        yield f"{who} to be approved."
+        yield Alert(f"{who} to be approved.", hosts="state=pending")
     if hosts.maintenance:
         who = "1 host is" if hosts.maintenance == 1 else f"{hosts.maintenance:,} hosts are"
-        yield f"{who} in maintenance: tasks leave {'it' if hosts.maintenance == 1 else 'them'} out."
+        them = "it" if hosts.maintenance == 1 else "them"
+        yield Alert(f"{who} in maintenance: tasks leave {them} out.", hosts="state=maintenance")
 
 
-def _refused(violations: Violations) -> Iterator[str]:
+def _refused(violations: Violations, directory: Directory) -> Iterator[Alert]:
     recent = violations.recent_refusals.newest_first()
+    ids = _ids_of(recent, directory)
     for noted in recent[:_NAMED]:
-        yield f"An agent that says it is {noted.name} was refused: {noted.text}"
+        text = f"An agent that says it is {noted.name} was refused: {noted.text}"
+        yield Alert(text, ids.get(noted.name, ""))
     if len(recent) > _NAMED:
-        yield f"Agents that say they are {len(recent) - _NAMED} other hosts were refused too."
+        yield Alert(
+            f"Agents that say they are {len(recent) - _NAMED} other hosts were refused too."
+        )
 
 
-def _bad_tokens(violations: Violations) -> Iterator[str]:
+def _bad_tokens(violations: Violations) -> Iterator[Alert]:
     count = violations.count_bad_tokens()
     if count >= _BAD_TOKENS:
         more = " or more" if count == BAD_TOKENS_MAX else ""
-        yield f"{count}{more} wrong join tokens were used in the last hour; see the audit."
+        yield Alert(f"{count}{more} wrong join tokens were used in the last hour; see the audit.")
 
 
-def _unknown_executions(directory: Directory) -> Iterator[str]:
+def _unknown_executions(directory: Directory) -> Iterator[Alert]:
     holding = [
-        (entry.row.name, len(entry.session.unknown))
+        (entry.row.name, entry.row.host_id, len(entry.session.unknown))
         for entry in directory
         if entry.session and entry.session.unknown
     ]
-    for name, count in sorted(holding)[:_NAMED]:
+    for name, host_id, count in sorted(holding)[:_NAMED]:
         if count == 1:
             many, rest = "1 execution", "it is left to finish"
         else:
             more = " or more" if count == UNKNOWN_MAX else ""
             many, rest = f"{count}{more} executions", "they are left to finish"
-        yield f"{name} holds {many} that this database does not know; {rest}."
+        yield Alert(f"{name} holds {many} that this database does not know; {rest}.", host_id)
     if len(holding) > _NAMED:
-        yield f"{len(holding) - _NAMED} other hosts hold executions that it does not know too."
+        yield Alert(
+            f"{len(holding) - _NAMED} other hosts hold executions that it does not know too."
+        )
 
 
-def _conflicts(statistics: Statistics) -> Iterator[str]:
+def _conflicts(statistics: Statistics) -> Iterator[Alert]:
     count = statistics.counters.conflicting_results
     if count:
-        yield f"{count} second, different results were ignored; see the log."
+        yield Alert(f"{count} second, different results were ignored; see the log.")

@@ -247,6 +247,12 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
         """The screen of a host."""
         await self.push_screen(HostScreen(self.link, host_id))
 
+    async def action_show_hosts_that(self, text: str) -> None:
+        """The hosts that pass a filter."""
+        screen = await self._show(ScreenName.HOSTS)
+        if isinstance(screen, HostsScreen):
+            screen.hosts.filter_by(text)
+
     async def action_open_template(self, name: str) -> None:
         """A template, on the screen of templates and schedules."""
         screen = await self._show(ScreenName.SCHEDULES)

@@ -382,6 +382,11 @@ def open_host(host_id: str) -> "ActionParseResult":
     return "app", "open_host", (host_id,)
 
 
+def show_hosts_that(text: str) -> "ActionParseResult":
+    """The hosts that pass a filter."""
+    return "app", "show_hosts_that", (text,)
+
+
 def open_template(name: str) -> "ActionParseResult":
     """A template, on the screen of templates and schedules."""
     return "app", "open_template", (name,)

@@ -507,6 +507,7 @@ class ManagerStatus(_message.Message):
     HOSTS_OFFLINE_FIELD_NUMBER: _builtins.int
     HOSTS_BUSY_FIELD_NUMBER: _builtins.int
     TASKS_FAILED_TODAY_FIELD_NUMBER: _builtins.int
+    ATTENTION_SUBJECTS_FIELD_NUMBER: _builtins.int
     manager_id: _builtins.str
     version: _builtins.str
     pid: _builtins.int
@@ -551,6 +552,10 @@ class ManagerStatus(_message.Message):
     def kill_grace(self) -> _duration_pb2.Duration:
         """between SIGTERM and SIGKILL"""
 
+    @_builtins.property
+    def attention_subjects(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlertSubject]:
+        """what each sentence is about"""
+
     def __init__(
         self,
         *,
@@ -575,14 +580,47 @@ class ManagerStatus(_message.Message):
         hosts_offline: _builtins.int = ...,
         hosts_busy: _builtins.int = ...,
         tasks_failed_today: _builtins.int = ...,
+        attention_subjects: _abc.Iterable[Global___AlertSubject] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "health", b"health", "kill_grace", b"kill_grace", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "attention_subjects", b"attention_subjects", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ManagerStatus: _TypeAlias = ManagerStatus  # noqa: Y015
+
+@_typing.final
+class AlertSubject(_message.Message):
+    """What a sentence is about: one thing, or nothing of these."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    HOSTS_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.str
+    task_id: _builtins.int
+    schedule: _builtins.str
+    """its name"""
+    hosts: _builtins.str
+    """a filter of the list of hosts"""
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.str = ...,
+        task_id: _builtins.int = ...,
+        schedule: _builtins.str = ...,
+        hosts: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host_id", b"host_id", "hosts", b"hosts", "schedule", b"schedule", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlertSubject: _TypeAlias = AlertSubject  # noqa: Y015
 
 @_typing.final
 class AcceptClockRequest(_message.Message):

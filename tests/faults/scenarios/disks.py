@@ -85,7 +85,7 @@ async def _said(fleet: Fleet, in_log: str, in_status: str) -> None:
 
 
 async def _attention(operator: Operator) -> tuple[str, ...]:
-    return (await operator.manager_status()).attention
+    return tuple(alert.text for alert in (await operator.manager_status()).attention)
 
 
 async def _no_attention(fleet: Fleet) -> None:

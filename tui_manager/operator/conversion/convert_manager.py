@@ -8,6 +8,7 @@ another version sends and this one does not know raises InvalidInputError.
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import chain, repeat
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
@@ -15,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
@@ -127,7 +129,7 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         hosts_online=status.hosts_online,
         hosts_pending=status.hosts_pending,
         tasks_running=status.tasks_running,
-        attention=status.attention,
+        attention=(alert.text for alert in status.attention),
         health=_health_to_wire(status.health),
         enroll_address=status.enroll_address,
         clock_ahead=duration(status.clock_ahead),
@@ -136,6 +138,22 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         hosts_offline=status.hosts_offline,
         hosts_busy=status.hosts_busy,
         tasks_failed_today=status.tasks_failed_today,
+        attention_subjects=map(_subject_to_wire, status.attention),
+    )
+
+
+def _subject_to_wire(alert: Alert) -> wire.AlertSubject:
+    return wire.AlertSubject(
+        host_id=alert.host_id, task_id=alert.task_id, schedule=alert.schedule, hosts=alert.hosts
+    )
+
+
+def _alerts_from_wire(message: wire.ManagerStatus) -> tuple[Alert, ...]:
+    """A manager of an older version does not say what its sentences are about."""
+    subjects = chain(message.attention_subjects, repeat(wire.AlertSubject()))
+    return tuple(
+        Alert(text, about.host_id, about.task_id, about.schedule, about.hosts)
+        for text, about in zip(message.attention, subjects, strict=False)
     )
 
 
@@ -153,7 +171,7 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         hosts_online=message.hosts_online,
         hosts_pending=message.hosts_pending,
         tasks_running=message.tasks_running,
-        attention=tuple(message.attention),
+        attention=_alerts_from_wire(message),
         health=_health_from_wire(message.health),
         enroll_address=message.enroll_address,
         clock_ahead=_length(message, "clock_ahead"),

@@ -10,6 +10,7 @@ from textual import events
 from textual.strip import Strip
 from textual.widgets import Static
 
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.number_format import count_of, short_duration
@@ -70,7 +71,7 @@ def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
 
 
 def _fit_parts(
-    parts: list[tuple[int, Spans]], attention: Sequence[str], clock: Span, width: int, key: str
+    parts: list[tuple[int, Spans]], attention: Sequence[Alert], clock: Span, width: int, key: str
 ) -> Spans:
     """Leaves out the part with the highest number until there is room for the attention."""
     kept = [part for part in parts if part[1]]
@@ -89,14 +90,14 @@ def _fit_parts(
         kept.remove(optional)
 
 
-def attention_spans(attention: Sequence[str], room: int, key: str) -> Spans:
+def attention_spans(attention: Sequence[Alert], room: int, key: str) -> Spans:
     """The most urgent sentence in its first words, how many more there are, and the key that
     shows them: at most `room` cells. Without room for words, only how many there are. The operator
     reads "alerts"."""
     if not attention:
         return (Span("no alerts", Role.MUTED),)
     others = f"  +{len(attention) - 1:,} more" if len(attention) > 1 else ""
-    whole = _first_words(attention[0])
+    whole = _first_words(attention[0].text)
     for more in (f"{others}: {key}" if others else "", others):
         if room >= min(cell_len(whole), _ATTENTION_LEAST // 2) + len(more):
             shown = Span(shorten(whole, room - len(more)), Role.FAULT)

@@ -7,14 +7,23 @@ from textual import on
 from textual.containers import Container
 from textual.widget import Widget
 
+from tui_manager.domain.alert import Alert
 from tui_manager.domain.changes import Changes
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host, open_task
+from tui_manager.ui.key_bindings import (
+    ScreenName,
+    bindings_of,
+    open_host,
+    open_schedule,
+    open_task,
+    show_hosts_that,
+)
 from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.manager.alert_pane import AlertPane
 from tui_manager.ui.manager.audit_table import AuditTable, audit_detail
-from tui_manager.ui.manager.manager_text import attention_lines, figure_lines
+from tui_manager.ui.manager.manager_text import figure_lines
 
 _CORNERS = 6  # cells of a frame's line that its subtitle leaves free
 
@@ -26,7 +35,7 @@ class ManagerScreen(MainScreen):
     BINDINGS = bindings_of(ScreenName.MANAGER)
 
     def body(self) -> Iterable[Widget]:
-        attention = TextScroll(SpanLines(id="attention-lines"), id="attention")
+        attention = AlertPane(id="attention")
         attention.border_title = "Attention"
         figures = TextScroll(SpanLines(id="figure-lines"), id="figures")
         figures.border_title = "Manager"
@@ -39,8 +48,13 @@ class ManagerScreen(MainScreen):
         return self.query_one("#audit", AuditTable)
 
     @property
+    def alerts(self) -> AlertPane:
+        """What needs attention."""
+        return self.query_one("#attention", AlertPane)
+
+    @property
     def panes(self) -> Sequence[Widget]:
-        return self.query_one("#attention"), self.query_one("#figures"), self.audit
+        return self.alerts, self.query_one("#figures"), self.audit
 
     def on_mount(self) -> None:
         """The audit has the focus."""
@@ -64,13 +78,10 @@ class ManagerScreen(MainScreen):
         status = self.link.status
         if status is not None:
             now = self.link.data_time()
-            attention = self.query_one("#attention-lines", SpanLines)
-            attention.set_lines(attention_lines(status, self._width_of(attention)))
+            self.alerts.show(status.attention)
             figures = self.query_one("#figure-lines", SpanLines)
-            figures.set_lines(figure_lines(status, now, self._width_of(figures)))
-
-    def _width_of(self, lines: SpanLines) -> int:
-        return lines.size.width or self.size.width
+            width = figures.size.width or self.size.width
+            figures.set_lines(figure_lines(status, now, width))
 
     @on(RowTable.Selected)
     def _show_details(self) -> None:
@@ -80,7 +91,11 @@ class ManagerScreen(MainScreen):
 
     @on(RowTable.Opened)
     async def action_open(self) -> None:
-        """Opens the task or host of the selected entry."""
+        """Opens what the selected alert is about, or the task or host of the selected entry of the
+        audit."""
+        if self.focused is self.alerts:
+            await self._open_alert(self.alerts.chosen)
+            return
         entry = self.audit.selected
         if entry is None:
             self.audit.open_when_read()
@@ -91,3 +106,21 @@ class ManagerScreen(MainScreen):
             await self.app.run_action(open_host(entry.host_id))
         else:
             self.notify("This entry is about no task and no host.", markup=False)
+
+    @on(AlertPane.Clicked)
+    async def _alert_clicked(self, message: AlertPane.Clicked) -> None:
+        await self._open_alert(message.alert)
+
+    async def _open_alert(self, alert: Alert | None) -> None:
+        if alert is None:
+            self.notify("There are no alerts.", markup=False)
+        elif alert.task_id:
+            await self.app.run_action(open_task(alert.task_id))
+        elif alert.host_id:
+            await self.app.run_action(open_host(alert.host_id))
+        elif alert.schedule:
+            await self.app.run_action(open_schedule(alert.schedule))
+        elif alert.hosts:
+            await self.app.run_action(show_hosts_that(alert.hosts))
+        else:
+            self.notify("This alert is about no host, task or schedule.", markup=False)

@@ -1,4 +1,4 @@
-"""The lines of the manager's screen: attention and figures. Pure."""
+"""The figures of the manager's screen. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,19 +13,6 @@ from tui_manager.ui.listing.table_layout import GAP
 
 _NAME = 10  # cells
 _LONG_LOG = 64 << 20  # bytes from which the log is shown
-_MARK = 2  # cells in front of a sentence
-
-
-def attention_lines(status: ManagerStatus, width: int) -> tuple[Spans, ...]:
-    """What needs attention, the most urgent sentence first. A long one takes several lines."""
-    if not status.attention:
-        return ((Span("✔ ", Role.GOOD), Span("No alerts.")),)
-    lines: list[Spans] = []
-    for sentence in status.attention:
-        first, *others = wrap(safe_line(sentence), width - _MARK)
-        lines.append((Span("▲ ", Role.FAULT), Span(first)))
-        lines += [(Span(" " * _MARK), Span(line)) for line in others]
-    return tuple(lines)
 
 
 def figure_lines(status: ManagerStatus, now: datetime, width: int) -> tuple[Spans, ...]:
