@@ -110,10 +110,13 @@ class _Reader:
         connection = self._connection
         connection.execute(_BEGIN_READ)
         try:
-            return work(PostgresqlTransaction(connection))
-        finally:
+            found = work(PostgresqlTransaction(connection))
+        except BaseException:
             with contextlib.suppress(psycopg.OperationalError):  # it is lost
                 connection.rollback()
+            raise
+        connection.commit()  # a rollback would make psycopg give up its prepared statements
+        return found
 
     def close(self) -> None:
         """Ends the connection."""
