@@ -14,6 +14,7 @@ from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task import Counts
 from tui_manager.domain.transitions import legal_states
+from tui_manager.storage.engine.database_url import client_needed
 from tui_manager.storage.engine.sqlite.migrations import migrations
 from tui_manager.storage.engine.sqlite.read_only import read_only
 from tui_manager.storage.engine.statements import load_queries
@@ -126,11 +127,27 @@ def check_database(path: Path) -> CheckResult:
     return read_only(path, _check)
 
 
+def check_postgresql(url: str) -> CheckResult:
+    """The same for a database of PostgreSQL, whose server looks after damage itself.
+
+    Raises:
+        InvalidInputError: it has not this program's schema, or the client is not installed.
+        StorageError: it cannot be reached or read.
+    """
+    with client_needed():
+        from tui_manager.storage.engine.postgresql import read_only as postgresql
+    return postgresql.read_only(url, _check_rows)
+
+
 def _check(tx: sqlite3.Connection) -> CheckResult:
     findings = list(_damage(tx)) or list(_schema(tx))
     if findings:  # the queries mean nothing in such a database
         return CheckResult(0, 0, 0, tuple(findings))
-    findings += contradictions(tx)
+    return _check_rows(tx)
+
+
+def _check_rows(tx: Transaction) -> CheckResult:
+    findings = contradictions(tx)
     sizes = tx.execute(_SQL["sizes"]).fetchone()
     return CheckResult(
         sizes["tasks"], sizes["command_hosts"], sizes["output_bytes"], tuple(findings)
