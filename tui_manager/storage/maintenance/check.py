@@ -22,7 +22,7 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.pruning import marked
 
 _SQL = load_queries("check.sql")
-_COUNTERS = [item.name for item in fields(Counts)]
+_COUNTERS = [*(item.name for item in fields(Counts)), "has_faults"]  # the last on PostgreSQL
 _OF = "execution {execution_id} of task {task_id}"
 
 _SENTENCES: Mapping[str, str] = {
@@ -211,10 +211,9 @@ def _objects(tx: sqlite3.Connection) -> dict[str, str]:
 def contradictions(tx: Transaction) -> list[Finding]:
     """What the queries of `check.sql` find in a database of one of this program's schemas."""
     version = len(migrations())
-    if isinstance(tx, sqlite3.Connection):  # also of an older program, and without our functions
+    if isinstance(tx, sqlite3.Connection):  # also of an older program, and without a `sha256`
         version = tx.execute("PRAGMA user_version").fetchone()[0]
         tx.create_function("sha256", 1, _sha256, deterministic=True)
-        tx.create_function("cron_problem", 2, _cron_problem)
     asked = [name for name in _SENTENCES if _SINCE.get(name, 1) <= version]
     pruned = marked(tx) if version >= _PRUNED_SINCE else set()
     return [finding for name in asked for finding in _found(tx, name, pruned)]
@@ -241,6 +240,10 @@ def _found(tx: Transaction, name: str, pruned: Set[int]) -> Iterator[Finding]:
         facts = {key: row[key] for key in row.keys()}  # noqa: SIM118
         if facts.get("task_id") in pruned:
             continue
+        if name == "schedule_unreadable":
+            facts["problem"] = _cron_problem(row["cron"], row["zone"])
+            if facts["problem"] is None:
+                continue
         if "counted" in facts:
             facts["difference"] = _difference(json.loads(row["stored"]), json.loads(row["counted"]))
         yield Finding(name, _SENTENCES[name].format(**facts))
@@ -249,6 +252,6 @@ def _found(tx: Transaction, name: str, pruned: Set[int]) -> Iterator[Finding]:
 def _difference(stored: list[int], counted: list[int]) -> str:
     return ", ".join(
         f"{name} {one} instead of {other}"
-        for name, one, other in zip(_COUNTERS, stored, counted, strict=True)
+        for name, one, other in zip(_COUNTERS, stored, counted, strict=False)
         if one != other
     )
