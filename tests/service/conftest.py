@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engines import engine, pytest_generate_tests
 from tests.support.manager_parts import Parts, manager_parts
 from tests.support.rollouts import Fleet, host_names
+
+__all__ = ["engine", "pytest_generate_tests"]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.support import postgresql_server
-from tests.support.postgresql import postgresql_database, url_as_superuser
+from tests.support.postgresql import new_database, postgresql_database, url_as_superuser
 from tests.support.postgresql_server import PostgresqlServer, find_programs, folder_for_servers
 from tests.support.programs import wait_for
 
@@ -27,7 +27,7 @@ with postgresql_database() as url:
 
 
 def test_a_test_gets_an_empty_database_of_its_own() -> None:
-    with postgresql_database() as one, postgresql_database() as other:
+    with new_database() as one, new_database() as other:
         for url in (one, other):
             with psycopg.connect(url) as connection:
                 connection.execute("CREATE TABLE mine (x bigint)")
@@ -38,6 +38,19 @@ def test_a_test_gets_an_empty_database_of_its_own() -> None:
             assert connection.execute("SELECT current_user").fetchone() == ("postgres",)
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         psycopg.connect(one)
+
+
+def test_the_next_test_finds_the_database_as_the_migrations_leave_it() -> None:
+    enter = "INSERT INTO audit (at, actor, action) VALUES (0, '', 'noted') RETURNING id"
+    write = "UPDATE last_write SET number = 7"
+    with postgresql_database() as url, psycopg.connect(url) as connection:
+        assert connection.execute(enter).fetchone() == (1,)
+        assert connection.execute(write).rowcount == 1
+    with postgresql_database() as again, psycopg.connect(again) as connection:
+        assert again == url
+        assert connection.execute("SELECT number FROM last_write").fetchall() == [(0,)]
+        assert connection.execute("SELECT count(*) FROM audit").fetchone() == (0,)
+        assert connection.execute(enter).fetchone() == (1,)
 
 
 @pytest.mark.parametrize("crash", [False, True])

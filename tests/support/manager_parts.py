@@ -1,12 +1,14 @@
 """The services on a real database, with a dispatcher that records and a clock that tests turn."""
 
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.support.engines import database_in
 from tests.support.enrolled_hosts import NotingAuthority, RecordingSessions, enrollment, peer
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import AgentUnavailableError
@@ -52,7 +54,6 @@ from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.pruning_loop import PruningLoop
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
-from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import audit_list
@@ -278,7 +279,7 @@ async def manager_parts(
     clock, feed = turned.clock(), ChangeFeed()
     statistics, dispatcher = Statistics(feed, clock), RecordingDispatcher()
     given = Limits(**{"free_disk": 0, **limits})
-    async with open_database(folder / DATABASE, statistics.record_transaction) as database:
+    async with open_database(database_in(folder), statistics.record_transaction) as database:
         watch = ClockWatch(database, clock, feed)
         await watch.begin()
         await database.write(_store_manager_id)
@@ -315,24 +316,24 @@ async def manager_parts(
         )
 
 
-RECOUNT = """
-SELECT count(*) AS total, sum(status = 'pending') AS pending, sum(status = 'running') AS running,
-    sum(status = 'completed') AS completed, sum(status = 'failed') AS failed,
-    sum(status = 'timeout') AS timeout, sum(status = 'canceled') AS canceled,
-    sum(status = 'skipped') AS skipped
-FROM command_hosts WHERE {key} = ?
-"""
+_STATUSES = ("pending", "running", "completed", "failed", "timeout", "canceled", "skipped")
+RECOUNT = (
+    "SELECT count(*) AS total, "
+    + ", ".join(f"count(*) FILTER (WHERE status = '{name}') AS {name}" for name in _STATUSES)
+    + " FROM command_hosts WHERE {key} = ?"
+)
 
 
 def counters_differ(tx: Transaction) -> list[str]:
     """Every counter of a task or a command that is not what a recount gives."""
+    counted = "" if isinstance(tx, sqlite3.Connection) else "counted_"  # there, views count
     wrong = []
     for table, key in (("tasks", "task_id"), ("commands", "command_id")):
-        for row in tx.execute(f"SELECT * FROM {table}").fetchall():
-            counted = tx.execute(RECOUNT.format(key=key), (row["id"],)).fetchone()
+        for row in tx.execute(f"SELECT * FROM {counted}{table}").fetchall():
+            recount = tx.execute(RECOUNT.format(key=key), (row["id"],)).fetchone()
             wrong += [
-                f"{table} {row['id']}.{name}: {row[name]}, recount {counted[name] or 0}"
-                for name in counted.keys()  # noqa: SIM118
-                if row[name] != (counted[name] or 0)
+                f"{table} {row['id']}.{name}: {row[name]}, recount {recount[name]}"
+                for name in recount.keys()  # noqa: SIM118
+                if row[name] != recount[name]
             ]
     return wrong

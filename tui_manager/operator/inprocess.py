@@ -82,7 +82,6 @@ class Identity:
     security: str
     started_at: datetime
     enroll_address: str = ""
-    database: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,6 @@ class InProcessOperator:
             ),
             health=self.core.statistics.health,
             enroll_address=self.identity.enroll_address,
-            database=self.identity.database,
             clock_ahead=doubt.ahead if doubt else None,
             clock_waits=doubt.waits if doubt else None,
             kill_grace=self.core.limits.kill_grace,

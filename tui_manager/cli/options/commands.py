@@ -67,11 +67,7 @@ def command_line_parser() -> Parser:
     add_audit_options(add("audit", "list who did what to which host or task, and when", state))
     add_check_options(add("check", "search the database for damage and contradictions", state))
     add_backup_options(
-        add(
-            "backup",
-            "copy the database to a file; a manager may run meanwhile. Not for PostgreSQL",
-            state,
-        )
+        add("backup", "copy the database to a file; a manager may run meanwhile", state)
     )
     add_json(add("config", "list every setting, its value and where it comes from", state, listen))
     return parser
@@ -208,7 +204,7 @@ def add_check_options(check: argparse.ArgumentParser) -> None:
         "file",
         metavar="FILE",
         nargs="?",
-        help="a file of SQLite to check, such as a backup (default: the database of the manager)",
+        help="a database file to check, such as a backup (default: that of the state folder)",
     )
     add_json(check)
 

@@ -33,14 +33,7 @@ class PostgresqlEngine:
     folder = None
     log_size = 0
 
-    def __init__(
-        self, address: PostgresqlAddress, writing: WritingConnection, version: int
-    ) -> None:
-        """
-        Args:
-            version: of the server, such as 16.
-        """
-        self.place = f"PostgreSQL {version} at {address.host}"
+    def __init__(self, address: PostgresqlAddress, writing: WritingConnection) -> None:
         self._address = address
         self._writing = writing
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="postgresql-writer")
@@ -139,22 +132,21 @@ async def open_postgresql(address: PostgresqlAddress) -> AsyncIterator[Postgresq
         AlreadyRunningError: another manager uses it.
         StorageError: it cannot be reached or used, or is from a newer program.
     """
-    writing, version = await asyncio.to_thread(_open, address)
-    engine = PostgresqlEngine(address, writing, version)
+    writing = await asyncio.to_thread(_open, address)
+    engine = PostgresqlEngine(address, writing)
     try:
         yield engine
     finally:
         await engine.close()
 
 
-def _open(address: PostgresqlAddress) -> tuple[WritingConnection, int]:
+def _open(address: PostgresqlAddress) -> WritingConnection:
     try:
         connection = connect(address)
         try:
             check_server(connection, address.name)
             migrate(PostgresqlTransaction(connection), address.name)
-            version = connection.info.server_version // 10000
-            return WritingConnection(address, connection), version
+            return WritingConnection(address, connection)
         except BaseException:
             connection.close()
             raise
