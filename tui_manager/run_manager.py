@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
 from tui_manager import state_dir
 from tui_manager.domain.address import split_address
+from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.manager_parts import Parts, assemble
 from tui_manager.operator.api import Operator
 from tui_manager.operator.cross_thread import CrossThreadOperator
@@ -20,8 +21,7 @@ from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_contents import CommandContents
 from tui_manager.settings import Settings, enroll_address
-from tui_manager.state_dir import DATABASE
-from tui_manager.storage.engine.database import open_database
+from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.enrollment_port import (
     MESSAGE_MAX,
@@ -66,15 +66,15 @@ async def run_manager(
     Raises:
         AlreadyRunningError: another manager has locked the state folder.
         StorageError: the state folder or the database cannot be used.
-        InvalidInputError: an address cannot be listened on, or certificates cannot be used.
+        InvalidInputError: an address cannot be listened on, certificates cannot be used, or the
+            client for PostgreSQL is missing.
     """
     clock, feed = clock or Clock(), ChangeFeed()
     statistics = Statistics(feed, clock)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(state_dir.hold(settings.state_dir))
-        path = settings.state_dir / DATABASE
         database = await stack.enter_async_context(
-            open_database(path, statistics.record_transaction)
+            _open_database(settings, statistics.record_transaction)
         )
         parts = await assemble(settings, database, feed, statistics, clock)
         await parts.rollout_loop.look()  # before a host can be sent what is not allowed any more
@@ -91,6 +91,24 @@ async def run_manager(
             operator, address, parts.core.manager_id, enrolling, operator.identity.security
         )
         log.info("manager stops", extra={"manager": parts.core.manager_id})
+
+
+@contextlib.asynccontextmanager
+async def _open_database(
+    settings: Settings, on_transaction: Callable[[float, str], None]
+) -> AsyncIterator[Database]:
+    """Opens the database of the settings, if it is that of the state folder's manager."""
+    folder, url = settings.state_dir, settings.database
+    state_dir.check_database(folder, url)
+    async with contextlib.AsyncExitStack() as stack:
+        opening = open_database(url or folder / state_dir.DATABASE, on_transaction)
+        try:
+            database = await stack.enter_async_context(opening)
+        except AlreadyRunningError as error:  # elsewhere: no dashboard can connect to it
+            raise StorageError(str(error)) from error
+        if url:
+            state_dir.note_database(folder, url)
+        yield database
 
 
 @contextlib.asynccontextmanager
@@ -183,6 +201,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         security="mTLS" if parts.tls else "insecure",
         started_at=parts.core.clock.now(),
         enroll_address=enrolling,
+        database=parts.core.database.place,
     )
     return InProcessOperator(
         identity,

@@ -1,4 +1,5 @@
-"""The manager's state folder: makes it private, locks it for one manager, names its database."""
+"""The manager's state folder: makes it private, locks it for one manager, names its database, and
+knows whether the database is elsewhere."""
 
 import fcntl
 import os
@@ -10,10 +11,12 @@ from pathlib import Path
 from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
-from tui_manager.security.private_files import OTHER_USERS, make_folder
+from tui_manager.security.private_files import OTHER_USERS, make_folder, write_private
+from tui_manager.storage.engine.database_url import hide_password
 
 DATABASE = "manager.db"  # the file in the state folder
 _LOCK = "manager.lock"
+_ELSEWHERE = "postgresql"  # a file that names the PostgreSQL database of the folder's manager
 
 
 @contextmanager
@@ -86,3 +89,45 @@ def _lock(descriptor: int, state_dir: Path) -> None:
         raise AlreadyRunningError(
             f"A manager already runs on {state_dir} (process {owner})."
         ) from None
+
+
+def has_database(state_dir: Path) -> bool:
+    """Whether a manager of this folder has a database, in the folder or elsewhere."""
+    return (state_dir / DATABASE).exists() or (state_dir / _ELSEWHERE).exists()
+
+
+def check_database(state_dir: Path, url: str) -> None:
+    """Refuses to start on the wrong database. It would not know the hosts whose keys are in the
+    folder, and would send their agents away.
+
+    Args:
+        url: of PostgreSQL; empty: the file in the folder.
+
+    Raises:
+        StorageError: the manager of this folder has its database elsewhere; or in the folder, and
+            it was not moved.
+    """
+    noted = state_dir / _ELSEWHERE
+    if not url and noted.exists():
+        raise StorageError(
+            f"The manager of {state_dir} keeps its data in PostgreSQL, and the setting database is "
+            f"empty. Set it (TUI_MANAGER_DATABASE) to what {noted} says. To begin again with the "
+            "file in the state folder, remove that file first."
+        )
+    if url and not noted.exists() and (state_dir / DATABASE).exists():
+        raise StorageError(
+            f"The manager of {state_dir} keeps its data in {DATABASE}, and the setting database "
+            "names PostgreSQL. `tui-manager database migrate --from FILE` moves them there. To "
+            f"leave them behind, move {DATABASE} to another folder first."
+        )
+
+
+def note_database(state_dir: Path, url: str) -> None:
+    """Writes down that the manager of this folder has its database at a URL.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    path, text = state_dir / _ELSEWHERE, f"{hide_password(url)}\n".encode()
+    if not path.exists() or path.read_bytes() != text:
+        write_private(path, text)

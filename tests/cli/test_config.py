@@ -36,7 +36,8 @@ def test_without_anything_all_is_default(tmp_path: Path) -> None:
 def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(
-        'state_dir = "~/state"\nlog_dir = "/logs"\nlisten = "localhost:0"\ninsecure = true\n'
+        'state_dir = "~/state"\ndatabase = "postgresql://tui@db1/tui"\nlog_dir = "/logs"\n'
+        'listen = "localhost:0"\ninsecure = true\n'
         'lost_after = "2m"\nheartbeat = 7\nkill_grace = "1.5s"\noutput_limit = "32MiB"\n'
         "free_disk = 4096\nhistory_days = 2048\n"
         'enroll_listen = "[::]:0"\nauthority_certificate = "/ca.pem"\n'
@@ -49,6 +50,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
     assert set(config.sources.values()) == {f"file {path}"}
     assert config.settings == Settings(
         state_dir=Path.home() / "state",
+        database="postgresql://tui@db1/tui",
         log_dir=Path("/logs"),
         listen="localhost:0",
         enroll_listen="[::]:0",
@@ -121,6 +123,8 @@ def test_a_relative_state_dir_on_the_line_is_meant_from_here(
         ("server_names = ['web01:7443']", "server_names", "without a port"),
         ("server_names = ['https://web01/']", "server_names", "nor a DNS name"),
         ("server_names = [7]", "server_names", "neither an address"),
+        ("database = 7", "database", "expected a URL such as postgresql://"),
+        ("database = 'db1'", "database", "expected a URL such as postgresql://"),
         ("insecure = 'yes'", "insecure", "true or false"),
         ("state_dir = ''", "state_dir", "absolute path"),
         ("state_dir = 'here'", "state_dir", "absolute path"),
@@ -279,3 +283,78 @@ def test_the_variable_of_enrolment(tmp_path: Path) -> None:
     config = load({}, environment, tmp_path / "none.toml")
     assert config.settings.enroll_listen == "127.0.0.1:8000"
     assert config.sources["enroll_listen"] == "environment TUI_MANAGER_ENROLL_LISTEN"
+
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"postgresql://tui:{SECRET}@db1/tui", "postgresql://tui:***@db1/tui"),
+        (f"postgres://tui:{SECRET}?x@db1", "postgres://tui:***@db1"),
+        (
+            f"postgresql://db1/tui?user=tui&password={SECRET}&sslmode=verify-full",
+            "postgresql://db1/tui?user=tui&password=***&sslmode=verify-full",
+        ),
+        (
+            f"postgresql://tui@db1/tui?sslpassword={SECRET}&pass%77ord={SECRET}",
+            "postgresql://tui@db1/tui?sslpassword=***&pass%77ord=***",
+        ),
+        ("postgresql:///?service=tui", "postgresql:///?service=tui"),
+        ("postgresql://a,b:5433/tui", "postgresql://a,b:5433/tui"),
+    ],
+)
+@pytest.mark.parametrize("json_option", [(), ("--json",)])
+def test_config_shows_no_password(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    url: str,
+    shown: str,
+    json_option: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("TUI_MANAGER_DATABASE", url)
+    assert main(["config", *json_option]) == 0
+    out = capsys.readouterr().out
+    assert shown in out
+    assert "environment TUI_MANAGER_DATABASE" in out
+    assert SECRET not in out
+    config = load({}, {"TUI_MANAGER_DATABASE": url}, Path("/none"))
+    assert config.settings.database == url
+    assert SECRET not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (f"postgesql://tui:{SECRET}@db1/tui", "such as postgresql://USER@HOST/DATABASE"),
+        (f"host=db1 password={SECRET}", "such as postgresql://USER@HOST/DATABASE"),
+        (f"postgresql://tui:{SECRET}@x@db1/tui", "write @ as %40"),
+        (f"postgresql://tui:a/{SECRET}@db1/tui", "/ as %2F"),
+        (f"postgresql://tui:{SECRET}%zz@db1/tui", "a percent sign as %25"),
+        (f"postgresql://tui:{SECRET} @db1/tui", "a space as %20"),
+        (f"postgresql://tui:{SECRET}%00@db1/tui", "a percent sign as %25"),
+    ],
+)
+def test_a_bad_url_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, words: str
+) -> None:
+    monkeypatch.setenv("TUI_MANAGER_DATABASE", url)
+    assert main(["config"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("tui-manager: environment TUI_MANAGER_DATABASE: database: ")
+    assert words in said
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize(
+    "rest", ["[::1/tui", "[::1]x/tui", "db1/tui?sslmode=a=b", "db1/tui?nonsense=1", "db1/tui?x"]
+)
+def test_what_libpq_says_of_a_url_repeats_no_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rest: str
+) -> None:
+    monkeypatch.setenv("TUI_MANAGER_DATABASE", f"postgresql://tui:{SECRET}@{rest}")
+    assert main(["check"]) == 2
+    said = capsys.readouterr().err
+    assert f"postgresql://tui:***@{rest}, cannot be read" in said
+    assert SECRET not in said

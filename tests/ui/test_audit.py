@@ -13,6 +13,7 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.manager_status import Health
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import Role, fit, plain, width_of
 from tui_manager.ui.hosts.host_screen import HostScreen
@@ -262,6 +263,16 @@ async def test_figures_take_two_columns_where_they_fit() -> None:
     assert len(narrow) == 13
     assert "security  mTLS, join at 127.0.0.1:7444     queues" in "\n".join(wide)
     assert all(value in "\n".join(wide) for value in narrow)
+
+
+async def test_a_database_elsewhere_has_a_line_of_its_own() -> None:
+    fleet = FakeOperator()
+    status = await fleet.manager_status()
+    status = replace(status, database="PostgreSQL 16 at db1.example.org", health=Health())
+    for width, lines in ((76, 8), (58, 13)):
+        shown = [plain(line) for line in figure_lines(status, START.astimezone(UTC), width)]
+        assert len(shown) == lines
+        assert shown[-2] == "database  PostgreSQL 16 at db1.example.org, 0 B"
 
 
 async def test_a_clock_in_doubt_is_a_figure() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 SCREEN = ("textual", "rich")
 WIRE = ("grpc", "google.protobuf", "tui_manager_protos.v1")
-STORE = ("sqlite3", "aiosqlite")
+STORE = ("sqlite3", "aiosqlite", "psycopg")
 
 
 @pytest.mark.parametrize(
@@ -15,13 +15,14 @@ STORE = ("sqlite3", "aiosqlite")
     [
         ("tui_manager.domain.task", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs", "asyncio")),
         ("tui_manager.domain.target", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs")),
-        ("tui_manager.storage.engine.database", (*SCREEN, *WIRE, "psutil")),
+        ("tui_manager.storage.engine.database", (*SCREEN, *WIRE, "psutil", "psycopg")),
         ("tui_manager.service.tasks.task_service", (*SCREEN, *WIRE)),
         ("tui_manager.transport.sessions.command_port", SCREEN),
         ("tui_manager.operator.api", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.cross_thread", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.socket.client", (*SCREEN, *STORE)),
-        ("tui_manager.run_manager", SCREEN),
+        ("tui_manager.run_manager", (*SCREEN, "psycopg")),
+        ("tui_manager.cli.commands.check_and_backup", (*WIRE, "textual", "psycopg")),
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),
         ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager_agent.cli.main", (*SCREEN, "tui_manager")),

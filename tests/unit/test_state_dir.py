@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
-from tui_manager.state_dir import hold
+from tui_manager.state_dir import (
+    DATABASE,
+    check_database,
+    has_database,
+    hold,
+    note_database,
+)
 
 
 def mode(path: Path) -> int:
@@ -80,3 +86,34 @@ def test_two_managers_do_not_share_one(tmp_path: Path) -> None:
         hold(tmp_path),
     ):
         pass
+
+
+URL = "postgresql://tui:s3cret@db1/tui"
+
+
+def test_a_manager_with_a_file_does_not_begin_anew_in_postgresql(tmp_path: Path) -> None:
+    check_database(tmp_path, "")
+    check_database(tmp_path, URL)
+    (tmp_path / DATABASE).touch()
+    check_database(tmp_path, "")
+    with pytest.raises(StorageError, match="database migrate --from"):
+        check_database(tmp_path, URL)
+
+
+def test_a_manager_in_postgresql_does_not_begin_anew_with_a_file(tmp_path: Path) -> None:
+    assert not has_database(tmp_path)
+    note_database(tmp_path, URL)
+    assert has_database(tmp_path)
+    check_database(tmp_path, URL)
+    (tmp_path / DATABASE).touch()  # it was carried over
+    check_database(tmp_path, URL)
+    with pytest.raises(StorageError, match="TUI_MANAGER_DATABASE") as error:
+        check_database(tmp_path, "")
+    noted = tmp_path / "postgresql"
+    assert str(noted) in str(error.value)
+    assert noted.read_text() == "postgresql://tui:***@db1/tui\n"
+    assert mode(noted) == 0o600
+    note_database(tmp_path, "postgresql://db2/tui")
+    assert noted.read_text() == "postgresql://db2/tui\n"
+    noted.unlink()
+    check_database(tmp_path, "")

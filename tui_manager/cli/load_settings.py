@@ -20,9 +20,11 @@ from tui_manager.domain.target_notation import RESERVED_GROUPS
 from tui_manager.own_addresses import is_server_name
 from tui_manager.service.service_settings import BOUNDS, Bounds, ServiceSettings
 from tui_manager.settings import APP, Settings
+from tui_manager.storage.engine.database_url import check_url, hide_password
 
 ENVIRONMENT: Mapping[str, str] = {
     "TUI_MANAGER_STATE_DIR": "state_dir",
+    "TUI_MANAGER_DATABASE": "database",
     "TUI_MANAGER_LISTEN": "listen",
     "TUI_MANAGER_ENROLL_LISTEN": "enroll_listen",
 }
@@ -94,7 +96,9 @@ def _check_pairs(settings: Settings, sources: Mapping[str, str]) -> None:
 
 
 def show_value(name: str, value: object) -> object:
-    """The value of a setting as in the configuration file."""
+    """The value of a setting as in the configuration file, without a password."""
+    if name == "database" and isinstance(value, str):
+        return hide_password(value)
     if isinstance(value, timedelta):
         return format_duration(value)
     if isinstance(value, Path):
@@ -135,7 +139,8 @@ def _read(name: str, value: object, source: str) -> object:
     """The value of a setting in its own type.
 
     Raises:
-        InvalidInputError: naming source, setting, value and what is allowed.
+        InvalidInputError: naming source, setting, value and what is allowed. What may hold a
+            password is not repeated.
     """
     try:
         if bounds := BOUNDS.get(name):
@@ -146,11 +151,14 @@ def _read(name: str, value: object, source: str) -> object:
             return _boolean(value)
         if name == "server_names":
             return _server_names(value)
+        if name == "database":
+            return check_url(value) if value != "" else ""
         if name in ("theme", "notify", "notify_after", "keys"):
             return _of_dashboard(name, value)
         return _address(value) if name.endswith("listen") else _path(value)
     except ValueError as error:
-        raise InvalidInputError(name, f"{source}: {name} = {value!r}: {error}.") from error
+        given = "" if name == "database" else f" = {value!r}"
+        raise InvalidInputError(name, f"{source}: {name}{given}: {error}.") from error
 
 
 def _limit(value: object, bounds: Bounds) -> object:

@@ -18,7 +18,7 @@ class Health:
         memory_bytes: resident memory of the manager's process.
         write_queue: changes that wait to be written.
         send_queue: messages that wait in sessions.
-        database_bytes: the size of the database's file and of its log.
+        database_bytes: the size of the database and of its log.
         log_bytes: of these the size of the log, which is committed but not yet in the file.
         storage_error: why the database cannot be written; empty after it could for some seconds.
     """
@@ -70,6 +70,7 @@ class ManagerStatus:
         hosts_offline: hosts that are offline and not in maintenance.
         hosts_busy: hosts on which a command runs.
         tasks_failed_today: tasks that ended as failed since midnight where the manager runs.
+        database: where it is; empty: in the state folder.
     """
 
     manager_id: str
@@ -93,3 +94,4 @@ class ManagerStatus:
     hosts_offline: int = 0
     hosts_busy: int = 0
     tasks_failed_today: int = 0
+    database: str = ""

@@ -82,6 +82,7 @@ class Identity:
     security: str
     started_at: datetime
     enroll_address: str = ""
+    database: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class InProcessOperator:
             ),
             health=self.core.statistics.health,
             enroll_address=self.identity.enroll_address,
+            database=self.identity.database,
             clock_ahead=doubt.ahead if doubt else None,
             clock_waits=doubt.waits if doubt else None,
             kill_grace=self.core.limits.kill_grace,

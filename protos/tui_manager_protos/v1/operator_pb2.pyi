@@ -508,6 +508,7 @@ class ManagerStatus(_message.Message):
     HOSTS_BUSY_FIELD_NUMBER: _builtins.int
     TASKS_FAILED_TODAY_FIELD_NUMBER: _builtins.int
     ATTENTION_SUBJECTS_FIELD_NUMBER: _builtins.int
+    DATABASE_FIELD_NUMBER: _builtins.int
     manager_id: _builtins.str
     version: _builtins.str
     pid: _builtins.int
@@ -532,6 +533,8 @@ class ManagerStatus(_message.Message):
     """on which a command runs"""
     tasks_failed_today: _builtins.int
     """that ended as failed since midnight where the manager runs"""
+    database: _builtins.str
+    """where it is; empty: in the state folder"""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -581,10 +584,11 @@ class ManagerStatus(_message.Message):
         hosts_busy: _builtins.int = ...,
         tasks_failed_today: _builtins.int = ...,
         attention_subjects: _abc.Iterable[Global___AlertSubject] | None = ...,
+        database: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "health", b"health", "kill_grace", b"kill_grace", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "attention_subjects", b"attention_subjects", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "attention_subjects", b"attention_subjects", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "database", b"database", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,6 +1,7 @@
-"""`tui-manager check` and `tui-manager backup`: they open the database file themselves, with or
-without a running manager."""
+"""`tui-manager check` and `tui-manager backup`: they open the database themselves, with or without
+a running manager."""
 
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -9,10 +10,11 @@ from tui_manager.cli.printing.text import note, one_line, write, write_json
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.settings import Settings
 from tui_manager.state_dir import DATABASE
+from tui_manager.storage.engine.database_url import hide_password
 from tui_manager.storage.engine.sqlite.migrations import check_version
 from tui_manager.storage.engine.sqlite.read_only import read_only
 from tui_manager.storage.maintenance.backup import back_up
-from tui_manager.storage.maintenance.check import CheckResult, check_database
+from tui_manager.storage.maintenance.check import CheckResult, check_database, check_postgresql
 
 CLEAN, FOUND = 0, 1
 _SHOWN = 100  # lines of one kind of finding
@@ -22,13 +24,17 @@ def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
     """Prints the problems in the database, and returns the exit status.
 
     Args:
-        file: a database to check instead of the one of the state folder.
+        file: a database of SQLite to check instead of the manager's.
     """
-    path = file_path(file) if file else settings.state_dir / DATABASE
-    _check_ours(path)
-    checked = check_database(path)
+    if settings.database and not file:
+        place = hide_password(settings.database)
+        checked = check_postgresql(settings.database)
+    else:
+        path = file_path(file) if file else settings.state_dir / DATABASE
+        _check_ours(path)
+        place, checked = str(path), check_database(path)
     if as_json:
-        write_json(_shape(path, checked))
+        write_json(_shape(place, checked))
     else:
         _print(checked)
     return FOUND if checked.findings else CLEAN
@@ -48,9 +54,9 @@ def _check_ours(path: Path) -> None:
         raise InvalidInputError("file", str(error)) from error
 
 
-def _shape(path: Path, checked: CheckResult) -> dict[str, object]:
+def _shape(place: str, checked: CheckResult) -> dict[str, object]:
     return {
-        "database": str(path),
+        "database": place,
         "tasks": checked.tasks,
         "command_hosts": checked.command_hosts,
         "output_bytes": checked.output_bytes,
@@ -79,6 +85,13 @@ def _print(checked: CheckResult) -> None:
 
 def run_backup(settings: Settings, file: str, *, force: bool) -> int:
     """Copies the state folder's database to `file`, and returns the exit status."""
+    if settings.database:
+        url, target = hide_password(settings.database), shlex.quote(file)
+        raise InvalidInputError(
+            "database",
+            f"The manager's database is {url}, which is not one file. Back it up with PostgreSQL's "
+            f"own tools, for example: pg_dump --format=custom --file={target} {shlex.quote(url)}",
+        )
     size = back_up(settings.state_dir / DATABASE, file_path(file), overwrite=force)
     write(f"{file}: {size:,} bytes\n")
     return 0

@@ -77,14 +77,17 @@ def _print(text: str) -> threading.Thread:
 
 
 def listening(status: ManagerStatus) -> str:
-    """The line with the addresses for agents and enrolment, and the security."""
+    """The line with the addresses for agents and enrolment, the security, and where
+    the data are."""
     enrolling = ""
     if status.enroll_address:
         host, port = split_address(status.enroll_address)
         same = host == split_address(status.address)[0]
         enrolling = f", enrolment on {f':{port}' if same else status.enroll_address}"
+    database = f", database {status.database}" if status.database else ""
     return (
-        f"listening on {status.address} {status.security}{enrolling}, state in {status.state_dir}"
+        f"listening on {status.address} {status.security}{enrolling}, "
+        f"state in {status.state_dir}{database}"
     )
 
 

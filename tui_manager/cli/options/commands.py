@@ -67,7 +67,11 @@ def command_line_parser() -> Parser:
     add_audit_options(add("audit", "list who did what to which host or task, and when", state))
     add_check_options(add("check", "search the database for damage and contradictions", state))
     add_backup_options(
-        add("backup", "copy the database to a file; a manager may run meanwhile", state)
+        add(
+            "backup",
+            "copy the database to a file; a manager may run meanwhile. Not for PostgreSQL",
+            state,
+        )
     )
     add_json(add("config", "list every setting, its value and where it comes from", state, listen))
     return parser
@@ -204,7 +208,7 @@ def add_check_options(check: argparse.ArgumentParser) -> None:
         "file",
         metavar="FILE",
         nargs="?",
-        help="a database file to check, such as a backup (default: that of the state folder)",
+        help="a file of SQLite to check, such as a backup (default: the database of the manager)",
     )
     add_json(check)
 

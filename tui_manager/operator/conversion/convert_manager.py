@@ -139,6 +139,7 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         hosts_busy=status.hosts_busy,
         tasks_failed_today=status.tasks_failed_today,
         attention_subjects=map(_subject_to_wire, status.attention),
+        database=status.database,
     )
 
 
@@ -180,6 +181,7 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         hosts_offline=message.hosts_offline,
         hosts_busy=message.hosts_busy,
         tasks_failed_today=message.tasks_failed_today,
+        database=message.database,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui_manager.domain.errors import NoAnswerError, UnreachableError
 from tui_manager.operator.socket.socket_file import find_socket, trusted_users
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_dir import has_database
 
 _CONNECT_TIMEOUT = 2.0  # seconds
 _CREDENTIALS = struct.Struct("3i")  # pid, uid and gid of a peer
@@ -68,7 +68,7 @@ def _peer(probe: socket.socket) -> tuple[int, ...]:
 def _no_manager(state_dir: Path) -> UnreachableError:
     """Advises to start a manager only if there is a database: a folder without one may have been
     moved away from a running manager, and a second manager would begin with an empty database."""
-    if not (state_dir / DATABASE).exists():
+    if not has_database(state_dir):
         return UnreachableError(
             f"No manager runs on {state_dir}, and there is no database in it. If the folder was "
             "moved, put it back, or name it with --state-dir. `tui-manager serve` makes a new, "

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from tui_manager.domain.errors import InvalidInputError
+from tui_manager.storage.engine.database_url import client_needed
 from tui_manager.storage.engine.engine import Engine
 from tui_manager.storage.engine.sqlite.sqlite_engine import open_sqlite
 from tui_manager.storage.engine.transaction import Transaction
@@ -26,6 +26,11 @@ class Database:
     def waiting(self) -> int:
         """Units of work that wait for the writer."""
         return self._writer.waiting
+
+    @property
+    def place(self) -> str:
+        """Where it is, for the operator; empty: a file in the state folder."""
+        return self.engine.place
 
     @property
     def folder(self) -> Path | None:
@@ -94,11 +99,6 @@ async def open_database(
 def _open(place: Path | str) -> contextlib.AbstractAsyncContextManager[Engine]:
     if isinstance(place, Path):
         return open_sqlite(place)
-    try:
+    with client_needed():
         from tui_manager.storage.engine.postgresql import postgresql_engine
-    except ImportError as error:
-        raise InvalidInputError(
-            "database",
-            "The client for PostgreSQL is not installed. Install tui-manager[postgresql].",
-        ) from error
     return postgresql_engine.open_postgresql(postgresql_engine.postgresql_address(place))

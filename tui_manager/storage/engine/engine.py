@@ -22,6 +22,11 @@ class Engine(Protocol):
     """An open database."""
 
     @property
+    def place(self) -> str:
+        """Where it is, for the operator; empty: a file in the state folder."""
+        ...
+
+    @property
     def folder(self) -> Path | None:
         """The folder whose disk the database fills; None: it is on another machine."""
         ...

@@ -14,6 +14,7 @@ from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task import Counts
 from tui_manager.domain.transitions import legal_states
+from tui_manager.storage.engine.database_url import client_needed
 from tui_manager.storage.engine.sqlite.migrations import migrations
 from tui_manager.storage.engine.sqlite.read_only import read_only
 from tui_manager.storage.engine.statements import load_queries
@@ -21,7 +22,7 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.pruning import marked
 
 _SQL = load_queries("check.sql")
-_COUNTERS = [item.name for item in fields(Counts)]
+_COUNTERS = [*(item.name for item in fields(Counts)), "has_faults"]  # the last on PostgreSQL
 _OF = "execution {execution_id} of task {task_id}"
 
 _SENTENCES: Mapping[str, str] = {
@@ -126,11 +127,27 @@ def check_database(path: Path) -> CheckResult:
     return read_only(path, _check)
 
 
+def check_postgresql(url: str) -> CheckResult:
+    """The same for a database of PostgreSQL, whose server looks after damage itself.
+
+    Raises:
+        InvalidInputError: it has not this program's schema, or the client is not installed.
+        StorageError: it cannot be reached or read.
+    """
+    with client_needed():
+        from tui_manager.storage.engine.postgresql import read_only as postgresql
+    return postgresql.read_only(url, _check_rows)
+
+
 def _check(tx: sqlite3.Connection) -> CheckResult:
     findings = list(_damage(tx)) or list(_schema(tx))
     if findings:  # the queries mean nothing in such a database
         return CheckResult(0, 0, 0, tuple(findings))
-    findings += contradictions(tx)
+    return _check_rows(tx)
+
+
+def _check_rows(tx: Transaction) -> CheckResult:
+    findings = contradictions(tx)
     sizes = tx.execute(_SQL["sizes"]).fetchone()
     return CheckResult(
         sizes["tasks"], sizes["command_hosts"], sizes["output_bytes"], tuple(findings)
@@ -194,10 +211,9 @@ def _objects(tx: sqlite3.Connection) -> dict[str, str]:
 def contradictions(tx: Transaction) -> list[Finding]:
     """What the queries of `check.sql` find in a database of one of this program's schemas."""
     version = len(migrations())
-    if isinstance(tx, sqlite3.Connection):  # also of an older program, and without our functions
+    if isinstance(tx, sqlite3.Connection):  # also of an older program, and without a `sha256`
         version = tx.execute("PRAGMA user_version").fetchone()[0]
         tx.create_function("sha256", 1, _sha256, deterministic=True)
-        tx.create_function("cron_problem", 2, _cron_problem)
     asked = [name for name in _SENTENCES if _SINCE.get(name, 1) <= version]
     pruned = marked(tx) if version >= _PRUNED_SINCE else set()
     return [finding for name in asked for finding in _found(tx, name, pruned)]
@@ -224,6 +240,10 @@ def _found(tx: Transaction, name: str, pruned: Set[int]) -> Iterator[Finding]:
         facts = {key: row[key] for key in row.keys()}  # noqa: SIM118
         if facts.get("task_id") in pruned:
             continue
+        if name == "schedule_unreadable":
+            facts["problem"] = _cron_problem(row["cron"], row["zone"])
+            if facts["problem"] is None:
+                continue
         if "counted" in facts:
             facts["difference"] = _difference(json.loads(row["stored"]), json.loads(row["counted"]))
         yield Finding(name, _SENTENCES[name].format(**facts))
@@ -232,6 +252,6 @@ def _found(tx: Transaction, name: str, pruned: Set[int]) -> Iterator[Finding]:
 def _difference(stored: list[int], counted: list[int]) -> str:
     return ", ".join(
         f"{name} {one} instead of {other}"
-        for name, one, other in zip(_COUNTERS, stored, counted, strict=True)
+        for name, one, other in zip(_COUNTERS, stored, counted, strict=False)
         if one != other
     )

@@ -6,7 +6,7 @@ known by its row only. There are no more of these rows than join tokens allowed.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from tui_manager.storage.engine.statements import load_queries
@@ -101,8 +101,11 @@ def _not_overwritten(tx: Transaction) -> Iterator[None]:
     tx.execute(_SQL["keep_removed_bytes"]).close()
     try:
         yield
-    finally:
-        tx.execute(_SQL["overwrite_removed_bytes"]).close()
+    except BaseException:
+        with suppress(Exception):  # PostgreSQL takes no statement after one that has failed
+            tx.execute(_SQL["overwrite_removed_bytes"]).close()
+        raise
+    tx.execute(_SQL["overwrite_removed_bytes"]).close()
 
 
 def remove_schedule_runs(tx: Transaction, before: int) -> int:

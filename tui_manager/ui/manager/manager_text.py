@@ -20,8 +20,10 @@ def figure_lines(status: ManagerStatus, now: datetime, width: int) -> tuple[Span
     fleet = [_line(*pair) for pair in _fleet(status, now)]
     own = [_line(*pair) for pair in _own(status)]
     place = f"{status.state_dir}  (process {status.pid}, {status.manager_id})"
-    first, *others = wrap(place, width - _NAME)
-    state = (_line("state", first), *(_line("", line) for line in others))
+    state = _wrapped("state", place, width)
+    if status.database:
+        where = f"{safe_line(status.database)}, {size(status.health.database_bytes)}"
+        state = (*_wrapped("database", where, width), *state)
     storage = status.health.storage_error
     faults = [(Span(f"{'storage':<{_NAME}}", Role.MUTED), _fault(storage))] if storage else []
     left = max(map(width_of, fleet)) + 2 * GAP
@@ -69,7 +71,7 @@ def _own(status: ManagerStatus) -> Sequence[tuple[str, str]]:
         ("delay", f"{short_duration(health.loop_lag_seconds)} at worst"),
         ("queues", f"{health.write_queue:,} write, {health.send_queue:,} send"),
         ("process", f"{size(health.memory_bytes)}, {health.cpu_percent:.0f}% cpu"),
-        ("database", _database(health)),
+        *(() if status.database else (("database", _database(health)),)),
         ("agents", f"{health.sessions:,} connected"),
     )
 
@@ -77,6 +79,12 @@ def _own(status: ManagerStatus) -> Sequence[tuple[str, str]]:
 def _database(health: Health) -> str:
     whole = size(health.database_bytes)
     return f"{whole}, log {size(health.log_bytes)}" if health.log_bytes > _LONG_LOG else whole
+
+
+def _wrapped(name: str, value: str, width: int) -> tuple[Spans, ...]:
+    """A name and a value, which may take several lines."""
+    first, *others = wrap(value, width - _NAME)
+    return (_line(name, first), *(_line("", line) for line in others))
 
 
 def _line(name: str, value: str) -> Spans:

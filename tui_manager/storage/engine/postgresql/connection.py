@@ -8,6 +8,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.storage.engine.database_url import hide_password
 from tui_manager.storage.engine.postgresql.postgresql_transaction import adapt, rows
 
 LOCK_WAIT = 500  # milliseconds that a statement waits for a lock at one attempt
@@ -40,10 +41,12 @@ class PostgresqlAddress:
     Attributes:
         conninfo: for libpq, perhaps with a password.
         name: for the operator, without a password.
+        host: of the server, for the operator; several with commas between them.
     """
 
     conninfo: str
     name: str
+    host: str
 
 
 def postgresql_address(url: str) -> PostgresqlAddress:
@@ -54,11 +57,16 @@ def postgresql_address(url: str) -> PostgresqlAddress:
     """
     try:
         given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise InvalidInputError("database", f"The database cannot be read: {error}") from error
-    place = given.get("host") or given.get("hostaddr") or given.get("service") or "local socket"
-    name = f"PostgreSQL database {given.get('dbname') or 'of the user'} at {place}"
-    return PostgresqlAddress(make_conninfo(url, **_without(given)), name)
+    except psycopg.Error as error:
+        # What libpq says may repeat parts of the URL, and so of a password.
+        shown = hide_password(url)
+        reason = str(error).strip() if shown == url else "write it as the manual says"
+        raise InvalidInputError(
+            "database", f"The setting database, {shown}, cannot be read: {reason}."
+        ) from None
+    host = given.get("host") or given.get("hostaddr") or given.get("service") or "the local socket"
+    name = f"PostgreSQL database {given.get('dbname') or 'of the user'} at {host}"
+    return PostgresqlAddress(make_conninfo(url, **_without(given)), name, str(host))
 
 
 def _without(given: Mapping[str, object]) -> dict[str, str]:

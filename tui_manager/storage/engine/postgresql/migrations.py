@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from tui_manager.domain.errors import StorageError
+from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.storage.engine.numbered_files import numbered_files
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
@@ -41,11 +41,7 @@ def migrate(tx: PostgresqlTransaction, name: str) -> None:
         tx.execute("SET LOCAL statement_timeout = 0")
         tx.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
         version = _version(tx, name)
-        if version > len(files):
-            raise StorageError(
-                f"{name} was written by a newer tui-manager (schema {version}; this program knows "
-                f"{len(files)}). Start that one, or name another database."
-            )
+        _refuse_newer(version, len(files), name)
         for number, sql in files[version:]:
             tx.connection.execute(sql.encode())
             tx.execute(_NOTE_VERSION, {"number": number})
@@ -53,6 +49,32 @@ def migrate(tx: PostgresqlTransaction, name: str) -> None:
     except BaseException:
         tx.connection.rollback()
         raise
+
+
+def check_version(tx: PostgresqlTransaction, name: str) -> None:
+    """Raises InvalidInputError when the database has not this program's schema."""
+    newest = len(numbered_files("postgresql"))
+    try:
+        version = _version(tx, name)
+        _refuse_newer(version, newest, name)
+    except StorageError as error:
+        raise InvalidInputError("database", str(error)) from error
+    if not version:
+        raise InvalidInputError("database", f"{name} is empty, and no database of tui-manager.")
+    if version < newest:
+        raise InvalidInputError(
+            "database",
+            f"{name} was written by an older tui-manager (schema {version}; this program has "
+            f"{newest}). Start the manager once, which brings it up to date.",
+        )
+
+
+def _refuse_newer(version: int, newest: int, name: str) -> None:
+    if version > newest:
+        raise StorageError(
+            f"{name} was written by a newer tui-manager (schema {version}; this program knows "
+            f"{newest}). Start that one, or name another database."
+        )
 
 
 def _version(tx: PostgresqlTransaction, name: str) -> int:

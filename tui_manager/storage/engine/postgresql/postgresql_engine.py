@@ -33,7 +33,14 @@ class PostgresqlEngine:
     folder = None
     log_size = 0
 
-    def __init__(self, address: PostgresqlAddress, writing: WritingConnection) -> None:
+    def __init__(
+        self, address: PostgresqlAddress, writing: WritingConnection, version: int
+    ) -> None:
+        """
+        Args:
+            version: of the server, such as 16.
+        """
+        self.place = f"PostgreSQL {version} at {address.host}"
         self._address = address
         self._writing = writing
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="postgresql-writer")
@@ -132,21 +139,22 @@ async def open_postgresql(address: PostgresqlAddress) -> AsyncIterator[Postgresq
         AlreadyRunningError: another manager uses it.
         StorageError: it cannot be reached or used, or is from a newer program.
     """
-    writing = await asyncio.to_thread(_open, address)
-    engine = PostgresqlEngine(address, writing)
+    writing, version = await asyncio.to_thread(_open, address)
+    engine = PostgresqlEngine(address, writing, version)
     try:
         yield engine
     finally:
         await engine.close()
 
 
-def _open(address: PostgresqlAddress) -> WritingConnection:
+def _open(address: PostgresqlAddress) -> tuple[WritingConnection, int]:
     try:
         connection = connect(address)
         try:
             check_server(connection, address.name)
             migrate(PostgresqlTransaction(connection), address.name)
-            return WritingConnection(address, connection)
+            version = connection.info.server_version // 10000
+            return WritingConnection(address, connection), version
         except BaseException:
             connection.close()
             raise

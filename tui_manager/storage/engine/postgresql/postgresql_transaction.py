@@ -19,7 +19,7 @@ from psycopg.types.string import StrDumperUnknown, TextLoader
 from tui_manager.storage.engine.statements import Packed, Query
 from tui_manager.storage.engine.transaction import Cursor, Values
 
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _ESCAPED_NUL = re.compile(
     r"(?<!\\)((?:\\\\)*)\\u0000"

@@ -31,6 +31,8 @@ LOCK_WAIT = 500  # milliseconds that SQLite waits for a lock at one attempt
 class SqliteEngine:
     """An open file; implements Engine."""
 
+    place = ""
+
     def __init__(
         self,
         path: Path,

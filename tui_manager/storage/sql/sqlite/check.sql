@@ -259,10 +259,8 @@ WHERE h.admission IN ('rejected', 'revoked') AND ch.status IN ('pending', 'runni
 GROUP BY h.id;
 
 -- name: schedule_unreadable
--- A cron expression or a zone that this machine does not know. `cron_problem` is a function of this
--- program.
-SELECT name AS schedule, cron_problem(cron, zone) AS problem FROM schedules
-WHERE cron_problem(cron, zone) IS NOT NULL ORDER BY id;
+-- When each schedule is due. `check.py` keeps those that this machine cannot read.
+SELECT name AS schedule, cron, zone FROM schedules ORDER BY id;
 
 -- name: schedule_due
 -- Due times up to handled_until have their rows.

@@ -1,0 +1,70 @@
+-- name: map
+-- How each host of a task stands: its batch, and the numbers of its worst and its best attention.
+SELECT coalesce(r.batch, 0) AS batch, found.worst, found.best
+FROM (SELECT host, min(attention) AS worst, max(attention) AS best, min(id) AS first
+      FROM command_hosts WHERE task_id = :task_id GROUP BY host) AS found
+LEFT JOIN rollout_hosts AS r ON r.task_id = :task_id AND r.host = found.host
+ORDER BY r.batch NULLS FIRST, r.place NULLS FIRST, found.first;
+
+-- name: host_by_name
+-- A host of a task without a rollout, by its number.
+SELECT host FROM command_hosts WHERE task_id = :task_id AND position = 0 AND :number >= 0
+ORDER BY id LIMIT 1 OFFSET greatest(:number, 0);
+
+-- name: host_by_place
+-- A host of a rollout, by its number.
+SELECT host FROM rollout_hosts WHERE task_id = :task_id AND :number >= 0
+ORDER BY batch, place LIMIT 1 OFFSET greatest(:number, 0);
+
+-- name: worst_of_host
+-- The command of a task that decides how one host stands.
+SELECT ch.*, h.host_id, h.name AS host_name
+FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
+JOIN hosts AS h ON h.id = ch.host
+WHERE k.task_id = :task_id AND ch.host = :host ORDER BY ch.attention, k.position LIMIT 1;
+
+-- name: failures
+-- Hosts by the way in which a command failed on them: how many, and the first names. Attention 0, 1, 2
+-- are failed, timeout, skipped; 5 is canceled, which counts if there is no proof of the kill.
+SELECT status, reason, exit_code, signal, count(*) AS hosts,
+       coalesce(json_agg(name ORDER BY number) FILTER (WHERE number <= :names), '[]') AS names
+FROM (SELECT f.status, f.reason, f.exit_code, f.signal, h.name,
+             row_number() OVER (PARTITION BY f.status, f.reason, f.exit_code, f.signal
+                                ORDER BY f.first) AS number
+      FROM (SELECT status, reason, exit_code, signal, host, min(id) AS first
+            FROM command_hosts
+            WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
+              AND reason NOT IN ('earlier_failed', 'canceled')
+            GROUP BY status, reason, exit_code, signal, host) AS f
+      JOIN hosts AS h ON h.id = f.host) AS numbered
+GROUP BY status, reason, exit_code, signal
+ORDER BY hosts DESC, status, reason, exit_code NULLS FIRST, signal NULLS FIRST LIMIT :groups;
+
+-- name: labels
+-- The labels of the hosts of a task, and how many have exactly these: of all hosts, and of those on which
+-- a command failed in one way, as in "failures".
+SELECT 0 AS failed, NULL AS status, NULL AS reason, NULL AS exit_code, NULL AS signal, h.labels,
+       count(*) AS hosts
+FROM command_hosts AS ch JOIN hosts AS h ON h.id = ch.host
+WHERE ch.task_id = :task_id AND ch.position = 0
+GROUP BY h.labels
+UNION ALL
+SELECT 1, f.status, f.reason, f.exit_code, f.signal, h.labels, count(*)
+FROM (SELECT DISTINCT status, reason, exit_code, signal, host
+      FROM command_hosts
+      WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
+        AND reason NOT IN ('earlier_failed', 'canceled')) AS f
+JOIN hosts AS h ON h.id = f.host
+GROUP BY f.status, f.reason, f.exit_code, f.signal, h.labels;
+
+-- name: command_hosts
+-- The row ids of command hosts of a task.
+SELECT ch.id, ch.execution_id FROM jsonb_array_elements_text(:execution_ids::jsonb) AS wanted (value)
+JOIN command_hosts AS ch ON ch.execution_id = wanted.value
+WHERE ch.task_id = :task_id;
+
+-- name: newest_pieces
+-- The ends of the pieces of one stream, the newest first.
+SELECT id, substr(data, (greatest(length(data) - :tail, 0) + 1)::integer) AS data FROM output_chunks
+WHERE execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
+  AND command_host_id = :command_host_id AND stream = :stream ORDER BY "offset" DESC LIMIT :pieces;
