@@ -93,6 +93,14 @@ BUDGETS: tuple[Budget, ...] = (
         limit=100,
         of_floor=True,
     ),
+    Budget(
+        what="PostgreSQL instead of SQLite",
+        key="postgresql_rate",
+        limit=0.7,
+        at_least=True,
+        of_floor=True,
+        agents=10_000,
+    ),
     Budget(what="an idle agent: PSS", key="agent_pss", limit=30),
     Budget(what="an idle agent: CPU", key="agent_cpu", limit=1),
     Budget(

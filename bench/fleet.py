@@ -118,10 +118,16 @@ async def enrolled_for(security: str, state_dir: Path, agents: int) -> Path | No
 
 
 @asynccontextmanager
-async def fleet(agents: int, security: str, *, traced: bool = False) -> AsyncIterator[Fleet]:
-    """A manager in a folder of its own, and as many agents, until the block is left."""
+async def fleet(
+    agents: int, security: str, *, traced: bool = False, database: str = ""
+) -> AsyncIterator[Fleet]:
+    """A manager in a folder of its own, and as many agents, until the block is left.
+
+    Args:
+        database: of PostgreSQL; empty: a file of SQLite.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        manager = Manager(Path(folder), security)
+        manager = Manager(Path(folder), security, database)
         credentials = await enrolled_for(security, manager.state_dir, agents)
         await manager.start()
         try:

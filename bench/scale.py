@@ -28,6 +28,7 @@ class Scale:
         volumes: output; those of a size in `sizes` are measured in that fleet.
         with_stdin: the fleet of this size gets the largest stdin.
         rounds: single commands whose latency is taken.
+        engines: sizes of the fleets that are measured on both engines of the database.
         screen: agents behind the dashboard; `presses` keys and `lines` of output on it.
         history: of the database with a past; `queries` times each query.
         host_look: seconds of the look at an idle real agent; `host_commands` run on it.
@@ -44,6 +45,7 @@ class Scale:
     volumes: tuple[Volume, ...]
     with_stdin: int
     rounds: int
+    engines: tuple[int, ...]
     screen: int
     presses: int
     lines: int
@@ -65,6 +67,7 @@ FULL = Scale(
     volumes=(Volume(10, 10_000_000), Volume(500, 1_000_000), Volume(5_000, 10_000)),
     with_stdin=1_000,
     rounds=100,
+    engines=(1_000, 10_000),
     screen=5_000,
     presses=60,
     lines=100,
@@ -85,6 +88,7 @@ QUICK = Scale(
     volumes=(Volume(5, 10_000_000), Volume(200, 10_000)),
     with_stdin=200,
     rounds=20,
+    engines=(200,),
     screen=200,
     presses=30,
     lines=40,
@@ -106,6 +110,7 @@ TINY = Scale(
     volumes=(Volume(2, 50_000), Volume(3, 50_000)),
     with_stdin=4,
     rounds=3,
+    engines=(4,),
     screen=4,
     presses=2,
     lines=4,

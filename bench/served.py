@@ -42,9 +42,14 @@ class Manager:
         start_seconds: how long the newest took until it listened.
     """
 
-    def __init__(self, folder: Path, security: str = INSECURE) -> None:
+    def __init__(self, folder: Path, security: str = INSECURE, database: str = "") -> None:
+        """
+        Args:
+            database: of PostgreSQL; empty: the file in the state folder.
+        """
         self.folder = folder
         self.security = security
+        self.database = database
         self.state_dir = folder / "state"
         self.address = f"{_HOST}:{free_port()}"
         self.life = 0
@@ -74,7 +79,11 @@ class Manager:
                 *("--listen", self.address, "--state-dir", str(self.state_dir)),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, "XDG_CONFIG_HOME": str(self.folder)},
+                env={
+                    **os.environ,
+                    "XDG_CONFIG_HOME": str(self.folder),
+                    "TUI_MANAGER_DATABASE": self.database,
+                },
                 start_new_session=True,  # ctrl-c is for who started it
             )
         assert self._process.stdout

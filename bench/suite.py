@@ -11,6 +11,7 @@ from bench.fleet import CONNECT_WITHIN, Fleet, fleet
 from bench.floors import rows
 from bench.floors.echo import Echo, measure_echo
 from bench.measures import arrival, commands, host, idle, inputs, keys, latency, lines, volume
+from bench.measures.engines import engines as both_engines
 from bench.measures.long_history import Results, long_history
 from bench.real import real_fleet
 from bench.scale import Scale
@@ -123,6 +124,14 @@ async def history(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> 
     return {"history": await long_history(scale.history, scale.queries, beside)}
 
 
+async def engines(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:
+    """PostgreSQL instead of SQLite."""
+    found: list[Figure] = []
+    for agents in scale.engines:
+        found += await both_engines(agents, scale.results)
+    return {"engines": found}
+
+
 async def hosts(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:
     """What a real host pays."""
     bare = host.starts(min(_STARTS, scale.host_commands))
@@ -150,6 +159,7 @@ GROUPS: dict[str, Group] = {
     "output": output,
     "hosts": hosts,
     "history": history,
+    "engines": engines,
     "screen": screen,
     "fleets": fleets,
 }

@@ -1,0 +1,35 @@
+"""A PostgreSQL server for the benchmarks, which keeps what it confirms, as one of an operator."""
+
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+
+from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
+
+_SETTINGS = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "max_connections": "50",
+}
+_DATABASE = "bench"
+
+
+@asynccontextmanager
+async def postgresql() -> AsyncIterator[str]:
+    """A server with an empty database; its URL."""
+    folder = folder_for_servers() / f"bench-pg-{os.getpid()}"
+    server = PostgresqlServer(folder, _SETTINGS)
+    server.start()
+    try:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {_DATABASE}")
+        yield server.url(_DATABASE)
+    finally:
+        server.stop(signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
