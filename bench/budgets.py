@@ -93,6 +93,13 @@ BUDGETS: tuple[Budget, ...] = (
         limit=100,
         of_floor=True,
     ),
+    Budget(what="the same on PostgreSQL: start", key="postgresql_history_start", limit=1),
+    Budget(
+        what="the same on PostgreSQL: slowest query",
+        key="postgresql_history_worst",
+        limit=100,
+        of_floor=True,
+    ),
     Budget(
         what="PostgreSQL instead of SQLite",
         key="postgresql_rate",

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.figures import INSECURE
@@ -34,6 +34,11 @@ def free_port() -> int:
             return port
 
 
+def program() -> Path:
+    """The program `tui-manager` of this environment."""
+    return Path(sys.executable).with_name("tui-manager")
+
+
 class Manager:
     """One state folder, one port, one process after the other.
 
@@ -57,6 +62,12 @@ class Manager:
         self._process: asyncio.subprocess.Process | None = None
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """Of its process."""
+        folder, database = str(self.folder), self.database
+        return {**os.environ, "XDG_CONFIG_HOME": folder, "TUI_MANAGER_DATABASE": database}
+
+    @property
     def pid(self) -> int | None:
         """Of the process that runs now."""
         process = self._process
@@ -72,18 +83,13 @@ class Manager:
     async def start(self) -> None:
         """Starts it and waits until it listens, each time at the same address."""
         began = time.monotonic()
-        program = Path(sys.executable).with_name("tui-manager")
         with (self.folder / "manager.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(str(program), "serve", *options(self.security)),
+                *(str(program()), "serve", *options(self.security)),
                 *("--listen", self.address, "--state-dir", str(self.state_dir)),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env={
-                    **os.environ,
-                    "XDG_CONFIG_HOME": str(self.folder),
-                    "TUI_MANAGER_DATABASE": self.database,
-                },
+                env=self.environment,
                 start_new_session=True,  # ctrl-c is for who started it
             )
         assert self._process.stdout

@@ -1,18 +1,23 @@
 """A manager on a database with a long history: its start, every query of a screen, and a result."""
 
+import asyncio
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
 
 from bench.figures import INSECURE, Figure, percentile
 from bench.fleet import CONNECT_WITHIN, fleet, run
 from bench.history import LONG, WIDE, Shape, fill
 from bench.measures.commands import SHORT
-from bench.served import Manager
+from bench.postgresql import postgresql
+from bench.served import Manager, program
 from bench.swarm.swarm import swarm
 from bench.weight import CpuMeter
 from tui_manager.domain.list_window import Window
@@ -44,45 +49,108 @@ class Results:
 
 
 async def long_history(shape: Shape, times: int, results: Results) -> list[Figure]:
-    """Each query so many times, and results beside the history."""
+    """Each query so many times, and results beside the history; then the same on PostgreSQL."""
     agents = results.agents
     async with fleet(agents, INSECURE) as empty:
         await empty.swarm.dial(CONNECT_WITHIN)
         alone = await _result(empty.operator, empty.manager, results)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         manager = Manager(Path(folder))
+        file = manager.state_dir / DATABASE
         fill(manager.state_dir, shape)
-        starts = [await _start(manager), await _start(manager)]
-        await manager.start()
-        try:
-            async with connect(manager.state_dir) as operator:
-                taken = {
-                    what: await _times(ask, times)
-                    for what, ask in (await _questions(operator, shape)).items()
-                }
-                beside = await _result_beside(operator, manager, results)
-        finally:
-            await manager.kill()
-        window = 1000 * _bare_window(manager.state_dir / DATABASE, times)
-    start = max(starts)
-    figures = [_figure("history_start", "start on a long history", start, "s", None)]
-    for what, seconds in taken.items():
-        figures.append(_query(what, seconds, window))
-    worst = max(figures[1:], key=lambda figure: figure.value)
+        found = await _measure(manager, shape, times, results)
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as bare:
+            query = "SELECT * FROM command_hosts ORDER BY id LIMIT ?"
+            window = _bare_window(lambda: bare.execute(query, (_SHOWN,)).fetchall(), times)
+        async with postgresql() as url:
+            moved = Manager(Path(folder), database=url)
+            seconds = await _carry_over(file, moved)
+            other = await _measure(moved, shape, times, results)
+            query = "SELECT * FROM command_hosts ORDER BY id LIMIT %s"
+            with psycopg.connect(url, autocommit=True) as server:
+                other_window = _bare_window(
+                    lambda: server.execute(query, (_SHOWN,)).fetchall(), times
+                )
     return [
-        *figures,
-        _figure("history_worst", f"the slowest of them: {worst.what}", worst.value, "ms", window),
+        *_figures(found, 1000 * window, "bare SQLite", ""),
         Figure(
             key="history_result",
             what=f"a result beside {shape.rows:,} others: manager's CPU",
-            value=beside,
+            value=found.result,
             unit="ms",
             agents=agents,
             security=INSECURE,
             floor=alone,
             floor_of="the same in an empty database",
         ),
+        _figure("history_moved", "carried over to PostgreSQL", shape.rows / seconds, "rows/s"),
+        *_figures(other, 1000 * other_window, "bare PostgreSQL", "PostgreSQL, "),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a manager on a long history takes.
+
+    Attributes:
+        start: seconds until it listens.
+        taken: seconds of each question, by what for.
+        result: milliseconds of its CPU for a result.
+    """
+
+    start: float
+    taken: Mapping[str, Sequence[float]]
+    result: float
+
+
+async def _measure(manager: Manager, shape: Shape, times: int, results: Results) -> _Measured:
+    start = max([await _start(manager), await _start(manager)])
+    await manager.start()
+    try:
+        async with connect(manager.state_dir) as operator:
+            taken = {
+                what: await _times(ask, times)
+                for what, ask in (await _questions(operator, shape)).items()
+            }
+            return _Measured(start, taken, await _result_beside(operator, manager, results))
+    finally:
+        await manager.kill()
+
+
+async def _carry_over(file: Path, manager: Manager) -> float:
+    """Copies the history into the database of another manager; the seconds that this took."""
+    began = time.monotonic()
+    done = await asyncio.create_subprocess_exec(
+        *(str(program()), "database", "migrate", "--from", str(file)),
+        *("--state-dir", str(manager.state_dir)),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=manager.environment,
+    )
+    if await done.wait():
+        raise RuntimeError(f"{file} could not be carried over to PostgreSQL.")
+    return time.monotonic() - began
+
+
+def _figures(found: _Measured, window: float, floor_of: str, prefix: str) -> list[Figure]:
+    """Of the start, of each question, and of the slowest of them."""
+    key = "postgresql_history" if prefix else "history"
+    start = _figure(f"{key}_start", f"{prefix}start on a long history", found.start, "s")
+    rows = f"{floor_of}, rows by number"
+    queries = [
+        _figure(
+            f"{key}_{''.join(each if each.isalnum() else '_' for each in what)}",
+            f"{prefix}{what}",
+            1000 * percentile(seconds, 0.95),
+            "ms",
+            window,
+            rows,
+        )
+        for what, seconds in found.taken.items()
+    ]
+    worst = max(queries, key=lambda figure: figure.value)
+    what = f"the slowest of them: {worst.what}"
+    return [start, *queries, _figure(f"{key}_worst", what, worst.value, "ms", window, rows)]
 
 
 async def _result_beside(operator: Operator, manager: Manager, results: Results) -> float:
@@ -201,24 +269,17 @@ async def _times(ask: Ask, times: int) -> Sequence[float]:
     return taken
 
 
-def _bare_window(path: Path, times: int) -> float:
-    """Seconds in which a bare SQLite reads one screen of rows by their number."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+def _bare_window(read: Callable[[], object], times: int) -> float:
+    """Seconds in which one screen of rows is read by their number, without a manager."""
     taken = []
     for _ in range(times):
         began = time.monotonic()
-        rows = connection.execute("SELECT * FROM command_hosts ORDER BY id LIMIT ?", (_SHOWN,))
-        rows.fetchall()
+        read()
         taken.append(time.monotonic() - began)
-    connection.close()
     return statistics.median(taken)
 
 
-def _query(what: str, seconds: Sequence[float], floor: float) -> Figure:
-    key = "history_" + "".join(each if each.isalnum() else "_" for each in what)
-    return _figure(key, what, 1000 * percentile(seconds, 0.95), "ms", floor)
-
-
-def _figure(key: str, what: str, value: float, unit: str, floor: float | None) -> Figure:
-    floor_of = "" if floor is None else "bare SQLite, rows by number"
+def _figure(
+    key: str, what: str, value: float, unit: str, floor: float | None = None, floor_of: str = ""
+) -> Figure:
     return Figure(key=key, what=what, value=value, unit=unit, floor=floor, floor_of=floor_of)
