@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.operator.recording import COMMAND_HOST
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.spans import Role, plain
-from tui_manager.ui.output.group_lines import GroupDifference, GroupText, group_lines
+from tui_manager.ui.output import output_groups
+from tui_manager.ui.output.group_lines import GroupDifference, GroupText, group_head, group_lines
 from tui_manager.ui.output.output_buffer import OutputBuffer
 from tui_manager.ui.output.output_groups import COMPARED, OutputGroup, OutputGroups, compare, masked
 
@@ -45,6 +48,26 @@ def test_hosts_with_the_same_output_are_one_group_the_largest_first() -> None:
     assert hosts_of(groups) == [("web02", "web03"), ("web01",)]
 
 
+def test_only_output_that_has_grown_is_digested_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    digest = output_groups._Digest.digest
+
+    def counted(self: output_groups._Digest) -> bytes:
+        made.append(self)
+        return digest(self)
+
+    monkeypatch.setattr(output_groups._Digest, "digest", counted)
+    groups = grouped({f"web{number}": [b"a\n"] for number in range(12)})
+    assert [group.folded for group in groups.groups()] == ["web[0-11]"]
+    assert len(made) == 24  # two streams of each
+    made.clear()
+    groups.feed(chunks_of("web2", [b"b\n"]))
+    first, second = groups.groups()
+    assert len(made) == 2
+    assert first.hosts == (*(f"web{number}" for number in (0, 1, *range(3, 12))),)
+    assert second.hosts == ("web2",)
+
+
 def test_another_exit_code_or_stderr_is_another_group() -> None:
     groups = grouped({f"web{number}": [b"a\n"] for number in range(5)})
     groups.feed(chunks_of("web0", [b"why\n"], Stream.STDERR))
@@ -59,8 +82,7 @@ def test_another_exit_code_or_stderr_is_another_group() -> None:
         ("web3", "exit 3", False),
     ]
     assert hosts_of(groups.groups(failed_only=True)) == [("web3",)]
-    heads = [plain(line.before) for line in group_lines(made, 9, {})]
-    assert heads == [
+    assert [plain(group_head(group, chosen=False)) for group in made] == [
         "▸ 3 hosts  exit 0  web[1-2,4]",
         "▸ 1 host  exit 0 ┃  web0",
         "▸ ✘ 1 host  exit 3  web3",
@@ -76,8 +98,9 @@ def test_a_host_without_output_is_in_a_group_once_it_runs() -> None:
     groups.set_states([waiting, running])
     (group,) = groups.groups()
     assert group.state == "running"
-    lines = group_lines([group], 0, {"r": GroupText((), 0)})
-    assert [plain(line.before) for line in lines] == ["▾ 1 host  running  web01", "  No output."]
+    assert plain(group_head(group, chosen=True, steps=True)) == "▾ #1  1 host  running  web01"
+    head, body = group_lines([group], 0, {"r": GroupText((), 0)})
+    assert (head.head, plain(body.before)) == (True, "  No output.")
 
 
 def test_masked_outputs_differ_in_more_than_numbers_and_addresses() -> None:
@@ -95,13 +118,12 @@ def test_the_text_of_the_chosen_group_keeps_the_mark_of_stderr_and_says_what_is_
     groups = grouped({"web01": [b"a\n"], "web02": [b"b\n"]}).groups()
     text = text_of([b"one\ntwo\n"], 5_000_000, Stream.STDERR)
     lines = group_lines(groups, 0, {"web01": text})
-    assert [(plain(line.before), line.text) for line in lines] == [
-        ("▾ 1 host  web01", ""),
+    assert [(plain(line.before), line.text) for line in lines if not line.head] == [
         ("  ┃ ", "one"),
         ("  ┃ ", "two"),
         ("  … 5.0 MB more not shown here", ""),
-        ("▸ 1 host  web02", ""),
     ]
+    assert [line.group for line in lines if line.head] == [0, 1]
 
 
 def test_a_comparison_says_what_it_did_not_compare() -> None:

@@ -49,10 +49,11 @@ class GroupDifference:
 
 @dataclass(frozen=True, slots=True)
 class GroupLine:
-    """A line of the pane: of which group, what stands before the text, the text of a host."""
+    """A line of the pane: of which group, what stands before the text, the text of a host. The head
+    of a group has neither: `group_head` draws it when it is seen, as there may be thousands."""
 
     group: int
-    before: Spans
+    before: Spans = ()
     text: str = ""
     head: bool = False
 
@@ -64,7 +65,6 @@ def group_lines(
     *,
     compares: bool = False,
     difference: GroupDifference | None = None,
-    steps: bool = False,
 ) -> list[GroupLine]:
     """A head for each group, and below that of the chosen one its text.
 
@@ -72,11 +72,10 @@ def group_lines(
         texts: by the execution_id of a group, those that were read.
         compares: show how the chosen group differs from the largest of its command.
         difference: the one that was made last.
-        steps: name the commands.
     """
     lines = []
     for number, group in enumerate(groups):
-        lines.append(GroupLine(number, _head(group, number == chosen, steps), head=True))
+        lines.append(GroupLine(number, head=True))
         if number == chosen:
             largest = next(other for other in groups if other.command == group.command)
             body = _body(group, largest if compares else group, texts, difference)
@@ -84,7 +83,13 @@ def group_lines(
     return lines
 
 
-def _head(group: OutputGroup, chosen: bool, steps: bool) -> Spans:
+def group_head(group: OutputGroup, *, chosen: bool, steps: bool = False) -> Spans:
+    """The head of a group: how many hosts ended how, and their names.
+
+    Args:
+        chosen: it is open.
+        steps: name the command.
+    """
     step = f"#{group.command + 1}  " if steps else ""
     state = Role.FAULT if group.failed else Role.PLAIN
     mark = (Span(f" {STDERR.text}", STDERR.role),) if group.stderr else ()

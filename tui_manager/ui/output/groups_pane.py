@@ -20,7 +20,13 @@ from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, width_of
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.colour_and_wrap_lines import crop, segments
-from tui_manager.ui.output.group_lines import GroupDifference, GroupLine, GroupText, group_lines
+from tui_manager.ui.output.group_lines import (
+    GroupDifference,
+    GroupLine,
+    GroupText,
+    group_head,
+    group_lines,
+)
 from tui_manager.ui.output.output_buffer import OutputBuffer
 from tui_manager.ui.output.output_groups import OutputGroup, OutputGroups
 from tui_manager.ui.terminal.closable import while_open
@@ -189,7 +195,6 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
             self._texts,
             compares=self.compares,
             difference=self._difference,
-            steps=self.steps,
         )
         self.virtual_size = Size(self.scrollable_size.width, len(self._lines))
         self._retitle()
@@ -228,8 +233,12 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
         if row >= len(self._lines):
             return Strip.blank(width, base)
         line = self._lines[row]
-        if line.head and line.group == self.chosen:
-            base += self.get_component_rich_style("row--cursor", partial=True)
+        if line.head:
+            chosen = line.group == self.chosen
+            if chosen:
+                base += self.get_component_rich_style("row--cursor", partial=True)
+            head = group_head(self.groups[line.group], chosen=chosen, steps=self.steps)
+            return self.strip(self.paint(head, base), width, base)
         room = max(1, self.scrollable_size.width - width_of(line.before))
         runs = crop(segments(line.text), room) if line.text else []
         painted = [Segment(run.text, base + (run.style or Style.null())) for run in runs]

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
-from ClusterShell.NodeSet import NodeSet
-
+from tui_manager.domain.host_name_ranges import fold_names, natural_key
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Stream
 from tui_manager.domain.task import CommandHost
@@ -60,7 +59,11 @@ class _Digest:
 
 @dataclass(slots=True)
 class _Output:
-    """One command host, with the digests of its output so far."""
+    """One command host, with the digests of its output so far.
+
+    Attributes:
+        digest: of both streams; empty: output has come since it was made.
+    """
 
     execution_id: str
     host: str
@@ -70,6 +73,11 @@ class _Output:
     state: str = ""
     failed: bool = False
     stderr: bool = False
+    digest: bytes = b""
+
+    def whole_digest(self) -> bytes:
+        self.digest = self.digest or b"".join(self.digests[stream].digest() for stream in Stream)
+        return self.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ class OutputGroups:
         for chunk in chunks:
             output = self._output(chunk.execution_id, chunk.host, chunk.command)
             output.digests[chunk.stream].add(chunk)
+            output.digest = b""
             output.size += len(chunk.data) + chunk.gap
             output.stderr = output.stderr or chunk.stream is Stream.STDERR
             self.size += len(chunk.data)
@@ -137,19 +146,20 @@ class OutputGroups:
         alike: dict[tuple[object, ...], list[_Output]] = defaultdict(list)
         for output in self._outputs.values():
             if output.failed or not failed_only:
-                digests = (output.digests[stream].digest() for stream in Stream)
-                alike[output.command, output.state, *digests].append(output)
+                alike[output.command, output.state, output.whole_digest()].append(output)
         made = map(_group, alike.values())
-        return sorted(made, key=lambda group: (group.command, -len(group.hosts), group.hosts))
+        return sorted(
+            made, key=lambda group: (group.command, -len(group.hosts), natural_key(group.hosts[0]))
+        )
 
 
 def _group(outputs: Sequence[_Output]) -> OutputGroup:
-    first = min(outputs, key=lambda output: output.host)
-    hosts = tuple(sorted(output.host for output in outputs))
+    outputs = sorted(outputs, key=lambda output: natural_key(output.host))
+    first, hosts = outputs[0], tuple(output.host for output in outputs)
     return OutputGroup(
         first.command,
         hosts,
-        str(NodeSet.fromlist(list(hosts))),
+        fold_names(hosts) if len(hosts) > 1 else first.host,
         first.state,
         first.failed,
         first.stderr,
