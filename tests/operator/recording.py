@@ -121,7 +121,9 @@ CHUNKS = (
     OutputChunk(3, "e-1", "web01", 0, Stream.STDOUT, 0, b"\xff\0x"),
     OutputChunk(4, "e-1", "web01", 0, Stream.STDERR, 3, b"", 10, AT),
 )
-MATCHES = OutputMatches((OutputMatch(4, "e-1", "web01", 1, Stream.STDERR, 7, 3),), 5, 1 << 22, True)
+MATCHES = OutputMatches(
+    (OutputMatch(4, "e-1", "web01", 1, Stream.STDERR, 7, 3),), 5, 1 << 22, True, 9
+)
 TOKEN_SPEC = TokenSpec(timedelta(hours=1), 3, True, {"env": "prod"})
 TOKEN = NewToken("tm1.pin.secret", AT, 4)
 LISTED = Token(4, TokenState.USED_UP, "ann@tty1", AT, AT, 3, 3, True, {"env": "prod"})
@@ -211,8 +213,8 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("read_output", ("e-1", Stream.STDERR, 5, 100), CHUNKS),
     ("follow_output", (7, -3, "h-1", 100, 0, ""), CHUNKS),
     ("follow_output", (7, 0, "", 100, 9, "e-1"), CHUNKS),
-    ("search_output", (7, "/a.b/", 3, 0, "h-1", "", True), MATCHES),
-    ("search_output", (7, "é", 0, 9, "", "e-1", False), MATCHES),
+    ("search_output", (7, "/a.b/", 3, 0, "h-1", "", True, 6), MATCHES),
+    ("search_output", (7, "é", 0, 9, "", "e-1", False, 0), MATCHES),
 ]
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
 

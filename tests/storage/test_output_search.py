@@ -1,6 +1,7 @@
 """Searching stored output: across pieces, in both directions, a bounded part at a time."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import output
 from tui_manager.storage.tables.output import OutputOf
 from tui_manager.storage.views import output_search
+from tui_manager.ui.output.find_in_output import count_matches, find_next
+from tui_manager.ui.output.output_reader import Source
 
 TASK = OutputOf(1)
 Piece = tuple[int, Stream, bytes]  # host, stream, data
@@ -37,11 +40,11 @@ def _places(found: OutputMatches) -> list[tuple[str, int, int]]:
 
 def _parts(tx: Transaction, pattern: OutputPattern, *, backwards: bool) -> list[OutputMatches]:
     """One part of a search after the other, up to the last."""
-    parts, at = list[OutputMatches](), 100 if backwards else 0
+    parts, at, offset = list[OutputMatches](), 100 if backwards else 0, 0
     while not parts or not parts[-1].ended:
         after, before = (0, at) if backwards else (at, 0)
-        parts.append(output_search.search(tx, TASK, pattern, after, before))
-        at = parts[-1].position
+        parts.append(output_search.search(tx, TASK, pattern, after, before, offset=offset))
+        at, offset = parts[-1].position, parts[-1].offset
     return parts
 
 
@@ -120,3 +123,97 @@ def test_all_lines_of_a_large_piece_are_found(backwards: bool) -> None:
         offsets = [match.offset for part in parts for match in part.matches]
         expected = [2 * line for line in range(8001) if line != 5000]
         assert offsets == (expected[::-1] if backwards else expected)
+
+
+MANY = 2 * output_search.MATCHES_MAX + output_search._SLICE  # matches of one part at most
+
+
+@pytest.mark.parametrize("text", ["/^$/", "/^/", "x", "/x*/"])
+@pytest.mark.parametrize("line", [b"\n", b"x\n", b"\x1b[31mx\x1b[0m\n", b"x" * 70 + b"\n"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_one_part_of_a_search_finds_a_bounded_number_of_lines(
+    text: str, line: bytes, backwards: bool
+) -> None:
+    lines = (1 << 14) // len(line)
+    pattern = OutputPattern(text)
+    with output_database() as tx:
+        _store(tx, _stdout(b"before\n", line * lines, line * 10))
+        parts = _parts(tx, pattern, backwards=backwards)
+        assert max(len(part.matches) for part in parts) <= MANY
+        at = [(match.position, match.offset) for part in parts for match in part.matches]
+        assert at == sorted(at, reverse=backwards)
+        assert len(at) == len(set(at))
+        matches = len(pattern.in_bytes(b"", line, 1)[0])
+        assert len(at) == matches * (lines + 10) + len(pattern.in_bytes(b"", b"before\n", 1)[0])
+
+
+def test_a_long_line_with_many_matches_is_passed_over_in_bounded_time() -> None:
+    pattern = OutputPattern("x")
+    searches = 0
+
+    class Counted:
+        def search(self, *arguments: Any) -> Any:
+            nonlocal searches
+            searches += 1
+            return compiled.search(*arguments)
+
+    compiled = pattern._compiled
+    pattern.__dict__["_compiled"] = Counted()
+    assert pattern.in_bytes(b"x" * output_search.LINE_BEFORE, b"x" * 9, 5) == ([(0, 1)], 9)
+    assert searches < 100
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("here", range(12))
+def test_a_search_begins_at_the_line_behind_or_before_a_byte(here: int, backwards: bool) -> None:
+    with output_database() as tx:
+        _store(tx, _stdout(b"x\nxx\n\n", b"x\nx"))
+        after, before = (0, 2) if backwards else (0, 0)
+        pattern = OutputPattern("x")
+        found = output_search.search(tx, TASK, pattern, after, before, offset=here)
+        of_first = [match.offset for match in found.matches if match.position == 1]
+        if backwards:
+            ends = [(0, 2), (2, 5)]
+            expected = [begin for begin, end in ends if end <= here or not here][::-1]
+        else:
+            expected = [begin for begin in (0, 2) if begin >= here]
+        assert of_first == expected
+
+
+class Stored:
+    """The call of an operator that searches, over a database."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.calls = 0
+        self._tx = tx
+
+    async def search_output(
+        self, task_id: int, text: str, after: int, before: int, host_id: str, execution_id: str,
+        stderr_only: bool, offset: int,
+    ) -> OutputMatches:  # fmt: skip
+        self.calls += 1
+        of, pattern = OutputOf(task_id, host_id, execution_id), OutputPattern(text)
+        return output_search.search(
+            self._tx, of, pattern, after, before, stderr_only=stderr_only, offset=offset
+        )
+
+
+async def test_the_next_match_in_a_piece_with_many_is_found_at_once() -> None:
+    with output_database() as tx:
+        _store(tx, _stdout(b"no\n", b"\n" * 9000, b"no\n\n"))
+        operator: Any = Stored(tx)
+        source, text, progress = Source(1), "/^$/", list[int]().append
+
+        async def found_from(here: OutputMatch | None, *, backwards: bool = False) -> int:
+            operator.calls = 0
+            found = await find_next(operator, source, text, here, progress, backwards=backwards)
+            assert found is not None
+            assert operator.calls <= 3
+            return found.match.offset
+
+        at = OutputMatch(2, "e101", "web1", 0, Stream.STDOUT, 8000, 1)
+        assert await found_from(at) == 8001
+        assert await found_from(at, backwards=True) == 7999
+        assert await found_from(None) == 3
+        assert await found_from(None, backwards=True) == 9006
+        assert await count_matches(operator, source, text, progress) == 9001

@@ -52,6 +52,7 @@ class FakeOutput(FakeTasks):
         host_id: str = "",
         execution_id: str = "",
         stderr_only: bool = False,
+        offset: int = 0,  # it searches all of each piece
     ) -> OutputMatches:
         self._check("search_output")
         pattern = OutputPattern(text)
@@ -71,7 +72,9 @@ class FakeOutput(FakeTasks):
                     chunk.offset + start,
                     end - start,
                 )
-                for start, end in pattern.in_bytes(self._line_before(task_id, chunk), chunk.data)
+                for start, end in pattern.in_bytes(
+                    self._line_before(task_id, chunk), chunk.data, len(chunk.data) + 1
+                )[0]
             ]
             matches += found[::-1] if before else found
         position = taken[-1].position if taken else before or after

@@ -13,6 +13,7 @@ from tui_manager.domain.list_window import TEXT_MAX
 from tui_manager.domain.status import Stream
 
 _PATTERN_MEMORY = 8 << 20  # bytes that RE2 may use
+_PASSED_MAX = 64  # matches in the beginning of a line that are passed over one by one
 _ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[^\n])")
 
 
@@ -41,15 +42,18 @@ class OutputMatches:
 
     Attributes:
         matches: in the direction of the search.
-        position: of the last piece that was searched. The next part continues there.
+        position: the next part continues behind it, or before it. It is that of the last piece that
+            was searched, or a number beside it if a part of that piece is left.
         searched: bytes.
         ended: whether nothing is left to search.
+        offset: where the next part continues in its first piece; 0: it searches all of that.
     """
 
     matches: Sequence[OutputMatch]
     position: int
     searched: int
     ended: bool
+    offset: int = 0
 
 
 class OutputPattern:
@@ -85,25 +89,36 @@ class OutputPattern:
                 "text", f"{self.text!r} is not a regular expression of RE2: {said}."
             ) from None
 
-    def in_bytes(self, before: bytes, data: bytes) -> list[tuple[int, int]]:
+    def in_bytes(self, before: bytes, data: bytes, limit: int) -> tuple[list[tuple[int, int]], int]:
         """The first match of each line that ends in `data`: its beginning and its end, counted from
         the first byte of `data`. `before` is the beginning of the line that `data` continues, so
-        that a match may begin before 0."""
+        that a match may begin before 0.
+
+        Returns at most `limit` of them, and how many bytes of `data` were searched: all, or up to
+        the end of a line.
+        """
         whole, removed = _without_escapes(before + data)
-        begin = len(before)
+        begin, passed = len(before), 0
         found: list[tuple[int, int]] = []
         at = 0
         while match := self._compiled.search(whole, at):
             start, end = match.start(), match.end()
+            if start == len(whole) and whole.endswith(b"\n"):
+                break  # no line begins there yet
             last = _before_removal(removed, max(start, end - 1))
             if last < begin:  # it is in `before`; the rest of this line is searched
+                passed += 1
                 at = max(end, start + 1)
+                if passed == _PASSED_MAX:
+                    at = max(at, len(_without_escapes(before)[0]))
                 continue
             found.append((_before_removal(removed, start) - begin, last + 1 - begin))
             at = whole.find(b"\n", end) + 1
             if not 0 < at < len(whole):
                 break
-        return found
+            if len(found) == limit:
+                return found, _before_removal(removed, at - 1) + 1 - begin
+        return found, len(data)
 
     def in_text(self, text: str, seen: int) -> list[tuple[int, int]]:
         """The matches in a line of text that begin in its first `seen` characters: beginning and

@@ -370,9 +370,12 @@ class InProcessOperator:
         host_id: str = "",
         execution_id: str = "",
         stderr_only: bool = False,
+        offset: int = 0,
     ) -> OutputMatches:
         of = OutputOf(task_id, host_id, execution_id)
-        return await self.tasks.output.search(of, text, after, before, stderr_only=stderr_only)
+        return await self.tasks.output.search(
+            of, text, after, before, stderr_only=stderr_only, offset=offset
+        )
 
     def watch(self) -> AsyncIterator[Changes]:
         return self.core.feed.watch()

@@ -42,8 +42,11 @@ class OutputCalls(Protocol):
         host_id: str = "",
         execution_id: str = "",
         stderr_only: bool = False,
+        offset: int = 0,
     ) -> OutputMatches:
         """Searches a part of the output after position `after`, or of that before position
-        `before`, the newest first. The next call continues at `OutputMatches.position`. `text`
-        ignores case; `/text/` is a regular expression of RE2. InvalidInputError("text")."""
+        `before`, the newest first. The next call continues at `position` and `offset` of the
+        answer. With `offset`, lines of the chunk beside that position that are before this byte of
+        their stream are left out, or backwards, those that do not end before it. `text` ignores
+        case; `/text/` is a regular expression of RE2. InvalidInputError("text")."""
         ...

@@ -4651,6 +4651,7 @@ class SearchOutputRequest(_message.Message):
     HOST_ID_FIELD_NUMBER: _builtins.int
     EXECUTION_ID_FIELD_NUMBER: _builtins.int
     STDERR_ONLY_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     text: _builtins.str
     """ignores case; /text/ is a regular expression of RE2"""
@@ -4663,6 +4664,8 @@ class SearchOutputRequest(_message.Message):
     execution_id: _builtins.str
     """not empty: of this command host"""
     stderr_only: _builtins.bool
+    offset: _builtins.int
+    """where to begin in the chunk beside that position; 0: all of it"""
     def __init__(
         self,
         *,
@@ -4673,10 +4676,11 @@ class SearchOutputRequest(_message.Message):
         host_id: _builtins.str = ...,
         execution_id: _builtins.str = ...,
         stderr_only: _builtins.bool = ...,
+        offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "execution_id", b"execution_id", "host_id", b"host_id", "stderr_only", b"stderr_only", "task_id", b"task_id", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "execution_id", b"execution_id", "host_id", b"host_id", "offset", b"offset", "stderr_only", b"stderr_only", "task_id", b"task_id", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -4734,12 +4738,15 @@ class SearchOutputResponse(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     SEARCHED_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
     position: _builtins.int
-    """of the last chunk that was searched; the next call continues there"""
+    """the next call continues there"""
     searched: _builtins.int
     """bytes"""
     ended: _builtins.bool
     """nothing is left to search"""
+    offset: _builtins.int
+    """for the next call"""
     @_builtins.property
     def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutputMatch]:
         """in the direction of the search"""
@@ -4751,10 +4758,11 @@ class SearchOutputResponse(_message.Message):
         position: _builtins.int = ...,
         searched: _builtins.int = ...,
         ended: _builtins.bool = ...,
+        offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "matches", b"matches", "position", b"position", "searched", b"searched"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "matches", b"matches", "offset", b"offset", "position", b"position", "searched", b"searched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,6 +59,7 @@ def matches_to_wire(found: OutputMatches) -> wire.SearchOutputResponse:
         position=found.position,
         searched=found.searched,
         ended=found.ended,
+        offset=found.offset,
     )
 
 
@@ -75,4 +76,4 @@ def matches_from_wire(message: wire.SearchOutputResponse) -> OutputMatches:
         )
         for match in message.matches
     )
-    return OutputMatches(matches, message.position, message.searched, message.ended)
+    return OutputMatches(matches, message.position, message.searched, message.ended, message.offset)

@@ -63,6 +63,7 @@ class OutputClient(SocketCalls):
         host_id: str = "",
         execution_id: str = "",
         stderr_only: bool = False,
+        offset: int = 0,
     ) -> OutputMatches:
         reply = await self._call(
             self._stub.SearchOutput,
@@ -74,6 +75,7 @@ class OutputClient(SocketCalls):
                 host_id=host_id,
                 execution_id=execution_id,
                 stderr_only=stderr_only,
+                offset=offset,
             ),
             follows=True,
         )

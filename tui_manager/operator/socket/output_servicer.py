@@ -50,5 +50,6 @@ class OutputServicer:
                 request.host_id,
                 request.execution_id,
                 request.stderr_only,
+                request.offset,
             )
             return convert_output.matches_to_wire(found)

@@ -33,10 +33,19 @@ class StoredOutput:
         return await self._database.read(lambda tx: output.follow(tx, of, after, limit, before))
 
     async def search(
-        self, of: OutputOf, text: str, after: int, before: int, *, stderr_only: bool
+        self,
+        of: OutputOf,
+        text: str,
+        after: int,
+        before: int,
+        *,
+        stderr_only: bool = False,
+        offset: int = 0,
     ) -> OutputMatches:
         """Searches a part of the output. Raises InvalidInputError("text")."""
         pattern = OutputPattern(text)
         return await self._database.read(
-            lambda tx: output_search.search(tx, of, pattern, after, before, stderr_only=stderr_only)
+            lambda tx: output_search.search(
+                tx, of, pattern, after, before, stderr_only=stderr_only, offset=offset
+            )
         )

@@ -38,21 +38,28 @@ async def find_next(
 ) -> Found | None:
     """The next match behind a place, or from the beginning on; then from the other end on. None if
     there is none at all."""
-    last, at = here, END if backwards else 0
+    last, at, offset = here, END if backwards else 0, 0
     if here is not None:
-        at = here.position + 1 if backwards else here.position - 1
+        at, offset = here.position + 1 if backwards else here.position - 1, here.offset + 1
     searched, wrapped = 0, False
     while True:
         after, before = (0, at) if backwards else (at, 0)
         part = await operator.search_output(
-            source.task_id, text, after, before, source.host_id, source.execution_id, stderr_only
+            source.task_id,
+            text,
+            after,
+            before,
+            source.host_id,
+            source.execution_id,
+            stderr_only,
+            offset,
         )
         for match in part.matches:
             if last is None or _is_behind(match, last, backwards=backwards):
                 return Found(match, wrapped)
         searched += part.searched
         progress(searched)
-        at = part.position
+        at, offset = part.position, part.offset
         if part.ended and wrapped:
             return None
         if part.ended:
@@ -66,12 +73,12 @@ def _is_behind(match: OutputMatch, last: OutputMatch, *, backwards: bool) -> boo
 
 async def count_matches(operator: Operator, source: Source, text: str, progress: Progress) -> int:
     """How many lines have the text; `COUNT_MAX` if there are more."""
-    count = at = searched = 0
+    count = at = searched = offset = 0
     while count < COUNT_MAX:
         part = await operator.search_output(
-            source.task_id, text, at, 0, source.host_id, source.execution_id
+            source.task_id, text, at, 0, source.host_id, source.execution_id, False, offset
         )
-        count, at = count + len(part.matches), part.position
+        count, at, offset = count + len(part.matches), part.position, part.offset
         searched += part.searched
         progress(searched)
         if part.ended:
