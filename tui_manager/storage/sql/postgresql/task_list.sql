@@ -10,7 +10,7 @@ SELECT count(*) AS total FROM tasks WHERE pruned_at IS NULL;
 SELECT t.*, r.* FROM (
     SELECT id FROM tasks WHERE pruned_at IS NULL
       AND id NOT IN (SELECT value::bigint FROM jsonb_array_elements_text(:without::jsonb) AS without (value))
-    ORDER BY id DESC LIMIT :limit OFFSET :offset) AS found
+    ORDER BY id DESC LIMIT :limit OFFSET greatest(:offset, 0)) AS found
 JOIN counted_tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id DESC;
 
 -- name: window_from_the_end
@@ -18,7 +18,7 @@ JOIN counted_tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id 
 SELECT t.*, r.* FROM (
     SELECT id FROM tasks WHERE pruned_at IS NULL
       AND id NOT IN (SELECT value::bigint FROM jsonb_array_elements_text(:without::jsonb) AS without (value))
-    ORDER BY id LIMIT :limit OFFSET :offset) AS found
+    ORDER BY id LIMIT :limit OFFSET greatest(:offset, 0)) AS found
 JOIN counted_tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id;
 
 -- name: running
