@@ -84,9 +84,7 @@ def _connection(module: Any) -> None:
     module.sqlite3 = _Sqlite()
 
 
-def _writing_connection(module: Any) -> None:
-    writing = module.WritingConnection
-
+def _units_of_work(module: Any) -> None:
     class Pointed(module.PostgresqlTransaction):  # type: ignore[misc]
         def execute(self, sql: str, *args: Any) -> Any:
             POINTS.reach("statement")
@@ -97,7 +95,11 @@ def _writing_connection(module: Any) -> None:
             return super().executemany(sql, *args)
 
     module.PostgresqlTransaction = Pointed
-    writing._commit = POINTS.around("commit", writing._commit)
+
+
+def _counted_commits(module: Any) -> None:
+    commits = module.CountedCommits
+    commits.commit = POINTS.around("commit", commits.commit)
 
 
 def _server(module: Any) -> None:
@@ -158,7 +160,8 @@ def _cgroup_support(module: Any) -> None:
 
 
 _CHANGES: dict[str, Callable[[Any], None]] = {
-    "tui_manager.storage.engine.postgresql.writing_connection": _writing_connection,
+    "tui_manager.storage.engine.postgresql.counted_commits": _counted_commits,
+    "tui_manager.storage.engine.postgresql.units_of_work": _units_of_work,
     "tui_manager.storage.engine.sqlite.connection": _connection,
     "tui_manager.transport.sessions.command_port": _server,
     "tui_manager.transport.sessions.session": _session,

@@ -1,7 +1,11 @@
-"""How a connection to PostgreSQL is opened."""
+"""How a connection to PostgreSQL is opened, and how another thread ends it."""
 
+import contextlib
+import os
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import psycopg
@@ -15,7 +19,7 @@ LOCK_WAIT = 500  # milliseconds that a statement waits for a lock at one attempt
 STATEMENT_MAX = 60_000  # milliseconds of a statement of the manager
 IDLE_MAX = 10_000  # milliseconds that its transaction may stand idle
 _PREPARED_MAX = 1000  # statements that a connection keeps planned: all of the program
-# How the manager notices that a server is gone: a lost machine answers nothing.
+# How the manager notices that the server is gone: a lost machine answers nothing.
 _NETWORK = {
     "connect_timeout": "10",  # seconds
     "keepalives_idle": "10",
@@ -29,6 +33,11 @@ _SESSION = {
     "idle_in_transaction_session_timeout": str(IDLE_MAX),
     "jit": "off",  # its compiler takes longer than our statements
     "timezone": "UTC",
+    # How the server notices that the manager is gone, and gives its lock to the next one.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25000",
     "client_min_messages": "warning",
     "tui_manager.gateway": "0",
 }
@@ -44,7 +53,7 @@ class PostgresqlAddress:
         host: of the server, for the operator; several with commas between them.
     """
 
-    conninfo: str
+    conninfo: str = field(repr=False)
     name: str
     host: str
 
@@ -72,6 +81,8 @@ def postgresql_address(url: str) -> PostgresqlAddress:
 def _without(given: Mapping[str, object]) -> dict[str, str]:
     """What the operator has not said otherwise."""
     chosen = {"application_name": "tui-manager", **_NETWORK}
+    if "," in f"{given.get('host', '')}{given.get('hostaddr', '')}":
+        chosen["target_session_attrs"] = "read-write"  # a standby takes no writes
     return {name: value for name, value in chosen.items() if name not in given}
 
 
@@ -85,9 +96,26 @@ def connect(address: PostgresqlAddress) -> "psycopg.Connection[Any]":
     try:
         adapt(connection)
         connection.prepared_max = _PREPARED_MAX
-        for name, value in _SESSION.items():
-            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        settings = ", ".join("set_config(%s, %s, false)" for _ in _SESSION)
+        connection.execute(f"SELECT {settings}".encode(), [*chain(*_SESSION.items())])
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+class ConnectionSocket:
+    """The socket of a connection, held a second time: any thread may cut it, also while another one
+    waits for an answer that never comes."""
+
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self._socket = socket.socket(fileno=os.dup(connection.pgconn.socket))
+
+    def cut(self) -> None:
+        """Ends the connection."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Lets go of it."""
+        self._socket.close()

@@ -22,7 +22,7 @@ def check_server(connection: "psycopg.Connection[Any]", name: str) -> None:
     version = connection.info.server_version
     if version < OLDEST_SERVER:
         raise StorageError(
-            f"{name} is on PostgreSQL {version // 10000}; tui-manager needs "
+            f"The {name} is on PostgreSQL {version // 10000}; tui-manager needs "
             f"{OLDEST_SERVER // 10000} or newer."
         )
 
@@ -60,20 +60,20 @@ def check_version(tx: PostgresqlTransaction, name: str) -> None:
     except StorageError as error:
         raise InvalidInputError("database", str(error)) from error
     if not version:
-        raise InvalidInputError("database", f"{name} is empty, and no database of tui-manager.")
+        raise InvalidInputError("database", f"The {name} is empty, and no database of tui-manager.")
     if version < newest:
         raise InvalidInputError(
             "database",
-            f"{name} was written by an older tui-manager (schema {version}; this program has "
-            f"{newest}). Start the manager once, which brings it up to date.",
+            f"The {name} was written by an older tui-manager (schema {version}; this program "
+            f"has {newest}). Start the manager once, which brings it up to date.",
         )
 
 
 def _refuse_newer(version: int, newest: int, name: str) -> None:
     if version > newest:
         raise StorageError(
-            f"{name} was written by a newer tui-manager (schema {version}; this program knows "
-            f"{newest}). Start that one, or name another database."
+            f"The {name} was written by a newer tui-manager (schema {version}; this program "
+            f"knows {newest}). Start that one, or name another database."
         )
 
 
@@ -85,7 +85,7 @@ def _version(tx: PostgresqlTransaction, name: str) -> int:
     ).fetchone()
     if not found["ours"]:
         if found["used"]:
-            raise StorageError(f"{name} is a database of another program. Name another one.")
+            raise StorageError(f"The {name} is of another program. Name another one.")
         return 0
     row = tx.execute("SELECT coalesce(max(version), 0)::bigint FROM schema_version").fetchone()
     return int(row[0])

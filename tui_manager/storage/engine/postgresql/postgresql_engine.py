@@ -3,6 +3,7 @@ reading, each used by one thread at a time."""
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -16,15 +17,18 @@ from tui_manager.storage.engine.postgresql.connection import (
     connect,
     postgresql_address,
 )
+from tui_manager.storage.engine.postgresql.manager_lock import lock_database
 from tui_manager.storage.engine.postgresql.migrations import check_server, migrate
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.engine.postgresql.readers import Readers
 from tui_manager.storage.engine.postgresql.writing_connection import WritingConnection
 from tui_manager.storage.engine.transaction import Transaction, Work
 
 __all__ = ["PostgresqlEngine", "open_postgresql", "postgresql_address"]
 T = TypeVar("T")
-_READERS = 2
-_BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_LOOK_EVERY = 1.0  # seconds
+STOP_CANCEL = 5.0  # seconds without an answer; then a manager that stops ends the statement
+STOP_CUT = 10.0  # the same, and then it ends the connection
 
 
 class PostgresqlEngine:
@@ -44,10 +48,9 @@ class PostgresqlEngine:
         self._address = address
         self._writing = writing
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="postgresql-writer")
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="postgresql-reader")
-        self._reading: asyncio.Queue[_Reader] = asyncio.Queue()
-        for _ in range(_READERS):
-            self._reading.put_nowait(_Reader(address))
+        self._readers = Readers(address)
+        self._stopping: Callable[[], bool] = lambda: False
+        self._running = 0  # transactions that are not yet committed
 
     @property
     def size(self) -> int:
@@ -61,21 +64,25 @@ class PostgresqlEngine:
 
     async def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
         """See Engine and `WritingConnection.transact`."""
+        self._stopping = stopping
+        return await self._transact(works, stopping)
+
+    async def _transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, self._writing.transact, works, stopping)
+        self._running += 1
+        try:
+            return await loop.run_in_executor(self._writer, self._writing.transact, works, stopping)
+        finally:
+            self._running -= 1
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """See Engine."""
-        reader = await self._reading.get()
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._readers, reader.read, work)
+            return await self._readers.read(work)
         except psycopg.Error as error:
             if not errors.is_storage_failure(error):
                 raise
             raise self.to_storage_error(error) from error
-        finally:
-            self._reading.put_nowait(reader)
 
     def is_storage_failure(self, error: Exception) -> bool:
         """See Engine."""
@@ -85,50 +92,31 @@ class PostgresqlEngine:
         """See Engine."""
         return errors.to_storage_error(error, self._address.name)
 
+    async def watch(self) -> None:
+        """Finds that a lost database is back, also if nothing is to be written. Ends statements
+        that the server does not answer: those that read after a limit, and those that write when
+        the manager stops."""
+        stopping_since: float | None = None
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            self._readers.cut_stuck()
+            if not self._stopping():
+                if self._writing.problem and not self._running:
+                    with contextlib.suppress(StorageError, psycopg.Error):
+                        await self._transact((), lambda: True)
+                continue
+            stopping_since = stopping_since or time.monotonic()
+            waited = min(self._writing.busy, time.monotonic() - stopping_since)
+            if waited >= STOP_CUT:
+                self._writing.cut()
+            elif waited >= STOP_CANCEL:
+                await asyncio.to_thread(self._writing.cancel)
+
     async def close(self) -> None:
         """Waits for what runs, and closes all connections."""
         await asyncio.to_thread(self._writer.shutdown)
-        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._readers.close)
         self._writing.close()
-        while not self._reading.empty():
-            self._reading.get_nowait().close()
-
-
-class _Reader:
-    """A connection that reads. It is opened when it is first needed, and anew after it was lost."""
-
-    def __init__(self, address: PostgresqlAddress) -> None:
-        self._address = address
-        self._connection: psycopg.Connection[Any] | None = None
-
-    def read(self, work: Callable[[Transaction], T]) -> T:
-        """Runs `work` on one consistent state; once more if the connection turns out to be lost."""
-        known = self._connection is not None
-        try:
-            return self._read(work)
-        except psycopg.OperationalError:
-            if not known or (self._connection and not self._connection.closed):
-                raise
-        return self._read(work)
-
-    def _read(self, work: Callable[[Transaction], T]) -> T:
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(self._address)
-        connection = self._connection
-        connection.execute(_BEGIN_READ)
-        try:
-            found = work(PostgresqlTransaction(connection))
-        except BaseException:
-            with contextlib.suppress(psycopg.OperationalError):  # it is lost
-                connection.rollback()
-            raise
-        connection.commit()  # a rollback would make psycopg give up its prepared statements
-        return found
-
-    def close(self) -> None:
-        """Ends the connection."""
-        if self._connection is not None:
-            self._connection.close()
 
 
 @contextlib.asynccontextmanager
@@ -141,9 +129,12 @@ async def open_postgresql(address: PostgresqlAddress) -> AsyncIterator[Postgresq
     """
     writing, version = await asyncio.to_thread(_open, address)
     engine = PostgresqlEngine(address, writing, version)
+    watching = asyncio.create_task(engine.watch(), name="PostgreSQL")
     try:
         yield engine
     finally:
+        watching.cancel()
+        await asyncio.wait([watching])
         await engine.close()
 
 
@@ -152,6 +143,7 @@ def _open(address: PostgresqlAddress) -> tuple[WritingConnection, int]:
         connection = connect(address)
         try:
             check_server(connection, address.name)
+            lock_database(connection, address.name)  # before anything is changed
             migrate(PostgresqlTransaction(connection), address.name)
             version = connection.info.server_version // 10000
             return WritingConnection(address, connection), version

@@ -1,79 +1,95 @@
 """The connection that writes: transactions of several units of work, repeated when another one was
-in the way, and never lost track of when the connection is.
-
-Each transaction counts up a number in the database. If the connection is lost while a transaction
-is being committed, the number says afterwards whether it was. A number that is lower than one that
-was confirmed says that the database has gone back, for example to a standby that lacks the last
-transactions. Then nothing is written any more: the manager and the agents know more than it does.
-"""
+in the way, and never lost track of when the connection is."""
 
 import contextlib
 import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from tui_manager.domain.errors import AlreadyRunningError, StorageError
-from tui_manager.storage.engine.engine import Raised
-from tui_manager.storage.engine.postgresql import errors
-from tui_manager.storage.engine.postgresql.connection import PostgresqlAddress, connect
+from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.postgresql import errors, manager_lock
+from tui_manager.storage.engine.postgresql.connection import (
+    ConnectionSocket,
+    PostgresqlAddress,
+    connect,
+)
+from tui_manager.storage.engine.postgresql.counted_commits import (
+    CountedCommits,
+    DatabaseChangedError,
+)
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.engine.postgresql.units_of_work import run_units
 from tui_manager.storage.engine.transaction import Work
 
 log = logging.getLogger(__name__)
 TRY_FOR = 10.0  # seconds that a transaction is tried while the server is away or locked
 _PAUSES = (0.05, 1.0)  # seconds between two attempts, the first and the longest
-_REPEATS = 10  # of a transaction that was in the way of another one
+_REPEATS = 10  # without a pause, of a transaction that was in the way of another one
 _SIZE_EVERY = 60.0  # seconds between two looks at the size of the database
-_SLOW = 10.0  # seconds without an answer to a commit, after which the operator is told
-_LOCK = "SELECT pg_try_advisory_lock(7443, hashtext(current_schema())) AS held"
-_READ_NUMBER = "SELECT number FROM last_write WHERE gateway = 0"
-# A timeout would end the wait for a standby, and the commit would look as if the standby had it.
-_COUNT = (
-    "UPDATE last_write SET number = :number WHERE gateway = 0 "
-    "RETURNING set_config('statement_timeout', '0', true)"
-)
+_SLOW = 10.0  # seconds without an answer, after which the operator is told
+_CANCEL = 2.0  # seconds for asking the server to end a statement
 _SIZE = "SELECT pg_database_size(current_database()) AS size"
 
 
+@dataclass(slots=True)
+class _Transaction:
+    """Units of work that are to be committed together.
+
+    Attributes:
+        number: with which it was last tried to commit them; 0: it was not tried.
+        repeats: without a pause.
+    """
+
+    works: Sequence[Work]
+    outcomes: list[Any] = field(default_factory=list)
+    number: int = 0
+    repeats: int = 0
+
+
 class WritingConnection:
-    """Writes; used by one thread at a time. `size` and `problem` may be read by any thread."""
+    """Writes; used by one thread at a time. `size`, `problem` and `busy` may be read, and `cancel`
+    and `cut` called, by any thread."""
 
     def __init__(self, address: PostgresqlAddress, connection: "psycopg.Connection[Any]") -> None:
         """
+        Args:
+            connection: has locked the database.
+
         Raises:
-            AlreadyRunningError: another manager uses the database.
-            psycopg.Error: the connection is lost.
+            psycopg.Error: the connection is lost, or nothing can be written.
         """
         self.size = 0
         self._address = address
-        self._connection = connection
         self._problem = ""
         self._final = ""  # why nothing is written any more
-        self._pending: int | None = None  # number of a transaction that may have been committed
-        self._waits_since: float | None = None  # for the answer to a commit
+        self._busy_since: float | None = None
         self._size_read = -_SIZE_EVERY
-        if not self._lock():
-            raise AlreadyRunningError(
-                f"Another manager uses the {address.name}. End it, or name another database."
-            )
-        self._number = self._stored_number()  # of the newest transaction that was committed
+        self._use(connection)
+        self._commits = CountedCommits(connection)
+        self._read_size()
 
     @property
     def problem(self) -> str:
         """Why nothing may be written now, as a sentence for the operator; empty: it may."""
-        since = self._waits_since
-        waited = 0.0 if since is None else time.monotonic() - since
-        if not self._problem and waited > _SLOW:
-            return (
-                f"The {self._address.name} has not confirmed a transaction for {waited:.0f} s: "
-                "its disk or its standby is slow, or it is out of reach."
-            )
-        return self._problem
+        waited = self.busy
+        if self._problem or waited <= _SLOW:
+            return self._problem
+        return (
+            f"The {self._address.name} has not confirmed a transaction for {waited:.0f} s: its "
+            "disk or its standby is slow, or it is out of reach."
+        )
+
+    @property
+    def busy(self) -> float:
+        """For how many seconds an answer has been waited for; 0: for none."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
         """Runs units of work in one transaction; see Engine.
@@ -82,152 +98,132 @@ class WritingConnection:
         and on a new connection if nothing was committed. While it is not known whether a
         transaction was committed, this waits for the server: neither answer would be certain.
         """
+        units = _Transaction(works)
         deadline = time.monotonic() + TRY_FOR
         pause, longest = _PAUSES
-        repeats = 0
-        outcomes: list[Any] = []
         while True:
             try:
-                if self._is_lost() and self._reconnect():
-                    return outcomes  # they had been committed
-                outcomes = self._run(works)
-                self._commit()
+                outcomes = self._attempt(units)
+                break
             except psycopg.Error as error:
-                self._undo()
-                repeats += 1
-                if errors.is_repeated(error) and repeats <= _REPEATS:
+                unknown = self._handle(error, units)
+                if self._is_repeated_at_once(error, units):
                     continue
-                self._note(error)
-                if not self._is_tried_again(error, stopping(), deadline - pause):
-                    raise
-            else:
-                self._problem = ""
-                return outcomes
+                may_pass = self._may_pass(error) and time.monotonic() + pause < deadline
+                if stopping() or not (unknown or may_pass):
+                    if not unknown:
+                        raise
+                    reason = errors.to_storage_error(error, self._address.name)
+                    text = f"It is not known whether the change was stored. {reason}"
+                    raise StorageError(text) from error
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, longest)
+        self._problem = ""
+        if time.monotonic() - self._size_read > _SIZE_EVERY:
+            self._read_size()
+        return outcomes
+
+    def cancel(self) -> None:
+        """Asks the server to end the statement that runs."""
+        with contextlib.suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=_CANCEL)
+
+    def cut(self) -> None:
+        """Ends the connection although an answer is waited for. Nothing is written any more."""
+        self._final = f"The {self._address.name} does not answer, and the manager stops."
+        self._socket.cut()
 
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()
+        self._socket.close()
 
-    def _is_lost(self) -> bool:
-        if self._final:
-            raise StorageError(self._final)
-        return self._connection.closed or self._pending is not None
+    def _attempt(self, units: _Transaction) -> list[Any]:
+        self._busy_since = time.monotonic()
+        try:
+            stored = self._settle()
+            if 0 < units.number <= stored:
+                return units.outcomes  # they had been committed
+            units.outcomes = run_units(self._connection, units.works)
+            if self._connection.info.transaction_status != TransactionStatus.IDLE:
+                units.number = self._commits.sent + 1
+                self._commits.commit()
+            return units.outcomes
+        finally:
+            self._busy_since = None
 
-    def _is_tried_again(self, error: psycopg.Error, stopping: bool, until: float) -> bool:
-        if not (self._connection.closed or errors.is_waited_for(error)):
-            return False
-        return not stopping and (self._pending is not None or time.monotonic() < until)
-
-    def _note(self, error: psycopg.Error) -> None:
-        if errors.is_storage_failure(error):
+    def _handle(self, error: psycopg.Error, units: _Transaction) -> bool:
+        """Ends the transaction that has failed; whether it may have been committed."""
+        with contextlib.suppress(psycopg.OperationalError):
+            if not self._connection.closed:
+                self._connection.rollback()
+        unknown = self._commits.durable < units.number <= self._commits.sent
+        if self._connection.closed or unknown:
             problem = str(errors.to_storage_error(error, self._address.name))
-            if self._connection.closed and not self._problem:
+            if not self._problem:
                 log.error("the database is out of reach", extra={"error": problem})
             self._problem = problem
+        return unknown
 
-    def _run(self, works: Sequence[Work]) -> list[Any]:
-        """Runs all in one transaction, which is then still to be committed. A unit that raises is
-        undone alone. That is rare, so savepoints are only made once it has happened."""
-        tx = PostgresqlTransaction(self._connection)
-        tx.execute("BEGIN")
+    def _is_repeated_at_once(self, error: psycopg.Error, units: _Transaction) -> bool:
+        units.repeats += 1
+        return errors.is_repeated(error) and units.repeats <= _REPEATS
+
+    def _may_pass(self, error: psycopg.Error) -> bool:
+        lost = self._connection.closed
+        return lost or errors.is_repeated(error) or errors.is_waited_for(error)
+
+    def _settle(self) -> int:
+        """Makes sure that there is a connection, and that all is known about what was sent. Returns
+        the number of the newest transaction that the database has.
+
+        Raises:
+            psycopg.Error: the server cannot be reached now, or a session of this manager or of
+                another one holds the lock.
+            StorageError: the database is not the one that it was.
+        """
+        if self._final:
+            raise StorageError(self._final)
+        lost = self._connection.closed
+        if not lost and self._commits.sent == self._commits.durable:
+            return self._commits.durable
+        if lost:
+            self._reconnect()
         try:
-            return [work(tx) for work in works]
-        except psycopg.OperationalError:
+            stored = self._commits.settle()
+        except DatabaseChangedError as error:
+            self._problem = self._final = (
+                f"The {self._address.name} {error}. Nothing is written to it any more. Stop this "
+                "manager and start it again: then its agents say what they hold."
+            )
+            self._connection.close()
+            log.critical("the database has changed", extra={"error": self._final})
+            raise StorageError(self._final) from error
+        if lost:
+            log.info("the database is back", extra={"database": self._address.name})
+        return stored
+
+    def _reconnect(self) -> None:
+        connection = connect(self._address)
+        try:
+            if not manager_lock.try_to_lock(connection):
+                who = manager_lock.holder(connection)
+                manager_lock.end_session(connection, self._session)
+                raise psycopg.OperationalError(f"It is locked by another manager: {who}.")
+            self.close()
+            self._use(connection)
+            self._commits.use(connection)
+        except BaseException:
+            connection.close()
             raise
-        except Exception as error:
-            self._connection.rollback()
-            if len(works) == 1:
-                return [Raised(error)]
-        tx.execute("BEGIN")
-        return [_run_one(tx, work) for work in works]
 
-    def _commit(self) -> None:
-        if self._connection.info.transaction_status == TransactionStatus.IDLE:
-            return  # the only unit has raised, and was undone
-        PostgresqlTransaction(self._connection).execute(_COUNT, {"number": self._number + 1})
-        self._pending = self._number + 1
-        self._waits_since = time.monotonic()
-        try:
-            self._connection.execute("COMMIT")
-        finally:
-            self._waits_since = None
-        self._number, self._pending = self._number + 1, None
-        if time.monotonic() - self._size_read > _SIZE_EVERY:
-            self._read_size()
+    def _use(self, connection: "psycopg.Connection[Any]") -> None:
+        self._session = manager_lock.session_of(connection)
+        self._socket = ConnectionSocket(connection)
+        self._connection = connection
 
     def _read_size(self) -> None:
         self._size_read = time.monotonic()
         with contextlib.suppress(psycopg.Error):  # the next transaction meets it
-            self.size = self._ask(_SIZE)["size"]
-
-    def _undo(self) -> None:
-        """The transaction has failed, unless the connection was lost while it was committed."""
-        if not self._connection.closed:
-            self._pending = None
-            with contextlib.suppress(psycopg.OperationalError):
-                self._connection.rollback()
-
-    def _reconnect(self) -> bool:
-        """Opens a new connection; whether the transaction that was not certain had been committed.
-
-        Raises:
-            psycopg.Error: the server cannot be reached, or has not noticed that the old connection
-                has ended, on which a commit may still be under way.
-            StorageError: the database is not the one that it was.
-        """
-        self._connection.close()
-        self._connection = connect(self._address)
-        if not self._lock():
-            self._connection.close()
-            raise psycopg.OperationalError("another connection of a manager is still open")
-        stored = self._stored_number()
-        pending, self._pending = self._pending, None
-        if stored not in (self._number, pending):
-            self._final = self._gone_back(stored)
-            self._problem = self._final
-            self._connection.close()
-            log.critical("the database has changed", extra={"error": self._final})
-            raise StorageError(self._final)
-        log.info("the database is back", extra={"database": self._address.name})
-        self._problem = ""
-        committed = stored == pending
-        self._number = stored
-        return committed
-
-    def _gone_back(self, stored: int) -> str:
-        missing = self._number - stored
-        what = (
-            f"lacks the last {missing:,} transactions that it had confirmed, as after a failover"
-            if missing > 0
-            else "was written by another manager"
-        )
-        return (
-            f"The {self._address.name} {what}. Nothing is written to it any more. Stop this "
-            "manager and start it again: then its agents say what they hold."
-        )
-
-    def _lock(self) -> bool:
-        """Locks the database for this manager, until the connection ends."""
-        return bool(self._ask(_LOCK)["held"])
-
-    def _stored_number(self) -> int:
-        return int(self._ask(_READ_NUMBER)["number"])
-
-    def _ask(self, query: str) -> Any:
-        """The one row of an answer."""
-        return PostgresqlTransaction(self._connection).execute(query).fetchone()
-
-
-def _run_one(tx: PostgresqlTransaction, work: Work) -> Any:
-    tx.execute("SAVEPOINT unit")
-    try:
-        outcome = work(tx)
-    except psycopg.OperationalError:
-        raise  # the server is in trouble, not the unit
-    except Exception as error:
-        tx.execute("ROLLBACK TO SAVEPOINT unit")
-        outcome = Raised(error)
-    tx.execute("RELEASE SAVEPOINT unit")
-    return outcome
+            row = PostgresqlTransaction(self._connection).execute(_SIZE).fetchone()
+            self.size = row["size"]

@@ -1,0 +1,118 @@
+"""The connections that read, each in a thread of its own."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import psycopg
+
+from tui_manager.storage.engine.postgresql.connection import (
+    STATEMENT_MAX,
+    ConnectionSocket,
+    PostgresqlAddress,
+    connect,
+)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.engine.transaction import Transaction
+
+T = TypeVar("T")
+_COUNT = 2
+_READ_MAX = STATEMENT_MAX / 1000 + 10.0  # seconds; then the server does not answer any more
+_CLOSE = 5.0  # seconds for what runs when the manager ends
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+class Readers:
+    """Reads in a few threads. Each opens its connection when it first needs one, and anew after it
+    was lost."""
+
+    def __init__(self, address: PostgresqlAddress) -> None:
+        self._threads = ThreadPoolExecutor(_COUNT, "postgresql-reader", self._begin_thread)
+        self._address = address
+        self._of_thread = threading.local()
+        self._readers: list[_Reader] = []
+
+    def _begin_thread(self) -> None:
+        self._of_thread.reader = _Reader(self._address)
+        self._readers.append(self._of_thread.reader)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` on one consistent state. Raises psycopg.Error if that cannot be read."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._read, work)
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        reader: _Reader = self._of_thread.reader
+        return reader.read(work)
+
+    def cut_stuck(self, limit: float = _READ_MAX) -> None:
+        """Ends connections on which an answer was waited for so many seconds."""
+        for reader in self._readers:
+            reader.cut_if_busy(limit)
+
+    def close(self) -> None:
+        """Waits for what runs, but not for a server that does not answer."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        ending = threading.Timer(_CLOSE, self.cut_stuck, (0.0,))
+        ending.start()
+        self._threads.shutdown()
+        ending.cancel()
+        for reader in self._readers:
+            reader.close()
+
+
+class _Reader:
+    """A connection that reads."""
+
+    def __init__(self, address: PostgresqlAddress) -> None:
+        self._address = address
+        self._connection: psycopg.Connection[Any] | None = None
+        self._socket: ConnectionSocket | None = None
+        self._busy_since: float | None = None
+        self._was_cut = False
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work`; once more if the connection turns out to be lost."""
+        known = self._connection is not None and not self._connection.closed
+        self._busy_since, self._was_cut = time.monotonic(), False
+        try:
+            return self._read(work)
+        except psycopg.OperationalError:
+            if not known or self._was_cut or not (self._connection and self._connection.closed):
+                raise
+            return self._read(work)
+        finally:
+            self._busy_since = None
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        if self._connection is None or self._connection.closed:
+            self.close()
+            self._connection = connect(self._address)
+            self._socket = ConnectionSocket(self._connection)
+        connection = self._connection
+        connection.execute(_BEGIN)
+        try:
+            result = work(PostgresqlTransaction(connection))
+        except BaseException:
+            with contextlib.suppress(psycopg.OperationalError):  # it is lost
+                connection.rollback()
+            raise
+        connection.execute("COMMIT")  # psycopg forgets prepared statements at a rollback
+        return result
+
+    def cut_if_busy(self, limit: float) -> None:
+        """Ends the connection if an answer was waited for so many seconds; called by any thread."""
+        since, socket = self._busy_since, self._socket
+        if since is not None and socket is not None and time.monotonic() - since >= limit:
+            self._was_cut = True
+            socket.cut()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        if self._connection is not None and self._socket is not None:
+            self._connection.close()
+            self._socket.close()

@@ -1,0 +1,50 @@
+"""Runs units of work in one transaction. A unit that raises is undone alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from tui_manager.storage.engine.engine import Raised
+from tui_manager.storage.engine.postgresql import errors
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.engine.transaction import Work
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # whatever the server's default is
+
+
+def run_units(connection: "psycopg.Connection[Any]", works: Sequence[Work]) -> list[Any]:
+    """Runs all in one transaction, which is then still to be committed; if the only unit has
+    raised, there is none.
+
+    A savepoint takes two round trips. A unit seldom raises, so all run without savepoints first,
+    and again with them once one has raised.
+
+    Raises:
+        psycopg.Error: the transaction has failed as a whole.
+    """
+    tx = PostgresqlTransaction(connection)
+    tx.execute(BEGIN)
+    try:
+        return [work(tx) for work in works]
+    except Exception as error:
+        if connection.closed or errors.is_of_server(error):
+            raise
+        connection.rollback()
+        if len(works) == 1:
+            return [Raised(error)]
+    tx.execute(BEGIN)
+    return [_run_one(tx, work) for work in works]
+
+
+def _run_one(tx: PostgresqlTransaction, work: Work) -> Any:
+    tx.execute("SAVEPOINT unit")
+    try:
+        outcome = work(tx)
+    except Exception as error:
+        if tx.connection.closed or errors.is_of_server(error):
+            raise
+        tx.execute("ROLLBACK TO SAVEPOINT unit")
+        outcome = Raised(error)
+    tx.execute("RELEASE SAVEPOINT unit")
+    return outcome
