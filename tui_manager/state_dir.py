@@ -15,7 +15,7 @@ from tui_manager.security.private_files import OTHER_USERS, make_folder, write_p
 from tui_manager.storage.engine.database_url import hide_password
 
 DATABASE = "manager.db"  # the file in the state folder
-_LOCK = "manager.lock"
+LOCK = "manager.lock"  # the file that a running manager has locked
 _ELSEWHERE = "postgresql"  # a file that names the PostgreSQL database of the folder's manager
 
 
@@ -33,7 +33,7 @@ def hold(state_dir: Path) -> Iterator[None]:
         make_folder(state_dir)
         _trusted(state_dir)  # again, because parts of it may have been made
         _make_private(state_dir)
-        descriptor = os.open(state_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageError(
             f"The state folder {state_dir} cannot be written: {error.strerror}. "

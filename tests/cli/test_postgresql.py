@@ -1,14 +1,22 @@
 """What the plain commands do with a manager whose database is in PostgreSQL."""
 
+import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.postgresql import postgresql_database
+from tests.support.postgresql import new_database
 from tui_manager.cli.main import main
+from tui_manager.domain.errors import StorageError
+from tui_manager.run_manager import run_manager
+from tui_manager.settings import Settings
+from tui_manager.storage.engine.database import open_database
+from tui_manager.storage.tables import manager_state
 
 _WITHOUT_CLIENT = """
 import sys
@@ -21,9 +29,44 @@ sys.exit(main())
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Of an empty database, which is in the environment."""
-    with postgresql_database() as made:
+    with new_database() as made:
         monkeypatch.setenv("TUI_MANAGER_DATABASE", made)
         yield made
+
+
+def _settings(folder: Path, url: str) -> Settings:
+    return Settings(state_dir=folder, database=url, listen="127.0.0.1:0", insecure=True)
+
+
+async def test_a_manager_runs_on_it_and_says_where_its_data_are(tmp_path: Path, url: str) -> None:
+    async with run_manager(_settings(tmp_path, url)) as manager:
+        status = await manager.operator.manager_status()
+        first = manager.manager_id
+    assert status.database.startswith("PostgreSQL 1")
+    assert " at /" in status.database
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "manager.lock",
+        "postgresql",
+        "security",
+    }
+    async with run_manager(_settings(tmp_path, url)) as manager:
+        assert manager.manager_id == first
+
+
+async def test_a_second_manager_on_it_does_not_start(tmp_path: Path, url: str) -> None:
+    async with run_manager(_settings(tmp_path / "a", url)):
+        with pytest.raises(StorageError, match="Another manager uses the PostgreSQL database"):
+            async with run_manager(_settings(tmp_path / "b", url)):
+                raise AssertionError("it has started")
+
+
+async def test_it_does_not_begin_with_an_empty_file(tmp_path: Path, url: str) -> None:
+    async with run_manager(_settings(tmp_path, url)):
+        pass
+    with pytest.raises(StorageError, match="keeps its data in PostgreSQL"):
+        async with run_manager(_settings(tmp_path, "")):
+            raise AssertionError("it has started")
+    assert not (tmp_path / "manager.db").exists()
 
 
 def test_a_backup_is_made_with_the_tools_of_postgresql(
@@ -33,6 +76,23 @@ def test_a_backup_is_made_with_the_tools_of_postgresql(
     said = capsys.readouterr().err
     assert f"pg_dump --format=custom --file={tmp_path}/copy.db" in said
     assert not (tmp_path / "copy.db").exists()
+
+
+async def test_check_reads_it(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    async with open_database(url) as database:
+        await database.write(lambda tx: manager_state.manager_id(tx, 0))
+    assert main(["check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "database": url,
+        "tasks": 0,
+        "command_hosts": 0,
+        "output_bytes": 0,
+        "findings": [],
+    }
+    async with open_database(url) as database:
+        await database.write(lambda tx: tx.execute("DELETE FROM manager"))
+    assert main(["check"]) == 1
+    assert "The table of the manager holds 0 rows" in capsys.readouterr().out
 
 
 def test_check_of_what_is_no_database_of_ours(url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,3 +124,69 @@ def test_without_the_client_it_says_what_to_install(
     assert done.returncode == 2
     assert "pip install 'tui-manager[postgresql]'" in done.stderr
     assert "s3cret" not in done.stderr
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    """Of a manager that has run on SQLite."""
+
+    async def make() -> None:
+        settings = Settings(state_dir=tmp_path, listen="127.0.0.1:0", insecure=True)
+        async with run_manager(settings):
+            pass
+
+    asyncio.run(make())
+    return tmp_path
+
+
+def test_migrate_says_what_it_has_carried_over(
+    state_dir: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = state_dir / "manager.db"
+    command = ["database", "migrate", "--from", str(source), "--state-dir", str(state_dir)]
+    assert main(["serve", "--state-dir", str(state_dir), "--listen", "127.0.0.1:0"]) == 2
+    assert "`tui-manager database migrate --from FILE` moves them there" in capsys.readouterr().err
+    assert main([*command, "--json"]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert found.keys() == {"from", "database", "rows", "replaced", "recounted", "seconds"}
+    assert found["rows"]["manager"] == 1
+    assert found["database"] == url
+    assert "tui-manager: carrying over manager: 1 of 1 rows\n" in said.err
+    assert "tui-manager: comparing manager: 1 of 1 rows\n" in said.err
+    assert main(["check", "--state-dir", str(state_dir)]) == 0
+    assert main(command) == 2
+    assert "is not empty: there are rows in manager" in capsys.readouterr().err
+
+
+async def test_after_it_the_manager_is_the_same_one(state_dir: Path, url: str) -> None:
+    settings = Settings(state_dir=state_dir, listen="127.0.0.1:0", insecure=True)
+    async with run_manager(settings) as manager:
+        before = manager.manager_id
+    source = str(state_dir / "manager.db")
+    command = ["database", "migrate", "--from", source, "--state-dir", str(state_dir)]
+    assert main(command) == 0
+    with pytest.raises(StorageError, match="keeps its data in PostgreSQL"):
+        async with run_manager(settings):
+            raise AssertionError("it has started with the old file")
+    async with run_manager(replace(settings, database=url)) as manager:
+        assert manager.manager_id == before
+
+
+async def test_it_does_not_migrate_while_the_manager_runs(
+    state_dir: Path, tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = str(state_dir / "manager.db")
+    settings = Settings(state_dir=state_dir, listen="127.0.0.1:0", insecure=True)
+    async with run_manager(settings):
+        for folder in (state_dir, tmp_path / "other"):
+            command = ["database", "migrate", "--from", source, "--state-dir", str(folder)]
+            assert main(command) == 2
+            assert f"A manager already runs on {state_dir}" in capsys.readouterr().err
+
+
+def test_without_the_setting_it_says_what_to_set(
+    state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["database", "migrate", "--from", str(state_dir / "manager.db")]) == 2
+    assert "TUI_MANAGER_DATABASE" in capsys.readouterr().err

@@ -95,6 +95,10 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
             from tui_manager.cli.commands.check_and_backup import run_backup
 
             return run_backup(settings, options.file, force=options.force)
+        case "database":
+            from tui_manager.cli.commands.migrate_database import run_migrate_database
+
+            return run_migrate_database(settings, options.source, as_json=options.json)
         case _:
             return _ask_manager(settings, options)
 

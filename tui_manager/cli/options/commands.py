@@ -4,6 +4,7 @@
 import argparse
 
 from tui_manager import __version__
+from tui_manager.cli.options.database import add_database_commands
 from tui_manager.cli.options.hosts import add_hosts_commands
 from tui_manager.cli.options.parser import (
     PROGRAM,
@@ -72,6 +73,9 @@ def command_line_parser() -> Parser:
             "copy the database to a file; a manager may run meanwhile. Not for PostgreSQL",
             state,
         )
+    )
+    add_database_commands(
+        add("database", "move the data of a manager into another database", state), state
     )
     add_json(add("config", "list every setting, its value and where it comes from", state, listen))
     return parser

@@ -34,21 +34,26 @@ def migrate(tx: PostgresqlTransaction, name: str) -> None:
     Raises:
         StorageError: the database is from a newer program, or of another one; it is left alone.
     """
-    files = numbered_files("postgresql")
     tx.execute("BEGIN")
     try:
-        tx.execute("SET LOCAL lock_timeout = 0")
-        tx.execute("SET LOCAL statement_timeout = 0")
-        tx.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
-        version = _version(tx, name)
-        _refuse_newer(version, len(files), name)
-        for number, sql in files[version:]:
-            tx.connection.execute(sql.encode())
-            tx.execute(_NOTE_VERSION, {"number": number})
+        run_missing(tx, name)
         tx.execute("COMMIT")
     except BaseException:
         tx.connection.rollback()
         raise
+
+
+def run_missing(tx: PostgresqlTransaction, name: str) -> None:
+    """Runs what is missing, in the transaction that has begun. Raises as `migrate`."""
+    files = numbered_files("postgresql")
+    tx.execute("SET LOCAL lock_timeout = 0")
+    tx.execute("SET LOCAL statement_timeout = 0")
+    tx.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+    version = _version(tx, name)
+    _refuse_newer(version, len(files), name)
+    for number, sql in files[version:]:
+        tx.connection.execute(sql.encode())
+        tx.execute(_NOTE_VERSION, {"number": number})
 
 
 def check_version(tx: PostgresqlTransaction, name: str) -> None:

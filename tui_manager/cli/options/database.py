@@ -1,0 +1,30 @@
+"""The options of `tui-manager database migrate`. Each group of commands has such a file."""
+
+import argparse
+
+from tui_manager.cli.options.parser import Parser, add_json
+
+
+def add_database_commands(database: argparse.ArgumentParser, state: Parser) -> None:
+    """The commands of `database`, each with its options."""
+    commands = database.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=Parser
+    )
+    migrate = commands.add_parser(
+        "migrate",
+        help="carry a database of SQLite over into PostgreSQL",
+        description="Carry a database of SQLite over into the empty database of PostgreSQL that "
+        "the setting database names: all of it, or nothing. The file is only read. The manager "
+        "must not run.",
+        parents=[state],
+        allow_abbrev=False,
+    )
+    migrate.set_defaults(database_action="migrate")
+    migrate.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        required=True,
+        help="the file of SQLite, such as manager.db in the state folder",
+    )
+    add_json(migrate)
