@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from rich.color_triplet import ColorTriplet
+from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Label
 
@@ -18,7 +19,7 @@ from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.theme import DARK, LIGHT
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.form import Form, WrappedArea
 from tui_manager.ui.forms.new_task import NewTaskScreen
 
 OPEN = {
@@ -216,3 +217,20 @@ async def test_f5_saves_output_as_in_all_forms(
             return path.exists()
 
         await wait_until(exists, lambda found: found)
+
+
+class OneArea(App[None]):
+    """A text that takes two lines at 20 cells and at 26."""
+
+    def compose(self) -> ComposeResult:
+        yield WrappedArea("some words of a line in two")
+
+
+async def test_a_text_is_wrapped_at_its_new_width_if_that_takes_as_many_lines() -> None:
+    async with OneArea().run_test(size=(26, 8)) as pilot:
+        await settle(pilot)
+        assert "some words of a" in shown(pilot).splitlines()[1]
+        await pilot.resize_terminal(20, 8)
+        await settle(pilot)
+        lines = [line.strip("│▊▎ ") for line in shown(pilot).splitlines()[1:3]]
+        assert lines == ["some words of", "a line in two"]

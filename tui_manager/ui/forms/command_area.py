@@ -6,15 +6,15 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import TextArea
 
 from tui_manager.ui.drawing.shell_colours import Coloured, colour_shell
 from tui_manager.ui.drawing.spans import Role
+from tui_manager.ui.forms.form import WrappedArea
 
 _CLASSES = {role: f"role--{role}" for role in (Role.MUTED, Role.ACTIVE, Role.GOOD, Role.STRONG)}
 
 
-class CommandArea(TextArea):
+class CommandArea(WrappedArea):
     """Shell text of one or several lines."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(_CLASSES.values())

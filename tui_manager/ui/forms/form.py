@@ -72,3 +72,12 @@ class TickBox(Checkbox):
         """Draws the tick."""
         self.BUTTON_INNER = "[x]" if self.value else "[ ]"
         super().watch_value()
+
+
+class WrappedArea(TextArea):
+    """A text of several lines, wrapped at its width. Textual's own is drawn as it was wrapped at
+    the former width if that took as many lines."""
+
+    def on_resize(self) -> None:
+        """Draws it again when Textual has wrapped it."""
+        self.refresh()

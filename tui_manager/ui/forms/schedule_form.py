@@ -26,7 +26,7 @@ from tui_manager.domain.task_file import TaskFile
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.schedule_words import due_texts, wrap_parts
-from tui_manager.ui.forms.form import Form, TickBox
+from tui_manager.ui.forms.form import Form, TickBox, WrappedArea
 from tui_manager.ui.forms.questions import left_out_text, names_text
 from tui_manager.ui.forms.schedule_conflict import agreed_revision
 from tui_manager.ui.forms.schedule_fields import ScheduleFields, fields_of, value_problem
@@ -95,7 +95,7 @@ class ScheduleForm(Form[str]):
             values = Input(begun.values, id="values", compact=True, placeholder="NAME=value …")
             yield _line("Values", values)
             yield _hint("values")
-            command = TextArea(begun.command, id="command", compact=True, tab_behavior="focus")
+            command = WrappedArea(begun.command, id="command", compact=True, tab_behavior="focus")
             with Horizontal(classes="field", id="command-line"):
                 yield Label("Command", classes="name")
                 yield command

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widgets import TextArea
 
 from tui_manager.ui.drawing.toml_parts import Kind, Part, toml_parts
+from tui_manager.ui.forms.form import WrappedArea
 
 # Kinds are told apart by their place too, so that no colour is needed.
 _STYLES = {
@@ -19,7 +19,7 @@ _STYLES = {
 }
 
 
-class TaskFileArea(TextArea):
+class TaskFileArea(WrappedArea):
     """A text that is coloured while it is typed."""
 
     def __init__(self, text: str) -> None:
