@@ -41,7 +41,7 @@ from tui_manager.domain.task import (
     TaskDetail,
 )
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
-from tui_manager.domain.task_map import FailureGroup, TaskMap
+from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
 from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.template import SavedVersion, Template, TemplateDetail, TemplateVersion
@@ -96,7 +96,7 @@ DETAIL = TaskDetail(
 )  # fmt: skip
 COMMAND_HOST = CommandHost(
     "e-1", 7, 0, "h-1", "web01", CommandHostStatus.FAILED, Reason.EXIT_CODE, "detail", 0, None, 5,
-    6, 7, AT, AT, AT, None, True, False, 3,
+    6, 7, AT, AT, AT, None, True, False, 3, AT,
 )  # fmt: skip
 PROGRESS = Progress(
     7, TaskStatus.RUNNING, COUNTS, (COUNTS,), 0.5, timedelta(seconds=9), None, True, Hold(1, 2, AT),
@@ -178,8 +178,10 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
         {"e-1": LastLine("50%", True, 50), "e-2": LastLine("é", False, None)},
     ),
     ("get_task_map", (7,), TaskMap(("fr", "pp"))),
+    ("get_task_map", (8,), TaskMap(("fr", "pp"), 2, AT)),
     ("find_task_host", (7, 3), COMMAND_HOST),
     ("summarize_failures", (7,), FAILURES),
+    ("summarize_tasks", ((7, 8),), {7: TaskSummary(FAILURES), 8: TaskSummary(percent=0)}),
     ("preview_target", ("web*",), PREVIEW),
     ("list_command_history", ("nginx", 5), (PastCommand("systemctl restart nginx", TASK),)),
     ("complete_target", ("role=w", 5), ("role=web",)),

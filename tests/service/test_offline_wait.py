@@ -60,6 +60,22 @@ async def test_a_host_that_comes_back_in_time_gets_its_command(parts: Parts) -> 
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.COMPLETED
 
 
+async def test_a_command_says_until_when_it_waits_for_its_offline_host(parts: Parts) -> None:
+    host = await _gone(parts)
+    await parts.connect("web02")
+    task_id = await _waiting(parts, "web01,web02", "true", "date")
+    until = parts.core.clock.now() + HALF_AN_HOUR
+    away = [row.waits_until for row in await parts.rows(task_id) if row.host == "web01"]
+    assert away == [until, None]  # the turn of the second command has not come
+    others = [row.waits_until for row in await parts.rows(task_id) if row.host == "web02"]
+    assert others == [None, None]
+    found = await parts.tasks.overview.task_map(task_id)
+    assert (found.hosts_away, found.away_until) == (1, until)
+    await _back(parts, host)
+    assert not any(row.waits_until for row in await parts.rows(task_id))
+    assert (await parts.tasks.overview.task_map(task_id)).hosts_away == 0
+
+
 async def test_after_the_delivery_timeout_a_command_fails_and_the_rest_is_skipped(
     parts: Parts,
 ) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import product
 
 import pytest
@@ -11,15 +12,21 @@ from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task_map import NAMES_IN_GROUP, host_letter
+from tui_manager.domain.task_map import (
+    NAMES_IN_GROUP,
+    SUMMED_FAILURES,
+    SUMMED_RUNNING,
+    TaskSummary,
+    host_letter,
+)
 from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import output
 from tui_manager.storage.views import task_overview
 
-PENDING, COMPLETED, FAILED, CANCELED = (
-    CommandHostStatus.PENDING, CommandHostStatus.COMPLETED, CommandHostStatus.FAILED,
-    CommandHostStatus.CANCELED,
+PENDING, RUNNING, COMPLETED, FAILED, CANCELED = (
+    CommandHostStatus.PENDING, CommandHostStatus.RUNNING, CommandHostStatus.COMPLETED,
+    CommandHostStatus.FAILED, CommandHostStatus.CANCELED,
 )  # fmt: skip
 End = tuple[CommandHostStatus, str, int | None]
 
@@ -146,3 +153,37 @@ def test_the_last_line_is_put_together_from_small_pieces(tx: Transaction) -> Non
     printed(b"warning\n", Stream.STDERR)
     assert last() == ("warning", True, None)
     assert task_overview.last_lines(tx, 2, ["0/0"]) == {}
+
+
+def test_the_summary_of_a_task_is_read_at_a_bounded_cost(tx: Transaction) -> None:
+    store(tx, [[(FAILED, "exit_code", 4)]] * (SUMMED_FAILURES + 9))
+    (group,) = task_overview.summary(tx, 1).failures
+    assert (group.exit_code, group.hosts) == (4, SUMMED_FAILURES)
+    assert task_overview.summary(tx, 2) == TaskSummary()
+
+
+def test_the_summary_says_how_far_the_running_commands_are(tx: Transaction) -> None:
+    store(tx, [[(RUNNING, "", None)]] * (SUMMED_RUNNING + 9))
+
+    def percent(*texts: bytes) -> int | None:
+        tx.execute("DELETE FROM output_chunks")
+        tx.execute("UPDATE command_hosts SET stdout_bytes = 0")
+        for number, text in enumerate(texts, 1):
+            piece = Output(f"{number - 1}/0", Stream.STDOUT, 0, text)
+            output.insert(tx, [output.OutputPiece(1, number, piece, 0)])
+            tx.execute("UPDATE command_hosts SET stdout_bytes = 1 WHERE id = ?", (number,))
+        return task_overview.summary(tx, 1).percent
+
+    assert percent(b"no news") is None
+    assert percent(b"50%", b"\x1b]9;4;1;30\x07working") == 40
+    assert percent(b"50%", b"starting") == 25  # one that announces nothing has done nothing
+    assert percent(*[b"10%"] * SUMMED_RUNNING, b"99%", b"99%") == 10
+
+
+def test_the_map_counts_the_offline_hosts_that_are_waited_for(tx: Transaction) -> None:
+    store(tx, [[(PENDING, "", None)], [(PENDING, "", None)], [(RUNNING, "", None)]])
+    tx.execute("UPDATE command_hosts SET deliver_before = id * 1000000")
+    found = task_overview.task_map(tx, 1, offline=(2, 3))
+    assert (found.hosts_away, found.away_until) == (1, datetime.fromtimestamp(2, UTC))
+    assert task_overview.task_map(tx, 1).hosts_away == 0
+    assert task_overview.task_map(tx, 2, offline=(2, 3)).away_until is None

@@ -9,7 +9,7 @@ from tui_manager.domain.common_label import CommonLabel, common_label
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.last_line import IDS_MAX, LastLine, last_line
-from tui_manager.domain.status import Reason, Stream
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_map import (
     LETTERS,
@@ -17,6 +17,8 @@ from tui_manager.domain.task_map import (
     WORST_FIRST,
     FailureGroup,
     TaskMap,
+    TaskSummary,
+    announced_percent,
     host_letter,
 )
 
@@ -30,6 +32,9 @@ class FakeOverview(FakeTasks):
         self._check("read_last_lines")
         if len(execution_ids) > IDS_MAX:
             raise InvalidInputError("execution_ids", f"{len(execution_ids)} are too many.")
+        return self._last_lines(task_id, execution_ids)
+
+    def _last_lines(self, task_id: int, execution_ids: Sequence[str]) -> Mapping[str, LastLine]:
         task, lines = self._task(task_id), {}
         printed: dict[str, dict[Stream, bytes]] = defaultdict(lambda: dict.fromkeys(Stream, b""))
         newest: dict[str, Stream] = {}
@@ -48,7 +53,9 @@ class FakeOverview(FakeTasks):
         batches: dict[int, str] = defaultdict(str)
         for rows in self._by_host(task_id):
             batches[rows[0].batch] += host_letter(row.status for row in rows)
-        return TaskMap(tuple(text for _, text in sorted(batches.items())))
+        away = [row.waits_until for row in self._task(task_id).rows.values() if row.waits_until]
+        texts = tuple(text for _, text in sorted(batches.items()))
+        return TaskMap(texts, len(away), min(away, default=None))
 
     async def find_task_host(self, task_id: int, number: int) -> CommandHost:
         self._check("find_task_host")
@@ -59,6 +66,9 @@ class FakeOverview(FakeTasks):
 
     async def summarize_failures(self, task_id: int) -> Sequence[FailureGroup]:
         self._check("summarize_failures")
+        return self._failures(task_id)
+
+    def _failures(self, task_id: int) -> Sequence[FailureGroup]:
         found: dict[tuple[object, ...], list[CommandHost]] = defaultdict(list)
         for row in self._task(task_id).rows.values():
             failed = row.status in FAULTS or row.reason is Reason.CANCEL_UNCONFIRMED
@@ -82,6 +92,18 @@ class FakeOverview(FakeTasks):
             [(self.hosts[name].labels, 1) for name in names],
             [(self.hosts[name].labels, 1) for name in every],
         )
+
+    async def summarize_tasks(self, task_ids: Sequence[int]) -> Mapping[int, TaskSummary]:
+        self._check("summarize_tasks")
+        return {task_id: self._summary(task_id) for task_id in task_ids}
+
+    def _summary(self, task_id: int) -> TaskSummary:
+        rows = self._task(task_id).rows.values()
+        running = [row.execution_id for row in rows if row.status is CommandHostStatus.RUNNING]
+        lines = self._last_lines(task_id, running)
+        percents = [lines[key].percent if key in lines else None for key in running]
+        failures = tuple(self._failures(task_id))
+        return TaskSummary(failures, announced_percent(percents))
 
     def _by_host(self, task_id: int) -> list[list[CommandHost]]:
         """The rows of each host, in the order of the rollout."""

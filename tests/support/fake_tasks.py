@@ -44,7 +44,7 @@ from tui_manager.domain.task_filter_and_sort import (
     narrow,
 )
 from tui_manager.domain.task_plan import TaskPlan, make_plan
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_spec import Offline, TaskSpec
 from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
 from tui_manager.operator.api import OutputChunk, TargetPreview
 
@@ -295,6 +295,9 @@ class FakeTasks(FakeHosts):
             for host in planned:
                 batch = host.batch if rollout != ALL_AT_ONCE else 0
                 row = waiting_row(task_id, index, self.hosts[host.name], self.now(), batch)
+                waits = task.spec.offline is Offline.WAIT and not index
+                if waits and not self.hosts[host.name].online:
+                    row = replace(row, waits_until=self.now() + task.spec.delivery_timeout)
                 task.rows[row.execution_id] = row
         task.row = replace(
             task.row, status=TaskStatus.RUNNING, started_at=self.now(), host_count=len(names)

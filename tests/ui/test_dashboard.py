@@ -258,3 +258,42 @@ async def test_esc_goes_back_to_the_newest_task_when_none_runs(running: Running)
         await start(fleet, "four")
         await settle(pilot)
         assert selected(pilot) == ("four", True)
+
+
+async def test_rows_say_why_tasks_failed_and_how_far_commands_are(running: Running) -> None:
+    fleet = await fleet_of("ended", "under way")
+    finish(fleet, 1, exit_code=3)
+    async with running(fleet, (160, 30)) as pilot:
+        assert re.search(r"ended .*2✘ of 2 exit 3 on 2 ", shown(pilot))
+        assert "▄" not in shown(pilot)
+        fleet.emit(fleet.execution(2, "web01"), b"60%\n")
+        await settle(pilot)
+        dashboard_of(pilot).tick()
+        await settle(pilot)
+        assert re.search("under way .*▄▄▄▄▄▄░░", shown(pilot))
+        fleet.finish(fleet.execution(2, "web02"), 4)
+        await settle(pilot)
+        assert re.search("under way .*1✘ web02  exit 4 on 1", shown(pilot))
+        fleet.finish(fleet.execution(2, "web01"))
+        await settle(pilot)
+        read = fleet.calls.count("summarize_tasks")
+        dashboard_of(pilot).tick()  # nothing has changed since
+        await settle(pilot)
+        assert fleet.calls.count("summarize_tasks") == read
+
+
+async def test_a_task_keeps_its_mark_when_it_starts_and_when_it_ends(running: Running) -> None:
+    fleet = await fleet_of("other")
+    await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),), "marked"))
+    async with running(fleet, (120, 30)) as pilot:
+        await press(pilot, "tab", "home", "space")
+        assert re.search("◆ ◌ .*marked", shown(pilot))
+        await fleet.start_task(2)
+        await settle(pilot)
+        assert re.search("◆ ▶ .*marked", shown(pilot))
+        assert "Now 2  ◆ 1 marked" in shown(pilot)
+        finish(fleet, 2)
+        await settle(pilot)
+        assert re.search("◆ ✔ .*marked", shown(pilot))
+        assert "Recent 1  ◆ 1 marked ─" in shown(pilot)
+        assert [task.task_id for task in dashboard_of(pilot).chosen_tasks()] == [2]

@@ -131,6 +131,16 @@ def test_names_of_failed_hosts_are_whole(
     assert plain(failed_spans(hosts, names, width)) == shown
 
 
+def test_why_a_task_failed_stands_behind_the_names_if_there_is_room() -> None:
+    for width, shown in (
+        (40, "2✘ db02,web03  exit 3 on 2"),
+        (25, "2✘ db02,…  exit 3 on 2"),
+        (24, "2✘ db02,web03"),
+    ):
+        assert plain(failed_spans(2, ("db02", "web03"), width, "exit 3 on 2")) == shown
+    assert plain(failed_spans(0, (), 40, "exit 3 on 2")) == ""
+
+
 async def test_a_recent_task_counts_hosts() -> None:
     disk = await task(2)  # two steps on three hosts
     assert plain(hosts_spans(disk, 8)) == "1✘ of 3"

@@ -249,6 +249,14 @@ def test_a_bar_hides_nothing(counts: Counts, bar: str) -> None:
     assert plain(progress_bar(counts, 10)) == bar
 
 
+def test_a_bar_shows_what_running_commands_announce() -> None:
+    counts = Counts(total=4, completed=1, failed=1, running=2)
+    assert plain(progress_bar(counts, 8)) == "██▓▓░░░░"
+    assert plain(progress_bar(counts, 8, percent=50)) == "██▓▓▄▄░░"
+    assert plain(progress_bar(counts, 8, percent=0)) == "██▓▓░░░░"
+    assert plain(progress_bar(counts, 8, percent=100)) == "██▓▓▄▄▄▄"
+
+
 def test_shares_add_up_to_the_width() -> None:
     for width in range(1, 40):
         for numbers in ([1, 0, 3], [1000, 1, 1], [5, 5, 5, 5]):

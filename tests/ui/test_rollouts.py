@@ -11,10 +11,11 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.rollout_spec import HoldRule, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Hold, RolloutProgress, Task
+from tui_manager.domain.task_map import TaskMap
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.state_words_and_colours import command_host_text
-from tui_manager.ui.tasks.task_head import task_head, waiting_lines
+from tui_manager.ui.tasks.task_head import away_lines, task_head, waiting_lines
 from tui_manager.ui.tasks.task_table import COLUMNS, columns_for, task_cell
 
 HELD = RolloutSpec("1,25%,rest", max_failures="2", hold=HoldRule.EACH)
@@ -105,6 +106,22 @@ async def test_the_head_says_what_ends_a_pause(fleet: FakeOperator) -> None:
     assert plain(line) == "‖ paused and on hold after batch 1   p ends pause and hold, c cancels"
     (line,) = waiting_lines(replace(task, hold=None), START, None, None)
     assert plain(line) == "‖ paused: nothing more is sent   p goes on, c cancels"
+
+
+async def test_the_head_says_until_when_it_waits_for_hosts(fleet: FakeOperator) -> None:
+    task = replace(await held_task(fleet), hold=None)
+    until = START + timedelta(hours=4, minutes=37)
+    for away, hosts, said in (
+        (3, 14, "○ 3 hosts wait for their connections, the first until 18:40"),
+        (1, 14, "○ 1 host waits for its connection, until 18:40"),
+        (1, 1, "○ waiting for its connection, until 18:40"),
+    ):
+        one = replace(task, host_count=hosts)
+        (line,) = away_lines(one, TaskMap((), away, until), START)
+        assert plain(line) == said
+    assert away_lines(task, TaskMap(), START) == ()
+    # In a pause, that wait stands still.
+    assert away_lines(replace(task, paused=True), TaskMap((), 1, until), START) == ()
 
 
 async def test_the_head_counts_down_to_the_kill(fleet: FakeOperator) -> None:

@@ -5,12 +5,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
+from tui_manager.domain.task import Counts
 from tui_manager.domain.task_map import WORST_FIRST, FailureGroup, TaskMap
 from tui_manager.ui.drawing.spans import Span, plain, shorten_middle, shorten_name, width_of
-from tui_manager.ui.tasks.failure_summary import failure_lines
+from tui_manager.ui.tasks.failure_summary import failure_lines, failure_words
 from tui_manager.ui.tasks.task_map_strip import Cell, map_cells, map_lines
 
 
@@ -103,3 +105,28 @@ def test_a_name_is_cut_in_its_middle() -> None:
     assert shorten_name("batch-ap-europe-0017.example.com", 12) == "batch…e-0017"
     for width in range(1, 12):
         assert width_of((Span(shorten_middle("名名名名名名", width)),)) <= width
+
+
+async def test_a_row_says_why_its_task_has_failed() -> None:
+    task = (await seeded_fleet()).tasks[2].row
+    task = replace(task, host_count=8, counts=Counts(8, failed=4, completed=4))
+    causes = (group(2, "a,b", code=3), group(1, "c", Reason.UNDELIVERABLE), group(1, "d", code=9))
+    for width, words in (
+        (60, "exit 3 on 2, 1 unreachable, exit 9 on 1"),
+        (38, "exit 3 on 2, 1 unreachable, …"),
+        (20, "exit 3 on 2, …"),
+        (12, "exit 3, …"),
+        (8, ""),
+    ):
+        assert failure_words(task, causes, width) == words
+    assert failure_words(task, causes[:1], 10) == "exit 3"
+    assert failure_words(replace(task, host_count=1), causes[1:2], 20) == "unreachable"
+    assert failure_words(replace(task, counts=Counts(8, completed=8)), causes, 60) == ""
+    many = replace(task, counts=Counts(9000, failed=9000))
+    assert failure_words(many, (group(500, "a"),), 20) == "exit 4 on 500+"
+
+
+async def test_every_cause_fits_the_column_of_a_wide_terminal() -> None:
+    task = replace((await seeded_fleet()).tasks[2].row, host_count=8, counts=Counts(8, failed=4))
+    for reason in {*Reason} - {Reason.NONE, Reason.CANCELED, Reason.EARLIER_FAILED}:
+        assert failure_words(task, (group(1000, "a", reason),), 24).strip()

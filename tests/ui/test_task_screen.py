@@ -1,5 +1,6 @@
 """The screen of a task: what its keys and its map do, and what it says while the task changes."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from textual.widgets import Input
 from tests.support.fake_operator import EVERYTHING, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import Reason, Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.transitions import Operation
 from tui_manager.ui.tasks import task_screen
 from tui_manager.ui.tasks.task_map_strip import TaskMapStrip
@@ -33,6 +34,22 @@ def selected(pilot: object) -> str:
     row = screen_of(pilot).rows.selected
     assert row is not None
     return row.host
+
+
+async def test_it_says_until_when_it_waits_for_an_offline_host(
+    fleet: FakeOperator, running: Running
+) -> None:
+    spec = TaskSpec("role=web", (CommandSpec("work"),), "restart", offline=Offline.WAIT)
+    task_id = await fleet.create_task(spec)
+    await fleet.start_task(task_id)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "home", "enter")
+        assert "○ 1 host waits for its connection, until 15:03" in shown(pilot)
+        await press(pilot, "slash", *"web04", "enter")
+        assert re.search("web04 +waiting +for its connection, until 15:03", shown(pilot))
+        await fleet.pause_task(task_id)
+        await settle(pilot)
+        assert "for its connection" not in shown(pilot)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])

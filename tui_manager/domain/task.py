@@ -242,6 +242,8 @@ class CommandHost:
         late: a result that replaced a guess of the manager.
         kill_incomplete: processes of it survive that the agent may not signal.
         batch: of its host in the rollout, from 1; 0: the task has none.
+        waits_until: its host is offline, and until then it waits for the connection; None: it does
+            not wait. While its task is paused, this moves on.
     """
 
     execution_id: str
@@ -264,6 +266,7 @@ class CommandHost:
     late: bool
     kill_incomplete: bool
     batch: int = 0
+    waits_until: datetime | None = None
 
     @property
     def canceling(self) -> bool:

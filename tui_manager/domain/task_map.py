@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.status import CommandHostStatus, Reason
@@ -20,6 +21,10 @@ LETTERS: Mapping[CommandHostStatus, str] = {
 STATUS_OF = {letter: status for status, letter in LETTERS.items()}
 WORST_FIRST = "".join(LETTERS.values())
 NAMES_IN_GROUP = 40  # host names of a group of failures
+# Of `TaskSummary`, so that a page of them is read at a bounded cost.
+SUMMED_TASKS = 100  # of one call
+SUMMED_FAILURES = 500  # commands of a task that are looked at
+SUMMED_RUNNING = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,13 @@ class TaskMap:
     Attributes:
         batches: one text a batch, in it one letter of `LETTERS` a host, in the order of the
             rollout. Without a rollout there is one batch, in the order of names.
+        hosts_away: that are offline, and whose command waits for the connection.
+        away_until: when the wait for the first of them ends.
     """
 
     batches: tuple[str, ...] = ()
+    hosts_away: int = 0
+    away_until: datetime | None = None
 
     @property
     def letters(self) -> str:
@@ -72,3 +81,25 @@ class FailureGroup:
     names: str
     named: int
     label: CommonLabel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """What the row of a task in a list says besides its counts.
+
+    Attributes:
+        failures: of its first `SUMMED_FAILURES` failed commands, the largest group first.
+        percent: of the work of its running commands that is done, 0 to 100, as they announce it;
+            one that announces nothing counts as 0. None: none of the first `SUMMED_RUNNING` does.
+    """
+
+    failures: tuple[FailureGroup, ...] = ()
+    percent: int | None = None
+
+
+def announced_percent(percents: Iterable[int | None]) -> int | None:
+    """See `TaskSummary.percent`; None for a command that announces nothing."""
+    known = [*percents]
+    if all(percent is None for percent in known):
+        return None
+    return sum(percent or 0 for percent in known) // len(known)

@@ -301,6 +301,7 @@ class ForwardingOperator(ABC):
     get_task_map = _forwarded(Operator.get_task_map)
     find_task_host = _forwarded(Operator.find_task_host)
     summarize_failures = _forwarded(Operator.summarize_failures)
+    summarize_tasks = _forwarded(Operator.summarize_tasks)
     preview_target = _forwarded(Operator.preview_target)
     list_command_history = _forwarded(Operator.list_command_history)
     complete_target = _forwarded(Operator.complete_target)

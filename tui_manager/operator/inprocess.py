@@ -29,7 +29,7 @@ from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
-from tui_manager.domain.task_map import FailureGroup, TaskMap
+from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import TEMPLATE_SORT_COLUMNS, Template, TemplateDetail
@@ -251,6 +251,9 @@ class InProcessOperator:
 
     async def summarize_failures(self, task_id: int) -> Sequence[FailureGroup]:
         return await self.tasks.overview.failures(task_id)
+
+    async def summarize_tasks(self, task_ids: Sequence[int]) -> Mapping[int, TaskSummary]:
+        return await self.tasks.overview.summaries(task_ids)
 
     async def preview_target(
         self, target: str, *, include_maintenance: bool = False

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import FailureGroup, TaskMap
+from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
 
 
 class TaskOverviewCalls(Protocol):
@@ -33,4 +33,9 @@ class TaskOverviewCalls(Protocol):
         proof of the kill, by the way in which; the largest group first, at most 50, each with the
         label that tells its hosts from the others. Commands that were skipped because an earlier
         one failed on the same host are left out. NotFoundError."""
+        ...
+
+    async def summarize_tasks(self, task_ids: Sequence[int]) -> Mapping[int, TaskSummary]:
+        """Why tasks failed, and how far their running commands are, for the rows of a list; empty
+        for a task that there is not. InvalidInputError("task_ids") for more than 100."""
         ...

@@ -26,7 +26,7 @@ from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.tasks.command_host_table import NOT_STARTED
 from tui_manager.ui.tasks.now_table import NowTable
-from tui_manager.ui.tasks.recent_table import RecentTable
+from tui_manager.ui.tasks.recent_table import RecentTable, move_marks
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_pick import TaskPickTable
 from tui_manager.ui.terminal.closable import while_open
@@ -178,6 +178,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         if message.rows is self.now:
             self._lay_out()
             self._find_task()
+            move_marks(self.now, self.recent)
             self._read_recent()
         elif self._in_now and self.recent.list.key:
             self.recent.deselect()

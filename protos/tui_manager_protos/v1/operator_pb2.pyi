@@ -2625,6 +2625,7 @@ class CommandHost(_message.Message):
     LATE_FIELD_NUMBER: _builtins.int
     KILL_INCOMPLETE_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    WAITS_UNTIL_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
     task_id: _builtins.int
     command: _builtins.int
@@ -2657,6 +2658,10 @@ class CommandHost(_message.Message):
     def finished_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def cancel_requested_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def waits_until(self) -> _timestamp_pb2.Timestamp:
+        """Its host is offline, and until then it waits for the connection; absent: it does not wait."""
+
     def __init__(
         self,
         *,
@@ -2680,10 +2685,11 @@ class CommandHost(_message.Message):
         late: _builtins.bool = ...,
         kill_incomplete: _builtins.bool = ...,
         batch: _builtins.int = ...,
+        waits_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "cancel_requested_at", b"cancel_requested_at", "exit_code", b"exit_code", "finished_at", b"finished_at", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "cancel_requested_at", b"cancel_requested_at", "exit_code", b"exit_code", "finished_at", b"finished_at", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at", "waits_until", b"waits_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "batch", b"batch", "cancel_requested_at", b"cancel_requested_at", "command", b"command", "detail", b"detail", "execution_id", b"execution_id", "exit_code", b"exit_code", "finished_at", b"finished_at", "host", b"host", "host_id", b"host_id", "kill_incomplete", b"kill_incomplete", "late", b"late", "reason", b"reason", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at", "status", b"status", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes", "task_id", b"task_id", "truncated_bytes", b"truncated_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "batch", b"batch", "cancel_requested_at", b"cancel_requested_at", "command", b"command", "detail", b"detail", "execution_id", b"execution_id", "exit_code", b"exit_code", "finished_at", b"finished_at", "host", b"host", "host_id", b"host_id", "kill_incomplete", b"kill_incomplete", "late", b"late", "reason", b"reason", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at", "status", b"status", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes", "task_id", b"task_id", "truncated_bytes", b"truncated_bytes", "waits_until", b"waits_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
@@ -2974,20 +2980,30 @@ class TaskMap(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BATCHES_FIELD_NUMBER: _builtins.int
+    HOSTS_AWAY_FIELD_NUMBER: _builtins.int
+    AWAY_UNTIL_FIELD_NUMBER: _builtins.int
+    hosts_away: _builtins.int
+    """that are offline, and whose command waits for the connection"""
     @_builtins.property
     def batches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In each one letter a host: f failed, t timeout, s skipped, r running, p pending, x canceled,
         c completed. One batch if there is no rollout.
         """
 
+    @_builtins.property
+    def away_until(self) -> _timestamp_pb2.Timestamp:
+        """when the wait for the first of them ends"""
+
     def __init__(
         self,
         *,
         batches: _abc.Iterable[_builtins.str] | None = ...,
+        hosts_away: _builtins.int = ...,
+        away_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["away_until", b"away_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["away_until", b"away_until", "batches", b"batches", "hosts_away", b"hosts_away"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3136,6 +3152,79 @@ class SummarizeFailuresResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SummarizeFailuresResponse: _TypeAlias = SummarizeFailuresResponse  # noqa: Y015
+
+@_typing.final
+class SummarizeTasksRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        task_ids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_ids", b"task_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummarizeTasksRequest: _TypeAlias = SummarizeTasksRequest  # noqa: Y015
+
+@_typing.final
+class TaskSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.int
+    percent: _builtins.int
+    """of the running commands, as they announce it; absent: none does"""
+    @_builtins.property
+    def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailureGroup]:
+        """of the first 500 failed commands"""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.int = ...,
+        failures: _abc.Iterable[Global___FailureGroup] | None = ...,
+        percent: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "percent", b"percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "failures", b"failures", "percent", b"percent", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__percent: _TypeAlias = _typing.Literal["percent"]  # noqa: Y015
+    _WhichOneofArgType__percent: _TypeAlias = _typing.Literal["_percent", b"_percent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__percent) -> _WhichOneofReturnType__percent | None: ...
+
+Global___TaskSummary: _TypeAlias = TaskSummary  # noqa: Y015
+
+@_typing.final
+class SummarizeTasksResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskSummary]:
+        """one for each, empty for a task that there is not"""
+
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[Global___TaskSummary] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummarizeTasksResponse: _TypeAlias = SummarizeTasksResponse  # noqa: Y015
 
 @_typing.final
 class GetTaskRequest(_message.Message):

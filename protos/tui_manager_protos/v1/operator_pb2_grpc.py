@@ -94,6 +94,11 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresResponse.FromString,
                 _registered_method=True)
+        self.SummarizeTasks = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/SummarizeTasks',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeTasksRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeTasksResponse.FromString,
+                _registered_method=True)
         self.PreviewTarget = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/PreviewTarget',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewTargetRequest.SerializeToString,
@@ -396,6 +401,14 @@ class OperatorServiceServicer:
     def SummarizeFailures(self, request, context):
         """The hosts on which commands of a task failed, by the way in which; the largest group first.
         NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SummarizeTasks(self, request, context):
+        """Why tasks failed, and how far their running commands are, of at most 100 tasks, as the rows of a
+        list show it. INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -795,6 +808,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.SummarizeFailures,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresResponse.SerializeToString,
+            ),
+            'SummarizeTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.SummarizeTasks,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeTasksRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeTasksResponse.SerializeToString,
             ),
             'PreviewTarget': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewTarget,
@@ -1336,6 +1354,33 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/SummarizeFailures',
             tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SummarizeTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/SummarizeTasks',
+            tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeTasksRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeTasksResponse.FromString,
             options,
             channel_credentials,
             insecure,

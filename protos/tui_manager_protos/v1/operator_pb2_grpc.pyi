@@ -91,6 +91,10 @@ class OperatorServiceStub:
     """The hosts on which commands of a task failed, by the way in which; the largest group first.
     NOT_FOUND.
     """
+    SummarizeTasks: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SummarizeTasksRequest, _operator_pb2.SummarizeTasksResponse]
+    """Why tasks failed, and how far their running commands are, of at most 100 tasks, as the rows of a
+    list show it. INVALID_ARGUMENT.
+    """
     PreviewTarget: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
     ListCommandHistory: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListCommandHistoryRequest, _operator_pb2.ListCommandHistoryResponse]
@@ -264,6 +268,10 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     SummarizeFailures: _aio.UnaryUnaryMultiCallable[_operator_pb2.SummarizeFailuresRequest, _operator_pb2.SummarizeFailuresResponse]  # type: ignore[assignment]
     """The hosts on which commands of a task failed, by the way in which; the largest group first.
     NOT_FOUND.
+    """
+    SummarizeTasks: _aio.UnaryUnaryMultiCallable[_operator_pb2.SummarizeTasksRequest, _operator_pb2.SummarizeTasksResponse]  # type: ignore[assignment]
+    """Why tasks failed, and how far their running commands are, of at most 100 tasks, as the rows of a
+    list show it. INVALID_ARGUMENT.
     """
     PreviewTarget: _aio.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]  # type: ignore[assignment]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
@@ -507,6 +515,16 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operator_pb2.SummarizeFailuresResponse, _abc.Awaitable[_operator_pb2.SummarizeFailuresResponse]]:
         """The hosts on which commands of a task failed, by the way in which; the largest group first.
         NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def SummarizeTasks(
+        self,
+        request: _operator_pb2.SummarizeTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.SummarizeTasksResponse, _abc.Awaitable[_operator_pb2.SummarizeTasksResponse]]:
+        """Why tasks failed, and how far their running commands are, of at most 100 tasks, as the rows of a
+        list show it. INVALID_ARGUMENT.
         """
 
     @_abc_1.abstractmethod

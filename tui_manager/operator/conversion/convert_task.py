@@ -263,6 +263,7 @@ def command_host_to_wire(row: CommandHost) -> wire.CommandHost:
         late=row.late,
         kill_incomplete=row.kill_incomplete,
         batch=row.batch,
+        waits_until=timestamp(row.waits_until),
     )
 
 
@@ -291,6 +292,7 @@ def command_host_from_wire(message: wire.CommandHost) -> CommandHost:
         late=message.late,
         kill_incomplete=message.kill_incomplete,
         batch=message.batch,
+        waits_until=instant(message.waits_until) if has("waits_until") else None,
     )
 
 

@@ -6,8 +6,8 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.last_line import LastLine
-from tui_manager.domain.task_map import FailureGroup, TaskMap
-from tui_manager.operator.conversion.convert_manager import word
+from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
+from tui_manager.operator.conversion.convert_manager import instant, timestamp, word
 from tui_manager.operator.conversion.convert_task import COMMAND_HOST_STATUSES, REASONS
 
 
@@ -32,11 +32,16 @@ def last_lines_from_wire(message: wire.ReadLastLinesResponse) -> dict[str, LastL
 
 
 def task_map_to_wire(task_map: TaskMap) -> wire.TaskMap:
-    return wire.TaskMap(batches=task_map.batches)
+    return wire.TaskMap(
+        batches=task_map.batches,
+        hosts_away=task_map.hosts_away,
+        away_until=timestamp(task_map.away_until),
+    )
 
 
 def task_map_from_wire(message: wire.TaskMap) -> TaskMap:
-    return TaskMap(tuple(message.batches))
+    until = instant(message.away_until) if message.HasField("away_until") else None
+    return TaskMap(tuple(message.batches), message.hosts_away, until)
 
 
 def failures_to_wire(groups: Iterable[FailureGroup]) -> wire.SummarizeFailuresResponse:
@@ -75,3 +80,26 @@ def failure_group_from_wire(message: wire.FailureGroup) -> FailureGroup:
         named=message.named,
         label=_label_from_wire(message.label) if message.HasField("label") else None,
     )
+
+
+def summaries_to_wire(summaries: Mapping[int, TaskSummary]) -> wire.SummarizeTasksResponse:
+    return wire.SummarizeTasksResponse(
+        tasks=(
+            wire.TaskSummary(
+                task_id=task_id,
+                failures=map(failure_group_to_wire, summary.failures),
+                percent=summary.percent,
+            )
+            for task_id, summary in summaries.items()
+        )
+    )
+
+
+def summaries_from_wire(message: wire.SummarizeTasksResponse) -> dict[int, TaskSummary]:
+    return {
+        task.task_id: TaskSummary(
+            tuple(map(failure_group_from_wire, task.failures)),
+            task.percent if task.HasField("percent") else None,
+        )
+        for task in message.tasks
+    }

@@ -6,7 +6,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import FailureGroup, TaskMap
+from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
 from tui_manager.operator.conversion import convert_task, convert_task_overview
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
@@ -41,3 +41,9 @@ class TaskOverviewClient(SocketCalls):
             self._stub.SummarizeFailures, lambda: wire.SummarizeFailuresRequest(task_id=task_id)
         )
         return tuple(map(convert_task_overview.failure_group_from_wire, reply.groups))
+
+    async def summarize_tasks(self, task_ids: Sequence[int]) -> Mapping[int, TaskSummary]:
+        reply = await self._call(
+            self._stub.SummarizeTasks, lambda: wire.SummarizeTasksRequest(task_ids=task_ids)
+        )
+        return convert_task_overview.summaries_from_wire(reply)

@@ -39,3 +39,10 @@ class TaskOverviewServicer:
         async with answering(context, "SummarizeFailures"):
             groups = await self._operator.summarize_failures(request.task_id)
             return convert_task_overview.failures_to_wire(groups)
+
+    async def SummarizeTasks(
+        self, request: wire.SummarizeTasksRequest, context: Context
+    ) -> wire.SummarizeTasksResponse:
+        async with answering(context, "SummarizeTasks"):
+            summaries = await self._operator.summarize_tasks(tuple(request.task_ids))
+            return convert_task_overview.summaries_to_wire(summaries)

@@ -10,6 +10,7 @@ from tui_manager.domain.host_terms import asks_for_turned_away
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost, natural_key
+from tui_manager.domain.task import CommandHost
 from tui_manager.service.core.host_entry import HostEntry, LiveSession
 from tui_manager.storage.tables.hosts import HostRow
 
@@ -227,6 +228,16 @@ class Directory:
         """Whether a host is connected now."""
         entry = self._entries.get(host_id)
         return entry is not None and entry.online
+
+    def without_wait_if_online(self, row: CommandHost) -> CommandHost:
+        """A command of a host that is connected does not wait for the connection."""
+        if row.waits_until is None or not self.is_online(row.host_id):
+            return row
+        return replace(row, waits_until=None)
+
+    def offline_rows(self) -> frozenset[int]:
+        """Row ids of the hosts that are not connected now."""
+        return frozenset(self._by_row_id.keys() - self._online)
 
     def online_rows(self) -> frozenset[int]:
         """Row ids of the hosts that are connected now."""

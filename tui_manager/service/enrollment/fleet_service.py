@@ -3,6 +3,7 @@ maintenance."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -70,7 +71,10 @@ class FleetService:
             tasks=tuple(stored.tasks),
             operator_labels=dict(entry.row.operator_labels),
             vitals_history=entry.history.points(now, clock.monotonic()),
-            runs=stored.runs,
+            runs=tuple(
+                replace(run, row=self._core.directory.without_wait_if_online(run.row))
+                for run in stored.runs
+            ),
             admitted_at=stored.admission.at,
             admitted_by=stored.admission.by,
         )

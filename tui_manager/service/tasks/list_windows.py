@@ -88,14 +88,19 @@ class Lists:
             return command_host_list.scanned(tx, scan, window, total)
 
         if not window.text:
-            return await self._database.read(plain)
+            return self._without_waits_of_online(await self._database.read(plain))
         terms = read_host_terms(window.text, COMMAND_HOST_KEYS, self._core.limits.groups)
         hosts = await matching_hosts(self._core, terms)
         key = (task_id, command, replace(window, offset=0, limit=0), hosts)
         passes = command_host_list.passes(terms.own, hosts)
-        return await self._scanned(
+        found = await self._scanned(
             key, lambda: CommandHostScan(task_id, window, command, passes), scanned
         )
+        return self._without_waits_of_online(found)
+
+    def _without_waits_of_online(self, page: Page[CommandHost]) -> Page[CommandHost]:
+        rows = [self._core.directory.without_wait_if_online(row) for row in page.rows]
+        return replace(page, rows=rows)
 
     async def audit(self, window: Window) -> Page[AuditEntry]:
         """Who did what to whom, the newest first.

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.last_line import IDS_MAX, LastLine
+from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import FailureGroup, TaskMap
-from tui_manager.storage.engine.database import Database
+from tui_manager.domain.task_map import SUMMED_TASKS, FailureGroup, TaskMap, TaskSummary
+from tui_manager.domain.task_spec import Offline
+from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tasks
 from tui_manager.storage.views import task_overview
@@ -15,8 +17,9 @@ from tui_manager.storage.views import task_overview
 class TaskOverview:
     """Reads how the hosts of a task stand, at a cost that its number of hosts bounds."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, core: Core) -> None:
+        self._database = core.database
+        self._directory = core.directory
 
     async def last_lines(
         self, task_id: int, execution_ids: Sequence[str]
@@ -41,10 +44,12 @@ class TaskOverview:
 
     async def task_map(self, task_id: int) -> TaskMap:
         """How each host of a task stands. Raises NotFoundError."""
+        offline = self._directory.offline_rows()
 
         def read(tx: Transaction) -> TaskMap:
-            tasks.get(tx, task_id)
-            return task_overview.task_map(tx, task_id)
+            task = tasks.get(tx, task_id)
+            waits = task.offline is Offline.WAIT and task.status is TaskStatus.RUNNING
+            return task_overview.task_map(tx, task_id, offline if waits else ())
 
         return await self._database.read(read)
 
@@ -55,7 +60,8 @@ class TaskOverview:
             tasks.get(tx, task_id)
             return task_overview.find_host(tx, task_id, number)
 
-        return await self._database.read(read)
+        row = await self._database.read(read)
+        return self._directory.without_wait_if_online(row)
 
     async def failures(self, task_id: int) -> Sequence[FailureGroup]:
         """Hosts on which commands failed, by the way in which. Raises NotFoundError."""
@@ -63,5 +69,23 @@ class TaskOverview:
         def read(tx: Transaction) -> Sequence[FailureGroup]:
             tasks.get(tx, task_id)
             return task_overview.failures(tx, task_id)
+
+        return await self._database.read(read)
+
+    async def summaries(self, task_ids: Sequence[int]) -> Mapping[int, TaskSummary]:
+        """What the rows of tasks in a list say besides their counts; empty for a task that there
+        is not.
+
+        Raises:
+            InvalidInputError: these are too many at once.
+        """
+        if len(task_ids) > SUMMED_TASKS:
+            raise InvalidInputError(
+                "task_ids",
+                f"{len(task_ids)} tasks are too many: ask for {SUMMED_TASKS} at once.",
+            )
+
+        def read(tx: Transaction) -> Mapping[int, TaskSummary]:
+            return {task_id: task_overview.summary(tx, task_id) for task_id in task_ids}
 
         return await self._database.read(read)

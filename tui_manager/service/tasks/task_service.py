@@ -64,7 +64,7 @@ class TaskService:
         self._secrets = secrets
         self.starter = TaskStarter(core, dispatch, secrets, rollout_loop)
         self.lists = Lists(core)
-        self.overview = TaskOverview(core.database)
+        self.overview = TaskOverview(core)
         self.typing_help = TypingHelp(core)
         self._work_summary = WorkSummaryReader(core)
         self.output = StoredOutput(core)

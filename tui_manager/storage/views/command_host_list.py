@@ -184,7 +184,9 @@ def scanned(
 
 
 def command_host_of(row: Row) -> CommandHost:
-    """The command host of a row of `command_hosts` with the id and name of its host."""
+    """The command host of a row of `command_hosts` with the id and name of its host. It waits for
+    its host, if the service does not know that this is connected."""
+    pending = row["status"] == CommandHostStatus.PENDING
     return CommandHost(
         execution_id=row["execution_id"],
         task_id=row["task_id"],
@@ -206,4 +208,5 @@ def command_host_of(row: Row) -> CommandHost:
         late=bool(row["late"]),
         kill_incomplete=bool(row["kill_incomplete"]),
         batch=row["batch"],
+        waits_until=to_datetime(row["deliver_before"]) if pending else None,
     )

@@ -13,28 +13,47 @@ from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.last_line import TAIL_BYTES, LastLine, last_line
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import NAMES_IN_GROUP, WORST_FIRST, FailureGroup, TaskMap
-from tui_manager.storage.engine.statements import load_queries
+from tui_manager.domain.task_map import (
+    NAMES_IN_GROUP,
+    SUMMED_FAILURES,
+    SUMMED_RUNNING,
+    WORST_FIRST,
+    FailureGroup,
+    TaskMap,
+    TaskSummary,
+    announced_percent,
+)
+from tui_manager.storage.engine.statements import fetch_ids, load_queries, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.views.command_host_list import command_host_of
 
 _SQL = load_queries("task_overview.sql")
 _PENDING = WORST_FIRST.index("p")
 _GROUPS_MAX = 50
+_ALL_ROWS = 2**62
 _PIECES_MAX = 32  # of one stream that are looked at: its last line may be in many small ones
 _STREAMS = {Stream.STDOUT: 1, Stream.STDERR: 2}
 
 
-def task_map(tx: Transaction, task_id: int) -> TaskMap:
+def task_map(tx: Transaction, task_id: int, offline: Collection[int] = ()) -> TaskMap:
     """How each host of a task stands; `domain/task_map.py` has the rule too, and a test compares
-    the two."""
+    the two.
+
+    Args:
+        offline: row ids of the hosts that may be waited for.
+    """
     rows = tx.execute(_SQL["map"], {"task_id": task_id})
-    return TaskMap(
+    found = TaskMap(
         tuple(
             "".join(_letter(worst, best) for _, worst, best in of_batch)
             for _, of_batch in groupby(rows, key=lambda row: row[0])
         )
     )
+    if not offline:
+        return found
+    values = {"task_id": task_id, "hosts": json.dumps(list(offline))}
+    away = tx.execute(_SQL["away"], values).fetchone()
+    return replace(found, hosts_away=away["hosts"], away_until=to_datetime(away["until"]))
 
 
 def _letter(worst: int, best: int) -> str:
@@ -54,14 +73,18 @@ def find_host(tx: Transaction, task_id: int, number: int) -> CommandHost:
 
 def failures(tx: Transaction, task_id: int) -> tuple[FailureGroup, ...]:
     """The hosts on which commands failed, by the way in which."""
-    values = {"task_id": task_id, "names": NAMES_IN_GROUP, "groups": _GROUPS_MAX}
-    rows = tx.execute(_SQL["failures"], values).fetchall()
+    rows = _failure_rows(tx, task_id, _ALL_ROWS)
     if all(row["hosts"] < LEAST_HOSTS for row in rows):
         return tuple(map(_failure_group, rows))
     of_task, by_way = _labels(tx, task_id)
     return tuple(
         replace(_failure_group(row), label=common_label(by_way[_way(row)], of_task)) for row in rows
     )
+
+
+def _failure_rows(tx: Transaction, task_id: int, rows: int) -> list[Row]:
+    values = {"task_id": task_id, "names": NAMES_IN_GROUP, "groups": _GROUPS_MAX, "rows": rows}
+    return tx.execute(_SQL["failures"], values).fetchall()
 
 
 _Way = tuple[str, str, int | None, int | None]
@@ -79,6 +102,15 @@ def _labels(tx: Transaction, task_id: int) -> tuple[_Counts, dict[_Way, _Counts]
 
 def _way(row: Row) -> _Way:
     return row["status"], row["reason"], row["exit_code"], row["signal"]
+
+
+def summary(tx: Transaction, task_id: int) -> TaskSummary:
+    """What the row of a task in a list says besides its counts, at a bounded cost."""
+    running = fetch_ids(tx, _SQL["running"], {"task_id": task_id, "limit": SUMMED_RUNNING})
+    lines = (_last_line(tx, command_host) for command_host in running)
+    percents = [line.percent if line else None for line in lines]
+    failures = map(_failure_group, _failure_rows(tx, task_id, SUMMED_FAILURES))
+    return TaskSummary(tuple(failures), announced_percent(percents))
 
 
 def _failure_group(row: Row) -> FailureGroup:
@@ -101,12 +133,16 @@ def last_lines(
     values = {"task_id": task_id, "execution_ids": json.dumps(list(execution_ids))}
     lines = {}
     for row in tx.execute(_SQL["command_hosts"], values).fetchall():
-        tails = {stream: _tail(tx, row["id"], number) for stream, number in _STREAMS.items()}
-        newest = max(tails, key=lambda stream: tails[stream][0])
-        line = last_line(tails[Stream.STDOUT][1], tails[Stream.STDERR][1], newest)
+        line = _last_line(tx, row["id"])
         if line is not None:
             lines[row["execution_id"]] = line
     return lines
+
+
+def _last_line(tx: Transaction, command_host_id: int) -> LastLine | None:
+    tails = {stream: _tail(tx, command_host_id, number) for stream, number in _STREAMS.items()}
+    newest = max(tails, key=lambda stream: tails[stream][0])
+    return last_line(tails[Stream.STDOUT][1], tails[Stream.STDERR][1], newest)
 
 
 def _tail(tx: Transaction, command_host_id: int, stream: int) -> tuple[int, bytes]:

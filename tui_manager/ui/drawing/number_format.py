@@ -135,14 +135,23 @@ def sparkline(values: Sequence[float], width: int, top: float = 100.0) -> str:
     return "".join(_SPARKS[round(mark)] for mark in marks).rjust(width)
 
 
-def progress_bar(counts: Counts, width: int, *, ended: bool = False) -> Spans:
+def progress_bar(
+    counts: Counts, width: int, *, ended: bool = False, percent: int | None = None
+) -> Spans:
     """Completed, faulty, canceled and open command hosts, in proportion. Each that is not zero has
-    at least one cell. The bar is full only if all have ended. A task that has `ended` is muted."""
+    at least one cell. The bar is full only if all have ended. A task that has `ended` is muted.
+
+    Args:
+        percent: of the work of the running ones that is done; None: they do not say.
+    """
+    done = counts.running * (percent or 0)
+    open_ones = 100 * (counts.total - counts.ended) - done
     parts = (
-        ("█", Role.MUTED if ended else Role.GOOD, counts.completed),
-        ("▓", Role.FAULT, counts.faults),
-        ("▒", Role.CAUTION, counts.canceled),
-        ("░", Role.MUTED, counts.total - counts.ended if counts.total else 1),
+        ("█", Role.MUTED if ended else Role.GOOD, 100 * counts.completed),
+        ("▓", Role.FAULT, 100 * counts.faults),
+        ("▒", Role.CAUTION, 100 * counts.canceled),
+        ("▄", Role.ACTIVE, done),
+        ("░", Role.MUTED, open_ones if counts.total else 1),
     )
     cells = divide_cells([number for _, _, number in parts], width)
     return tuple(

@@ -136,6 +136,8 @@ def _command_host_state(row: CommandHost) -> str:
     match row.reason:
         case Reason.NONE if row.status is CommandHostStatus.PENDING:
             waits = f"waits in batch {row.batch}" if row.batch else "waits to be sent"
+            if row.waits_until is not None:
+                return "waits for its connection"
             return "waits for its start" if row.sent_at else waits
         case Reason.NONE | Reason.TIMEOUT | Reason.CANCELED:
             return str(row.status)

@@ -308,6 +308,11 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         """The number of the first row in sight."""
         return int(self.scroll_offset.y)
 
+    def in_sight(self) -> list[Row]:
+        """The rows that are seen, as they were read last."""
+        shown = range(self.first, self.first + self.size.height) if self.display else ()
+        return [row for number in shown if (row := self.list.rows.get(number)) is not None]
+
     @property
     def _cursor_in_sight(self) -> bool:
         return 0 <= self.list.cursor - self.first < self.size.height - HEADER

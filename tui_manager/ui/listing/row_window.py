@@ -4,7 +4,7 @@ Selection and marks are keys, and not numbers: they stay on their rows when thes
 is not in the list is neither selected nor marked.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Generic
 
 from tui_manager.domain.list_window import Page, Row
@@ -215,3 +215,19 @@ class RowWindow(Generic[Row]):
         self.marks.clear()
         self._mark_numbers.clear()
         self._absent.clear()
+
+    def take_absent_marks(self) -> dict[str, Row]:
+        """Takes the marks away that are not in the list."""
+        return self.take_marks([*self._absent])
+
+    def take_marks(self, keys: Iterable[str]) -> dict[str, Row]:
+        """Takes the marks of these rows away, which all have one."""
+        taken = {key: self.marks.pop(key) for key in keys}
+        for key in taken:
+            self._mark_numbers.pop(key, None)
+            self._absent.discard(key)
+        return taken
+
+    def add_marks(self, rows: Mapping[str, Row]) -> None:
+        """Marks rows that may be in the list, at any number."""
+        self.marks.update(rows)

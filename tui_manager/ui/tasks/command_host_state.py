@@ -8,7 +8,7 @@ from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
-from tui_manager.ui.drawing.number_format import running_time, timeout_text
+from tui_manager.ui.drawing.number_format import day_and_time, running_time, timeout_text
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import STDERR, TRUNCATED, reason_words
 
@@ -107,7 +107,7 @@ def _state_words(row: CommandHost) -> str:
         case reason if reason in _SHORT:
             return _SHORT[reason]
     if row.status is CommandHostStatus.PENDING:
-        return "sent" if row.sent_at else "waiting"
+        return "sent" if row.sent_at and row.waits_until is None else "waiting"
     return str(row.status)
 
 
@@ -145,6 +145,9 @@ def _open_note(row: CommandHost, now: datetime, rules: KillRules) -> Spans:
         return spans(f"{why}{does}", Role.CAUTION)
     if row.canceling:
         return spans("waits for the answer of its host", Role.CAUTION)
+    if row.waits_until is not None:
+        until = day_and_time(row.waits_until, now)
+        return spans(f"for its connection, until {until}", Role.CAUTION)
     if row.status is CommandHostStatus.PENDING:
         batch = f"in batch {row.batch}" if row.batch else "to be sent"
         return spans("to be started" if row.sent_at else batch, Role.MUTED)

@@ -12,7 +12,7 @@ from tui_manager.domain.host_terms import COMMAND_HOST_KEYS
 from tui_manager.domain.last_line import IDS_MAX, LastLine
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task import Command, CommandHost
+from tui_manager.domain.task import Command, CommandHost, Task
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, running_time, size
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_name, spans
@@ -120,15 +120,17 @@ class CommandHostTable(RowTable[CommandHost]):
         self._commands: Sequence[Command] = ()
         self._hosts = 0
         self._in_batches = False
+        self._paused = False
         self._longest = _HOST_LEAST  # name that was read, in cells
         self._lines: dict[str, LastLine] = {}  # by execution_id
         self._lines_at: dict[str, int] = {}  # bytes that each had printed when its line was read
         self._reader_of_lines = PacedReader(self._read_lines)
 
-    def show_task(self, commands: Sequence[Command], hosts: int, batches: int = 0) -> None:
-        """What the rows belong to: so many hosts, in so many batches."""
-        if (batches > 1) is not self._in_batches:
-            self._in_batches = batches > 1
+    def show_task(self, task: Task, commands: Sequence[Command]) -> None:
+        """What the rows belong to."""
+        in_batches, hosts = task.rollout is not None and task.rollout.batches > 1, task.host_count
+        if (in_batches, task.paused) != (self._in_batches, self._paused):
+            self._in_batches, self._paused = in_batches, task.paused
             self.refresh()
         if (commands, hosts) != (self._commands, self._hosts):
             self._commands, self._hosts = commands, hosts
@@ -154,6 +156,8 @@ class CommandHostTable(RowTable[CommandHost]):
         last = self._lines.get(row.execution_id)
         if not self._in_batches:  # the only batch is no news
             row = replace(row, batch=0)
+        if self._paused:  # the wait for a host does not go on
+            row = replace(row, waits_until=None)
         return command_host_cell(row, key, width, now, last, self._rules(row.command))
 
     def _rules(self, command: int) -> KillRules:
@@ -195,11 +199,6 @@ class CommandHostTable(RowTable[CommandHost]):
         if longest > self._longest:
             self._longest = longest
             self.refresh()
-
-    def in_sight(self) -> list[CommandHost]:
-        """The rows that are seen, as they were read last."""
-        shown = range(self.first, self.first + self.size.height)
-        return [row for number in shown if (row := self.list.rows.get(number)) is not None]
 
     def _ids_to_read(self) -> list[str]:
         """Of rows in sight that have printed something since their lines were read."""

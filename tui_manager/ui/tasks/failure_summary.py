@@ -1,4 +1,4 @@
-"""The failures of a task by their cause, in a few lines. Pure."""
+"""The failures of a task by their cause: in a few lines, or in the row of a list. Pure."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,26 @@ from rich.cells import cell_len
 from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task_map import FailureGroup
+from tui_manager.domain.task import Task
+from tui_manager.domain.task_map import SUMMED_FAILURES, FailureGroup
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import command_glyph, reason_words
 
+# Behind a number of hosts.
+_IN_SHORT = {
+    Reason.UNDELIVERABLE: "unreachable",
+    Reason.REJECTED: "refused",
+    Reason.SPAWN_FAILED: "not started",
+    Reason.AGENT_LOST: "lost",
+    Reason.AGENT_STATE_LOST: "reset",
+    Reason.INTERRUPTED: "interrupted",
+    Reason.TIMEOUT: "timed out",
+    Reason.CANCEL_UNCONFIRMED: "without proof",
+    Reason.BUDGET_SPENT: "over the budget",
+    Reason.HOLD_EXPIRED: "held too long",
+    Reason.MAINTENANCE: "in maintenance",
+}
 _NAMES_LEAST = 12  # cells
 _GAP = "   "
 
@@ -100,3 +115,27 @@ def cause_words(group: FailureGroup) -> str:
             return str(group.status)
         case _:
             return reason_words(group.reason)
+
+
+def failure_words(task: Task, groups: Sequence[FailureGroup], width: int) -> str:
+    """`exit 3 on 2, 1 unreachable`: why a task has failed, the largest group first. What has no
+    room is `…`; then `exit 3`, or nothing. With a `+` not all failed commands were looked at."""
+    if not task.counts.faults:
+        return ""
+    more = "+" if task.counts.faults > SUMMED_FAILURES else ""
+    parts = [_in_short(group, more, alone=task.host_count == 1) for group in groups]
+    forms = [_joined(parts, shown) for shown in range(len(parts), 0, -1)]
+    forms += [_joined([_in_short(group, more, alone=True) for group in groups], 1)]
+    return next((form for form in forms if cell_len(form) <= width), "")
+
+
+def _joined(parts: Sequence[str], shown: int) -> str:
+    return ", ".join([*parts[:shown], *(["…"] if shown < len(parts) else [])])
+
+
+def _in_short(group: FailureGroup, more: str, *, alone: bool) -> str:
+    if group.reason in (Reason.EXIT_CODE, Reason.SIGNAL):
+        words = cause_words(group)
+        return words if alone else f"{words} on {group.hosts:,}{more}"
+    words = _IN_SHORT.get(group.reason, str(group.status))
+    return words if alone else f"{group.hosts:,}{more} {words}"

@@ -11,6 +11,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import Counts, Task
 from tui_manager.domain.task_filter_and_sort import RUNNING_TASKS
+from tui_manager.domain.task_map import TaskSummary
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, progress, progress_bar, running_time
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
@@ -18,6 +19,8 @@ from tui_manager.ui.drawing.state_words_and_colours import task_glyph
 from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.table_layout import GAP, Column, ColumnWidths
 from tui_manager.ui.manager_link import Link
+from tui_manager.ui.tasks.failure_summary import failure_words
+from tui_manager.ui.tasks.summed_table import NO_SUMMARY
 from tui_manager.ui.tasks.task_pick import TaskPickTable
 from tui_manager.ui.tasks.task_table import elapsed, remaining, short_author
 
@@ -26,6 +29,7 @@ _NAMES_ENOUGH = 6  # more have no room in most terminals
 _TASKS_NAMED = 20  # tasks of which these are read
 _DONE_MOST = 11  # cells: 10000/10000
 _FRAME = 2  # lines
+_NAMES_LEAST, _WHY_GAP = 12, "  "  # cells of names beside why it failed
 
 COLUMNS = (
     Column("state", "", 1),
@@ -34,7 +38,7 @@ COLUMNS = (
     Column("target", "TARGET", 8, grow=2, max_width=36, hide_order=5),
     Column("done", "HOSTS", 5, right=True),
     Column("bar", "PROGRESS", 8, grow=2, max_width=32, hide_order=3),
-    Column("failed", "FAILED", 12, grow=3, max_width=40),
+    Column("failed", "FAILED", 12, grow=5, max_width=40),
     Column("what", "", 12, grow=1, max_width=48, hide_order=4),
     Column("time", "TIME", 7, right=True),
     Column("left", "ETA", 7, right=True, hide_order=6),
@@ -49,10 +53,12 @@ class RunningTask:
 
     Attributes:
         failed: names of hosts on which it failed, some at most.
+        summary: why it failed, and how far its commands are.
     """
 
     task: Task
     failed: tuple[str, ...] = ()
+    summary: TaskSummary = NO_SUMMARY
 
 
 def columns_for(rows: Iterable[RunningTask]) -> tuple[Column, ...]:
@@ -96,10 +102,14 @@ def running_cell(row: RunningTask, key: str, width: int, now: datetime) -> Spans
     return _CELLS[key](row, width, now)
 
 
-def failed_spans(hosts: int, names: Sequence[str], width: int) -> Spans:
-    """`2✘ db02,web03`: how many hosts have failed, and as many whole names as there is room for."""
+def failed_spans(hosts: int, names: Sequence[str], width: int, why: str = "") -> Spans:
+    """`2✘ db02,web03   exit 3 on 2`: how many hosts have failed, as many whole names as there is
+    room for, and why, if that leaves room for some names."""
     if not hosts:
         return BLANK
+    if why and width - len(why) - len(_WHY_GAP) >= _NAMES_LEAST:
+        named = failed_spans(hosts, names, width - len(why) - len(_WHY_GAP))
+        return (*named, Span(f"{_WHY_GAP}{why}"))
     text = f"{number(hosts, max(1, min(width - 1, 5)))}✘"
     shown: list[str] = []
     for name in map(safe_line, names):
@@ -152,6 +162,12 @@ def _time(row: RunningTask, width: int, now: datetime) -> Spans:
     return spans(running_time(passed, width)) if passed is not None else BLANK
 
 
+def _failed(row: RunningTask, width: int, now: datetime) -> Spans:
+    task = row.task
+    why = failure_words(task, row.summary.failures, width - _NAMES_LEAST - len(_WHY_GAP))
+    return failed_spans(task.hosts_failed, row.failed, width, why)
+
+
 def _left(row: RunningTask, width: int, now: datetime) -> Spans:
     left = remaining(row.task, now)
     return spans(f"~{running_time(left, width - 1)}", Role.MUTED) if left is not None else BLANK
@@ -167,8 +183,10 @@ _CELLS: Mapping[str, Callable[[RunningTask, int, datetime], Spans]] = {
     "name": lambda row, width, now: spans(safe_line(row.task.name), Role.STRONG),
     "target": lambda row, width, now: spans(safe_line(row.task.target), Role.MUTED),
     "done": _done,
-    "bar": lambda row, width, now: progress_bar(row.task.counts, width),
-    "failed": lambda row, width, now: failed_spans(row.task.hosts_failed, row.failed, width),
+    "bar": lambda row, width, now: progress_bar(
+        row.task.counts, width, percent=row.summary.percent
+    ),
+    "failed": _failed,
     "what": _what,
     "waits": _waits,
     "time": _time,
@@ -202,7 +220,10 @@ class NowTable(TaskPickTable[RunningTask]):
         return str(row.task.task_id)
 
     def cell(self, row: RunningTask, key: str, width: int, now: datetime) -> Spans:
-        return running_cell(row, key, width, now)
+        return running_cell(replace(row, summary=self.summary_of(row)), key, width, now)
+
+    def task_of(self, row: RunningTask) -> Task:
+        return row.task
 
     def widths_of(self, row: RunningTask, widths: ColumnWidths) -> ColumnWidths:
         return merge_for(row.task, widths)

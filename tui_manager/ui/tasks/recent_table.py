@@ -10,11 +10,15 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_filter_and_sort import OTHER_TASKS, TASK_KEYS
+from tui_manager.domain.task_map import TaskSummary
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, running_time
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph
 from tui_manager.ui.listing.table_layout import Column, filter_words
+from tui_manager.ui.tasks.failure_summary import failure_words
+from tui_manager.ui.tasks.now_table import NowTable
+from tui_manager.ui.tasks.summed_table import NO_SUMMARY
 from tui_manager.ui.tasks.task_pick import TaskPickTable, clock_text
 from tui_manager.ui.tasks.task_table import NO_TASKS, elapsed, short_author
 
@@ -24,7 +28,8 @@ COLUMNS = (
     Column("name", "NAME", 12, grow=3, max_width=48),
     Column("target", "TARGET", 8, grow=2, max_width=40, hide_order=3),
     Column("hosts", "HOSTS", 8, right=True),
-    Column("time", "TIME", 6, right=True, hide_order=4, sort="duration", largest_first=True),
+    Column("why", "WHY", 10, grow=2, max_width=32, hide_order=4),
+    Column("time", "TIME", 6, right=True, hide_order=5, sort="duration", largest_first=True),
     Column("when", "WHEN", 6, right=True, hide_order=1),
     Column("by", "BY", 7, grow=1, max_width=16, hide_order=2),
 )
@@ -59,8 +64,12 @@ def hosts_spans(task: Task, width: int) -> Spans:
     return spans(f"{number(faulty, width - 1)}{glyph}", role)
 
 
-def recent_cell(task: Task, key: str, width: int, now: datetime) -> Spans:
+def recent_cell(
+    task: Task, key: str, width: int, now: datetime, summary: TaskSummary = NO_SUMMARY
+) -> Spans:
     """The cell of a task in a column."""
+    if key == "why":
+        return spans(failure_words(task, summary.failures, width))
     return _CELLS[key](task, width, now)
 
 
@@ -110,7 +119,10 @@ class RecentTable(TaskPickTable[Task]):
         return str(row.task_id)
 
     def cell(self, row: Task, key: str, width: int, now: datetime) -> Spans:
-        return recent_cell(row, key, width, now)
+        return recent_cell(row, key, width, now, self.summary_of(row))
+
+    def task_of(self, row: Task) -> Task:
+        return row
 
     async def fetch(self, window: Window) -> Page[Task]:
         page = await self.link.operator.list_tasks(window, OTHER_TASKS)
@@ -127,3 +139,18 @@ class RecentTable(TaskPickTable[Task]):
         status = self.link.status
         first = ONLY_RUNNING if status and status.tasks_running else NO_TASKS[0]
         return self._hint or (first, *NO_TASKS[1:])
+
+
+def move_marks(now: NowTable, recent: RecentTable) -> None:
+    """A task keeps its mark when it ends or starts, and goes from one list to the other."""
+    ended = {key: row.task for key, row in now.list.take_absent_marks().items()}
+    running = {now.key_of(row): row for row in now.list.rows.values()}
+    started = {key: running[key] for key in recent.list.marks.keys() & running.keys()}
+    if not (ended or started):
+        return
+    recent.list.add_marks(ended)
+    recent.list.take_marks(started)
+    now.list.add_marks(started)
+    for table in (now, recent):
+        table.retitle()
+        table.refresh_changed()

@@ -7,15 +7,22 @@ from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task import RolloutProgress, Task, TaskDetail
+from tui_manager.domain.task_map import TaskMap
 from tui_manager.ui.drawing.number_format import (
     age,
     count_of,
+    day_and_time,
     number,
     progress_bar,
     running_time,
 )
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, justify, shorten, spans, width_of
-from tui_manager.ui.drawing.state_words_and_colours import command_glyph, task_glyph, task_state
+from tui_manager.ui.drawing.state_words_and_colours import (
+    OFFLINE,
+    command_glyph,
+    task_glyph,
+    task_state,
+)
 from tui_manager.ui.tasks.task_table import author, elapsed, remaining
 
 _BAR_MOST = 56  # cells
@@ -201,6 +208,21 @@ def waiting_lines(
     goes_on = " ends pause and hold, " if task.paused and held else " goes on, "
     keys = (Span("   p", Role.STRONG), Span(goes_on), Span("c", Role.STRONG), Span(" cancels"))
     return ((task_glyph(task), Span(f" {text}", Role.CAUTION), *keys),)
+
+
+def away_lines(task: Task, task_map: TaskMap, now: datetime) -> tuple[Spans, ...]:
+    """Hosts that are offline and are waited for, and until when; no line for none, or while that
+    wait stands still."""
+    until, hosts = task_map.away_until, task_map.hosts_away
+    if not hosts or until is None or task.waits or task.canceling or task.status.ended:
+        return ()
+    if hosts > 1:
+        text = f"{hosts:,} hosts wait for their connections, the first until"
+    elif task.host_count > 1:
+        text = "1 host waits for its connection, until"
+    else:
+        text = "waiting for its connection, until"
+    return ((OFFLINE, Span(f" {text} {day_and_time(until, now)}", Role.CAUTION)),)
 
 
 def _canceling(

@@ -8,10 +8,10 @@ from typing import Any
 from textual.message import Message
 
 from tui_manager.domain.list_window import Row
-from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.tasks.summed_table import SummedTable
 
 
-class TaskPickTable(RowTable[Row]):
+class TaskPickTable(SummedTable[Row]):
     """A list of tasks of which one may be selected, or none while the other list has it."""
 
     @dataclass

@@ -13,6 +13,7 @@ from tui_manager.domain.list_window import LIMIT_MAX
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task import CommandHost, Task, TaskDetail
 from tui_manager.domain.task_map import FailureGroup, TaskMap
+from tui_manager.domain.task_spec import Offline
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.key_bindings import Action, ScreenName, bindings_of, open_task
@@ -25,7 +26,13 @@ from tui_manager.ui.tasks.command_host_table import CommandHostTable, cut_note, 
 from tui_manager.ui.tasks.failure_summary import failure_lines
 from tui_manager.ui.tasks.paced_reader import PacedReader
 from tui_manager.ui.tasks.task_actions import TaskActions
-from tui_manager.ui.tasks.task_head import HostCounts, host_counts, task_head, waiting_lines
+from tui_manager.ui.tasks.task_head import (
+    HostCounts,
+    away_lines,
+    host_counts,
+    task_head,
+    waiting_lines,
+)
 from tui_manager.ui.tasks.task_map_strip import TaskMapStrip
 from tui_manager.ui.tasks.task_steps import step_lines
 from tui_manager.ui.terminal.closable import while_open
@@ -96,7 +103,12 @@ class TaskScreen(OutputActions, TaskActions):
         self.set_focus(self.rows)
 
     def read_again(self, changes: Changes) -> None:
-        if self._removed or not changes.touches(self.task_id):
+        if self._removed:
+            return
+        if changes.hosts and self._waits_for_hosts:
+            self._follow_overview()
+            self.rows.reload()
+        if not changes.touches(self.task_id):
             return
         self._read_head()
         if changes.all_tasks or self.task_id in changes.tasks:
@@ -104,6 +116,14 @@ class TaskScreen(OutputActions, TaskActions):
         self.rows.reload()
         self.output.poll()
         self.groups.poll()
+
+    @property
+    def _waits_for_hosts(self) -> bool:
+        """Whether some of its hosts may be offline and waited for."""
+        if self.detail is None:
+            return False
+        task = self.detail.task
+        return task.offline is Offline.WAIT and not task.status.ended and task.counts.pending > 0
 
     # The head.
 
@@ -116,9 +136,7 @@ class TaskScreen(OutputActions, TaskActions):
             self._show_head()
             return
         self.groups.steps = len(self.detail.commands) > 1
-        task = self.detail.task
-        batches = task.rollout.batches if task.rollout else 0
-        self.rows.show_task(self.detail.commands, task.host_count, batches)
+        self.rows.show_task(self.detail.task, self.detail.commands)
         self._show_head()
         self._show_output()
 
@@ -163,6 +181,7 @@ class TaskScreen(OutputActions, TaskActions):
         alone = task.host_count <= 1  # its row says why it failed
         return (
             *waiting_lines(task, self.link.data_time(), hosts, grace),
+            *away_lines(task, self.map, self.link.data_time()),
             *(() if alone else failure_lines(self.failures, width, lines)),
             *step_lines(self.detail.commands, width),
         )

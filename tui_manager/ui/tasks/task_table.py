@@ -11,6 +11,7 @@ from tui_manager.domain.schedule import ACTOR
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Counts, Task, estimate_remaining
 from tui_manager.domain.task_filter_and_sort import TASK_KEYS
+from tui_manager.domain.task_map import TaskSummary
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import (
     MOMENT_AND_AGE,
@@ -23,8 +24,9 @@ from tui_manager.ui.drawing.number_format import (
 )
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph, task_state
-from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, filter_words
+from tui_manager.ui.tasks.failure_summary import failure_words
+from tui_manager.ui.tasks.summed_table import NO_SUMMARY, SummedTable
 
 ID, DONE, BATCH = "id", "done", "batch"
 _DONE_MOST = 11  # cells: 10000/10000
@@ -61,6 +63,7 @@ WIDE_COLUMNS = (
     Column("bar", "PROGRESS", 8, grow=1, max_width=20, hide_order=7),
     Column(DONE, "HOSTS", 7, right=True),
     Column("faults", "FAILED", 6, right=True),
+    Column("why", "WHY", 10, grow=2, max_width=40, hide_order=6),
     Column("time", "TIME", 7, right=True, hide_order=4, sort="duration", largest_first=True),
     Column(BATCH, "BATCH", 5, right=True, hide_order=9),
     Column("left", "ETA", 6, right=True, hide_order=8),
@@ -120,8 +123,15 @@ def remaining(task: Task, now: datetime) -> timedelta | None:
     return estimate_remaining(task.counts, passed)
 
 
-def task_cell(task: Task, key: str, width: int, now: datetime) -> Spans:
+def task_cell(
+    task: Task, key: str, width: int, now: datetime, summary: TaskSummary = NO_SUMMARY
+) -> Spans:
     """The cell of a task in a column."""
+    match key:
+        case "bar":
+            return _bar(task, width, summary)
+        case "why":
+            return spans(failure_words(task, summary.failures, width))
     return _CELLS[key](task, width, now)
 
 
@@ -130,12 +140,12 @@ def _name(task: Task, width: int, now: datetime) -> Spans:
     return spans(safe_line(task.name), Role.PLAIN if quiet else Role.STRONG)
 
 
-def _bar(task: Task, width: int, now: datetime) -> Spans:
+def _bar(task: Task, width: int, summary: TaskSummary) -> Spans:
     if task.started_at is None:
         return spans(str(task.status), Role.MUTED)
     if task.canceling or task.waits:  # canceling: until the end of the last command is proven
         return spans(task_state(task), Role.CAUTION)
-    return progress_bar(task.counts, width, ended=task.status.ended)
+    return progress_bar(task.counts, width, ended=task.status.ended, percent=summary.percent)
 
 
 def _done(task: Task, width: int, now: datetime) -> Spans:
@@ -175,7 +185,6 @@ _CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
     ID: lambda task, width, now: spans(str(task.task_id), Role.MUTED),
     "name": _name,
     "target": lambda task, width, now: spans(safe_line(task.target), Role.MUTED),
-    "bar": _bar,
     DONE: _done,
     BATCH: _batch,
     "faults": _faults,
@@ -226,7 +235,7 @@ NO_TASKS: tuple[Spans, ...] = (
 )
 
 
-class TaskTable(RowTable[Task]):
+class TaskTable(SummedTable[Task]):
     """All tasks."""
 
     PANE = Pane.TASKS
@@ -245,7 +254,10 @@ class TaskTable(RowTable[Task]):
         return str(row.task_id)
 
     def cell(self, row: Task, key: str, width: int, now: datetime) -> Spans:
-        return task_cell(row, key, width, now)
+        return task_cell(row, key, width, now, self.summary_of(row))
+
+    def task_of(self, row: Task) -> Task:
+        return row
 
     async def fetch(self, window: Window) -> Page[Task]:
         return await self.link.operator.list_tasks(window)

@@ -25,16 +25,18 @@ WHERE k.task_id = :task_id AND ch.host = :host ORDER BY ch.attention, k.position
 
 -- name: failures
 -- Hosts by the way in which a command failed on them: how many, and the first names. Attention 0, 1, 2
--- are failed, timeout, skipped; 5 is canceled, which counts if there is no proof of the kill.
+-- are failed, timeout, skipped; 5 is canceled, which counts if there is no proof of the kill. Only the
+-- first `:rows` command hosts with these are looked at.
 SELECT status, reason, exit_code, signal, count(*) AS hosts,
        json_group_array(name) FILTER (WHERE number <= :names) AS names
 FROM (SELECT f.status, f.reason, f.exit_code, f.signal, h.name,
              row_number() OVER (PARTITION BY f.status, f.reason, f.exit_code, f.signal
                                 ORDER BY f.first) AS number
       FROM (SELECT status, reason, exit_code, signal, host, min(id) AS first
-            FROM command_hosts
-            WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
-              AND reason NOT IN ('earlier_failed', 'canceled')
+            FROM (SELECT id, host, status, reason, exit_code, signal FROM command_hosts
+                  WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
+                  ORDER BY attention, position, id LIMIT :rows) AS looked_at
+            WHERE reason NOT IN ('earlier_failed', 'canceled')
             GROUP BY status, reason, exit_code, signal, host) AS f
       JOIN hosts AS h ON h.id = f.host)
 GROUP BY status, reason, exit_code, signal
@@ -56,6 +58,19 @@ FROM (SELECT DISTINCT status, reason, exit_code, signal, host
         AND reason NOT IN ('earlier_failed', 'canceled')) AS f
 JOIN hosts AS h ON h.id = f.host
 GROUP BY f.status, f.reason, f.exit_code, f.signal, h.labels;
+-- name: running
+-- The first running command hosts of a task that have printed something.
+SELECT id FROM command_hosts
+WHERE task_id = :task_id AND attention = 3 AND stdout_bytes + stderr_bytes > 0
+ORDER BY position, id LIMIT :limit;
+
+-- name: away
+-- Of these hosts, a JSON array, those whose command waits for the connection: how many, and when the
+-- wait for the first of them ends.
+SELECT count(*) AS hosts, min(ch.deliver_before) AS until FROM json_each(:hosts) AS asked
+CROSS JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_id
+    AND ch.status IN ('pending', 'running')
+WHERE ch.status = 'pending' AND ch.deliver_before IS NOT NULL;
 
 -- name: command_hosts
 -- The row ids of command hosts of a task.
