@@ -63,6 +63,11 @@ def test_of_many_steps_those_are_shown_where_the_task_is() -> None:
     assert lines[-1] == "   and 49 before, 47 after"
     ended = tuple(replace(step, status=COMPLETED) for step in many)
     assert plain(step_lines(ended, 80)[-1]) == "   and 96 after"
+    for room in range(6):
+        assert len(step_lines(many, 80, room)) == min(room, 5)
+        assert len(step_lines(UNDER_WAY, 80, room)) == min(room, 4)
+    assert plain(step_lines(many, 80, 1)[0]).startswith("#51 ◌")
+    assert plain(step_lines(UNDER_WAY, 80, 2)[1]) == "   and 1 before, 2 after"
 
 
 def test_a_name_with_brackets_and_escapes_is_text_and_is_shortened() -> None:

@@ -78,6 +78,22 @@ async def test_rows_have_the_last_line_of_their_commands(
         assert fleet.calls.count("read_last_lines") == reads + 1
 
 
+async def test_a_small_terminal_has_rows_of_hosts_below_the_head(
+    fleet: FakeOperator, running: Running
+) -> None:
+    task_id = await started(fleet, *(f"work {number}" for number in range(7)))
+    fleet.emit(fleet.execution(task_id, "web01"), b"line of output\n")
+    fleet.finish(fleet.execution(task_id, "web01"), 9)
+    await fleet.pause_task(task_id)
+    async with running(fleet, (60, 16)) as pilot:
+        await press(pilot, "home", "enter", "home")
+        text = shown(pilot)
+        assert "✘ exit 9: 1 host web01" in text
+        assert "▸ ✘    1 web01" in text
+        assert "  ◌    1 web02" in text
+        assert "line of output" in text
+
+
 async def test_the_output_of_a_failed_host_has_long_lines_whole(
     fleet: FakeOperator, running: Running
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from textual.command import CommandList
@@ -20,6 +21,7 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
@@ -31,6 +33,7 @@ from tui_manager.ui.hosts.host_table import HostTable
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import HEADER
+from tui_manager.ui.output.output_pane import OutputPane
 from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.terminal import typed_ahead
@@ -407,3 +410,31 @@ async def test_a_burst_of_moves_is_done_in_few_steps(
         assert _cursor(pilot) == 76
         assert len(steps) < 10
         assert sum(steps) == 76
+
+
+async def test_a_burst_of_keys_that_scroll_is_done_in_few_steps(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("work"),)))
+    await fleet.start_task(task)
+    fleet.emit(fleet.execution(task, "web01"), b"".join(b"%d\n" % n for n in range(500)))
+    steps: list[int] = []
+    scroll_to = OutputPane.scroll_to
+
+    def counted(pane: OutputPane, *arguments: Any, **options: Any) -> None:
+        if not pane.placing:
+            steps.append(1)
+        scroll_to(pane, *arguments, **options)
+
+    async with running(fleet) as pilot:
+        await press(pilot, "enter", "tab")
+        pane = pilot.app.focused
+        assert isinstance(pane, OutputPane)
+        end, height = pane.max_scroll_y, pane.size.height
+        monkeypatch.setattr(OutputPane, "scroll_to", counted)
+        await type_ahead(pilot, *["up"] * 100, *["j"] * 30, *["pageup"] * 5, *["ctrl+d"] * 2)
+        assert pane.scroll_y == end - 70 - 5 * height + 2 * (height // 2)
+        assert len(steps) < 8
+        assert not pane.follow

@@ -95,7 +95,33 @@ class SpanLines(SpanWidget):
         return self.strip(self.paint(line, base), width, base)
 
 
-class InstantScroll(ScrollView):
+# Keys that scroll: the unit and the direction.
+_SCROLLS = {
+    **dict.fromkeys(("up", "k"), ("line", -1)),
+    **dict.fromkeys(("down", "j"), ("line", 1)),
+    "pageup": ("page", -1),
+    "pagedown": ("page", 1),
+    "ctrl+u": ("half", -1),
+    "ctrl+d": ("half", 1),
+}
+
+
+class RepeatsScrolls(Widget):
+    """Scrolls at once as far as several presses of a key do: a key that is held is typed faster
+    than its steps can be drawn. It is no first base: that would take the focus from a pane."""
+
+    def repeat_key(self, key: str, times: int) -> bool:
+        """Does what a key does several times. False if it is no key that scrolls."""
+        if key not in _SCROLLS or not self.allow_vertical_scroll:
+            return False
+        unit, direction = _SCROLLS[key]
+        height = self.scrollable_content_region.height
+        lines = {"line": 1, "page": height, "half": half_of(height)}[unit]
+        self.scroll_relative(y=direction * lines * times, animate=False)
+        return True
+
+
+class InstantScroll(ScrollView, RepeatsScrolls):
     """Scrolls without animation.
 
     Textual's animator fails if the watcher of a scroll position scrolls too. A pane that follows
@@ -129,7 +155,7 @@ class InstantScroll(ScrollView):
         super().scroll_end(**{**options, "immediate": True})
 
 
-class TextScroll(VerticalScroll):
+class TextScroll(VerticalScroll, RepeatsScrolls):
     """A pane of other widgets, such as `SpanLines`, that can have the focus: some always, some only
     while they are longer than the pane."""
 

@@ -15,6 +15,7 @@ from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
 
 _MARK = 4  # cells in front of a sentence: whether it is chosen, and a glyph
+_CHOOSES = {"up": -1, "k": -1, "down": 1, "j": 1}
 _NO_ALERTS: Spans = (Span("  ✔ ", Role.GOOD), Span("No alerts."))
 
 
@@ -40,8 +41,7 @@ class AlertPane(TextScroll):
     """All alerts. A click opens one; so does the screen's key, for the one that has the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "choose(-1)", show=False),
-        Binding("down,j", "choose(1)", show=False),
+        *(Binding(key, f"choose({step})", show=False) for key, step in _CHOOSES.items()),
         Binding("home,g", "choose_edge(False)", show=False),
         Binding("end,G", "choose_edge(True)", show=False),
     ]
@@ -103,6 +103,13 @@ class AlertPane(TextScroll):
     def action_choose(self, step: int) -> None:
         """Moves the cursor to an alert above or below."""
         self._choose(self._number + step)
+
+    def repeat_key(self, key: str, times: int) -> bool:
+        """Does what a key does several times at once."""
+        if key not in _CHOOSES:
+            return super().repeat_key(key, times)
+        self._choose(self._number + _CHOOSES[key] * times)
+        return True
 
     def action_choose_edge(self, last: bool) -> None:
         """Moves the cursor to the first or the last alert."""

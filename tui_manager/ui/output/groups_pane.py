@@ -34,6 +34,7 @@ from tui_manager.ui.terminal.closable import while_open
 SHOWN = 64 * 1024  # bytes of a group that are read to be shown, about
 _READ = 1 << 20  # bytes of one answer
 _READ_MASKED = 128 * 1024  # fewer: numbers are masked while no key is handled
+_CHOOSES = {"up": -1, "k": -1, "down": 1, "j": 1}
 _PAUSE = 1.0  # seconds between two reads of the states of more hosts than one page has
 
 
@@ -44,8 +45,7 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "choose(-1)", show=False),
-        Binding("down,j", "choose(1)", show=False),
+        *(Binding(key, f"choose({step})", show=False) for key, step in _CHOOSES.items()),
     ]
 
     def __init__(self, link: Link, task_id: int, *, id: str | None = None) -> None:  # noqa: A002
@@ -168,6 +168,13 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
             at = next(n for n, line in enumerate(self._lines) if line.group == self.chosen)
             self.scroll_to_region(Region(0, at, 1, 6), force=True)
             self._show_text()
+
+    def repeat_key(self, key: str, times: int) -> bool:
+        """Does what a key does several times at once, also if it chooses a group."""
+        if key not in _CHOOSES:
+            return super().repeat_key(key, times)
+        self.action_choose(_CHOOSES[key] * times)
+        return True
 
     def toggle_compare(self) -> None:
         """Shows how the chosen group differs from the largest, or its output."""

@@ -200,13 +200,14 @@ class OutputView(SpanWidget, InstantScroll):
         return prefix + [Segment(run.text, base + (run.style or Style.null())) for run in runs]
 
     def _empty_line(self, y: int) -> Spans:
+        above = min(1, self.size.height - 1)  # an empty line, if there is room
         if self.reader is None:
             lines = self.hint
         elif not self.reader.has_read:
-            return _READING if y == 1 else ()
+            return _READING if y == above else ()
         else:
             nothing = self.no_output_text
             if self.ended and nothing == (NO_OUTPUT,):
                 nothing = (ENDED_WITHOUT_OUTPUT,)
             lines = (self.end_note,) if self.end_note else nothing
-        return (Span("  "), *lines[y - 1]) if 0 < y <= len(lines) else ()
+        return (Span("  "), *lines[y - above]) if above <= y < above + len(lines) else ()

@@ -38,6 +38,8 @@ from tui_manager.ui.tasks.task_steps import step_lines
 from tui_manager.ui.terminal.closable import while_open
 
 _MARGINS = 4  # cells beside a line of an empty output pane
+_AROUND = 2  # lines of the header and the footer
+_ROWS_LEAST, _OUTPUT_LEAST = 5, 3  # lines of both panes with their frames
 _MIDDLE, _TALL = 30, 45  # lines of a terminal that has room for more of the map and the failures
 _GONE: Spans = (
     Span("This task is not stored any more: its history was removed. ", Role.CAUTION),
@@ -165,26 +167,38 @@ class TaskScreen(OutputActions, TaskActions):
         width, now = max(1, self.size.width - 2), self.link.data_time()
         head = self.query_one("#head", SpanLines)
         hosts = host_counts(self.detail) or self.map.counts()
-        head.set_lines(
-            ((_GONE,) if self._removed else ()) + task_head(self.detail, now, width, hosts)
-        )
+        head_lines = ((_GONE,) if self._removed else ()) + task_head(self.detail, now, width, hosts)
+        head.set_lines(head_lines)
         lines = 1 if self.size.height < _MIDDLE else 2 if self.size.height < _TALL else 4
-        self.query_one(TaskMapStrip).show(self.map, width, lines)
-        self.query_one("#below-map", SpanLines).set_lines(self._below_map(hosts, width, lines))
+        map_strip = self.query_one(TaskMapStrip)
+        map_strip.show(self.map, width, lines)
+        used = len(head_lines) + len(map_strip.lines) + _AROUND
+        below = self._below_map(hosts, width, lines, self.size.height - used - self._panes_least)
+        self.query_one("#below-map", SpanLines).set_lines(below)
 
-    def _below_map(self, hosts: HostCounts, width: int, lines: int) -> tuple[Spans, ...]:
-        """What the task waits for, why it failed on which hosts, and its steps."""
+    @property
+    def _panes_least(self) -> int:
+        """The lines that hosts and output need, one above the other in a narrow terminal."""
+        return _ROWS_LEAST + (0 if self.has_class("-wide") else _OUTPUT_LEAST)
+
+    def _below_map(self, hosts: HostCounts, width: int, lines: int, room: int) -> tuple[Spans, ...]:
+        """What the task waits for, why it failed on which hosts, and its steps.
+
+        Args:
+            lines: for the causes of failures, at most.
+            room: lines for all of it. The steps take what is left.
+        """
         if self.detail is None:
             return ()
         task, status = self.detail.task, self.link.status
         grace = status.kill_grace if status is not None else None
         alone = task.host_count <= 1  # its row says why it failed
-        return (
+        first = (
             *waiting_lines(task, self.link.data_time(), hosts, grace),
             *away_lines(task, self.map, self.link.data_time()),
             *(() if alone else failure_lines(self.failures, width, lines)),
-            *step_lines(self.detail.commands, width),
         )
+        return (*first, *step_lines(self.detail.commands, width, room - len(first)))
 
     def tick(self) -> None:
         super().tick()

@@ -13,18 +13,30 @@ from tui_manager.ui.drawing.step_words import rule_texts, step_text
 from tui_manager.ui.tasks.task_table import short_counts
 
 _SHOWN = 4  # steps
+LINES_MOST = _SHOWN + 1  # of several steps; the last one counts the others
 _TEXT_LEAST = 16  # cells of what a step runs
 _NAME_MOST = 16  # cells of the name of a step
 _GAP = "  "
 
 
-def step_lines(steps: Sequence[Command], width: int) -> tuple[Spans, ...]:
+def step_lines(
+    steps: Sequence[Command], width: int, lines_most: int = LINES_MOST
+) -> tuple[Spans, ...]:
     """One line for a single step. Of several, those where the task is now, each with its number,
-    status, name and counts."""
+    status, name and counts.
+
+    Args:
+        lines_most: at most so many lines.
+    """
+    if lines_most < 1:
+        return ()
     if len(steps) == 1:
         return (_line(steps[0].spec, width, _kind_mark(steps[0].spec)),)
-    first = _first_shown(steps)
-    shown = steps[first : first + _SHOWN]
+    count = min(len(steps), lines_most, _SHOWN)
+    if count == lines_most < len(steps):
+        count = max(1, lines_most - 1)  # the last line counts the others
+    first = _first_shown(steps, count)
+    shown = steps[first : first + count]
     names = max(width_of(_name(step, _NAME_MOST)) for step in shown)
     counts = max(width_of(_counts(step)) for step in shown)
     digits = len(str(shown[-1].index + 1))
@@ -40,7 +52,8 @@ def step_lines(steps: Sequence[Command], width: int) -> tuple[Spans, ...]:
         )
         for step in shown
     ]
-    if more := _more(first, len(steps) - first - len(shown)):
+    more = _more(first, len(steps) - first - count)
+    if more and count < lines_most:
         lines.append((Span(f"   and {more}", Role.MUTED),))
     return tuple(lines)
 
@@ -52,10 +65,12 @@ def _shown_status(step: Command) -> CommandHostStatus:
     return CommandHostStatus.PENDING if waits else step.status
 
 
-def _first_shown(steps: Sequence[Command]) -> int:
-    """The first step that is shown: one before the first that has not completed."""
+def _first_shown(steps: Sequence[Command], count: int) -> int:
+    """The first of `count` steps that are shown: one before the first that has not completed, or
+    that one if there is room for one only."""
     open_steps = (step.index for step in steps if step.status is not CommandHostStatus.COMPLETED)
-    return max(0, min(next(open_steps, 0) - 1, len(steps) - _SHOWN))
+    before = 1 if count > 1 else 0
+    return max(0, min(next(open_steps, 0) - before, len(steps) - count))
 
 
 def _more(before: int, after: int) -> str:
