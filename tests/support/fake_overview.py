@@ -81,16 +81,18 @@ class FakeOverview(FakeTasks):
             groups.append(
                 FailureGroup(
                     first.status, first.reason, first.exit_code, first.signal, len(names),
-                    fold_names(shown), len(shown), self._label(task_id, names),
+                    fold_names(shown), len(shown), self._label(task_id, rows),
                 )
             )  # fmt: skip
         return sorted(groups, key=lambda group: -group.hosts)
 
-    def _label(self, task_id: int, names: list[str]) -> CommonLabel | None:
-        every = {row.host for row in self._task(task_id).rows.values()}
+    def _label(self, task_id: int, failed: list[CommandHost]) -> CommonLabel | None:
+        labels = {host.host_id: host.labels for host in self.hosts.values()}
+        of_task = self._task(task_id).rows.values()
+        group, every = ({row.host_id for row in rows} for rows in (failed, of_task))
         return common_label(
-            [(self.hosts[name].labels, 1) for name in names],
-            [(self.hosts[name].labels, 1) for name in every],
+            [(labels.get(host_id, {}), 1) for host_id in group],
+            [(labels.get(host_id, {}), 1) for host_id in every],
         )
 
     async def summarize_tasks(self, task_ids: Sequence[int]) -> Mapping[int, TaskSummary]:
