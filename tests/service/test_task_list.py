@@ -189,13 +189,13 @@ async def test_tasks_are_sorted_and_move_when_they_change(
     assert await by("created") == [5, 4, 3, 2, 1]
     assert await by("started") == [4, 3, 2, 1, 5]
     assert await by("finished") == [1, 2, 5, 4, 3]
-    assert await by("duration") == [1, 2, 5, 4, 3]
+    assert await by("duration") == [3, 4, 1, 2, 5]
     await parts.tasks.start_task(5)
     third = [row.execution_id for row in await parts.rows(3)]
     await parts.report(hosts["web01"], result(third[0]))
     assert await by("started") == [5, 4, 3, 2, 1]
     assert await by("finished") == [3, 1, 2, 5, 4]
-    assert await by("duration") == [1, 3, 2, 5, 4]
+    assert await by("duration") == [4, 5, 1, 3, 2]
     for _ in range(2):
         await parts.tasks.create_task(spec("@all"))
     assert await by("started") == [5, 4, 3, 2, 1, 7, 6]

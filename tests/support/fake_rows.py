@@ -120,8 +120,10 @@ def sort_key(task: Task, column: str) -> tuple[float, int]:
         case "finished":
             return (finished.timestamp() if finished else 0.0, task.task_id)
         case "duration":
-            took = (finished - started).total_seconds() if started and finished else 0.0
-            return (took, task.task_id)
+            if started is None:
+                return (0.0, task.task_id)
+            running = 1e12 - started.timestamp()
+            return ((finished - started).total_seconds() if finished else running, task.task_id)
         case _:
             return (0.0, task.task_id)
 

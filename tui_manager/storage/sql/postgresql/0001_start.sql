@@ -117,10 +117,14 @@ CREATE TABLE tasks (
     template_name text COLLATE "C",         -- NULL: it was made from none
     template_version bigint,
     schedule bigint,                        -- that started it; NULL: none
-    -- What tasks are sorted by. A task that has not started, or has not ended, has 0.
+    -- What tasks are sorted by. A task that has not started, or has not ended, has 0. The duration of
+    -- one that runs is above all others, and the highest of the one that began first.
     start_order bigint GENERATED ALWAYS AS (coalesce(started_at, 0)) STORED,
     finish_order bigint GENERATED ALWAYS AS (coalesce(finished_at, 0)) STORED,
-    duration bigint GENERATED ALWAYS AS (coalesce(finished_at - started_at, 0)) STORED
+    duration bigint GENERATED ALWAYS AS (
+        CASE WHEN started_at IS NULL THEN 0
+             WHEN finished_at IS NULL THEN 4611686018427387904 - started_at
+             ELSE finished_at - started_at END) STORED
 );
 
 CREATE INDEX tasks_unended ON tasks (status) WHERE status IN ('pending', 'running');
