@@ -137,7 +137,7 @@ TASK_FILTER = TaskFilter((TaskStatus.RUNNING, TaskStatus.FAILED), "web01", "ann@
 WINDOW = Window("web", "name", True, True, 20, 50, True)
 HOST_DETAIL = HostDetail(
     HOST, {"os": "debian"}, AT, (TASK,), {"env": "prod"}, (VitalsPoint(AT, 12.5, 40.0),),
-    (HostRun("deploy", 3, COMMAND_HOST),), AT, "ann@tty1",
+    (HostRun("deploy", 3, COMMAND_HOST, AT, AT), HostRun("wait", 1, COMMAND_HOST)), AT, "ann@tty1",
 )  # fmt: skip
 USE = TemplateUse("restart", 3, {"SERVICE": "nginx"}, "web*")
 SCHEDULE_SPEC = ScheduleSpec(

@@ -1,11 +1,13 @@
 """What one host is shown with: its vitals of the last hour, what ran there, and who admitted it."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.support.manager_parts import Parts, failed, result
 from tui_manager.domain.host import TASKS_SHOWN
+from tui_manager.domain.report import Started
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task_spec import CommandSpec, OnFailure
 from tui_manager.domain.vitals import HISTORY_MINUTES, Vitals, VitalsPoint
@@ -93,6 +95,27 @@ async def test_of_several_steps_the_one_that_says_how_it_went_is_shown(parts: Pa
         await parts.report(host.host_id, failed(sent, code) if code else result(sent))
         seen.append(await shown())
     assert seen == [(0, Status.PENDING), (1, Status.PENDING), (1, Status.FAILED)]
+
+
+async def test_a_run_takes_from_its_first_command_to_its_last(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    await parts.started("web01", CommandSpec("a"), CommandSpec("b"), CommandSpec("c"))
+
+    async def times() -> tuple[datetime | None, datetime | None]:
+        (run,) = (await parts.fleet.get_host("web01")).runs
+        return run.started_at, run.finished_at
+
+    assert await times() == (None, None)
+    began = parts.clock.instant
+    for code in (0, 7):
+        await parts.send()
+        sent = parts.dispatcher.sent[-1][1].execution_id
+        await parts.report(host.host_id, Started(sent, timedelta(0)))
+        assert await times() == (began, None)
+        parts.clock.turn(60)
+        ended = failed(sent, code) if code else result(sent)
+        await parts.report(host.host_id, replace(ended, duration=timedelta(minutes=1)))
+    assert await times() == (began, began + timedelta(minutes=2))
 
 
 async def test_what_has_not_ended_is_shown_however_old_it_is(parts: Parts) -> None:

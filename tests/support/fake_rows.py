@@ -60,7 +60,15 @@ def run_of_host(task: FakeTask, host: Host) -> HostRun:
     last = max(rows, key=lambda row: row.command)
     first = min(rows, key=lambda row: (_SAYS_HOW_IT_WENT.index(row.status), row.command))
     completed = first.status is CommandHostStatus.COMPLETED
-    return HostRun(task.row.name, len(task.spec.commands), last if completed else first)
+    starts = [row.started_at for row in rows if row.started_at]
+    ends = [row.finished_at for row in rows if row.finished_at]
+    return HostRun(
+        task.row.name,
+        len(task.spec.commands),
+        last if completed else first,
+        min(starts, default=None),
+        max(ends, default=None) if first.status.ended else None,
+    )
 
 
 def waiting_row(

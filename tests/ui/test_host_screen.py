@@ -308,6 +308,9 @@ def test_runs_that_have_not_ended_come_first(two: FakeOperator) -> None:
     assert matching_runs([new, old], Window(faults_only=True)) == [new]
     assert plain(run_cell(new, "step", 5, START)) == "1/3"
     assert plain(run_cell(new, "when", 6, START)) == f"{START:%H:%M}"
+    whole = replace(new, started_at=START - timedelta(minutes=2), finished_at=START)
+    assert plain(run_cell(whole, "time", 7, START)) == "2:00"
+    assert plain(run_cell(replace(whole, finished_at=None), "time", 7, START)) == "2:00"
     later = START + timedelta(days=1)
     assert plain(run_cell(new, "when", 12, later)) == f"{START.day} {START:%b %H:%M}"
     assert plain(run_cell(new, "when", 6, later)) == f"{START.day} {START:%b}"

@@ -97,11 +97,15 @@ class HostRun:
         steps: how many commands the task has.
         row: the command host that says how it went: the one that runs, else the first that failed,
             else the one that is next, else the first that was canceled, else the last.
+        started_at: when the first of its commands began there; None: none has begun.
+        finished_at: when the last one ended, if all have ended.
     """
 
     task: str
     steps: int
     row: CommandHost
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,12 +114,24 @@ def _point_from_wire(message: wire.VitalsPoint) -> VitalsPoint:
 
 def _run_to_wire(run: HostRun) -> wire.HostRun:
     row = convert_task.command_host_to_wire(run.row)
-    return wire.HostRun(task=run.task, steps=run.steps, row=row)
+    return wire.HostRun(
+        task=run.task,
+        steps=run.steps,
+        row=row,
+        started_at=timestamp(run.started_at),
+        finished_at=timestamp(run.finished_at),
+    )
 
 
 def _run_from_wire(message: wire.HostRun) -> HostRun:
     row = convert_task.command_host_from_wire(message.row)
-    return HostRun(message.task, message.steps, row)
+    return HostRun(
+        message.task,
+        message.steps,
+        row,
+        instant(message.started_at) if message.HasField("started_at") else None,
+        instant(message.finished_at) if message.HasField("finished_at") else None,
+    )
 
 
 def _maintenance_to_wire(maintenance: Maintenance) -> wire.Maintenance:

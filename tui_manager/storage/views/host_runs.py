@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tui_manager.domain.host import UNENDED_SHOWN, HostRun
 from tui_manager.storage.engine.statements import load_queries, to_datetime
-from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.views.command_host_list import command_host_of
 
 _SQL = load_queries("host_runs.sql")
@@ -22,7 +22,15 @@ def runs_of_host(tx: Transaction, host: int, tasks: Iterable[int]) -> tuple[Host
     unended = tx.execute(_SQL["unended_tasks"], {"host": host, "limit": UNENDED_SHOWN})
     wanted = sorted({*tasks, *(row["task_id"] for row in unended)})
     rows = tx.execute(_SQL["of_tasks"], {"host": host, "tasks": json.dumps(wanted)})
-    return tuple(HostRun(row["task_name"], row["steps"], command_host_of(row)) for row in rows)
+    return tuple(map(_run_of, rows))
+
+
+def _run_of(row: Row) -> HostRun:
+    run = command_host_of(row)
+    finished_at = to_datetime(row["last_end"]) if run.status.ended else None
+    return HostRun(
+        row["task_name"], row["steps"], run, to_datetime(row["first_start"]), finished_at
+    )
 
 
 class LastAdmission(NamedTuple):

@@ -59,9 +59,9 @@ def run_cell(run: HostRun, key: str, width: int, now: datetime) -> Spans:
         case "when":
             return spans(_when(run, now, width), Role.MUTED)
         case _:
-            if row.started_at is None:
+            if run.started_at is None:
                 return BLANK
-            return spans(running_time((row.finished_at or now) - row.started_at, width))
+            return spans(running_time((run.finished_at or now) - run.started_at, width))
 
 
 def _result(row: CommandHost) -> str:
@@ -76,7 +76,7 @@ def _result(row: CommandHost) -> str:
 def _when(run: HostRun, now: datetime, width: int) -> str:
     """When it ended or began: `23:00` today, else `26 Nov 23:00`, or `26 Nov` without room, or the
     year if it is another one."""
-    at = run.row.finished_at or run.row.started_at or run.row.sent_at
+    at = run.finished_at or run.started_at or run.row.finished_at or run.row.sent_at
     if at is None:
         return ""
     text = day_and_time(at, now)

@@ -5,9 +5,13 @@ WHERE host = :host AND status IN ('pending', 'running') ORDER BY task_id DESC LI
 
 -- name: of_tasks
 -- What each of these tasks, a JSON array, did on a host: one command host a task, which says how it
--- went, the newest task first.
+-- went, with the begin of its first command there and the end of its last; the newest task first.
 SELECT ch.*, h.host_id, h.name AS host_name, t.name AS task_name,
-       (SELECT count(*) FROM commands WHERE task_id = t.id) AS steps
+       (SELECT count(*) FROM commands WHERE task_id = t.id) AS steps,
+       (SELECT min(step.started_at) FROM commands AS c JOIN command_hosts AS step
+            ON step.command_id = c.id WHERE c.task_id = t.id AND step.host = ch.host) AS first_start,
+       (SELECT max(step.finished_at) FROM commands AS c JOIN command_hosts AS step
+            ON step.command_id = c.id WHERE c.task_id = t.id AND step.host = ch.host) AS last_end
 FROM json_each(:tasks) AS wanted
 CROSS JOIN tasks AS t ON t.id = wanted.value AND t.pruned_at IS NULL
 CROSS JOIN command_hosts AS ch ON ch.id = (
