@@ -137,6 +137,33 @@ async def test_a_step_ends_when_it_has_removed_enough_bytes(
     assert not await parts.pruning.clear()
 
 
+async def test_output_goes_with_the_part_of_its_day(parts: Parts) -> None:
+    """On PostgreSQL, where the first look makes the parts. Of SQLite the same is true."""
+    host = await parts.connect("web01")
+    await parts.pruning.look()
+    first, _ = await ended(parts, host.host_id)
+    parts.clock.turn(DAY)
+    await ended(parts, host.host_id)
+    parts.clock.turn(30 * DAY)
+    await parts.pruning.look()
+    assert first not in await listed(parts)
+    assert await left_over(parts) == dict.fromkeys(TABLES, 1) | {"secrets": 0}
+
+
+async def test_a_task_that_runs_for_long_keeps_no_output_of_others(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    await parts.pruning.look()
+    await ended(parts, host.host_id)
+    running = await parts.started("@all")
+    ((_, run),) = parts.dispatcher.sent[1:]
+    output = Output(run.execution_id, Stream.STDOUT, 0, b"abc")
+    await parts.report(host.host_id, Started(run.execution_id, timedelta(0)), output)
+    parts.clock.turn(38 * DAY)
+    await parts.pruning.look()
+    assert await listed(parts) == [running]
+    assert await left_over(parts, ("output_chunks",)) == {"output_chunks": 1}
+
+
 async def test_the_next_manager_continues_an_interrupted_pruning(tmp_path: Path) -> None:
     async with manager_parts(tmp_path) as parts:
         host = await parts.connect("web01")

@@ -260,6 +260,37 @@ async def test_a_part_goes_when_all_its_tasks_are_pruned(postgresql: Database) -
     assert await postgresql.write(work) == [0, 0, 3, 1, 1, 0, 1]
 
 
+async def test_output_of_pruned_tasks_leaves_a_part_that_stays(postgresql: Database) -> None:
+    def work(tx: Transaction) -> list[object]:
+        _make_parts(tx, TODAY, 0)
+        tasks = [_add_task(tx, 1, now=TODAY) for _ in range(4)]
+        for task_id in tasks:
+            _add_output(tx, task_id)
+        for task_id in tasks[1:]:
+            tx.execute("UPDATE tasks SET pruned_at = 1 WHERE id = ?", (task_id,))
+        removed = []
+        for before in (TODAY, *[TODAY + DAY] * 4):
+            query = "SELECT remove_pruned_output(?, ?)"
+            removed.append(tx.execute(query, (before, 10)).fetchone()[0])
+        left = tx.execute("SELECT task_id FROM output_chunks").fetchall()
+        return [removed, {row[0] for row in left} == {tasks[0]}, len(left)]
+
+    assert await postgresql.write(work) == [[0, 10, 10, 4, 0], True, 8]
+
+
+async def test_parts_wait_for_a_long_reader(postgresql: Database, url: str) -> None:
+    def work(tx: Transaction) -> list[int]:
+        return [_make_parts(tx, TODAY, 1), _drop_parts(tx, TODAY)]
+
+    await postgresql.write(lambda tx: _make_parts(tx, TODAY - DAY, 0))
+    with psycopg.connect(url) as backup:
+        backup.execute("SELECT FROM output_chunks")
+        assert await postgresql.write(work) == [0, 0]
+    made, dropped = await postgresql.write(work)
+    assert made == 2
+    assert dropped > 0  # those of the migration too, unless another test has dropped them
+
+
 @pytest.mark.parametrize(
     "statement", ["UPDATE audit SET actor = ''", "DELETE FROM audit", "TRUNCATE audit"]
 )

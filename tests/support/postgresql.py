@@ -32,6 +32,10 @@ CREATE FUNCTION tests.tables() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT oid::regclass::text FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
 $$;
+CREATE FUNCTION tests.parts() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'output_chunks'::regclass
+$$;
+CREATE TABLE tests.kept_parts AS SELECT tests.parts() AS name;
 -- Notes the rows that a migration leaves.
 CREATE PROCEDURE tests.keep() LANGUAGE plpgsql AS $$
 DECLARE
@@ -49,6 +53,9 @@ DECLARE
     old jsonb;
 BEGIN
     SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT tests.parts() EXCEPT SELECT k.name FROM tests.kept_parts AS k LOOP
+        EXECUTE format('DROP TABLE %s', name);
+    END LOOP;
     FOR name IN SELECT tests.tables() LOOP
         EXECUTE format('DELETE FROM %s', name);
     END LOOP;

@@ -36,6 +36,8 @@ class PruningLoop:
     async def run(self) -> None:
         """Looks every hour until cancelled, and as soon as the clock is trusted again."""
         pause = _FIRST_LOOK
+        with contextlib.suppress(StorageError):  # the next look makes them
+            await self._make_output_parts()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -55,6 +57,7 @@ class PruningLoop:
         Raises:
             StorageError: the database cannot be written now; the next look continues.
         """
+        await self._make_output_parts()
         while await self.clear():
             pass
         since = await self._kept_since()
@@ -67,6 +70,14 @@ class PruningLoop:
             begins = False
             while await self.clear():
                 pass
+        while since and await self._write_and_pause(
+            lambda tx: pruning.remove_output_parts(tx, since)
+        ):
+            pass
+
+    async def _make_output_parts(self) -> None:
+        now = self._core.clock.stamp()
+        await self._core.database.write(lambda tx: pruning.make_output_parts(tx, now))
 
     async def mark(self) -> int:
         """Marks the oldest tasks, and returns how many."""

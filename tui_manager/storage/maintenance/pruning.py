@@ -16,6 +16,9 @@ _SQL = load_queries("pruning.sql")
 TASKS = 500  # that one transaction marks, at most
 ROWS = 200  # that one transaction removes, at most
 BYTES = 4 << 20  # of output and contents in them
+_DAY = 86_400_000_000  # microseconds
+_DAYS_AHEAD = 7  # for which output has parts
+_DAYS_KEPT = 7  # that a part waits for the last of its tasks
 _LARGE = (("pieces", "remove_pieces"), ("contents", "remove_contents"))
 _OF_ROLLOUTS = ("remove_rollout_hosts", "remove_rollout_batches")
 
@@ -117,3 +120,19 @@ def remove_schedule_runs(tx: Transaction, before: int) -> int:
 def remove_tokens(tx: Transaction, before: int) -> int:
     """Removes join tokens that ended before an instant and that no host has used; how many."""
     return tx.execute(_SQL["remove_tokens"], {"before": before, "rows": ROWS}).rowcount
+
+
+def make_output_parts(tx: Transaction, now: int) -> None:
+    """On PostgreSQL, output is in one part a day; makes those of this day and of the next ones."""
+    tx.execute(_SQL["make_output_parts"], {"now": now, "days": _DAYS_AHEAD})
+
+
+def remove_output_parts(tx: Transaction, before: int) -> int:
+    """There, removes output that pruned tasks have left in the parts of days before an instant.
+
+    Returns:
+        How many parts and rows were removed; 0: none is left, or another program reads them.
+    """
+    values = {"before": before, "long_before": max(0, before - _DAYS_KEPT * _DAY), "rows": ROWS}
+    removed: int = tx.execute(_SQL["remove_output_parts"], values).fetchone()["removed"]
+    return removed

@@ -8,7 +8,8 @@
 --     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO manager;
 --     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO manager;
 --     REVOKE UPDATE, DELETE ON audit FROM manager;
---     GRANT EXECUTE ON FUNCTION make_output_partitions, drop_output_partitions TO manager;
+--     GRANT EXECUTE ON FUNCTION make_output_partitions, drop_output_partitions,
+--         remove_pruned_output TO manager;
 --
 -- Erased secrets. SQLite overwrites them in the file (secure_delete). PostgreSQL cannot: an erased value
 -- is in the table's file until a VACUUM and later writes have replaced it, and in the write-ahead log and
@@ -385,7 +386,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION count_command_hosts();
 
 -- Output. It is stored in one part a day, by the time with which an execution id begins (UUID version
 -- 7), so that old output goes by dropping its part. Output whose execution id fits no part is in
--- `output_chunks_other`.
+-- `output_chunks_other`. A pruned task leaves its output in the part, in which nobody looks for it.
 
 CREATE SEQUENCE output_chunks_id;
 
@@ -393,7 +394,7 @@ CREATE TABLE output_chunks (
     id bigint NOT NULL DEFAULT nextval('output_chunks_id'),  -- grows in the order of storing
     execution_id text COLLATE "C" NOT NULL,
     task_id bigint NOT NULL,
-    command_host_id bigint NOT NULL REFERENCES command_hosts (id) ON DELETE CASCADE,
+    command_host_id bigint NOT NULL,        -- perhaps of a task that is pruned
     stream bigint NOT NULL CHECK (stream IN (1, 2)),         -- stdout, stderr
     "offset" bigint NOT NULL,               -- of the first byte in its stream
     gap bigint NOT NULL DEFAULT 0,          -- instead of data: bytes that are gone
@@ -416,9 +417,10 @@ CREATE FUNCTION first_execution_id(day date) RETURNS text IMMUTABLE LANGUAGE sql
 $$;
 
 -- Makes the parts for the day of an instant (UTC) and for some days after it, and returns how many it
--- made. A day whose output has already gone to `output_chunks_other` gets none.
+-- made. A day whose output has already gone to `output_chunks_other` gets none. A new part needs a lock
+-- on all others; if a long reader, such as a backup, keeps it from that, the next call tries again.
 CREATE FUNCTION make_output_partitions(now bigint, days bigint) RETURNS bigint LANGUAGE plpgsql
-SECURITY DEFINER SET search_path FROM CURRENT AS $$
+SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '200ms' AS $$
 DECLARE
     day date := DATE '1970-01-01' + (now / 86400000000)::integer;
     made bigint := 0;
@@ -435,40 +437,77 @@ BEGIN
         day := day + 1;
     END LOOP;
     RETURN made;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN 0;
+END $$;
+
+-- The parts of the days before the day of an instant (UTC), the oldest first.
+CREATE FUNCTION output_partitions(before bigint) RETURNS SETOF regclass STABLE LANGUAGE sql AS $$
+    SELECT c.oid::regclass FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'output_chunks'::regclass AND c.relname ~ '^output_chunks_[0-9]{8}$'
+      AND c.relname COLLATE "C" < 'output_chunks_'
+          || to_char(DATE '1970-01-01' + (before / 86400000000)::integer, 'YYYYMMDD')
+    ORDER BY c.relname
+$$;
+
+-- The next task after a number that has output in a part and is pruned, or is not; NULL: there is none.
+CREATE FUNCTION next_task_with_output(part regclass, task bigint, is_pruned boolean) RETURNS bigint
+STABLE LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP  -- from task to task along the index
+        EXECUTE format('SELECT min(task_id) FROM %s WHERE task_id > $1', part) INTO task USING task;
+        EXIT WHEN task IS NULL OR is_pruned <> EXISTS (
+            SELECT FROM tasks WHERE id = task AND pruned_at IS NULL);
+    END LOOP;
+    RETURN task;
 END $$;
 
 -- Drops the parts of the days before the day of an instant (UTC) in which no task has output that is not
--- pruned, and returns how many it dropped. Output of pruned tasks in other parts is deleted by rows.
+-- pruned, and returns how many it dropped. See `make_output_partitions` for the lock.
 CREATE FUNCTION drop_output_partitions(before bigint) RETURNS bigint LANGUAGE plpgsql
-SECURITY DEFINER SET search_path FROM CURRENT AS $$
+SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '200ms' AS $$
 DECLARE
-    day date := DATE '1970-01-01' + (before / 86400000000)::integer;
     part regclass;
-    task bigint;
     dropped bigint := 0;
 BEGIN
-    FOR part IN
-        SELECT c.oid FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'output_chunks'::regclass AND c.relname ~ '^output_chunks_[0-9]{8}$'
-          AND c.relname COLLATE "C" < 'output_chunks_' || to_char(day, 'YYYYMMDD')
-        ORDER BY c.relname
-    LOOP
-        task := 0;  -- goes from task to task along the index
-        LOOP
-            EXECUTE format('SELECT min(task_id) FROM %s WHERE task_id > $1', part)
-                INTO task USING task;
-            EXIT WHEN task IS NULL
-                OR EXISTS (SELECT FROM tasks WHERE id = task AND pruned_at IS NULL);
-        END LOOP;
-        IF task IS NULL THEN
+    FOR part IN SELECT output_partitions(before) LOOP
+        IF next_task_with_output(part, 0, false) IS NULL THEN
             EXECUTE format('DROP TABLE %s', part);
             dropped := dropped + 1;
         END IF;
     END LOOP;
     RETURN dropped;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN 0;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION make_output_partitions, drop_output_partitions FROM PUBLIC;
+-- Deletes some output of pruned tasks in the parts of these days, which other tasks keep from being
+-- dropped, and returns how many rows.
+CREATE FUNCTION remove_pruned_output(before bigint, limit_rows bigint) RETURNS bigint LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    part regclass;
+    task bigint;
+    found bigint;
+    removed bigint := 0;
+BEGIN
+    FOR part IN SELECT output_partitions(before) LOOP
+        EXIT WHEN removed >= limit_rows;
+        task := next_task_with_output(part, 0, true);
+        WHILE task IS NOT NULL AND removed < limit_rows LOOP
+            EXECUTE format('DELETE FROM %1$s WHERE ctid IN (
+                SELECT ctid FROM %1$s WHERE task_id = $1 ORDER BY id LIMIT $2)', part)
+                USING task, limit_rows - removed;
+            GET DIAGNOSTICS found = ROW_COUNT;
+            removed := removed + found;
+            task := next_task_with_output(part, task, true);
+        END LOOP;
+    END LOOP;
+    RETURN removed;
+END $$;
+
+REVOKE EXECUTE ON FUNCTION make_output_partitions, drop_output_partitions, remove_pruned_output
+    FROM PUBLIC;
 
 SELECT make_output_partitions((extract(epoch FROM now()) * 1000000)::bigint, 7);
 

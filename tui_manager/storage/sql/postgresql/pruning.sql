@@ -28,13 +28,13 @@ SELECT id FROM tasks WHERE pruned_at IS NOT NULL ORDER BY id LIMIT 1;
 SELECT id FROM tasks WHERE pruned_at IS NOT NULL;
 
 -- name: pieces
--- The oldest output of a task, and its sizes.
-SELECT id, length(data) AS size FROM output_chunks WHERE task_id = :task_id
+-- The oldest output of a task, and its sizes, without what goes with the part of its day.
+SELECT id, length(data) AS size FROM output_chunks_other WHERE task_id = :task_id
 ORDER BY id LIMIT :rows;
 
 -- name: remove_pieces
--- Output of a task up to a piece.
-DELETE FROM output_chunks WHERE task_id = :task_id AND id <= :last;
+-- This output up to a piece.
+DELETE FROM output_chunks_other WHERE task_id = :task_id AND id <= :last;
 
 -- name: contents
 -- The first scripts and inputs of a task, and their sizes.
@@ -98,3 +98,12 @@ SELECT 1;
 -- name: overwrite_removed_bytes
 -- Nothing, too.
 SELECT 1;
+
+-- name: make_output_parts
+-- Makes the parts of the output of some days.
+SELECT make_output_partitions(:now, :days) AS made;
+
+-- name: remove_output_parts
+-- Removes the parts of old days whose tasks are all pruned, and, from parts that are much older, some
+-- output of pruned tasks.
+SELECT drop_output_partitions(:before) + remove_pruned_output(:long_before, :rows) AS removed;

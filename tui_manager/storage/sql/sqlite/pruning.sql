@@ -98,3 +98,11 @@ PRAGMA secure_delete = FAST;
 -- name: overwrite_removed_bytes
 -- What is removed from now on is overwritten.
 PRAGMA secure_delete = ON;
+
+-- name: make_output_parts
+-- Nothing: the output of all days is in one table.
+SELECT 0 AS made, :now, :days;
+
+-- name: remove_output_parts
+-- Nothing, too: output is removed with its task.
+SELECT 0 AS removed, :before, :long_before, :rows;
