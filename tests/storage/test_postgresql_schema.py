@@ -1,6 +1,7 @@
 """What PostgreSQL's schema does by itself: it counts, keeps output in one part a day, and lets the
 audit only grow."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -10,10 +11,13 @@ import pytest
 
 from tests.support.postgresql import postgresql_database, url_as_superuser
 from tui_manager.domain.ids import new_execution_ids
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.tables import audit
+from tui_manager.storage.views import audit_list
 
 HOSTS = range(1, 9)
 STATUSES = list(CommandHostStatus)
@@ -304,3 +308,28 @@ async def test_the_audit_only_grows(postgresql: Database, url: str, statement: s
         pytest.raises(psycopg.IntegrityError, match="append-only"),
     ):
         connection.execute(statement.encode())
+
+
+async def test_the_numbers_of_the_audit_have_no_gaps(postgresql: Database, url: str) -> None:
+    """Its list counts by them, and finds its windows by them."""
+
+    def enter(tx: Transaction) -> None:
+        for _ in range(2):
+            audit.record(tx, 0, "ana", "create_task")
+
+    def enter_and_fail(tx: Transaction) -> None:
+        enter(tx)
+        raise KeyError
+
+    await postgresql.write(enter)
+    with pytest.raises(KeyError):
+        await postgresql.write(enter_and_fail)
+    several = "INSERT INTO audit (at, actor, action) SELECT 0, '', '' FROM generate_series(1, 2)"
+    with psycopg.connect(url) as connection:
+        connection.execute(several)
+        waiting = asyncio.create_task(postgresql.write(enter))
+        connection.execute(several)
+    await waiting
+    page = await postgresql.read(lambda tx: audit_list.window(tx, Window(limit=100)))
+    assert [entry.audit_id for entry in page.rows] == [8, 7, 6, 5, 4, 3, 2, 1]
+    assert page.total == 8
