@@ -22,7 +22,7 @@ from tui_manager.storage.engine.sqlite.migrations import migrations
 from tui_manager.storage.maintenance.check import _SENTENCES, _SQL, check_database
 
 
-async def _history(parts: Parts) -> None:
+async def history(parts: Parts) -> None:
     """Three tasks: one that completed with output and a gap, one that runs, one that waits; and
     two hosts that have enrolled, of which one was thrown out."""
     token = await parts.token(uses=3, labels={"role": "web"})
@@ -55,7 +55,7 @@ async def _history(parts: Parts) -> None:
 @pytest.fixture
 async def database(tmp_path: Path) -> Path:
     async with manager_parts(tmp_path) as parts:
-        await _history(parts)
+        await history(parts)
     return tmp_path / DATABASE
 
 
@@ -65,7 +65,7 @@ def _found(path: Path) -> set[str]:
 
 async def test_a_sound_database_is_clean_with_and_without_a_manager(tmp_path: Path) -> None:
     async with manager_parts(tmp_path) as parts:
-        await _history(parts)
+        await history(parts)
         running = check_database(tmp_path / DATABASE)
     assert running == check_database(tmp_path / DATABASE)
     assert running.findings == ()
