@@ -1,7 +1,7 @@
 -- name: under_way
 -- How many commands of some hosts were sent and have not ended, if there are more than `:spare`.
 SELECT host, count(*) AS commands FROM command_hosts
-WHERE host IN (SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb))
+WHERE host = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb)))
   AND status IN ('pending', 'running') AND sent_at IS NOT NULL
 GROUP BY host HAVING count(*) > :spare;
 
@@ -24,4 +24,4 @@ CROSS JOIN LATERAL (
 -- The texts and limits of commands.
 SELECT k.*, EXISTS (SELECT FROM secrets AS s WHERE s.command_id = k.id) AS has_secrets
 FROM commands AS k
-WHERE k.id IN (SELECT value::bigint FROM jsonb_array_elements_text(:command_ids::jsonb));
+WHERE k.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:command_ids::jsonb)));

@@ -1,3 +1,5 @@
+-- See `command_hosts.sql` on what is looked for by its id.
+
 -- name: unsent_of_host
 -- Unsent commands of a host that is away for too long, without a delivery timeout. Those of paused
 -- tasks are judged when their task is resumed.
@@ -66,11 +68,12 @@ WHERE ch.status = 'pending' AND ch.sent_at IS NOT NULL AND ch.deliver_before IS 
 UPDATE command_hosts AS ch SET sent_at = (change.value->>1)::bigint,
     sent_journal_id = change.value->>2, output_limit = (change.value->>3)::bigint
 FROM jsonb_array_elements(:rows::jsonb) AS change (value)
-WHERE ch.id = (change.value->>0)::bigint;
+WHERE ch.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:rows::jsonb)))
+  AND ch.id = (change.value->>0)::bigint;
 
 -- name: mark_unsent
 -- The journal to which it was sent has never seen it: it is sent again.
-UPDATE command_hosts SET sent_at = NULL WHERE id = :id AND status = 'pending';
+UPDATE command_hosts SET sent_at = NULL WHERE id = :id AND +attention = 4;
 
 -- name: cancel_is_requested
 -- An operator has asked for the end of this row, or of its task.
@@ -94,7 +97,7 @@ ORDER BY ch.id LIMIT :limit;
 -- name: mark_not_held
 -- The journal to which they were sent does not hold them: the agent is asked how they ended.
 UPDATE command_hosts SET not_held = true
-WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb));
+WHERE id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb)));
 
 -- name: held
 -- What is stored of an execution that a returning agent holds.

@@ -1,5 +1,9 @@
 -- One statement changes many rows: `:rows` is a JSON array of arrays. What is read for a report is
--- one too (`storage/engine/statements.py` says why). `attention` is 3 for running and 4 for pending.
+-- one too (`storage/engine/statements.py` says why).
+--
+-- PostgreSQL plans by statistics that are a minute old, and may not know of thousands of new rows. So
+-- what is looked for by its id is asked for with `= ANY (ARRAY(…))` instead of a join, and its status
+-- in a form that no index has: `+attention` is 0 for failed, 3 running, 4 pending, 5 canceled.
 
 -- name: insert
 -- One command on its hosts, in the order of hosts, when its task starts.
@@ -15,11 +19,9 @@ FROM jsonb_array_elements(:rows::jsonb) WITH ORDINALITY AS r (value, number) ORD
 SELECT coalesce(json_agg(json_build_array(
     ch.id, ch.execution_id, ch.host, ch.task_id, ch.position, ch.status, ch.reason,
     ch.stdout_bytes, ch.stderr_bytes, ch.stdout_total, ch.stderr_total, ch.exit_code, ch.signal,
-    ch.output_limit, ch.cancel_requested_at IS NOT NULL, t.status = 'canceled', ch.not_held)
-    ORDER BY wanted.number), '[]')
-FROM jsonb_array_elements_text(:execution_ids::jsonb) WITH ORDINALITY AS wanted (execution_id, number)
-JOIN command_hosts AS ch ON ch.execution_id = wanted.execution_id
-JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL;
+    ch.output_limit, ch.cancel_requested_at IS NOT NULL, t.status = 'canceled', ch.not_held)), '[]')
+FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL
+WHERE ch.execution_id = ANY (ARRAY(SELECT jsonb_array_elements_text(:execution_ids::jsonb)));
 
 -- name: start
 -- Guard of START: the agent says that it runs. A canceled task stays canceled, so a lost execution of
@@ -30,8 +32,9 @@ UPDATE command_hosts AS ch SET status = 'running', reason = '', finished_at = NU
     started_at = coalesce(ch.started_at, change.now)
 FROM (SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS now
       FROM jsonb_array_elements(:rows::jsonb)) AS change
-WHERE ch.id = change.id
-  AND (ch.status = 'pending' OR (ch.status = 'failed' AND ch.reason = 'agent_lost'
+WHERE ch.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:rows::jsonb)))
+  AND ch.id = change.id
+  AND (+ch.attention = 4 OR (+ch.attention = 0 AND ch.reason = 'agent_lost'
     AND NOT EXISTS (SELECT FROM tasks AS t WHERE t.id = ch.task_id AND t.status = 'canceled')));
 
 -- name: finish
@@ -49,9 +52,10 @@ UPDATE command_hosts AS ch SET
     cpu = (change.value->>13)::bigint, memory_peak = (change.value->>14)::bigint,
     kill_incomplete = (change.value->>15)::boolean
 FROM jsonb_array_elements(:rows::jsonb) AS change (value)
-WHERE ch.id = (change.value->>0)::bigint AND (ch.status IN ('pending', 'running')
-    OR (ch.status = 'failed' AND ch.reason = 'agent_lost')
-    OR (ch.status = 'canceled' AND ch.reason = 'cancel_unconfirmed'));
+WHERE ch.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:rows::jsonb)))
+  AND ch.id = (change.value->>0)::bigint
+  AND (+ch.attention IN (3, 4) OR (+ch.attention = 0 AND ch.reason = 'agent_lost')
+    OR (+ch.attention = 5 AND ch.reason = 'cancel_unconfirmed'));
 
 -- name: cancel_unsent
 -- Guard of CANCEL_UNSENT: rows that were never sent end at once.
@@ -92,13 +96,13 @@ RETURNING host, execution_id;
 -- Guard of GIVE_UP_SENDING: the command never left the manager, and its host is offline.
 UPDATE command_hosts SET status = 'failed', reason = 'undeliverable', detail = :detail,
     ready = false, finished_at = :now
-WHERE id = :id AND status = 'pending';
+WHERE id = :id AND +attention = 4;
 
 -- name: refuse_sending
 -- Guard of REFUSE_SENDING: the command never left the manager, and its host cannot do it.
 UPDATE command_hosts SET status = 'failed', reason = 'rejected', detail = :detail,
     ready = false, finished_at = :now
-WHERE id = :id AND status = 'pending';
+WHERE id = :id AND +attention = 4;
 
 -- name: lose_agent
 -- Guard of LOSE_AGENT: rows that were sent to a host that is away for too long. A row with a delivery
@@ -120,7 +124,7 @@ RETURNING task_id, position, status, reason;
 -- name: lose_state
 -- Guard of LOSE_STATE: the agent is back with another journal, or without the execution.
 UPDATE command_hosts SET status = 'failed', reason = 'agent_state_lost', finished_at = :now
-WHERE id = :id AND status IN ('pending', 'running');
+WHERE id = :id AND +attention IN (3, 4);
 
 -- name: step_orders
 -- What follows the steps of tasks that have more than one; `:tasks` is a JSON array of ids.
@@ -166,7 +170,8 @@ UPDATE command_hosts AS ch SET
     stdout_bytes = (change.value->>1)::bigint, stderr_bytes = (change.value->>2)::bigint,
     truncated_bytes = greatest(ch.truncated_bytes, (change.value->>3)::bigint)
 FROM jsonb_array_elements(:rows::jsonb) AS change (value)
-WHERE ch.id = (change.value->>0)::bigint;
+WHERE ch.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:rows::jsonb)))
+  AND ch.id = (change.value->>0)::bigint;
 
 -- name: hosts_with_work
 -- Hosts with commands that were sent or wait: their silence matters.

@@ -3,11 +3,11 @@
 -- name: insert
 -- Bytes of streams, or gaps, with their offsets; `:data` has all the bytes, one piece after another.
 INSERT INTO output_chunks (execution_id, task_id, command_host_id, stream, "offset", gap, data, stored_at)
-SELECT ch.execution_id, (r.value->>0)::bigint, (r.value->>1)::bigint, (r.value->>2)::bigint,
-       (r.value->>3)::bigint, (r.value->>4)::bigint,
+SELECT (SELECT execution_id FROM command_hosts WHERE id = (r.value->>1)::bigint),
+       (r.value->>0)::bigint, (r.value->>1)::bigint, (r.value->>2)::bigint, (r.value->>3)::bigint,
+       (r.value->>4)::bigint,
        substr(:data::bytea, (r.value->>5)::integer, (r.value->>6)::integer), (r.value->>7)::bigint
 FROM jsonb_array_elements(:rows::jsonb) WITH ORDINALITY AS r (value, number)
-LEFT JOIN command_hosts AS ch ON ch.id = (r.value->>1)::bigint
 ORDER BY r.number;
 
 -- name: begin
