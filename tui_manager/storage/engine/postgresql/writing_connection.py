@@ -34,6 +34,9 @@ _REPEATS = 10  # without a pause, of a transaction that was in the way of anothe
 _SIZE_EVERY = 60.0  # seconds between two looks at the size of the database
 _SLOW = 10.0  # seconds without an answer, after which the operator is told
 _CANCEL = 2.0  # seconds for asking the server to end a statement
+# What is written is found by an index. A statement that is planned while a table is new and small
+# would go on reading the whole table until its statistics are renewed.
+_FIND_BY_INDEX = "SET enable_seqscan = off"
 _SIZE = "SELECT pg_database_size(current_database()) AS size"
 
 
@@ -218,6 +221,7 @@ class WritingConnection:
             raise
 
     def _use(self, connection: "psycopg.Connection[Any]") -> None:
+        connection.execute(_FIND_BY_INDEX)
         self._session = manager_lock.session_of(connection)
         self._socket = ConnectionSocket(connection)
         self._connection = connection

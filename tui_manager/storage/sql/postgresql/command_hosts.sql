@@ -16,12 +16,14 @@ FROM jsonb_array_elements(:rows::jsonb) WITH ORDINALITY AS r (value, number) ORD
 
 -- name: stored_executions
 -- The executions that reports name, of any host.
+WITH ch AS MATERIALIZED (
+    SELECT * FROM command_hosts
+    WHERE execution_id = ANY (ARRAY(SELECT jsonb_array_elements_text(:execution_ids::jsonb))))
 SELECT coalesce(json_agg(json_build_array(
     ch.id, ch.execution_id, ch.host, ch.task_id, ch.position, ch.status, ch.reason,
     ch.stdout_bytes, ch.stderr_bytes, ch.stdout_total, ch.stderr_total, ch.exit_code, ch.signal,
     ch.output_limit, ch.cancel_requested_at IS NOT NULL, t.status = 'canceled', ch.not_held)), '[]')
-FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL
-WHERE ch.execution_id = ANY (ARRAY(SELECT jsonb_array_elements_text(:execution_ids::jsonb)));
+FROM ch JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL;
 
 -- name: start
 -- Guard of START: the agent says that it runs. A canceled task stays canceled, so a lost execution of
