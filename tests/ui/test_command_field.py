@@ -461,3 +461,17 @@ async def test_all_of_the_form_by_mouse(fleet: FakeOperator, running: Running) -
         await pilot.click(offset=(frame.right - 45, frame.bottom - 1))
         await settle(pilot)
         assert "--include-maintenance -- 'apt-get -y -q upgrade'" in pilot.app.clipboard
+
+
+async def test_the_ends_of_a_text_of_several_lines_have_keys(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "n", "tab")
+        area = pilot.app.focused
+        assert isinstance(area, TextArea)
+        area.load_text("one\ntwo\nthree")
+        await press(pilot, "ctrl+end", "x", "ctrl+home", "y", "ctrl+shift+end", "z")
+        assert area.text == "yz"
+        await press(pilot, "ctrl+home")
+        assert area.cursor_location == (0, 0)

@@ -76,7 +76,20 @@ class TickBox(Checkbox):
 
 class WrappedArea(TextArea):
     """A text of several lines, wrapped at its width. Textual's own is drawn as it was wrapped at
-    the former width if that took as many lines."""
+    the former width if that took as many lines. Textual has no keys for the ends of the text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(f"ctrl+{key}", f"to_edge('{key}')", show=False) for key in ("home", "end")),
+        *(
+            Binding(f"ctrl+shift+{key}", f"to_edge('{key}', True)", show=False)
+            for key in ("home", "end")
+        ),
+    ]
+
+    def action_to_edge(self, edge: str, select: bool = False) -> None:
+        """Moves the cursor to the begin or the end of the text, and may select up to there."""
+        place = self.document.end if edge == "end" else self.document.start
+        self.move_cursor(place, select=select)
 
     def on_resize(self) -> None:
         """Draws it again when Textual has wrapped it."""
