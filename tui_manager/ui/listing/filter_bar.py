@@ -1,5 +1,5 @@
 """The lines in which a filter is typed. The table is filtered at each key; while the filter is
-wrong, the table stays as it was."""
+wrong, the table stays as it was, and says so."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -55,6 +55,8 @@ class FilterBar(Vertical):
 
     def open(self, table: "RowTable[Any]") -> None:
         """Starts typing a filter for a table."""
+        if self.table is not None:
+            self.table.show_typed_wrong(False)
         self.table = table
         self.display = True
         field = self.query_one(Input)
@@ -89,6 +91,8 @@ class FilterBar(Vertical):
         hint = self.query_one("#filter-hint", Label)
         hint.set_class(self._wrong, "-wrong")
         hint.update(wrong or (self.table.FILTERS if self.table else ""))
+        if self.table is not None:
+            self.table.show_typed_wrong(self._wrong)
 
     @on(Input.Submitted)
     def _keep(self, event: Input.Submitted) -> None:
@@ -107,4 +111,5 @@ class FilterBar(Vertical):
         table, self.table = self.table, None
         self.display = False
         if table is not None:
+            table.show_typed_wrong(False)
             self.screen.set_focus(table)

@@ -56,6 +56,7 @@ class RowTable(RowList[Row]):
         super().__init__(link, id=id)
         self._drawn: dict[int, _Line] = {}
         self._age = ""
+        self._typed_is_wrong = False  # a filter is typed that is wrong; the one before is in force
 
     # For subclasses.
 
@@ -206,6 +207,7 @@ class RowTable(RowList[Row]):
             absent=len(self.list.marks) - len(self.list.marked),
             partial=self.list.partial,
             note=self.title_note(),
+            typed_is_wrong=self._typed_is_wrong,
         )
         self.set_title(title)
         self.show_age(self._age)
@@ -214,6 +216,13 @@ class RowTable(RowList[Row]):
         """Other rows are above the view."""
         super().watch_scroll_y(old_value, new_value)
         self.show_age(self._age)
+
+    def show_typed_wrong(self, typed_is_wrong: bool) -> None:
+        """Marks what is shown as not filtered by what is typed, or ends that."""
+        if typed_is_wrong is not self._typed_is_wrong:
+            self._typed_is_wrong = typed_is_wrong
+            self.set_class(typed_is_wrong, "-not-as-typed")
+            self.retitle()
 
     def show_age(self, age: str) -> None:
         self._age = age

@@ -144,6 +144,7 @@ def table_title(
     absent: int = 0,
     partial: bool = False,
     note: str = "",
+    typed_is_wrong: bool = False,
 ) -> Text:
     """The title of a table: how many rows, and by what they are filtered. `12+ of 900` while more
     are looked for.
@@ -151,6 +152,7 @@ def table_title(
     Args:
         absent: marked rows that are not in the list.
         note: what else is to be said.
+        typed_is_wrong: a filter is typed that is not used, as it is wrong.
     """
     filtered = window.text or window.faults_only
     text = Text(f"{title} ", style="bold")
@@ -160,6 +162,8 @@ def table_title(
     )
     if window.text:
         text.append(f"  / {safe_line(window.text)}", style="not bold")
+    if typed_is_wrong:
+        text.append("  ▲ not as typed", style="not bold")
     if window.faults_only:
         text.append("  ✘ problems only", style="not bold")
     if note:
