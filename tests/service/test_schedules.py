@@ -266,6 +266,10 @@ async def test_lists_by_name_and_by_next_and_with_filters(parts: Parts) -> None:
     assert await names(parts, sort="next") == ["c", "b", "a", "d"]
     assert await names(parts, sort="next", descending=True) == ["a", "b", "c", "d"]
     assert await names(parts, text="@HOUR") == ["d"]
+    assert await names(parts, text="cron=@hour* state=paused by=ana") == ["d"]
+    assert await names(parts, text="target=web01 !/^[abc]$/ paused") == ["d"]
+    with pytest.raises(InvalidInputError, match="A list of schedules has no key 'host'; it has"):
+        await names(parts, text="host=web01")
     assert await names(parts, text="WEB01") == ["a", "b", "c", "d"]
     assert await names(parts, faults_only=True) == []
     turn_to(parts, 5)

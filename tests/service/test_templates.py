@@ -319,7 +319,10 @@ async def test_templates_are_listed(parts: Parts) -> None:
     assert await names(parts, Window(sort="saved")) == ["b", "a", "web"]
     assert await names(parts, Window(sort="saved", descending=True)) == ["web", "a", "b"]
     assert await names(parts, Window(text="WEB")) == ["a", "web"]
-    assert await names(parts, Window(text="0% s")) == ["b"]
+    assert await names(parts, Window(text='"0% s"')) == ["b"]
+    assert await names(parts, Window(text="by=ana !web")) == ["b"]
+    with pytest.raises(InvalidInputError, match="A list of templates has no key 'x'; it has name"):
+        await names(parts, Window(text="x=1"))
     assert await names(parts, Window(text="_")) == []
     page = await parts.templates.list_templates(Window(text="web", offset=1, limit=1))
     assert ([row.name for row in page.rows], page.matching, page.total) == (["web"], 2, 3)

@@ -9,10 +9,13 @@ from tests.support.fake_tasks import FakeTasks
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.cron_and_zone import check_will_fire, read_cron
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
+from tui_manager.domain.filter_language import fits, parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.schedule import (
     DUES_SHOWN,
+    SCHEDULE_FIELDS,
     SCHEDULE_SORT_COLUMNS,
+    FilteredSchedule,
     Schedule,
     ScheduleDetail,
     ScheduleRun,
@@ -115,8 +118,8 @@ class FakeSchedules(FakeTasks):
         self._check("list_schedules")
         window.check("schedules", SCHEDULE_SORT_COLUMNS)
         rows = [self._row_of(name) for name in sorted(self.schedules)]
-        text = window.text.lower()
-        rows = [row for row in rows if text in _words(row.spec).lower()]
+        passes = fits(parse_filter(window.text), SCHEDULE_FIELDS)
+        rows = [row for row in rows if passes(FilteredSchedule(row, _target(row.spec)))]
         rows = [replace(row, spec=replace(row.spec, task_file="")) for row in rows]
         if window.faults_only:
             rows = [row for row in rows if row.problem or (row.last and row.last.skipped)]
@@ -226,9 +229,7 @@ def _next_dues(spec: ScheduleSpec, after: datetime, count: int) -> list[datetime
     return read_cron(spec.cron, spec.zone).next_dues(after, count)
 
 
-def _words(spec: ScheduleSpec) -> str:
-    use = spec.template
-    if use is None:
-        target = read_task_file(spec.task_file, spec.name).spec.target
-        return f"{spec.name}\0{spec.cron}\0{target}"
-    return f"{spec.name}\0{spec.cron}\0{use.name}\0{use.target}"
+def _target(spec: ScheduleSpec) -> str:
+    if spec.template is None:
+        return read_task_file(spec.task_file, spec.name).spec.target
+    return spec.template.target

@@ -9,11 +9,13 @@ from tests.support.fake_core import ACTOR, page
 from tests.support.fake_schedules import FakeSchedules
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
+from tui_manager.domain.filter_language import fits, parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task_as_template import task_as_template
 from tui_manager.domain.task_file import read_task_file
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import (
+    TEMPLATE_FIELDS,
     TEMPLATE_SORT_COLUMNS,
     VERSIONS_SHOWN,
     SavedVersion,
@@ -94,8 +96,7 @@ class FakeTemplates(FakeSchedules):
         self._check("list_templates")
         window.check("templates", TEMPLATE_SORT_COLUMNS)
         existing = [self._row(name) for name, one in sorted(self.templates.items()) if one.versions]
-        text = window.text.lower()
-        found = [row for row in existing if text in f"{row.name}\0{row.description}".lower()]
+        found = [*filter(fits(parse_filter(window.text), TEMPLATE_FIELDS), existing)]
         if window.sort == "saved":
             found.sort(key=lambda row: row.saved_at)
         return page(found, window, len(existing))

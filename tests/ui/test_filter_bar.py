@@ -10,6 +10,8 @@ from tui_manager.ui.hosts.host_table import HostTable
 from tui_manager.ui.listing.filter_bar import FilterBar, KeySuggester
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager.audit_table import AuditTable
+from tui_manager.ui.schedules.schedule_table import ScheduleTable
+from tui_manager.ui.schedules.template_table import TemplateTable
 from tui_manager.ui.tasks.command_host_table import CommandHostTable
 from tui_manager.ui.tasks.task_table import TaskTable
 
@@ -23,15 +25,21 @@ async def test_a_wrong_filter_leaves_the_list_and_says_why(
         assert "state= name= agent=" in shown(pilot)
         await press(pilot, *" /we")
         assert "A /pattern/ ends with a slash." in shown(pilot)
-        assert "3 of 18" in shown(pilot)
+        assert "3 of 18  / role=db   ▲ not as typed" in shown(pilot)
+        hosts = pilot.app.screen.query_one(HostTable)
+        assert hosts.has_class("-not-as-typed")
         await press(pilot, "enter")
         assert pilot.app.screen.query_one(FilterBar).display
         await press(pilot, *"b/")
         assert "0 of 18" in shown(pilot)
+        assert "not as typed" not in shown(pilot)
+        assert not hosts.has_class("-not-as-typed")
         await press(pilot, "escape", "slash", *"web @no")
         assert "There is no group @no." in shown(pilot)
+        assert "▲ not as typed" in shown(pilot)
         await press(pilot, *["backspace"] * 3, "enter")
         assert "/ web" in shown(pilot)
+        assert "not as typed" not in shown(pilot)
         assert not pilot.app._notifications
 
 
@@ -50,7 +58,10 @@ async def test_a_filter_that_the_manager_refuses_later_ends_with_a_notice(
         assert "/ hots" not in shown(pilot)
 
 
-@pytest.mark.parametrize("table", [TaskTable, HostTable, CommandHostTable, AuditTable])
+@pytest.mark.parametrize(
+    "table",
+    [TaskTable, HostTable, CommandHostTable, AuditTable, TemplateTable, ScheduleTable],
+)
 def test_what_a_list_can_be_filtered_by_fits_the_smallest_terminal(
     table: type[RowTable[Any]],
 ) -> None:

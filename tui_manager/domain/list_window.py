@@ -77,3 +77,13 @@ class Page(Generic[Row]):
     total: int
     partial: bool = False
     hidden: int = 0
+
+
+def page_of(rows: Sequence[Row], window: Window, total: int) -> Page[Row]:
+    """The window onto rows that have passed its filter and are in its order.
+
+    Args:
+        total: number of rows without the filter.
+    """
+    end = window.offset + min(window.limit, LIMIT_MAX)
+    return Page(rows[window.offset : end], len(rows), total)

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.filter_language import FilteredFields
 
 MISFIRE_DEFAULT = timedelta(minutes=5)
 MISFIRE_RANGE = (timedelta(seconds=1), timedelta(days=30))
@@ -159,6 +161,51 @@ class Schedule:
         if self.last is None or self.last.skipped is not SkipReason.REFUSED:
             return ""
         return self.last.detail or "The history does not say why."
+
+
+class FilteredSchedule(NamedTuple):
+    """What a filter looks at. The target is that of its own task file, or that which replaces the
+    target of its template."""
+
+    schedule: Schedule
+    target: str
+
+
+def _template(row: FilteredSchedule) -> str:
+    template = row.schedule.spec.template
+    return template.name if template else ""
+
+
+def _states(row: FilteredSchedule) -> tuple[str, ...]:
+    schedule = row.schedule
+    return ("paused" if schedule.paused else "active", *(["problem"] if schedule.problem else []))
+
+
+def _text(row: FilteredSchedule) -> str:
+    spec = row.schedule.spec
+    return "\n".join((spec.name, spec.cron, _template(row), row.target))
+
+
+def _creators(row: FilteredSchedule) -> tuple[str, ...]:
+    actor = row.schedule.created_by
+    return actor, actor.partition("@")[0]
+
+
+SCHEDULE_FIELDS: FilteredFields[FilteredSchedule] = FilteredFields(
+    noun="schedules",
+    text=_text,
+    values={
+        "name": lambda row: (row.schedule.spec.name,),
+        "state": _states,
+        "cron": lambda row: (row.schedule.spec.cron,),
+        "zone": lambda row: (row.schedule.spec.zone,),
+        "template": lambda row: (_template(row),),
+        "target": lambda row: (row.target,),
+        "by": _creators,
+    },
+    exact=_states,
+)
+SCHEDULE_KEYS = tuple(SCHEDULE_FIELDS.values)  # of a filter
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.filter_language import FilteredFields
 
 VERSIONS_KEPT = 1000  # of one template, the newest
 BYTES_KEPT = 64 * 1024 * 1024  # of all texts of one template together
@@ -49,6 +50,17 @@ class Template:
     saved_by: str
     saved_at: datetime
     schedules: int = 0
+
+
+TEMPLATE_FIELDS: FilteredFields[Template] = FilteredFields(
+    noun="templates",
+    text=lambda row: f"{row.name}\n{row.description}",
+    values={
+        "name": lambda row: (row.name,),
+        "by": lambda row: (row.saved_by, row.saved_by.partition("@")[0]),
+    },
+)
+TEMPLATE_KEYS = tuple(TEMPLATE_FIELDS.values)  # of a filter
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,25 @@ The rows of their due times are in `schedule_runs.py`.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
-from tui_manager.domain.schedule import Overlap, Schedule, ScheduleSpec, TemplateUse
+from tui_manager.domain.filter_language import fits, parse_filter
+from tui_manager.domain.list_window import LIMIT_MAX, Page, Window, page_of
+from tui_manager.domain.schedule import (
+    SCHEDULE_FIELDS,
+    FilteredSchedule,
+    Overlap,
+    Schedule,
+    ScheduleSpec,
+    TemplateUse,
+)
 from tui_manager.storage.engine.statements import (
     from_datetime,
     from_timedelta,
-    like_pattern,
     load_queries,
     to_datetime,
 )
@@ -250,21 +258,31 @@ def of_template(tx: Transaction, template: str) -> tuple[str, ...]:
 
 
 def window(tx: Transaction, window: Window) -> Page[Schedule]:
-    """Schedules by name or in the order of the window, without the texts of their task files.
-    `text` is looked for in name, cron, template and target; `faults_only`: a problem, or nothing
-    ran at the last due time."""
+    """Schedules by name or in the order of the window, without the texts of their task files;
+    `faults_only`: a problem, or nothing ran at the last due time. Raises InvalidInputError("text"):
+    its filter is wrong."""
     values = {
-        "pattern": like_pattern(window.text),
         "faults": window.faults_only,
         "sort": window.sort,
         "descending": window.descending,
         "limit": min(window.limit, LIMIT_MAX),
         "offset": window.offset,
     }
+    if window.text:
+        return _filtered(tx, window, values)
     rows = tx.execute(_SQL["window"], values).fetchall()
     first = rows or tx.execute(_SQL["window"], {**values, "offset": 0, "limit": 1}).fetchall()
     matching = first[0]["matching"] if first else 0
     return Page([_schedule(tx, row) for row in rows], matching, count(tx))
+
+
+def _filtered(tx: Transaction, window: Window, values: Mapping[str, object]) -> Page[Schedule]:
+    """A filter does not look at the last run of a schedule: it is read for what is shown only."""
+    passes, total = fits(parse_filter(window.text), SCHEDULE_FIELDS), count(tx)
+    every = tx.execute(_SQL["window"], {**values, "offset": 0, "limit": total}).fetchall()
+    found = [row for row in every if passes(FilteredSchedule(_without_last(row), row["target"]))]
+    page = page_of(found, window, total)
+    return Page([_schedule(tx, row) for row in page.rows], page.matching, total)
 
 
 def _row(tx: Transaction, row: Row) -> ScheduleRow:
@@ -274,6 +292,10 @@ def _row(tx: Transaction, row: Row) -> ScheduleRow:
 
 
 def _schedule(tx: Transaction, row: Row) -> Schedule:
+    return replace(_without_last(row), last=schedule_runs.last(tx, row["id"]))
+
+
+def _without_last(row: Row) -> Schedule:
     created_at, paused = to_datetime(row["created_at"]), row["paused_at"] is not None
     assert created_at is not None
     return Schedule(
@@ -281,7 +303,7 @@ def _schedule(tx: Transaction, row: Row) -> Schedule:
         revision=row["revision"],
         paused=paused,
         next=None if paused else to_datetime(row["next_due"]),
-        last=schedule_runs.last(tx, row["id"]),
+        last=None,
         created_by=row["created_by"],
         created_at=created_at,
         problem=row["problem"],

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.filter_language import fits, parse_filter
+from tui_manager.domain.list_window import LIMIT_MAX, Page, Window, page_of
 from tui_manager.domain.template import (
     BYTES_KEPT,
+    TEMPLATE_FIELDS,
     VERSIONS_KEPT,
     VERSIONS_SHOWN,
     SavedVersion,
@@ -13,7 +15,7 @@ from tui_manager.domain.template import (
     TemplateDetail,
     TemplateVersion,
 )
-from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
+from tui_manager.storage.engine.statements import load_queries, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import schedules
 
@@ -54,17 +56,22 @@ def check_exists(tx: Transaction, wanted: TemplateVersion) -> None:
 
 
 def window(tx: Transaction, window: Window) -> Page[Template]:
-    """Templates by name, or in the order of the window; `text` is looked for in name and
-    description."""
+    """Templates by name, or in the order of the window.
+
+    Raises InvalidInputError("text"): its filter is wrong.
+    """
     values = {
-        "pattern": like_pattern(window.text),
         "sort": window.sort,
         "descending": window.descending,
         "limit": min(window.limit, LIMIT_MAX),
         "offset": window.offset,
     }
-    rows = tx.execute(_SQL["window"], values).fetchall()
     total: int = tx.execute(_SQL["count"]).fetchone()["total"]
+    if window.text:
+        passes = fits(parse_filter(window.text), TEMPLATE_FIELDS)
+        every = tx.execute(_SQL["window"], {**values, "offset": 0, "limit": total})
+        return page_of([*filter(passes, map(_template, every))], window, total)
+    rows = tx.execute(_SQL["window"], values).fetchall()
     first = rows or tx.execute(_SQL["window"], {**values, "offset": 0, "limit": 1}).fetchall()
     return Page([_template(row) for row in rows], first[0]["matching"] if first else 0, total)
 

@@ -164,14 +164,14 @@ class ManagerProvider(Provider):
         ]  # fmt: skip
 
     async def _templates(self, operator: Operator, query: str) -> list[Hit]:
-        found = await operator.list_templates(Window(text=query, limit=_FOUND))
+        found = await operator.list_templates(Window(text=quote(query), limit=_FOUND))
         return [
             self._hit(query, row.name, "template", "Go to this template", open_template(row.name))
             for row in found.rows
         ]
 
     async def _schedules(self, operator: Operator, query: str) -> list[Hit]:
-        found = await operator.list_schedules(Window(text=query, limit=_FOUND))
+        found = await operator.list_schedules(Window(text=quote(query), limit=_FOUND))
         return [
             self._hit(
                 query, row.spec.name, "◷", "Go to this schedule", open_schedule(row.spec.name)

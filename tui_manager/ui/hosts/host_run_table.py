@@ -10,7 +10,7 @@ from textual.message import Message
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.filter_language import FilteredFields, fits, parse_filter
 from tui_manager.domain.host import HostDetail, HostRun
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.list_window import Page, Window, page_of
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
@@ -166,9 +166,7 @@ class HostRunTable(RowTable[HostRun]):
         runs = in_order(detail.runs)
         self._steps = self._steps or any(run.steps > 1 for run in runs)
         self._unended = sum(not run.row.status.ended for run in runs)
-        found = matching_runs(runs, window)
-        shown = found[window.offset : window.offset + window.limit]
-        return Page(shown, len(found), len(runs))
+        return page_of(matching_runs(runs, window), window, len(runs))
 
     def empty_lines(self) -> Sequence[Spans]:
         return (

@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import Schedule
+from tui_manager.domain.schedule import SCHEDULE_KEYS, Schedule
 from tui_manager.domain.status import TaskStatus
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.schedule_words import next_text, run_glyph, run_words, schedule_glyph
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_layout import Column
+from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.schedules.task_statuses import TaskStatuses
 
@@ -74,7 +74,8 @@ class ScheduleTable(RowTable[ScheduleRow]):
     PANE = Pane.SCHEDULES
     TITLE = "Schedules"
     NOUN = "schedules"
-    FILTERS = "name, cron, template or target"
+    FILTER_KEYS = SCHEDULE_KEYS
+    FILTERS = filter_words(SCHEDULE_KEYS, "paused")
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
 
     def __init__(self, link: Link, statuses: TaskStatuses, *, id: str | None = None) -> None:  # noqa: A002

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.template import Template
+from tui_manager.domain.template import TEMPLATE_KEYS, Template
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, since
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_layout import Column
+from tui_manager.ui.listing.table_layout import Column, filter_words
 
 COLUMNS = (
     Column("name", "NAME", 12, grow=2, max_width=64, sort="name"),
@@ -56,7 +56,8 @@ class TemplateTable(RowTable[Template]):
     PANE = Pane.TEMPLATES
     TITLE = "Templates"
     NOUN = "templates"
-    FILTERS = "name or description"
+    FILTER_KEYS = TEMPLATE_KEYS
+    FILTERS = filter_words(TEMPLATE_KEYS)
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
 
     def key_of(self, row: Template) -> str:

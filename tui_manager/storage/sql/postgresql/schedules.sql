@@ -120,10 +120,8 @@ SELECT s.id, s.name, s.revision, s.cron, s.zone, s.overlap, s.misfire, s.templat
     s.template_version, s.parameters, s.target, '' AS task_file, s.created_by, s.created_at,
     s.next_due, s.paused_at, s.problem, count(*) OVER () AS matching
 FROM schedules AS s
-WHERE (:pattern = '' OR s.name ILIKE :pattern ESCAPE '\' OR s.cron ILIKE :pattern ESCAPE '\'
-       OR s.template ILIKE :pattern ESCAPE '\' OR s.target ILIKE :pattern ESCAPE '\')
-  AND (NOT :faults OR s.problem <> '' OR (
-       SELECT skipped FROM schedule_runs WHERE schedule = s.id ORDER BY id DESC LIMIT 1) <> '')
+WHERE NOT :faults OR s.problem <> '' OR (
+    SELECT skipped FROM schedule_runs WHERE schedule = s.id ORDER BY id DESC LIMIT 1) <> ''
 ORDER BY
     CASE WHEN :sort = 'next' THEN s.paused_at IS NOT NULL OR s.next_due IS NULL END,
     CASE WHEN :sort = 'next' THEN CASE WHEN :descending THEN -s.next_due ELSE s.next_due END END

@@ -69,7 +69,6 @@ DELETE FROM template_versions WHERE template = :template;
 SELECT t.name, v.version, v.description, v.saved_by, v.saved_at, count(*) OVER () AS matching,
     (SELECT count(*) FROM schedules AS s WHERE s.template = t.name AND s.template <> '') AS schedules
 FROM templates AS t JOIN template_versions AS v ON v.template = t.id AND v.version = t.version
-WHERE :pattern = '' OR t.name ILIKE :pattern ESCAPE '\' OR v.description ILIKE :pattern ESCAPE '\'
 ORDER BY CASE WHEN :sort = 'saved' THEN CASE WHEN :descending THEN -v.saved_at ELSE v.saved_at END END,
     CASE WHEN :descending THEN t.name END DESC, t.name
 LIMIT :limit OFFSET :offset;
