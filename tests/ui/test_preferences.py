@@ -1,17 +1,29 @@
 """Keys, colours and calls that an operator has set."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 from textual.color import Color
 
+from tests.support.fake_core import START
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import press, settle, shown
+from tui_manager.domain.list_window import Window
+from tui_manager.domain.status import Admission
 from tui_manager.ui.action import KeyMap
 from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.theme import CONTRAST, DARK, LIGHT, TERMINAL, THEMES
 from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.hosts.host_table import host_cell
+from tui_manager.ui.listing.table_layout import no_match_lines
 from tui_manager.ui.preferences import Preferences, ThemeName, key_map, read_keys
+from tui_manager.ui.schedules.schedule_table import no_schedules
+from tui_manager.ui.tasks.command_host_table import not_started
+from tui_manager.ui.tasks.now_table import waits_text
+from tui_manager.ui.tasks.task_head import waiting_lines
+from tui_manager.ui.tasks.task_table import no_tasks
 
 
 def luminance(colour: str) -> float:
@@ -96,3 +108,46 @@ async def test_every_theme_is_shown_in_turn(fleet: FakeOperator) -> None:
             await press(pilot, "t")
         assert seen == [theme.name for theme in THEMES.values()]
         assert app.theme == seen[0]
+
+
+KEYS = key_map(
+    read_keys(
+        {
+            "pause_task": "f9", "cancel_task": "X", "start_task": "f2", "new_task": "f3",
+            "approve": "A", "reject": "K", "join_token": "f4", "back": "f10", "filter": "f7",
+            "faults_only": "f8", "add_schedule": "f5", "pause_schedule": "f12", "next_pane": "f6",
+            "show_tasks": "f11",
+        }
+    )
+)  # fmt: skip
+
+
+async def test_hints_name_the_keys_of_the_settings(fleet: FakeOperator) -> None:
+    task = replace(fleet.tasks[5].row, paused=True)
+    assert waits_text(task, 40, KEYS) == "paused: f9 goes on, X cancels"
+    (line,) = waiting_lines(task, START, None, None, KEYS)
+    assert plain(line).endswith("f9 goes on, X cancels")
+    assert plain(not_started(KEYS)[-1]).startswith("f2 starts")
+    assert plain(no_tasks(KEYS)[-1]).startswith("f3 starts")
+    assert plain(no_schedules(KEYS)[-1]) == "f5 adds one."
+    lines = no_match_lines("hosts", 7, Window(text="x", faults_only=True), KEYS)
+    assert [plain(line) for line in lines[1:]] == [
+        "f8 shows the others too.", "f7 changes the filter, f10 clears it.",
+    ]  # fmt: skip
+    host = replace(fleet.hosts["db1"], admission=Admission.PENDING, fingerprint="a-b", note="")
+    assert plain(host_cell(host, "rest", 60, START, keys=KEYS)) == (
+        "pending: a-b  A approves, K rejects"
+    )
+
+
+async def test_screens_name_the_keys_of_the_settings(fleet: FakeOperator) -> None:
+    app = DashboardApp(fleet.open, now=fleet.now, preferences=Preferences(keys=KEYS))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settle(pilot)
+        assert "[Output]   f6 " in shown(pilot)
+        await press(pilot, "f11", "f7")
+        assert "enter keeps the filter, f10 clears it" in shown(pilot)
+        await press(pilot, *"zz", "enter")
+        assert "f7 changes the filter, f10 clears it." in shown(pilot)
+        await press(pilot, "5", "down", "down")
+        assert "paused: nothing is due until f12 resumes it" in shown(pilot)

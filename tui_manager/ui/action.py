@@ -116,6 +116,8 @@ class KeyMap:
         return self.shown(action).split()[0]
 
 
+DEFAULT_KEYS = KeyMap()
+
 # Keys that people call otherwise than Textual.
 KEY_NAMES: Mapping[str, str] = {
     "escape": "esc",

@@ -18,13 +18,13 @@ from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.hosts.dashboard_host_table import DashboardHostTable
 from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_table import no_hosts
-from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host, open_task
+from tui_manager.ui.key_bindings import ScreenName, bindings_of, key_of, open_host, open_task
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
-from tui_manager.ui.tasks.command_host_table import NOT_STARTED
+from tui_manager.ui.tasks.command_host_table import not_started
 from tui_manager.ui.tasks.now_table import NowTable
 from tui_manager.ui.tasks.recent_table import RecentTable, move_marks
 from tui_manager.ui.tasks.task_actions import TaskActions
@@ -40,7 +40,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
     BINDINGS = bindings_of(ScreenName.DASHBOARD)
 
     def body(self) -> Iterable[Widget]:
-        tabs = PaneTabs(("Recent", "Hosts", "Output"))
+        tabs = PaneTabs(("Recent", "Hosts", "Output"), self.link.keys)
         tabs.id = TABS
         yield DashboardPanes(
             NowTable(self.link, id=NOW),
@@ -114,10 +114,11 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             self.output.poll()
         status = self.link.status
         empty = status is not None and not (status.hosts_total or status.hosts_pending)
+        dial, keys = self.link.dial_address, self.link.keys
         for pane in (self.output, self.recent):
             width = pane.size.width - 2
             said = empty and not (pane is self.recent and self.hosts.display)  # it says so too
-            pane.set_hint(no_hosts(status, self.link.dial_address, width) if said else ())
+            pane.set_hint(no_hosts(status, dial, width, keys) if said else ())
 
     # Panes.
 
@@ -277,7 +278,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         else:
             self._only = None  # another task shows all hosts again
         pending = task.status is TaskStatus.PENDING
-        self.output.no_output_text = NOT_STARTED if pending else (NO_OUTPUT,)
+        self.output.no_output_text = not_started(self.link.keys) if pending else (NO_OUTPUT,)
         self.output.ended = task.status.ended
         self.output.show(source)
 
@@ -291,7 +292,8 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         host = self.hosts.selected if self.focused is self.hosts else None
         shown = self._only[1] if self._only else None
         if host is None and shown is None:
-            self.notify("Select a host in Hosts: o shows its output alone.", markup=False)
+            key = key_of("all_output", self.link.keys)
+            self.notify(f"Select a host in Hosts: {key} shows its output alone.", markup=False)
         elif host is not None and shown is not None and host.host_id == shown.host_id:
             self._show_alone(None)
         else:

@@ -10,13 +10,13 @@ Textual until bindings are made.
 from typing import TYPE_CHECKING
 
 from tui_manager.domain.status import Admission
-from tui_manager.ui.action import EVERYWHERE, Action, Group, KeyMap, Pane, ScreenName
+from tui_manager.ui.action import DEFAULT_KEYS, EVERYWHERE, Action, Group, KeyMap, Pane, ScreenName
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
     from textual.binding import BindingType
 
-__all__ = ["ACTIONS", "BY_ID", "Action", "Group", "KeyMap", "Pane", "ScreenName"]
+__all__ = ["ACTIONS", "BY_ID", "DEFAULT_KEYS", "Action", "Group", "KeyMap", "Pane", "ScreenName"]
 
 _START = frozenset({ScreenName.DASHBOARD, ScreenName.TASKS, ScreenName.TASK})
 _HOST = frozenset({ScreenName.HOST})
@@ -370,6 +370,11 @@ def bindings_of(screen: ScreenName, keys: KeyMap | None = None) -> "list[Binding
         )
         for action in sorted(actions_of(screen), key=lambda action: not action.pane_only)
     ]
+
+
+def key_of(action_id: str, keys: KeyMap = DEFAULT_KEYS) -> str:
+    """The first key of an action as people read it, for a hint."""
+    return keys.first_shown(BY_ID[action_id])
 
 
 def open_task(task_id: int) -> "ActionParseResult":

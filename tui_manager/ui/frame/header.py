@@ -17,7 +17,7 @@ from tui_manager.ui.drawing.number_format import count_of, short_duration
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import OFFLINE, WAITING
-from tui_manager.ui.key_bindings import BY_ID
+from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.manager_link import Link
 
 _SLOW_COMMIT = 0.25  # seconds
@@ -198,7 +198,7 @@ class HeaderLine(SpanWidget):
             width,
             link.away_since,
             link.place,
-            link.keys.first_shown(BY_ID["show_manager"]),
+            key_of("show_manager", link.keys),
         )
 
 
@@ -216,7 +216,7 @@ class NoticeLine(Static):
     def show_notice(self) -> None:
         """Shows the notice that there is now."""
         self.display = bool(self.link.notice)
-        self.update(f"{self.link.notice}  (esc hides this)")
+        self.update(f"{self.link.notice}  ({key_of('back', self.link.keys)} hides this)")
 
     def on_click(self) -> None:
         """Hides it."""

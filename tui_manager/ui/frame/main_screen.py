@@ -24,6 +24,7 @@ from tui_manager.ui.key_bindings import (
     ScreenName,
     bindings_of,
     footer_actions,
+    key_of,
 )
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import MARKED_MAX, RowList
@@ -52,7 +53,7 @@ class MainScreen(ClosableScreen[None]):
         yield NoticeLine(self.link)
         with Container(id="body"):
             yield from self.body()
-        yield FilterBar()
+        yield FilterBar(self.link.keys)
         yield KeyFooter()
         yield Static(id="too-small", markup=False)
 
@@ -298,7 +299,8 @@ class MainScreen(ClosableScreen[None]):
         if rows is None or not rows.only_hidden_marks:
             return False
         self.notify(
-            "None of the marked rows is in the list. Change its filter, or clear the marks (esc).",
+            "None of the marked rows is in the list. Change its filter, or clear the marks"
+            f" ({key_of('back', self.link.keys)}).",
             severity="warning",
             markup=False,
         )

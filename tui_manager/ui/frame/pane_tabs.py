@@ -10,6 +10,7 @@ from textual.strip import Strip
 
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span
+from tui_manager.ui.key_bindings import KeyMap, key_of
 
 
 class PaneTabs(SpanWidget):
@@ -29,9 +30,10 @@ class PaneTabs(SpanWidget):
             """The tabs."""
             return self.tabs
 
-    def __init__(self, titles: Sequence[str]) -> None:
+    def __init__(self, titles: Sequence[str], keys: KeyMap) -> None:
         super().__init__()
         self.titles = titles
+        self._key = Span(f"  {key_of('next_pane', keys)}", Role.ACTIVE)
 
     def set_titles(self, titles: Sequence[str]) -> None:
         """Other titles for the same panes."""
@@ -52,7 +54,7 @@ class PaneTabs(SpanWidget):
             Span(text, Role.STRONG if number == self.chosen else Role.MUTED)
             for number, text in enumerate(self._texts())
         )
-        return self.strip(self.paint((*line, Span("  tab", Role.ACTIVE)), base), width, base)
+        return self.strip(self.paint((*line, self._key), base), width, base)
 
     def on_click(self, event: events.Click) -> None:
         """Chooses a title."""

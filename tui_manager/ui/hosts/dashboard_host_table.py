@@ -12,6 +12,7 @@ from tui_manager.ui.drawing.number_format import sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, plain, spans
 from tui_manager.ui.drawing.state_words_and_colours import BUSY, FAULT, OFFLINE
 from tui_manager.ui.hosts.host_table import CPU, HIGH, LABELS, MEMORY, STATE, HostTable, host_cell
+from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap
 from tui_manager.ui.listing.table_layout import Column
 from tui_manager.ui.manager_link import Link
 
@@ -35,7 +36,14 @@ def fullest_disk(host: Host) -> float | None:
 
 
 def dashboard_cell(
-    host: Host, key: str, width: int, now: datetime, *, away: bool = False, failed: bool = False
+    host: Host,
+    key: str,
+    width: int,
+    now: datetime,
+    *,
+    away: bool = False,
+    failed: bool = False,
+    keys: KeyMap = DEFAULT_KEYS,
 ) -> Spans:
     """The cell of a host in a column.
 
@@ -53,7 +61,7 @@ def dashboard_cell(
         return (
             BLANK if full is None else spans(f"{full:.0f}%", Role.CAUTION if high else Role.PLAIN)
         )
-    return host_cell(host, key, width, now, away=away)
+    return host_cell(host, key, width, now, away=away, keys=keys)
 
 
 def title_counts(failed: int, busy: int, offline: int) -> Spans:
@@ -94,6 +102,7 @@ class DashboardHostTable(HostTable):
             now,
             away=bool(self.link.trouble),
             failed=row.host_id in self._failed,
+            keys=self.link.keys,
         )
 
     @property

@@ -22,7 +22,7 @@ from tui_manager.ui.forms.questions import (
     remove_question,
 )
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.key_bindings import Action
+from tui_manager.ui.key_bindings import Action, key_of
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import is_open
@@ -101,7 +101,8 @@ async def approve_hosts(
     """Asks, then admits those that are pending."""
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     if not hosts:
-        _notify_warning(app, "Approve which? Select or mark a pending host (◌), then press a.")
+        key = key_of("approve", link.keys)
+        _notify_warning(app, f"Approve which? Select or mark a pending host (◌), then press {key}.")
     elif len(pending) < len(hosts):
         others = [host for host in hosts if host not in pending]
         _notify_warning(app, f"{_admission_text(others)}: only a pending host can be approved.")
@@ -123,7 +124,8 @@ async def reject_or_revoke_hosts(
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     admitted = [host for host in hosts if host.admission is Admission.ADMITTED]
     if not hosts:
-        _notify_warning(app, "Reject or revoke which? Select or mark a host, then press x.")
+        key = key_of("reject", link.keys)
+        _notify_warning(app, f"Reject or revoke which? Select or mark a host, then press {key}.")
     elif len(pending) + len(admitted) < len(hosts):
         others = [host for host in hosts if host not in pending and host not in admitted]
         _notify_warning(app, f"{_admission_text(others)} already.")
@@ -150,7 +152,8 @@ async def maintain_hosts(
     """Asks why and until when, then puts hosts into maintenance. If all of them are, it asks, then
     ends that."""
     if not hosts:
-        _notify_warning(app, "Maintenance of which? Select or mark a host, then press m.")
+        key = key_of("maintenance", link.keys)
+        _notify_warning(app, f"Maintenance of which? Select or mark a host, then press {key}.")
     elif not all(host.maintenance for host in hosts):
         names = await app.push_screen_wait(MaintenanceForm(link, hosts))
         if names is not None:
@@ -171,7 +174,8 @@ async def label_hosts(
 ) -> None:
     """Asks which labels to set and unset, then does it."""
     if not hosts:
-        _notify_warning(app, "Labels of which? Select or mark a host, then press l.")
+        key = key_of("labels", link.keys)
+        _notify_warning(app, f"Labels of which? Select or mark a host, then press {key}.")
         return
     given: Mapping[str, str] = {}
     if len(hosts) == 1:
@@ -192,7 +196,8 @@ async def rename_host(
     """Asks for another name, then gives it to the host."""
     if len(hosts) != 1:
         which = "Two hosts cannot have one name: mark" if hosts else "Rename which? Select or mark"
-        _notify_warning(app, f"{which} one host, then press R.")
+        key = key_of("rename_host", link.keys)
+        _notify_warning(app, f"{which} one host, then press {key}.")
         return
     names = await app.push_screen_wait(RenameForm(link, hosts))
     if names is not None:
@@ -205,7 +210,8 @@ async def remove_hosts(
 ) -> None:
     """Asks, then forgets hosts. The manager refuses hosts that are online or have work."""
     if not hosts:
-        _notify_warning(app, "Remove which? Select or mark a host, then press D.")
+        key = key_of("remove_host", link.keys)
+        _notify_warning(app, f"Remove which? Select or mark a host, then press {key}.")
         return
     if not await _confirmed(app, remove_question(hosts)):
         return

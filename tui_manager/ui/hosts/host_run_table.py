@@ -17,7 +17,7 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.ui.drawing.number_format import day_and_time, number, running_time
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import command_host_glyph, command_host_text
-from tui_manager.ui.key_bindings import Pane
+from tui_manager.ui.key_bindings import Pane, key_of
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link
@@ -172,5 +172,8 @@ class HostRunTable(RowTable[HostRun]):
         return (
             (Span("Nothing ran here yet.", Role.MUTED),),
             (),
-            (Span("n", Role.STRONG), Span(" runs a command on this host.")),
+            (
+                Span(key_of("new_task", self.link.keys), Role.STRONG),
+                Span(" runs a command on this host."),
+            ),
         )

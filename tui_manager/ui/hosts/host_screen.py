@@ -57,7 +57,7 @@ class HostScreen(OutputActions, HostActions):
     def body(self) -> Iterable[Widget]:
         yield SpanLines(id="host-head")
         yield SpanLines(id="host-vitals")
-        yield PaneTabs(_PANES)
+        yield PaneTabs(_PANES, self.link.keys)
         yield Container(
             HostRunTable(self.link, self.host_id, id="runs"),
             OutputPane(self.link, id="output"),

@@ -19,6 +19,7 @@ from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import MOMENT_AND_AGE, moment, number, since, sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_middle, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import OFFLINE, host_glyph
+from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap, key_of
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import (
     Column,
@@ -63,15 +64,25 @@ COLUMNS = (
 )
 
 
-def host_cell(host: Host, key: str, width: int, now: datetime, *, away: bool = False) -> Spans:
+def host_cell(
+    host: Host,
+    key: str,
+    width: int,
+    now: datetime,
+    *,
+    away: bool = False,
+    keys: KeyMap = DEFAULT_KEYS,
+) -> Spans:
     """The cell of a host in a column. While the manager is `away`, its state is not known."""
     host = host.at(now)
+    if key == "rest":
+        return _admission_cell(host, width, keys)
     if key == "state":
         return (host_glyph(host, away=away),)
     return _CELLS[key](host, width, now)
 
 
-def _admission_cell(host: Host, width: int, now: datetime) -> Spans:
+def _admission_cell(host: Host, width: int, keys: KeyMap) -> Spans:
     """The admission of a host that is not admitted, in place of its figures."""
     words = f": {safe_line(host.fingerprint)}" if host.fingerprint else ""
     if host.admission is not Admission.PENDING:
@@ -80,10 +91,10 @@ def _admission_cell(host: Host, width: int, now: datetime) -> Spans:
     if host.note:
         return (state, Span(f"  ▲ {safe_line(host.note)}", Role.FAULT))
     room = width - width_of((state,))
-    return (state, Span(next(hint for hint in _HINTS if len(hint) <= max(0, room)), Role.MUTED))
-
-
-_HINTS = ("  a approves, x rejects", "  a approves", "")  # the first one that is not cut
+    approve = f"  {key_of('approve', keys)} approves"
+    hints = (f"{approve}, {key_of('reject', keys)} rejects", approve, "")
+    shown = next(hint for hint in hints if len(hint) <= max(0, room))  # the first that is not cut
+    return (state, Span(shown, Role.MUTED))
 
 
 def _name(host: Host, width: int, now: datetime) -> Spans:
@@ -135,7 +146,6 @@ _Cell = Callable[[Host, int, datetime], Spans]
 _CELLS: Mapping[str, _Cell] = {
     "name": _name,
     "labels": lambda host, width, now: spans(safe_line(labels_text(host.labels)), Role.MUTED),
-    "rest": _admission_cell,
     "cpu": _cpu,
     "spark": _spark,
     "memory": _memory,
@@ -153,7 +163,9 @@ def _percent(value: float) -> Spans:
     return spans(f"{value:.0f}%", Role.CAUTION if value >= HIGH else Role.PLAIN)
 
 
-def no_hosts(status: ManagerStatus | None, dial: str, width: int) -> tuple[Spans, ...]:
+def no_hosts(
+    status: ManagerStatus | None, dial: str, width: int, keys: KeyMap = DEFAULT_KEYS
+) -> tuple[Spans, ...]:
     """How the first host joins: the line to paste there, with the address that it dials."""
     if status is None:
         return ()
@@ -163,7 +175,10 @@ def no_hosts(status: ManagerStatus | None, dial: str, width: int) -> tuple[Spans
         lines.append((Span("Paste this on a host:", Role.MUTED),))
         return (*lines, *_to_paste(*parts, width, Role.GOOD))
     lines += [
-        (Span("J", Role.STRONG), Span(" makes a join token: the line to paste on a host.")),
+        (
+            Span(key_of("join_token", keys), Role.STRONG),
+            Span(" makes a join token: the line to paste on a host."),
+        ),
         (Span("So does: tui-manager token create", Role.MUTED),),
         (),
     ]
@@ -225,7 +240,8 @@ class HostTable(RowTable[Host]):
         return row.host_id
 
     def cell(self, row: Host, key: str, width: int, now: datetime) -> Spans:
-        return host_cell(row, key, width, now, away=bool(self.link.trouble))
+        away, keys = bool(self.link.trouble), self.link.keys
+        return host_cell(row, key, width, now, away=away, keys=keys)
 
     def widths_of(self, row: Host, widths: ColumnWidths) -> ColumnWidths:
         """A host that is not admitted shows its identity in place of figures."""
@@ -245,4 +261,5 @@ class HostTable(RowTable[Host]):
         return f"{self._hidden:,} rejected or revoked hidden" if self._hidden else ""
 
     def empty_lines(self) -> Sequence[Spans]:
-        return no_hosts(self.link.status, self.link.dial_address, self.size.width - 2)
+        link, width = self.link, self.size.width - 2
+        return no_hosts(link.status, link.dial_address, width, link.keys)

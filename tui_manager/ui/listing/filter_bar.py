@@ -13,9 +13,8 @@ from textual.widgets import Input, Label
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.filter_language import parse_filter
 from tui_manager.domain.list_window import TEXT_MAX
+from tui_manager.ui.key_bindings import KeyMap, key_of
 from tui_manager.ui.listing.row_table import RowTable
-
-PLACEHOLDER = "enter keeps the filter, esc clears it"
 
 
 class KeySuggester(Suggester):
@@ -40,8 +39,9 @@ class FilterBar(Vertical):
     """Hidden until it is opened for a table. Below the field stand the keys that the list knows,
     or what is wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: KeyMap) -> None:
         super().__init__()
+        self._placeholder = f"enter keeps the filter, {key_of('back', keys)} clears it"
         self.display = False
         self.table: RowTable[Any] | None = None
         self._wrong = False
@@ -50,7 +50,7 @@ class FilterBar(Vertical):
         """The slash, the field, and the hint."""
         with Horizontal():
             yield Label(" / ", markup=False)
-            yield Input(compact=True, max_length=TEXT_MAX, placeholder=PLACEHOLDER)
+            yield Input(compact=True, max_length=TEXT_MAX, placeholder=self._placeholder)
         yield Label(id="filter-hint", markup=False)
 
     def open(self, table: "RowTable[Any]") -> None:

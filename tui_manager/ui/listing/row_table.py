@@ -191,7 +191,7 @@ class RowTable(RowList[Row]):
             return (Span("  …", Role.MUTED),) if y == 1 else ()
         filtered = (self.window.text or self.window.faults_only) and self.list.total
         lines = (
-            no_match_lines(self.NOUN, self.list.total, self.window)
+            no_match_lines(self.NOUN, self.list.total, self.window, self.link.keys)
             if filtered
             else self.empty_lines()
         )

@@ -9,6 +9,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.drawing.state_words_and_colours import MARKED
+from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,9 @@ def filter_words(keys: Sequence[str], examples: str = "") -> str:
     return " ".join(filter(None, ("word /re/ !not", examples, known)))
 
 
-def no_match_lines(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
+def no_match_lines(
+    noun: str, total: int, window: Window, keys: KeyMap = DEFAULT_KEYS
+) -> tuple[Spans, ...]:
     """What a table shows if no row passes its filter."""
     text, faults = safe_line(window.text), window.faults_only
     what = f"fits “{text}”" if text else ""
@@ -128,9 +131,11 @@ def no_match_lines(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
     rows = "No row" if total == 1 else f"None of {total:,} {noun}"
     lines: list[Spans] = [(Span(f"{rows} {what}."),)]
     if faults:
-        lines.append((Span("ctrl+z shows the others too.", Role.MUTED),))
+        shows = f"{key_of('faults_only', keys)} shows the others too."
+        lines.append((Span(shows, Role.MUTED),))
     if text:
-        lines.append((Span("/ changes the filter, esc clears it.", Role.MUTED),))
+        change, clear = key_of("filter", keys), key_of("back", keys)
+        lines.append((Span(f"{change} changes the filter, {clear} clears it.", Role.MUTED),))
     return tuple(lines)
 
 

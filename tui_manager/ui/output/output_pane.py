@@ -9,7 +9,9 @@ from textual.reactive import reactive
 from tui_manager.domain.output_search import OutputMatch, OutputPattern
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.action import Pane
+from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.drawing.spans import Spans
+from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_reader import Kind, OutputReader, Step, View
 from tui_manager.ui.output.output_reader import Source as Source
@@ -207,3 +209,9 @@ class OutputPane(OutputView, can_focus=True):
         if self.reader is not None and not self.reader.window.is_whole:
             self.retitle()
             self._read_on()
+
+    def say_read_for_pager(self, read: int | None) -> None:
+        """Says in the title how many bytes were read for the pager; None: none are read."""
+        key = key_of("back", self.link.keys)
+        self.pager_state = "" if read is None else f"pager reads… {size(read)}, {key} ends it"
+        self.retitle()

@@ -13,7 +13,6 @@ from textual.widget import Widget
 
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
-from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.output.line_rows import LineRows
@@ -170,11 +169,6 @@ class OutputView(SpanWidget, InstantScroll):
         doing = "  ".join(filter(None, (self.search_state, self.pager_state)))
         shown = Shown(self.ended, self.follow, self.rows.wraps, share, doing)
         self.set_title(title_of(self.source, shown, self.size.width))
-
-    def say_read_for_pager(self, read: int | None) -> None:
-        """Says in the title how many bytes were read for the pager; None: none are read."""
-        self.pager_state = "" if read is None else f"pager reads… {size(read)}, esc ends it"
-        self.retitle()
 
     # Drawing.
 

@@ -34,7 +34,7 @@ class SearchActions(MainScreen):
         """The line of the search stands above the footer."""
         for widget in super().compose():
             if isinstance(widget, KeyFooter):
-                yield SearchBar()
+                yield SearchBar(self.link.keys)
             yield widget
 
     @property

@@ -7,8 +7,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 from tui_manager.domain.list_window import TEXT_MAX
-
-_PLACEHOLDER = "a text, or /a regular expression/; enter searches, esc ends the search"
+from tui_manager.ui.key_bindings import KeyMap, key_of
 
 
 class SearchBar(Horizontal):
@@ -27,14 +26,16 @@ class SearchBar(Horizontal):
             """The bar in which it was typed."""
             return self.bar
 
-    def __init__(self) -> None:
+    def __init__(self, keys: KeyMap) -> None:
         super().__init__()
+        ends = f"{key_of('back', keys)} ends the search"
+        self._placeholder = f"a text, or /a regular expression/; enter searches, {ends}"
         self.display = False
 
     def compose(self) -> ComposeResult:
         """The slash, and the field."""
         yield Label(" / ", markup=False)
-        yield Input(compact=True, max_length=TEXT_MAX, placeholder=_PLACEHOLDER)
+        yield Input(compact=True, max_length=TEXT_MAX, placeholder=self._placeholder)
 
     def open(self) -> None:
         """Starts typing. The last text stands there and is replaced by what is typed."""

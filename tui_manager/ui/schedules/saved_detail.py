@@ -18,6 +18,7 @@ from tui_manager.ui.drawing.number_format import count_of, since
 from tui_manager.ui.drawing.schedule_words import due_texts, head_line, source_text, wrap_parts
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spans, wrap
 from tui_manager.ui.drawing.step_words import rule_texts, step_text
+from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap, key_of
 
 _TEXT_LINES = 400  # of a task file that are shown
 _LINE_WIDTH = 1000  # characters of one of its lines
@@ -80,7 +81,11 @@ def _parameter(parameter: Parameter) -> Spans:
 
 
 def schedule_lines(
-    detail: ScheduleDetail, task: TaskFile | None, now: datetime, width: int
+    detail: ScheduleDetail,
+    task: TaskFile | None,
+    now: datetime,
+    width: int,
+    keys: KeyMap = DEFAULT_KEYS,
 ) -> tuple[Spans, ...]:
     """Its rule, its problem, when it is due next, and what it runs; then a line of the next day,
     which may be cut off.
@@ -97,7 +102,7 @@ def schedule_lines(
         (*head_line(schedule), Span(rules, Role.MUTED)),
         *((Span("✘ " if not number else "  ", Role.FAULT), Span(line, Role.FAULT))
           for number, line in enumerate(problem)),
-        *_next(detail, now, width),
+        *_next(detail, now, width, keys),
         *_source(spec, task, width),
         *(_task_lines(task.spec, spec, width) if task else ()),
         *day_line(detail, now, width),
@@ -166,11 +171,11 @@ def _marks(expression: str, zone: str, begin: datetime, cells: int) -> str:
     return "".join(line)
 
 
-def _next(detail: ScheduleDetail, now: datetime, width: int) -> tuple[Spans, ...]:
+def _next(detail: ScheduleDetail, now: datetime, width: int, keys: KeyMap) -> tuple[Spans, ...]:
     """The next due times, or why there is none."""
     if detail.schedule.paused:
-        paused = Span("paused: nothing is due until p resumes it", Role.CAUTION)
-        return (_labelled("next", paused),)
+        text = f"paused: nothing is due until {key_of('pause_schedule', keys)} resumes it"
+        return (_labelled("next", Span(text, Role.CAUTION)),)
     if not detail.due:
         return (_labelled("next", Span("never: this date does not come", Role.CAUTION)),)
     texts = due_texts(detail.due, detail.schedule.spec.zone, now)

@@ -12,6 +12,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.schedule_words import next_text, run_glyph, run_words, schedule_glyph
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
+from tui_manager.ui.key_bindings import KeyMap, key_of
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link
@@ -60,12 +61,14 @@ def schedule_cell(row: ScheduleRow, key: str, width: int, now: datetime) -> Span
             return (run_words(last, row.status),) if last else BLANK
 
 
-NO_SCHEDULES: tuple[Spans, ...] = (
-    (Span("No schedule yet.", Role.STRONG),),
-    (),
-    (Span("A schedule runs a template, or a command, by the clock."),),
-    (Span("a", Role.STRONG), Span(" adds one.")),
-)
+def no_schedules(keys: KeyMap) -> tuple[Spans, ...]:
+    """What the table shows if there are none."""
+    return (
+        (Span("No schedule yet.", Role.STRONG),),
+        (),
+        (Span("A schedule runs a template, or a command, by the clock."),),
+        (Span(key_of("add_schedule", keys), Role.STRONG), Span(" adds one.")),
+    )
 
 
 class ScheduleTable(RowTable[ScheduleRow]):
@@ -99,4 +102,4 @@ class ScheduleTable(RowTable[ScheduleRow]):
         return Page(rows, page.matching, page.total, page.partial)
 
     def empty_lines(self) -> Sequence[Spans]:
-        return NO_SCHEDULES
+        return no_schedules(self.link.keys)

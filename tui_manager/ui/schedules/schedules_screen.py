@@ -17,7 +17,7 @@ from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.forms.task_file_reader import TaskFileReader
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.pane_tabs import PaneTabs
-from tui_manager.ui.key_bindings import Action, Pane, ScreenName, bindings_of, open_task
+from tui_manager.ui.key_bindings import Action, Pane, ScreenName, bindings_of, key_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.schedules.run_table import RunTable
@@ -66,7 +66,7 @@ class SchedulesScreen(MainScreen):
         self._schedule: tuple[ScheduleDetail, TaskFile | None] | None = None
 
     def body(self) -> Iterable[Widget]:
-        yield PaneTabs(("Templates", "Schedules"))
+        yield PaneTabs(("Templates", "Schedules"), self.link.keys)
         yield Container(
             TemplateTable(self.link, id="templates"),
             ScheduleTable(self.link, self._statuses, id="schedules"),
@@ -193,13 +193,13 @@ class SchedulesScreen(MainScreen):
         self._template = detail, await self._task_files.read(detail.text, template.name)
 
     def _describe(self) -> None:
-        now = self.link.data_time()
+        now, keys = self.link.data_time(), self.link.keys
         lines = self.query_one("#template-lines", SpanLines)
         width = lines.size.width or self.size.width
         lines.set_lines(template_lines(*self._template, now, width) if self._template else ())
         lines = self.query_one("#schedule-lines", SpanLines)
         width = lines.size.width or self.size.width
-        lines.set_lines(schedule_lines(*self._schedule, now, width) if self._schedule else ())
+        lines.set_lines(schedule_lines(*self._schedule, now, width, keys) if self._schedule else ())
         self._show_detail()
 
     # Panes.
@@ -277,7 +277,8 @@ class SchedulesScreen(MainScreen):
         if self._on_schedules:
             super().action_faults_only()
         else:
-            self.notify("A template has no problems: go to the schedules with tab.", markup=False)
+            key = key_of("next_pane", self.link.keys)
+            self.notify(f"A template has no problems: {key} goes to the schedules.", markup=False)
 
     @on(RowTable.Opened)
     async def action_open(self) -> None:

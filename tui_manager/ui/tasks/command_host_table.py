@@ -21,6 +21,7 @@ from tui_manager.ui.drawing.state_words_and_colours import (
     command_host_glyph,
     command_host_text,
 )
+from tui_manager.ui.key_bindings import KeyMap, key_of
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link
@@ -94,11 +95,14 @@ def ended_without_output(row: CommandHost, width: int) -> tuple[Spans, ...]:
     return tuple(spans(line, Role.MUTED) for line in lines)
 
 
-NOT_STARTED: tuple[Spans, ...] = (
-    (Span("Not started.", Role.STRONG),),
-    (),
-    (Span("s", Role.STRONG), Span(" starts it; the target is resolved then.")),
-)
+def not_started(keys: KeyMap) -> tuple[Spans, ...]:
+    """What is shown of the hosts and the output of a task before its start."""
+    key = Span(key_of("start_task", keys), Role.STRONG)
+    return (
+        (Span("Not started.", Role.STRONG),),
+        (),
+        (key, Span(" starts it; the target is resolved then.")),
+    )
 
 
 def _printed(row: CommandHost) -> int:
@@ -172,7 +176,7 @@ class CommandHostTable(RowTable[CommandHost]):
         return await self.link.operator.list_command_hosts(self.task_id, window)
 
     def empty_lines(self) -> Sequence[Spans]:
-        return NOT_STARTED
+        return not_started(self.link.keys)
 
     @property
     def title_words(self) -> str:

@@ -16,6 +16,7 @@ from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, progress, progress_bar, running_time
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import task_glyph
+from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap, key_of
 from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.table_layout import GAP, Column, ColumnWidths
 from tui_manager.ui.manager_link import Link
@@ -97,8 +98,12 @@ def merge_for(task: Task, widths: ColumnWidths) -> ColumnWidths:
     return merged
 
 
-def running_cell(row: RunningTask, key: str, width: int, now: datetime) -> Spans:
+def running_cell(
+    row: RunningTask, key: str, width: int, now: datetime, keys: KeyMap = DEFAULT_KEYS
+) -> Spans:
     """The cell of a running task in a column."""
+    if key == "waits":
+        return _waits(row, width, keys)
     return _CELLS[key](row, width, now)
 
 
@@ -122,30 +127,32 @@ def failed_spans(hosts: int, names: Sequence[str], width: int, why: str = "") ->
     return spans(text, Role.FAULT)
 
 
-def waits_text(task: Task, width: int) -> str:
+def waits_text(task: Task, width: int, keys: KeyMap = DEFAULT_KEYS) -> str:
     """What a task waits for, and which keys end that; in fewer words if there is little room."""
+    resume = f"{key_of('pause_task', keys)} goes on"
+    both = f"{resume}, {key_of('cancel_task', keys)} cancels"
     forms: tuple[str, ...] = ("",)
     if task.canceling:
         forms = ("canceling: waits until all processes are gone", "canceling")
     elif task.paused:
-        forms = ("paused: p goes on, c cancels", "paused: p goes on", "paused")
+        forms = (f"paused: {both}", f"paused: {resume}", "paused")
     elif task.hold is not None:
         after = f"on hold after batch {task.hold.batch}"
         forms = (
-            f"{after} of {task.hold.of}: p goes on, c cancels",
-            f"{after}: p goes on, c cancels",
-            f"{after}: p goes on",
-            "on hold: p goes on",
+            f"{after} of {task.hold.of}: {both}",
+            f"{after}: {both}",
+            f"{after}: {resume}",
+            f"on hold: {resume}",
             "on hold",
         )
     return next((form for form in forms if len(form) <= width), forms[-1])
 
 
-def _waits(row: RunningTask, width: int, now: datetime) -> Spans:
+def _waits(row: RunningTask, width: int, keys: KeyMap) -> Spans:
     failed = failed_spans(row.task.hosts_failed, (), width)
     used = len(failed[0].text) + 2 if failed else 0
     gap = (Span("  "),) if failed else ()
-    return (*failed, *gap, Span(waits_text(row.task, width - used), Role.CAUTION))
+    return (*failed, *gap, Span(waits_text(row.task, width - used, keys), Role.CAUTION))
 
 
 def _what(row: RunningTask, width: int, now: datetime) -> Spans:
@@ -188,7 +195,6 @@ _CELLS: Mapping[str, Callable[[RunningTask, int, datetime], Spans]] = {
     ),
     "failed": _failed,
     "what": _what,
-    "waits": _waits,
     "time": _time,
     "left": _left,
     "by": lambda row, width, now: spans(short_author(row.task), Role.MUTED),
@@ -220,7 +226,8 @@ class NowTable(TaskPickTable[RunningTask]):
         return str(row.task.task_id)
 
     def cell(self, row: RunningTask, key: str, width: int, now: datetime) -> Spans:
-        return running_cell(replace(row, summary=self.summary_of(row)), key, width, now)
+        row = replace(row, summary=self.summary_of(row))
+        return running_cell(row, key, width, now, self.link.keys)
 
     def task_of(self, row: RunningTask) -> Task:
         return row.task
@@ -254,7 +261,8 @@ class NowTable(TaskPickTable[RunningTask]):
 
     def sort_by_next(self, step: int) -> None:
         """Says where tasks can be sorted."""
-        self.app.notify("Now has its own order: press 3 to sort all tasks.", markup=False)
+        key = key_of("show_tasks", self.link.keys)
+        self.app.notify(f"Now has its own order: {key} shows all tasks.", markup=False)
 
     def reverse_order(self) -> None:
         """Says where tasks can be sorted."""
@@ -265,4 +273,5 @@ class NowTable(TaskPickTable[RunningTask]):
 
     def foot(self) -> str:
         hidden = self.list.matching - max(1, self.size.height - HEADER)
-        return f"{hidden:,} more: 3 shows all" if self.display and hidden > 0 else ""
+        key = key_of("show_tasks", self.link.keys)
+        return f"{hidden:,} more: {key} shows all" if self.display and hidden > 0 else ""

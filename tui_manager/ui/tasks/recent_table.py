@@ -20,7 +20,7 @@ from tui_manager.ui.tasks.failure_summary import failure_words
 from tui_manager.ui.tasks.now_table import NowTable
 from tui_manager.ui.tasks.summed_table import NO_SUMMARY
 from tui_manager.ui.tasks.task_pick import TaskPickTable, clock_text
-from tui_manager.ui.tasks.task_table import NO_TASKS, elapsed, short_author
+from tui_manager.ui.tasks.task_table import NO_TASK, elapsed, no_tasks, short_author
 
 COLUMNS = (
     Column("state", "", 1),
@@ -137,8 +137,8 @@ class RecentTable(TaskPickTable[Task]):
 
     def empty_lines(self) -> Sequence[Spans]:
         status = self.link.status
-        first = ONLY_RUNNING if status and status.tasks_running else NO_TASKS[0]
-        return self._hint or (first, *NO_TASKS[1:])
+        first = ONLY_RUNNING if status and status.tasks_running else NO_TASK
+        return self._hint or no_tasks(self.link.keys, first)
 
 
 def move_marks(now: NowTable, recent: RecentTable) -> None:

@@ -23,6 +23,7 @@ from tui_manager.ui.drawing.state_words_and_colours import (
     task_glyph,
     task_state,
 )
+from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap, key_of
 from tui_manager.ui.tasks.task_table import author, elapsed, remaining
 
 _BAR_MOST = 56  # cells
@@ -187,7 +188,11 @@ def _rollout(rollout: RolloutProgress | None, *, ended: bool, short: bool) -> Sp
 
 
 def waiting_lines(
-    task: Task, now: datetime, hosts: HostCounts | None, grace: timedelta | None
+    task: Task,
+    now: datetime,
+    hosts: HostCounts | None,
+    grace: timedelta | None,
+    keys: KeyMap = DEFAULT_KEYS,
 ) -> tuple[Spans, ...]:
     """What a task waits for: a cancel that is not proven, a hold, a pause. No line for none.
 
@@ -206,8 +211,9 @@ def waiting_lines(
         if task.hold is not None and task.hold.expires_at is not None:
             text += f": the rest is skipped in {age(task.hold.expires_at - now)}"
     goes_on = " ends pause and hold, " if task.paused and held else " goes on, "
-    keys = (Span("   p", Role.STRONG), Span(goes_on), Span("c", Role.STRONG), Span(" cancels"))
-    return ((task_glyph(task), Span(f" {text}", Role.CAUTION), *keys),)
+    pause, cancel = key_of("pause_task", keys), key_of("cancel_task", keys)
+    does = (Span(f"   {pause}", Role.STRONG), Span(goes_on), Span(cancel, Role.STRONG))
+    return ((task_glyph(task), Span(f" {text}", Role.CAUTION), *does, Span(" cancels")),)
 
 
 def away_lines(task: Task, task_map: TaskMap, now: datetime) -> tuple[Spans, ...]:

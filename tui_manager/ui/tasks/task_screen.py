@@ -16,7 +16,7 @@ from tui_manager.domain.task_map import FailureGroup, TaskMap
 from tui_manager.domain.task_spec import Offline
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans
-from tui_manager.ui.key_bindings import Action, ScreenName, bindings_of, open_task
+from tui_manager.ui.key_bindings import Action, ScreenName, bindings_of, key_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane
@@ -41,11 +41,6 @@ _MARGINS = 4  # cells beside a line of an empty output pane
 _AROUND = 2  # lines of the header and the footer
 _ROWS_LEAST, _OUTPUT_LEAST = 5, 3  # lines of both panes with their frames
 _MIDDLE, _TALL = 30, 45  # lines of a terminal that has room for more of the map and the failures
-_GONE: Spans = (
-    Span("This task is not stored any more: its history was removed. ", Role.CAUTION),
-    Span("esc", Role.STRONG),
-    Span(" goes back."),
-)
 
 
 class TaskScreen(OutputActions, TaskActions):
@@ -162,12 +157,13 @@ class TaskScreen(OutputActions, TaskActions):
     def _show_head(self) -> None:
         if self.detail is None:
             if self._removed:
-                self.query_one("#head", SpanLines).set_lines((_GONE,))
+                self.query_one("#head", SpanLines).set_lines((self._gone(),))
             return
         width, now = max(1, self.size.width - 2), self.link.data_time()
         head = self.query_one("#head", SpanLines)
         hosts = host_counts(self.detail) or self.map.counts()
-        head_lines = ((_GONE,) if self._removed else ()) + task_head(self.detail, now, width, hosts)
+        gone = (self._gone(),) if self._removed else ()
+        head_lines = (*gone, *task_head(self.detail, now, width, hosts))
         head.set_lines(head_lines)
         lines = 1 if self.size.height < _MIDDLE else 2 if self.size.height < _TALL else 4
         map_strip = self.query_one(TaskMapStrip)
@@ -175,6 +171,13 @@ class TaskScreen(OutputActions, TaskActions):
         used = len(head_lines) + len(map_strip.lines) + _AROUND
         below = self._below_map(hosts, width, lines, self.size.height - used - self._panes_least)
         self.query_one("#below-map", SpanLines).set_lines(below)
+
+    def _gone(self) -> Spans:
+        return (
+            Span("This task is not stored any more: its history was removed. ", Role.CAUTION),
+            Span(key_of("back", self.link.keys), Role.STRONG),
+            Span(" goes back."),
+        )
 
     @property
     def _panes_least(self) -> int:
@@ -194,7 +197,7 @@ class TaskScreen(OutputActions, TaskActions):
         grace = status.kill_grace if status is not None else None
         alone = task.host_count <= 1  # its row says why it failed
         first = (
-            *waiting_lines(task, self.link.data_time(), hosts, grace),
+            *waiting_lines(task, self.link.data_time(), hosts, grace, self.link.keys),
             *away_lines(task, self.map, self.link.data_time()),
             *(() if alone else failure_lines(self.failures, width, lines)),
         )

@@ -24,6 +24,7 @@ from tui_manager.ui.drawing.number_format import (
 )
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph, task_state
+from tui_manager.ui.key_bindings import KeyMap, key_of
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.tasks.failure_summary import failure_words
 from tui_manager.ui.tasks.summed_table import NO_SUMMARY, SummedTable
@@ -228,11 +229,13 @@ def short_counts(counts: Counts) -> Spans:
     )
 
 
-NO_TASKS: tuple[Spans, ...] = (
-    (Span("No task yet.", Role.STRONG),),
-    (),
-    (Span("n", Role.STRONG), Span(" starts a command on hosts that you name.")),
-)
+NO_TASK: Spans = (Span("No task yet.", Role.STRONG),)
+
+
+def no_tasks(keys: KeyMap, first: Spans = NO_TASK) -> tuple[Spans, ...]:
+    """What a table shows if there are none: `first` says so."""
+    key = Span(key_of("new_task", keys), Role.STRONG)
+    return (first, (), (key, Span(" starts a command on hosts that you name.")))
 
 
 class TaskTable(SummedTable[Task]):
@@ -263,7 +266,7 @@ class TaskTable(SummedTable[Task]):
         return await self.link.operator.list_tasks(window)
 
     def empty_lines(self) -> Sequence[Spans]:
-        return NO_TASKS
+        return no_tasks(self.link.keys)
 
 
 class WideTaskTable(TaskTable):
