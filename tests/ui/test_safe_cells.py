@@ -1,5 +1,8 @@
 """No widget sends a character that is not visible to the terminal."""
 
+import re
+
+import pytest
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.pilot import Pilot
@@ -75,3 +78,18 @@ async def test_a_notice_and_a_hint_show_what_was_not_visible(running: Running) -
         text = shown(pilot)
         assert "bad <U+202E> target" in text
         assert "a notice <U+202E> of it" in text
+
+
+async def test_no_colour_is_sent_with_no_color(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(fleet) as pilot:
+        for keys in ((), ("down", "c"), ("escape", "n"), ("escape", "question_mark"), ("q", "5")):
+            await press(pilot, *keys)
+            styles = re.findall(r"\x1b\[([0-9;]*)m", written(pilot))
+            assert styles
+            codes = {code for style in styles for code in style.split(";")}
+            assert codes <= {"0", "1", "2", "4", "7"}  # bold, dim, underlined, reverse
+        await press(pilot, "t")
+        assert "NO_COLOR is set" in shown(pilot)

@@ -47,13 +47,19 @@ class NotifyingApp(CleanExitApp, inherit_bindings=False):
         return dict(DARK.variables)
 
     def show_first_theme(self) -> None:
-        """Shows the theme of the settings."""
+        """Shows the theme of the settings. Without colours it is the one whose focus and cursor
+        need none."""
         for theme in THEMES.values():
             self.register_theme(theme)
+        if self.no_color:
+            self._theme_name = ThemeName.TERMINAL
         self.theme = THEMES[self._theme_name].name
 
     def action_theme(self) -> None:
         """The next theme."""
+        if self.no_color:
+            self.notify("NO_COLOR is set: there are no colours to change.", markup=False)
+            return
         names = list(ThemeName)
         self._theme_name = names[(names.index(self._theme_name) + 1) % len(names)]
         self.theme = THEMES[self._theme_name].name

@@ -27,5 +27,16 @@ class SafeCells(LineFilter):
         ]
 
 
+class WithoutColours(LineFilter):
+    """Lets no colour reach the terminal, for NO_COLOR. Textual would send greys."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments with what is left of their styles: bold, dim, underlined, reverse."""
+        return [
+            Segment(text, style and style.without_color, control)
+            for text, style, control in segments
+        ]
+
+
 def _of_same_width(char: str) -> str:
     return "\ufffd" * cell_len(char)

@@ -11,13 +11,13 @@ from textual.app import App
 from textual.binding import BindingsMap, BindingType
 from textual.command import CommandPalette
 from textual.driver import Driver
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen, ScreenResultType
 from textual.widget import Widget
 from textual.worker import Worker
 
-from tui_manager.ui.terminal.safe_cells import SafeCells
+from tui_manager.ui.terminal.safe_cells import SafeCells, WithoutColours
 
 # Textual's class has a worker under this name; a worker of the same group cancels it.
 SEARCH_GROUP = CommandPalette._GATHER_COMMANDS_GROUP
@@ -50,7 +50,7 @@ class HookedApp(App[None], inherit_bindings=False):
     """An app that decides what happens after an error that nothing has caught, and draws no
     control characters."""
 
-    _safe_cells = SafeCells()
+    _safe_cells, _without_colours = SafeCells(), WithoutColours()
 
     def report_error(self, error: Exception) -> None:
         """An error of a handler, a worker, a timer, of composing or drawing ends the app."""
@@ -61,8 +61,13 @@ class HookedApp(App[None], inherit_bindings=False):
         raise NotImplementedError
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Those of Textual, and one for what no widget may draw."""
-        return [*super().get_line_filters(), self._safe_cells]
+        """Those of Textual, and one for what no widget may draw. With NO_COLOR, one of ours is in
+        place of its own, which makes greys of colours."""
+        filters = [*super().get_line_filters(), self._safe_cells]
+        if not self.no_color:
+            return filters
+        own = (Monochrome, NoColor)
+        return [*(one for one in filters if not isinstance(one, own)), self._without_colours]
 
     def on_unbound_key(self, key: str) -> None:
         """Nothing is bound to a key that was pressed."""
