@@ -1,6 +1,7 @@
 """A manager on a database with a long history: its start, every query of a screen, and a result."""
 
 import asyncio
+import shutil
 import sqlite3
 import statistics
 import tempfile
@@ -58,13 +59,16 @@ async def long_history(shape: Shape, times: int, results: Results) -> list[Figur
         manager = Manager(Path(folder))
         file = manager.state_dir / DATABASE
         fill(manager.state_dir, shape)
+        before = Path(folder) / "before.db"  # without the hosts that join to be measured
+        shutil.copyfile(file, before)
         found = await _measure(manager, shape, times, results)
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as bare:
             query = "SELECT * FROM command_hosts ORDER BY id LIMIT ?"
             window = _bare_window(lambda: bare.execute(query, (_SHOWN,)).fetchall(), times)
         async with postgresql() as url:
-            moved = Manager(Path(folder), database=url)
-            seconds = await _carry_over(file, moved)
+            (Path(folder) / "moved").mkdir()
+            moved = Manager(Path(folder) / "moved", database=url)
+            seconds = await _carry_over(before, moved)
             other = await _measure(moved, shape, times, results)
             query = "SELECT * FROM command_hosts ORDER BY id LIMIT %s"
             with psycopg.connect(url, autocommit=True) as server:
