@@ -23,7 +23,7 @@ from tests.faults.node import Node
 from tests.faults.proxy import Proxy
 from tests.support.processes import installed
 from tests.support.waiting import wait_until
-from tui_manager.domain.errors import IllegalMoveError, UnreachableError
+from tui_manager.domain.errors import IllegalMoveError, StorageError, UnreachableError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import TaskStatus
@@ -305,14 +305,14 @@ class Fleet:
     # ----------------------------------------------------------------------------- the operator
 
     async def ask(self, call: Callable[[Operator], Awaitable[Reply]]) -> Reply:
-        """Calls the operator's API until a manager answers."""
+        """Calls the operator's API until a manager answers that has a database."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + GIVE_UP
         while True:
             try:
                 async with connect(self.state_dir) as operator:
                     return await call(operator)
-            except UnreachableError as error:
+            except (UnreachableError, StorageError) as error:
                 if loop.time() > give_up_at:
                     raise AssertionError(f"No manager: {error}\n{self.explain()}") from None
                 await asyncio.sleep(0.05)
