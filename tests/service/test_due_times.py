@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import sqlite3
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.support.engines import storage_failure
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
 from tests.support.schedules import (
     ANA,
@@ -464,6 +465,7 @@ async def test_large_tasks_that_are_due_at_once_are_made_and_written_one_by_one(
     assert reads == 2
 
 
+@pytest.mark.sqlite("the disk of a server is not known")
 async def test_too_little_disk_is_a_reason(tmp_path: Path) -> None:
     async with manager_parts(tmp_path, free_disk=1 << 62) as parts:
         await parts.connect("web01")
@@ -544,7 +546,7 @@ async def test_a_manager_that_is_killed_before_the_commit_starts_the_task_later(
         await parts.connect("web01")
         await add(parts)
         with monkeypatch.context() as patched:
-            error = sqlite3.OperationalError("disk I/O error")
+            error = storage_failure("disk I/O error")
             patched.setattr(ACT, broken(act, error))
             with pytest.raises(StorageError):
                 await look_at(parts, 4)
@@ -553,8 +555,13 @@ async def test_a_manager_that_is_killed_before_the_commit_starts_the_task_later(
     async with manager_parts(tmp_path, turned) as parts:
         await parts.connect("web01")
         await parts.schedule_loop.look()
-        assert await shown(parts) == ["04:00 task 1"]
+        assert _without_numbers(await shown(parts)) == ["04:00 task"]
         assert len(await parts.send()) == 1
+
+
+def _without_numbers(lines: list[str]) -> list[str]:
+    """On PostgreSQL a transaction that fails uses up the numbers of its tasks."""
+    return [re.sub(r"task \d+", "task", line) for line in lines]
 
 
 async def test_a_manager_that_is_killed_after_the_commit_has_started_the_task(
@@ -577,20 +584,20 @@ async def test_a_manager_that_is_killed_after_the_commit_has_started_the_task(
         assert len(await parts.send()) == 1
 
 
-@pytest.mark.parametrize(("minute", "expected"), [(5, "task 1"), (6, "misfire")])
+@pytest.mark.parametrize(("minute", "expected"), [(5, "task"), (6, "misfire")])
 async def test_trouble_of_the_storage_is_waited_out(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, minute: int, expected: str
 ) -> None:
     await add(parts)
     with monkeypatch.context() as patched:
-        error = sqlite3.OperationalError("database or disk is full")
+        error = storage_failure("database or disk is full")
         patched.setattr(ACT, broken(act, error))
         for second in range(3):
             turn_to(parts, 4, 0, second)
             with pytest.raises(StorageError):
                 await parts.schedule_loop.look()
     await look_at(parts, 4, minute)
-    assert await shown(parts) == [f"04:00 {expected}"]
+    assert _without_numbers(await shown(parts)) == [f"04:00 {expected}"]
 
 
 async def test_a_template_that_is_saved_just_then_is_the_one_that_starts(

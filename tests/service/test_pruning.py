@@ -246,6 +246,7 @@ async def test_a_rejected_key_is_refused_for_ever(parts: Parts, how: str) -> Non
     assert entry.row.admission in (Admission.REVOKED, Admission.REJECTED)
 
 
+@pytest.mark.sqlite("the pages of its file")
 async def test_freed_pages_are_used_again(parts: Parts) -> None:
     host = await parts.connect("web01")
 

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engines import copy_database
 from tests.support.manager_parts import Parts, greeting, manager_parts, result
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.state_dir import DATABASE
-from tui_manager.storage.maintenance.backup import back_up
 from tui_manager.storage.maintenance.check import contradictions
 
 
@@ -20,7 +19,7 @@ async def _sent_after_a_backup(folder: Path, *texts: str) -> tuple[str, str, int
         host = await parts.connect("web01")
         parts.dispatcher.rooms[host.host_id] = 0
         task_id = await parts.started("web01", *texts)
-        back_up(before / DATABASE, folder / DATABASE)
+        copy_database(before, folder)
         del parts.dispatcher.rooms[host.host_id]
         parts.hosts.session_ready(host.host_id)
         ((_, run),) = await parts.send()

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.engines import storage_failure
 from tests.support.enrolled_hosts import csr
 from tests.support.manager_parts import Parts, counters_differ, greeting, result, spec, totals
 from tests.support.waiting import wait_until
@@ -37,7 +37,7 @@ class FailingTransaction:
 
     def _count(self) -> None:
         if not self.left:
-            raise sqlite3.OperationalError("the test's own failure")
+            raise storage_failure("the test's own failure")
         self.left -= 1
 
     def execute(self, *given: Any) -> Cursor:
@@ -213,6 +213,7 @@ def _pages(number: int) -> Callable[[Transaction], None]:
     return work
 
 
+@pytest.mark.sqlite("tests/faults fills the disk of a server")
 async def test_reports_wait_while_the_disk_is_full(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,9 +21,8 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     plan, found = take_turns.plan, []
 
     def ended(tx: Transaction) -> int:
-        count: int = tx.execute("SELECT count(*) FROM command_hosts WHERE finished_at").fetchone()[
-            0
-        ]
+        query = "SELECT count(*) FROM command_hosts WHERE finished_at IS NOT NULL"
+        count: int = tx.execute(query).fetchone()[0]
         return count
 
     def noted(tx: Transaction, *given: Any) -> Planned:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engines import check
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
 from tests.support.schedules import ANA, hourly, runs
 from tui_manager.domain.cron_and_zone import read_cron
@@ -16,8 +17,6 @@ from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.schedule import Overlap
 from tui_manager.domain.task import Task
-from tui_manager.state_dir import DATABASE
-from tui_manager.storage.maintenance.check import check_database
 
 STEPS = 120
 CRON = read_cron("*/20 * * * *", "Europe/Berlin")
@@ -48,7 +47,7 @@ class Days:
             async with manager_parts(self.folder, self.clock) as parts:
                 for _ in range(self.dice.randint(1, 20)):
                     await self._step(parts)
-            assert check_database(self.folder / DATABASE).findings == (), self.story
+            assert check(self.folder).findings == (), self.story
         async with manager_parts(self.folder, self.clock) as parts:
             await self._calm_down(parts)
             await self._compare(parts, created)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.engines import holding
 from tests.support.manager_parts import Parts, failed, manager_parts, result
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import InvalidInputError
@@ -45,15 +46,6 @@ async def erase(parts: Parts) -> None:
     await parts.database.write(lambda tx: tx.execute("UPDATE secrets SET value = NULL").close())
 
 
-def holding(folder: Path, value: bytes) -> list[str]:
-    """The files of the database in which a value stands."""
-    return [name for name, data in files(folder).items() if value in data]
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-
-
 async def test_a_secret_reaches_only_the_host(parts: Parts, tmp_path: Path) -> None:
     await parts.connect("web01")
     given = spec("a", "b", secrets={"TOKEN": VALUE, "KEY": ANOTHER}, environment={"A": "1"})
@@ -70,10 +62,8 @@ async def test_a_secret_reaches_only_the_host(parts: Parts, tmp_path: Path) -> N
     for shown in (given, detail, run, parts.dispatcher.sent):
         assert VALUE not in repr(shown)
         assert ANOTHER not in repr(shown)
-    lies = files(tmp_path)
-    assert {"manager.db", "manager.db-wal", "manager.db-shm"} <= lies.keys()
     for value in (VALUE, ANOTHER):
-        assert [name for name, data in lies.items() if value.encode() in data] == []
+        assert holding(tmp_path, value.encode()) == []
 
 
 async def test_a_command_without_secrets_gets_none(parts: Parts) -> None:
@@ -136,6 +126,7 @@ async def test_a_secret_is_erased_when_the_task_ends(
     await wait_until(look, lambda names: names == [])  # also not in the log of the database
 
 
+@pytest.mark.sqlite("its log")
 async def test_the_log_of_a_killed_manager_is_truncated_at_the_start(
     tmp_path: Path,
 ) -> None:

@@ -309,6 +309,7 @@ async def test_the_target_is_frozen_at_the_start(parts: Parts) -> None:
     assert [row.host for row in await parts.rows(task_id)] == ["web01"]
 
 
+@pytest.mark.sqlite("the disk of a server is not known")
 async def test_no_task_starts_on_a_full_disk(parts: Parts) -> None:
     await parts.connect("web01")
     task_id = await parts.tasks.create_task(spec("web01"))

@@ -1,9 +1,5 @@
 """Reading the audit: windows, filters, and the names that hosts had at the time."""
 
-import sqlite3
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from tui_manager.domain.audit import AuditEntry
@@ -11,16 +7,10 @@ from tui_manager.domain.filter_language import quote
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, hosts, tasks
 from tui_manager.storage.views import audit_list
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "manager.db") as made:
-        yield made
 
 
 def _acts(tx: Transaction) -> None:
@@ -144,6 +134,7 @@ async def test_half_a_surrogate_pair_can_be_stored(database: Database) -> None:
     assert entry.detail == {"name": "a\udcffb"}
 
 
+@pytest.mark.sqlite("its plans")
 async def test_windows_are_found_by_id_and_read_no_more_rows_than_they_show(
     database: Database,
 ) -> None:
@@ -162,6 +153,6 @@ async def test_windows_are_found_by_id_and_read_no_more_rows_than_they_show(
 async def test_audit_rows_cannot_be_changed(database: Database) -> None:
     await database.write(_acts)
     for statement in ("UPDATE audit SET actor = 'bob'", "DELETE FROM audit"):
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        with pytest.raises(Exception, match=r"append-only|permission denied"):
             await database.write(lambda tx, said=statement: tx.execute(said))  # type: ignore[misc]
     assert (await _ids(database, text="ana@")) == [2, 1]

@@ -1,15 +1,13 @@
 """The commands of earlier tasks, each once."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
+from tests.support.engines import open_transaction
 from tui_manager.domain.command_history import COMMAND_LENGTH, HISTORY_LIMIT
 from tui_manager.domain.content import content_of
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tasks
 from tui_manager.storage.views import command_history
@@ -17,10 +15,8 @@ from tui_manager.storage.views import command_history
 
 @pytest.fixture
 def tx() -> Iterator[Transaction]:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
-        database.row_factory = sqlite3.Row
-        migrate(database)
-        yield database
+    with open_transaction() as made:
+        yield made
 
 
 def store(tx: Transaction, *texts: str, target: str = "@all") -> int:

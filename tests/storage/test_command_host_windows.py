@@ -2,16 +2,15 @@
 
 import itertools
 import random
-import sqlite3
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.engines import open_transaction
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.filter_language import parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost
-from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import command_host_list
 from tui_manager.storage.views.command_host_list import CommandHostScan
@@ -35,19 +34,16 @@ TEXTS = ("", "web1", "WEB", "fail", "exit", "e", "100%", "_", "nothing")
 
 @pytest.fixture
 def tx() -> Iterator[Transaction]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    migrate(connection)
-    connection.executemany(
-        "INSERT INTO hosts (id, host_id, name, admission, first_seen, since)"
-        " VALUES (?, ?, ?, 'admitted', 0, 0)",
-        [(n, f"id-{n}", f"web{n}") for n in range(1, HOSTS + 1)],
-    )
-    chance = random.Random(5)
-    for task in (TASK, OTHER):
-        _add_task(connection, task, chance)
-    yield connection
-    connection.close()
+    with open_transaction() as made:
+        made.executemany(
+            "INSERT INTO hosts (id, host_id, name, admission, first_seen, since)"
+            " VALUES (:id, :host_id, :name, 'admitted', 0, 0)",
+            [{"id": n, "host_id": f"id-{n}", "name": f"web{n}"} for n in range(1, HOSTS + 1)],
+        )
+        chance = random.Random(5)
+        for task in (TASK, OTHER):
+            _add_task(made, task, chance)
+        yield made
 
 
 def _add_task(tx: Transaction, task: int, chance: random.Random) -> None:

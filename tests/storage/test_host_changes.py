@@ -1,31 +1,23 @@
 """What operators change of a host is stored, and read again."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
-from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.engine.database import Database
 from tui_manager.storage.tables import host_changes, hosts
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "manager.db") as made:
-        await made.write(lambda tx: hosts.insert(tx, "id1", "web01", Admission.ADMITTED, 0))
-        yield made
 
 
 @pytest.mark.parametrize("until", [None, NOW + timedelta(hours=2)])
 async def test_a_maintenance_is_replaced_and_ended(
     database: Database, until: datetime | None
 ) -> None:
+    await database.write(lambda tx: hosts.insert(tx, "id1", "web01", Admission.ADMITTED, 0))
     for made in (Maintenance("new disks", NOW, "ana"), Maintenance("memory", until, "bob"), None):
         work = partial(host_changes.set_maintenance, host_id="id1", maintenance=made)
         assert (await database.write(work)).maintenance == made

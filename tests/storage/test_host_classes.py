@@ -3,6 +3,7 @@
 from itertools import product
 from pathlib import Path
 
+from tests.support.engines import database_in
 from tui_manager.domain.host_class import HostClass, command_host_class, host_class
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.transitions import TRANSITIONS
@@ -51,7 +52,7 @@ def store(tx: Transaction, hosts: list[tuple[End, End]]) -> None:
 async def test_sql_has_the_rule_of_the_domain(tmp_path: Path) -> None:
     ends = [(status, reason, began) for status, reason in ENDS for began in (True, False)]
     hosts = list(product(ends, ends))
-    async with open_database(tmp_path / "manager.db") as database:
+    async with open_database(database_in(tmp_path)) as database:
         await database.write(lambda tx: store(tx, hosts))
         found = await database.read(lambda tx: task_hosts(tx, 1))
     expected = {

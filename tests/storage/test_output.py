@@ -1,17 +1,16 @@
 """Reading output: by stream, by task, by host, whatever the order of arrival."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.engines import open_transaction
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import OutputChunk
-from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import output
@@ -37,9 +36,7 @@ Piece = tuple[int, int, int, Stream, int]
 
 @contextmanager
 def output_database() -> Iterator[Transaction]:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as tx:
-        tx.row_factory = sqlite3.Row
-        migrate(tx)
+    with open_transaction() as tx:
         tx.executemany(
             "INSERT INTO hosts (id, host_id, name, admission, first_seen, since)"
             " VALUES (?, ?, ?, 'admitted', 0, 0)",

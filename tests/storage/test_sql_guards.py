@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engines import database_in
 from tui_manager.domain.report import Result
 from tui_manager.domain.status import Admission, Reason, Stream, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status
@@ -128,7 +129,7 @@ async def test_the_guard_of_a_cancel_on_some_hosts_agrees_with_the_table(
     tmp_path: Path, sent: bool
 ) -> None:
     operation = Operation.LOSE_AGENT if sent else Operation.CANCEL_UNSENT
-    async with open_database(tmp_path / "manager.db") as database:
+    async with open_database(database_in(tmp_path)) as database:
         for status, reason in STATES:
 
             def work(
@@ -158,7 +159,7 @@ def test_every_operation_has_a_guard() -> None:
 async def test_the_guard_of_a_command_host_agrees_with_the_table(
     tmp_path: Path, operation: Operation
 ) -> None:
-    async with open_database(tmp_path / "manager.db") as database:
+    async with open_database(database_in(tmp_path)) as database:
         for status, reason in STATES:
 
             def work(
@@ -214,16 +215,18 @@ async def test_the_guard_of_a_task_agrees_with_the_table(
             (status,),
         )
         guard = TASK_GUARDS.get(operation, correct)
+        tx.execute("SAVEPOINT guard")
         try:
             moved = guard(tx)
         except Exception:
+            tx.execute("ROLLBACK TO guard")
             moved = False
         row = tx.execute("SELECT status FROM tasks").fetchone()
         legal = (operation, status) in TASK_TRANSITIONS
         assert (moved is not False) == legal
         return TaskStatus(row["status"])
 
-    async with open_database(tmp_path / "manager.db") as database:
+    async with open_database(database_in(tmp_path)) as database:
         became = await database.write(work)
     assert became in TASK_TRANSITIONS.get((operation, status), {status})
 
@@ -254,7 +257,7 @@ async def test_the_guard_of_an_admission_agrees_with_the_table(
         assert moved in (None, host)
         return host.admission
 
-    async with open_database(tmp_path / "manager.db") as database:
+    async with open_database(database_in(tmp_path)) as database:
         became = await database.write(work)
     assert became is ADMISSION_TRANSITIONS.get((operation, admission), admission)
 
@@ -269,11 +272,11 @@ async def test_nothing_is_claimed_for_a_host_that_is_not_admitted(
 
     def work(tx: Transaction) -> tuple[int, int]:
         _prepare(tx, Operation.START, Status.PENDING, Reason.NONE)
-        tx.execute("UPDATE command_hosts SET ready = 1")
+        tx.execute("UPDATE command_hosts SET ready = true")
         tx.execute("UPDATE hosts SET admission = ?", (admission,))
         before = claim(tx)
         tx.execute("UPDATE hosts SET admission = 'admitted'")
         return before, claim(tx)
 
-    async with open_database(tmp_path / "manager.db") as database:
+    async with open_database(database_in(tmp_path)) as database:
         assert await database.write(work) == (0, 1)

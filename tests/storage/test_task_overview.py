@@ -1,13 +1,13 @@
 """One task summed up: how SQL finds it, against the rules of the domain."""
 
-import sqlite3
+import json
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from itertools import product
 
 import pytest
 
+from tests.support.engines import open_transaction
 from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output
@@ -19,7 +19,6 @@ from tui_manager.domain.task_map import (
     TaskSummary,
     host_letter,
 )
-from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import output
 from tui_manager.storage.views import task_overview
@@ -33,10 +32,8 @@ End = tuple[CommandHostStatus, str, int | None]
 
 @pytest.fixture
 def tx() -> Iterator[Transaction]:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
-        database.row_factory = sqlite3.Row
-        migrate(database)
-        yield database
+    with open_transaction() as made:
+        yield made
 
 
 def store(tx: Transaction, hosts: list[list[End]]) -> None:
@@ -83,7 +80,10 @@ def test_the_map_has_the_rule_of_the_domain(tx: Transaction) -> None:
 
 def test_the_map_of_a_rollout_is_in_its_order(tx: Transaction) -> None:
     store(tx, [[(COMPLETED, "", None)], [(PENDING, "", None)], [(FAILED, "exit_code", 1)]])
-    tx.execute("PRAGMA foreign_keys = OFF")
+    tx.execute(
+        "INSERT INTO rollouts (task_id, batches, batch_order, delay, max_concurrency, max_failures,"
+        " strict, hold, hold_timeout) VALUES (1, '', 'name', 0, '', '', false, '', 0)"
+    )
     for host, place, batch in ((3, 0, 1), (1, 1, 1), (2, 2, 2)):
         tx.execute(
             "INSERT INTO rollout_hosts (task_id, host, place, batch, unended, incomplete)"
@@ -124,8 +124,9 @@ def test_the_label_of_hosts_that_failed_in_one_way_is_found(tx: Transaction) -> 
     done: End = (COMPLETED, "", None)
     eu = [[exit_4, exit_4], [done, exit_4], [exit_4, exit_4]]  # a host counts once
     store(tx, [*eu, *[[done, done]] * 5, [lost, done], [done, lost]])
-    labels = "SELECT json_object('role', 'web', 'zone', iif(hosts.id <= 3, 'eu', 'us'))"
-    tx.execute(f"UPDATE hosts SET labels = ({labels})")
+    for zone, which in (("eu", "id <= 3"), ("us", "id > 3")):
+        labels = json.dumps({"role": "web", "zone": zone})
+        tx.execute(f"UPDATE hosts SET labels = ? WHERE {which}", (labels,))
     first, second = task_overview.failures(tx, 1)
     assert (first.hosts, first.label) == (3, CommonLabel("zone=eu", 0, 7))
     assert (second.hosts, second.label) == (2, None)  # as all others, but the first three

@@ -1,13 +1,11 @@
 """Uses of a join token are counted by one guarded statement."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from tui_manager.domain.token import TokenSpec
-from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tokens
 
@@ -15,12 +13,6 @@ SECRET, OTHER = b"s" * 32, b"o" * 32
 SPEC = TokenSpec(ttl=timedelta(seconds=60), uses=2, auto_approve=True, labels={"b": "1", "a": ""})
 MADE = 5_000_000
 ENDS = MADE + 60_000_000
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "manager.db") as made:
-        yield made
 
 
 async def test_a_token_has_the_requested_fields(database: Database) -> None:

@@ -6,19 +6,33 @@ PostgreSQL, `-m "not postgresql"` all others.
 """
 
 import contextlib
-import os
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.support.postgresql import postgresql_database
+from tests.support.postgresql import connect_to, copy_rows, dump, postgresql_database
 from tui_manager.state_dir import DATABASE
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.engine.sqlite.migrations import migrate
+from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.maintenance.backup import back_up
+from tui_manager.storage.maintenance.check import CheckResult, check_database, check_postgresql
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
-# The modules that run on both. All do with the variable ALL_ON_POSTGRESQL.
-ON_BOTH = frozenset[str]()
+# The modules that are about SQLite, and why they have no counterpart for PostgreSQL.
+SQLITE_ONLY = {
+    "storage/aiosqlite_adapter": "private parts of SQLite's client",
+    "storage/backup": "PostgreSQL has its own tools",
+    "storage/check": "a damaged file",
+    "storage/database": "the file, its locks and its migrations",
+    "storage/database_file": "a file that was moved away",
+    "storage/query_plans": "the plans of SQLite",
+    "storage/write_ahead_log": "the log beside the file",
+}
 
 
 @dataclass
@@ -50,6 +64,54 @@ def remove_database(folder: Path) -> None:
         stack.close()
 
 
+@contextlib.contextmanager
+def open_transaction() -> Iterator[Transaction]:
+    """A transaction on a database without rows, of which nothing is kept."""
+    if _running.engine == SQLITE:
+        with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as tx:
+            tx.row_factory = sqlite3.Row
+            migrate(tx)
+            yield tx
+    else:
+        with postgresql_database() as url, contextlib.closing(connect_to(url)) as connection:
+            connection.execute("BEGIN")
+            yield PostgresqlTransaction(connection)
+            connection.rollback()
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copies the database of one folder to another one, where is none; a manager may be using the
+    source."""
+    if _running.engine == SQLITE:
+        back_up(source / DATABASE, target / DATABASE)
+    else:
+        copy_rows(str(database_in(source)), str(database_in(target)))
+
+
+def check(folder: Path) -> CheckResult:
+    """What `tui-manager check` finds."""
+    if _running.engine == SQLITE:
+        return check_database(folder / DATABASE)
+    return check_postgresql(str(database_in(folder)))
+
+
+def holding(folder: Path, value: bytes) -> list[str]:
+    """Where in the database a value stands: the files of SQLite, or `dump`."""
+    if _running.engine == SQLITE:
+        files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        assert DATABASE in files
+    else:
+        files = {"dump": dump(str(database_in(folder)))}
+    return [name for name, data in files.items() if value in data or value.hex().encode() in data]
+
+
+def storage_failure(text: str) -> Exception:
+    """What the engine raises if it cannot go on."""
+    if _running.engine == SQLITE:
+        return sqlite3.OperationalError(text)
+    return psycopg.errors.DiskFull(text)
+
+
 @pytest.fixture(autouse=True)
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """The engine of the test."""
@@ -66,7 +128,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs each test on both engines, without those that are about SQLite."""
     module = Path(metafunc.module.__file__ or "")
     name = f"{module.parent.name}/{module.stem.removeprefix('test_')}"
-    chosen = name in ON_BOTH or "ALL_ON_POSTGRESQL" in os.environ
-    if chosen and not metafunc.definition.get_closest_marker("sqlite"):
+    of_one = name in SQLITE_ONLY or name.startswith("storage/postgresql")
+    if not of_one and not metafunc.definition.get_closest_marker("sqlite"):
         engines = (SQLITE, pytest.param(POSTGRESQL, marks=pytest.mark.postgresql))
         metafunc.parametrize("engine", engines, indirect=True)

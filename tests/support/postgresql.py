@@ -8,6 +8,8 @@ import atexit
 import contextlib
 import fcntl
 import os
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from tests.support.postgresql_server import SUPERUSER
+from tests.support.postgresql_server import SUPERUSER, find_programs
 from tests.support.shared_postgresql import MANAGER, shared_server
 from tui_manager.storage.engine.postgresql.connection import connect, postgresql_address
 from tui_manager.storage.engine.postgresql.migrations import migrate
@@ -25,6 +27,11 @@ from tui_manager.storage.engine.postgresql.postgresql_transaction import Postgre
 _MIGRATED = "migrated"  # the database that others are copied from
 _NUMBERS = count()
 _USES_MAX = 100  # of a database; what deleted rows leave behind slows it down
+_OTHERS = (
+    "SELECT FROM pg_stat_activity WHERE datname = current_database() "
+    "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
+_SOON, _PAUSE = 10.0, 0.005  # seconds
 _RESET = """
 CREATE SCHEMA tests;
 CREATE TABLE tests.kept (name text, rows jsonb);
@@ -106,18 +113,23 @@ class _Database:
         _create(name, _MIGRATED)
         self.name = name
         self._connection = psycopg.connect(shared_server().url(name), autocommit=True)
-        self._connection.execute("SET lock_timeout = '1s'")
         self._uses = 0
 
     def reset(self) -> bool:
         """Removes what a test has stored; False: another one should not use it."""
         self._uses += 1
-        if self._uses >= _USES_MAX:
+        if self._uses >= _USES_MAX or not self._is_unused():
             return False
-        try:
-            self._connection.execute("CALL tests.reset()")
-        except psycopg.errors.LockNotAvailable:  # a connection is still open
-            return False
+        self._connection.execute("CALL tests.reset()")
+        return True
+
+    def _is_unused(self) -> bool:
+        """Whether all connections of the test have ended, as the server notices soon."""
+        deadline = time.monotonic() + _SOON
+        while self._connection.execute(_OTHERS).rowcount:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE)
         return True
 
     def drop(self) -> None:
@@ -131,6 +143,35 @@ _FREE: list[_Database] = []
 def url_as_superuser(url: str) -> str:
     """The same database for what the manager's user may not do."""
     return url.replace(f"//{MANAGER}@", f"//{SUPERUSER}@")
+
+
+def dump(url: str, *options: str) -> bytes:
+    """All that is in a database, as SQL; bytes are hexadecimal."""
+    return _client("pg_dump", *options, url_as_superuser(url))
+
+
+def copy_rows(source: str, target: str) -> None:
+    """Copies all rows of a database to another one without rows, as a restore does."""
+    rows = dump(source, "--data-only", "--disable-triggers", "--schema=public")
+    with psycopg.connect(url_as_superuser(target)) as connection:
+        connection.execute("DELETE FROM schema_version")
+        connection.execute("DELETE FROM last_write")
+    options = ("--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1")
+    _client("psql", *options, url_as_superuser(target), stdin=rows)
+
+
+def _client(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
+    """What a program of PostgreSQL prints."""
+    done = subprocess.run(
+        [find_programs() / program, *arguments], input=stdin, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def connect_to(url: str) -> "psycopg.Connection[Any]":
+    """A connection as the manager has it."""
+    return connect(postgresql_address(url))
 
 
 @cache

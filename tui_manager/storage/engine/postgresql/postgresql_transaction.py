@@ -81,9 +81,13 @@ class PostgresqlTransaction:
 
     def executemany(self, sql: str, values: Iterable[Values], /) -> Cursor:
         """See Transaction."""
-        text = _statement(sql.postgresql if isinstance(sql, Query) else sql)
+        all_values = list(values)
+        if isinstance(sql, Query):
+            text = _statement(sql.postgresql)
+        else:
+            text = _unnamed(sql, all_values[0] if all_values else ())
         cursor = self.connection.cursor()
-        cursor.executemany(text, values)
+        cursor.executemany(text, all_values)
         return cursor
 
 
