@@ -12,10 +12,14 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
 
 BY_ID, BY_EXECUTION = "command_hosts_pkey", "command_hosts_execution_id_key"
+UNENDED = "command_hosts_unended"
 ROW: dict[str, Any] = {"id": 1, "now": 1, "detail": ""}
+AFTER: dict[str, Any] = {"rows": pack_rows([(1, 1, 0, 1)]), "reason": "", "spare_always": True}
+ON_HOSTS: dict[str, Any] = {"task_id": 2, "hosts": pack_values([1]), "now": 1}
+OUTPUT: dict[str, Any] = {"rows": pack_rows([(1, 1, 1, 0, 0, 1, 1, 1)]), "data": b"x"}
 FINISH = [1, "completed", "", "", 0, None, None, 5, 1, 0, 1, 0, 0, 0, 0, False]
-# What is written for each report, and the index by which it finds its rows.
-QUERIES: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
+# What is written for each report, and the indexes by which it finds its rows.
+QUERIES: dict[tuple[str, str], tuple[dict[str, Any], *tuple[str, ...]]] = {
     ("command_hosts.sql", "stored_executions"): ({"execution_ids": pack_values("e")}, BY_EXECUTION),
     ("command_hosts.sql", "start"): ({"rows": pack_rows([(1, 1)])}, BY_ID),
     ("command_hosts.sql", "finish"): ({"rows": pack_rows([FINISH])}, BY_ID),
@@ -23,9 +27,15 @@ QUERIES: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
     ("command_hosts.sql", "give_up_sending"): (ROW, BY_ID),
     ("command_hosts.sql", "refuse_sending"): (ROW, BY_ID),
     ("command_hosts.sql", "lose_state"): (ROW, BY_ID),
+    ("command_hosts.sql", "skip"): (AFTER, UNENDED, BY_ID),
+    ("command_hosts.sql", "make_ready"): (AFTER, UNENDED, BY_ID),
+    ("command_hosts.sql", "cancel_unsent_on_hosts"): (ON_HOSTS, UNENDED),
+    ("command_hosts.sql", "request_cancel_on_hosts"): (ON_HOSTS, UNENDED),
     ("command_delivery.sql", "mark_sent"): ({"rows": pack_rows([(1, 1, "j", 1)])}, BY_ID),
     ("command_delivery.sql", "mark_unsent"): (ROW, BY_ID),
     ("command_delivery.sql", "mark_not_held"): ({"row_ids": pack_values([1])}, BY_ID),
+    ("output.sql", "insert"): (OUTPUT, BY_ID),
+    ("output.sql", "command_host"): ({"execution_id": "e", "task_id": 2}, BY_EXECUTION),
 }
 
 
@@ -67,17 +77,17 @@ def _add_ended(tx: Transaction) -> None:
 
 
 @pytest.mark.parametrize("history", [False, True])
-async def test_what_a_report_changes_is_found_by_its_id(history: bool) -> None:
+async def test_what_a_report_changes_is_found_by_an_index(history: bool) -> None:
     """Also when the planner takes the table, or the indexes of what has not ended, for empty."""
 
     def explain(tx: Transaction) -> None:
         if history:
             _add_ended(tx)
-        for (file, name), (values, index) in QUERIES.items():
+        for (file, name), (values, *indexes) in QUERIES.items():
             query = f"EXPLAIN {load_queries(file)[name].postgresql}"
             plan = "\n".join(row[0] for row in tx.execute(query, values))
             assert "Seq Scan on command_hosts" not in plan, plan
-            assert set(re.findall(r"(?:on|using) (command_hosts_\w+)", plan)) == {index}, plan
+            assert set(re.findall(r"(?:on|using) (command_hosts_\w+)", plan)) == {*indexes}, plan
 
     with postgresql_database() as url:
         async with open_database(url) as database:

@@ -3,7 +3,8 @@
 --
 -- PostgreSQL plans by statistics that are a minute old, and may not know of thousands of new rows. So
 -- what is looked for by its id is asked for with `= ANY (ARRAY(…))` instead of a join, and its status
--- in a form that no index has: `+attention` is 0 for failed, 3 running, 4 pending, 5 canceled.
+-- in a form that no index has: `+attention` is 0 for failed, 3 running, 4 pending, 5 canceled. What is
+-- looked for by host and task is asked for in a lateral subquery that stays one: OFFSET or LIMIT.
 
 -- name: insert
 -- One command on its hosts, in the order of hosts, when its task starts.
@@ -84,14 +85,14 @@ ORDER BY asked.number;
 -- Guard of CANCEL_UNSENT: the same on some hosts of the task only.
 UPDATE command_hosts SET status = 'canceled', reason = 'canceled', ready = false,
     cancel_requested_at = :now, finished_at = :now
-WHERE host IN (SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb))
-  AND task_id = :task_id AND status = 'pending' AND sent_at IS NULL;
+WHERE host = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb)))
+  AND +task_id = :task_id AND status = 'pending' AND sent_at IS NULL;
 
 -- name: request_cancel_on_hosts
 -- The same for rows that were sent.
 UPDATE command_hosts SET cancel_requested_at = coalesce(cancel_requested_at, :now)
-WHERE host IN (SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb))
-  AND task_id = :task_id AND status IN ('pending', 'running')
+WHERE host = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb)))
+  AND +task_id = :task_id AND status IN ('pending', 'running')
 RETURNING host, execution_id;
 
 -- name: give_up_sending
@@ -141,30 +142,37 @@ JOIN commands AS k ON k.task_id = t.id;
 -- name: skip
 -- Guard of SKIP: the commands after one on its host, but for those that are `always` if these are
 -- spared.
+WITH target AS MATERIALIZED (
+    SELECT later.id, (r.value->>3)::bigint AS now
+    FROM jsonb_array_elements(:rows::jsonb) AS r (value)
+    CROSS JOIN LATERAL (
+        SELECT ch.id FROM command_hosts AS ch
+        WHERE ch.host = (r.value->>1)::bigint AND ch.task_id = (r.value->>0)::bigint
+          AND ch.position > (r.value->>2)::bigint AND ch.status = 'pending' AND ch.sent_at IS NULL
+          AND NOT (:spare_always AND (SELECT k.always FROM commands AS k WHERE k.id = ch.command_id))
+        OFFSET 0) AS later)
 UPDATE command_hosts AS ch SET status = 'skipped', reason = :reason, ready = false,
-    finished_at = change.now
-FROM (SELECT (value->>0)::bigint AS task_id, (value->>1)::bigint AS host,
-             (value->>2)::bigint AS position, (value->>3)::bigint AS now
-      FROM jsonb_array_elements(:rows::jsonb)) AS change
-WHERE ch.host = change.host AND ch.task_id = change.task_id AND ch.position > change.position
-  AND ch.status = 'pending' AND ch.sent_at IS NULL
-  AND NOT (:spare_always AND (SELECT k.always FROM commands AS k WHERE k.id = ch.command_id));
+    finished_at = target.now
+FROM target
+WHERE ch.id = ANY (ARRAY(SELECT id FROM target)) AND ch.id = target.id;
 
 -- name: make_ready
 -- The next commands on some hosts: the first one behind a position that has not ended. In a pause, a
 -- delivery timeout begins as if it had begun with the pause, which is added when the task is resumed.
+WITH target AS MATERIALIZED (
+    SELECT next.id, (r.value->>3)::bigint AS now
+    FROM jsonb_array_elements(:rows::jsonb) AS r (value)
+    CROSS JOIN LATERAL (
+        SELECT ch.id, ch.status FROM command_hosts AS ch
+        WHERE ch.host = (r.value->>1)::bigint AND ch.task_id = (r.value->>0)::bigint
+          AND ch.position > (r.value->>2)::bigint AND ch.status IN ('pending', 'running')
+        ORDER BY ch.position LIMIT 1) AS next
+    WHERE next.status = 'pending')
 UPDATE command_hosts AS ch SET ready = true, deliver_before = (
-    SELECT coalesce(t.paused_at, change.now) + t.delivery_timeout FROM tasks AS t
-    WHERE t.id = change.task_id AND t.offline = 'wait')
-FROM (SELECT (value->>0)::bigint AS task_id, (value->>1)::bigint AS host,
-             (value->>2)::bigint AS position, (value->>3)::bigint AS now
-      FROM jsonb_array_elements(:rows::jsonb)) AS change
-WHERE ch.host = change.host AND ch.task_id = change.task_id
-  AND ch.position = (
-    SELECT min(later.position) FROM command_hosts AS later
-    WHERE later.host = change.host AND later.task_id = change.task_id
-      AND later.position > change.position AND later.status IN ('pending', 'running'))
-  AND ch.status = 'pending';
+    SELECT coalesce(t.paused_at, target.now) + t.delivery_timeout FROM tasks AS t
+    WHERE t.id = ch.task_id AND t.offline = 'wait')
+FROM target
+WHERE ch.id = ANY (ARRAY(SELECT id FROM target)) AND ch.id = target.id;
 
 -- name: set_output_sizes
 -- How much output of executions is stored, and how much came over their limit.

@@ -75,7 +75,7 @@ ORDER BY k.position;
 
 -- name: command_host
 -- The command host of an execution of a task.
-SELECT id FROM command_hosts WHERE execution_id = :execution_id AND task_id = :task_id;
+SELECT id FROM command_hosts WHERE execution_id = :execution_id AND +task_id = :task_id;
 
 -- name: newest_of_stream
 -- The newest pieces of one stream.
