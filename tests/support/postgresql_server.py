@@ -43,6 +43,7 @@ SETTINGS: Mapping[str, str] = {
     "full_page_writes": "off",
     "listen_addresses": "",
     "max_connections": "200",
+    "port": "5432",  # names the socket
     "shared_buffers": "64MB",
     "timezone": "Asia/Kolkata",
 }
@@ -110,7 +111,7 @@ class PostgresqlServer:
 
     def url(self, database: str = "postgres", user: str = SUPERUSER) -> str:
         """What a client connects to."""
-        return f"postgresql://{user}@/{database}?host={self.folder}"
+        return f"postgresql://{user}@/{database}?port={self.settings['port']}&host={self.folder}"
 
     def start(self) -> None:
         """Starts it, and waits until it answers; a new one is initialized first.

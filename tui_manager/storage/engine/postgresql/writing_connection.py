@@ -74,7 +74,11 @@ class WritingConnection:
         self._busy_since: float | None = None
         self._size_read = -_SIZE_EVERY
         self._use(connection)
-        self._commits = CountedCommits(connection)
+        try:
+            self._commits = CountedCommits(connection)
+        except BaseException:
+            self._socket.close()
+            raise
         self._read_size()
 
     @property

@@ -1,0 +1,110 @@
+"""PostgreSQL servers of a test of its own, which it may stop, stall and lose."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from itertools import count
+
+import psutil
+import psycopg
+
+from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
+
+PASSWORD = "a5ecret"
+_NUMBERS = count()
+_ACCESS = """
+local all,replication all trust
+host all tui_manager 127.0.0.1/32 scram-sha-256
+"""
+
+
+@contextlib.contextmanager
+def own_server(**settings: str) -> Iterator[PostgresqlServer]:
+    """A server with a database `tui` of the user `tui_manager`."""
+    with _server(**settings) as server:
+        server.start()
+        as_superuser(server, f"CREATE USER tui_manager PASSWORD '{PASSWORD}'")
+        as_superuser(server, "CREATE DATABASE tui OWNER tui_manager")
+        yield server
+
+
+@contextlib.contextmanager
+def server_with_passwords() -> Iterator[PostgresqlServer]:
+    """One that listens on 127.0.0.1, and asks for the password there."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with own_server(port=str(port)) as server:
+        server.stop()
+        (server.folder / "data" / "pg_hba.conf").write_text(_ACCESS)
+        server.settings["listen_addresses"] = "127.0.0.1"
+        server.start()
+        yield server
+
+
+@contextlib.contextmanager
+def standby_of(server: PostgresqlServer) -> Iterator[PostgresqlServer]:
+    """A standby that follows a server."""
+    with _server() as standby:
+        standby.folder.mkdir(mode=0o755)
+        os.chown(standby.folder, *_owner(server))
+        subprocess.run(
+            [
+                server._programs() / "pg_basebackup",
+                *("-D", standby.folder / "data", "-h", server.folder),
+                *("-p", server.settings["port"], "-U", "postgres", "-R", "-c", "fast"),
+            ],
+            check=True,
+            cwd=standby.folder,
+            **server._user,
+        )
+        standby.start()
+        yield standby
+
+
+@contextlib.contextmanager
+def stalled(server: PostgresqlServer) -> Iterator[None]:
+    """All processes of the server are stopped for the block: it answers nothing, and its
+    connections stay."""
+    assert server.process is not None
+    processes = [psutil.Process(server.process.pid)]
+    processes += processes[0].children(recursive=True)
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+def as_superuser(server: PostgresqlServer, statement: str, database: str = "postgres") -> object:
+    """Runs a statement; returns the first value of the answer, if there is one."""
+    with psycopg.connect(server.url(database), autocommit=True) as connection:
+        cursor = connection.execute(statement.encode())
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+
+
+def tui_url(server: PostgresqlServer) -> str:
+    """The URL of the manager's database, through the socket."""
+    return server.url("tui", "tui_manager")
+
+
+@contextlib.contextmanager
+def _server(**settings: str) -> Iterator[PostgresqlServer]:
+    folder = folder_for_servers() / f"tui-own-{os.getpid()}-{next(_NUMBERS)}"
+    server = PostgresqlServer(folder, settings)
+    try:
+        yield server
+    finally:
+        server.stop(signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _owner(server: PostgresqlServer) -> tuple[int, int]:
+    owner = (server.folder / "data").stat()
+    return owner.st_uid, owner.st_gid
