@@ -6,7 +6,10 @@ import pytest
 
 from tests.support.manager_parts import Parts, failed
 from tests.support.schedules import ANA, hourly
-from tui_manager.domain.errors import StorageError
+from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.domain.report import Output, Started
+from tui_manager.domain.status import Stream
+from tui_manager.domain.task_map import SUMMED_TASKS, TaskSummary
 from tui_manager.service.tasks.work_summary import midnight
 
 
@@ -29,6 +32,26 @@ async def test_tasks_that_failed_before_midnight_are_not_counted(parts: Parts) -
     assert (await parts.tasks.work_summary()).failed_today == 0
     await fail()
     assert (await parts.tasks.work_summary()).failed_today == 1
+
+
+async def test_a_summary_of_tasks_says_why_they_failed_and_how_far_they_are(parts: Parts) -> None:
+    hosts = [await parts.connect(name) for name in ("web01", "web02")]
+    task_id = await parts.started("web01,web02", "work")
+    other = await parts.started("web01", "true")
+    await parts.send()
+    rows = {row.host: row for row in await parts.rows(task_id)}
+    await parts.report(hosts[0].host_id, failed(rows["web01"].execution_id, 3))
+    working = rows["web02"].execution_id
+    await parts.report(hosts[1].host_id, Started(working, timedelta(0)))
+    await parts.report(hosts[1].host_id, Output(working, Stream.STDOUT, 0, b"41%\n"))
+    found = await parts.tasks.overview.summaries((task_id, other, 999))
+    (group,) = found[task_id].failures
+    assert (group.exit_code, group.hosts, group.names) == (3, 1, "web01")
+    assert found[task_id].percent == 41
+    assert found[other] == found[999] == TaskSummary()
+    with pytest.raises(InvalidInputError) as refused:
+        await parts.tasks.overview.summaries(range(SUMMED_TASKS + 1))
+    assert refused.value.field == "task_ids"
 
 
 def test_a_day_begins_in_the_zone_of_the_machine() -> None:

@@ -113,7 +113,8 @@ async def test_a_row_says_why_its_task_has_failed() -> None:
     causes = (group(2, "a,b", code=3), group(1, "c", Reason.UNDELIVERABLE), group(1, "d", code=9))
     for width, words in (
         (60, "exit 3 on 2, 1 unreachable, exit 9 on 1"),
-        (38, "exit 3 on 2, 1 unreachable, …"),
+        (38, "exit 3, unreachable, exit 9"),
+        (26, "exit 3, unreachable, …"),
         (20, "exit 3 on 2, …"),
         (12, "exit 3, …"),
         (8, ""),

@@ -118,14 +118,17 @@ def cause_words(group: FailureGroup) -> str:
 
 
 def failure_words(task: Task, groups: Sequence[FailureGroup], width: int) -> str:
-    """`exit 3 on 2, 1 unreachable`: why a task has failed, the largest group first. What has no
-    room is `…`; then `exit 3`, or nothing. With a `+` not all failed commands were looked at."""
+    """`exit 3 on 2, 1 unreachable`: why a task has failed, the largest group first. With less room
+    `exit 3, unreachable`, then `…` for the last groups, then nothing. With a `+` not all failed
+    commands were looked at."""
     if not task.counts.faults:
         return ""
     more = "+" if task.counts.faults > SUMMED_FAILURES else ""
-    parts = [_in_short(group, more, alone=task.host_count == 1) for group in groups]
-    forms = [_joined(parts, shown) for shown in range(len(parts), 0, -1)]
-    forms += [_joined([_in_short(group, more, alone=True) for group in groups], 1)]
+    counted = [_in_short(group, more, alone=task.host_count == 1) for group in groups]
+    causes = [_in_short(group, more, alone=True) for group in groups]
+    forms = [
+        _joined(parts, shown) for shown in range(len(groups), 0, -1) for parts in (counted, causes)
+    ]
     return next((form for form in forms if cell_len(form) <= width), "")
 
 
