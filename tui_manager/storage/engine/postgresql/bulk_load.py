@@ -6,18 +6,18 @@ from typing import Any
 
 import psycopg
 
-from tui_manager.domain.errors import AlreadyRunningError, StorageError
+from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.postgresql import errors
 from tui_manager.storage.engine.postgresql.connection import (
     PostgresqlAddress,
     connect,
     postgresql_address,
 )
+from tui_manager.storage.engine.postgresql.manager_lock import lock_database
 from tui_manager.storage.engine.postgresql.migrations import check_server, run_missing
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
 _COPY_TYPES = {"bigint": "int8", "text": "text", "boolean": "bool", "bytea": "bytea"}
-_LOCK = "SELECT pg_try_advisory_lock(7443, hashtext(current_schema())) AS held"
 _COLUMNS = """
 SELECT column_name, data_type FROM information_schema.columns
 WHERE table_schema = current_schema() AND table_name = :table AND is_generated = 'NEVER'
@@ -120,9 +120,7 @@ def bulk_load(url: str) -> Iterator[BulkLoad]:
             check_server(connection, address.name)
             for name in _NO_TIMEOUTS:
                 connection.execute(f"SET {name} = 0".encode())
-            load = BulkLoad(address, connection)
-            if not load.tx.execute(_LOCK).fetchone()["held"]:
-                raise AlreadyRunningError(f"A manager uses the {address.name}. Stop it first.")
-            yield load
+            lock_database(connection, address.name)
+            yield BulkLoad(address, connection)
     except psycopg.Error as error:
         raise errors.to_storage_error(error, address.name) from error
