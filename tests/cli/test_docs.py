@@ -33,7 +33,11 @@ PAGES = {
 COMMANDS, RUNNING, SETTINGS = PAGES["commands.md"], PAGES["running.md"], PAGES["settings.md"]
 LATER = ("--max-errors",)
 # Of other programs that the manual mentions, or of make's targets.
-FOREIGN = {"--require-hashes"}
+FOREIGN = {
+    "--require-hashes",
+    *("--checkpoint", "--dbname", "--exit-on-error", "--file", "--format", "--no-owner"),
+    *("--pgdata", "--single-transaction"),
+}
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.postgresql import new_database
+from tests.support.programs import wait_for
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
 from tui_manager.run_manager import run_manager
@@ -110,6 +113,15 @@ def test_check_of_a_server_that_is_away(
     assert "s3cret" not in said
 
 
+def test_a_service_that_is_not_known_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "none"))
+    monkeypatch.setenv("TUI_MANAGER_DATABASE", "postgresql:///?service=tui")
+    assert main(["check"]) == 1
+    assert "PostgreSQL database of the service tui cannot be" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [("serve", "--insecure"), ("check",)])
 def test_without_the_client_it_says_what_to_install(
     tmp_path: Path, command: tuple[str, ...]
@@ -183,6 +195,37 @@ async def test_it_does_not_migrate_while_the_manager_runs(
             command = ["database", "migrate", "--from", source, "--state-dir", str(folder)]
             assert main(command) == 2
             assert f"A manager already runs on {state_dir}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_migration_that_is_interrupted_leaves_nothing_behind(
+    state_dir: Path, url: str, number: signal.Signals
+) -> None:
+    program = [
+        sys.executable,
+        "-c",
+        "from tui_manager.cli.main import main; raise SystemExit(main())",
+    ]
+    command = ["database", "migrate", "--from", str(state_dir / "manager.db")]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(7443001)")  # it waits for this one
+        migrating = subprocess.Popen(
+            [*program, "--state-dir", str(state_dir), *command], stderr=subprocess.PIPE, text=True
+        )
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_for(
+            "it to wait for the lock",
+            lambda: connection.execute(waits).fetchone(),
+            lambda row: row == (1,),
+            explain=lambda: f"{migrating.poll()}",
+        )
+        migrating.send_signal(number)
+        _, said = migrating.communicate()
+        assert migrating.returncode == 128 + number
+        assert said == ""
+        tables = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        assert connection.execute(tables).fetchone() == (0,)
+    assert not (state_dir / "postgresql").exists()
 
 
 def test_without_the_setting_it_says_what_to_set(

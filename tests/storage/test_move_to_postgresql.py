@@ -283,7 +283,9 @@ def test_a_database_with_rows_is_refused_and_left_alone(source: Path, url: str) 
 
 async def test_a_database_that_a_manager_uses_is_refused(source: Path, url: str) -> None:
     async with open_database(url):
-        with pytest.raises(AlreadyRunningError, match="Another manager uses the PostgreSQL database"):
+        with pytest.raises(
+            AlreadyRunningError, match="Another manager uses the PostgreSQL database"
+        ):
             _move(source, url)
 
 

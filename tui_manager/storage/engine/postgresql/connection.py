@@ -73,8 +73,12 @@ def postgresql_address(url: str) -> PostgresqlAddress:
         raise InvalidInputError(
             "database", f"The setting database, {shown}, cannot be read: {reason}."
         ) from None
-    host = given.get("host") or given.get("hostaddr") or given.get("service") or "the local socket"
+    service = given.get("service")
+    host = given.get("host") or given.get("hostaddr") or "the local socket"
     name = f"PostgreSQL database {given.get('dbname') or 'of the user'} at {host}"
+    if service:  # whose file says the rest
+        host = f"the service {service}"
+        name = f"PostgreSQL database of {host}"
     return PostgresqlAddress(make_conninfo(url, **_without(given)), name, str(host))
 
 
