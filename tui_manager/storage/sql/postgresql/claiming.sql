@@ -22,6 +22,6 @@ CROSS JOIN LATERAL (
 
 -- name: commands
 -- The texts and limits of commands.
-SELECT k.*, EXISTS (SELECT FROM secrets AS s WHERE s.command_id = k.id) AS has_secrets
+SELECT k.*, EXISTS (SELECT FROM secrets AS s WHERE s.command_id = k.id OFFSET 0) AS has_secrets
 FROM commands AS k
 WHERE k.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:command_ids::jsonb)));

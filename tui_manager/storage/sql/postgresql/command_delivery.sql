@@ -61,7 +61,8 @@ ORDER BY ch.deliver_before, ch.id;
 SELECT DISTINCT ch.host FROM command_hosts AS ch
 WHERE ch.status = 'pending' AND ch.sent_at IS NOT NULL AND ch.deliver_before IS NOT NULL
   AND (ch.cancel_requested_at IS NOT NULL OR (ch.deliver_before <= :now
-    AND NOT EXISTS (SELECT FROM tasks AS t WHERE t.id = ch.task_id AND t.paused_at IS NOT NULL)));
+    AND NOT EXISTS (SELECT FROM tasks AS t
+                    WHERE t.id = ch.task_id AND t.paused_at IS NOT NULL OFFSET 0)));
 
 -- name: mark_sent
 -- Committed before the command is handed to a session.

@@ -38,7 +38,8 @@ FROM (SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS now
 WHERE ch.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:rows::jsonb)))
   AND ch.id = change.id
   AND (+ch.attention = 4 OR (+ch.attention = 0 AND ch.reason = 'agent_lost'
-    AND NOT EXISTS (SELECT FROM tasks AS t WHERE t.id = ch.task_id AND t.status = 'canceled')));
+    AND NOT EXISTS (SELECT FROM tasks AS t
+                    WHERE t.id = ch.task_id AND t.status = 'canceled' OFFSET 0)));
 
 -- name: finish
 -- Guard of COMPLETE, FAIL, TIME_OUT and CONFIRM_CANCEL: a result, which may replace a guess, and how
@@ -114,7 +115,8 @@ UPDATE command_hosts AS ch SET status = 'failed', reason = 'agent_lost', finishe
 WHERE ch.host = :host AND ch.status IN ('pending', 'running') AND ch.sent_at IS NOT NULL
   AND ch.cancel_requested_at IS NULL
   AND (:for_good OR ch.status = 'running' OR ch.deliver_before IS NULL OR (ch.deliver_before <= :now
-    AND NOT EXISTS (SELECT FROM tasks AS t WHERE t.id = ch.task_id AND t.paused_at IS NOT NULL)))
+    AND NOT EXISTS (SELECT FROM tasks AS t
+                    WHERE t.id = ch.task_id AND t.paused_at IS NOT NULL OFFSET 0)))
 RETURNING ch.task_id, ch.position, ch.status, ch.reason;
 
 -- name: lose_canceled

@@ -1,5 +1,6 @@
 -- The hosts of a rollout whose turn it is. `:hosts` is a JSON array of hosts' row ids, and the current
--- command of a host is the first one in the task that has not ended.
+-- command of a host is the first one in the task that has not ended. See `command_hosts.sql` on what is
+-- looked for by its id, on `+attention` and on OFFSET 0.
 
 -- name: waiting
 -- The next hosts of a batch whose turn has not come, in order.
@@ -56,11 +57,11 @@ SELECT rh.task_id, rh.host, rh.state, t.offline, t.paused_at,
     NOT EXISTS (
         SELECT 1 FROM command_hosts AS ch WHERE ch.host = rh.host AND ch.task_id = rh.task_id
           AND ch.status IN ('pending', 'running')
-          AND (ch.sent_at IS NOT NULL OR ch.status = 'running')) AS unsent,
+          AND (ch.sent_at IS NOT NULL OR ch.status = 'running') OFFSET 0) AS unsent,
     EXISTS (
         SELECT 1 FROM command_hosts AS ch WHERE ch.host = rh.host AND ch.task_id = rh.task_id
           AND ch.position = 0 AND ch.status IN ('pending', 'running')
-          AND ch.status = 'pending') AS new
+          AND ch.status = 'pending' OFFSET 0) AS new
 FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)
 JOIN rollout_hosts AS rh ON rh.host = asked.value::bigint AND rh.state IN ('expected', 'under_way', 'away')
 JOIN tasks AS t ON t.id = rh.task_id AND t.status = 'running';
@@ -94,40 +95,41 @@ ORDER BY place LIMIT :limit;
 -- name: set_delivery_left
 -- The whole delivery timeout is left to hosts that are connected and wait for a place.
 UPDATE rollout_hosts SET delivery_left = :delivery_timeout
-WHERE task_id = :task_id AND host IN (
-    SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value));
+WHERE task_id = :task_id AND host = ANY (ARRAY(
+    SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)));
 
 -- name: set_state
 -- The state of some hosts that have not ended, and until when they are waited for.
 UPDATE rollout_hosts SET state = :state, barrier = NULL, wait_until = :wait_until
-WHERE task_id = :task_id AND host IN (
-    SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)) AND state <> 'ended';
+WHERE task_id = :task_id AND host = ANY (ARRAY(
+    SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)))
+  AND state <> 'ended';
 
 -- name: set_wait
 -- Until when some hosts are waited for; NULL: they are there.
 UPDATE rollout_hosts SET wait_until = :wait_until
-WHERE task_id = :task_id AND host IN (
-    SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value));
+WHERE task_id = :task_id AND host = ANY (ARRAY(
+    SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)));
 
 -- name: set_ready
 -- Whether the current commands of some hosts may be sent.
 UPDATE command_hosts SET ready = :ready
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT (SELECT ch.id FROM command_hosts AS ch
             WHERE ch.host = asked.value::bigint AND ch.task_id = :task_id
               AND ch.status IN ('pending', 'running') ORDER BY ch.position LIMIT 1)
-    FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value))
-  AND status = 'pending' AND sent_at IS NULL;
+    FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)))
+  AND +attention = 4 AND sent_at IS NULL;
 
 -- name: start_delivery
 -- The delivery timeout of the current commands of hosts that are offline begins.
 UPDATE command_hosts SET deliver_before = :deliver_before
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT (SELECT ch.id FROM command_hosts AS ch
             WHERE ch.host = asked.value::bigint AND ch.task_id = :task_id
               AND ch.status IN ('pending', 'running') ORDER BY ch.position LIMIT 1)
-    FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value))
-  AND status = 'pending' AND sent_at IS NULL;
+    FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)))
+  AND +attention = 4 AND sent_at IS NULL;
 
 -- name: keep_delivery_left
 -- What is left of the delivery timeout of a host that is connected and waits for a place.
@@ -144,34 +146,34 @@ WHERE id = (
     SELECT ch.id FROM command_hosts AS ch
     WHERE ch.host = :host AND ch.task_id = :task_id AND ch.status IN ('pending', 'running')
     ORDER BY ch.position LIMIT 1)
-  AND status = 'pending' AND sent_at IS NULL;
+  AND +attention = 4 AND sent_at IS NULL;
 
 -- name: continue_delivery
 -- Delivery timeouts that stood still go on.
 UPDATE command_hosts SET deliver_before = :now + (
     SELECT delivery_left FROM rollout_hosts AS rh
     WHERE rh.task_id = :task_id AND rh.host = command_hosts.host)
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT (SELECT ch.id FROM command_hosts AS ch
             WHERE ch.host = rh.host AND ch.task_id = :task_id
               AND ch.status IN ('pending', 'running') ORDER BY ch.position LIMIT 1)
     FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)
     JOIN rollout_hosts AS rh ON rh.task_id = :task_id AND rh.host = asked.value::bigint
-        AND rh.delivery_left IS NOT NULL)
-  AND status = 'pending' AND sent_at IS NULL;
+        AND rh.delivery_left IS NOT NULL))
+  AND +attention = 4 AND sent_at IS NULL;
 
 -- name: forget_delivery_left
 -- They stand still no more.
 UPDATE rollout_hosts SET delivery_left = NULL
-WHERE task_id = :task_id AND host IN (
-    SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value))
+WHERE task_id = :task_id AND host = ANY (ARRAY(
+    SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)))
   AND delivery_left IS NOT NULL;
 
 -- name: stop_delivery
 -- The turn of some hosts is taken back.
 UPDATE command_hosts SET deliver_before = NULL
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT ch.id FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (value)
     JOIN command_hosts AS ch ON ch.host = asked.value::bigint AND ch.task_id = :task_id AND ch.position = 0
-        AND ch.status IN ('pending', 'running'))
-  AND status = 'pending' AND sent_at IS NULL;
+        AND ch.status IN ('pending', 'running')))
+  AND +attention = 4 AND sent_at IS NULL;
