@@ -4,7 +4,7 @@
 --
 -- Roles. Whoever runs this file owns the tables. The manager may be the same role; then the audit is
 -- protected by its trigger and by the REVOKE below, which the owner could take back. It is better if the
--- manager connects as another role, which owns nothing:
+-- manager connects as another role, which owns nothing, and the owner does this after each migration:
 --     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO manager;
 --     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO manager;
 --     REVOKE UPDATE, DELETE ON audit FROM manager;
