@@ -41,6 +41,10 @@ COUNTERS = {
         f"SELECT t.id, {_FAULTS}, count(ch.id), {_EACH} FROM tasks AS t"
         " LEFT JOIN command_hosts AS ch ON ch.task_id = t.id GROUP BY t.id",
     ),
+    "listed tasks": (
+        "SELECT coalesce(sum(listed), 0) FROM task_counts",
+        "SELECT count(*) FROM tasks WHERE pruned_at IS NULL",
+    ),
     "hosts of rollouts": (
         "SELECT task_id, host, unended, incomplete, faults FROM rollout_hosts",
         "SELECT task_id, host, count(*) FILTER (WHERE ch.status IN ('pending', 'running')),"
@@ -139,6 +143,7 @@ def _change_some(tx: Transaction, chance: random.Random) -> None:
         _add_task(tx, chance.randint(1, 3), chance.randint(0, 1))
     elif kind < 0.15:
         tx.execute("DELETE FROM tasks WHERE id % 3 = ?", (chance.randrange(3),))
+        tx.execute("UPDATE tasks SET pruned_at = 1 WHERE id % 5 = ?", (chance.randrange(5),))
     elif kind < 0.25:
         tx.execute(
             "DELETE FROM command_hosts WHERE batch = 0 AND id % 7 = ?", (chance.randrange(7),)

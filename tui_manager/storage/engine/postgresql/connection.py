@@ -32,6 +32,7 @@ _SESSION = {
     "statement_timeout": str(STATEMENT_MAX),
     "idle_in_transaction_session_timeout": str(IDLE_MAX),
     "jit": "off",  # its compiler takes longer than our statements
+    "max_parallel_workers_per_gather": "0",  # so does the start of other processes
     "timezone": "UTC",
     # How the server notices that the manager is gone, and gives its lock to the next one.
     "tcp_keepalives_idle": "10",

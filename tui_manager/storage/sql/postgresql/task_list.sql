@@ -1,15 +1,16 @@
 -- Tasks that are pruned, but not yet cleared away, are not listed.
 
 -- name: count
--- All tasks but the pruned, counted on the index alone.
-SELECT count(*) AS total FROM tasks WHERE pruned_at IS NULL;
+-- All tasks but the pruned.
+SELECT coalesce(sum(listed), 0)::bigint AS total FROM task_counts;
 
 -- name: window
 -- A window of the list without some tasks, a JSON array, the newest first. Skipped rows are counted
 -- on the index alone.
 SELECT t.*, r.* FROM (
     SELECT id FROM tasks WHERE pruned_at IS NULL
-      AND id NOT IN (SELECT value::bigint FROM jsonb_array_elements_text(:without::jsonb) AS without (value))
+      AND (:without::text = '[]' OR id NOT IN (
+        SELECT value::bigint FROM jsonb_array_elements_text(:without::jsonb) AS without (value)))
     ORDER BY id DESC LIMIT :limit OFFSET greatest(:offset, 0)) AS found
 JOIN counted_tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id DESC;
 
@@ -17,7 +18,8 @@ JOIN counted_tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id 
 -- The same from the oldest task on, which is nearer in the second half of the list.
 SELECT t.*, r.* FROM (
     SELECT id FROM tasks WHERE pruned_at IS NULL
-      AND id NOT IN (SELECT value::bigint FROM jsonb_array_elements_text(:without::jsonb) AS without (value))
+      AND (:without::text = '[]' OR id NOT IN (
+        SELECT value::bigint FROM jsonb_array_elements_text(:without::jsonb) AS without (value)))
     ORDER BY id LIMIT :limit OFFSET greatest(:offset, 0)) AS found
 JOIN counted_tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id;
 
