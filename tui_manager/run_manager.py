@@ -22,6 +22,7 @@ from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_contents import CommandContents
 from tui_manager.settings import Settings, enroll_address
 from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.tables import manager_state
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.enrollment_port import (
     MESSAGE_MAX,
@@ -72,18 +73,21 @@ async def run_manager(
     clock, feed = clock or Clock(), ChangeFeed()
     statistics = Statistics(feed, clock)
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(state_dir.hold(settings.state_dir))
+        folder = settings.state_dir
+        stack.enter_context(state_dir.hold(folder))
         database = await stack.enter_async_context(
             _open_database(settings, statistics.record_transaction)
         )
         parts = await assemble(settings, database, feed, statistics, clock)
+        if settings.database:
+            state_dir.note_database(folder, settings.database, parts.core.manager_id)
         await parts.rollout_loop.look()  # before a host can be sent what is not allowed any more
         await stack.enter_async_context(_background(parts))
         serving = _serve_hosts(settings, parts, timeouts or Timeouts())
         address, enrolling = await stack.enter_async_context(serving)
         stack.callback(parts.dispatch.close)  # before the sessions end
         operator = _operator(settings, parts, address, enrolling)
-        await stack.enter_async_context(serve_operator(operator, settings.state_dir))
+        await stack.enter_async_context(serve_operator(operator, folder))
         stack.callback(database.stop_retrying)
         stack.callback(feed.close)  # first: an open watch would delay the rest
         log.info("manager started", extra={"manager": parts.core.manager_id, "address": address})
@@ -107,7 +111,7 @@ async def _open_database(
         except AlreadyRunningError as error:  # elsewhere: no dashboard can connect to it
             raise StorageError(str(error)) from error
         if url:
-            state_dir.note_database(folder, url)
+            state_dir.check_manager(folder, await database.read(manager_state.known_manager_id))
         yield database
 
 

@@ -16,7 +16,7 @@ from tui_manager.storage.engine.database_url import hide_password
 
 DATABASE = "manager.db"  # the file in the state folder
 LOCK = "manager.lock"  # the file that a running manager has locked
-_ELSEWHERE = "postgresql"  # a file that names the PostgreSQL database of the folder's manager
+_ELSEWHERE = "postgresql"  # a file: the PostgreSQL database of the folder's manager, and its id
 
 
 @contextmanager
@@ -122,12 +122,33 @@ def check_database(state_dir: Path, url: str) -> None:
         )
 
 
-def note_database(state_dir: Path, url: str) -> None:
+def check_manager(state_dir: Path, manager_id: str) -> None:
+    """Refuses to go on with the database of another manager, for the same reason.
+
+    Args:
+        manager_id: in the database; empty: it is a new one.
+
+    Raises:
+        StorageError: the manager of this folder has another database.
+    """
+    noted = state_dir / _ELSEWHERE
+    if not noted.exists():
+        return
+    url, *ids = noted.read_text(encoding="utf-8").split()
+    if ids and ids[0] != manager_id:
+        what = "another manager's" if manager_id else "empty"
+        raise StorageError(
+            f"The database of the settings is {what}, and the manager of {state_dir} keeps its "
+            f"data in {url}. Correct the setting database. To begin anew, remove {noted} first."
+        )
+
+
+def note_database(state_dir: Path, url: str, manager_id: str) -> None:
     """Writes down that the manager of this folder has its database at a URL.
 
     Raises:
         StorageError: it cannot be written.
     """
-    path, text = state_dir / _ELSEWHERE, f"{hide_password(url)}\n".encode()
+    path, text = state_dir / _ELSEWHERE, f"{hide_password(url)}\n{manager_id}\n".encode()
     if not path.exists() or path.read_bytes() != text:
         write_private(path, text)

@@ -72,6 +72,17 @@ async def test_it_does_not_begin_with_an_empty_file(tmp_path: Path, url: str) ->
     assert not (tmp_path / "manager.db").exists()
 
 
+async def test_it_does_not_begin_in_another_database(tmp_path: Path, url: str) -> None:
+    async with run_manager(_settings(tmp_path, url)):
+        pass
+    with new_database() as other:
+        with pytest.raises(StorageError, match="The database of the settings is empty"):
+            async with run_manager(_settings(tmp_path, other)):
+                raise AssertionError("it has started")
+        async with open_database(other) as database:  # nothing of it was written there
+            assert not await database.read(manager_state.known_manager_id)
+
+
 def test_a_backup_is_made_with_the_tools_of_postgresql(
     tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

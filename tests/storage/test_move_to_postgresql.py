@@ -42,6 +42,7 @@ from tui_manager.storage.maintenance.carried_rows import (
 from tui_manager.storage.maintenance.check import check_database, check_postgresql
 from tui_manager.storage.maintenance.move_to_postgresql import Moved, move_to_postgresql
 
+pytestmark = pytest.mark.sqlite("both engines are said here")
 FEATURES = ("script", "stdin")
 
 

@@ -10,6 +10,7 @@ from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.state_dir import (
     DATABASE,
     check_database,
+    check_manager,
     has_database,
     hold,
     note_database,
@@ -102,7 +103,7 @@ def test_a_manager_with_a_file_does_not_begin_anew_in_postgresql(tmp_path: Path)
 
 def test_a_manager_in_postgresql_does_not_begin_anew_with_a_file(tmp_path: Path) -> None:
     assert not has_database(tmp_path)
-    note_database(tmp_path, URL)
+    note_database(tmp_path, URL, "id1")
     assert has_database(tmp_path)
     check_database(tmp_path, URL)
     (tmp_path / DATABASE).touch()  # it was carried over
@@ -111,9 +112,20 @@ def test_a_manager_in_postgresql_does_not_begin_anew_with_a_file(tmp_path: Path)
         check_database(tmp_path, "")
     noted = tmp_path / "postgresql"
     assert str(noted) in str(error.value)
-    assert noted.read_text() == "postgresql://tui:***@db1/tui\n"
+    assert noted.read_text() == "postgresql://tui:***@db1/tui\nid1\n"
     assert mode(noted) == 0o600
-    note_database(tmp_path, "postgresql://db2/tui")
-    assert noted.read_text() == "postgresql://db2/tui\n"
+    note_database(tmp_path, "postgresql://db2/tui", "id1")
+    assert noted.read_text() == "postgresql://db2/tui\nid1\n"
     noted.unlink()
     check_database(tmp_path, "")
+
+
+def test_a_manager_does_not_go_on_with_the_database_of_another_one(tmp_path: Path) -> None:
+    check_manager(tmp_path, "")
+    check_manager(tmp_path, "id1")
+    note_database(tmp_path, URL, "id1")
+    check_manager(tmp_path, "id1")
+    with pytest.raises(StorageError, match=r"is another manager's, and .* in postgresql://tui:"):
+        check_manager(tmp_path, "id2")
+    with pytest.raises(StorageError, match=r"is empty.*remove .*postgresql first"):
+        check_manager(tmp_path, "")

@@ -34,7 +34,7 @@ def run_migrate_database(settings: Settings, file: str, *, as_json: bool) -> int
     with _ended_by_signals(), _stopped(settings.state_dir, source):
         progress = _Progress()
         moved = move_to_postgresql(source, url, settings.state_dir, progress.show)
-        state_dir.note_database(settings.state_dir, url)
+        state_dir.note_database(settings.state_dir, url, moved.manager_id)
     seconds = time.monotonic() - began
     if as_json:
         write_json(_shape(source, url, moved, seconds))

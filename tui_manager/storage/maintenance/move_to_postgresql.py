@@ -30,6 +30,7 @@ from tui_manager.storage.maintenance.carried_rows import (
     TextCleaner,
     source_query,
 )
+from tui_manager.storage.tables import manager_state
 
 if TYPE_CHECKING:
     from tui_manager.storage.engine.postgresql.bulk_load import BulkLoad
@@ -51,11 +52,13 @@ class Moved:
     """What was carried over.
 
     Attributes:
+        manager_id: of the manager whose database it is; empty: it has none.
         rows: of each table.
         replaced: how many texts of each column had the character NUL.
         recounted: tasks and commands whose counters were wrong in the file.
     """
 
+    manager_id: str
     rows: dict[str, int]
     replaced: dict[str, int]
     recounted: int
@@ -148,7 +151,8 @@ class _Move:
             self._continue_ids(table)
             self._target.tx.execute(f"ANALYZE {table}")
         rows = {table: each.count for table, each in written.items()}
-        return Moved(rows, self._cleaner.changed, recounted)
+        manager_id = manager_state.known_manager_id(self._target.tx)
+        return Moved(manager_id, rows, self._cleaner.changed, recounted)
 
     def _check_empty(self) -> None:
         """Raises InvalidInputError if a table has rows."""

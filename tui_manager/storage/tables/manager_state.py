@@ -16,13 +16,17 @@ def manager_id(tx: Transaction, now: int) -> str:
     Args:
         now: microseconds since 1970 UTC.
     """
-    row = tx.execute(_SQL["manager_id"]).fetchone()
-    if row is None:
-        made = str(uuid.uuid4())
-        tx.execute(_SQL["insert_manager"], {"manager_id": made, "now": now})
-        return made
-    found: str = row["manager_id"]
+    found = known_manager_id(tx)
+    if not found:
+        found = str(uuid.uuid4())
+        tx.execute(_SQL["insert_manager"], {"manager_id": found, "now": now})
     return found
+
+
+def known_manager_id(tx: Transaction) -> str:
+    """The same; empty: the database is new."""
+    row = tx.execute(_SQL["manager_id"]).fetchone()
+    return "" if row is None else str(row["manager_id"])
 
 
 @dataclass(frozen=True, slots=True)
