@@ -13,7 +13,7 @@ FAULTS_DATABASE ?= sqlite
 PACKAGE ?=
 # More processes than cores, as many tests wait for the programs that they have started.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: setup demo test test-fast faults monkey lint format protos check-protos docs screenshots bench \
 	bench-quick bench-peers soak lock clean

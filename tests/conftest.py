@@ -1,6 +1,8 @@
 """What holds for all tests."""
 
 import gc
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 from hypothesis import settings
 from tui_manager_agent.executions.cgroup_support import find_cgroup_root, remove_empty_cgroups
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
+
+from tests.support.warm_programs import stop_servers
 
 # No test asserts on wall time, and so no example has a deadline.
 settings.register_profile("untimed", deadline=None)
@@ -17,7 +21,16 @@ settings.load_profile("untimed")
 # thresholds the collections take a third of the time of a test of the screen.
 gc.set_threshold(50_000, 20, 10)
 
+# Programs that tests start need their compiled modules, and so do the tests of the next run.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 _LONG = 30  # characters; a UUID has 36
+
+
+def pytest_unconfigure() -> None:
+    """Ends the processes that tests have left to start programs from."""
+    stop_servers()
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from pathlib import Path
 
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import processes
 
 from tests.agent.fake_manager import FakeManager
-from tests.support.waiting import GIVE_UP, wait_until
+from tests.support import warm_programs
+from tests.support.waiting import GIVE_UP
+from tests.support.warm_programs import Running
 
 
 class AgentProcess:
@@ -19,22 +20,33 @@ class AgentProcess:
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Running | None = None
+        self._stderr = asyncio.StreamReader()
+        self._pipe: asyncio.ReadTransport | None = None
 
     async def start(self, manager: FakeManager, *options: str) -> None:
         """Without TLS."""
         await self.run(manager, "--insecure", *options)
 
     async def run(self, manager: FakeManager, *options: str, **environment: str) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            Path(sys.executable).with_name("tui-manager-agent"),
-            "run",
-            f"--manager={manager.address}",
-            f"--state-dir={self.state_dir}",
-            *options,
-            env={**os.environ, "OWN_SECRET": "of the agent", **environment},
-            stderr=asyncio.subprocess.PIPE,
+        self._close_pipe()
+        reader, writer = os.pipe()
+        self._process = warm_programs.start(
+            "tui-manager-agent",
+            ["run", f"--manager={manager.address}", f"--state-dir={self.state_dir}", *options],
+            {**os.environ, "OWN_SECRET": "of the agent", **environment},
+            stderr=writer,
         )
+        os.close(writer)
+        self._stderr = asyncio.StreamReader()
+        self._pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(self._stderr), os.fdopen(reader, "rb")
+        )
+
+    def _close_pipe(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
 
     @property
     def pid(self) -> int:
@@ -43,12 +55,10 @@ class AgentProcess:
 
     async def says(self, words: str) -> str:
         """The first line from now on that holds the words."""
-        assert self._process is not None
-        assert self._process.stderr is not None
         said = []
         try:
             async with asyncio.timeout(GIVE_UP):
-                async for line in self._process.stderr:
+                async for line in self._stderr:
                     said.append(line.decode())
                     if words in said[-1]:
                         return said[-1]
@@ -59,9 +69,9 @@ class AgentProcess:
     async def ended(self) -> tuple[int, str]:
         """Exit status and stderr, once it ends."""
         assert self._process is not None
-        _, errors = await self._process.communicate()
-        assert self._process.returncode is not None
-        return self._process.returncode, errors.decode()
+        errors = await self._stderr.read()
+        code = await asyncio.to_thread(self._process.wait, GIVE_UP)
+        return code, errors.decode()
 
     async def terminate(self) -> tuple[int, str]:
         """SIGTERM; exit status and stderr."""
@@ -78,18 +88,14 @@ class AgentProcess:
     async def kill_alone(self) -> None:
         """SIGKILL, without waiting for children that enrol, which live on. `ended` waits for them,
         as they have its stderr."""
-        process = self._process
-        assert process is not None
-        process.kill()
-
-        async def returncode() -> int | None:
-            return process.returncode
-
-        await wait_until(returncode, lambda code: code is not None)
+        assert self._process is not None
+        self._process.kill()
+        await asyncio.to_thread(self._process.wait, GIVE_UP)
 
     async def close(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.poll() is None:
             await self.kill()
+        self._close_pipe()
         for folder in self.state_dir.glob("managers/*/executions/*"):
             _end(ExecutionFolder(folder))
 

@@ -13,12 +13,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
+import psutil
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import clock, launch, processes, record
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 from tests.agent import orders
 from tests.support.waiting import GIVE_UP
+from tests.support.warm_programs import forkers
+
+
+def own_children() -> list[psutil.Process]:
+    """The children of the test, without those that start programs for it."""
+    return [child for child in psutil.Process().children() if child.pid not in forkers()]
 
 
 class ForkServer:

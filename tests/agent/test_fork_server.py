@@ -23,7 +23,7 @@ from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import MISBEHAVE, Gate
 from tests.agent.fake_manager import FakeManager
 from tests.agent.in_process import InProcess
-from tests.agent.supervised import ForkServer, Supervised
+from tests.agent.supervised import ForkServer, Supervised, own_children
 from tests.agent.test_restart import begun, gone, supervisor_of
 from tests.support.waiting import GIVE_UP, wait_until
 
@@ -183,7 +183,7 @@ async def left(process: psutil.Process) -> bool:
 @pytest.mark.skipif(not processes.ON_LINUX, reason="only /proc tells an environment")
 async def test_it_resolves_its_symbols_and_no_command_has_to(in_process: InProcess) -> None:
     assert (await result_of(in_process, 'test -z "$LD_BIND_NOW"')).exit_code == 0
-    (server,) = psutil.Process().children()
+    (server,) = own_children()
     assert server.environ()["LD_BIND_NOW"] == "1"
 
 
@@ -193,7 +193,7 @@ async def test_it_leaves_when_nobody_has_needed_it_for_long(
     monkeypatch.setattr(fork_server_client, "IDLE", 0.2)
     for _ in range(2):
         assert (await result_of(in_process, "true")).exit_code == 0
-        (server,) = psutil.Process().children()
+        (server,) = own_children()
         await wait_until(partial(left, server), bool)
 
 
@@ -217,7 +217,7 @@ async def test_it_stays_as_long_as_a_supervisor_does(
     gate = Gate(tmp_path / "gate")
     run = Supervised(tmp_path, f"echo ready; cat {gate}")
     await launching.request_supervisor(run.spool.folder)
-    (server,) = psutil.Process().children()
+    (server,) = own_children()
     run.until(lambda: b"ready" in run.stdout)
     async with asyncio.timeout(GIVE_UP):
         for _ in range(5):

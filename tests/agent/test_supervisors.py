@@ -26,7 +26,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.faults import too_many_files
 from tests.agent.in_process import InProcess
-from tests.agent.supervised import Supervised
+from tests.agent.supervised import Supervised, own_children
 from tests.support.waiting import GIVE_UP, wait_until
 
 MORE_THAN_FIT = 5000  # unread orders in a socket
@@ -79,7 +79,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 
 
 async def stopped_server(watched: Watched) -> psutil.Process:
-    (server,) = psutil.Process().children()
+    (server,) = own_children()
     server.suspend()
     await watched.until(lambda: server.status() == psutil.STATUS_STOPPED)
     return server
@@ -126,7 +126,7 @@ async def test_two_orders_wait_to_be_read(watched: Watched) -> None:
     async with asyncio.timeout(GIVE_UP):
         await asyncio.gather(*waiting)
     await watched.until(lambda: watched.gone == told)
-    assert psutil.Process().children() == [server]
+    assert own_children() == [server]
     assert running.spool.supervisor_pid()
 
 
@@ -143,7 +143,7 @@ async def test_an_order_that_waits_to_be_read_is_not_out_when_the_agent_stops(
         await waiting
     assert "" in told
     assert await watched.start_nothing() == ""
-    assert psutil.Process().children() == [server]
+    assert own_children() == [server]
     server.kill()
     server.wait()
 
@@ -173,7 +173,7 @@ async def test_an_order_that_comes_as_the_agent_stops_waits_for_the_next_one(
     stopped.set()
     await coming
     agent.close()
-    assert psutil.Process().children() == []
+    assert own_children() == []
     after = InProcess(tmp_path)
     working = asyncio.create_task(after.executions.serve())
     await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
@@ -193,7 +193,7 @@ async def test_one_that_cannot_be_looked_at_keeps_nothing_from_the_others(
     refusals = iter([too_many_files])
     is_locked = claim.is_locked
     monkeypatch.setattr(claim, "is_locked", lambda folder: next(refusals, is_locked)(folder))
-    (server,) = psutil.Process().children()
+    (server,) = own_children()
     server.kill()
     await watched.until(lambda: watched.gone)
     assert len(watched.gone) == 1
@@ -272,7 +272,7 @@ async def test_an_agent_stops_though_an_order_in_turn_waits_to_be_read(
             working.cancel()
             await asyncio.wait((working,))
         before.close()
-    (server,) = psutil.Process().children()
+    (server,) = own_children()
     after = InProcess(tmp_path / "state", capacity=len(orders))
     server.resume()
     held = after.executions.begin_session()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Machine, installed, marked
+from tests.support.processes import Machine, marked
+from tests.support.program_forker import installed
 from tests.support.terminals import Terminal, on_terminal
 
 # A command with a child that ignores SIGTERM, and one that has left its session.

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from tests.support.files import files_below
-from tests.support.processes import Machine, installed
+from tests.support.processes import Machine
+from tests.support.program_forker import installed
 from tests.support.terminals import on_terminal
 
 

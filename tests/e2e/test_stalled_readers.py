@@ -4,7 +4,8 @@ import os
 import re
 import signal
 
-from tests.support.processes import Machine, installed
+from tests.support.processes import Machine
+from tests.support.program_forker import installed
 from tests.support.programs import full_pipe
 from tests.support.terminals import on_terminal
 

@@ -21,7 +21,7 @@ from tests.faults.command import GO
 from tests.faults.fleet_database import fleet_database
 from tests.faults.node import Node
 from tests.faults.proxy import Proxy
-from tests.support.processes import installed
+from tests.support.program_forker import installed
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, StorageError, UnreachableError
 from tui_manager.domain.list_window import Window

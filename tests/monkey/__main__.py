@@ -14,7 +14,8 @@ from tests.monkey.choosing import Chooser
 from tests.monkey.inputs import SIZES
 from tests.monkey.real_fleet import RealFleet
 from tests.monkey.real_run import BANNED, LOOKS, Monkey
-from tests.support.processes import Machine, installed
+from tests.support.processes import Machine
+from tests.support.program_forker import installed
 from tests.support.programs import wait_for
 from tests.support.terminals import Terminal, on_terminal
 

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from typing import Any, TypeVar
 import psutil
 
 from tests.support.programs import Program, wait_for
-from tests.support.waiting import GIVE_UP
+from tests.support.warm_programs import run, start
 from tui_manager.cli.connect_and_read import all_command_hosts, all_hosts, all_tasks, output_after
 from tui_manager.cli.printing.json_shapes import command_host_shape, host_shape, task_shape
 from tui_manager.domain.errors import ManagerError, UnreachableError
@@ -85,30 +84,21 @@ class Machine:
         """Starts a program beside the test, with these variables too."""
         out, err = self.folder / f"{name}.out", self.folder / f"{name}.err"
         with out.open("ab") as stdout, err.open("ab") as stderr:
-            process = subprocess.Popen(
-                [installed(program), *arguments],
-                stdin=subprocess.DEVNULL,
+            process = start(
+                program,
+                arguments,
+                self.environment() | variables,
                 stdout=stdout,
                 stderr=stderr if self.stderr is None else self.stderr,
-                env=self.environment() | variables,
                 umask=self.umask,
-                start_new_session=True,
             )
         self.programs.append(Program(name, process, out, err))
         return self.programs[-1]
 
     def run(self, *arguments: str, program: str = "tui-manager", stdin: bytes = b"") -> "Done":
         """Runs a program to its end."""
-        done = subprocess.run(
-            [installed(program), *arguments],
-            input=stdin,
-            capture_output=True,
-            env=self.environment(),
-            umask=self.umask,
-            timeout=GIVE_UP,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+        code, out, err = run(program, arguments, self.environment(), stdin=stdin, umask=self.umask)
+        return Done(code, out, err.decode(errors="replace"))
 
     def json(self, *arguments: str) -> Any:
         """What a command prints as JSON; it must exit with 0."""
@@ -281,11 +271,6 @@ class Done:
     code: int
     out: bytes
     err: str
-
-
-def installed(program: str) -> str:
-    """The program that is installed beside this interpreter."""
-    return str(Path(sys.executable).with_name(program))
 
 
 def marked(mark: Mapping[str, str]) -> list[psutil.Process]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.support.waiting import GIVE_UP
+from tests.support.warm_programs import Running
 
 _Seen = TypeVar("_Seen")
 
@@ -65,7 +66,7 @@ class Program:
     """A program that runs beside the test, with what it writes in files."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Running
     out_path: Path
     err_path: Path
 

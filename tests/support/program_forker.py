@@ -1,0 +1,150 @@
+"""A process that has imported a program and forks for each start of it. `warm_programs` asks it to.
+
+A fork gets the arguments, the environment, the umask and the standard streams of the start, in a
+session of its own, and runs the program's `main`: from there on it is what a start from the shell
+is. This file imports little, as all that it imports is in each fork too.
+"""
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+_ROOT = Path(__file__).parent.parent.parent
+NUMBER = struct.Struct("i")
+_IMPORTED = {
+    "tui-manager": (
+        "tui_manager.run_manager",
+        "tui_manager.operator.socket.client",
+        "tui_manager.operator.socket.server",
+        *(
+            f"tui_manager.cli.commands.{path.stem}"
+            for path in sorted((_ROOT / "tui_manager/cli/commands").glob("[a-z]*.py"))
+            if path.stem != "dashboard"
+        ),
+    ),
+    "tui-manager-agent": (
+        "tui_manager_agent.agent",
+        "tui_manager_agent.link.joining",
+        "tui_manager_agent.identity.token_file",
+    ),
+}
+_MAIN = {
+    "tui-manager": "tui_manager.cli.main",
+    "tui-manager-agent": "tui_manager_agent.cli.main",
+}
+
+
+def installed(program: str) -> str:
+    """The program that is installed beside this interpreter."""
+    return str(Path(sys.executable).with_name(program))
+
+
+@dataclass(slots=True)
+class _Forking:
+    """Forks when it is asked to, and says how each fork ends."""
+
+    program: str
+    control: socket.socket
+    selector: selectors.DefaultSelector = field(default_factory=selectors.DefaultSelector)
+    forks: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)  # by their pidfd
+
+    def run(self) -> Callable[[], int]:
+        """Returns in each fork: what it is to run. Ends the process when the test has ended."""
+        self.selector.register(self.control, selectors.EVENT_READ)
+        while True:
+            for key, _ in self.selector.select():
+                if key.fd != self.control.fileno():
+                    self._reap(key.fd)
+                    continue
+                asked, descriptors, _, _ = socket.recv_fds(self.control, 1, 4)
+                if not asked:
+                    sys.exit()
+                status = socket.socket(fileno=descriptors[0])
+                if (pid := os.fork()) == 0:
+                    return self._become(status, descriptors[1:])
+                for descriptor in descriptors[1:]:
+                    os.close(descriptor)
+                pidfd = os.pidfd_open(pid)
+                self.forks[pidfd] = (pid, status)
+                self.selector.register(pidfd, selectors.EVENT_READ)
+                self._say(status, pid)
+
+    def _reap(self, pidfd: int) -> None:
+        self.selector.unregister(pidfd)
+        pid, status = self.forks.pop(pidfd)
+        with status:
+            self._say(status, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        os.close(pidfd)
+
+    def _say(self, status: socket.socket, number: int) -> None:
+        with suppress(OSError):  # the test does not want to know any more
+            status.sendall(NUMBER.pack(number))
+
+    def _become(self, status: socket.socket, descriptors: Sequence[int]) -> Callable[[], int]:
+        """Makes this process what a start from the shell would have made."""
+        os.setsid()
+        with status, status.makefile("rb") as stream:
+            asked = json.load(stream)
+        self.selector.close()
+        self.control.close()
+        for _, other in self.forks.values():
+            other.close()
+        for number, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, number)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        time.tzset()
+        os.chdir(asked["folder"])
+        os.umask(asked["umask"])
+        path = installed(self.program)
+        sys.argv[:] = [path, *asked["arguments"]]
+        sys.orig_argv[:] = [sys.executable, *sys.argv]
+        sys.path[0] = str(Path(path).parent)
+        _open_streams()
+        main: Callable[[], int] = importlib.import_module(_MAIN[self.program]).main
+        return main
+
+
+def _open_streams() -> None:
+    """As Python does when it starts, with the encodings that this process has found then."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        found = getattr(sys, name)
+        stream = open(  # noqa: SIM115
+            number,
+            "r" if number == 0 else "w",
+            encoding=found.encoding,
+            errors=found.errors,
+            closefd=False,
+        )
+        if number:
+            stream.reconfigure(
+                line_buffering=number == 2 or stream.isatty(), write_through=found.write_through
+            )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _serve(program: str, control: int) -> NoReturn:
+    if program == "tui-manager-agent":
+        sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # as its `main` does
+    for module in (_MAIN[program], *_IMPORTED[program]):
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+    sys.exit(_Forking(program, socket.socket(fileno=control)).run()())
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1], int(sys.argv[2]))
