@@ -33,16 +33,32 @@ def half_of(height: int) -> int:
     return max(1, height // 2)
 
 
-class SpanWidget(Widget):
-    """A widget that draws spans. `app.tcss` has a rule for each role."""
+def role_style(widget: Widget, role: Role) -> Style:
+    """How a role looks. `app.tcss` has a rule for each role. The app has these styles for all
+    widgets: if each widget had its own, most of what styles cost would be theirs."""
+    return widget.app.get_component_styles(f"role--{role}").partial_rich_style
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
+
+class SpanWidget(Widget):
+    """A widget that draws spans."""
+
     _shown_title: Text | None = None
     _shown_foot: str = ""
 
+    def __init__(self, *children: Widget, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(*children, id=id)
+        self._role_styles: dict[Role, Style] = {}
+
     def role_style(self, role: Role) -> Style:
-        """How a role looks in this widget."""
-        return self.get_component_rich_style(f"role--{role}", partial=True)
+        """How a role looks; kept until the styles change."""
+        if role not in self._role_styles:
+            self._role_styles[role] = role_style(self, role)
+        return self._role_styles[role]
+
+    def notify_style_update(self) -> None:
+        """Textual calls this when the styles have changed."""
+        self._role_styles.clear()
+        super().notify_style_update()
 
     def set_title(self, title: Text) -> None:
         """Sets the title of the frame if it is another one: to set it draws the whole widget."""

@@ -8,16 +8,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui_manager.ui.drawing.shell_colours import Coloured, colour_shell
-from tui_manager.ui.drawing.spans import Role
+from tui_manager.ui.drawing.span_widgets import role_style
 from tui_manager.ui.forms.form import WrappedArea
-
-_CLASSES = {role: f"role--{role}" for role in (Role.MUTED, Role.ACTIVE, Role.GOOD, Role.STRONG)}
 
 
 class CommandArea(WrappedArea):
     """Shell text of one or several lines."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(_CLASSES.values())
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+e", "edit", "Editor", show=False, priority=True),
     ]
@@ -75,6 +72,5 @@ class CommandArea(WrappedArea):
             self._coloured_text, self._colours = text, colour_shell(text)
         if line_index < len(self._colours):
             for part in self._colours[line_index]:
-                style = self.get_component_rich_style(_CLASSES[part.role], partial=True)
-                line.stylize(style, part.start, part.end)
+                line.stylize(role_style(self, part.role), part.start, part.end)
         return line

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import signal
+from typing import ClassVar
 
 from rich.console import RenderableType
 from textual import on
 from textual.worker import WorkerFailed
 
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.drawing.span_widgets import ROLE_CLASSES
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.terminal.terminal_driver import BackgroundError, TerminalClosed, TerminalDriver
 from tui_manager.ui.terminal.textual_internals import HookedApp
@@ -26,6 +28,8 @@ class CleanExitApp(HookedApp, inherit_bindings=False):
         exit_status: of `exit`; None if it was not called, as after an error.
         failure: the first error in a few words; empty when there was none.
     """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
 
     def __init__(self) -> None:
         super().__init__(driver_class=TerminalDriver)
