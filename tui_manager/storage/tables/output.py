@@ -111,7 +111,8 @@ def read(
     begin = tx.execute(_SQL["begin"], values).fetchone()
     if begin is None:
         return []
-    chunks = _take(_StoredStream(begin["id"], number).rows(tx, begin["begins"], PIECES_MAX), limit)
+    stored = _StoredStream(begin["id"], execution_id, number)
+    chunks = _take(stored.rows(tx, begin["begins"], PIECES_MAX), limit)
     return [cut for chunk in chunks if (cut := chunk.part_from(offset)) is not None]
 
 
@@ -156,6 +157,7 @@ def data_before(tx: Transaction, row: Row, pieces: int) -> Iterator[bytes]:
     end at a gap."""
     values = {
         "command_host_id": row["command_host_id"],
+        "execution_id": row["execution_id"],
         "stream": row["stream"],
         "offset": row["offset"],
         "pieces": pieces,
@@ -167,25 +169,39 @@ def data_before(tx: Transaction, row: Row, pieces: int) -> Iterator[bytes]:
 
 
 def _streams(tx: Transaction, of: OutputOf) -> list["_StoredStream"]:
-    """In the order of their commands."""
+    """Those that have output, in the order of their commands."""
     values = {"task_id": of.task_id}
     if of.execution_id:
-        found = tx.execute(_SQL["command_host"], {**values, "execution_id": of.execution_id})
+        found = tx.execute(
+            _SQL["streams_of_execution"], {**values, "execution_id": of.execution_id}
+        )
     else:
-        found = tx.execute(_SQL["command_hosts_of"], {**values, "host_id": of.host_id})
-    return [_StoredStream(row["id"], number) for row in found.fetchall() for number in STREAM]
+        found = tx.execute(_SQL["streams_of_host"], {**values, "host_id": of.host_id})
+    return [_StoredStream(*row) for row in found.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)
 class _StoredStream:
     """One stream of a command host. Its pieces are stored in the order of their offsets, so their
-    positions are in the same order."""
+    positions are in the same order.
+
+    Attributes:
+        newest_position, newest_offset: of its newest piece, if that was asked for.
+    """
 
     command_host_id: int
+    execution_id: str
     number: int
+    newest_position: int = 0
+    newest_offset: int = 0
 
-    def _values(self, **more: int) -> dict[str, int]:
-        return {"command_host_id": self.command_host_id, "stream": self.number, **more}
+    def _values(self, **more: int) -> dict[str, int | str]:
+        return {
+            "command_host_id": self.command_host_id,
+            "execution_id": self.execution_id,
+            "stream": self.number,
+            **more,
+        }
 
     def rows(self, tx: Transaction, offset: int, pieces: int) -> Iterator[Row]:
         """Pieces from an offset on."""
@@ -193,6 +209,8 @@ class _StoredStream:
 
     def newest(self, tx: Transaction, count: int) -> list[int]:
         """Positions of the newest pieces."""
+        if not self.newest_offset:
+            return [self.newest_position]  # it has no other
         rows = tx.execute(_SQL["newest_of_stream"], self._values(count=count))
         return [row["id"] for row in rows]
 
@@ -210,10 +228,9 @@ class _StoredStream:
 
     def _first_after(self, tx: Transaction, position: int) -> int | None:
         """The offset of the first piece after a position, found by binary search."""
-        last = tx.execute(_SQL["last_of_stream"], self._values()).fetchone()
-        if last is None or last["id"] <= position:
+        if self.newest_position <= position:
             return None
-        low, high = 0, last["offset"]
+        low, high = 0, self.newest_offset
         while low < high:
             middle = (low + high) // 2
             at = tx.execute(_SQL["first_at"], self._values(offset=middle)).fetchone()
@@ -221,7 +238,7 @@ class _StoredStream:
                 high = middle
             else:
                 low = at["offset"] + 1
-        return int(low)
+        return low
 
 
 def _before_newest(tx: Transaction, of: OutputOf, count: int) -> int:

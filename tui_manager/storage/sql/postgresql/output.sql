@@ -24,8 +24,8 @@ SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at
        ch.execution_id, ch.position, h.name AS host_name
 FROM output_chunks AS o
 JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
-WHERE o.execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
-  AND o.command_host_id = :command_host_id AND o.stream = :stream AND o."offset" >= :offset
+WHERE o.execution_id = :execution_id AND o.command_host_id = :command_host_id
+  AND o.stream = :stream AND o."offset" >= :offset
 ORDER BY o."offset" LIMIT :pieces;
 
 -- name: of_task
@@ -43,8 +43,8 @@ SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at
        ch.execution_id, ch.position, h.name AS host_name
 FROM output_chunks AS o
 JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
-WHERE o.execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
-  AND o.command_host_id = :command_host_id AND o.stream = :stream AND o."offset" < :offset
+WHERE o.execution_id = :execution_id AND o.command_host_id = :command_host_id
+  AND o.stream = :stream AND o."offset" < :offset
 ORDER BY o."offset" DESC LIMIT :pieces;
 
 -- name: of_task_backwards
@@ -59,40 +59,47 @@ ORDER BY o.id DESC LIMIT :pieces;
 -- name: data_before
 -- The bytes of one stream before an offset, piece by piece, the newest first.
 SELECT gap, data FROM output_chunks
-WHERE execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
-  AND command_host_id = :command_host_id AND stream = :stream AND "offset" < :offset
+WHERE execution_id = :execution_id AND command_host_id = :command_host_id AND stream = :stream AND "offset" < :offset
 ORDER BY "offset" DESC LIMIT :pieces;
 
 -- name: newest_of_task
 -- The piece before the newest pieces of a task.
 SELECT id FROM output_chunks WHERE task_id = :task_id ORDER BY id DESC LIMIT 1 OFFSET :count;
 
--- name: command_hosts_of
--- The command hosts of a task on one host, in order.
-SELECT ch.id FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
+-- name: streams_of_host
+-- The streams of a task on one host that have output, in the order of commands, each with its newest
+-- piece.
+SELECT ch.id, ch.execution_id, streams.number AS stream, newest.id AS newest,
+    newest."offset" AS newest_offset
+FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
+CROSS JOIN (VALUES (1::bigint), (2)) AS streams (number)
+CROSS JOIN LATERAL (
+    SELECT o.id, o."offset" FROM output_chunks AS o
+    WHERE o.execution_id = ch.execution_id AND o.command_host_id = ch.id AND o.stream = streams.number
+    ORDER BY o."offset" DESC LIMIT 1) AS newest
 WHERE k.task_id = :task_id AND ch.host = (SELECT id FROM hosts WHERE host_id = :host_id)
-ORDER BY k.position;
+ORDER BY k.position, streams.number;
 
--- name: command_host
--- The command host of an execution of a task.
-SELECT id FROM command_hosts WHERE execution_id = :execution_id AND +task_id = :task_id;
+-- name: streams_of_execution
+-- The same of an execution of a task.
+SELECT ch.id, ch.execution_id, streams.number AS stream, newest.id AS newest,
+    newest."offset" AS newest_offset
+FROM command_hosts AS ch CROSS JOIN (VALUES (1::bigint), (2)) AS streams (number)
+CROSS JOIN LATERAL (
+    SELECT o.id, o."offset" FROM output_chunks AS o
+    WHERE o.execution_id = :execution_id AND o.command_host_id = ch.id AND o.stream = streams.number
+    ORDER BY o."offset" DESC LIMIT 1) AS newest
+WHERE ch.execution_id = :execution_id AND +ch.task_id = :task_id
+ORDER BY streams.number;
 
 -- name: newest_of_stream
 -- The newest pieces of one stream.
 SELECT id FROM output_chunks
-WHERE execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
-  AND command_host_id = :command_host_id AND stream = :stream
+WHERE execution_id = :execution_id AND command_host_id = :command_host_id AND stream = :stream
 ORDER BY "offset" DESC LIMIT :count;
 
 -- name: first_at
 -- The first piece of one stream that begins at an offset or after it.
 SELECT id, "offset" FROM output_chunks
-WHERE execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
-  AND command_host_id = :command_host_id AND stream = :stream AND "offset" >= :offset
+WHERE execution_id = :execution_id AND command_host_id = :command_host_id AND stream = :stream AND "offset" >= :offset
 ORDER BY "offset" LIMIT 1;
-
--- name: last_of_stream
--- The newest piece of one stream.
-SELECT id, "offset" FROM output_chunks
-WHERE execution_id = (SELECT execution_id FROM command_hosts WHERE id = :command_host_id)
-  AND command_host_id = :command_host_id AND stream = :stream ORDER BY "offset" DESC LIMIT 1;

@@ -60,15 +60,29 @@ ORDER BY "offset" DESC LIMIT :pieces;
 -- The piece before the newest pieces of a task.
 SELECT id FROM output_chunks WHERE task_id = :task_id ORDER BY id DESC LIMIT 1 OFFSET :count;
 
--- name: command_hosts_of
--- The command hosts of a task on one host, in order.
-SELECT ch.id FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
+-- name: streams_of_host
+-- The streams of a task on one host that have output, in the order of commands, each with its newest
+-- piece.
+SELECT ch.id, ch.execution_id, streams.number AS stream, newest.id AS newest,
+    newest."offset" AS newest_offset
+FROM commands AS k CROSS JOIN command_hosts AS ch ON ch.command_id = k.id
+CROSS JOIN (SELECT 1 AS number UNION ALL SELECT 2) AS streams
+CROSS JOIN output_chunks AS newest ON newest.id = (
+    SELECT id FROM output_chunks WHERE command_host_id = ch.id AND stream = streams.number
+    ORDER BY "offset" DESC LIMIT 1)
 WHERE k.task_id = :task_id AND ch.host = (SELECT id FROM hosts WHERE host_id = :host_id)
-ORDER BY k.position;
+ORDER BY k.position, streams.number;
 
--- name: command_host
--- The command host of an execution of a task.
-SELECT id FROM command_hosts WHERE execution_id = :execution_id AND task_id = :task_id;
+-- name: streams_of_execution
+-- The same of an execution of a task.
+SELECT ch.id, ch.execution_id, streams.number AS stream, newest.id AS newest,
+    newest."offset" AS newest_offset
+FROM command_hosts AS ch CROSS JOIN (SELECT 1 AS number UNION ALL SELECT 2) AS streams
+CROSS JOIN output_chunks AS newest ON newest.id = (
+    SELECT id FROM output_chunks WHERE command_host_id = ch.id AND stream = streams.number
+    ORDER BY "offset" DESC LIMIT 1)
+WHERE ch.execution_id = :execution_id AND +ch.task_id = :task_id
+ORDER BY streams.number;
 
 -- name: newest_of_stream
 -- The newest pieces of one stream.
@@ -80,8 +94,3 @@ ORDER BY "offset" DESC LIMIT :count;
 SELECT id, "offset" FROM output_chunks
 WHERE command_host_id = :command_host_id AND stream = :stream AND "offset" >= :offset
 ORDER BY "offset" LIMIT 1;
-
--- name: last_of_stream
--- The newest piece of one stream.
-SELECT id, "offset" FROM output_chunks
-WHERE command_host_id = :command_host_id AND stream = :stream ORDER BY "offset" DESC LIMIT 1;
