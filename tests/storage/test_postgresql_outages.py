@@ -2,6 +2,7 @@
 acknowledged is stored once; while it is away the manager says so; then all goes on by itself."""
 
 import asyncio
+import itertools
 import signal
 from collections.abc import Iterator
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 
 from tests.support.own_postgresql import (
     as_superuser,
+    follow_nobody,
     own_server,
     stalled,
     standby_of,
@@ -172,8 +174,7 @@ async def test_a_standby_that_does_not_answer_holds_every_acknowledgement(
     monkeypatch.setattr(writing_connection, "_SLOW", 0.3)
     monkeypatch.setitem(connection._SESSION, "statement_timeout", "200")
     async with open_database(tui_url(server)) as database:
-        _require_standby(server, "nobody")
-        writing = asyncio.ensure_future(database.write(note("held")))
+        writing = await _held_write(server, database)
         slow = "has not confirmed a transaction for 0 s: its disk or its standby is slow"
         await wait_until(partial(_problem, database), lambda text: slow in text)
         pid = await wait_until(partial(_waiting_for_standby, server), bool)
@@ -188,7 +189,8 @@ async def test_a_standby_that_does_not_answer_holds_every_acknowledgement(
         _require_standby(server, "")
         await writing
         await wait_until(partial(_problem, database), lambda text: not text)
-        assert await database.read(notes) == ["held"]
+        stored = await database.read(notes)
+        assert stored == [str(number) for number in range(len(stored))]
 
 
 async def test_a_manager_that_waits_for_a_standby_can_be_stopped(
@@ -196,9 +198,7 @@ async def test_a_manager_that_waits_for_a_standby_can_be_stopped(
 ) -> None:
     monkeypatch.setattr(postgresql_engine, "STOP_CANCEL", 0.5)
     async with open_database(tui_url(server)) as database:
-        _require_standby(server, "nobody")
-        writing = asyncio.ensure_future(database.write(note("not certain")))
-        await wait_until(partial(_waiting_for_standby, server), bool)
+        writing = await _held_write(server, database)
         database.stop_retrying()
         with pytest.raises(StorageError, match="not known whether the change was stored"):
             await writing
@@ -241,7 +241,7 @@ async def test_a_standby_that_lacks_what_was_confirmed_is_not_written(
         async with open_database(url) as database:
             await database.write(note("on both"))
             await wait_until(partial(_notes_of, standby), lambda found: found == ["on both"])
-            _follow_nobody(standby)
+            follow_nobody(standby)
             await database.write(note("lost"))
             server.stop(signal.SIGQUIT)
             as_superuser(standby, "SELECT pg_promote()")
@@ -258,7 +258,9 @@ async def test_a_standby_that_lacks_what_was_confirmed_is_not_written(
 async def test_a_failover_that_loses_nothing_goes_on(server: PostgresqlServer) -> None:
     with standby_of(server) as standby:
         both = f"{server.folder},{standby.folder}"
-        _require_standby(server, "*")
+        server.stop()
+        server.settings["synchronous_standby_names"] = "*"
+        server.start()
         url = tui_url(server).replace(str(server.folder), both)
         async with open_database(url) as database:
             load = _Load(database)
@@ -290,6 +292,22 @@ async def _notes_of(server: PostgresqlServer) -> list[str]:
         return [row[0] for row in other.execute("SELECT text FROM notes ORDER BY id")]
 
 
+async def _held_write(server: PostgresqlServer, database: Database) -> "asyncio.Future[None]":
+    """A write that waits for a standby which there is not. The first ones do not wait: the server
+    takes a new setting over when it likes."""
+    _require_standby(server, "nobody")
+    for number in itertools.count():
+        writing = asyncio.ensure_future(database.write(note(str(number))))
+
+        async def look(writing: "asyncio.Future[None]" = writing) -> object:
+            return writing.done() or await _waiting_for_standby(server)
+
+        await wait_until(look, bool)
+        if not writing.done():
+            break
+    return writing
+
+
 async def _waiting_for_standby(server: PostgresqlServer) -> object:
     """The session that waits for a standby; 0: there is none."""
     statement = "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
@@ -301,10 +319,3 @@ def _require_standby(server: PostgresqlServer, name: str) -> None:
         superuser.execute("SET synchronous_commit = local")
         superuser.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'".encode())
         superuser.execute("SELECT pg_reload_conf()")
-
-
-def _follow_nobody(standby: PostgresqlServer) -> None:
-    as_superuser(standby, "ALTER SYSTEM SET primary_conninfo = ''")
-    as_superuser(standby, "SELECT pg_reload_conf()")
-    while as_superuser(standby, "SELECT count(*) FROM pg_stat_wal_receiver"):
-        pass

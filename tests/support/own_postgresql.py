@@ -65,6 +65,14 @@ def standby_of(server: PostgresqlServer) -> Iterator[PostgresqlServer]:
         yield standby
 
 
+def follow_nobody(standby: PostgresqlServer) -> None:
+    """The standby does not get what is written from now on."""
+    as_superuser(standby, "ALTER SYSTEM SET primary_conninfo = ''")
+    as_superuser(standby, "SELECT pg_reload_conf()")
+    while as_superuser(standby, "SELECT count(*) FROM pg_stat_wal_receiver"):
+        pass
+
+
 @contextlib.contextmanager
 def stalled(server: PostgresqlServer) -> Iterator[None]:
     """All processes of the server are stopped for the block: it answers nothing, and its

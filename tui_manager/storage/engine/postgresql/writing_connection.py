@@ -29,6 +29,7 @@ from tui_manager.storage.engine.transaction import Work
 
 log = logging.getLogger(__name__)
 TRY_FOR = 10.0  # seconds that a transaction is tried while the server is away or locked
+_TRY_AGAIN_FOR = 2.0  # the same if it has been away before: operators wait for the answer
 _PAUSES = (0.05, 1.0)  # seconds between two attempts, the first and the longest
 _REPEATS = 10  # without a pause, of a transaction that was in the way of another one
 _SIZE_EVERY = 60.0  # seconds between two looks at the size of the database
@@ -106,7 +107,7 @@ class WritingConnection:
         transaction was committed, this waits for the server: neither answer would be certain.
         """
         units = _Transaction(works)
-        deadline = time.monotonic() + TRY_FOR
+        deadline = time.monotonic() + (_TRY_AGAIN_FOR if self._problem else TRY_FOR)
         pause, longest = _PAUSES
         while True:
             try:
