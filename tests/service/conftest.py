@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import repeated_units
 from tests.support.engines import engine, pytest_generate_tests
 from tests.support.manager_parts import Parts, manager_parts
 from tests.support.rollouts import Fleet, host_names
@@ -16,6 +17,12 @@ __all__ = ["engine", "pytest_generate_tests"]
 async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
     async with manager_parts(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def units_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that count how often something happens in a unit of work."""
+    monkeypatch.setattr(repeated_units, "RUNS", 1)
 
 
 @pytest.fixture

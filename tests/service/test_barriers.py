@@ -267,6 +267,7 @@ async def test_a_host_that_runs_again_is_waited_for(fleet: Fleet) -> None:
     assert (await fleet.states(task_id, 1))["h002"] == "skipped earlier_failed"
 
 
+@pytest.mark.usefixtures("units_run_once")
 async def test_ten_hosts_leave_it_in_small_transactions(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ async def test_the_next_commands_are_claimed_with_the_results_of_the_last(parts:
     assert (await parts.tasks.get_task_status(task_id)) is TaskStatus.RUNNING
 
 
+@pytest.mark.usefixtures("units_run_once")
 async def test_a_transaction_ends_with_enough_bytes_of_output(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +61,7 @@ async def test_a_transaction_ends_with_enough_bytes_of_output(
     assert together == [3, 3, 2, 8]
 
 
+@pytest.mark.usefixtures("units_run_once")
 async def test_reports_that_arrive_before_a_transaction_begins_are_stored_in_it(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +174,7 @@ async def test_a_caller_cancelled_while_it_is_answered_does_not_hang(
         await reporting
 
 
+@pytest.mark.usefixtures("units_run_once")
 async def test_a_host_that_reports_twice_is_stored_also_when_the_first_cannot_be(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

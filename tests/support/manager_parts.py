@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.support.engines import database_in
 from tests.support.enrolled_hosts import NotingAuthority, RecordingSessions, enrollment, peer
+from tests.support.repeated_units import RepeatingDatabase
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.host import Host
@@ -279,7 +280,8 @@ async def manager_parts(
     clock, feed = turned.clock(), ChangeFeed()
     statistics, dispatcher = Statistics(feed, clock), RecordingDispatcher()
     given = Limits(**{"free_disk": 0, **limits})
-    async with open_database(database_in(folder), statistics.record_transaction) as database:
+    async with open_database(database_in(folder), statistics.record_transaction) as opened:
+        database = RepeatingDatabase(opened)
         watch = ClockWatch(database, clock, feed)
         await watch.begin()
         await database.write(_store_manager_id)

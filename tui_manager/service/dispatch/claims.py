@@ -51,11 +51,18 @@ class Claims:
         commands: to be sent.
         failed_tasks: tasks of commands that can never be sent, and so have failed.
         hosts_with_room: hosts of these commands, which have room for the next ones.
+        failures: for the log, why each of these commands cannot be sent.
     """
 
     commands: list[tuple[ReadySession, ClaimedCommand]] = field(default_factory=list)
     failed_tasks: set[int] = field(default_factory=set)
     hosts_with_room: set[str] = field(default_factory=set)
+    failures: list[Mapping[str, object]] = field(default_factory=list)
+
+    def log_failures(self) -> None:
+        """To be called once the claim is committed."""
+        for failure in self.failures:
+            log.error("command cannot be sent", extra=failure)
 
 
 def claim_commands(
@@ -110,7 +117,7 @@ def _fail(
 ) -> None:
     """Ends a claimed command that will not be sent; `refused`: because of its agent."""
     ids = {"task": command.task_id, "host": session.name, "execution": command.run.execution_id}
-    log.error("command cannot be sent", extra={**ids, "error": why})
+    claims.failures.append({**ids, "error": why})
     claims.failed_tasks.add(command.task_id)
     claims.hosts_with_room.add(session.host_id)
     command_delivery.mark_unsent(tx, command.row_id)

@@ -136,6 +136,7 @@ class DispatchLoop:
         Raises:
             StorageError: commands that no session took are still marked as sent.
         """
+        claimed.log_failures()
         not_sent = [
             item
             for session, command in claimed.commands

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
@@ -103,12 +103,13 @@ class HostTimeouts:
             for entry in silent:
                 entry.declared_lost = entry.away  # it may have come back meanwhile
             away = [entry for entry in silent if entry.declared_lost]
-            tasks = await self._core.database.write(lambda tx: self._fail_hosts(tx, away))
+            lost = await self._core.database.write(lambda tx: self._fail_hosts(tx, away))
         except StorageError:
             for entry in silent:
                 entry.declared_lost, entry.silent_since = False, self._clock.monotonic()
             raise
-        self._core.feed.publish(Changes(tasks=frozenset(tasks)))
+        _log_lost(lost)
+        self._core.feed.publish(Changes(tasks=frozenset().union(*lost.values())))
 
     async def _fail_undelivered(self) -> None:
         await self._clock_watch.look()
@@ -123,27 +124,34 @@ class HostTimeouts:
         silent = [entry for entry in entries if entry.away and entry.declared_lost]
         if not (unsent or silent):
             return
-        tasks = await self._core.database.write(
+        tasks, lost = await self._core.database.write(
             lambda tx: (
-                _fail_unsent(tx, command_delivery.undelivered(tx, now), _UNDELIVERED, now)
-                | self._fail_hosts(tx, silent)
+                _fail_unsent(tx, command_delivery.undelivered(tx, now), _UNDELIVERED, now),
+                self._fail_hosts(tx, silent),
             )
         )
-        self._core.feed.publish(Changes(tasks=frozenset(tasks)))
+        _log_lost(lost)
+        self._core.feed.publish(Changes(tasks=frozenset(tasks).union(*lost.values())))
 
-    def _fail_hosts(self, tx: Transaction, silent: list[HostEntry]) -> set[int]:
+    def _fail_hosts(self, tx: Transaction, silent: list[HostEntry]) -> dict[str, set[int]]:
+        """The tasks of each host, by its name, in which commands have failed."""
         now = self._clock.stamp()
-        tasks: set[int] = set()
+        lost = {}
         for entry in silent:
             host = entry.row.row_id
             unsent = command_delivery.unsent_of_host(tx, host)
-            lost = task_status.fail_host(tx, host, unsent, _AWAY, now, for_good=False)
-            if lost:
-                log.warning("agent lost", extra={"host": entry.row.name, "tasks": sorted(lost)})
-            tasks |= lost
-        for task_id in tasks:
+            lost[entry.row.name] = task_status.fail_host(
+                tx, host, unsent, _AWAY, now, for_good=False
+            )
+        for task_id in set().union(*lost.values()):
             task_status.update_task_status(tx, task_id, now)
-        return tasks
+        return lost
+
+
+def _log_lost(lost: Mapping[str, set[int]]) -> None:
+    for name, tasks in lost.items():
+        if tasks:
+            log.warning("agent lost", extra={"host": name, "tasks": sorted(tasks)})
 
 
 def _fail_unsent(

@@ -133,18 +133,23 @@ class ReportService:
         """Stores what is pending when the transaction begins. If that fails and the database is not
         the reason, one of the reports is, and each is tried alone."""
         batch: list[_PendingReport] = []
+        taken = False
 
         def work(tx: Transaction) -> tuple[AppliedReports, Claims]:
-            self._scheduled = False  # before they are taken: a later report schedules again
-            if not batch:
+            nonlocal taken
+            if not taken:  # a unit of work may run again, with the same reports
+                taken = True
+                self._scheduled = False  # before they are taken: a later report schedules again
                 batch.extend(self._take_batch())
             return self._apply(tx, batch)
 
         try:
             applied, claims = await self._core.database.write(work, early=True)
         except StorageError as error:
-            self._scheduled = False
-            for item in batch or self._take_batch():
+            if not taken:
+                self._scheduled = False
+                batch = self._take_batch()
+            for item in batch:
                 item.set_error(error)
         except Exception as error:
             if len(batch) == 1:

@@ -190,9 +190,8 @@ class SortedScan(Scan[Place]):
         return ScanStep(looked.ids, looked.last)
 
     def advance(self, tx: Transaction) -> None:
-        changed: set[int] = set()
-        while self._changed:
-            changed |= self._changed.popleft()
+        taken = len(self._changed)  # they are removed once the database has been read
+        changed = set[int]().union(*(self._changed[number] for number in range(taken)))
         newest = self._rows.newest(tx)
         if self._newest is None or newest - self._newest > ROWS_A_STEP:
             self.found, self._keys, self._position = array("q"), array("q"), self._start
@@ -200,6 +199,8 @@ class SortedScan(Scan[Place]):
             self._check_again(tx, changed.union(range(self._newest + 1, newest + 1)))
         self._newest = newest
         super().advance(tx)
+        for _ in range(taken):
+            self._changed.popleft()
 
     def _check_again(self, tx: Transaction, rows: Collection[int]) -> None:
         """Puts rows that are new or have changed where they belong, or takes them away."""
