@@ -35,7 +35,16 @@ LATER = ("--max-errors",)
 # Of other programs that the manual mentions, or of make's targets.
 FOREIGN = {
     "--require-hashes",
-    *("--checkpoint", "--dbname", "--exit-on-error", "--file", "--format", "--no-owner"),
+    *(
+        "--checkpoint",
+        "--database",
+        "--dbname",
+        "--install-missing",
+        "--exit-on-error",
+        "--file",
+        "--format",
+        "--no-owner",
+    ),
     *("--pgdata", "--single-transaction"),
 }
 

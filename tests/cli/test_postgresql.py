@@ -56,6 +56,20 @@ async def test_a_manager_runs_on_it_and_says_where_its_data_are(tmp_path: Path, 
         assert manager.manager_id == first
 
 
+@pytest.mark.parametrize(
+    ("chosen", "used"), [("off", "local"), ("local", "local"), ("remote_apply", "remote_apply")]
+)
+async def test_a_commit_is_on_a_disk_whatever_the_server_says(
+    url: str, chosen: str, used: str
+) -> None:
+    with psycopg.connect(url) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = {chosen}".encode())
+    async with open_database(url) as database:
+        shown = "SELECT current_setting('synchronous_commit')"
+        assert await database.write(lambda tx: tx.execute(shown).fetchone()[0]) == used
+
+
 async def test_a_second_manager_on_it_does_not_start(tmp_path: Path, url: str) -> None:
     async with run_manager(_settings(tmp_path / "a", url)):
         with pytest.raises(StorageError, match="Another manager uses the PostgreSQL database"):

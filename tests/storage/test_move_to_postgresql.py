@@ -166,6 +166,20 @@ def test_every_row_is_carried_over(source: Path, database: Any) -> None:
     assert [path.name for path in source.parent.glob("manager*")] == [DATABASE]
 
 
+def test_what_a_killed_manager_has_left_in_the_log_is_carried_over(
+    source: Path, tmp_path: Path, url: str
+) -> None:
+    left = tmp_path / "left"
+    left.mkdir()
+    with contextlib.closing(sqlite3.connect(source, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("INSERT INTO audit (at, actor, action) VALUES (0, '', 'in the log')")
+        for end in ("", "-wal"):
+            shutil.copy(f"{source}{end}", left)
+    _move(left / DATABASE, url)
+    assert "in the log" in {row["action"] for row in _rows_of_server(url)["audit"]}
+
+
 async def test_the_manager_goes_on_with_ids_that_were_never_given(source: Path, url: str) -> None:
     with contextlib.closing(sqlite3.connect(source)) as connection:
         newest = connection.execute("SELECT max(id) FROM tasks").fetchone()[0]

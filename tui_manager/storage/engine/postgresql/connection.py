@@ -43,6 +43,12 @@ _SESSION = {
     "tui_manager.gateway": "0",
 }
 
+# An agent deletes what is committed, so a commit is never confirmed before it is on a disk.
+_DURABLE = (
+    "SELECT set_config('synchronous_commit', 'local', false) "
+    "WHERE current_setting('synchronous_commit') = 'off'"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlAddress:
@@ -103,6 +109,7 @@ def connect(address: PostgresqlAddress) -> "psycopg.Connection[Any]":
         connection.prepared_max = _PREPARED_MAX
         settings = ", ".join("set_config(%s, %s, false)" for _ in _SESSION)
         connection.execute(f"SELECT {settings}".encode(), [*chain(*_SESSION.items())])
+        connection.execute(_DURABLE)
     except BaseException:
         connection.close()
         raise
