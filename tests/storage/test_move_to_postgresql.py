@@ -240,6 +240,14 @@ def test_wrong_counters_are_right_afterwards(source: Path, url: str) -> None:
     assert check_postgresql(url).findings == ()
 
 
+def test_what_is_left_of_a_pruned_task_is_not_called_wrong(source: Path, url: str) -> None:
+    with contextlib.closing(sqlite3.connect(source)) as connection:
+        connection.execute("UPDATE tasks SET pruned_at = 1 WHERE id = 2")
+        connection.execute("DELETE FROM command_hosts WHERE task_id = 2 AND position = 1")
+        connection.commit()
+    assert _move(source, url).recounted == 0
+
+
 @pytest.mark.parametrize("version", [1, 12, len(migrations()) - 1])
 def test_an_older_schema_is_migrated_in_a_copy(tmp_path: Path, url: str, version: int) -> None:
     source = tmp_path / "old.db"
@@ -276,6 +284,15 @@ def test_a_damaged_file_is_refused(source: Path, url: str) -> None:
     content[3 * 4096 : 4 * 4096] = b"\xff" * 4096
     source.write_bytes(content)
     with pytest.raises(InvalidInputError, match="damaged"):
+        _move(source, url)
+    assert _state(url) == []
+
+
+def test_a_text_that_is_no_text_is_refused(source: Path, url: str) -> None:
+    with contextlib.closing(sqlite3.connect(source)) as connection:
+        connection.execute("UPDATE command_hosts SET detail = CAST(x'ff' AS TEXT)")
+        connection.commit()
+    with pytest.raises(StorageError, match="Could not decode to UTF-8 column 'detail'"):
         _move(source, url)
     assert _state(url) == []
 
