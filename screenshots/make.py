@@ -28,7 +28,7 @@ SHOTS: dict[str, Sequence[str]] = {
     "tasks": ("3", "down"),
     "audit": ("4", "down"),
     "schedules": ("5",),
-    "run-template": ("5", "tab", "tab", "down", "enter", *"OPS-12"),
+    "run-template": ("5", "shift+tab", "down", "enter", *"OPS-12"),
     "new-task": ("n", *"role=web", "tab", *"apt-get -y upgrade"),
     "rerun": ("3", "end", "up", "r"),
     "approve": ("2", "a"),

@@ -10,7 +10,9 @@ from textual.geometry import Region, Size
 from tests.support.fake_operator import START
 from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.domain.alert import Alert
+from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import Counts, Hold, RolloutProgress, Task
+from tui_manager.domain.task_map import FailureGroup, TaskSummary
 from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.ui.dashboard_panes import HOSTS, NOW, OUTPUT, RECENT, TABS, pane_regions
 from tui_manager.ui.drawing.spans import plain, width_of
@@ -131,14 +133,22 @@ def test_names_of_failed_hosts_are_whole(
     assert plain(failed_spans(hosts, names, width)) == shown
 
 
-def test_why_a_task_failed_stands_behind_the_names_if_there_is_room() -> None:
+async def test_why_a_task_failed_stands_behind_the_names_if_there_is_room() -> None:
+    cause = FailureGroup(CommandHostStatus.FAILED, Reason.EXIT_CODE, 3, None, 2, "", 0)
+    failed = replace(await task(5), hosts_failed=2, counts=Counts(8, failed=2, running=6))
+    row = RunningTask(failed, ("db02", "web03"), TaskSummary((cause,)))
     for width, shown in (
         (40, "2✘ db02,web03  exit 3 on 2"),
-        (25, "2✘ db02,…  exit 3 on 2"),
-        (24, "2✘ db02,web03"),
+        (25, "2✘ db02,web03  exit 3"),
+        (20, "2✘ db02,web03"),
     ):
-        assert plain(failed_spans(2, ("db02", "web03"), width, "exit 3 on 2")) == shown
-    assert plain(failed_spans(0, (), 40, "exit 3 on 2")) == ""
+        assert plain(running_cell(row, "failed", width, START)) == shown
+    many = replace(row, task=replace(failed, hosts_failed=5))
+    assert plain(running_cell(many, "failed", 25, START)) == "5✘ db02,…  exit 3 on 2"
+    skipped = replace(failed, hosts_failed=0, counts=Counts(8, skipped=2))
+    spent = replace(cause, status=CommandHostStatus.SKIPPED, reason=Reason.BUDGET_SPENT)
+    held = RunningTask(skipped, (), TaskSummary((spent,)))
+    assert plain(running_cell(held, "failed", 25, START)) == "2 over the budget"
 
 
 async def test_a_recent_task_counts_hosts() -> None:

@@ -204,6 +204,8 @@ async def test_tab_goes_through_its_panes(
 async def test_what_is_known_of_a_schedule_scrolls(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "5")
+        (due,) = (line for line in shown(pilot).splitlines() if "│ next " in line)
+        assert "…" not in due  # wrapped at the width beside the scrollbar
         assert "24 hours" not in shown(pilot)
         await press(pilot, "tab", "end")
         assert "24 hours" in shown(pilot)

@@ -8,7 +8,9 @@ from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.events import Resize
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -88,9 +90,19 @@ class SpanWidget(Widget):
 class SpanLines(SpanWidget):
     """As many lines as it was given, each cut at the width."""
 
+    class WidthChanged(Message):
+        """It is as wide as it is from now on: lines may have to be wrapped anew."""
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.lines: Sequence[Spans] = ()
+        self._width = 0
+
+    def on_resize(self, event: Resize) -> None:
+        """Says so if the width is another one, also when the widget comes to be seen."""
+        if event.size.width != self._width:
+            self._width = event.size.width
+            self.post_message(self.WidthChanged())
 
     def set_lines(self, lines: Sequence[Spans]) -> None:
         """Shows other lines; the same ones are not drawn again."""

@@ -125,9 +125,10 @@ class SchedulesScreen(MainScreen):
         if self.is_current:
             self._describe()
 
-    def on_resize(self) -> None:
+    @on(SpanLines.WidthChanged)
+    def _width_changed(self) -> None:
         """The lines depend on the width."""
-        self.call_after_refresh(self._describe)
+        self._describe()
 
     @on(RowTable.Selected)
     def _on_selected(self, message: RowTable.Selected) -> None:
@@ -237,7 +238,8 @@ class SchedulesScreen(MainScreen):
 
     @property
     def panes(self) -> Sequence[Widget]:
-        """Templates, the text of one, schedules, what is known of one, and its history."""
+        """Templates, the text of one, schedules, what is known of one, and its history. What
+        belongs to one is left out until it is read."""
         template = (self.query_one("#template-text"),) if self._template is not None else ()
         schedule: tuple[Widget, ...] = ()
         if self._schedule is not None:

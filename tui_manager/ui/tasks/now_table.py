@@ -14,7 +14,7 @@ from tui_manager.domain.task_filter_and_sort import RUNNING_TASKS
 from tui_manager.domain.task_map import TaskSummary
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, progress, progress_bar, running_time
-from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, plain, spans
 from tui_manager.ui.drawing.state_words_and_colours import task_glyph
 from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap, key_of
 from tui_manager.ui.listing.row_list import HEADER
@@ -30,7 +30,7 @@ _NAMES_ENOUGH = 6  # more have no room in most terminals
 _TASKS_NAMED = 20  # tasks of which these are read
 _DONE_MOST = 11  # cells: 10000/10000
 _FRAME = 2  # lines
-_NAMES_LEAST, _WHY_GAP = 12, "  "  # cells of names beside why it failed
+_NAMES_LEAST, _WHY_GAP = 12, "  "  # cells that names keep beside why it failed
 
 COLUMNS = (
     Column("state", "", 1),
@@ -39,7 +39,7 @@ COLUMNS = (
     Column("target", "TARGET", 8, grow=2, max_width=36, hide_order=5),
     Column("done", "HOSTS", 5, right=True),
     Column("bar", "PROGRESS", 8, grow=2, max_width=32, hide_order=3),
-    Column("failed", "FAILED", 12, grow=5, max_width=40),
+    Column("failed", "FAILED", 12, grow=6, max_width=40),
     Column("what", "", 12, grow=1, max_width=48, hide_order=4),
     Column("time", "TIME", 7, right=True),
     Column("left", "ETA", 7, right=True, hide_order=6),
@@ -107,14 +107,10 @@ def running_cell(
     return _CELLS[key](row, width, now)
 
 
-def failed_spans(hosts: int, names: Sequence[str], width: int, why: str = "") -> Spans:
-    """`2✘ db02,web03   exit 3 on 2`: how many hosts have failed, as many whole names as there is
-    room for, and why, if that leaves room for some names."""
+def failed_spans(hosts: int, names: Sequence[str], width: int) -> Spans:
+    """`2✘ db02,web03`: how many hosts have failed, and as many whole names as there is room for."""
     if not hosts:
         return BLANK
-    if why and width - len(why) - len(_WHY_GAP) >= _NAMES_LEAST:
-        named = failed_spans(hosts, names, width - len(why) - len(_WHY_GAP))
-        return (*named, Span(f"{_WHY_GAP}{why}"))
     text = f"{number(hosts, max(1, min(width - 1, 5)))}✘"
     shown: list[str] = []
     for name in map(safe_line, names):
@@ -170,9 +166,16 @@ def _time(row: RunningTask, width: int, now: datetime) -> Spans:
 
 
 def _failed(row: RunningTask, width: int, now: datetime) -> Spans:
-    task = row.task
-    why = failure_words(task, row.summary.failures, width - _NAMES_LEAST - len(_WHY_GAP))
-    return failed_spans(task.hosts_failed, row.failed, width, why)
+    """`2✘ db02,web03  exit 3 on 2`: why it failed too, if no name has to give way. If not all names
+    fit, some of them do."""
+    hosts, names = row.task.hosts_failed, row.failed
+    named = plain(failed_spans(hosts, names, width))
+    used = len(named) if not named.endswith("…") else _NAMES_LEAST
+    why = failure_words(row.task, row.summary.failures, width - used - len(_WHY_GAP))
+    if not why:
+        return failed_spans(hosts, names, width)
+    gap = _WHY_GAP if named else ""
+    return (*failed_spans(hosts, names, width - len(why) - len(gap)), Span(f"{gap}{why}"))
 
 
 def _left(row: RunningTask, width: int, now: datetime) -> Spans:
