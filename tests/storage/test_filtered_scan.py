@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import filtered_scan
@@ -107,6 +108,26 @@ def test_changed_rows_are_checked_again_if_they_were_looked_at() -> None:
     assert scan.accept_changes(Changes(tasks=frozenset({9, 7, 1, 77})))
     ask(scan, rows)  # 6 to 3
     assert scan.found.tolist() == [10, 7]
+    finish(scan, rows)
+
+
+@pytest.mark.parametrize("broken", ["newest", "look_at", "behind"])
+def test_changes_are_kept_while_the_database_cannot_be_read(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = Rows({row: row % 2 == 0 for row in range(1, 11)})
+    scan = SortedScan(rows, changes=True)
+    ask(scan, rows)
+    rows.passes[9] = True
+    assert scan.accept_changes(Changes(tasks=frozenset({9})))
+
+    def fail(*_: object) -> None:
+        raise StorageError("made by the test")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, broken, fail)
+        with pytest.raises(StorageError):
+            scan.advance(NO_TX)
     finish(scan, rows)
 
 

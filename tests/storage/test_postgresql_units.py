@@ -3,10 +3,12 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from tests.support.postgresql_notes import database_with_notes, note, notes
 from tui_manager.domain.errors import AlreadyRunningError, NotFoundError, StorageError
@@ -256,24 +258,30 @@ async def test_a_reader_sees_one_state_and_cannot_write(place: Place) -> None:
             await database.read(note("no"))
 
 
-async def test_a_read_that_was_cancelled_leaves_its_connection_in_order(place: Place) -> None:
-    began, go_on = threading.Event(), threading.Event()
+async def test_a_read_that_was_cancelled_keeps_its_connection_to_itself(place: Place) -> None:
+    """It goes on in its thread, and others read meanwhile."""
+    began, go_on = threading.Semaphore(0), [threading.Event(), threading.Event()]
+    statuses: list[TransactionStatus] = []
 
-    def slow(tx: Transaction) -> None:
-        began.set()
-        assert go_on.wait(10)
+    def slow(tx: Transaction, event: threading.Event) -> None:
         notes(tx)
+        began.release()
+        assert event.wait(10)
+        statuses.append(tx.connection.info.transaction_status)  # type: ignore[attr-defined]
 
     async with open_database(place[0]) as database:
-        reading = [asyncio.ensure_future(database.read(slow)) for _ in range(2)]
-        assert await asyncio.to_thread(began.wait, 10)
+        reading = [asyncio.ensure_future(database.read(partial(slow, event=e))) for e in go_on]
+        for _ in reading:
+            assert await asyncio.to_thread(began.acquire, timeout=10)
         for one in reading:
             one.cancel()
         await asyncio.wait(reading)
         later = [asyncio.ensure_future(database.read(notes)) for _ in range(4)]
         await asyncio.sleep(0)
-        go_on.set()
+        go_on[0].set()
         assert await asyncio.gather(*later) == [[]] * 4
+        go_on[1].set()
+    assert statuses == [TransactionStatus.INTRANS] * 2
 
 
 async def test_statements_stay_prepared_after_a_read(place: Place) -> None:
