@@ -1,6 +1,6 @@
 """Reading output: by stream, by task, by host, whatever the order of arrival."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
@@ -12,7 +12,7 @@ from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import OutputChunk
 from tui_manager.storage.engine.statements import to_datetime
-from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.engine.transaction import Cursor, Transaction, Values
 from tui_manager.storage.tables import output
 from tui_manager.storage.tables.output import OutputOf
 
@@ -196,3 +196,31 @@ def test_a_large_piece_is_stored_in_small_ones() -> None:
         chunks = output.follow(tx, OutputOf(1), 0, EVERYTHING)
         assert b"".join(chunk.data for chunk in chunks) == data
         assert [chunk.offset for chunk in chunks] == [7, 7 + (1 << 16), 7 + (2 << 16)]
+
+
+class _Asked:
+    """A transaction that notes how many pieces each statement asks for."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self.executemany = tx.executemany
+        self.pieces: list[int] = []
+
+    def execute(self, sql: str, values: Values = (), /) -> Cursor:
+        if isinstance(values, Mapping) and "pieces" in values:
+            self.pieces.append(values["pieces"])
+        return self._tx.execute(sql, values)
+
+
+def test_an_answer_asks_for_few_pieces_more_than_it_takes() -> None:
+    """PostgreSQL sends all that is asked for."""
+    with output_database() as tx:
+        stored = _store(tx, [(1, 0, 1, Stream.STDOUT, 3)] * 50)
+        asked = _Asked(tx)
+        for of in (OutputOf(1), OutputOf(1, host_id="id-1")):
+            for before in (0, stored[-1].position):
+                assert len(output.follow(asked, of, 0, limit=3, before=before)) == 1
+        assert len(output.read(asked, stored[0].execution_id, Stream.STDOUT, 0, limit=3)) == 1
+        assert asked.pieces == [8] * 5
+        assert len(output.follow(asked, OutputOf(1), 0, limit=EVERYTHING)) == 50
+        assert asked.pieces[5:] == [8, 32, 128]

@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tui_manager.domain.report import Output
@@ -17,6 +17,7 @@ STREAM = {number: stream for stream, number in _NUMBER.items()}
 _STATEMENT_BYTES = 1 << 20  # of output that one statement stores
 _PIECE_BYTES = 64 * 1024  # of one piece; our agents send no larger ones
 PIECES_MAX = 1000  # of one answer: many small pieces cost more than their bytes
+_FIRST_BATCH = 8  # pieces that are asked for first
 _NEWEST_MAX = 1 << 40  # pieces from the end that can be asked for; there are never so many
 _BEYOND = (1 << 63) - 1  # an offset behind all others
 
@@ -137,8 +138,8 @@ def pieces_after(tx: Transaction, of: OutputOf, after: int, pieces: int) -> Iter
         found = [stream.after(tx, after, pieces) for stream in _streams(tx, of)]
         yield from itertools.islice(heapq.merge(*found, key=lambda row: row["id"]), pieces)
     else:
-        values = {"task_id": of.task_id, "after": after, "pieces": pieces}
-        yield from tx.execute(_SQL["of_task"], values)
+        values = {"task_id": of.task_id, "after": after}
+        yield from _in_batches(tx, "of_task", values, pieces, lambda row: {"after": row["id"]})
 
 
 def pieces_before(tx: Transaction, of: OutputOf, before: int, pieces: int) -> Iterator[Row]:
@@ -148,8 +149,35 @@ def pieces_before(tx: Transaction, of: OutputOf, before: int, pieces: int) -> It
         merged = heapq.merge(*found, key=lambda row: row["id"], reverse=True)
         yield from itertools.islice(merged, pieces)
     else:
-        values = {"task_id": of.task_id, "before": before, "pieces": pieces}
-        yield from tx.execute(_SQL["of_task_backwards"], values)
+        query, values = "of_task_backwards", {"task_id": of.task_id, "before": before}
+        yield from _in_batches(tx, query, values, pieces, lambda row: {"before": row["id"]})
+
+
+def _in_batches(
+    tx: Transaction,
+    query: str,
+    values: Mapping[str, object],
+    pieces: int,
+    behind: Callable[[Row], Mapping[str, int]],
+) -> Iterator[Row]:
+    """At most so many rows. PostgreSQL sends all rows that are asked for, and a reader that has
+    enough bytes stops, so few are asked for first.
+
+    Args:
+        behind: the values with which the rows behind a row are found.
+    """
+    batch, place = _FIRST_BATCH, dict[str, int]()
+    while pieces > 0:
+        asked = min(batch, pieces)
+        found = 0
+        for row in tx.execute(_SQL[query], {**values, **place, "pieces": asked}):
+            found += 1
+            yield row
+        if found < asked:
+            return
+        place.update(behind(row))
+        pieces -= found
+        batch *= 4
 
 
 def data_before(tx: Transaction, row: Row, pieces: int) -> Iterator[bytes]:
@@ -160,9 +188,9 @@ def data_before(tx: Transaction, row: Row, pieces: int) -> Iterator[bytes]:
         "execution_id": row["execution_id"],
         "stream": row["stream"],
         "offset": row["offset"],
-        "pieces": pieces,
     }
-    for found in tx.execute(_SQL["data_before"], values):
+    before = _in_batches(tx, "data_before", values, pieces, lambda one: {"offset": one["offset"]})
+    for found in before:
         if found["gap"]:
             return
         yield found["data"]
@@ -205,7 +233,10 @@ class _StoredStream:
 
     def rows(self, tx: Transaction, offset: int, pieces: int) -> Iterator[Row]:
         """Pieces from an offset on."""
-        yield from tx.execute(_SQL["of_stream"], self._values(offset=offset, pieces=pieces))
+        values = self._values(offset=offset)
+        yield from _in_batches(
+            tx, "of_stream", values, pieces, lambda row: {"offset": row["offset"] + 1}
+        )
 
     def newest(self, tx: Transaction, count: int) -> list[int]:
         """Positions of the newest pieces."""
@@ -223,8 +254,10 @@ class _StoredStream:
     def before(self, tx: Transaction, position: int, pieces: int) -> Iterator[Row]:
         """Pieces before a position, the newest first."""
         first = self._first_after(tx, position - 1)
-        values = self._values(offset=_BEYOND if first is None else first, pieces=pieces)
-        yield from tx.execute(_SQL["of_stream_backwards"], values)
+        values = self._values(offset=_BEYOND if first is None else first)
+        yield from _in_batches(
+            tx, "of_stream_backwards", values, pieces, lambda row: {"offset": row["offset"]}
+        )
 
     def _first_after(self, tx: Transaction, position: int) -> int | None:
         """The offset of the first piece after a position, found by binary search."""

@@ -58,7 +58,7 @@ ORDER BY o.id DESC LIMIT :pieces;
 
 -- name: data_before
 -- The bytes of one stream before an offset, piece by piece, the newest first.
-SELECT gap, data FROM output_chunks
+SELECT "offset", gap, data FROM output_chunks
 WHERE execution_id = :execution_id AND command_host_id = :command_host_id AND stream = :stream AND "offset" < :offset
 ORDER BY "offset" DESC LIMIT :pieces;
 
