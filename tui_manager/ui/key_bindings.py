@@ -161,7 +161,7 @@ ACTIONS: tuple[Action, ...] = (
         words=("select all", "everything"),
     ),
     Action(
-        "filter", ("slash",), "/", "Filter", "Filter the list; esc clears it",
+        "filter", ("slash",), "/", "Filter", "Filter the list by words, or by terms",
         Group.LISTS, footer=EVERYWHERE,
         words=("search", "find", "grep"),
     ),
@@ -219,7 +219,7 @@ ACTIONS: tuple[Action, ...] = (
         words=("numbers", "addresses", "ignore", "similar", "normalize"),
     ),
     Action(
-        "search", ("slash",), "/", "Search", "Search in the output; esc ends it",
+        "search", ("slash",), "/", "Search", "Search in all of the output",
         Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT, pane_only=True,
         words=("find", "grep", "look for"),
     ),
