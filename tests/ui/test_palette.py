@@ -35,6 +35,9 @@ _ALL = Window()
         ("audit", "show_manager"),
         ("blame", "show_manager"),
         ("who", "show_manager"),
+        ("who", "show_tasks"),
+        ("who", "filter"),
+        ("author", "filter"),
         ("quarantine", "maintenance"),
         ("undo", "rerun_task"),
         ("run command", "new_task"),
@@ -96,3 +99,19 @@ async def test_the_palette_offers_no_action_that_its_pane_does_not_have_now(
         text = shown(pilot)
         assert "Run again  (r)" in text
         assert "Next match" not in text  # nothing is searched for
+
+
+async def test_the_palette_finds_tasks_by_their_author(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "colon", *"who")
+        await settle(pilot, 8)
+        text = shown(pilot)
+        assert text.index("Filter  (/)") < text.index("Zoom")
+        assert text.index("Tasks  (3)") < text.index("Zoom")
+        await press(pilot, "escape", "colon", *"by=ana uptime")
+        await settle(pilot, 8)
+        text = shown(pilot)
+        assert "✔ #1 uptime" in text
+        assert "check disk" not in text.split("by=ana uptime")[1].split("▁▁▁")[0]

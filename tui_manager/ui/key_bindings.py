@@ -163,7 +163,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "filter", ("slash",), "/", "Filter", "Filter the list by words, or by terms",
         Group.LISTS, footer=EVERYWHERE,
-        words=("search", "find", "grep"),
+        words=("search", "find", "grep", "who", "author", "owner", "by"),
     ),
     Action(
         "faults_only", ("exclamation_mark", "ctrl+z"), "! ctrl+z", "Problems only",
@@ -278,7 +278,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "show_tasks", ("3",), "3", "Tasks", "All tasks",
-        Group.SCREENS, of_app=True, words=("jobs", "history", "runs"),
+        Group.SCREENS, of_app=True, words=("jobs", "history", "runs", "who", "author"),
     ),
     Action(
         "show_manager", ("4",), "4", "Manager", "Alerts, figures, and the audit",

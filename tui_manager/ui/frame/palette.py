@@ -1,6 +1,6 @@
 """The palette: finds actions and items by their names and by other words."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from textual import on
@@ -10,10 +10,11 @@ from textual.content import Content
 from textual.widgets import Input
 from textual.worker import Worker, WorkerCancelled
 
-from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.filter_language import quote
+from tui_manager.domain.errors import InvalidInputError, ManagerError
+from tui_manager.domain.filter_language import parse_filter, quote
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.task_filter_and_sort import TASK_KEYS
 from tui_manager.operator.api import Operator
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph, task_glyph
 from tui_manager.ui.frame.key_footer import SHOWS
@@ -89,6 +90,15 @@ def words_score(action: Action, label: str, query: str) -> float:
     return _TEXT_SCORE if query in action.text.casefold() else 0.0
 
 
+def _is_filter(query: str, keys: Collection[str]) -> bool:
+    """Whether what was typed is a filter with at least one of the keys of a list, `by=ana`."""
+    try:
+        found = {term.key for term in parse_filter(query) if term.key}
+    except InvalidInputError:
+        return False
+    return bool(found) and found <= {*keys}
+
+
 class ManagerProvider(Provider):
     """What the palette offers on a screen of the manager."""
 
@@ -156,7 +166,8 @@ class ManagerProvider(Provider):
         ]  # fmt: skip
 
     async def _tasks(self, operator: Operator, query: str) -> list[Hit]:
-        tasks = await operator.list_tasks(Window(text=quote(query), limit=_FOUND))
+        text = query if _is_filter(query, TASK_KEYS) else quote(query)
+        tasks = await operator.list_tasks(Window(text=text, limit=_FOUND))
         return [
             self._hit(query, task.name, f"{task_glyph(task).text} #{task.task_id}",
                       "Open this task", open_task(task.task_id))
