@@ -1,5 +1,7 @@
 """The demo lets its own agents in, and nobody else."""
 
+from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,25 @@ async def test_nobody_else_is_let_in(fleet: Fleet) -> None:
     with pytest.raises(ManagerError, match=r"Others ask to join: db01,web\[01,09\]"):
         await demo._approve(operator, fleet, waiting)
     assert {host.admission for host in operator.hosts.values()} == {Admission.PENDING}
+
+
+def test_a_demo_has_the_keys_and_looks_that_the_user_has_set_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    user = Settings(
+        keys={"new_task": ("N",)}, theme="light", notify="off", notify_after=timedelta(hours=1),
+        listen="10.0.0.1:7443", history_days=1, groups={"a": "b"}, server_names=("m",),
+        state_dir=tmp_path, database="postgresql://m/db", insecure=True,
+    )  # fmt: skip
+    made = demo.demo_settings(tmp_path / "demo", user)
+    taken = {
+        field.name
+        for field in fields(Settings)
+        if getattr(made, field.name) == getattr(user, field.name) != getattr(Settings(), field.name)
+    }
+    assert taken == {"keys", "theme", "notify", "notify_after"}
+    assert made.state_dir == tmp_path / "demo" / "manager"
+    assert (made.listen, made.history_days) == ("127.0.0.1:0", Settings().history_days)
 
 
 def test_command_lines_name_only_another_state_folder(tmp_path: Path) -> None:

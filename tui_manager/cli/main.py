@@ -82,7 +82,7 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
         case "demo":
             from tui_manager.cli.commands.demo import run_demo
 
-            return run_demo(options.agents)
+            return run_demo(options.agents, settings)
         case "config":
             from tui_manager.cli.commands.config import run_config
 

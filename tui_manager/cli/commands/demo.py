@@ -41,7 +41,22 @@ HELLO = TaskSpec(
 )
 
 
-def run_demo(count: int) -> int:
+def demo_settings(folder: Path, user: Settings) -> Settings:
+    """The settings of a demo in a folder: of what the user has set, only what the dashboard looks
+    like, its keys, and how it calls."""
+    return Settings(
+        state_dir=folder / "manager",
+        log_dir=folder / "log",
+        listen="127.0.0.1:0",
+        kill_grace=_KILL_GRACE,
+        keys=user.keys,
+        theme=user.theme,
+        notify=user.notify,
+        notify_after=user.notify_after,
+    )
+
+
+def run_demo(count: int, user: Settings) -> int:
     """Shows a dashboard with `count` agents, and returns the exit status."""
     check_terminal("run `tui-manager demo` in one")
     agent_program()
@@ -50,12 +65,7 @@ def run_demo(count: int) -> int:
         tempfile.TemporaryDirectory(prefix="tui-manager-demo-", ignore_cleanup_errors=True) as made,
     ):
         folder = Path(made)
-        settings = Settings(
-            state_dir=folder / "manager",
-            log_dir=folder / "log",
-            listen="127.0.0.1:0",
-            kill_grace=_KILL_GRACE,
-        )
+        settings = demo_settings(folder, user)
         log_file = log_to_file(settings)
         with redirect_stderr_for_dashboard(log_file):
             return _show_fleet(settings, folder, log_file, count)
