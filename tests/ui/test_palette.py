@@ -53,7 +53,7 @@ def test_an_action_is_found_by_other_words(typed: str, action: str) -> None:
 def test_its_own_label_counts_most() -> None:
     assert words_score(BY_ID["run_saved"], "Run", "run") == 1
     assert words_score(BY_ID["pause_task"], "Resume", "resu") == 1
-    assert 0 < words_score(BY_ID["filter"], "Filter", "esc clears") < 0.2
+    assert 0 < words_score(BY_ID["filter"], "Filter", "or by terms") < 0.2
     assert words_score(BY_ID["filter"], "Filter", " ") == 0
 
 
