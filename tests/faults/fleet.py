@@ -8,7 +8,6 @@ import contextlib
 import math
 import os
 import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,8 +20,8 @@ from tests.faults.command import GO
 from tests.faults.fleet_database import fleet_database
 from tests.faults.node import Node
 from tests.faults.proxy import Proxy
-from tests.support.program_forker import installed
 from tests.support.waiting import wait_until
+from tests.support.warm_programs import start
 from tui_manager.domain.errors import IllegalMoveError, StorageError, UnreachableError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
@@ -38,6 +37,7 @@ Reply = TypeVar("Reply")
 GIVE_UP = 90.0  # seconds; far beyond what anything here takes
 MANAGER = "manager"
 NO_CGROUPS = "FAULTS_NO_CGROUPS"  # see inject/sitecustomize.py
+_SHIFTS = {"FAULTS_SHIFT", "FAULTS_SHIFT_FILE"}  # what a program imports must see them
 _INJECT = Path(__file__).parent / "inject"
 _LAST_LINES = 40  # of each log, in the message of a check that failed
 _SETTINGS = {
@@ -163,13 +163,14 @@ class Fleet:
             **node.environment,
         }
         with node.log.open("ab") as log:
-            node.process = subprocess.Popen(
-                [*node.prefix, installed(program), *node.arguments],
-                stdin=subprocess.DEVNULL,
+            node.process = start(
+                program,
+                node.arguments,
+                environment,
+                prefix=node.prefix,
                 stdout=log,
                 stderr=log,
-                env=environment,
-                start_new_session=True,
+                inject=None if environment.keys() & _SHIFTS else _INJECT,
             )
 
     async def kill(self, node: Node) -> None:

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.inject.points import HIT
+from tests.support.warm_programs import Running
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Node:
     arguments: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     prefix: list[str] = field(default_factory=list)
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
 
     @property
     def log(self) -> Path:

@@ -106,6 +106,8 @@ class _Forking:
         os.environ.clear()
         os.environ.update(asked["environment"])
         time.tzset()
+        if after_fork := getattr(sys.modules.get("sitecustomize"), "after_fork", None):
+            after_fork()  # that of tests/faults
         os.chdir(asked["folder"])
         os.umask(asked["umask"])
         path = installed(self.program)

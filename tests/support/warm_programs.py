@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Protocol
 
 from tests.support import program_forker
@@ -58,15 +59,25 @@ def start(
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.DEVNULL,
     umask: int = -1,
+    prefix: Sequence[str] = (),
+    inject: Path | None = None,
 ) -> Running:
     """Starts an installed program in a session of its own.
 
     Args:
         umask: -1: that of the test.
+        prefix: the words of a program that starts it.
+        inject: the folder that `environment` has as PYTHONPATH, if its `sitecustomize` can do its
+            work before the fork. It finds LD_FAULTS_ARM then, and again after the fork.
     """
-    if _at_start(environment) != _at_start(os.environ):
+    injected = {"PYTHONPATH": str(inject), "LD_FAULTS_ARM": "before the fork"} if inject else {}
+    found, known = (
+        {name: text for name, text in variables.items() if name.startswith(_AT_START)}
+        for variables in (environment, {**os.environ, **injected})
+    )
+    if prefix or {**found, **injected} != known:
         return subprocess.Popen(
-            [installed(program), *arguments],
+            [*prefix, installed(program), *arguments],
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -74,14 +85,15 @@ def start(
             umask=umask,
             start_new_session=True,
         )
-    if program not in _servers:
-        _servers[program] = _Server(program)
+    key = (program, inject)
+    if key not in _servers:
+        _servers[key] = _Server(program, injected)
     with open(os.devnull, "r+b", buffering=0) as null:
         descriptors = [
             null.fileno() if stream == subprocess.DEVNULL else _descriptor(stream)
             for stream in (stdin, stdout, stderr)
         ]
-        return _servers[program].fork(arguments, environment, umask, descriptors)
+        return _servers[key].fork(arguments, environment, umask, descriptors)
 
 
 def run(
@@ -119,10 +131,6 @@ def _write(descriptor: int, data: bytes) -> None:
 def _read(descriptor: int) -> bytes:
     with open(descriptor, "rb") as stream:
         return stream.read()
-
-
-def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in environment.items() if name.startswith(_AT_START)}
 
 
 def _descriptor(stream: int | IO[bytes]) -> int:
@@ -191,11 +199,12 @@ def _read_number(stream: socket.socket) -> int:
 class _Server:
     """The process that has imported a program and forks, as the test sees it."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, variables: Mapping[str, str]) -> None:
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, program_forker.__file__, program, str(theirs.fileno())],
+                env={**os.environ, **variables},
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -236,4 +245,4 @@ def _umask() -> int:
     return now
 
 
-_servers: dict[str, _Server] = {}
+_servers: dict[tuple[str, Path | None], _Server] = {}

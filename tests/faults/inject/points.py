@@ -18,14 +18,14 @@ class Points:
     """The failpoints of this process."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._token = ""
         self._left = 0
 
     def reach(self, name: str) -> None:
         """Does what the file says, if it speaks of this place; nothing without a file."""
         try:
-            with open(self._path) as file:
+            with open(self.path) as file:
                 wanted, count, action, token = file.read().split()
         except (OSError, ValueError):
             return
@@ -64,7 +64,7 @@ class Points:
 
     def _act(self, name: str, action: str) -> None:
         try:
-            os.unlink(self._path)  # whoever is started next must not meet it
+            os.unlink(self.path)  # whoever is started next must not meet it
         except FileNotFoundError:
             return  # another process was first
         self._note(HIT, name)
@@ -76,5 +76,5 @@ class Points:
             raise OSError(int(action), os.strerror(int(action)))
 
     def _note(self, suffix: str, name: str) -> None:
-        with open(self._path + suffix, "a") as file:
+        with open(self.path + suffix, "a") as file:
             file.write(f"{name}\n")

@@ -18,11 +18,11 @@ from types import ModuleType
 from typing import Any
 
 sys.path.append(os.path.dirname(__file__))
-_ARM = os.environ.get("LD_FAULTS_ARM", "")
 _SHIFT = float(os.environ.get("FAULTS_SHIFT", "0"))  # seconds
 _SHIFT_FILE = os.environ.get("FAULTS_SHIFT_FILE", "")  # holds more of them, now or later
-_NO_CGROUPS = os.environ.get("FAULTS_NO_CGROUPS", "")  # agents find none on their hosts
-POINTS = importlib.import_module("points").Points(_ARM)
+POINTS = importlib.import_module("points").Points(os.environ.get("LD_FAULTS_ARM", ""))
+
+_for_children: dict[str, str] = {}  # variables
 
 
 class _Pointed(sqlite3.Connection):
@@ -146,7 +146,8 @@ def _supervisors(module: Any) -> None:
 
 def _fork_server(module: Any) -> None:
     launch = module.launch
-    os.environ["LD_FAULTS_PACKAGES"] = launch.__file__.rsplit("/", 3)[0]
+    _for_children["LD_FAULTS_PACKAGES"] = launch.__file__.rsplit("/", 3)[0]
+    os.environ.update(_for_children)
     launch.__file__ = os.path.join(os.path.dirname(__file__), "launch.py")
 
 
@@ -155,8 +156,13 @@ def _reconnect(module: Any) -> None:
 
 
 def _cgroup_support(module: Any) -> None:
-    if _NO_CGROUPS:
-        module.find_cgroup_root = lambda agent: None
+    find = module.find_cgroup_root
+
+    def find_cgroup_root(agent: str) -> Any:
+        """None with this variable: agents find no cgroups on their hosts."""
+        return None if os.environ.get("FAULTS_NO_CGROUPS") else find(agent)
+
+    module.find_cgroup_root = find_cgroup_root
 
 
 _CHANGES: dict[str, Callable[[Any], None]] = {
@@ -222,7 +228,14 @@ def _shift() -> None:
     datetime.datetime = _Shifted  # type: ignore[misc]
 
 
-if _ARM:
+def after_fork() -> None:
+    """For a program that was forked, with an environment of its own, from one that has imported
+    it."""
+    POINTS.path = os.environ["LD_FAULTS_ARM"]
+    os.environ.update(_for_children)
+
+
+if POINTS.path:
     sys.meta_path.insert(0, _Changing())
 if _SHIFT or _SHIFT_FILE:
     _shift()
