@@ -4,6 +4,7 @@ acknowledged is stored once; while it is away the manager says so; then all goes
 import asyncio
 import itertools
 import signal
+import threading
 from collections.abc import Iterator
 from functools import partial
 
@@ -26,8 +27,10 @@ from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.postgresql import (
     connection,
     postgresql_engine,
+    readers,
     writing_connection,
 )
+from tui_manager.storage.engine.transaction import Transaction
 
 
 @pytest.fixture
@@ -228,6 +231,38 @@ async def test_a_manager_whose_server_is_stalled_says_so_and_can_be_stopped(
         await database.write(note("after"))
         stored = await database.read(notes)
     assert [text for text in stored if text != "during"] == ["before", "after"]
+
+
+async def test_a_manager_stops_while_a_read_is_not_answered(
+    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "_CLOSE", 0.3)
+    began = threading.Event()
+
+    def read(tx: Transaction) -> None:
+        tx.execute("SELECT 1")
+        began.set()
+        tx.execute("SELECT pg_sleep(1000)")
+
+    async with open_database(tui_url(server)) as database:
+        reading = asyncio.ensure_future(database.read(read))
+        assert await asyncio.to_thread(began.wait, 60)
+    with pytest.raises(StorageError, match="cannot be reached"):
+        await reading
+
+
+async def test_a_read_that_is_never_answered_is_given_up(
+    server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others that wait for its thread go on then."""
+    async with open_database(tui_url(server)) as database:
+        await database.read(notes)
+        with stalled(server):
+            reading = [asyncio.ensure_future(database.read(notes)) for _ in range(2)]
+            monkeypatch.setattr(readers, "READ_MAX", 0.3)
+            for outcome in await asyncio.gather(*reading, return_exceptions=True):
+                assert isinstance(outcome, StorageError)
+        assert await database.read(notes) == []
 
 
 async def test_a_standby_that_lacks_what_was_confirmed_is_not_written(

@@ -134,8 +134,11 @@ async def open_postgresql(address: PostgresqlAddress) -> AsyncIterator[Postgresq
         yield engine
     finally:
         watching.cancel()
-        await asyncio.wait([watching])
-        await engine.close()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+        finally:
+            await engine.close()
 
 
 def _open(address: PostgresqlAddress) -> tuple[WritingConnection, int]:

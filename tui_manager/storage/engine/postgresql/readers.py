@@ -21,7 +21,7 @@ from tui_manager.storage.engine.transaction import Transaction
 
 T = TypeVar("T")
 _COUNT = 2
-_READ_MAX = STATEMENT_MAX / 1000 + 10.0  # seconds; then the server does not answer any more
+READ_MAX = STATEMENT_MAX / 1000 + 10.0  # seconds; then the server does not answer any more
 _CLOSE = 5.0  # seconds for what runs when the manager ends
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -49,10 +49,10 @@ class Readers:
         reader: _Reader = self._of_thread.reader
         return reader.read(work)
 
-    def cut_stuck(self, limit: float = _READ_MAX) -> None:
-        """Ends connections on which an answer was waited for so many seconds."""
+    def cut_stuck(self, limit: float | None = None) -> None:
+        """Ends connections on which a read has lasted for so many seconds; None: `READ_MAX`."""
         for reader in self._readers:
-            reader.cut_if_busy(limit)
+            reader.cut_if_busy(READ_MAX if limit is None else limit)
 
     def close(self) -> None:
         """Waits for what runs, but not for a server that does not answer."""
