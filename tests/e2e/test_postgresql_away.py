@@ -55,8 +55,11 @@ def test_a_server_that_is_away_is_said_and_waited_out(
     server.stop()
     gate.touch()
     machine.wait_for("run to say so", lambda: running.err, lambda seen: SAID in seen)
-    assert "The PostgreSQL database tui at 127.0.0.1 cannot be reached" in running.err
+    assert "The PostgreSQL database tui at 127.0.0.1 cannot be" in running.err
     assert running.process.poll() is None
+    status = machine.ask(lambda operator: operator.manager_status())
+    assert "The PostgreSQL database tui at 127.0.0.1 cannot be" in status.health.storage_error
+    assert any("The PostgreSQL database" in alert.text for alert in status.attention)
     hosts = machine.run("hosts")
     assert "The PostgreSQL database tui at 127.0.0.1 cannot be reached" in hosts.err
     started = machine.wait_for(

@@ -83,3 +83,30 @@ async def test_schedules_are_read_again_only_after_one_has_changed(
     assert schedule.spec.name == "nightly"
     await parts.schedules.pause_schedule("nightly", ANA)
     assert (await parts.tasks.work_summary()).blocked == ()
+
+
+async def test_while_the_database_is_away_the_newest_summary_stays(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The status says that it is away, and so must be answered, and soon."""
+    await parts.connect("web01")
+    await parts.started("web01", "true")
+    before = await parts.tasks.work_summary()
+    asked: list[object] = []
+
+    async def fail(work: object) -> None:
+        asked.append(work)
+        raise StorageError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parts.database, "read", fail)
+        with pytest.raises(StorageError):  # nobody knows yet
+            await parts.tasks.work_summary()
+        parts.statistics.record_transaction(1.0, "away")
+        assert await parts.tasks.work_summary() == before
+        assert await parts.tasks.work_summary() == before
+        assert len(asked) == 1
+    parts.clock.turn(60)
+    parts.statistics.record_transaction(0.1, "")
+    await parts.started("web01", "true")
+    assert (await parts.tasks.work_summary()).running == 2

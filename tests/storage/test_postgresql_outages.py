@@ -114,6 +114,16 @@ async def test_a_server_that_is_away_for_longer_than_a_write_waits(
         assert await database.read(notes) == ["before", "after"]
 
 
+async def test_a_server_that_goes_away_while_nothing_is_written(server: PostgresqlServer) -> None:
+    async with open_database(tui_url(server)) as database:
+        server.stop()
+        with pytest.raises(StorageError, match="cannot be reached"):
+            await database.read(notes)
+        await wait_until(partial(_problem, database), lambda text: "cannot be reached" in text)
+        server.start()
+        await wait_until(partial(_problem, database), lambda text: not text)
+
+
 async def test_a_server_that_has_no_connection_left_when_it_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.schedule import Schedule
 from tui_manager.domain.task import Task
@@ -44,9 +45,28 @@ class WorkSummaryReader:
         self._core = core
         self._changes = core.feed.subscribe()
         self._blocked: tuple[Schedule, ...] = ()
+        self._newest: WorkSummary | None = None
+        self._unreadable = False  # as long as the database cannot be written either
 
     async def read(self) -> WorkSummary:
-        """The summary as it is now."""
+        """The summary as it is now. While the database can neither be written, which the status
+        says, nor read, it is the newest one that was read: the status itself must be answered.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        known_trouble = bool(self._core.statistics.storage_error)
+        if self._newest and self._unreadable and known_trouble:
+            return self._newest
+        try:
+            self._newest, self._unreadable = await self._read_now(), False
+        except StorageError:
+            self._unreadable = True
+            if self._newest is None or not known_trouble:
+                raise
+        return self._newest
+
+    async def _read_now(self) -> WorkSummary:
         changed = self._changes.take().schedules
         since = midnight(self._core.clock.now())
         try:

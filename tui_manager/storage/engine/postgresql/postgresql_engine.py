@@ -51,6 +51,7 @@ class PostgresqlEngine:
         self._readers = Readers(address)
         self._stopping: Callable[[], bool] = lambda: False
         self._running = 0  # transactions that are not yet committed
+        self._in_doubt = False  # whether the writing connection may be lost: a read has failed
 
     @property
     def size(self) -> int:
@@ -82,6 +83,7 @@ class PostgresqlEngine:
         except psycopg.Error as error:
             if not errors.is_storage_failure(error):
                 raise
+            self._in_doubt = True
             raise self.to_storage_error(error) from error
 
     def is_storage_failure(self, error: Exception) -> bool:
@@ -93,7 +95,7 @@ class PostgresqlEngine:
         return errors.to_storage_error(error, self._address.name)
 
     async def watch(self) -> None:
-        """Finds that a lost database is back, also if nothing is to be written. Ends statements
+        """Finds that a database is lost or back, also if nothing is to be written. Ends statements
         that the server does not answer: those that read after a limit, and those that write when
         the manager stops."""
         stopping_since: float | None = None
@@ -101,7 +103,8 @@ class PostgresqlEngine:
             await asyncio.sleep(_LOOK_EVERY)
             self._readers.cut_stuck()
             if not self._stopping():
-                if self._writing.problem and not self._running:
+                if (self._writing.problem or self._in_doubt) and not self._running:
+                    self._in_doubt = False
                     with contextlib.suppress(StorageError, psycopg.Error):
                         await self._transact((), lambda: True)
                 continue
