@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.storage.test_query_plans import GROWING, WALKS
-from tests.support.postgresql import postgresql_database, url_as_superuser
+from tests.support.postgresql import unused_database, url_as_superuser
 from tui_manager.storage.engine.statements import load_queries
 
 pytestmark = pytest.mark.sqlite("on PostgreSQL as it is")
@@ -55,7 +55,7 @@ ANALYZE;
 def connection() -> Iterator["psycopg.Connection[Any]"]:
     """To a database with some history."""
     with (
-        postgresql_database() as url,
+        unused_database() as url,
         psycopg.connect(url_as_superuser(url), autocommit=True) as made,
     ):
         made.execute(_HISTORY)

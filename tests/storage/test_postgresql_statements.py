@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.postgresql import postgresql_database
+from tests.support.postgresql import postgresql_database, unused_database
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Transaction
@@ -35,7 +35,7 @@ QUERIES: dict[tuple[str, str], tuple[dict[str, Any], *tuple[str, ...]]] = {
     ("command_delivery.sql", "mark_unsent"): (ROW, BY_ID),
     ("command_delivery.sql", "mark_not_held"): ({"row_ids": pack_values([1])}, BY_ID),
     ("output.sql", "insert"): (OUTPUT, BY_ID),
-    ("output.sql", "command_host"): ({"execution_id": "e", "task_id": 2}, BY_EXECUTION),
+    ("output.sql", "streams_of_execution"): ({"execution_id": "e", "task_id": 2}, BY_EXECUTION),
 }
 
 
@@ -89,6 +89,6 @@ async def test_what_a_report_changes_is_found_by_an_index(history: bool) -> None
             assert "Seq Scan on command_hosts" not in plan, plan
             assert set(re.findall(r"(?:on|using) (command_hosts_\w+)", plan)) == {*indexes}, plan
 
-    with postgresql_database() as url:
+    with unused_database() as url:
         async with open_database(url) as database:
             await database.write(explain)

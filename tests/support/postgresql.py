@@ -105,6 +105,14 @@ def postgresql_database() -> Iterator[str]:
             database.drop()
 
 
+@contextmanager
+def unused_database() -> Iterator[str]:
+    """The same, but no test has used it, so that plans do not depend on what others have stored."""
+    _migrate_once()
+    with new_database(_MIGRATED) as url:
+        yield url
+
+
 class _Database:
     """A database that several tests use, one after another."""
 
