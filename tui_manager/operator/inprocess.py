@@ -35,7 +35,7 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import TEMPLATE_SORT_COLUMNS, Template, TemplateDetail
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
-from tui_manager.operator.attention import HostCounts, attention
+from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import HOST_SORT_COLUMNS

@@ -2,7 +2,7 @@
 
 The manager tells each agent its heartbeat. The larger the fleet, the longer it is, so that all
 agents together never cost more than `BEATS_A_SECOND`. A session is judged by the heartbeat that its
-own agent was told. The transport looks for silent sessions (`ports/command_port.py`), and refuses
+own agent was told. The transport looks for silent sessions (`sessions/command_port.py`), and refuses
 vitals that come too often (`messages/message_rates.py`).
 """
 

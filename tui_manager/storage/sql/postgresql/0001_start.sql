@@ -1,5 +1,5 @@
 -- The first schema, for PostgreSQL 15 and newer. It has the tables and columns of SQLite's migrations
--- 0001 to 0021, so that a row is a row on both. Instants are microseconds since 1970 UTC, durations
+-- 0001 to 0022, so that a row is a row on both. Instants are microseconds since 1970 UTC, durations
 -- microseconds. All numbers are bigint. Texts have COLLATE "C", so that their order is SQLite's.
 --
 -- Roles. Whoever runs this file owns the tables. The manager may be the same role; then the audit is

@@ -15,7 +15,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.domain.schedule import Schedule, ScheduleSpec
 from tui_manager.domain.task import Hold
-from tui_manager.operator.attention import HostCounts, attention
+from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core.violations import RECENT_MAX
 from tui_manager.service.tasks.work_summary import WorkSummary
 
