@@ -1,9 +1,9 @@
 """The rule of the heartbeat: how often agents report, and when a session without a message ends.
 
 The manager tells each agent its heartbeat. The larger the fleet, the longer it is, so that all
-agents together never cost more than `BEATS_A_SECOND`. A session is judged by the heartbeat that its
-own agent was told. The transport looks for silent sessions (`sessions/command_port.py`), and refuses
-vitals that come too often (`messages/message_rates.py`).
+agents together never cost more than `BEATS_A_SECOND`. A session is judged by the heartbeat that
+its own agent was told. The transport looks for silent sessions (`sessions/command_port.py`), and
+refuses vitals that come too often (`messages/message_rates.py`).
 """
 
 import math
