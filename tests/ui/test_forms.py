@@ -88,11 +88,11 @@ async def test_esc_while_a_task_is_being_made_loses_nothing(
 
 
 def looks(pilot: "Pilot[None]", name: str) -> tuple[ColorTriplet | None, bool]:
-    """The background of a button, and whether it is underlined, as they are drawn."""
+    """The background of a button, and whether it is underlined or reversed, as it is drawn."""
     button = pilot.app.screen.query_one(name, Button)
     style = next(part.style for part in button.render_line(0) if part.text.strip())
     assert style is not None
-    return style.bgcolor and style.bgcolor.triplet, bool(style.underline)
+    return style.bgcolor and style.bgcolor.triplet, bool(style.underline or style.reverse)
 
 
 @pytest.mark.parametrize("theme", [DARK.name, LIGHT.name])

@@ -258,7 +258,7 @@ async def test_follow_and_wrap(fleet: FakeOperator, running: Running) -> None:
         await press(pilot, "f")
         assert not pane.follow
         at = pane.scroll_y
-        fleet.emit(fleet.execution(5, "web06"), b"more\n" * 5)
+        fleet.emit(fleet.execution(5, "web06"), b"more\n" * 5 + b"long " * 30 + b"\n")
         await settle(pilot)
         assert pane.scroll_y == at
         await press(pilot, "f")
