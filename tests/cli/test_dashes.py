@@ -61,6 +61,7 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "backup": (["-backup.db"], {"file": "-backup.db"}),
 }
 NEEDED = {  # options without which a command is refused
+    "database migrate": ["--from", "manager.db"],
     "hosts maintenance": ["--end"],
     "schedule add": ["--template", "restart", "--cron", "@daily", "--zone", "UTC"],
 }

@@ -77,7 +77,7 @@ async def _fill(operator: FakeOperator) -> None:
         (["--limit", "2"], [5, 4]),
         (["--sort", "created", "--limit", "3"], [5, 4, 3]),
         (["--sort", "finished"], [3, 2, 1, 5, 4]),
-        (["--sort", "duration", "--limit", "1"], [3]),
+        (["--sort", "duration", "--limit", "1"], [4]),
         (["--sort", "started", "--by", "ann"], [3, 1, 5]),
     ],
 )

@@ -71,7 +71,7 @@ def _dashboard(machine: Machine, way: str) -> Iterator[Terminal]:
     columns, rows = LOOKS
     arguments = [installed("tui-manager")]
     # The form opens an editor, which must end by itself.
-    environment = {**machine.environment(), "VISUAL": "", "EDITOR": "true"}
+    environment = {**machine.environment(), "VISUAL": "", "EDITOR": "true", "PAGER": "cat"}
     with on_terminal(arguments, environment, columns=columns, rows=rows) as terminal:
         if way != "joined":
             wait_for("its manager", machine.answers, explain=lambda: terminal.drawn[-4000:])

@@ -25,6 +25,7 @@ from tui_manager.ui.forms.schedule_fields import (
 )
 from tui_manager.ui.forms.schedule_form import ScheduleForm
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
+from tui_manager.ui.schedules.template_table import TemplateTable
 
 SIZES = [(80, 24), (120, 36), (200, 50)]
 NIGHTLY = ScheduleFields("nightly", command="uptime", target="@all", cron="0 2 * * *", zone="UTC")
@@ -204,7 +205,9 @@ async def test_a_template_is_scheduled_with_its_values(
     fleet: FakeOperator, running: Running, size: tuple[int, int]
 ) -> None:
     async with running(fleet, size) as pilot:
-        await press(pilot, "5", "tab", "tab", "down", "a", *"weekly", "tab")
+        await press(pilot, "5")
+        pilot.app.screen.query_one(TemplateTable).focus()
+        await press(pilot, "down", "a", *"weekly", "tab")
         assert form(pilot).query_one("#template", Input).value == "restart"
         assert hint(pilot, "template") == "runs on role=web"
         assert hint(pilot, "values") == "These need a value: TICKET (text)."
