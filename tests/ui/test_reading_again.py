@@ -1,9 +1,14 @@
 """What could not be read is read again as soon as the manager answers."""
 
+import pytest
+from textual.app import App
+from textual.dom import DOMNode
+
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
 
 EVERY_SECOND = Changes(manager=True)  # what a manager says while nothing else changes
 
@@ -43,3 +48,32 @@ async def test_what_was_read_is_not_read_again_each_second(
         fleet.publish(EVERY_SECOND)
         await settle(pilot)
         assert "list_tasks" not in fleet.calls
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_a_screen_that_is_shown_is_styled_and_read_once(
+    fleet: FakeOperator,
+    running: Running,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:
+    styled: list[DOMNode] = []
+    read: list[Changes] = []
+    update, read_again = App.update_styles, HostsScreen.read_again
+
+    def count_style(app: App[None], node: DOMNode, animate: bool = True) -> None:
+        styled.append(node)
+        update(app, node, animate)
+
+    def count_read(screen: HostsScreen, changes: Changes) -> None:
+        read.append(changes)
+        read_again(screen, changes)
+
+    monkeypatch.setattr(App, "update_styles", count_style)
+    monkeypatch.setattr(HostsScreen, "read_again", count_read)
+    async with running(fleet, size) as pilot:
+        for times in (1, 2):
+            await press(pilot, "2")
+            assert len([node for node in styled if isinstance(node, HostsScreen)]) == times
+            assert len(read) == times
+            await press(pilot, "1")

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from textual import work
+from textual import on, work
 from textual.await_complete import AwaitComplete
-from textual.events import Callback, Compose, ScreenSuspend, Unmount
+from textual.events import Callback, Compose, ScreenResume, ScreenSuspend, Unmount
 from textual.message import Message
 from textual.messages import CloseMessages, Prune
 from textual.screen import ScreenResultType
@@ -95,10 +95,27 @@ class _WhileOpen(Awaitable[None]):
 class ClosableScreen(HookedScreen[ScreenResultType]):
     """Base of all screens."""
 
+    _on_top = False  # since it was resumed, until it is suspended
+
     def accepts(self, message: Message) -> bool:
         """Calls no handlers once it is being closed: a screen that is closed while it is composed
-        has only some of its widgets, or none."""
+        has only some of its widgets, or none. Nor for a screen that is resumed twice, as Textual
+        does when it shows a mode first: it would apply all styles and read everything again."""
+        if isinstance(message, ScreenResume):
+            if self._on_top:
+                return False
+            self._on_top = True
+        elif isinstance(message, ScreenSuspend):
+            self._on_top = False
         return not is_closing(self) or isinstance(message, _WHILE_CLOSING)
+
+    @on(Compose)
+    def _add_class_of_width(self) -> None:
+        """Adds the class that Textual would add after the first layout, which would apply all
+        styles again."""
+        width = self.app.size.width
+        fitting = [name for least, name in self.app.HORIZONTAL_BREAKPOINTS or () if width >= least]
+        self.add_class(*fitting[-1:], update=False)
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """Closes this screen. A screen that is closed already closes no other one."""
