@@ -4,9 +4,11 @@ import re
 
 import pytest
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.changes import Changes
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.output.output_pane import OutputPane
@@ -229,3 +231,27 @@ async def test_times_are_shown_on_request(running: Running) -> None:
         assert not re.search(line, shown(pilot))
         await press(pilot, "tab", "T")
         assert re.search(line, shown(pilot))
+
+
+async def test_output_is_drawn_again_only_if_there_is_more(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = await two_tasks()
+    drawn: list[int] = []
+    render_line = OutputPane.render_line
+
+    def count(pane: OutputPane, y: int) -> Strip:
+        drawn.append(y)
+        return render_line(pane, y)
+
+    async with running(fleet) as pilot:
+        source = pilot.app.screen.query_one(OutputPane).source
+        assert source is not None
+        monkeypatch.setattr(OutputPane, "render_line", count)
+        fleet.publish(Changes(tasks=frozenset({source.task_id})))
+        await settle(pilot)
+        assert drawn == []
+        fleet.emit(fleet.execution(source.task_id, "web02"), b"one more\n")
+        await settle(pilot)
+        assert drawn
+        assert "one more" in shown(pilot)

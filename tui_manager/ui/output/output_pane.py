@@ -141,7 +141,10 @@ class OutputPane(OutputView, can_focus=True):
         """Holds what was read, and shows it."""
         assert self.reader is not None  # the caller has read with it
         anchor, from_end = self.line_at_top(), self.max_scroll_y - self.scroll_y
+        known = self.reader.extent
         self.reader.take(step, before, after)
+        if step.kind in (Kind.LATER, Kind.EXTENT) and self.reader.extent == known:
+            return  # the task has changed, but its output has not: all would be drawn for nothing
         self.widen_names()
         self.lay_out(anchor, step, from_end)
         self._drop_far(margin=self.size.height)

@@ -107,6 +107,13 @@ class OutputReader:
         self._laters = 0
         self._limit = READ  # it grows while one answer after the other is needed
 
+    @property
+    def extent(self) -> tuple[object, ...]:
+        """What is held, and what is known to be stored: the same if a read has brought nothing."""
+        window = self.window
+        held = (window.first, window.last, window.at_start, window.at_end)
+        return (*held, self.first, self.last, self.has_read)
+
     def next_step(self, view: View) -> Step | None:
         """What is read next; None if nothing is needed."""
         step = self._needed(view)

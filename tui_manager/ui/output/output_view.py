@@ -34,12 +34,12 @@ class OutputView(SpanWidget, InstantScroll):
 
     follow: reactive[bool] = reactive(True)
     ended: reactive[bool] = reactive(False)  # nothing more will be printed
+    no_output_text: reactive[tuple[Spans, ...]] = reactive((NO_OUTPUT,))  # shown without output
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.reader: OutputReader | None = None
         self.hint: tuple[Spans, ...] = ()  # shown without a source
-        self.no_output_text: tuple[Spans, ...] = (NO_OUTPUT,)  # shown without output
         self.end_note: Spans = ()  # a note of the manager below the last line
         self.search_state = self.pager_state = ""  # for the title
         self.rows = LineRows()
