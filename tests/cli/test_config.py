@@ -292,7 +292,11 @@ SECRET = "s3cret"
     ("url", "shown"),
     [
         (f"postgresql://tui:{SECRET}@db1/tui", "postgresql://tui:***@db1/tui"),
-        (f"postgres://tui:{SECRET}?x@db1", "postgres://tui:***@db1"),
+        (f"postgres://tui:{SECRET}@db1", "postgres://tui:***@db1"),
+        (
+            f"postgresql://db1/tui?oauth_client_secret={SECRET}&scram_client_key={SECRET}",
+            "postgresql://db1/tui?oauth_client_secret=***&scram_client_key=***",
+        ),
         (
             f"postgresql://db1/tui?user=tui&password={SECRET}&sslmode=verify-full",
             "postgresql://db1/tui?user=tui&password=***&sslmode=verify-full",
@@ -331,6 +335,8 @@ def test_config_shows_no_password(
         (f"host=db1 password={SECRET}", "such as postgresql://USER@HOST/DATABASE"),
         (f"postgresql://tui:{SECRET}@x@db1/tui", "write @ as %40"),
         (f"postgresql://tui:a/{SECRET}@db1/tui", "/ as %2F"),
+        (f"postgresql://tui:{SECRET}?x@db1/tui", "? as %3F"),
+        (f"postgresql://db1?password={SECRET}@x", "? as %3F"),
         (f"postgresql://tui:{SECRET}%zz@db1/tui", "a percent sign as %25"),
         (f"postgresql://tui:{SECRET} @db1/tui", "a space as %20"),
         (f"postgresql://tui:{SECRET}%00@db1/tui", "a percent sign as %25"),

@@ -15,6 +15,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.postgresql import writing_connection
 from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.tables import command_hosts
 
 Place = tuple[str, "psycopg.Connection[Any]"]
 _MESSAGES_MAX = 40  # more than a transaction has
@@ -141,6 +142,73 @@ async def test_a_database_that_lacks_what_it_confirmed_is_not_written(place: Pla
     async with open_database(url) as database:
         await database.write(note("after a restart"))
         assert await database.read(notes) == ["kept", "after a restart"]
+
+
+async def test_a_database_that_has_gone_back_is_found_at_the_second_look(place: Place) -> None:
+    """The first one fails on a connection that stays open: the number is locked."""
+    url, other = place
+    with cutting_proxy(url) as (proxy, through):
+        async with open_database(through) as database:
+            for text in "abcdef":
+                await database.write(note(text))
+            other.execute("UPDATE last_write SET number = number - 3")
+            with other.transaction():
+                other.execute("LOCK TABLE last_write")
+                proxy.end_all()
+                writing = asyncio.ensure_future(database.write(note("never")))
+                await wait_until(partial(_problem, database), lambda text: "locked" in text)
+            with pytest.raises(StorageError, match="lacks the last 3 transactions"):
+                await writing
+            assert await database.read(notes) == [*"abcdef"]
+
+
+AT_COMMIT = """
+CREATE TABLE at_commit (setting text);
+CREATE FUNCTION note_setting() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO at_commit VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER note_setting AFTER INSERT ON notes
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note_setting();
+"""
+
+
+async def test_a_commit_is_on_a_disk_also_when_the_default_has_changed_meanwhile(
+    place: Place,
+) -> None:
+    """A server that reads its settings anew changes them in the sessions that it has."""
+    url, other = place
+    other.execute(AT_COMMIT)
+    async with open_database(url) as database:
+        await database.write(lambda tx: tx.execute("SET synchronous_commit = off"))
+        await database.write(note("durable"))
+        await database.write(lambda tx: tx.execute("SET synchronous_commit = remote_write"))
+        await database.write(note("as the operator wants it"))
+    found = other.execute("SELECT setting FROM at_commit").fetchall()
+    assert found == [("local",), ("remote_write",)]
+
+
+async def test_a_table_that_is_gone_is_a_storage_failure(place: Place) -> None:
+    """While a dump is restored. The manager's loops wait for a StorageError to pass."""
+    url, other = place
+    async with open_database(url) as database:
+        other.execute("ALTER TABLE command_hosts RENAME TO elsewhere")
+        with pytest.raises(StorageError, match="lacks a table of the manager"):
+            await database.read(command_hosts.hosts_with_work)
+        other.execute("ALTER TABLE elsewhere RENAME TO command_hosts")
+        assert list(await database.read(command_hosts.hosts_with_work)) == []
+
+
+async def test_a_session_of_the_manager_may_be_idle(place: Place) -> None:
+    """Else the server would give its lock away."""
+    url, other = place
+    user = other.execute("SELECT current_user").fetchone()
+    assert user is not None
+    other.execute(f"ALTER ROLE {user[0]} SET idle_session_timeout = 1000".encode())
+    try:
+        async with open_database(url) as database:
+            shown = "SELECT current_setting('idle_session_timeout')"
+            assert await database.write(lambda tx: tx.execute(shown).fetchone()[0]) == "0"
+    finally:
+        other.execute(f"ALTER ROLE {user[0]} RESET idle_session_timeout".encode())
 
 
 async def test_a_lost_database_that_is_back_is_noticed_without_a_write(

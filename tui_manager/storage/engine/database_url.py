@@ -14,7 +14,13 @@ from tui_manager.domain.errors import InvalidInputError
 SCHEMES = ("postgresql://", "postgres://")
 HIDDEN = "***"
 _FORM = "expected a URL such as postgresql://USER@HOST/DATABASE"
-_SECRET = ("password", "sslpassword")
+_SECRET = (
+    "password",
+    "sslpassword",
+    "oauth_client_secret",
+    "scram_client_key",
+    "scram_server_key",
+)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 
 
@@ -26,6 +32,8 @@ def check_url(url: object) -> str:
     if not url.isprintable() or " " in url or _BAD_ESCAPE.search(url):
         raise ValueError(f"{_FORM}; write a space as %20 and a percent sign as %25")
     _, _, rest = url.partition("://")
+    if "?" in rest.rpartition("@")[0]:
+        raise ValueError(f"{_FORM}; in a name or a password write ? as %3F, elsewhere @ as %40")
     if "@" in rest.partition("@")[2] or ("@" in rest and "/" in rest.partition("@")[0]):
         raise ValueError(f"{_FORM}; in a name or a password write @ as %40 and / as %2F")
     return url

@@ -31,6 +31,7 @@ _SESSION = {
     "lock_timeout": str(LOCK_WAIT),
     "statement_timeout": str(STATEMENT_MAX),
     "idle_in_transaction_session_timeout": str(IDLE_MAX),
+    "idle_session_timeout": "0",  # the session holds the manager's lock
     "jit": "off",  # its compiler takes longer than our statements
     "max_parallel_workers_per_gather": "0",  # so does the start of other processes
     "timezone": "UTC",

@@ -13,10 +13,14 @@ from tui_manager.storage.engine.postgresql.postgresql_transaction import Postgre
 from tui_manager.storage.engine.postgresql.units_of_work import BEGIN
 
 _READ_NUMBER = "SELECT number, pg_is_in_recovery() AS standby FROM last_write WHERE gateway = 0"
-# A timeout would end the wait for a standby, and the commit would look as if the standby had it.
+# A timeout would end the wait for a standby, and the commit would look as if the standby had it. An
+# agent deletes what is committed, so a commit is on a disk before it is confirmed, whatever the
+# server's default is now.
 _COUNT = (
     "UPDATE last_write SET number = :number WHERE gateway = 0 "
-    "RETURNING set_config('statement_timeout', '0', true)"
+    "RETURNING set_config('statement_timeout', '0', true), "
+    "CASE current_setting('synchronous_commit') WHEN 'off' "
+    "THEN set_config('synchronous_commit', 'local', true) END"
 )
 
 

@@ -16,6 +16,16 @@ _OF_STATEMENT = (
     psycopg.DataError,
     errors.ProgramLimitExceeded,
 )
+# The manager's own statements are right: its role was changed, or the tables are gone, for example
+# while a dump is restored.
+_OF_SCHEMA = (
+    errors.InsufficientPrivilege,
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.InvalidSchemaName,
+    errors.InvalidSqlStatementName,
+)
 _REPEATED = (errors.SerializationFailure, errors.DeadlockDetected)
 # Classes of codes after which no other unit can succeed either: transaction rollback, insufficient
 # resources, operator intervention, system error, internal error; a lock, and a read-only server.
@@ -40,6 +50,7 @@ _WHAT_TO_DO: tuple[tuple[type[Exception] | None, str, str], ...] = (
         "permission denied for database",
         "The user of the manager may not do this; see the manual.",
     ),
+    (errors.UndefinedTable, "", "It lacks a table of the manager, as while a dump is restored."),
     (None, "no password supplied", "It asks for a password, and none was given."),
     (errors.InvalidPassword, "password authentication failed", "It does not accept the password."),
     (
@@ -70,7 +81,7 @@ _WHAT_TO_DO: tuple[tuple[type[Exception] | None, str, str], ...] = (
 
 def is_storage_failure(error: Exception) -> bool:
     """Whether the state of the database prevented a statement; False: the statement is wrong."""
-    if isinstance(error, errors.InsufficientPrivilege):
+    if isinstance(error, _OF_SCHEMA):
         return True
     return isinstance(error, psycopg.Error) and not isinstance(error, _OF_STATEMENT)
 

@@ -199,6 +199,9 @@ class WritingConnection:
             self._reconnect()
         try:
             stored = self._commits.settle()
+        except psycopg.Error:
+            self._connection.close()  # else it would not be looked at again
+            raise
         except DatabaseChangedError as error:
             self._problem = self._final = (
                 f"The {self._address.name} {error}. Nothing is written to it any more. Stop this "
