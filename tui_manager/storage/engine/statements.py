@@ -18,6 +18,9 @@ from tui_manager.storage.engine.transaction import Transaction
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# Not behind a backslash that is escaped itself.
+_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class Query(str):
@@ -74,8 +77,19 @@ def pack_rows(rows: Iterable[Sequence[object]]) -> Packed:
 
 
 def pack_values(values: Iterable[object]) -> Packed:
-    """Values for a statement that reads `json_each(:values)`."""
-    return Packed(json.dumps(list(values), ensure_ascii=False))
+    """Values for a statement that reads `json_each(:values)`. In it half a surrogate pair is an
+    escape, which SQLite can take."""
+    return Packed(json.dumps(list(values)))
+
+
+def replace_nul(text: str) -> str:
+    """The text as PostgreSQL can store it: U+FFFD stands for the character NUL."""
+    return text.replace("\0", _REPLACEMENT) if "\0" in text else text
+
+
+def replace_nul_in_json(text: str) -> str:
+    """The same for JSON, where NUL is written as an escape."""
+    return _ESCAPED_NUL.sub(rf"\1{_REPLACEMENT}", text)
 
 
 def fetch_packed(tx: Transaction, sql: str, values: Mapping[str, object]) -> list[list[Any]]:

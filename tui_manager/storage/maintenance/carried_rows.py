@@ -6,10 +6,11 @@ counts them itself; output is stored with its execution id; texts cannot hold th
 
 import hashlib
 import marshal
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from tui_manager.storage.engine.statements import replace_nul, replace_nul_in_json
 
 Row = tuple[Any, ...]
 
@@ -57,10 +58,7 @@ JSON_COLUMNS: Mapping[str, Collection[str]] = {
     "audit": ("detail",),
     "schedules": ("parameters",),
 }
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _ESCAPE = r"\u0000"
-# Not behind a backslash that is escaped itself.
-_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def source_query(table: str, columns: Iterable[str]) -> str:
@@ -116,9 +114,9 @@ class TextCleaner:
 
     def _replace(self, table: str, names: list[str], row: Row, number: int, json: bool) -> Row:
         value = str(row[number])
-        cleaned = value.replace("\0", _REPLACEMENT)
+        cleaned = replace_nul(value)
         if json:
-            cleaned = _ESCAPED_NUL.sub(rf"\1{_REPLACEMENT}", cleaned)
+            cleaned = replace_nul_in_json(cleaned)
         if cleaned == value:
             return row
         name = f"{table}.{names[number]}"

@@ -1,6 +1,5 @@
 """The table `command_hosts`: each legal change of a status is one statement with a guard."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from tui_manager.storage.engine.statements import (
     from_timedelta,
     load_queries,
     pack_rows,
+    pack_values,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
 
@@ -73,7 +73,7 @@ def total_bytes(row: Row) -> dict[Stream, int] | None:
 
 def stored_executions(tx: Transaction, execution_ids: Iterable[str]) -> dict[str, StoredExecution]:
     """What is stored of these executions, of any host; unknown ones are left out."""
-    values = {"execution_ids": json.dumps(list(execution_ids))}
+    values = {"execution_ids": pack_values(execution_ids)}
     rows = fetch_packed(tx, _SQL["stored_executions"], values)
     return {found.execution_id: found for found in map(_stored_execution, rows)}
 
@@ -190,7 +190,7 @@ def hosts_of_task(
     tx: Transaction, task_id: int, host_ids: Iterable[str]
 ) -> dict[str, tuple[int, str]]:
     """Row id and name of each of these hosts that the task has, by host_id."""
-    values = {"task_id": task_id, "host_ids": json.dumps(list(host_ids))}
+    values = {"task_id": task_id, "host_ids": pack_values(host_ids)}
     rows = tx.execute(_SQL["hosts_of_task"], values)
     return {row["host_id"]: (row["id"], row["name"]) for row in rows}
 
@@ -221,7 +221,7 @@ def _on_hosts(
     values: dict[str, object] = {"task_id": task_id, "now": now}
     if hosts is None:
         return query, values
-    return f"{query}_on_hosts", {**values, "hosts": json.dumps(list(hosts))}
+    return f"{query}_on_hosts", {**values, "hosts": pack_values(hosts)}
 
 
 def give_up_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool:
@@ -310,7 +310,7 @@ class StepOrder:
 def step_orders(tx: Transaction, task_ids: Iterable[int]) -> dict[int, StepOrder]:
     """What follows the steps of these tasks; those of one step are left out."""
     orders: dict[int, StepOrder] = {}
-    values = {"tasks": json.dumps(list(task_ids))}
+    values = {"tasks": pack_values(task_ids)}
     rows = fetch_packed(tx, _SQL["step_orders"], values)
     for task_id, position, on_failure, barrier, canceled in rows:
         order = orders.setdefault(task_id, StepOrder(bool(canceled)))

@@ -10,7 +10,7 @@ from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost
-from tui_manager.storage.engine.statements import load_queries, to_datetime
+from tui_manager.storage.engine.statements import load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("hosts.sql")
@@ -154,7 +154,7 @@ def by_machine(tx: Transaction, machine_id: str) -> list[HostRow]:
 
 def turned_away(tx: Transaction, row_ids: Iterable[int]) -> dict[int, Admission]:
     """The admission of those of these hosts that were rejected or revoked, by their row ids."""
-    rows = tx.execute(_SQL["turned_away"], {"row_ids": json.dumps(list(row_ids))})
+    rows = tx.execute(_SQL["turned_away"], {"row_ids": pack_values(row_ids)})
     return {row["id"]: Admission(row["admission"]) for row in rows}
 
 
@@ -227,7 +227,7 @@ def stored_online(tx: Transaction) -> frozenset[int]:
 
 def set_offline(tx: Transaction, row_ids: Iterable[int]) -> None:
     """These hosts did not come back after a start of the manager."""
-    tx.execute(_SQL["set_offline"], {"row_ids": json.dumps(list(row_ids))})
+    tx.execute(_SQL["set_offline"], {"row_ids": pack_values(row_ids)})
 
 
 def targetable(
@@ -243,7 +243,7 @@ def targetable(
     if names is None:
         rows = tx.execute(_SQL["targetable"], values).fetchall()
     else:
-        values["names"] = json.dumps(list(names))
+        values["names"] = pack_values(names)
         rows = tx.execute(_SQL["targetable_named"], values).fetchall()
     hosts = [
         TargetHost(

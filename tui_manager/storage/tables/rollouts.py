@@ -1,7 +1,6 @@
 """The tables `rollouts`, `rollout_batches` and `rollout_hosts`. Triggers keep their counters."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +21,7 @@ from tui_manager.storage.engine.statements import (
     from_timedelta,
     load_queries,
     pack_rows,
+    pack_values,
     to_datetime,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
@@ -87,7 +87,7 @@ def start(
         "hosts": len(hosts),
     }
     tx.execute(_SQL["start"], values)
-    tx.execute(_SQL["insert_batches"], {"task_id": task_id, "sizes": json.dumps(sizes)})
+    tx.execute(_SQL["insert_batches"], {"task_id": task_id, "sizes": pack_values(sizes)})
     rows = {"task_id": task_id, "commands": commands, "hosts": pack_rows(batches.items())}
     tx.execute(_SQL["insert_hosts"], rows)
     return batches
@@ -245,8 +245,3 @@ def move_deadlines(tx: Transaction, by: int) -> None:
 def extend_waits(tx: Transaction, task_id: int, by: int) -> None:
     """The task was paused for so many microseconds."""
     tx.execute(_SQL["extend_waits"], {"task_id": task_id, "by": by})
-
-
-def pack_hosts(hosts: Iterable[int]) -> str:
-    """Row ids of hosts for a statement."""
-    return json.dumps(list(hosts))

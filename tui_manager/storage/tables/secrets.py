@@ -1,10 +1,9 @@
 """The table `secrets`: values are sealed before they come here, and a trigger erases them when
 their task ends."""
 
-import json
 from collections.abc import Iterable, Mapping
 
-from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Transaction
 
 _SQL = load_queries("secrets.sql")
@@ -32,7 +31,7 @@ def names(tx: Transaction, task_id: int) -> dict[int, list[str]]:
 def sealed(tx: Transaction, command_ids: Iterable[int]) -> dict[int, dict[str, bytes | None]]:
     """The sealed values of commands, by name; None: erased. Commands without secrets are left
     out."""
-    values = {"command_ids": json.dumps(list(command_ids))}
+    values = {"command_ids": pack_values(command_ids)}
     found: dict[int, dict[str, bytes | None]] = {}
     for row in tx.execute(_SQL["of_commands"], values):
         found.setdefault(row["command_id"], {})[row["name"]] = row["value"]

@@ -16,6 +16,7 @@ from tui_manager.storage.engine.statements import (
     from_datetime,
     from_timedelta,
     load_queries,
+    pack_values,
     to_datetime,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
@@ -74,7 +75,7 @@ def with_hosts(tx: Transaction, found: Sequence[Task]) -> list[Task]:
     ids = [task.task_id for task in found if task.counts.total > task.host_count]
     if not ids:
         return list(found)
-    rows = tx.execute(_SQL["hosts_of_steps"], {"ids": json.dumps(ids)})
+    rows = tx.execute(_SQL["hosts_of_steps"], {"ids": pack_values(ids)})
     steps = {row["task_id"]: row for row in rows}
     return [
         _with_hosts(tx, task, steps[task.task_id]) if task.task_id in steps else task

@@ -1,6 +1,5 @@
 """Claims commands for many hosts at once: chooses what may be sent and marks it as sent."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +9,7 @@ from tui_manager_protos.rules import host_variables
 
 from tui_manager.domain.report import Run
 from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.storage.engine.statements import fetch_packed, load_queries
+from tui_manager.storage.engine.statements import fetch_packed, load_queries, pack_values
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import secrets
 from tui_manager.storage.tables.tasks import spec_of
@@ -83,7 +82,7 @@ def choose_and_mark_sent(
             for row in rows
         ],
     )
-    command_ids = {"command_ids": json.dumps(list({row.command_id for row in rows}))}
+    command_ids = {"command_ids": pack_values({row.command_id for row in rows})}
     commands = tx.execute(_SQL["commands"], command_ids).fetchall()
     specs = {command["id"]: spec_of(command) for command in commands}
     with_secrets = [command["id"] for command in commands if command["has_secrets"]]
@@ -115,7 +114,7 @@ class _Unsent(NamedTuple):
 
 def _unsent(tx: Transaction, by_host: Mapping[int, Recipient], now: int) -> list[_Unsent]:
     room = max((recipient.room for recipient in by_host.values()), default=0)
-    values = {"hosts": json.dumps(list(by_host)), "room": max(0, room), "now": now}
+    values = {"hosts": pack_values(by_host), "room": max(0, room), "now": now}
     return sorted(_Unsent(*row) for row in fetch_packed(tx, _SQL["to_send"], values))
 
 
@@ -127,7 +126,7 @@ def _fitting(
         return []
     hosts = {row.host for row in unsent}
     spare = min(by_host[host].limit - by_host[host].room for host in hosts)
-    values = {"hosts": json.dumps(list(hosts)), "spare": spare}
+    values = {"hosts": pack_values(hosts), "spare": spare}
     busy = {row["host"]: row["commands"] for row in tx.execute(_SQL["under_way"], values)}
     left = {
         host: min(recipient.room, recipient.limit - busy.get(host, 0))

@@ -1,12 +1,11 @@
 """Command hosts on their way to agents: unsent, sent and not ended, held by an agent."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.storage.engine.statements import load_queries, pack_rows
+from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.command_hosts import stored_bytes, total_bytes
 
@@ -108,7 +107,7 @@ def guessed(tx: Transaction, host: int, journal_id: str) -> dict[str, int]:
 
 def mark_not_held(tx: Transaction, row_ids: Iterable[int]) -> None:
     """The journal to which these were sent does not hold them."""
-    tx.execute(_SQL["mark_not_held"], {"row_ids": json.dumps(list(row_ids))})
+    tx.execute(_SQL["mark_not_held"], {"row_ids": pack_values(row_ids)})
 
 
 class NewlySent(NamedTuple):

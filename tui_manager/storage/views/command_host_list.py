@@ -5,7 +5,6 @@ of a window is calculated. Rows are counted only within one group, which has at 
 host.
 """
 
-import json
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from tui_manager.domain.filter_language import FilteredFields, FilterTerm, fits
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
-from tui_manager.storage.engine.statements import fetch_ids, load_queries, to_datetime
+from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.views.filtered_scan import ROWS_A_STEP, Scan, ScanStep
 
@@ -167,7 +166,7 @@ class CommandHostScan(Scan[_Position]):
         row = tx.execute(query, {**values, "count": ROWS_A_STEP}).fetchone()
         last = _Position(*row) if row else _AFTER_ALL
         values |= {f"last_{name}": value for name, value in asdict(last).items()}
-        ids = json.dumps(fetch_ids(tx, _SQL[f"between_{self._order}"], values))
+        ids = pack_values(fetch_ids(tx, _SQL[f"between_{self._order}"], values))
         fields = tx.execute(_SQL["fields"], {"ids": ids})
         passed = [found["id"] for found in filter(self._passes, fields)]
         return ScanStep(passed, last if row else None)

@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.storage.engine.statements import pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
 
 ROWS_A_STEP = 3_000  # rows that one question looks at, at most
@@ -63,7 +64,7 @@ class Scan(Generic[Position]):
         """The ids of a window, as a JSON array for the database. A row that moved, and whose change
         is not known yet, may have been found twice."""
         end = window.offset + min(window.limit, LIMIT_MAX)
-        return json.dumps([*dict.fromkeys(self.found[window.offset : end])])
+        return pack_values(dict.fromkeys(self.found[window.offset : end]))
 
 
 class Place(NamedTuple):
@@ -145,7 +146,7 @@ class StoredRows:
 
     def look_at(self, tx: Transaction, ids: Collection[int]) -> Looked:
         """See FilteredRows."""
-        return self.look(tx, "ids", ids=json.dumps([*ids]))
+        return self.look(tx, "ids", ids=pack_values(ids))
 
     def look(self, tx: Transaction, scan: str, **given: object) -> Looked:
         """Runs the query `scan` over some rows."""

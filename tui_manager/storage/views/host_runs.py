@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tui_manager.domain.host import UNENDED_SHOWN, HostRun
-from tui_manager.storage.engine.statements import load_queries, to_datetime
+from tui_manager.storage.engine.statements import load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.views.command_host_list import command_host_of
 
@@ -21,7 +21,7 @@ def runs_of_host(tx: Transaction, host: int, tasks: Iterable[int]) -> tuple[Host
     """
     unended = tx.execute(_SQL["unended_tasks"], {"host": host, "limit": UNENDED_SHOWN})
     wanted = sorted({*tasks, *(row["task_id"] for row in unended)})
-    rows = tx.execute(_SQL["of_tasks"], {"host": host, "tasks": json.dumps(wanted)})
+    rows = tx.execute(_SQL["of_tasks"], {"host": host, "tasks": pack_values(wanted)})
     return tuple(map(_run_of, rows))
 
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from tui_manager.domain.rollout_decision import HostState
 from tui_manager.domain.task_spec import Offline
-from tui_manager.storage.engine.statements import load_queries, pack_rows
+from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.command_hosts import CommandOnHost
-from tui_manager.storage.tables.rollouts import pack_hosts
 from tui_manager.storage.views.command_delivery import UnsentCommand
 
 _SQL = load_queries("rollout_turns.sql")
@@ -39,7 +38,7 @@ class Candidate:
 
 def candidates(tx: Transaction, task_id: int, hosts: Iterable[int], now: int) -> list[Candidate]:
     """Those of these hosts that have not begun, in the order of the rollout."""
-    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "now": now}
+    values = {"task_id": task_id, "hosts": pack_values(hosts), "now": now}
     return [
         Candidate(
             host=row["host"],
@@ -109,7 +108,7 @@ def begun(tx: Transaction, hosts: Iterable[int]) -> list[BegunHost]:
             unsent=bool(row["unsent"]),
             new=bool(row["new"]),
         )
-        for row in tx.execute(_SQL["begun"], {"hosts": pack_hosts(hosts)})
+        for row in tx.execute(_SQL["begun"], {"hosts": pack_values(hosts)})
     ]
 
 
@@ -143,20 +142,20 @@ def set_state(
     Args:
         wait_until: microseconds since 1970 UTC; then they are not waited for any more.
     """
-    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "state": state}
+    values = {"task_id": task_id, "hosts": pack_values(hosts), "state": state}
     tx.execute(_SQL["set_state"], {**values, "wait_until": wait_until})
 
 
 def set_wait(tx: Transaction, task_id: int, hosts: Iterable[int], wait_until: int | None) -> None:
     """Until when these hosts are waited for; None: they are there, or only the delivery timeout
     ends the wait."""
-    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "wait_until": wait_until}
+    values = {"task_id": task_id, "hosts": pack_values(hosts), "wait_until": wait_until}
     tx.execute(_SQL["set_wait"], values)
 
 
 def set_ready(tx: Transaction, task_id: int, hosts: Iterable[int], *, ready: bool) -> None:
     """Whether the current commands of these hosts may be sent."""
-    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "ready": ready}
+    values = {"task_id": task_id, "hosts": pack_values(hosts), "ready": ready}
     tx.execute(_SQL["set_ready"], values)
 
 
@@ -165,7 +164,7 @@ def start_delivery(
 ) -> None:
     """The delivery timeout of hosts that are offline at their turn, or when their barrier opens,
     begins."""
-    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "deliver_before": deliver_before}
+    values = {"task_id": task_id, "hosts": pack_values(hosts), "deliver_before": deliver_before}
     tx.execute(_SQL["start_delivery"], values)
 
 
@@ -173,7 +172,7 @@ def set_delivery_left(
     tx: Transaction, task_id: int, hosts: Iterable[int], delivery_timeout: int
 ) -> None:
     """The delivery timeout of hosts that are connected begins when they have a place."""
-    values = {"task_id": task_id, "hosts": pack_hosts(hosts)}
+    values = {"task_id": task_id, "hosts": pack_values(hosts)}
     tx.execute(_SQL["set_delivery_left"], {**values, "delivery_timeout": delivery_timeout})
 
 
@@ -187,7 +186,7 @@ def stop_delivery(tx: Transaction, task_id: int, host: int, now: int) -> None:
 
 def continue_delivery(tx: Transaction, task_id: int, hosts: Iterable[int], now: int) -> None:
     """Delivery timeouts that stood still go on: the hosts have gone, or have a place."""
-    values = {"task_id": task_id, "hosts": pack_hosts(hosts)}
+    values = {"task_id": task_id, "hosts": pack_values(hosts)}
     tx.execute(_SQL["continue_delivery"], {**values, "now": now})
     tx.execute(_SQL["forget_delivery_left"], values)
 
@@ -197,6 +196,6 @@ def take_back(tx: Transaction, task_id: int) -> int:
     are."""
     hosts = [row["host"] for row in tx.execute(_SQL["not_sent"], {"task_id": task_id})]
     set_ready(tx, task_id, hosts, ready=False)
-    tx.execute(_SQL["stop_delivery"], {"task_id": task_id, "hosts": pack_hosts(hosts)})
+    tx.execute(_SQL["stop_delivery"], {"task_id": task_id, "hosts": pack_values(hosts)})
     set_state(tx, task_id, hosts, HostState.WAITING)
     return len(hosts)

@@ -17,7 +17,12 @@ from tui_manager.domain.task_filter_and_sort import (
     TASK_SORT_COLUMNS,
     TaskFilter,
 )
-from tui_manager.storage.engine.statements import fetch_ids, from_datetime, load_queries
+from tui_manager.storage.engine.statements import (
+    fetch_ids,
+    from_datetime,
+    load_queries,
+    pack_values,
+)
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.tasks import task_of, with_hosts
 from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows
@@ -40,12 +45,12 @@ def window(tx: Transaction, window: Window, wanted: TaskFilter = ALL_TASKS) -> P
     running = [] if wanted == ALL_TASKS else fetch_ids(tx, _SQL["running"], by_start)
     if wanted == RUNNING_TASKS:
         shown = running[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
-        rows = tx.execute(_SQL["by_ids"], {"ids": json.dumps(shown)}).fetchall()
+        rows = tx.execute(_SQL["by_ids"], {"ids": pack_values(shown)}).fetchall()
         return Page(_tasks(tx, rows), len(running), total)
     matching = total - len(running)
     limit = max(0, min(window.limit, LIMIT_MAX, matching - window.offset))
     after = matching - window.offset - limit
-    values = {"limit": limit, "offset": window.offset, "without": json.dumps(running)}
+    values = {"limit": limit, "offset": window.offset, "without": pack_values(running)}
     if after < window.offset:
         values["offset"] = after
         rows = tx.execute(_SQL["window_from_the_end"], values).fetchall()[::-1]
@@ -174,10 +179,10 @@ def scan(
     values = {
         "commands": any(term.key == "command" for term in terms),
         "faults_only": window.faults_only,
-        "statuses": json.dumps(wanted.statuses) if wanted.statuses else None,
+        "statuses": pack_values(wanted.statuses) if wanted.statuses else None,
         "created_by": wanted.created_by or None,
         "since": from_datetime(wanted.since) if wanted.since else None,
-        "hosts": json.dumps(found.hosts) if found.hosts else None,
+        "hosts": pack_values(found.hosts) if found.hosts else None,
         "first": found.first,
         "sort": sort,
         "host": None,

@@ -23,7 +23,7 @@ from tui_manager.domain.task_map import (
     TaskSummary,
     announced_percent,
 )
-from tui_manager.storage.engine.statements import fetch_ids, load_queries, to_datetime
+from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.views.command_host_list import command_host_of
 
@@ -51,7 +51,7 @@ def task_map(tx: Transaction, task_id: int, offline: Collection[int] = ()) -> Ta
     )
     if not offline:
         return found
-    values = {"task_id": task_id, "hosts": json.dumps(list(offline))}
+    values = {"task_id": task_id, "hosts": pack_values(offline)}
     away = tx.execute(_SQL["away"], values).fetchone()
     return replace(found, hosts_away=away["hosts"], away_until=to_datetime(away["until"]))
 
@@ -130,7 +130,7 @@ def last_lines(
     tx: Transaction, task_id: int, execution_ids: Collection[str]
 ) -> dict[str, LastLine]:
     """The last line of each of these command hosts of a task that has printed something."""
-    values = {"task_id": task_id, "execution_ids": json.dumps(list(execution_ids))}
+    values = {"task_id": task_id, "execution_ids": pack_values(execution_ids)}
     lines = {}
     for row in tx.execute(_SQL["command_hosts"], values).fetchall():
         line = _last_line(tx, row["id"])

@@ -16,14 +16,10 @@ from psycopg.abc import AdaptContext, Buffer
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown, TextLoader
 
-from tui_manager.storage.engine.statements import Packed, Query
+from tui_manager.storage.engine.statements import Packed, Query, replace_nul, replace_nul_in_json
 from tui_manager.storage.engine.transaction import Cursor, Values
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_ESCAPED_NUL = re.compile(
-    r"(?<!\\)((?:\\\\)*)\\u0000"
-)  # in JSON, not behind a backslash of its own
 _AS_TEXT = ("json", "jsonb", "uuid")
 
 
@@ -107,14 +103,14 @@ class _TextDumper(StrDumperUnknown):
     """Texts, without the character that PostgreSQL cannot store."""
 
     def dump(self, obj: str) -> Buffer | None:
-        return super().dump(obj.replace("\0", _REPLACEMENT) if "\0" in obj else obj)
+        return super().dump(replace_nul(obj))
 
 
 class _JsonDumper(StrDumperUnknown):
     """The same in JSON, where it is escaped."""
 
     def dump(self, obj: str) -> Buffer | None:
-        return super().dump(_ESCAPED_NUL.sub(rf"\1{_REPLACEMENT}", obj))
+        return super().dump(replace_nul_in_json(obj))
 
 
 def adapt(context: AdaptContext) -> None:
