@@ -1,4 +1,5 @@
-"""A proxy before a PostgreSQL server that ends a connection at a chosen message of the client."""
+"""A proxy before a PostgreSQL server that ends a connection at a chosen message of the client, or
+passes nothing on from there."""
 
 import contextlib
 import socket
@@ -14,7 +15,7 @@ _READY = b"Z\x00\x00\x00\x05"  # with which its answer ends: ReadyForQuery
 
 
 class CuttingProxy:
-    """Passes all on until `cut_at`."""
+    """Passes all on until `cut_at` or `swallow`."""
 
     def __init__(self, server: Path) -> None:
         """
@@ -25,6 +26,8 @@ class CuttingProxy:
         self._cuts: list[int] = []  # at which of `messages`
         self._answered = False
         self._refuses = False
+        self._swallowed_texts: tuple[bytes, ...] = ()
+        self.swallowed = threading.Event()  # whether a message was
         self.messages = 0  # of the client, so far
         self._sockets: list[socket.socket] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -52,6 +55,11 @@ class CuttingProxy:
             at += 1
         self._answered, self._refuses, self._cuts = answered, refuse, cuts
 
+    def swallow(self, *texts: bytes) -> None:
+        """A connection on which a message with one of these texts is sent stays open, and passes
+        nothing more to the server."""
+        self._swallowed_texts = texts
+
     def end_all(self) -> None:
         """Ends all connections; new ones are accepted."""
         for one in self._sockets:
@@ -76,9 +84,13 @@ class CuttingProxy:
     def _pass_to_server(self, line: "_Line") -> None:
         with contextlib.suppress(OSError), line.client.makefile("rb") as messages:
             begin = messages.read(4)
-            line.server.sendall(begin + messages.read(struct.unpack("!I", begin)[0] - 4))
+            begin += messages.read(struct.unpack("!I", begin)[0] - 4)
+            if not self._swallows(line, begin):
+                line.server.sendall(begin)
             while head := messages.read(5):
                 message = head + messages.read(struct.unpack("!I", head[1:])[0] - 4)
+                if self._swallows(line, message):
+                    continue
                 if not self._is_cut():
                     line.server.sendall(message)
                     continue
@@ -90,6 +102,12 @@ class CuttingProxy:
                     break
         if not line.answer_is_lost:
             line.end()
+
+    def _swallows(self, line: "_Line", message: bytes) -> bool:
+        if any(text in message for text in self._swallowed_texts):
+            line.is_swallowed = True
+            self.swallowed.set()
+        return line.is_swallowed
 
     def _is_cut(self) -> bool:
         number, self.messages = self.messages, self.messages + 1
@@ -117,6 +135,7 @@ class _Line:
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client, self.server = client, server
         self.answer_is_lost = False
+        self.is_swallowed = False
 
     def end(self) -> None:
         _end(self.client)

@@ -3,18 +3,21 @@
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.storage.engine.database_url import hide_password
 from tui_manager.storage.engine.postgresql.postgresql_transaction import adapt, rows
 
+T = TypeVar("T")
 LOCK_WAIT = 500  # milliseconds that a statement waits for a lock at one attempt
 STATEMENT_MAX = 60_000  # milliseconds of a statement of the manager
 IDLE_MAX = 10_000  # milliseconds that its transaction may stand idle
@@ -98,31 +101,44 @@ def _without(given: Mapping[str, object]) -> dict[str, str]:
     return {name: value for name, value in chosen.items() if name not in given}
 
 
-def connect(address: PostgresqlAddress) -> "psycopg.Connection[Any]":
-    """A connection on which transactions are begun by hand.
+class TimedConnection(psycopg.Connection[Any]):
+    """A connection that knows since when it has waited for the answer to a statement.
 
-    Raises:
-        psycopg.Error: the server cannot be reached, or refuses.
+    Attributes:
+        waits_since: a time of `time.monotonic`; None: it waits for no answer.
     """
-    connection = psycopg.connect(address.conninfo, autocommit=True, row_factory=rows)
-    try:
-        adapt(connection)
-        connection.prepared_max = _PREPARED_MAX
-        settings = ", ".join("set_config(%s, %s, false)" for _ in _SESSION)
-        connection.execute(f"SELECT {settings}".encode(), [*chain(*_SESSION.items())])
-        connection.execute(_DURABLE)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+
+    waits_since: float | None = None
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """See psycopg.Connection: each statement is sent and answered in a call of this."""
+        self.waits_since = time.monotonic()
+        try:
+            return super().wait(gen, interval, timeout)
+        finally:
+            self.waits_since = None
 
 
 class ConnectionSocket:
     """The socket of a connection, held a second time: any thread may cut it, also while another one
     waits for an answer that never comes."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
-        self._socket = socket.socket(fileno=os.dup(connection.pgconn.socket))
+    def __init__(self, connection: TimedConnection) -> None:
+        """
+        Raises:
+            psycopg.OperationalError: this process has too many open files.
+        """
+        self._connection = connection
+        try:
+            self._socket = socket.socket(fileno=os.dup(connection.pgconn.socket))
+        except OSError as error:
+            raise psycopg.OperationalError(f"The connection cannot be used: {error}") from error
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds the answer to a statement has been waited for; 0: for none."""
+        since = self._connection.waits_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def cut(self) -> None:
         """Ends the connection."""
@@ -132,3 +148,30 @@ class ConnectionSocket:
     def close(self) -> None:
         """Lets go of it."""
         self._socket.close()
+
+
+def connect(
+    address: PostgresqlAddress, on_socket: Callable[[ConnectionSocket], None] | None = None
+) -> TimedConnection:
+    """A connection on which transactions are begun by hand.
+
+    Args:
+        on_socket: gets the socket before the first statement, so that another thread can end the
+            connection if that is never answered; None: nobody does.
+
+    Raises:
+        psycopg.Error: the server cannot be reached, or refuses.
+    """
+    connection = TimedConnection.connect(address.conninfo, autocommit=True, row_factory=rows)
+    try:
+        if on_socket is not None:
+            on_socket(ConnectionSocket(connection))
+        adapt(connection)
+        connection.prepared_max = _PREPARED_MAX
+        settings = ", ".join("set_config(%s, %s, false)" for _ in _SESSION)
+        connection.execute(f"SELECT {settings}".encode(), [*chain(*_SESSION.items())])
+        connection.execute(_DURABLE)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

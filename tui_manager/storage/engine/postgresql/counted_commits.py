@@ -34,6 +34,7 @@ class CountedCommits:
     Attributes:
         durable: the number of the newest transaction that the server has confirmed.
         sent: the number of the newest one whose COMMIT was sent.
+        committing: whether the answer to a COMMIT is waited for.
     """
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
@@ -43,6 +44,7 @@ class CountedCommits:
             psycopg.Error: the connection is lost, or nothing can be written.
         """
         self._warning = ""  # of the server, about the statement that runs
+        self.committing = False
         self.use(connection)
         self.durable = self.sent = self._stored()
         self._commit_number()
@@ -60,7 +62,11 @@ class CountedCommits:
         tx, number = PostgresqlTransaction(self._connection), self.sent + 1
         tx.execute(_COUNT, {"number": number})
         self._warning, self.sent = "", number
-        tx.execute("COMMIT")
+        self.committing = True
+        try:
+            tx.execute("COMMIT")
+        finally:
+            self.committing = False
         if self._warning:  # somebody has ended the wait for a standby
             raise psycopg.OperationalError(self._warning)
         self.durable = number

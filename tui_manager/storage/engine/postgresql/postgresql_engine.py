@@ -3,6 +3,7 @@ reading, each used by one thread at a time."""
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.storage.engine.postgresql import errors
+from tui_manager.storage.engine.postgresql import errors, readers
 from tui_manager.storage.engine.postgresql.connection import (
     PostgresqlAddress,
     connect,
@@ -25,8 +26,11 @@ from tui_manager.storage.engine.postgresql.writing_connection import WritingConn
 from tui_manager.storage.engine.transaction import Transaction, Work
 
 __all__ = ["PostgresqlEngine", "open_postgresql", "postgresql_address"]
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 _LOOK_EVERY = 1.0  # seconds
+_SIZE_EVERY = 60.0  # seconds between two looks at the size of the database
+_SIZE = "SELECT pg_database_size(current_database()) AS size"
 STOP_CANCEL = 5.0  # seconds without an answer; then a manager that stops ends the statement
 STOP_CUT = 10.0  # the same, and then it ends the connection
 
@@ -38,11 +42,12 @@ class PostgresqlEngine:
     log_size = 0
 
     def __init__(
-        self, address: PostgresqlAddress, writing: WritingConnection, version: int
+        self, address: PostgresqlAddress, writing: WritingConnection, version: int, size: int
     ) -> None:
         """
         Args:
             version: of the server, such as 16.
+            size: of the database in bytes.
         """
         self.place = f"PostgreSQL {version} at {address.host}"
         self._address = address
@@ -51,12 +56,16 @@ class PostgresqlEngine:
         self._readers = Readers(address)
         self._stopping: Callable[[], bool] = lambda: False
         self._running = 0  # transactions that are not yet committed
+        self._size = size
+        self._size_read = time.monotonic()
+        self._probing: asyncio.Task[None] | None = None
+        self._reading_size: asyncio.Task[None] | None = None
         self._in_doubt = False  # whether the writing connection may be lost: a read has failed
 
     @property
     def size(self) -> int:
         """See Engine."""
-        return self._writing.size
+        return self._size
 
     @property
     def problem(self) -> str:
@@ -101,25 +110,70 @@ class PostgresqlEngine:
         stopping_since: float | None = None
         while True:
             await asyncio.sleep(_LOOK_EVERY)
-            self._readers.cut_stuck()
-            if not self._stopping():
-                if (self._writing.problem or self._in_doubt) and not self._running:
-                    self._in_doubt = False
-                    with contextlib.suppress(StorageError, psycopg.Error):
-                        await self._transact((), lambda: True)
-                continue
-            stopping_since = stopping_since or time.monotonic()
-            waited = min(self._writing.busy, time.monotonic() - stopping_since)
-            if waited >= STOP_CUT:
-                self._writing.cut()
-            elif waited >= STOP_CANCEL:
-                await asyncio.to_thread(self._writing.cancel)
+            try:
+                if self._stopping():
+                    stopping_since = stopping_since or time.monotonic()
+                    await self._end_last(time.monotonic() - stopping_since)
+                self._look()
+            except Exception:
+                log.exception("a look at the connections to PostgreSQL failed")
+
+    def _look(self) -> None:
+        """Waits for no server: the next look ends what this one has begun."""
+        self._readers.cut_stuck()
+        self._writing.cut_if_stuck(readers.READ_MAX)
+        if self._stopping():
+            return
+        lost = self._writing.problem or self._in_doubt
+        if lost and not self._running and _is_over(self._probing):
+            self._in_doubt = False
+            self._probing = asyncio.create_task(self._probe(), name="PostgreSQL probe")
+        due = time.monotonic() - self._size_read > _SIZE_EVERY
+        if due and not lost and _is_over(self._reading_size):
+            self._size_read = time.monotonic()
+            self._reading_size = asyncio.create_task(self._read_size(), name="PostgreSQL size")
+
+    async def _end_last(self, waited: float) -> None:
+        """Ends what is written, if it was not answered since the manager stops."""
+        waited = min(self._writing.busy, waited)
+        if waited >= STOP_CUT:
+            self._writing.cut()
+        elif waited >= STOP_CANCEL:
+            await asyncio.to_thread(self._writing.cancel)
+
+    async def _probe(self) -> None:
+        try:
+            with contextlib.suppress(StorageError, psycopg.Error):
+                await self._transact((), lambda: True)
+        except Exception:
+            log.exception("the database cannot be probed", extra={"database": self._address.name})
+
+    async def _read_size(self) -> None:
+        with contextlib.suppress(StorageError):  # the next transaction meets it
+            self._size = await self.read(_size_of)
+
+    async def end_probe(self) -> None:
+        """Waits for the last probe, which `watch` ends if the server does not answer."""
+        self._stopping = lambda: True
+        if self._probing is not None:
+            await asyncio.wait([self._probing])
 
     async def close(self) -> None:
         """Waits for what runs, and closes all connections."""
         await asyncio.to_thread(self._writer.shutdown)
         await asyncio.to_thread(self._readers.close)
+        if self._reading_size is not None:
+            await asyncio.wait([self._reading_size])
         self._writing.close()
+
+
+def _is_over(task: "asyncio.Task[None] | None") -> bool:
+    return task is None or task.done()
+
+
+def _size_of(tx: Transaction) -> int:
+    """The size of the database in bytes."""
+    return int(tx.execute(_SIZE).fetchone()["size"])
 
 
 @contextlib.asynccontextmanager
@@ -130,21 +184,23 @@ async def open_postgresql(address: PostgresqlAddress) -> AsyncIterator[Postgresq
         AlreadyRunningError: another manager uses it.
         StorageError: it cannot be reached or used, or is from a newer program.
     """
-    writing, version = await asyncio.to_thread(_open, address)
-    engine = PostgresqlEngine(address, writing, version)
+    engine = await asyncio.to_thread(_open, address)
     watching = asyncio.create_task(engine.watch(), name="PostgreSQL")
     try:
         yield engine
     finally:
-        watching.cancel()
         try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+            await engine.end_probe()
         finally:
-            await engine.close()
+            watching.cancel()
+            try:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await watching
+            finally:
+                await engine.close()
 
 
-def _open(address: PostgresqlAddress) -> tuple[WritingConnection, int]:
+def _open(address: PostgresqlAddress) -> PostgresqlEngine:
     try:
         connection = connect(address)
         try:
@@ -152,7 +208,9 @@ def _open(address: PostgresqlAddress) -> tuple[WritingConnection, int]:
             lock_database(connection, address.name)  # before anything is changed
             migrate(PostgresqlTransaction(connection), address.name)
             version = connection.info.server_version // 10000
-            return WritingConnection(address, connection), version
+            writing = WritingConnection(address, connection)
+            size = _size_of(PostgresqlTransaction(connection))
+            return PostgresqlEngine(address, writing, version, size)
         except BaseException:
             connection.close()
             raise

@@ -91,8 +91,7 @@ class _Reader:
     def _read(self, work: Callable[[Transaction], T]) -> T:
         if self._connection is None or self._connection.closed:
             self.close()
-            self._connection = connect(self._address)
-            self._socket = ConnectionSocket(self._connection)
+            self._connection = connect(self._address, self._hold)
         connection = self._connection
         connection.execute(_BEGIN)
         try:
@@ -104,6 +103,11 @@ class _Reader:
         connection.execute("COMMIT")  # psycopg forgets prepared statements at a rollback
         return result
 
+    def _hold(self, socket: ConnectionSocket) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = socket
+
     def cut_if_busy(self, limit: float) -> None:
         """Ends the connection if an answer was waited for so many seconds; called by any thread."""
         since, socket = self._busy_since, self._socket
@@ -113,6 +117,7 @@ class _Reader:
 
     def close(self) -> None:
         """Ends the connection."""
-        if self._connection is not None and self._socket is not None:
+        if self._connection is not None:
             self._connection.close()
+        if self._socket is not None:
             self._socket.close()

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +17,13 @@ from tui_manager.storage.engine.postgresql import errors, manager_lock
 from tui_manager.storage.engine.postgresql.connection import (
     ConnectionSocket,
     PostgresqlAddress,
+    TimedConnection,
     connect,
 )
 from tui_manager.storage.engine.postgresql.counted_commits import (
     CountedCommits,
     DatabaseChangedError,
 )
-from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.postgresql.units_of_work import run_units
 from tui_manager.storage.engine.transaction import Work
 
@@ -32,13 +32,11 @@ TRY_FOR = 10.0  # seconds that a transaction is tried while the server is away o
 _TRY_AGAIN_FOR = 2.0  # the same if it has been away before: operators wait for the answer
 _PAUSES = (0.05, 1.0)  # seconds between two attempts, the first and the longest
 _REPEATS = 10  # without a pause, of a transaction that was in the way of another one
-_SIZE_EVERY = 60.0  # seconds between two looks at the size of the database
 _SLOW = 10.0  # seconds without an answer, after which the operator is told
 _CANCEL = 2.0  # seconds for asking the server to end a statement
 # What is written is found by an index. A statement that is planned while a table is new and small
 # would go on reading the whole table until its statistics are renewed.
 _FIND_BY_INDEX = "SET enable_seqscan = off"
-_SIZE = "SELECT pg_database_size(current_database()) AS size"
 
 
 @dataclass(slots=True)
@@ -46,21 +44,25 @@ class _Transaction:
     """Units of work that are to be committed together.
 
     Attributes:
+        deadline: until when it is tried; a time of `time.monotonic`.
         number: with which it was last tried to commit them; 0: it was not tried.
         repeats: without a pause.
+        was_cut: whether a connection was ended because the server did not answer.
     """
 
     works: Sequence[Work]
+    deadline: float
     outcomes: list[Any] = field(default_factory=list)
     number: int = 0
     repeats: int = 0
+    was_cut: bool = False
 
 
 class WritingConnection:
-    """Writes; used by one thread at a time. `size`, `problem` and `busy` may be read, and `cancel`
-    and `cut` called, by any thread."""
+    """Writes; used by one thread at a time. `problem` and `busy` may be read, and `cancel`, `cut`
+    and `cut_if_stuck` called, by any thread."""
 
-    def __init__(self, address: PostgresqlAddress, connection: "psycopg.Connection[Any]") -> None:
+    def __init__(self, address: PostgresqlAddress, connection: TimedConnection) -> None:
         """
         Args:
             connection: has locked the database.
@@ -68,19 +70,18 @@ class WritingConnection:
         Raises:
             psycopg.Error: the connection is lost, or nothing can be written.
         """
-        self.size = 0
         self._address = address
         self._problem = ""
         self._final = ""  # why nothing is written any more
         self._busy_since: float | None = None
-        self._size_read = -_SIZE_EVERY
-        self._use(connection)
+        self._was_cut = False
+        self._socket = ConnectionSocket(connection)
         try:
+            self._use(connection)
             self._commits = CountedCommits(connection)
         except BaseException:
             self._socket.close()
             raise
-        self._read_size()
 
     @property
     def problem(self) -> str:
@@ -106,8 +107,8 @@ class WritingConnection:
         and on a new connection if nothing was committed. While it is not known whether a
         transaction was committed, this waits for the server: neither answer would be certain.
         """
-        units = _Transaction(works)
-        deadline = time.monotonic() + (_TRY_AGAIN_FOR if self._problem else TRY_FOR)
+        try_for = _TRY_AGAIN_FOR if self._problem else TRY_FOR
+        units = _Transaction(works, time.monotonic() + try_for)
         pause, longest = _PAUSES
         while True:
             try:
@@ -117,7 +118,7 @@ class WritingConnection:
                 unknown = self._handle(error, units)
                 if self._is_repeated_at_once(error, units):
                     continue
-                may_pass = self._may_pass(error) and time.monotonic() + pause < deadline
+                may_pass = self._may_pass(error) and time.monotonic() + pause < units.deadline
                 if stopping() or not (unknown or may_pass):
                     if not unknown:
                         raise
@@ -127,8 +128,6 @@ class WritingConnection:
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, longest)
         self._problem = ""
-        if time.monotonic() - self._size_read > _SIZE_EVERY:
-            self._read_size()
         return outcomes
 
     def cancel(self) -> None:
@@ -141,14 +140,20 @@ class WritingConnection:
         self._final = f"The {self._address.name} does not answer, and the manager stops."
         self._socket.cut()
 
+    def cut_if_stuck(self, limit: float) -> None:
+        """Ends the connection if a statement was not answered for so many seconds; another server
+        of the URL may answer. A COMMIT may wait for its standby for as long as it likes."""
+        if self._socket.waited >= limit and not self._commits.committing:
+            self._was_cut = True
+            self._socket.cut()
+
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()
         self._socket.close()
 
     def _attempt(self, units: _Transaction) -> list[Any]:
-        self._busy_since = time.monotonic()
-        try:
+        with self._is_busy():
             stored = self._settle()
             if 0 < units.number <= stored:
                 return units.outcomes  # they had been committed
@@ -157,14 +162,23 @@ class WritingConnection:
                 units.number = self._commits.sent + 1
                 self._commits.commit()
             return units.outcomes
+
+    @contextlib.contextmanager
+    def _is_busy(self) -> Iterator[None]:
+        self._busy_since = time.monotonic()
+        try:
+            yield
         finally:
             self._busy_since = None
 
     def _handle(self, error: psycopg.Error, units: _Transaction) -> bool:
         """Ends the transaction that has failed; whether it may have been committed."""
-        with contextlib.suppress(psycopg.OperationalError):
+        with self._is_busy(), contextlib.suppress(psycopg.OperationalError):
             if not self._connection.closed:
                 self._connection.rollback()
+        if self._was_cut and not units.was_cut:
+            units.was_cut, units.deadline = True, time.monotonic() + TRY_FOR
+        self._was_cut = False
         unknown = self._commits.durable < units.number <= self._commits.sent
         if self._connection.closed or unknown:
             problem = str(errors.to_storage_error(error, self._address.name))
@@ -215,27 +229,24 @@ class WritingConnection:
         return stored
 
     def _reconnect(self) -> None:
-        connection = connect(self._address)
+        connection = connect(self._address, self._hold)
         try:
             if not manager_lock.try_to_lock(connection):
                 who = manager_lock.holder(connection)
                 manager_lock.end_session(connection, self._session)
                 raise psycopg.OperationalError(f"It is locked by another manager: {who}.")
-            self.close()
+            self._connection.close()
             self._use(connection)
             self._commits.use(connection)
         except BaseException:
             connection.close()
             raise
 
-    def _use(self, connection: "psycopg.Connection[Any]") -> None:
+    def _hold(self, socket: ConnectionSocket) -> None:
+        self._socket.close()
+        self._socket = socket
+
+    def _use(self, connection: TimedConnection) -> None:
         connection.execute(_FIND_BY_INDEX)
         self._session = manager_lock.session_of(connection)
-        self._socket = ConnectionSocket(connection)
         self._connection = connection
-
-    def _read_size(self) -> None:
-        self._size_read = time.monotonic()
-        with contextlib.suppress(psycopg.Error):  # the next transaction meets it
-            row = PostgresqlTransaction(self._connection).execute(_SIZE).fetchone()
-            self.size = row["size"]
