@@ -209,6 +209,39 @@ async def test_a_write_that_is_never_answered_goes_to_the_other_server_of_the_ur
             assert await database.read(notes) == ["once"]
 
 
+async def test_a_commit_may_wait_for_longer_than_other_statements(
+    proxied: tuple[CuttingProxy, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its standby may be slow."""
+    proxy, through = proxied
+    looks: list[float | None] = []
+    cut_stuck = readers.Readers.cut_stuck
+
+    def look(self: readers.Readers, limit: float | None = None) -> None:
+        looks.append(limit)
+        cut_stuck(self, limit)
+
+    async def count() -> int:
+        return len(looks)
+
+    async with open_database(through) as database:
+        proxy.swallow(b"COMMIT\0")  # not in BEGIN, which says READ COMMITTED
+        writing = asyncio.ensure_future(database.write(note("once")))
+        try:
+            assert await asyncio.to_thread(proxy.swallowed.wait, GIVE_UP)
+            monkeypatch.setattr(readers, "READ_MAX", 0.1)
+            monkeypatch.setattr(readers.Readers, "cut_stuck", look)
+            await wait_until(count, partial(operator.le, 3))
+            assert "cannot be reached" not in database.problem
+            assert not writing.done()
+        finally:
+            monkeypatch.undo()
+            proxy.swallow()
+            proxy.end_all()
+        await _ends(writing)
+        assert await database.read(notes) == ["once"]
+
+
 async def test_a_manager_with_too_many_open_files_goes_on_when_it_has_fewer(
     proxied: tuple[CuttingProxy, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

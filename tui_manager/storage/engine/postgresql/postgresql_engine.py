@@ -209,7 +209,9 @@ def _open(address: PostgresqlAddress) -> PostgresqlEngine:
             migrate(PostgresqlTransaction(connection), address.name)
             version = connection.info.server_version // 10000
             writing = WritingConnection(address, connection)
-            size = _size_of(PostgresqlTransaction(connection))
+            size = 0
+            with contextlib.suppress(psycopg.Error):  # the first transaction meets it
+                size = _size_of(PostgresqlTransaction(connection))
             return PostgresqlEngine(address, writing, version, size)
         except BaseException:
             connection.close()
