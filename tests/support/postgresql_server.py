@@ -5,7 +5,6 @@ only the programs are used: its Python code would add a user to the machine and 
 folders. PostgreSQL refuses to run as root, so root runs it as the user `nobody`.
 """
 
-import ctypes
 import importlib.util
 import os
 import pwd
@@ -16,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,6 @@ SETTINGS: Mapping[str, str] = {
 }
 _START = 120.0  # seconds; far beyond what it takes
 _PAUSE = 0.02  # seconds between two attempts to connect
-_PR_SET_PDEATHSIG = 1
 
 
 def find_programs() -> Path:
@@ -124,14 +122,13 @@ class PostgresqlServer:
         options = [f"-c{name}={value}" for name, value in self.settings.items()]
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [programs / "postgres", "-D", data, *options],
+                [*_ended_with_parent(), programs / "postgres", "-D", data, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 cwd=self.folder,
                 env={"PATH": os.defpath, "LC_ALL": "C"},
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
                 **self._user,
             )
         self._wait_until_ready()
@@ -200,7 +197,8 @@ class PostgresqlServer:
             self.process = None
 
 
-def _end_with_parent() -> None:
-    """Lets the kernel end the server if its parent is killed. On Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+def _ended_with_parent() -> Sequence[str]:
+    """What starts a program that the kernel ends if its parent is killed. On Linux only. Code of
+    ours between fork and exec could wait for ever for a lock of another thread."""
+    found = shutil.which("setpriv") if sys.platform == "linux" else None
+    return (found, "--pdeathsig", "QUIT", "--") if found else ()
