@@ -56,7 +56,8 @@ async def test_the_manager_writes(url: str) -> None:
         hosts.set_offline(tx, [1])
         audit.record(tx, 0, "ana", "create_task")
         pruning.make_output_parts(tx, 30_000 * DAY)
-        pruning.remove_output_parts(tx, 30_001 * DAY)
+        pruning.drop_output_parts(tx, 30_001 * DAY)
+        pruning.remove_pruned_output(tx, 30_009 * DAY)
         return [host.name for host in hosts.all_hosts(tx)]
 
     async with open_database(url) as database:

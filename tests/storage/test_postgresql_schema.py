@@ -269,6 +269,33 @@ async def test_a_part_goes_when_all_its_tasks_are_pruned(postgresql: Database) -
     assert await postgresql.write(work) == [0, 0, 3, 1, 1, 0, 1]
 
 
+async def test_one_task_keeps_a_part_at_a_cost_without_its_pruned_tasks(
+    postgresql: Database,
+) -> None:
+    def work(tx: Transaction) -> list[int]:
+        _make_parts(tx, TODAY, 0)
+        tasks = [_add_task(tx, 1, now=TODAY) for _ in range(100)]
+        for task_id in tasks:
+            _add_output(tx, task_id)
+        tx.execute("UPDATE tasks SET pruned_at = 1 WHERE id < ?", (tasks[-1],))
+        _drop_parts(tx, TODAY)  # those that the migration has made
+        before = _scans(tx)
+        return [_drop_parts(tx, TODAY + DAY), _scans(tx) - before]
+
+    dropped, scans = await postgresql.write(work)
+    assert dropped == 0
+    assert scans < 10
+
+
+def _scans(tx: Transaction) -> int:
+    """How often this transaction has looked for tasks and for output."""
+    query = (
+        "SELECT sum(seq_scan + coalesce(idx_scan, 0))::bigint FROM pg_stat_xact_user_tables"
+        " WHERE relname = 'tasks' OR relname LIKE 'output_chunks%'"
+    )
+    return int(tx.execute(query).fetchone()[0])
+
+
 async def test_output_of_pruned_tasks_leaves_a_part_that_stays(postgresql: Database) -> None:
     def work(tx: Transaction) -> list[object]:
         _make_parts(tx, TODAY, 0)

@@ -70,8 +70,10 @@ class PruningLoop:
             begins = False
             while await self.clear():
                 pass
+        if since:
+            await self._write_and_pause(lambda tx: pruning.drop_output_parts(tx, since))
         while since and await self._write_and_pause(
-            lambda tx: pruning.remove_output_parts(tx, since)
+            lambda tx: pruning.remove_pruned_output(tx, since)
         ):
             pass
 

@@ -127,12 +127,15 @@ def make_output_parts(tx: Transaction, now: int) -> None:
     tx.execute(_SQL["make_output_parts"], {"now": now, "days": _DAYS_AHEAD})
 
 
-def remove_output_parts(tx: Transaction, before: int) -> int:
-    """There, removes output that pruned tasks have left in the parts of days before an instant.
+def drop_output_parts(tx: Transaction, before: int) -> None:
+    """There, drops the parts of days before an instant in which all output is of pruned tasks. The
+    next call drops those that another program reads now."""
+    tx.execute(_SQL["drop_output_parts"], {"before": before})
 
-    Returns:
-        How many parts and rows were removed; 0: none is left, or another program reads them.
-    """
-    values = {"before": before, "long_before": max(0, before - _DAYS_KEPT * _DAY), "rows": ROWS}
-    removed: int = tx.execute(_SQL["remove_output_parts"], values).fetchone()["removed"]
+
+def remove_pruned_output(tx: Transaction, before: int) -> int:
+    """There, removes some output of pruned tasks from parts that other tasks keep long after the
+    others; returns how many rows."""
+    values = {"before": max(0, before - _DAYS_KEPT * _DAY), "rows": ROWS}
+    removed: int = tx.execute(_SQL["remove_pruned_output"], values).fetchone()["removed"]
     return removed

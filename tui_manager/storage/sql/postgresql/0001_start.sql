@@ -485,13 +485,30 @@ CREATE FUNCTION output_partitions(before bigint) RETURNS SETOF regclass STABLE L
     ORDER BY c.relname
 $$;
 
--- The next task after a number that has output in a part and is pruned, or is not; NULL: there is none.
-CREATE FUNCTION next_task_with_output(part regclass, task bigint, is_pruned boolean) RETURNS bigint
+-- Whether a task that is not pruned has output in a part. It asks for each task that is kept, because a
+-- part may have output of very many that are pruned. The setting keeps it from reading the whole part.
+CREATE FUNCTION has_kept_output(part regclass) RETURNS boolean
+STABLE LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    first_task bigint;
+    last_task bigint;
+    found boolean;
+BEGIN
+    EXECUTE format('SELECT min(task_id), max(task_id) FROM %s', part) INTO first_task, last_task;
+    EXECUTE format('SELECT EXISTS (
+        SELECT FROM tasks WHERE pruned_at IS NULL AND id BETWEEN $1 AND $2
+        AND (SELECT true FROM %s AS o WHERE o.task_id = tasks.id LIMIT 1))', part)
+        INTO found USING first_task, last_task;
+    RETURN found;
+END $$;
+
+-- The next task after a number that has output in a part and is pruned; NULL: there is none.
+CREATE FUNCTION next_pruned_task_with_output(part regclass, task bigint) RETURNS bigint
 STABLE LANGUAGE plpgsql AS $$
 BEGIN
     LOOP  -- from task to task along the index
         EXECUTE format('SELECT min(task_id) FROM %s WHERE task_id > $1', part) INTO task USING task;
-        EXIT WHEN task IS NULL OR is_pruned <> EXISTS (
+        EXIT WHEN task IS NULL OR NOT EXISTS (
             SELECT FROM tasks WHERE id = task AND pruned_at IS NULL);
     END LOOP;
     RETURN task;
@@ -506,7 +523,7 @@ DECLARE
     dropped bigint := 0;
 BEGIN
     FOR part IN SELECT output_partitions(before) LOOP
-        IF next_task_with_output(part, 0, false) IS NULL THEN
+        IF NOT has_kept_output(part) THEN
             EXECUTE format('DROP TABLE %s', part);
             dropped := dropped + 1;
         END IF;
@@ -528,14 +545,14 @@ DECLARE
 BEGIN
     FOR part IN SELECT output_partitions(before) LOOP
         EXIT WHEN removed >= limit_rows;
-        task := next_task_with_output(part, 0, true);
+        task := next_pruned_task_with_output(part, 0);
         WHILE task IS NOT NULL AND removed < limit_rows LOOP
             EXECUTE format('DELETE FROM %1$s WHERE ctid IN (
                 SELECT ctid FROM %1$s WHERE task_id = $1 ORDER BY id LIMIT $2)', part)
                 USING task, limit_rows - removed;
             GET DIAGNOSTICS found = ROW_COUNT;
             removed := removed + found;
-            task := next_task_with_output(part, task, true);
+            task := next_pruned_task_with_output(part, task);
         END LOOP;
     END LOOP;
     RETURN removed;

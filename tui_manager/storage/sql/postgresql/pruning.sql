@@ -103,7 +103,10 @@ SELECT 1;
 -- Makes the parts of the output of some days.
 SELECT make_output_partitions(:now, :days) AS made;
 
--- name: remove_output_parts
--- Removes the parts of old days whose tasks are all pruned, and, from parts that are much older, some
--- output of pruned tasks.
-SELECT drop_output_partitions(:before) + remove_pruned_output(:long_before, :rows) AS removed;
+-- name: drop_output_parts
+-- Drops the parts of old days whose tasks are all pruned.
+SELECT drop_output_partitions(:before) AS dropped;
+
+-- name: remove_pruned_output
+-- Removes some output of pruned tasks from the parts of old days.
+SELECT remove_pruned_output(:before, :rows) AS removed;

@@ -103,6 +103,10 @@ PRAGMA secure_delete = ON;
 -- Nothing: the output of all days is in one table.
 SELECT 0 AS made, :now, :days;
 
--- name: remove_output_parts
+-- name: drop_output_parts
 -- Nothing, too: output is removed with its task.
-SELECT 0 AS removed, :before, :long_before, :rows;
+SELECT 0 AS dropped, :before;
+
+-- name: remove_pruned_output
+-- Nothing, for the same reason.
+SELECT 0 AS removed, :before, :rows;
