@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,7 +23,6 @@ from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_contents import CommandContents
 from tui_manager.settings import Settings, enroll_address
 from tui_manager.storage.engine.database import Database, open_database
-from tui_manager.storage.tables import manager_state
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.enrollment_port import (
     MESSAGE_MAX,
@@ -105,13 +105,15 @@ async def _open_database(
     folder, url = settings.state_dir, settings.database
     state_dir.check_database(folder, url)
     async with contextlib.AsyncExitStack() as stack:
-        opening = open_database(url or folder / state_dir.DATABASE, on_transaction)
+        opening = open_database(
+            url or folder / state_dir.DATABASE,
+            on_transaction,
+            functools.partial(state_dir.check_manager, folder),
+        )
         try:
             database = await stack.enter_async_context(opening)
         except AlreadyRunningError as error:  # elsewhere: no dashboard can connect to it
             raise StorageError(str(error)) from error
-        if url:
-            state_dir.check_manager(folder, await database.read(manager_state.known_manager_id))
         yield database
 
 

@@ -93,8 +93,28 @@ async def test_it_does_not_begin_in_another_database(tmp_path: Path, url: str) -
         with pytest.raises(StorageError, match="The database of the settings is empty"):
             async with run_manager(_settings(tmp_path, other)):
                 raise AssertionError("it has started")
-        async with open_database(other) as database:  # nothing of it was written there
-            assert not await database.read(manager_state.known_manager_id)
+        with psycopg.connect(other) as connection:  # nothing was written there
+            tables = connection.execute(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            )
+            assert not tables.fetchall()
+
+
+async def test_a_refused_start_leaves_the_database_of_another_manager_alone(
+    tmp_path: Path, url: str
+) -> None:
+    async with run_manager(_settings(tmp_path / "a", url)):
+        pass
+    with new_database() as other:
+        async with run_manager(_settings(tmp_path / "b", other)):
+            pass
+        with psycopg.connect(other) as connection:
+            stored = connection.execute("SELECT * FROM last_write").fetchall()
+        with pytest.raises(StorageError, match="The database of the settings is another manager's"):
+            async with run_manager(_settings(tmp_path / "a", other)):
+                raise AssertionError("it has started")
+        with psycopg.connect(other) as connection:
+            assert connection.execute("SELECT * FROM last_write").fetchall() == stored
 
 
 def test_a_backup_is_made_with_the_tools_of_postgresql(

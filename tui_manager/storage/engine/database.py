@@ -71,7 +71,9 @@ class Database:
 
 @contextlib.asynccontextmanager
 async def open_database(
-    place: Path | str, on_transaction: Callable[[float, str], None] = lambda _seconds, _error: None
+    place: Path | str,
+    on_transaction: Callable[[float, str], None] = lambda _seconds, _error: None,
+    check_manager: Callable[[str], None] = lambda _manager_id: None,
 ) -> AsyncIterator[Database]:
     """Opens the database at `place`. Creates its tables if they are missing, migrates older ones.
 
@@ -79,13 +81,15 @@ async def open_database(
         place: the path of a file, whose folder exists; or `postgresql://…`.
         on_transaction: called for each transaction with its seconds, from the queue on, and with
             the reason why the database could not be written; empty: it could.
+        check_manager: for a database of PostgreSQL: called with the id of its manager, empty if
+            it has none, before anything in it is changed. What it raises refuses the database.
 
     Raises:
         AlreadyRunningError: another manager uses the database of PostgreSQL.
         InvalidInputError: `place` cannot be read, or the client for PostgreSQL is not installed.
         StorageError: it cannot be opened, is damaged, or is from a newer program.
     """
-    async with _open(place) as engine:
+    async with _open(place, check_manager) as engine:
         writer = Writer(engine, on_transaction)
         running = asyncio.create_task(writer.run(), name="writer")
         try:
@@ -96,9 +100,12 @@ async def open_database(
             await writer.drain()
 
 
-def _open(place: Path | str) -> contextlib.AbstractAsyncContextManager[Engine]:
+def _open(
+    place: Path | str, check_manager: Callable[[str], None]
+) -> contextlib.AbstractAsyncContextManager[Engine]:
     if isinstance(place, Path):
         return open_sqlite(place)
     with client_needed():
         from tui_manager.storage.engine.postgresql import postgresql_engine
-    return postgresql_engine.open_postgresql(postgresql_engine.postgresql_address(place))
+    address = postgresql_engine.postgresql_address(place)
+    return postgresql_engine.open_postgresql(address, check_manager)

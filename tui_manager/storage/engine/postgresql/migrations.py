@@ -56,6 +56,17 @@ def run_missing(tx: PostgresqlTransaction, name: str) -> None:
         tx.execute(_NOTE_VERSION, {"number": number})
 
 
+def manager_of(tx: PostgresqlTransaction) -> str:
+    """The id of the manager that owns the database, whatever its schema; empty: nobody does yet."""
+    exists = (
+        "SELECT to_regclass('manager') IS NOT NULL AND to_regclass('schema_version') IS NOT NULL"
+    )
+    if not tx.execute(exists).fetchone()[0]:
+        return ""
+    row = tx.execute("SELECT manager_id FROM manager").fetchone()
+    return "" if row is None else str(row["manager_id"])
+
+
 def check_version(tx: PostgresqlTransaction, name: str) -> None:
     """Raises InvalidInputError when the database has not this program's schema."""
     newest = len(numbered_files("postgresql"))

@@ -19,7 +19,7 @@ from tui_manager.storage.engine.postgresql.connection import (
     postgresql_address,
 )
 from tui_manager.storage.engine.postgresql.manager_lock import lock_database
-from tui_manager.storage.engine.postgresql.migrations import check_server, migrate
+from tui_manager.storage.engine.postgresql.migrations import check_server, manager_of, migrate
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.postgresql.readers import Readers
 from tui_manager.storage.engine.postgresql.writing_connection import WritingConnection
@@ -177,14 +177,19 @@ def _size_of(tx: Transaction) -> int:
 
 
 @contextlib.asynccontextmanager
-async def open_postgresql(address: PostgresqlAddress) -> AsyncIterator[PostgresqlEngine]:
+async def open_postgresql(
+    address: PostgresqlAddress, check_manager: Callable[[str], None]
+) -> AsyncIterator[PostgresqlEngine]:
     """Opens the database at an address, and brings it to the present schema.
+
+    Args:
+        check_manager: see `open_database`.
 
     Raises:
         AlreadyRunningError: another manager uses it.
         StorageError: it cannot be reached or used, or is from a newer program.
     """
-    engine = await asyncio.to_thread(_open, address)
+    engine = await asyncio.to_thread(_open, address, check_manager)
     watching = asyncio.create_task(engine.watch(), name="PostgreSQL")
     try:
         yield engine
@@ -200,18 +205,20 @@ async def open_postgresql(address: PostgresqlAddress) -> AsyncIterator[Postgresq
                 await engine.close()
 
 
-def _open(address: PostgresqlAddress) -> PostgresqlEngine:
+def _open(address: PostgresqlAddress, check_manager: Callable[[str], None]) -> PostgresqlEngine:
     try:
         connection = connect(address)
         try:
             check_server(connection, address.name)
             lock_database(connection, address.name)  # before anything is changed
-            migrate(PostgresqlTransaction(connection), address.name)
+            tx = PostgresqlTransaction(connection)
+            check_manager(manager_of(tx))
+            migrate(tx, address.name)
             version = connection.info.server_version // 10000
             writing = WritingConnection(address, connection)
             size = 0
             with contextlib.suppress(psycopg.Error):  # the first transaction meets it
-                size = _size_of(PostgresqlTransaction(connection))
+                size = _size_of(tx)
             return PostgresqlEngine(address, writing, version, size)
         except BaseException:
             connection.close()
