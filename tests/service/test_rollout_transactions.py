@@ -39,6 +39,7 @@ def _all_within_bounds(plans: list[tuple[int, int]]) -> bool:
     return all(began <= STEPS and ended <= STEPS for began, ended in plans)
 
 
+@pytest.mark.usefixtures("units_run_once")
 async def test_batches_that_end_without_work(fleet: Fleet, plans: list[tuple[int, int]]) -> None:
     task_id = await fleet.start(rollout=rollout(batches="1"))
     await fleet.parts.admission.revoke(host_names(10)[1:9], "ana")
@@ -68,6 +69,7 @@ async def test_hosts_to_which_nothing_was_sent_are_skipped(
     assert act.detail["hosts"] == "9"
 
 
+@pytest.mark.usefixtures("units_run_once")
 async def test_hosts_that_are_followed_after_a_start(
     fleet: Fleet, plans: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

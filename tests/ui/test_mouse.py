@@ -17,7 +17,7 @@ from tui_manager.ui.tasks.tasks_screen import TasksScreen
 async def test_a_click_on_the_header_shows_more_of_what_is_there(
     fleet: FakeOperator, running: Running
 ) -> None:
-    async with running(fleet) as pilot:
+    async with running(fleet, (160, 40)) as pilot:
         line = shown(pilot).splitlines()[0]
         for words, screen in (
             ("16/17 hosts", HostsScreen),
@@ -25,7 +25,8 @@ async def test_a_click_on_the_header_shows_more_of_what_is_there(
             ("1 pending", HostsScreen),
             ("2 running", TasksScreen),
             ("failed today", TasksScreen),
-            ("web04 has been", ManagerScreen),
+            ("web04 offline", HostsScreen),
+            ("+2 more", ManagerScreen),
         ):
             await press(pilot, "1")
             await pilot.click(HeaderLine, offset=(line.index(words), 0))

@@ -17,10 +17,10 @@ from tui_manager.ui.forms.form import TickBox
 from tui_manager.ui.forms.parameter_field import ParameterField
 from tui_manager.ui.forms.run_template import RunTemplateScreen
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
+from tui_manager.ui.schedules.template_table import TemplateTable
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
 SIZES = [(80, 24), (120, 36), (200, 50)]
-TO_RESTART = ("5", "tab", "tab", "down", "enter")
 HOSTILE = """\
 target = "db1"
 
@@ -47,6 +47,17 @@ def form(pilot: "Pilot[None]") -> RunTemplateScreen:
     return screen
 
 
+async def go_to_templates(pilot: "Pilot[None]") -> None:
+    await press(pilot, "5")
+    pilot.app.screen.query_one(TemplateTable).focus()
+    await settle(pilot)
+
+
+async def open_restart(pilot: "Pilot[None]") -> None:
+    await go_to_templates(pilot)
+    await press(pilot, "down", "enter")
+
+
 def field(pilot: "Pilot[None]", name: str) -> ParameterField:
     return next(one for one in form(pilot).query(ParameterField) if one.parameter.name == name)
 
@@ -68,7 +79,7 @@ async def test_the_first_field_that_needs_a_value_has_the_focus(
     fleet: FakeOperator, running: Running, size: tuple[int, int]
 ) -> None:
     async with running(fleet, size) as pilot:
-        await press(pilot, *TO_RESTART)
+        await open_restart(pilot)
         assert "Run restart@2" in shown(pilot)
         assert "3 steps: drain, restart, undrain" in shown(pilot)
         assert "14 hosts, 1 offline" in shown(pilot)
@@ -90,7 +101,7 @@ async def test_the_first_field_that_needs_a_value_has_the_focus(
 async def test_what_is_wrong_stands_below_its_field(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
         before = len(fleet.tasks)
-        await press(pilot, *TO_RESTART)
+        await open_restart(pilot)
         assert hint(pilot, "TICKET") == "the ticket, like OPS-12"
         await press(pilot, "f5")
         assert hint(pilot, "TICKET") == "A value is needed."
@@ -112,7 +123,8 @@ async def test_a_choice_is_chosen_and_a_boolean_ticked(
     fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, *TO_RESTART, *"OPS-2")
+        await open_restart(pilot)
+        await press(pilot, *"OPS-2")
         choice = field(pilot, "SERVICE").field
         choice.focus()
         await press(pilot, "enter", "down", "enter")
@@ -136,7 +148,8 @@ async def test_secrets_are_hidden_and_texts_are_no_markup(
 ) -> None:
     await fleet.save_template("zz", HOSTILE)
     async with running(fleet) as pilot:
-        await press(pilot, "5", "tab", "tab", "end", "r")
+        await go_to_templates(pilot)
+        await press(pilot, "end", "r")
         assert "[red]no markup[/red]" in shown(pilot)
         assert "\x1b" not in shown(pilot)
         await press(pilot, "enter")
@@ -161,7 +174,8 @@ async def test_the_target_can_be_another_one_and_the_task_only_saved(
     fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, *TO_RESTART, *"OPS-3")
+        await open_restart(pilot)
+        await press(pilot, *"OPS-3")
         form(pilot).query_one("#target", Input).value = "db*"
         await settle(pilot)
         assert "Start on 3 hosts" in shown(pilot)
@@ -174,7 +188,8 @@ async def test_the_target_can_be_another_one_and_the_task_only_saved(
 
 async def test_a_template_that_is_deleted_meanwhile(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, *TO_RESTART, *"OPS-4")
+        await open_restart(pilot)
+        await press(pilot, *"OPS-4")
         await fleet.delete_template("restart")
         await press(pilot, "f5")
         (said,) = pilot.app._notifications
@@ -197,7 +212,8 @@ async def test_nothing_typed_is_lost_while_the_manager_is_away(
 
     before = len(fleet.tasks)
     async with running(fleet) as pilot:
-        await press(pilot, *TO_RESTART, *"OPS-5")
+        await open_restart(pilot)
+        await press(pilot, *"OPS-5")
         fleet.failure = UnreachableError("No manager answers.")
         await press(pilot, "f5")
         assert field(pilot, "TICKET").given == "OPS-5"
@@ -213,7 +229,8 @@ async def test_nothing_typed_is_lost_while_the_manager_is_away(
 
 async def test_leaving_asks_if_something_was_typed(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, *TO_RESTART, "escape")
+        await open_restart(pilot)
+        await press(pilot, "escape")
         assert isinstance(pilot.app.screen, SchedulesScreen)
         await press(pilot, "enter")
         field(pilot, "FORCE").field.focus()

@@ -94,4 +94,4 @@ async def test_now_says_where_tasks_are_sorted(fleet: FakeOperator, running: Run
     async with running(fleet) as pilot:
         await press(pilot, "down", "greater_than_sign", "less_than_sign", "I")
         said = [note.message for note in pilot.app._notifications]
-        assert said == ["Now has its own order: press 3 to sort all tasks."] * 3
+        assert said == ["Now has its own order: 3 shows all tasks."] * 3
