@@ -161,8 +161,8 @@ def dump(url: str, *options: str) -> bytes:
 def copy_rows(source: str, target: str) -> None:
     """Copies all rows of a database to another one without rows, as a restore does. The two may
     have output for other days."""
-    options = ("--data-only", "--disable-triggers", "--load-via-partition-root", "--schema=public")
-    rows = dump(source, *options)
+    what = ("--data-only", "--disable-triggers", "--load-via-partition-root", "--schema=public")
+    rows = dump(source, *what)
     with psycopg.connect(url_as_superuser(target)) as connection:
         connection.execute("DELETE FROM schema_version")
         connection.execute("DELETE FROM last_write")
