@@ -32,6 +32,7 @@ _OTHERS = (
     "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
 _SOON, _PAUSE = 10.0, 0.005  # seconds
+_WITHOUT_TRIGGERS = b"SET session_replication_role = replica;\n"
 _RESET = """
 CREATE SCHEMA tests;
 CREATE TABLE tests.kept (name text, rows jsonb);
@@ -160,14 +161,13 @@ def dump(url: str, *options: str) -> bytes:
 
 def copy_rows(source: str, target: str) -> None:
     """Copies all rows of a database to another one without rows, as a restore does. The two may
-    have output for other days."""
-    what = ("--data-only", "--disable-triggers", "--load-via-partition-root", "--schema=public")
-    rows = dump(source, *what)
+    have output for other days, so no partition may be named: `--disable-triggers` would."""
+    rows = dump(source, "--data-only", "--load-via-partition-root", "--schema=public")
     with psycopg.connect(url_as_superuser(target)) as connection:
         connection.execute("DELETE FROM schema_version")
         connection.execute("DELETE FROM last_write")
     options = ("--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1")
-    _client("psql", *options, url_as_superuser(target), stdin=rows)
+    _client("psql", *options, url_as_superuser(target), stdin=_WITHOUT_TRIGGERS + rows)
 
 
 def _client(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
