@@ -6,10 +6,12 @@ import statistics
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import psutil
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.gateway import Standing
 from tui_manager.domain.manager_status import Health
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
@@ -37,7 +39,13 @@ class Counters:
 @dataclass(slots=True)
 class Gauges:
     """Where current figures are read from: lengths of queues, sizes, and sentences about what is
-    wrong with the files of the database or with the operator's certificates; empty: nothing."""
+    wrong with the files of the database or with the operator's certificates; empty: nothing.
+
+    Attributes:
+        standing: how all managers of the database stand; without any: this one is alone.
+        notifier_problem: why managers cannot tell each other of changes; empty: they can.
+        clock_ahead: how far the clock of this machine is ahead of the database's; negative: behind.
+    """
 
     sessions: Callable[[], int] = lambda: 0
     write_queue: Callable[[], int] = lambda: 0
@@ -46,6 +54,9 @@ class Gauges:
     log_bytes: Callable[[], int] = lambda: 0
     storage_problem: Callable[[], str] = lambda: ""
     certificate_problem: Callable[[], str] = lambda: ""
+    standing: Callable[[], Standing] = Standing
+    notifier_problem: Callable[[], str] = lambda: ""
+    clock_ahead: Callable[[], timedelta] = timedelta
 
 
 @dataclass(slots=True)

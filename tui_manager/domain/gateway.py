@@ -1,0 +1,127 @@
+"""The managers that share one database: how each stands, and the figures that it writes with its
+beats. A manager alone is a list of one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from tui_manager.domain.manager_status import Health
+
+
+class GatewayState(StrEnum):
+    """How a manager stands, in the words that operators read."""
+
+    LEADS = "leads"
+    RUNNING = "running"
+    NOT_HEARD = "not heard"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One manager, as the owner of the sessions of its hosts.
+
+    Attributes:
+        number: what hosts and sessions name it by; 0 for a manager on SQLite.
+        name: of its machine.
+        address: for agents, `host:port`.
+        leads: it plans rollouts and schedules, and ends tasks.
+        alive: its beats are heard.
+        stopped: it was stopped in order, and not started since.
+        last_seen: when it was heard last, by the database's clock; None: not known.
+        health: its newest figures; None: it has not told any.
+    """
+
+    number: int
+    name: str
+    address: str
+    version: str
+    started_at: datetime | None = None
+    leads: bool = False
+    alive: bool = True
+    stopped: bool = False
+    last_seen: datetime | None = None
+    health: Health | None = None
+
+    @property
+    def state(self) -> GatewayState:
+        """How it stands. One that is not heard does not lead, whatever the database still says."""
+        if self.alive:
+            return GatewayState.LEADS if self.leads else GatewayState.RUNNING
+        return GatewayState.STOPPED if self.stopped else GatewayState.NOT_HEARD
+
+    @property
+    def hosts(self) -> int | None:
+        """Hosts that are connected to it, or were when it was heard last; None: not known."""
+        return self.health.sessions if self.health else None
+
+    def silent_for(self, now: datetime) -> timedelta | None:
+        """How long it was not heard; None: not known."""
+        return max(now - self.last_seen, timedelta()) if self.last_seen else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How all managers of the database stand, as one of them knows it.
+
+    Attributes:
+        own: the number of the one that says so.
+        gateways: all of them, this one too, by number. Empty: this one is alone.
+    """
+
+    own: int = 0
+    gateways: tuple[Gateway, ...] = ()
+
+    @property
+    def leader(self) -> Gateway | None:
+        """The one that leads; None: none does, or the one that did is not heard."""
+        return next((one for one in self.gateways if one.state is GatewayState.LEADS), None)
+
+    def of(self, number: int) -> Gateway | None:
+        """The manager with this number; None: there is none."""
+        return next((one for one in self.gateways if one.number == number), None)
+
+
+_AT = "at"  # when the figures were written
+
+
+def figures_text(health: Health, at: datetime) -> str:
+    """The figures of a beat, as JSON.
+
+    Args:
+        at: the time of the beat, by the database's clock.
+    """
+    return json.dumps({_AT: at.isoformat(), **asdict(health)})
+
+
+def read_figures(text: str) -> tuple[Health | None, datetime | None]:
+    """The figures of a beat and their time; None for what is not there. A manager of another
+    version may write other figures: those that are not known are ignored."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None, None
+    if not isinstance(found, dict):
+        return None, None
+    return _health(found), _moment(found.get(_AT))
+
+
+def _health(found: Mapping[str, Any]) -> Health | None:
+    usual = Health()
+    known = {}
+    for field in fields(Health):
+        value, kind = found.get(field.name), type(getattr(usual, field.name))
+        if isinstance(value, kind) or (kind is float and isinstance(value, int)):
+            known[field.name] = kind(value)
+    return Health(**known) if known else None
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
