@@ -39,8 +39,8 @@ async def _counted(tally: Tally, name: str, run: Awaitable[object]) -> object:
     tally.faults[name] += 1
     try:
         return await run
-    except AssertionError as violation:
-        tally.violations.append(f"{name}: {violation}")
+    except Exception as error:
+        tally.failed(error, name)
         return None
 
 
@@ -94,11 +94,13 @@ def main() -> int:
         how += f" FAULTS_DATABASE={chosen_database()}"
     sys.stdout.write(f"{how}\n")
     tally = Tally()
-    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        asyncio.run(_until_told_to_stop(_all(seed, chosen.runs, tally)))
-    for violation in tally.violations:
-        sys.stdout.write(f"\n{violation}\n")
-    sys.stdout.write(f"\n{tally.table(how)}\n")
+    try:
+        with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+            asyncio.run(_until_told_to_stop(_all(seed, chosen.runs, tally)))
+    finally:
+        for violation in tally.violations:
+            sys.stdout.write(f"\n{violation}\n")
+        sys.stdout.write(f"\n{tally.table(how)}\n")
     return bool(tally.violations)
 
 

@@ -45,9 +45,9 @@ async def campaign(
                 async with fleet_of(Path(folder), name, *AGENTS, cgroups=cgroups) as fleet:
                     size = min(RUNS_OF_A_FLEET, goal - tally.runs)
                     await _runs_of_a_fleet(fleet, dice, size, tally, kinds, deck)
-            except AssertionError as violation:
+            except Exception as error:
                 tally.runs += 1
-                tally.violations.append(str(violation))
+                tally.failed(error)
 
 
 async def _runs_of_a_fleet(

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 import psutil
 
 from tests.faults.fleet import Fleet
-from tests.faults.fleet_database import POSTGRESQL, PostgresqlOfFleet, chosen_database
+from tests.faults.fleet_database import (
+    POSTGRESQL,
+    PostgresqlOfFleet,
+    chosen_database,
+    start_server,
+)
 from tests.faults.node import Node
 
 _Inject = Callable[[Fleet, random.Random], Awaitable[bool]]
@@ -232,7 +237,7 @@ async def _server_away(fleet: Fleet, dice: random.Random, how: signal.Signals) -
     try:
         await asyncio.sleep(seconds)
     finally:
-        server.start()
+        start_server(server)
     return True
 
 

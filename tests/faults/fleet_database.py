@@ -12,6 +12,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -192,8 +193,16 @@ class PostgresqlOfFleet:
         self._administer("SELECT pg_reload_conf()")
 
     def close(self) -> None:
-        """See FleetDatabase."""
-        self._administer(f"DROP DATABASE {self.name} WITH (FORCE)")
+        """See FleetDatabase. If the server has not come back from a fault, it is started again.
+
+        Raises:
+            AssertionError: it does not start, or does not remove the database.
+        """
+        start_server(self.server)
+        try:
+            self._administer(f"DROP DATABASE {self.name} WITH (FORCE)")
+        except psycopg.Error as error:
+            raise AssertionError(f"The database {self.name} cannot be removed: {error}") from error
 
     def _administer(self, sql: str) -> None:
         options = "-c default_transaction_read_only=off"
@@ -229,12 +238,34 @@ class PostgresqlOfFleet:
         assert done.returncode == 0, done.stderr
 
 
-@cache
+def start_server(server: PostgresqlServer) -> None:
+    """Starts a server if it does not run, and once more if it did not start.
+
+    Raises:
+        AssertionError: it has not started twice.
+    """
+    if server.process is not None and server.process.poll() is None:
+        return
+    try:
+        server.start()
+    except AssertionError as error:
+        sys.stdout.write(f"PostgreSQL is started once more, because: {error}\n")
+        server.stop(signal.SIGQUIT)
+        server.start()
+
+
 def _server() -> PostgresqlServer:
+    """That of this process, running."""
+    server = _only_server()
+    start_server(server)
+    return server
+
+
+@cache
+def _only_server() -> PostgresqlServer:
     """It ends with this process, and its folder goes."""
     folder = folder_for_servers() / f"tui-pg-faults-{os.getpid()}"
     server = PostgresqlServer(folder, {"max_connections": "50"})
-    server.start()
 
     def end() -> None:
         server.stop(signal.SIGQUIT)

@@ -1,5 +1,6 @@
 """What a campaign has done so far, and the table that says so."""
 
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -17,6 +18,15 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
 
+    def failed(self, error: Exception, name: str = "") -> None:
+        """A run has ended by this error. What is not a check that failed is a violation too: the
+        suite itself does not work then, and the run shows nothing."""
+        where = f"{name}: " if name else ""
+        if isinstance(error, AssertionError):
+            self.violations.append(f"{where}{error}{_earlier(error)}")
+        else:
+            self.violations.append(f"{where}{''.join(traceback.format_exception(error))}")
+
     def table(self, how: str) -> str:
         """The table as docs/survives.md shows it; `how` is the command that makes it."""
         rows = [(name, str(count)) for name, count in sorted(self.faults.items())]
@@ -30,3 +40,13 @@ class Tally:
         rows += [("**violations**", f"**{len(self.violations)}**")]
         lines = [f"`{how}`", "", "| fault | times |", "|---|---:|"]
         return "\n".join([*lines, *(f"| {name} | {count} |" for name, count in rows)])
+
+
+def _earlier(error: BaseException) -> str:
+    """The errors during whose handling this one came: that of a run whose fleet could then not be
+    closed, say."""
+    texts = []
+    while (earlier := error.__context__) is not None and not error.__suppress_context__:
+        texts.append(f"\nbefore that: {earlier}")
+        error = earlier
+    return "".join(texts)

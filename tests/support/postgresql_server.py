@@ -138,8 +138,8 @@ class PostgresqlServer:
         self.folder.mkdir(mode=0o755, exist_ok=True)
         programs = self._programs()
         data = self.folder / "data"
-        if not data.exists():
-            data.mkdir(mode=0o700)
+        if not (data / "PG_VERSION").exists():  # none, or of an initialization that failed
+            data.mkdir(mode=0o700, exist_ok=True)
             for path in (self.folder, data):
                 os.chown(path, self._user.get("user", -1), self._user.get("group", -1))
             options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
