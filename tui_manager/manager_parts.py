@@ -102,6 +102,7 @@ async def assemble(
     tasks = TaskService(core, sessions, dispatch, secrets, rollout_loop)
     maker = TaskMaker(core, tasks.starter)
     schedule_loop = ScheduleLoop(core, tasks.starter, maker, clock_watch)
+    sessions.set_managers(filter(None, [settings.advertise]))
     _connect_gauges(statistics, sessions, database)
     parts = Parts(
         core=core,
@@ -146,7 +147,10 @@ async def _make_tls(settings: Settings, parts: Parts) -> TlsParts:
         key=settings.authority_key,
     )
     host, _ = split_address(settings.listen)
-    names = await asyncio.to_thread(server_names, host, settings.server_names)
+    more = list(settings.server_names)
+    if settings.advertise:
+        more.append(split_address(settings.advertise)[0])
+    names = await asyncio.to_thread(server_names, host, more)
     server = ServerIdentity(
         authority,
         folder,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from platformdirs import user_log_path, user_state_path
+from tui_manager_protos.rules.manager_address import check_manager_address
 
 from tui_manager.domain.address import PORT_MAX, is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
@@ -28,6 +29,8 @@ class Settings(ServiceSettings):
         log_dir: holds the rotating log file.
         listen: address for agents, HOST:PORT; port 0 takes a free one.
         enroll_listen: address for enrolment, HOST:PORT; empty: the port after that of `listen`.
+        advertise: address by which agents know this manager, HOST:PORT; empty: `listen`, if that is
+            not every address of the machine.
         insecure: no TLS, and every host that connects is admitted; on loopback only.
         authority_certificate, authority_key: PEM files of the operator's own certificate
             authority; both or none.
@@ -44,6 +47,7 @@ class Settings(ServiceSettings):
     log_dir: Path = field(default_factory=lambda: user_log_path(APP))
     listen: str = "127.0.0.1:7443"
     enroll_listen: str = ""
+    advertise: str = ""
     insecure: bool = False
     authority_certificate: Path | None = None
     authority_key: Path | None = None
@@ -86,6 +90,21 @@ def enroll_address(settings: Settings) -> str:
             "--enroll-listen.",
         )
     return f"{place}:{int(port) + 1 if int(port) else 0}"
+
+
+def advertised_address(settings: Settings, listening: str) -> str:
+    """The address by which agents may know this manager beside others; empty: there is none.
+
+    Args:
+        listening: where it listens, HOST:PORT with the real port.
+    """
+    if settings.advertise:
+        return settings.advertise
+    try:
+        check_manager_address(listening)
+    except ValueError:
+        return ""
+    return listening
 
 
 def check_security(settings: Settings) -> None:

@@ -40,7 +40,8 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         'listen = "localhost:0"\ninsecure = true\n'
         'lost_after = "2m"\nheartbeat = 7\nkill_grace = "1.5s"\noutput_limit = "32MiB"\n'
         "free_disk = 4096\nhistory_days = 2048\n"
-        'enroll_listen = "[::]:0"\nauthority_certificate = "/ca.pem"\n'
+        'enroll_listen = "[::]:0"\nadvertise = "m1.example.org:7443"\n'
+        'authority_certificate = "/ca.pem"\n'
         'authority_key = "/ca.key"\nserver_certificate = "~/s.pem"\nserver_key = "~/s.key"\n'
         'server_names = ["192.0.2.7", "manager.example.org"]\n'
         'theme = "contrast"\nnotify = "terminal"\nnotify_after = "2m"\n'
@@ -54,6 +55,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         log_dir=Path("/logs"),
         listen="localhost:0",
         enroll_listen="[::]:0",
+        advertise="m1.example.org:7443",
         insecure=True,
         lost_after=timedelta(minutes=2),
         heartbeat=timedelta(seconds=7),
@@ -101,6 +103,10 @@ def test_a_relative_state_dir_on_the_line_is_meant_from_here(
         ("listen = 'here'", "listen", "HOST:PORT"),
         ("listen = '127.0.0.1:65536'", "listen", "HOST:PORT"),
         ("listen = 7443", "listen", "HOST:PORT"),
+        ("advertise = 'm1.example.org'", "advertise", "expected HOST:PORT"),
+        ("advertise = '0.0.0.0:7443'", "advertise", "advertise = '0.0.0.0:7443': expected"),
+        ("advertise = 'm1:0'", "advertise", "a port from 1 to 65535"),
+        ("advertise = 7443", "advertise", "expected HOST:PORT"),
         ("enroll_listen = 'here'", "enroll_listen", "HOST:PORT"),
         ("authority_key = 'ca.key'", "authority_key", "absolute path"),
         ("server_certificate = 7", "server_certificate", "absolute path"),

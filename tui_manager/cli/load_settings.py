@@ -11,6 +11,7 @@ from typing import Any
 
 from platformdirs import user_config_path
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration, parse_duration
+from tui_manager_protos.rules.manager_address import check_manager_address
 
 from tui_manager.cli.options.values import file_path
 from tui_manager.domain.address import split_address
@@ -151,6 +152,8 @@ def _read(name: str, value: object, source: str) -> object:
             return _boolean(value)
         if name == "server_names":
             return _server_names(value)
+        if name == "advertise":
+            return _advertised(value)
         if name == "database":
             return check_url(value) if value != "" else ""
         if name in ("theme", "notify", "notify_after", "keys"):
@@ -226,6 +229,11 @@ def _address(value: object) -> str:
     except InvalidInputError:
         raise ValueError("expected HOST:PORT, the port from 0 to 65535") from None
     return value
+
+
+def _advertised(value: object) -> str:
+    check_manager_address(value if isinstance(value, str) else "")
+    return str(value)
 
 
 def _server_names(value: object) -> tuple[str, ...]:

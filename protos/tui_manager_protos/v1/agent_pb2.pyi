@@ -21,6 +21,17 @@ The story of a stream
      keeps output and results on disk and dials again with full-jitter backoff, at the earliest
      after Disconnect.retry_after.
 
+Several managers
+
+  Several managers may share one database. Any of them welcomes the agent: manager_id, host_id and
+  the answer to Hello come from the database. The manager tells with Settings.managers where all of
+  them listen, in Welcome and again when one comes or goes. The agent keeps the addresses, also
+  beyond its own restart, and dials those and the ones that its owner has given, in random order.
+  After a stream or a dial has failed it dials the next one within a second or two. Once all have
+  failed it waits longer before it tries them again. Disconnect.retry_after holds for the manager
+  that has said it; with REPLACED, PROTOCOL_ERROR and DUPLICATE_IDENTITY it holds for all of them.
+  WRONG_MANAGER and PROTOCOL_VERSION end the agent only if all addresses give such an answer.
+
 Order and repetition
 
   - Messages of one stream arrive in order. Within one Report, `started` comes before `output`,
@@ -967,6 +978,7 @@ class Settings(_message.Message):
     MAX_MESSAGE_FIELD_NUMBER: _builtins.int
     LOST_AFTER_FIELD_NUMBER: _builtins.int
     RENEW_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    MANAGERS_FIELD_NUMBER: _builtins.int
     admission: Global___Admission.ValueType
     output_window: _builtins.int
     """unacknowledged bytes of one execution; less where there are many hosts"""
@@ -982,6 +994,13 @@ class Settings(_message.Message):
     def lost_after(self) -> _duration_pb2.Duration:
         """silence that turns work into failure"""
 
+    @_builtins.property
+    def managers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """HOST:PORT of all managers of this database, at most 64. They take the place of those that the
+        agent was told before. Empty: it keeps what it has. An agent that does not know this field goes
+        on dialing what its owner has given.
+        """
+
     def __init__(
         self,
         *,
@@ -991,10 +1010,11 @@ class Settings(_message.Message):
         max_message: _builtins.int = ...,
         lost_after: _duration_pb2.Duration | None = ...,
         renew_certificate: _builtins.bool = ...,
+        managers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat", b"heartbeat", "lost_after", b"lost_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "heartbeat", b"heartbeat", "lost_after", b"lost_after", "max_message", b"max_message", "output_window", b"output_window", "renew_certificate", b"renew_certificate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "heartbeat", b"heartbeat", "lost_after", b"lost_after", "managers", b"managers", "max_message", b"max_message", "output_window", b"output_window", "renew_certificate", b"renew_certificate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

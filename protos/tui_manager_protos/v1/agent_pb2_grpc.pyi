@@ -21,6 +21,17 @@ The story of a stream
      keeps output and results on disk and dials again with full-jitter backoff, at the earliest
      after Disconnect.retry_after.
 
+Several managers
+
+  Several managers may share one database. Any of them welcomes the agent: manager_id, host_id and
+  the answer to Hello come from the database. The manager tells with Settings.managers where all of
+  them listen, in Welcome and again when one comes or goes. The agent keeps the addresses, also
+  beyond its own restart, and dials those and the ones that its owner has given, in random order.
+  After a stream or a dial has failed it dials the next one within a second or two. Once all have
+  failed it waits longer before it tries them again. Disconnect.retry_after holds for the manager
+  that has said it; with REPLACED, PROTOCOL_ERROR and DUPLICATE_IDENTITY it holds for all of them.
+  WRONG_MANAGER and PROTOCOL_VERSION end the agent only if all addresses give such an answer.
+
 Order and repetition
 
   - Messages of one stream arrive in order. Within one Report, `started` comes before `output`,

@@ -1,6 +1,6 @@
 """Converts the messages of agents between wire and domain; `message_guard` checks them before."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -206,7 +206,12 @@ def _offsets(offsets: Mapping[Stream, int]) -> list[pb.StreamOffset]:
 
 
 def from_limits(
-    limits: Limits, heartbeat: timedelta, admission: Admission, *, renew: bool
+    limits: Limits,
+    heartbeat: timedelta,
+    admission: Admission,
+    managers: Sequence[str],
+    *,
+    renew: bool,
 ) -> pb.Settings:
     """The settings that an agent must follow."""
     return pb.Settings(
@@ -216,6 +221,7 @@ def from_limits(
         max_message=limits.max_message,
         lost_after=_duration(limits.lost_after),
         renew_certificate=renew,
+        managers=managers,
     )
 
 

@@ -221,14 +221,18 @@ async def serve_agents(
     add_CommandServiceServicer_to_server(service, server)
     real = port_limits.listen(server, address, credentials)
     await server.start()
-    watching = asyncio.create_task(_watch(core, hosts, sessions, large))
+    working = [
+        asyncio.create_task(_watch(core, hosts, sessions, large)),
+        asyncio.create_task(sessions.tell_managers(asyncio.sleep)),
+    ]
     try:
         yield real
     finally:
-        watching.cancel()
+        for task in working:
+            task.cancel()
         await sessions.end_all(STOP_TIMEOUT)
         await server.stop(STOP_TIMEOUT)
-        await asyncio.wait([watching])
+        await asyncio.wait(working)
 
 
 async def _watch(core: Core, hosts: HostService, sessions: Sessions, large: LargeCommands) -> None:

@@ -204,7 +204,13 @@ class Handshake:
             renewal.ask_if_due(self._clock.now(), self._clock.monotonic())
         self._share_limits()
         session = Session(
-            opened, self._shared_limits, guard, self._hosts.session_ready, self._large, renewal
+            opened,
+            self._shared_limits,
+            guard,
+            self._hosts.session_ready,
+            self._large,
+            renewal,
+            self._sessions.managers,
         )
         session.welcome(self._manager_id, opened)
         self._sessions.add(session)

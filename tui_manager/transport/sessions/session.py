@@ -47,7 +47,7 @@ class _WaitingRun(NamedTuple):
 class Session:
     """The queues of messages for one stream. Commands and answers have limits. Acknowledgements
     are merged into one message. There are no more cancels than sent commands, and Settings change
-    only with the operator's acts and the size of the fleet."""
+    only with the operator's acts, the size of the fleet, and the managers that there are."""
 
     def __init__(
         self,
@@ -57,12 +57,14 @@ class Session:
         on_room: Callable[[str], None],
         large: LargeCommands,
         renewal: Renewal | None = None,
+        managers: tuple[str, ...] = (),
     ) -> None:
         """
         Args:
             on_room: called with the host_id when a full session accepts commands again.
             large: what all sessions share.
             renewal: of the certificate of the TLS handshake; None: without TLS.
+            managers: the addresses of all managers; empty: the agent is told none.
 
         `on_end` is called once when the session ends.
         """
@@ -70,6 +72,7 @@ class Session:
         self.generation = opened.generation
         self.guard = guard
         self.renewal = renewal
+        self.managers = managers
         self.on_end: Callable[[], object] = lambda: None
         self._admission = opened.admission
         self._heartbeat = opened.heartbeat
@@ -129,13 +132,20 @@ class Session:
         self._limits = limits
         self.send_settings()
 
+    def set_managers(self, managers: tuple[str, ...]) -> None:
+        """Sends other addresses of managers to the agent."""
+        self.managers = managers
+        self.send_settings()
+
     def send_settings(self) -> None:
         """Sends the current settings to the agent."""
         self.send_control(pb.ManagerMessage(settings=self._settings()))
 
     def _settings(self) -> pb.Settings:
         renew = self.renewal is not None and self.renewal.wanted
-        return convert.from_limits(self._limits, self._heartbeat, self._admission, renew=renew)
+        return convert.from_limits(
+            self._limits, self._heartbeat, self._admission, self.managers, renew=renew
+        )
 
     def send_control(self, message: pb.ManagerMessage) -> None:
         """Adds a message that is sent before commands and answers."""

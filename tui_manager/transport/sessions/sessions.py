@@ -1,9 +1,10 @@
 """All live sessions. They implement the services' TaskDispatcher and SessionControl."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import timedelta
 
+from tui_manager_protos.rules.manager_address import ADDRESSES_MAX
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import AgentUnavailableError, Refusal, RefusedError
@@ -13,12 +14,21 @@ from tui_manager.transport.messages.convert import RETRY_LATE, disconnect, from_
 from tui_manager.transport.sessions.session import Session
 
 _RETURN_AFTER = timedelta(seconds=1)  # least time after which an agent may connect again
+_TOLD_AT_ONCE = 100  # agents that are told of other managers, and after which pause the next ones
+_TELL_EVERY = 0.1  # seconds
 
 
 class Sessions:
-    """The newest session of each host. An older session that ends removes only itself."""
+    """The newest session of each host. An older session that ends removes only itself.
+
+    Attributes:
+        managers: the addresses of all managers, which agents are told; empty: there is nothing to
+            tell.
+    """
 
     def __init__(self) -> None:
+        self.managers: tuple[str, ...] = ()
+        self._managers_changed = asyncio.Event()
         self._sessions: dict[str, Session] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -71,6 +81,26 @@ class Sessions:
                 await self._empty.wait()
         except TimeoutError:
             return
+
+    def set_managers(self, addresses: Iterable[str]) -> None:
+        """Tells all agents where all managers listen (HOST:PORT), if that has changed. None: the
+        agents keep what they were told."""
+        managers = tuple(sorted(set(addresses)))[:ADDRESSES_MAX]
+        if managers and managers != self.managers:
+            self.managers = managers
+            self._managers_changed.set()
+
+    async def tell_managers(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Sends what `set_managers` changes to the agents that do not know it yet, a few at a time:
+        all of a large fleet at once would hold up everything else. Works until it is cancelled."""
+        while True:
+            await self._managers_changed.wait()
+            self._managers_changed.clear()
+            behind = [session for session in self if session.managers != self.managers]
+            for begin in range(0, len(behind), _TOLD_AT_ONCE):
+                for session in behind[begin : begin + _TOLD_AT_ONCE]:
+                    session.set_managers(self.managers)
+                await sleep(_TELL_EVERY)
 
     def tell_admission(self, host_id: str, admission: Admission) -> None:
         """See SessionControl."""
