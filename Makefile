@@ -10,6 +10,7 @@ MINUTES ?= 30
 RUNS ?= 200
 SEED ?=
 FAULTS_DATABASE ?= sqlite
+FAULTS_MANAGERS ?= 1
 PACKAGE ?=
 # More processes than cores, as many tests wait for the programs that they have started.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
@@ -40,9 +41,10 @@ test-fast: setup
 	if test -n "$$tests"; then $(PYTEST) -m "not long" $$tests; else echo "Nothing differs from main."; fi
 
 # The long run of tests/faults, as random as SEED; ends with the table of docs/survives.md. With
-# FAULTS_DATABASE=postgresql on PostgreSQL, and with faults of its server.
+# FAULTS_DATABASE=postgresql on PostgreSQL, and with faults of its server; there with
+# FAULTS_MANAGERS=3 each fleet has three managers, and there are faults of these.
 faults: setup
-	@FAULTS_DATABASE=$(FAULTS_DATABASE) $(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS)
+	@FAULTS_DATABASE=$(FAULTS_DATABASE) FAULTS_MANAGERS=$(FAULTS_MANAGERS) $(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS)
 
 # Random input for the real program in a terminal, with a real manager and real agents. What is
 # random comes from SEED.

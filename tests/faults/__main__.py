@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Coroutine
 
 from tests.faults.campaign import AT_A_FAILPOINT, campaign
-from tests.faults.fleet import NO_CGROUPS
+from tests.faults.fleet import NO_CGROUPS, chosen_managers
 from tests.faults.fleet_database import SQLITE, chosen_database
 from tests.faults.scenarios import NEED_ROOT, NEED_SQLITE, SCENARIOS
 from tests.faults.scenarios.cancels import (
@@ -92,6 +92,8 @@ def main() -> int:
     how = f"make faults SEED={seed} RUNS={chosen.runs}"
     if chosen_database() != SQLITE:
         how += f" FAULTS_DATABASE={chosen_database()}"
+    if chosen_managers() > 1:
+        how += f" FAULTS_MANAGERS={chosen_managers()}"
     sys.stdout.write(f"{how}\n")
     tally = Tally()
     try:

@@ -26,14 +26,14 @@ _LINE = 129  # bytes that a command prints a line
 _STORED = "SELECT sum(stdout_bytes) FROM command_hosts"
 
 
-async def campaign(
-    seed: str, runs: int, tally: Tally, kinds: Sequence[str] = tuple(FAULTS)
-) -> None:
+async def campaign(seed: str, runs: int, tally: Tally, kinds: Sequence[str] = ()) -> None:
     """Makes so many runs, a new fleet every few of them, and after a violation.
 
     Args:
-        kinds: faults to draw from; each comes up before any comes up again.
+        kinds: faults to draw from; each comes up before any comes up again. Empty: all that these
+            fleets can have.
     """
+    kinds = kinds or [name for name, fault in FAULTS.items() if fault.fits]
     deck: list[str] = []
     goal = tally.runs + runs
     while tally.runs < goal:
@@ -42,7 +42,8 @@ async def campaign(
         with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
             try:
                 cgroups = dice.random() < 0.5
-                async with fleet_of(Path(folder), name, *AGENTS, cgroups=cgroups) as fleet:
+                made = fleet_of(Path(folder), name, *AGENTS, cgroups=cgroups, spread=True)
+                async with made as fleet:
                     size = min(RUNS_OF_A_FLEET, goal - tally.runs)
                     await _runs_of_a_fleet(fleet, dice, size, tally, kinds, deck)
             except Exception as error:
@@ -81,7 +82,7 @@ def _draw(dice: random.Random, kinds: Sequence[str], deck: list[str]) -> str:
 
 
 def _hits(fleet: Fleet) -> int:
-    return sum(len(node.hits) for node in (fleet.manager, *fleet.agents.values()))
+    return sum(len(node.hits) for node in fleet.nodes)
 
 
 async def _run(fleet: Fleet, dice: random.Random, names: list[str], tally: Tally) -> None:
@@ -104,7 +105,7 @@ async def _run(fleet: Fleet, dice: random.Random, names: list[str], tally: Tally
         if await FAULTS[name].inject(fleet, dice):
             tally.faults[name] += 1
     await fleet.wait("all tasks to end", lambda: _running(fleet), lambda running: not running)
-    for node in (fleet.manager, *fleet.agents.values()):
+    for node in fleet.nodes:
         node.disarm()
     await fleet.settled()
 

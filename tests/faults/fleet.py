@@ -8,38 +8,24 @@ import contextlib
 import math
 import os
 import signal
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
-from tests.faults import processes
 from tests.faults.command import GO
-from tests.faults.fleet_database import fleet_database
+from tests.faults.fleet_database import FleetDatabase, fleet_database
+from tests.faults.manager_of_fleet import manager_of_fleet
 from tests.faults.node import Node
-from tests.faults.proxy import Proxy
-from tests.support.waiting import wait_until
+from tests.faults.operators import Operators
+from tests.faults.proxy import Proxies
+from tests.faults.watching import GIVE_UP
 from tests.support.warm_programs import start
-from tui_manager.domain.errors import IllegalMoveError, StorageError, UnreachableError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
-from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
-from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
-from tui_manager.storage.engine.transaction import Row
 
-Seen = TypeVar("Seen")
-Reply = TypeVar("Reply")
-
-GIVE_UP = 90.0  # seconds; far beyond what anything here takes
-MANAGER = "manager"
+MANAGERS = "FAULTS_MANAGERS"  # how many each fleet has; several need PostgreSQL
 NO_CGROUPS = "FAULTS_NO_CGROUPS"  # see inject/sitecustomize.py
 _SHIFTS = {"FAULTS_SHIFT", "FAULTS_SHIFT_FILE"}  # what a program imports must see them
 _INJECT = Path(__file__).parent / "inject"
-_LAST_LINES = 40  # of each log, in the message of a check that failed
 _SETTINGS = {
     "heartbeat": '"300ms"',
     "lost_after": '"60s"',
@@ -48,13 +34,21 @@ _SETTINGS = {
 }
 
 
-class Fleet:
-    """One manager and its agents.
+def chosen_managers() -> int:
+    """How many managers the fleets of this process have."""
+    return int(os.environ.get(MANAGERS) or 1)
+
+
+class Fleet(Operators):
+    """One manager or several, and their agents.
 
     Attributes:
-        proxy: between the agents and the manager.
-        database: read past the manager.
-        dial: the address that new agents dial, if not the proxy's.
+        managers: those that share the database. The first one is the home of the agents: they
+            reach only this one until all were online for the first time, unless the fleet is
+            `spread`. It is also the first leader.
+        proxy: those between agents and managers, as one.
+        database: read past the managers.
+        dial: the address that new agents dial, if not that of the proxies.
         story: what was done to them, with times; shown when a check fails.
         cgroups: commands are killed in cgroups, where the system has them for tests. If not, no
             agent finds any, and processes are looked for.
@@ -67,48 +61,78 @@ class Fleet:
         settings: Mapping[str, str] | None = None,
         *,
         cgroups: bool | None = None,
+        spread: bool = False,
+        database: FleetDatabase | None = None,
     ) -> None:
-        """`cgroups`: None: as the variable FAULTS_NO_CGROUPS of this process says."""
+        """
+        Args:
+            cgroups: None: as the variable FAULTS_NO_CGROUPS of this process says.
+            spread: agents reach all managers from the start.
+            database: None: a new one, as the variable FAULTS_DATABASE says.
+        """
+        super().__init__(seed)
         self.folder = folder
-        self.seed = seed
-        self.proxy = Proxy()
+        self.spread = spread
         self.dial = ""
         self.cgroups = NO_CGROUPS not in os.environ if cgroups is None else cgroups
-        self.story: list[str] = [] if self.cgroups else ["agents find no cgroups"]
-        self.agents: dict[str, Node] = {}
-        self._began = time.monotonic()
-        self.manager = Node(MANAGER, folder, ["serve", "--insecure", "--listen", "127.0.0.1:0"])
-        config = folder / "config" / "tui-manager" / "config.toml"
-        config.parent.mkdir(parents=True)
-        self.database = fleet_database(folder)
+        if not self.cgroups:
+            self.story.append("agents find no cgroups")
+        self.database = database or fleet_database(folder)
         chosen = {**_SETTINGS, **self.database.settings, **(settings or {})}
-        lines = [f"{name} = {value}" for name, value in chosen.items()]
-        config.write_text("\n".join(lines))
+        count = chosen_managers()
+        numbers = range(1, count + 1) if count > 1 else (0,)
+        self.managers = [manager_of_fleet(folder, number, chosen) for number in numbers]
+        if count > 1:
+            for manager in self.managers:
+                manager.door, url = self.database.door()
+                manager.settings["database"] = f'"{url}"'
+        self.proxy = Proxies([manager.proxy for manager in self.managers])
+        self.asked = list(self.managers)
+
+    @property
+    def manager(self) -> Node:
+        """The program of the first manager."""
+        return self.managers[0].node
 
     @property
     def state_dir(self) -> Path:
-        """Of the manager."""
-        return self.folder / "state"
+        """Of the first manager."""
+        return self.managers[0].state_dir
 
-    def note(self, what: str) -> None:
-        """Remembers a fault for the message of a check that fails."""
-        self.story.append(f"{time.monotonic() - self._began:8.3f} {what}")
+    async def listen(self) -> None:
+        """The proxies listen, and the managers know under which addresses they are dialed."""
+        await self.proxy.start()
+        for manager in self.managers:
+            if len(self.managers) > 1:
+                manager.settings["advertise"] = f'"{manager.proxy.address}"'
+                manager.proxy.refuses = not self.spread and manager is not self.managers[0]
+            manager.write_settings()
 
-    # ---------------------------------------------------------------------------- the programs
+    async def start_managers(self) -> None:
+        """Starts the managers that do not run. The first one has started before the others do."""
+        for manager in self.managers:
+            if not manager.node.alive:
+                await self.start_manager(manager.node)
 
-    async def start_manager(self) -> None:
-        """Starts the manager, and waits until it listens."""
-        seen = _listening(self.manager.text())
-        self._start(self.manager, "tui-manager")
+    async def start_manager(self, node: Node | None = None) -> None:
+        """Starts a manager, and waits until it listens.
+
+        Args:
+            node: None: the first one.
+        """
+        node = node or self.manager
+        (manager,) = (one for one in self.managers if one.node is node)
+        seen = _listening(node.text())
+        self._start(node, "tui-manager")
         text = await self.wait(
-            "the manager to listen",
-            self.manager.text,
-            lambda text: _listening(text) > seen or not self.manager.alive,
+            f"{node.name} to listen",
+            node.text,
+            lambda text: _listening(text) > seen or not node.alive,
         )
-        if not self.manager.alive:
-            raise AssertionError(f"The manager does not start.\n{self.explain()}")
+        if not node.alive:
+            raise AssertionError(f"{node.name} does not start.\n{self.explain()}")
         line = [line for line in text.splitlines() if line.startswith("listening on ")][-1]
-        self.proxy.target = int(line.split()[2].rpartition(":")[2])
+        manager.proxy.target = int(line.split()[2].rpartition(":")[2])
 
     def add_agent(self, name: str, *options: str) -> Node:
         """An agent that has a folder of its own as its host, not yet started."""
@@ -135,8 +159,8 @@ class Fleet:
 
     async def start(self, *names: str) -> None:
         """Starts everything, and waits until all agents are online."""
-        await self.proxy.start()
-        await self.start_manager()
+        await self.listen()
+        await self.start_managers()
         for name in names:
             self.add_agent(name)
             self.start_agent(name)
@@ -153,10 +177,10 @@ class Fleet:
         run.mkdir(mode=0o700, exist_ok=True)
         environment = {
             **kept,
-            **{f"XDG_{kind}_HOME": str(self.folder / kind.lower()) for kind in ("CONFIG", "STATE")},
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "XDG_STATE_HOME": str(self.folder / "state"),
             "XDG_RUNTIME_DIR": str(run),
             "HOME": str(self.folder),
-            "TUI_MANAGER_STATE_DIR": str(self.state_dir),
             "PYTHONPATH": str(_INJECT),
             "LD_FAULTS_ARM": str(node.arm_path),
             **({} if self.cgroups else {NO_CGROUPS: "1"}),
@@ -200,15 +224,14 @@ class Fleet:
 
     async def revive(self) -> None:
         """Starts again whatever is dead."""
-        if not self.manager.alive:
-            await self.start_manager()
+        await self.start_managers()
         for name, node in self.agents.items():
             if not node.alive:
                 self.start_agent(name)
 
     async def close(self) -> None:
         """Kills everything that was started, and all that came of it."""
-        for node in (self.manager, *self.agents.values()):
+        for node in self.nodes:
             node.send(signal.SIGKILL)
             if node.process is not None:
                 node.process.wait()
@@ -216,170 +239,48 @@ class Fleet:
         for process in self.left_behind():
             with contextlib.suppress(psutil.Error):
                 process.kill()
+        for manager in self.managers:
+            if manager.door:
+                manager.door.close()
         self.database.close()
 
-    def left_behind(self) -> list[psutil.Process]:
-        """Processes of supervisors and commands of this fleet."""
-        own = {node.pid for node in (self.manager, *self.agents.values()) if node.alive}
-        own |= {process.pid for process in self.fork_servers()}
-        return processes.of(self.folder, but=own | {os.getpid()})
-
-    def fork_servers(self) -> list[psutil.Process]:
-        """The processes that fork supervisors; each leaves with its agent."""
-        return processes.fork_servers(self.folder)
-
-    def supervisors(self) -> list[psutil.Process]:
-        """The supervisors that live."""
-        return processes.supervisors(self.folder)
-
-    # ------------------------------------------------------------------------------ looking on
-
-    async def wait(
-        self,
-        what: str,
-        look: Callable[[], Seen],
-        good: Callable[[Seen], object] = bool,
-        seconds: float = GIVE_UP,
-    ) -> Seen:
-        """Looks until what it sees is `good`, with the whole story when it gives up."""
-
-        async def see() -> Seen:
-            return look()
-
-        try:
-            return await wait_until(see, good, seconds)
-        except AssertionError as error:
-            raise AssertionError(f"waiting for {what}: {error}\n{self.explain()}") from None
-
-    def rows(self, query: str, *values: object) -> Sequence[Row]:
-        """What the database holds, read past the manager."""
-        return self.database.query(query, values)
-
-    def number(self, query: str, *values: object) -> int:
-        """The one number that a query finds."""
-        return int(self.rows(query, *values)[0][0] or 0)
-
     async def online(self, *names: str) -> None:
-        """Waits until these hosts are online."""
+        """Waits until these hosts are online, as all managers see it. From then on agents reach all
+        managers."""
 
-        async def seen() -> set[str]:
-            broken = [name for name in names if self.agents[name].broken]
-            assert not broken, f"these agents cannot run: {broken}"
+        async def watch() -> None:
+            while True:
+                broken = [name for name in names if self.agents[name].broken]
+                assert not broken, f"these agents cannot run: {broken}\n{self.explain()}"
+                await asyncio.sleep(0.1)
 
-            async def ask(operator: Operator) -> set[str]:
-                page = await operator.list_hosts(Window(limit=1000))
-                return {host.name for host in page.rows if host.online}
-
-            return await self.ask(ask)
-
+        watching = asyncio.create_task(watch())
+        seeing = asyncio.create_task(self.see_online(*names))
         try:
-            await wait_until(seen, lambda found: found >= set(names), GIVE_UP)
-        except AssertionError as error:
-            raise AssertionError(f"waiting for {names}: {error}\n{self.explain()}") from None
+            done, _ = await asyncio.wait((watching, seeing), return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
+        finally:
+            for task in (watching, seeing):
+                task.cancel()
+            await asyncio.gather(watching, seeing, return_exceptions=True)
+        if names:
+            for manager in self.managers:
+                manager.proxy.refuses = False
 
-    async def ended_tasks(self, task_ids: Sequence[int]) -> None:
-        """Waits until these tasks have ended, and every agent has let go of what it held."""
-        marks = ",".join("?" * len(task_ids))
-        await self.wait(
-            f"tasks {task_ids} to end",
-            lambda: [
-                tuple(row)
-                for row in self.rows(
-                    f"SELECT id, status, pending, running FROM tasks WHERE id IN ({marks})"
-                    " AND (status NOT IN ('completed', 'failed', 'canceled')"
-                    " OR pending + running > 0)",
-                    *task_ids,
-                )
-            ],
-            lambda unended: not unended,
-        )
+    async def come_home(self) -> None:
+        """All agents that are at other managers dial the first one, and are online there."""
+        for manager in self.managers[1:]:
+            manager.proxy.refuses = True
+            manager.proxy.cut()
+        await self.wait("agents to come home", self._away_from_home, lambda away: not away)
+        await self.online(*self.agents)
 
-    async def settled(self) -> None:
-        """Waits until no agent holds anything and no command runs."""
-        await self.wait("the journals to be empty", self.held, lambda held: not held)
-        await self.wait("commands to be gone", self.left_behind, lambda left: not left)
-
-    def held(self) -> list[str]:
-        """Folders of executions on all hosts."""
-        return [str(path) for path in self.folder.glob("hosts/*/state/managers/*/executions/*")]
-
-    # ----------------------------------------------------------------------------- the operator
-
-    async def ask(self, call: Callable[[Operator], Awaitable[Reply]]) -> Reply:
-        """Calls the operator's API until a manager answers that has a database."""
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + GIVE_UP
-        while True:
-            try:
-                async with connect(self.state_dir) as operator:
-                    return await call(operator)
-            except (UnreachableError, StorageError) as error:
-                if loop.time() > give_up_at:
-                    raise AssertionError(f"No manager: {error}\n{self.explain()}") from None
-                await asyncio.sleep(0.05)
-
-    async def run(
-        self,
-        target: str,
-        *commands: CommandSpec,
-        offline: Offline = Offline.FAIL,
-        rollout: RolloutSpec = ALL_AT_ONCE,
-    ) -> int:
-        """Creates and starts a task; returns its task_id.
-
-        A manager that dies before it answers may leave a task that is never started, but none that
-        is and that nobody waits for.
-        """
-        spec = TaskSpec(target, commands, name="fault", offline=offline, rollout=rollout)
-        task_id = await self.ask(lambda operator: operator.create_task(spec))
-
-        async def start(operator: Operator) -> None:
-            if await operator.get_task_status(task_id) is TaskStatus.PENDING:
-                await operator.start_task(task_id)
-
-        await self.ask(start)
-        return task_id
-
-    async def cancel(self, task_id: int) -> None:
-        """Cancels a task."""
-        self.note(f"cancel task {task_id}")
-        await self.ask(lambda operator: operator.cancel_task(task_id))
-
-    async def cancel_if_running(self, task_id: int) -> bool:
-        """Cancels a task unless it has just ended; whether it did."""
-        self.note(f"cancel task {task_id}")
-        return await self._moved(lambda operator: operator.cancel_task(task_id))
-
-    async def cancel_on_host(self, task_id: int, name: str) -> bool:
-        """Cancels a task on one of its hosts unless it has just ended there; whether it did."""
-        self.note(f"cancel task {task_id} on {name}")
-        (row,) = self.rows("SELECT host_id FROM hosts WHERE name = ?", name)
-        return await self._moved(lambda operator: operator.cancel_task(task_id, (row["host_id"],)))
-
-    async def pause(self, task_id: int) -> bool:
-        """Pauses a task unless it is paused, being canceled, or has just ended; whether it did."""
-        self.note(f"pause task {task_id}")
-        return await self._moved(lambda operator: operator.pause_task(task_id))
-
-    async def resume(self, task_id: int) -> bool:
-        """Ends the pause and the hold of a task; whether there was one."""
-        self.note(f"resume task {task_id}")
-        return await self._moved(lambda operator: operator.resume_task(task_id))
-
-    async def _moved(self, call: Callable[[Operator], Awaitable[None]]) -> bool:
-        try:
-            await self.ask(call)
-        except IllegalMoveError:
-            return False
-        return True
-
-    def explain(self) -> str:
-        """Seed, faults with times, and the last lines of all logs."""
-        parts = [f"seed: {self.seed}", "what was done:", *self.story]
-        for node in (self.manager, *self.agents.values()):
-            lines = node.text().splitlines()[-_LAST_LINES:]
-            parts += [f"--- {node.name} (alive={node.alive}, points hit: {node.hits})", *lines]
-        return "\n".join(parts)
+    def _away_from_home(self) -> set[str]:
+        online = {row["name"] for row in self.rows("SELECT name FROM hosts WHERE online")}
+        home = self.managers[0]
+        return {
+            name for name in self.agents if name not in online or self.gateway_of(name) is not home
+        }
 
 
 def _listening(text: str) -> int:
@@ -393,9 +294,11 @@ async def fleet_of(
     *names: str,
     settings: Mapping[str, str] | None = None,
     cgroups: bool | None = None,
+    spread: bool = False,
+    database: FleetDatabase | None = None,
 ) -> AsyncIterator[Fleet]:
     """A fleet whose agents are online; everything of it is gone when the block is left."""
-    fleet = Fleet(folder, seed, settings, cgroups=cgroups)
+    fleet = Fleet(folder, seed, settings, cgroups=cgroups, spread=spread, database=database)
     try:
         await fleet.start(*names)
         yield fleet

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import psycopg
 
+from tests.support.cutting_proxy import CuttingProxy, proxy_of
 from tests.support.postgresql_server import PostgresqlServer, find_programs, folder_for_servers
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.postgresql.postgresql_transaction import (
@@ -43,6 +44,10 @@ class FleetDatabase(Protocol):
     @property
     def settings(self) -> Mapping[str, str]:
         """What the manager's settings say of it, as TOML."""
+        ...
+
+    def door(self) -> tuple[CuttingProxy, str]:
+        """A new proxy before it, and its URL through this proxy."""
         ...
 
     def query(self, sql: str, values: Sequence[object]) -> Sequence[Row]:
@@ -90,6 +95,10 @@ class SqliteOfFleet:
     def __init__(self, state_dir: Path) -> None:
         self.path = state_dir / DATABASE
         self._backup = state_dir.parent / "backup.db"
+
+    def door(self) -> tuple[CuttingProxy, str]:
+        """See FleetDatabase."""
+        raise AssertionError(f"Several managers need {CHOICE}={POSTGRESQL}.")
 
     def query(self, sql: str, values: Sequence[object]) -> Sequence[Row]:
         """See FleetDatabase."""
@@ -146,6 +155,10 @@ class PostgresqlOfFleet:
     def settings(self) -> Mapping[str, str]:
         """See FleetDatabase."""
         return {"database": f'"{self.server.url(self.name)}"'}
+
+    def door(self) -> tuple[CuttingProxy, str]:
+        """See FleetDatabase."""
+        return proxy_of(self.server.url(self.name))
 
     def query(self, sql: str, values: Sequence[object]) -> Sequence[Row]:
         """See FleetDatabase. The counters of tasks and commands are in views."""
@@ -265,7 +278,7 @@ def _server() -> PostgresqlServer:
 def _only_server() -> PostgresqlServer:
     """It ends with this process, and its folder goes."""
     folder = folder_for_servers() / f"tui-pg-faults-{os.getpid()}"
-    server = PostgresqlServer(folder, {"max_connections": "50"})
+    server = PostgresqlServer(folder, {"max_connections": "100"})
 
     def end() -> None:
         server.stop(signal.SIGQUIT)

@@ -24,13 +24,13 @@ async def kept_alive(fleet: Fleet, dice: random.Random | None = None) -> AsyncIt
             if code not in _MAY_EXIT_WITH:
                 raise AssertionError(f"{node.name} ended with {code}.\n{fleet.explain()}")
             await asyncio.sleep(dice.choice((0, 0, dice.uniform(0, 1))) if dice else 0)
-            if node is fleet.manager:
-                await fleet.start_manager()
+            if node in managers:
+                await fleet.start_manager(node)
             else:
                 fleet.start_agent(node.name)
 
-    nodes = (fleet.manager, *fleet.agents.values())
-    keeping = [asyncio.create_task(keep(node)) for node in nodes]
+    managers = [manager.node for manager in fleet.managers]
+    keeping = [asyncio.create_task(keep(node)) for node in fleet.nodes]
     try:
         yield
     finally:

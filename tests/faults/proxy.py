@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 _PIECE = 64 * 1024  # bytes
@@ -30,12 +31,14 @@ class Proxy:
         address: what agents dial.
         target: port of the manager; 0: nobody is there.
         delay: seconds that every piece is held back.
+        refuses: ends what is accepted at once.
     """
 
     def __init__(self) -> None:
         self.address = ""
         self.target = 0
         self.delay = 0.0
+        self.refuses = False
         self._open = asyncio.Event()
         self._open.set()
         self._connections: set[_Connection] = set()
@@ -89,7 +92,7 @@ class Proxy:
         self._open.set()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._stopped:  # it was accepted just before
+        if self.refuses or self._stopped:  # just after it was accepted
             writer.transport.abort()
             return
         relaying = asyncio.create_task(self._relay(reader, writer))
@@ -100,6 +103,8 @@ class Proxy:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._open.wait()
+        if self.refuses:  # meanwhile
+            return
         try:
             beyond, to_manager = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
@@ -128,3 +133,72 @@ class Proxy:
                 await self._open.wait()
                 writer.write(data)
                 await writer.drain()
+
+
+class Proxies:
+    """The proxies of all managers of a fleet, as one.
+
+    Attributes:
+        proxies: of the managers, in their order.
+    """
+
+    def __init__(self, proxies: Sequence[Proxy]) -> None:
+        self.proxies = proxies
+
+    @property
+    def address(self) -> str:
+        """What agents are given to dial: all of them."""
+        return ",".join(proxy.address for proxy in self.proxies)
+
+    async def start(self) -> None:
+        """All listen."""
+        for proxy in self.proxies:
+            await proxy.start()
+
+    async def stop(self) -> None:
+        """All end."""
+        for proxy in self.proxies:
+            await proxy.stop()
+
+    def cut(self) -> int:
+        """See Proxy."""
+        return sum(proxy.cut() for proxy in self.proxies)
+
+    def half_close(self) -> int:
+        """See Proxy."""
+        return sum(proxy.half_close() for proxy in self.proxies)
+
+    def swallow(self) -> None:
+        """See Proxy."""
+        for proxy in self.proxies:
+            proxy.swallow()
+
+    def pass_on(self) -> None:
+        """See Proxy."""
+        for proxy in self.proxies:
+            proxy.pass_on()
+
+    @contextlib.contextmanager
+    def delayed(self, seconds: float) -> Iterator[None]:
+        """Every piece is held back so long, for the block."""
+        for proxy in self.proxies:
+            proxy.delay = seconds
+        try:
+            yield
+        finally:
+            for proxy in self.proxies:
+                proxy.delay = 0
+
+    @contextlib.contextmanager
+    def leading_to(self, other: Proxy) -> Iterator[None]:
+        """Every connection that is made in the block leads to another manager; those that were
+        open are cut."""
+        before = [proxy.target for proxy in self.proxies]
+        for proxy in self.proxies:
+            proxy.target = other.target
+        self.cut()
+        try:
+            yield
+        finally:
+            for proxy, target in zip(self.proxies, before, strict=True):
+                proxy.target = target

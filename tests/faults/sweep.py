@@ -3,7 +3,7 @@ transactions of the manager, from a host's first Hello to the end of its task.""
 
 from tests.faults.checker import Allowed, check
 from tests.faults.command import command
-from tests.faults.faults import (
+from tests.faults.failpoints import (
     AGENT_POINTS,
     FORK_SERVER_POINTS,
     MANAGER_POINTS,

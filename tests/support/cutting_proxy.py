@@ -26,6 +26,7 @@ class CuttingProxy:
         self._cuts: list[int] = []  # at which of `messages`
         self._answered = False
         self._refuses = False
+        self._ends_new = False
         self._swallowed_texts: tuple[bytes, ...] = ()
         self.swallowed = threading.Event()  # whether a message was
         self.messages = 0  # of the client, so far
@@ -60,6 +61,10 @@ class CuttingProxy:
         nothing more to the server."""
         self._swallowed_texts = texts
 
+    def refuse(self, *, on: bool) -> None:
+        """Whether new connections are ended at once."""
+        self._ends_new = on
+
     def end_all(self) -> None:
         """Ends all connections; new ones are accepted."""
         for one in self._sockets:
@@ -75,7 +80,14 @@ class CuttingProxy:
             while True:
                 client, _ = self._listening.accept()
                 server = socket.socket(socket.AF_UNIX)
-                server.connect(str(self._server))
+                try:
+                    if self._ends_new:
+                        raise ConnectionRefusedError
+                    server.connect(str(self._server))
+                except OSError:  # the server is away
+                    _end(client)
+                    _end(server)
+                    continue
                 self._sockets += (client, server)
                 line = _Line(client, server)
                 for run in (self._pass_to_server, self._pass_to_client):
@@ -148,13 +160,19 @@ def _end(one: socket.socket) -> None:
     one.close()
 
 
-@contextlib.contextmanager
-def cutting_proxy(url: str) -> Iterator[tuple[CuttingProxy, str]]:
+def proxy_of(url: str) -> tuple[CuttingProxy, str]:
     """A proxy before the server of a URL, and the URL of the database through it."""
     given = conninfo_to_dict(url)
     proxy = CuttingProxy(Path(str(given["host"])) / ".s.PGSQL.5432")
     place = f"127.0.0.1:{proxy.port}/{given['dbname']}"
+    return proxy, f"postgresql://{given['user']}@{place}?sslmode=disable&gssencmode=disable"
+
+
+@contextlib.contextmanager
+def cutting_proxy(url: str) -> Iterator[tuple[CuttingProxy, str]]:
+    """The same, closed when the block is left."""
+    proxy, through = proxy_of(url)
     try:
-        yield proxy, f"postgresql://{given['user']}@{place}?sslmode=disable&gssencmode=disable"
+        yield proxy, through
     finally:
         proxy.close()

@@ -16,8 +16,8 @@ async def _with_clocks(seed: str, manager: int, agent: int) -> None:
         fleet = Fleet(Path(folder), seed, {"lost_after": '"20s"'})
         fleet.manager.environment["FAULTS_SHIFT"] = str(manager)
         try:
-            await fleet.proxy.start()
-            await fleet.start_manager()
+            await fleet.listen()
+            await fleet.start_managers()
             fleet.add_agent("h1").environment["FAULTS_SHIFT"] = str(agent)
             fleet.start_agent("h1")
             await fleet.online("h1")

@@ -11,7 +11,6 @@ from tests.faults.checker import Allowed, check
 from tests.faults.command import command
 from tests.faults.fleet import Fleet
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario, stored
-from tui_manager.operator.api import Operator
 
 
 @contextlib.contextmanager
@@ -80,16 +79,12 @@ async def _full_and_free_again(fleet: Fleet) -> None:
 
 async def _said(fleet: Fleet, in_log: str, in_status: str) -> None:
     await fleet.wait(in_log, fleet.manager.text, lambda text: in_log in text)
-    attention = await fleet.ask(_attention)
+    attention = await fleet.attention()
     assert any(in_status in sentence for sentence in attention), f"{attention}\n{fleet.explain()}"
 
 
-async def _attention(operator: Operator) -> tuple[str, ...]:
-    return tuple(alert.text for alert in (await operator.manager_status()).attention)
-
-
 async def _no_attention(fleet: Fleet) -> None:
-    attention = await fleet.ask(_attention)
+    attention = await fleet.attention()
     assert not any("database" in sentence for sentence in attention), attention
 
 

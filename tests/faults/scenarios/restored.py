@@ -23,10 +23,11 @@ async def put_back(seed: str) -> None:
         unknown = await fleet.run("h2", command(100, held=True))
         (row,) = fleet.rows("SELECT execution_id FROM command_hosts WHERE task_id = ?", unknown)
         await status(fleet, row[0], "running")
-        await fleet.kill(fleet.manager)
+        for manager in fleet.managers:
+            await fleet.kill(manager.node)
         fleet.note("the backup is put back")
         fleet.database.restore()
-        await fleet.start_manager()
+        await fleet.start_managers()
         await fleet.ended_tasks([short, long])
         await fleet.wait(
             "what is unknown to be left alone until it ends",
@@ -36,7 +37,7 @@ async def put_back(seed: str) -> None:
         fleet.let_go("h2")
         unknown_ended = fleet.host("h2") / "trace"
         await fleet.wait("it to end", unknown_ended.read_text, lambda text: f"end {row[0]}" in text)
-        assert "agent holds an unknown execution" in fleet.manager.text(), fleet.explain()
+        assert fleet.said("agent holds an unknown execution"), fleet.explain()
         rows = fleet.rows("SELECT status FROM command_hosts")
         assert [row["status"] for row in rows] == ["completed"] * 2, fleet.explain()
         check(fleet, Allowed(gaps=True, unknown=True))

@@ -56,10 +56,11 @@ async def _dies(fleet: Fleet, point: str, count: int) -> None:
     before = len(fleet.rows(_TASKS))
     await fleet.wait("another task", lambda: len(fleet.rows(_TASKS)), lambda seen: seen > before)
     await fleet.wait("its end", lambda: not fleet.number(_UNENDED))
-    process = fleet.manager.process
-    fleet.note(f"the manager dies at {point}, time {count}")
-    fleet.manager.arm(point, count)
-    await fleet.wait("the death", lambda: fleet.manager.process is not process)
+    leader = fleet.leader().node
+    process = leader.process
+    fleet.note(f"{leader.name} dies at {point}, time {count}")
+    leader.arm(point, count)
+    await fleet.wait("the death", lambda: leader.process is not process)
 
 
 async def _paused(fleet: Fleet, name: str) -> None:

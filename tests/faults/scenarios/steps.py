@@ -46,7 +46,7 @@ async def _restarted(fleet: Fleet) -> None:
     process = fleet.manager.process
     await fleet.kill(fleet.manager)
     await fleet.wait("a new one", lambda: fleet.manager.process is not process)
-    await fleet.online(*fleet.agents)
+    await fleet.come_home()
 
 
 @scenario("the manager killed between two steps of a task")
@@ -54,11 +54,12 @@ async def killed_between_steps(seed: str) -> None:
     async with new_fleet(seed, "h1") as fleet, kept_alive(fleet):
         for point in ("before.hand_over", "after.hand_over", "after.send_run_command"):
             task_id = await _held(fleet, "h1", steps=(_FAILS, _PLAIN, _CLEAN_UP))
-            fleet.note(f"the manager dies at {point}")
-            fleet.manager.arm(point)
+            node = fleet.gateway_of("h1").node
+            fleet.note(f"{node.name} dies at {point}")
+            node.arm(point)
             fleet.let_go("h1")
             await all_ended(fleet, task_id)
-            assert fleet.manager.hits.pop() == point, fleet.explain()
+            assert node.hits.pop() == point, fleet.explain()
             assert _states(fleet, task_id) == [_FAILED, _SKIPPED, "completed"], fleet.explain()
         check(fleet)
 

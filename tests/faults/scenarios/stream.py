@@ -17,7 +17,7 @@ async def _shuffled(seed: str, twice: float, swapped: float) -> Relay:
     dice = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         fleet = Fleet(Path(folder), seed)
-        relay = Relay(dice, lambda: fleet.proxy.target, twice, swapped)
+        relay = Relay(dice, lambda: fleet.managers[0].proxy.target, twice, swapped)
         await relay.start()
         fleet.dial = relay.address
         # Messages out of order end streams: a host may be offline for a moment when a task starts.
