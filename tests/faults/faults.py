@@ -249,13 +249,15 @@ def _postgresql(fleet: Fleet) -> PostgresqlOfFleet:
 
 
 async def _server_away(fleet: Fleet, dice: random.Random, how: signal.Signals) -> bool:
-    server, seconds = _postgresql(fleet).server, dice.uniform(0, 3)
+    database, seconds = _postgresql(fleet), dice.uniform(0, 3)
     fleet.note(f"{how.name} to PostgreSQL, which is away for {seconds:.1f} s")
-    server.stop(how)
+    database.there.clear()
+    database.server.stop(how)
     try:
         await asyncio.sleep(seconds)
     finally:
-        start_server(server)
+        start_server(database.server)
+        database.there.set()
     return True
 
 

@@ -4,6 +4,7 @@ a PostgreSQL server that the process of the tests starts for all of its fleets.
 The variable FAULTS_DATABASE of this process chooses: sqlite, which is the default, or postgresql.
 """
 
+import asyncio
 import atexit
 import contextlib
 import os
@@ -39,7 +40,14 @@ _COUNTED = re.compile(r"\b(FROM|JOIN) (tasks|commands)\b")
 
 
 class FleetDatabase(Protocol):
-    """What a fleet and the faults need of a database."""
+    """What a fleet and the faults need of a database.
+
+    Attributes:
+        there: cleared while a fault has stopped its server. Nobody queries it then: a query would
+            block the loop that starts the server again.
+    """
+
+    there: asyncio.Event
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -93,6 +101,8 @@ class SqliteOfFleet:
     settings: Mapping[str, str] = {}
 
     def __init__(self, state_dir: Path) -> None:
+        self.there = asyncio.Event()
+        self.there.set()
         self.path = state_dir / DATABASE
         self._backup = state_dir.parent / "backup.db"
 
@@ -147,6 +157,8 @@ class PostgresqlOfFleet:
 
     def __init__(self, folder: Path) -> None:
         self.server = _server()
+        self.there = asyncio.Event()
+        self.there.set()
         self.name = re.sub(r"\W", "_", f"fleet_{folder.name}_{time.monotonic_ns()}").lower()
         self._backup = folder / "backup.dump"
         self._administer(f"CREATE DATABASE {self.name}")

@@ -1,6 +1,8 @@
 """How a campaign ends if a part of the suite itself does not work."""
 
+import asyncio
 import contextlib
+import random
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ import psycopg
 import pytest
 
 from tests.faults import __main__, fleet_database
+from tests.faults.faults import FAULTS
+from tests.faults.fleet import Fleet
 from tests.faults.fleet_database import PostgresqlOfFleet, start_server
 from tests.faults.tally import Tally
 from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
@@ -118,3 +122,24 @@ def test_the_table_is_printed_whatever_ends_the_campaign(
     with contextlib.suppress(RuntimeError):
         __main__.main()
     assert "| **violations** | **0** |" in capsys.readouterr().out
+
+
+async def test_nobody_looks_into_a_database_whose_server_a_fault_has_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look would wait for the server, in the loop that must start it."""
+    server = _Reluctant(folder_for_servers() / "tui-none", failures=0)
+    monkeypatch.setattr(fleet_database, "_server", lambda: server)
+    monkeypatch.setattr(PostgresqlOfFleet, "_administer", lambda *_: None)
+    monkeypatch.setenv(fleet_database.CHOICE, fleet_database.POSTGRESQL)
+    fleet = Fleet(tmp_path, "1")
+    looks: list[bool] = []
+
+    def look() -> bool:
+        looks.append(server.process is not None)
+        return len(looks) > 1
+
+    looking = asyncio.create_task(fleet.wait("two looks", look))
+    await FAULTS["database server killed"].inject(fleet, random.Random(1))
+    await looking
+    assert looks == [True, True]

@@ -58,6 +58,7 @@ class Watching:
         """Looks until what it sees is `good`, with the whole story when it gives up."""
 
         async def see() -> Seen:
+            await self.database.there.wait()
             return look()
 
         try:
