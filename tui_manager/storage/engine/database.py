@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from tui_manager.storage.engine.database_url import client_needed
 from tui_manager.storage.engine.engine import Engine
+from tui_manager.storage.engine.message_link import MessageLink
 from tui_manager.storage.engine.sqlite.sqlite_engine import open_sqlite
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.engine.writer import Writer
@@ -51,6 +52,11 @@ class Database:
     def problem(self) -> str:
         """Why nothing may be written now, as a sentence for the operator; empty: it may."""
         return self.engine.problem
+
+    @property
+    def new_message_link(self) -> Callable[[], MessageLink] | None:
+        """See Engine."""
+        return self.engine.new_message_link
 
     async def write(self, work: Callable[[Transaction], T], *, early: bool = False) -> T:
         """Runs `work` in a transaction; see `Writer.write`."""

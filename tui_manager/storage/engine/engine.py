@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.message_link import MessageLink
 from tui_manager.storage.engine.transaction import Transaction, Work
 
 T = TypeVar("T")
@@ -67,6 +68,12 @@ class Engine(Protocol):
         Raises:
             StorageError: the database cannot be read now.
         """
+        ...
+
+    @property
+    def new_message_link(self) -> Callable[[], MessageLink] | None:
+        """Makes what carries messages between the managers of this database; None: there is only
+        one manager."""
         ...
 
     def is_storage_failure(self, error: Exception) -> bool:

@@ -20,6 +20,7 @@ from tui_manager.storage.engine.postgresql.connection import (
 )
 from tui_manager.storage.engine.postgresql.manager_lock import lock_database
 from tui_manager.storage.engine.postgresql.migrations import check_server, manager_of, migrate
+from tui_manager.storage.engine.postgresql.notifications import Notifications
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.postgresql.readers import Readers
 from tui_manager.storage.engine.postgresql.writing_connection import WritingConnection
@@ -94,6 +95,10 @@ class PostgresqlEngine:
                 raise
             self._in_doubt = True
             raise self.to_storage_error(error) from error
+
+    def new_message_link(self) -> Notifications:
+        """See Engine."""
+        return Notifications(self._address)
 
     def is_storage_failure(self, error: Exception) -> bool:
         """See Engine."""

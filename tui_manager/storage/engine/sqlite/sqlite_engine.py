@@ -32,6 +32,7 @@ class SqliteEngine:
     """An open file; implements Engine."""
 
     place = ""
+    new_message_link = None
 
     def __init__(
         self,
