@@ -102,7 +102,7 @@ lock:
 		--no-emit-package tui-manager-protos \
 		--custom-compile-command "make lock" \
 		--output-file requirements.lock \
-		--extra demo --extra postgresql pyproject.toml --group dev
+		--extra demo --extra nats --extra postgresql pyproject.toml --group dev
 
 clean:
 	rm -rf $(VENV) .lock-venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

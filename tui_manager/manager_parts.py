@@ -22,6 +22,8 @@ from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.limits import Limits
+from tui_manager.service.managers.link_notifier import LinkNotifier
+from tui_manager.service.managers.notifier import NoNotifier, Notifier
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker
@@ -32,6 +34,7 @@ from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database import Database
+from tui_manager.transport.change_feed.nats_address import nats_address, nats_client_needed
 from tui_manager.transport.ports.certificates import AllPortCredentials, Certificates
 from tui_manager.transport.sessions.command_port import Security
 from tui_manager.transport.sessions.sessions import Sessions
@@ -62,6 +65,7 @@ class Parts:
     schedules: ScheduleService
     schedule_loop: ScheduleLoop
     clock_watch: ClockWatch
+    notifier: Notifier
     tls: "TlsParts | None" = None
 
 
@@ -91,7 +95,8 @@ async def assemble(
 
     Raises:
         StorageError: keys or certificates cannot be read or written.
-        InvalidInputError: the operator's certificates cannot be used.
+        InvalidInputError: the operator's certificates cannot be used, or the client for NATS is
+            missing.
     """
     clock_watch = ClockWatch(database, clock, feed)
     await clock_watch.begin()
@@ -103,7 +108,8 @@ async def assemble(
     maker = TaskMaker(core, tasks.starter)
     schedule_loop = ScheduleLoop(core, tasks.starter, maker, clock_watch)
     sessions.set_managers(filter(None, [settings.advertise]))
-    _connect_gauges(statistics, sessions, database)
+    notifier = _notifier(settings, database, core.manager_id)
+    _connect_gauges(statistics, sessions, database, notifier)
     parts = Parts(
         core=core,
         sessions=sessions,
@@ -120,13 +126,33 @@ async def assemble(
         schedules=ScheduleService(core, tasks.starter, maker, schedule_loop),
         schedule_loop=schedule_loop,
         clock_watch=clock_watch,
+        notifier=notifier,
     )
     if not settings.insecure:
         parts.tls = await _make_tls(settings, parts)
     return parts
 
 
-def _connect_gauges(statistics: Statistics, sessions: Sessions, database: Database) -> None:
+def _notifier(settings: Settings, database: Database, manager_id: str) -> Notifier:
+    """How this manager tells the others on its database of changes.
+
+    Raises:
+        InvalidInputError: the client for NATS is missing.
+    """
+    new_link = database.new_message_link
+    if new_link is None:
+        return NoNotifier()
+    if not settings.change_feed:
+        return LinkNotifier(new_link)
+    with nats_client_needed():
+        from tui_manager.transport.change_feed.nats_link import NatsLink
+    address = nats_address(settings.change_feed)
+    return LinkNotifier(lambda: NatsLink(address, f"tui-manager.{manager_id}"))
+
+
+def _connect_gauges(
+    statistics: Statistics, sessions: Sessions, database: Database, notifier: Notifier
+) -> None:
     gauges = statistics.gauges
     gauges.sessions = lambda: len(sessions)
     gauges.write_queue = lambda: database.waiting
@@ -134,6 +160,7 @@ def _connect_gauges(statistics: Statistics, sessions: Sessions, database: Databa
     gauges.database_bytes = lambda: database.size
     gauges.log_bytes = lambda: database.log_size
     gauges.storage_problem = lambda: database.problem
+    gauges.notifier_problem = lambda: notifier.problem
 
 
 async def _make_tls(settings: Settings, parts: Parts) -> TlsParts:

@@ -68,7 +68,7 @@ async def run_manager(
         AlreadyRunningError: another manager has locked the state folder.
         StorageError: the state folder or the database cannot be used.
         InvalidInputError: an address cannot be listened on, certificates cannot be used, or the
-            client for PostgreSQL is missing.
+            client for PostgreSQL or NATS is missing.
     """
     clock, feed = clock or Clock(), ChangeFeed()
     statistics = Statistics(feed, clock)
@@ -161,7 +161,7 @@ async def _serve_hosts(
 @contextlib.asynccontextmanager
 async def _background(parts: Parts) -> AsyncIterator[None]:
     """The background tasks: sending, rollouts, timeouts of hosts, statistics, audit, clock,
-    schedules, pruning, certificates. If one fails, the manager ends."""
+    schedules, pruning, messages to other managers, certificates. If one fails, the manager ends."""
     owner = asyncio.current_task()
     failures: list[BaseException] = []
 
@@ -183,6 +183,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.clock_watch.run(), name="clock"),
         asyncio.create_task(parts.schedule_loop.run(), name="schedules"),
         asyncio.create_task(parts.pruning.run(), name="pruning"),
+        asyncio.create_task(parts.notifier.run(), name="notifier"),
     ]
     if parts.tls:
         fresh = parts.tls.credentials.renew_forever()

@@ -26,6 +26,8 @@ class Settings(ServiceSettings):
         state_dir: holds keys, the operator's socket, and the database unless it is elsewhere.
         database: the URL of a PostgreSQL database; empty: a file in the state folder. It may hold
             a password.
+        change_feed: the URL of NATS, over which managers on one database tell each other of
+            changes; empty: the database does it. It may hold a password.
         log_dir: holds the rotating log file.
         listen: address for agents, HOST:PORT; port 0 takes a free one.
         enroll_listen: address for enrolment, HOST:PORT; empty: the port after that of `listen`.
@@ -44,6 +46,7 @@ class Settings(ServiceSettings):
 
     state_dir: Path = field(default_factory=lambda: user_state_path(APP))
     database: str = field(default="", repr=False)
+    change_feed: str = field(default="", repr=False)
     log_dir: Path = field(default_factory=lambda: user_log_path(APP))
     listen: str = "127.0.0.1:7443"
     enroll_listen: str = ""

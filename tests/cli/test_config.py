@@ -37,6 +37,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(
         'state_dir = "~/state"\ndatabase = "postgresql://tui@db1/tui"\nlog_dir = "/logs"\n'
+        'change_feed = "nats://n1"\n'
         'listen = "localhost:0"\ninsecure = true\n'
         'lost_after = "2m"\nheartbeat = 7\nkill_grace = "1.5s"\noutput_limit = "32MiB"\n'
         "free_disk = 4096\nhistory_days = 2048\n"
@@ -52,6 +53,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
     assert config.settings == Settings(
         state_dir=Path.home() / "state",
         database="postgresql://tui@db1/tui",
+        change_feed="nats://n1",
         log_dir=Path("/logs"),
         listen="localhost:0",
         enroll_listen="[::]:0",

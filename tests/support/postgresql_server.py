@@ -122,7 +122,7 @@ class PostgresqlServer:
         options = [f"-c{name}={value}" for name, value in self.settings.items()]
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [*_ended_with_parent(), programs / "postgres", "-D", data, *options],
+                [*ended_with_parent(), programs / "postgres", "-D", data, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -197,7 +197,7 @@ class PostgresqlServer:
             self.process = None
 
 
-def _ended_with_parent() -> Sequence[str]:
+def ended_with_parent() -> Sequence[str]:
     """What starts a program that the kernel ends if its parent is killed. On Linux only. Code of
     ours between fork and exec could wait for ever for a lock of another thread."""
     found = shutil.which("setpriv") if sys.platform == "linux" else None

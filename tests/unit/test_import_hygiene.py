@@ -7,7 +7,7 @@ import pytest
 
 SCREEN = ("textual", "rich")
 WIRE = ("grpc", "google.protobuf", "tui_manager_protos.v1")
-STORE = ("sqlite3", "aiosqlite", "psycopg")
+STORE = ("sqlite3", "aiosqlite", "psycopg", "nats")
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ STORE = ("sqlite3", "aiosqlite", "psycopg")
         ("tui_manager.operator.api", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.cross_thread", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.socket.client", (*SCREEN, *STORE)),
-        ("tui_manager.run_manager", (*SCREEN, "psycopg")),
+        ("tui_manager.run_manager", (*SCREEN, "psycopg", "nats")),
         ("tui_manager.cli.commands.check_and_backup", (*WIRE, "textual", "psycopg")),
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),
         ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE)),

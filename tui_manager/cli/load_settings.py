@@ -22,10 +22,12 @@ from tui_manager.own_addresses import is_server_name
 from tui_manager.service.service_settings import BOUNDS, Bounds, ServiceSettings
 from tui_manager.settings import APP, Settings
 from tui_manager.storage.engine.database_url import check_url, hide_password
+from tui_manager.transport.change_feed.nats_address import check_nats_url, hide_nats_password
 
 ENVIRONMENT: Mapping[str, str] = {
     "TUI_MANAGER_STATE_DIR": "state_dir",
     "TUI_MANAGER_DATABASE": "database",
+    "TUI_MANAGER_CHANGE_FEED": "change_feed",
     "TUI_MANAGER_LISTEN": "listen",
     "TUI_MANAGER_ENROLL_LISTEN": "enroll_listen",
 }
@@ -80,6 +82,12 @@ def load(given: Mapping[str, object], environment: Mapping[str, str], path: Path
             f"{sources['lost_after']}).",
         )
     _check_pairs(settings, sources)
+    if settings.change_feed and not settings.database:
+        raise InvalidInputError(
+            "change_feed",
+            f"change_feed ({sources['change_feed']}) needs a database of PostgreSQL, which several "
+            "managers share. Set database too, or leave change_feed out.",
+        )
     return Configuration(settings, sources)
 
 
@@ -100,6 +108,8 @@ def show_value(name: str, value: object) -> object:
     """The value of a setting as in the configuration file, without a password."""
     if name == "database" and isinstance(value, str):
         return hide_password(value)
+    if name == "change_feed" and isinstance(value, str):
+        return hide_nats_password(value)
     if isinstance(value, timedelta):
         return format_duration(value)
     if isinstance(value, Path):
@@ -156,11 +166,13 @@ def _read(name: str, value: object, source: str) -> object:
             return _advertised(value)
         if name == "database":
             return check_url(value) if value != "" else ""
+        if name == "change_feed":
+            return check_nats_url(value) if value != "" else ""
         if name in ("theme", "notify", "notify_after", "keys"):
             return _of_dashboard(name, value)
         return _address(value) if name.endswith("listen") else _path(value)
     except ValueError as error:
-        given = "" if name == "database" else f" = {value!r}"
+        given = "" if name in ("database", "change_feed") else f" = {value!r}"
         raise InvalidInputError(name, f"{source}: {name}{given}: {error}.") from error
 
 
