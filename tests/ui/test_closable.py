@@ -36,8 +36,14 @@ from tui_manager.ui.tasks.tasks_screen import TasksScreen
 STEPS = (0, 1, 2, 3, 5, 8, 13, 21)  # turns of the loop after which a screen is closed
 QUESTION = Question("Go on?", ("It is a question.",), "Go on", 30)
 UPTIME = TaskSpec("db1", (CommandSpec("uptime"),))
+
+
+class AnotherDashboard(DashboardScreen):
+    """The app does not open one screen above itself."""
+
+
 SCREENS: dict[str, Callable[[Link], Screen[Any]]] = {
-    "dashboard": DashboardScreen,
+    "dashboard": AnotherDashboard,
     "hosts": HostsScreen,
     "tasks": TasksScreen,
     "manager": ManagerScreen,

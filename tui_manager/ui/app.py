@@ -1,15 +1,13 @@
 """The app: opens the operator, tells the screens what changed, and opens screens and forms."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from textual import on, work
-from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
 from textual.command import Provider
-from textual.dom import DOMNode
 from textual.events import Event, Key
 from textual.message import Message
 from textual.screen import Screen
@@ -35,7 +33,7 @@ from tui_manager.ui.preferences import Preferences
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
-from tui_manager.ui.terminal.closable import ClosableScreen, is_open
+from tui_manager.ui.terminal.closable import is_open
 from tui_manager.ui.terminal.terminal_driver import BackgroundError
 from tui_manager.ui.terminal.typed_ahead import TypedAhead
 
@@ -185,17 +183,6 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
 
     def _forget_error(self) -> None:
         self._last_error = ""
-
-    async def run_action(
-        self,
-        action: "str | ActionParseResult",
-        default_namespace: DOMNode | None = None,
-        namespaces: Mapping[str, DOMNode] | None = None,
-    ) -> bool:
-        """Does nothing for a screen that has no widgets yet, or none any more."""
-        if isinstance(default_namespace, ClosableScreen) and not is_open(default_namespace):
-            return False
-        return await super().run_action(action, default_namespace, namespaces)
 
     async def on_event(self, event: Event) -> None:
         """Handles keys, pastes and clicks in the order in which they came."""

@@ -56,6 +56,11 @@ class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
         super().__init__()
         self.question = question
 
+    @property
+    def subject(self) -> Question:
+        """The same question is asked once; another one can stand above it."""
+        return self.question
+
     def compose(self) -> ComposeResult:
         """The sentences, the number to type, the two buttons."""
         question = self.question

@@ -54,6 +54,11 @@ class HostScreen(OutputActions, HostActions):
         self._read_at: datetime = link.now()
         self._gone = False
 
+    @property
+    def subject(self) -> str:
+        """One screen for each host."""
+        return self.host_id
+
     def body(self) -> Iterable[Widget]:
         yield SpanLines(id="host-head")
         yield SpanLines(id="host-vitals")
@@ -103,7 +108,7 @@ class HostScreen(OutputActions, HostActions):
 
     async def _say_gone(self) -> None:
         """Closes the screen of a host that was removed, once it is the one in front."""
-        if self.is_current and not self._gone:
+        if self.is_active and not self._gone:
             self._gone = True
             name = safe_line(self.detail.host.name) if self.detail else "This host"
             self.notify(f"{name} was removed.", severity="warning", markup=False)

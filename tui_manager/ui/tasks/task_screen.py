@@ -59,6 +59,11 @@ class TaskScreen(OutputActions, TaskActions):
         self._removed = False  # the manager does not have the task any more
         self._overview = PacedReader(self._read_overview)
 
+    @property
+    def subject(self) -> int:
+        """One screen for each task."""
+        return self.task_id
+
     def body(self) -> Iterable[Widget]:
         yield SpanLines(id="head")
         yield TaskMapStrip(id="map")

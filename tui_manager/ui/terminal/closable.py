@@ -97,6 +97,11 @@ class ClosableScreen(HookedScreen[ScreenResultType]):
 
     _on_top = False  # since it was resumed, until it is suspended
 
+    @property
+    def subject(self) -> object:
+        """What it is about. A screen of the same class and subject is not opened above it."""
+        return None
+
     def accepts(self, message: Message) -> bool:
         """Calls no handlers once it is being closed: a screen that is closed while it is composed
         has only some of its widgets, or none. Nor for a screen that is resumed twice, as Textual

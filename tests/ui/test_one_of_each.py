@@ -1,0 +1,131 @@
+"""A key that is pressed twice, or whose form opens late, opens no screen a second time."""
+
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input
+
+from tests.support.fake_operator import FakeOperator
+from tests.support.held_operator import HeldOperator
+from tests.ui.conftest import Running, press, settle
+from tui_manager.domain.changes import Changes
+from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.host_forms import LabelsForm
+from tui_manager.ui.forms.join_token import JoinTokenScreen
+from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.rerun_task import RerunScreen
+from tui_manager.ui.forms.schedule_form import ScheduleForm
+from tui_manager.ui.frame.help import HelpScreen
+from tui_manager.ui.frame.notices import NoticesScreen
+from tui_manager.ui.frame.palette import ManagerPalette
+from tui_manager.ui.hosts.host_screen import HostScreen
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.tasks.task_screen import TaskScreen
+
+KEYS_OF_APP = [
+    ("help", "question_mark", HelpScreen),
+    ("palette", "colon", ManagerPalette),
+    ("join_token", "J", JoinTokenScreen),
+    ("new_task", "n", NewTaskScreen),
+    ("notices", "i", NoticesScreen),
+    ("quit", "q", ConfirmScreen),
+]
+
+
+def stack(pilot: "Pilot[None]") -> list[type[Screen[Any]]]:
+    """The classes of the screens that lie above the first one."""
+    return [type(screen) for screen in pilot.app.screen_stack[1:]]
+
+
+@pytest.mark.parametrize(("action", "key", "opened"), KEYS_OF_APP)
+async def test_an_action_of_the_app_opens_no_second_screen(
+    fleet: FakeOperator, running: Running, action: str, key: str, opened: type[Screen[Any]]
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, key)
+        assert stack(pilot) == [opened]
+        await pilot.app.run_action(f"app.{action}")
+        await settle(pilot)
+        assert stack(pilot) == [opened]
+        await press(pilot, "escape")
+        assert stack(pilot) == []
+
+
+async def test_the_key_of_the_help_closes_it(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "question_mark")
+        assert stack(pilot) == [HelpScreen]
+        await press(pilot, "question_mark")
+        assert stack(pilot) == []
+        await press(pilot, "question_mark", "slash", "question_mark")
+        assert stack(pilot) == [HelpScreen]
+        assert pilot.app.screen.query_one(Input).value == "?"
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "opened"),
+    [
+        ("3", "e", NewTaskScreen),
+        ("3", "r", RerunScreen),
+        ("3", "c", ConfirmScreen),
+        ("2", "l", LabelsForm),
+        ("5", "e", ScheduleForm),
+    ],
+)
+async def test_a_key_pressed_again_while_the_manager_is_slow_opens_one_form(
+    fleet: FakeOperator, running: Running, place: str, key: str, opened: type[Screen[Any]]
+) -> None:
+    held = HeldOperator(fleet)
+    async with running(held) as pilot:
+        await press(pilot, place, *("end",) * (key == "r"))  # the last one has ended
+        held.hold()
+        await press(pilot, key, key, key)
+        held.release()
+        await settle(pilot, 8)
+        assert stack(pilot) == [opened]
+        await press(pilot, "escape")
+        assert stack(pilot) == []
+
+
+async def test_the_screen_of_one_task_is_not_opened_above_itself(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        for task_id in (1, 1, 2, 1):
+            await pilot.app.run_action(("app", "open_task", (task_id,)))
+        assert stack(pilot) == [TaskScreen] * 3
+
+
+async def test_the_screen_of_one_host_is_not_opened_above_itself(
+    fleet: FakeOperator, running: Running
+) -> None:
+    one, other = list(fleet.hosts)[:2]
+    async with running(fleet) as pilot:
+        for host_id in (one, one, other, one):
+            await pilot.app.run_action(("app", "open_host", (host_id,)))
+        assert stack(pilot) == [HostScreen] * 3
+
+
+async def test_a_removed_host_closes_its_screen_not_the_form_above_it(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        app = pilot.app
+        assert isinstance(app, DashboardApp)
+        await press(pilot, "2", "enter")
+        screen = app.screen
+        assert isinstance(screen, HostScreen)
+        await press(pilot, "n", *"typed")
+        form = app.screen
+        assert isinstance(form, NewTaskScreen)
+        name = next(name for name, host in fleet.hosts.items() if host.host_id == screen.host_id)
+        del fleet.hosts[name]
+        fleet._order = None
+        fleet.publish(Changes(hosts=True))
+        await settle(pilot)
+        assert app.screen is form
+        await press(pilot, "escape", "y")
+        assert isinstance(app.screen, HostsScreen)
