@@ -16,10 +16,9 @@ from textual.widgets import Input, TextArea
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
-from tui_manager.ui import app
+from tui_manager.ui import app, paced_reader
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms import task_form
-from tui_manager.ui.tasks import paced_reader
 from tui_manager.ui.terminal import typed_ahead
 
 A_DAY = 86_400.0  # seconds

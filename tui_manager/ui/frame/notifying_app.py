@@ -14,6 +14,7 @@ from tui_manager.ui.drawing.theme import DARK, THEMES
 from tui_manager.ui.frame.notices import Notice, Notices, NoticesScreen
 from tui_manager.ui.frame.task_ends import TaskEnds, end_text
 from tui_manager.ui.manager_link import CallFailed, Link
+from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.preferences import Call, Preferences, ThemeName
 from tui_manager.ui.terminal.one_of_each import OneOfEachApp
 from tui_manager.ui.terminal.terminal_call import BELL, notification
@@ -38,7 +39,7 @@ class NotifyingApp(OneOfEachApp, inherit_bindings=False):
         self.shown_notices = Notices()
         self._theme_name = preferences.theme
         self._task_ends = TaskEnds(preferences.notify_after)
-        self._ends_stale = self._ends_reading = False
+        self._ends_reader = PacedReader(self._say_ends)
 
     # Themes.
 
@@ -90,22 +91,19 @@ class NotifyingApp(OneOfEachApp, inherit_bindings=False):
 
     def look_for_ended_tasks(self) -> None:
         """Called when tasks have changed."""
-        self._ends_stale = True
-        if not self._ends_reading:
-            self._ends_reading = True
+        if self._ends_reader.request():
             self._look_for_ended_tasks()
 
     @work(group="ends")
     async def _look_for_ended_tasks(self) -> None:
         try:
-            while self._ends_stale:
-                self._ends_stale = False
-                for task in await self._task_ends.look(self.link.operator):
-                    self._say_end(task)
+            await self._ends_reader.run()
         except ManagerError as error:
             self.post_message(CallFailed(error))
-        finally:
-            self._ends_reading = False
+
+    async def _say_ends(self) -> None:
+        for task in await self._task_ends.look(self.link.operator):
+            self._say_end(task)
 
     def _say_end(self, task: Task) -> None:
         text, failed = end_text(task), task.status is TaskStatus.FAILED

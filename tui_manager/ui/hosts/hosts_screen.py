@@ -1,6 +1,7 @@
 """All hosts, with the facts of the selected one."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from textual import on
 from textual.widget import Widget
@@ -9,6 +10,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_facts import host_facts, machine_facts
 from tui_manager.ui.hosts.host_table import HostTable
@@ -30,6 +32,8 @@ class HostsScreen(HostActions):
     def __init__(self, link: Link) -> None:
         super().__init__(link)
         self._detail: HostDetail | None = None  # of the host that was read last
+        self._facts_lines = 0  # that the facts of its machine take
+        self._read_of = ""  # the host_id of the host whose detail is read, or was read last
         self._ticks = 0
 
     def body(self) -> Iterable[Widget]:
@@ -60,13 +64,16 @@ class HostsScreen(HostActions):
     @on(RowTable.Selected)
     def _on_selected(self) -> None:
         self._describe()
-        self._read_detail()
+        host = self.hosts.selected
+        if host is not None and host.host_id != self._read_of:  # its vitals are in the list
+            self._read_detail()
 
     @while_open("detail", exclusive=True)
     async def _read_detail(self) -> None:
         """Reads what the list does not have of the selected host."""
         if (host := self.hosts.selected) is None:
             return
+        self._read_of = host.host_id
         try:
             self._detail = await self.link.operator.get_host(host.host_id)
         except NotFoundError:  # it was removed; the list is about to say so
@@ -79,14 +86,20 @@ class HostsScreen(HostActions):
         if host is None:
             facts.set_lines(())
             return
-        now, detail = self.link.data_time(), self._detail
-        detail = detail if detail and detail.host.host_id == host.host_id else None
-        facts.set_lines(
-            (
-                *host_facts(host, now, width, away=bool(self.link.trouble)),
-                *(machine_facts(detail, now, width) if detail else ()),
-            )
-        )
+        now = self.link.data_time()
+        known = host_facts(host, now, width, away=bool(self.link.trouble))
+        facts.set_lines((*known, *self._machine_facts(host, now, width)))
+
+    def _machine_facts(self, host: Host, now: datetime, width: int) -> tuple[Spans, ...]:
+        """The facts of its machine. Until they are read, empty lines in the place of those of the
+        host before: else the table would become higher and lower again at each move."""
+        if self._detail is None:
+            return ()
+        if self._detail.host.host_id != host.host_id:
+            return ((),) * self._facts_lines
+        lines = machine_facts(self._detail, now, width)
+        self._facts_lines = len(lines)
+        return lines
 
     def marked_hosts(self) -> list[Host]:
         return self.hosts.marked

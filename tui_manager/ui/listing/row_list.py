@@ -374,4 +374,5 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         if not self._height or 0 <= self.list.cursor - self.first < self._height - HEADER:
             self._show_cursor()
         self._height = self.size.height
-        self.reload()
+        if not (self.loaded and self.list.holds(self.first, self.size.height)):
+            self.reload()

@@ -25,13 +25,13 @@ from tui_manager.ui.key_bindings import KeyMap, key_of
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link
+from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.tasks.command_host_state import (
     STATE_WIDTH,
     KillRules,
     line_cell,
     state_cell,
 )
-from tui_manager.ui.tasks.paced_reader import PacedReader
 from tui_manager.ui.terminal.closable import while_open
 
 _HOST_LEAST, _HOST_MOST = 8, 44  # cells of a name

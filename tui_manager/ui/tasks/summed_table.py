@@ -7,7 +7,7 @@ from tui_manager.domain.task import Task
 from tui_manager.domain.task_map import SUMMED_TASKS, TaskSummary
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.tasks.paced_reader import PacedReader
+from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.terminal.closable import while_open
 
 _KEPT = 2_000  # summaries

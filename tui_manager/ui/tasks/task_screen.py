@@ -22,9 +22,9 @@ from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane
 from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
+from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.tasks.command_host_table import CommandHostTable, cut_note, ended_without_output
 from tui_manager.ui.tasks.failure_summary import failure_lines
-from tui_manager.ui.tasks.paced_reader import PacedReader
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_head import (
     HostCounts,

@@ -1,5 +1,4 @@
-"""Reads that follow changes, but not more often than the manager can bear. A file of its own,
-because the screen of a task and its table read in this way."""
+"""Reads that follow changes, but not more often than the manager can bear."""
 
 import asyncio
 import time
