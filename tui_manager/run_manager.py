@@ -109,6 +109,7 @@ async def _open_database(
             url or folder / state_dir.DATABASE,
             on_transaction,
             functools.partial(state_dir.check_manager, folder),
+            state_dir.gateway_key(folder) if url else "",
         )
         try:
             database = await stack.enter_async_context(opening)

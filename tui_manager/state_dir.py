@@ -4,6 +4,7 @@ knows whether the database is elsewhere."""
 import fcntl
 import os
 import stat
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from tui_manager.storage.engine.database_url import hide_password
 
 DATABASE = "manager.db"  # the file in the state folder
 LOCK = "manager.lock"  # the file that a running manager has locked
+_GATEWAY = "gateway"  # the file that names this manager among those of a PostgreSQL database
 _ELSEWHERE = "postgresql"  # a file: the PostgreSQL database of the folder's manager, and its id
 
 
@@ -152,3 +154,20 @@ def note_database(state_dir: Path, url: str, manager_id: str) -> None:
     path, text = state_dir / _ELSEWHERE, f"{hide_password(url)}\n{manager_id}\n".encode()
     if not path.exists() or path.read_bytes() != text:
         write_private(path, text)
+
+
+def gateway_key(state_dir: Path) -> str:
+    """What names this manager among those of a PostgreSQL database; made at the first call.
+
+    Raises:
+        StorageError: the file cannot be read or written, or holds something else.
+    """
+    path = state_dir / _GATEWAY
+    try:
+        if not path.exists():
+            write_private(path, f"{uuid.uuid4()}\n".encode())
+        return str(uuid.UUID(path.read_text(encoding="utf-8").strip()))
+    except (ValueError, OSError) as error:
+        raise StorageError(
+            f"{path} cannot be read: {error}. Delete it, and this manager gets a new number."
+        ) from error

@@ -46,9 +46,11 @@ async def test_a_transaction_ends_with_enough_bytes_of_output(
     _, sent = await _sent(parts, "first")
     apply, together = apply_reports.apply, list[int]()
 
-    def counting(tx: Transaction, received: Sequence[ReceivedReport]) -> AppliedReports:
+    def counting(
+        tx: Transaction, gateway: int, received: Sequence[ReceivedReport]
+    ) -> AppliedReports:
         together.append(len(received))
-        return apply(tx, received)
+        return apply(tx, gateway, received)
 
     monkeypatch.setattr(apply_reports, "apply", counting)
     await asyncio.gather(
@@ -68,9 +70,9 @@ async def test_reports_that_arrive_before_a_transaction_begins_are_stored_in_it(
     _, sent = await _sent(parts, "first")
     groups, apply, go_on = list[int](), apply_reports.apply, threading.Event()
 
-    def count(tx: Transaction, received: list[ReceivedReport]) -> AppliedReports:
+    def count(tx: Transaction, gateway: int, received: list[ReceivedReport]) -> AppliedReports:
         groups.append(len(received))
-        return apply(tx, received)
+        return apply(tx, gateway, received)
 
     monkeypatch.setattr(apply_reports, "apply", count)
     before = asyncio.ensure_future(parts.database.write(lambda tx: go_on.wait()))
@@ -116,8 +118,8 @@ async def test_a_report_that_cannot_be_stored_fails_alone(
     poisoned = sent[next(iter(sent))]
     apply = apply_reports.apply
 
-    def fail(tx: Transaction, received: list[ReceivedReport]) -> AppliedReports:
-        applied = apply(tx, received)
+    def fail(tx: Transaction, gateway: int, received: list[ReceivedReport]) -> AppliedReports:
+        applied = apply(tx, gateway, received)
         if any(poisoned in item.report.execution_ids for item in received):
             raise ValueError("poisoned")
         return applied
@@ -182,10 +184,10 @@ async def test_a_host_that_reports_twice_is_stored_also_when_the_first_cannot_be
     host, execution_id = next(iter(sent.items()))
     apply, tries = apply_reports.apply, iter(range(9))
 
-    def fail_once(tx: Transaction, received: list[ReceivedReport]) -> AppliedReports:
+    def fail_once(tx: Transaction, gateway: int, received: list[ReceivedReport]) -> AppliedReports:
         if next(tries) == 0:
             raise ValueError("poisoned")
-        return apply(tx, received)
+        return apply(tx, gateway, received)
 
     monkeypatch.setattr(apply_reports, "apply", fail_once)
     reporting = (parts.report(host, result(execution_id)) for _ in range(2))

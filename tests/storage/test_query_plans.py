@@ -58,7 +58,7 @@ CONSTANT = {
     ("claiming.sql", "to_send"): WAITING,
     ("claiming.sql", "under_way"): UNDER_WAY,
     ("command_contents.sql", "of_execution"): BY_EXECUTION,
-    ("command_delivery.sql", "mark_sent"): BY_KEY,
+    ("claiming.sql", "mark_sent"): BY_KEY,
     ("command_delivery.sql", "sent_unended"): UNDER_WAY,
     ("command_delivery.sql", "held"): BY_EXECUTION,
     ("command_delivery.sql", "undelivered"): "command_hosts_undelivered (deliver_before<?)",

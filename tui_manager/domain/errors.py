@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     PROTOCOL_ERROR = "protocol_error"
     BAD_TOKEN = "bad_token"
     OVERLOADED = "overloaded"
+    REPLACED = "replaced"
 
 
 class RefusedError(ManagerError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.step_order import Follow, what_follows
 from tui_manager.domain.task import ended_task_status
-from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables import command_hosts, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder
 from tui_manager.storage.views import rollout_turns
@@ -98,11 +98,14 @@ def fail_host(
 
 
 def update_task_status(tx: Transaction, task_id: int, now: int) -> TaskStatus | None:
-    """Brings the status of a task in line with its counters.
+    """Brings the status of a task in line with its counters. Of several managers only the leader
+    does it: another one does not see what the others have not committed yet.
 
     Returns:
         The new status; None if it stays as it was.
     """
+    if not leads(tx):
+        return None
     task = tasks.get(tx, task_id)
     canceled = task.cancel_requested_at is not None
     if task.status is TaskStatus.RUNNING:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
@@ -15,7 +15,7 @@ from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import command_hosts
+from tui_manager.storage.tables import command_hosts, hosts
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.claiming import ClaimedCommand
 
@@ -34,7 +34,7 @@ class _NotSent:
             two claims at the same time have filled the session, which may have room again.
     """
 
-    host_id: str
+    session: ReadySession
     command: ClaimedCommand
     retry: bool
 
@@ -125,10 +125,22 @@ class DispatchLoop:
             variables=entry.variables,
         )
 
-    def claim_for(self, tx: Transaction, sessions: Iterable[ReadySession]) -> Claims:
-        """Claims commands for these sessions, inside a transaction: see `claims.claim_commands`."""
+    def claim_for(self, tx: Transaction, sessions: Sequence[ReadySession]) -> Claims:
+        """Claims commands for those of these sessions that are the newest of their hosts, inside a
+        transaction."""
+        newest = self._fence(tx, sessions)
+        return self.claim_fenced(tx, [item for item in sessions if item.row_id in newest])
+
+    def claim_fenced(self, tx: Transaction, sessions: Iterable[ReadySession]) -> Claims:
+        """The same for sessions of which the transaction knows that: see
+        `claims.claim_commands`."""
         now = self._core.clock.stamp()
         return claims.claim_commands(tx, sessions, self._core.limits, self._secrets, now)
+
+    def _fence(self, tx: Transaction, sessions: Iterable[ReadySession]) -> Container[int]:
+        """Row ids of the hosts of which these sessions are the newest."""
+        found = {(session.row_id, session.generation) for session in sessions}
+        return hosts.fence(tx, self._core.database.gateway, found)
 
     async def send_claimed(self, claimed: Claims) -> None:
         """Gives claimed commands to their sessions. The claim must be committed.
@@ -163,7 +175,7 @@ class DispatchLoop:
         except AgentUnavailableError as error:
             log.warning("command not sent", extra={**ids, "error": str(error)})
             full = not self._dispatcher.room(session.host_id)
-            return _NotSent(session.host_id, command, retry=replaced or full)
+            return _NotSent(session, command, retry=replaced or full)
         self._core.statistics.counters.sent += 1
         log.info("command sent", extra=ids)
         return None
@@ -171,12 +183,15 @@ class DispatchLoop:
     async def _mark_unsent(self, not_sent: list[_NotSent]) -> None:
         """Commands that never left the manager wait for the next session of their host, or until
         its silence is judged. If the database fails now, the next Hello does the same, because it
-        does not name them."""
+        does not name them. A Hello that has come meanwhile has done it already."""
 
         def work(tx: Transaction) -> set[int]:
             now = self._core.clock.stamp()
             canceled = set()
+            newest = self._fence(tx, [item.session for item in not_sent])
             for item in not_sent:
+                if item.session.row_id not in newest:
+                    continue
                 task_id = item.command.task_id
                 command_delivery.mark_unsent(tx, item.command.row_id)
                 if command_delivery.cancel_is_requested(tx, item.command.row_id):
@@ -187,6 +202,6 @@ class DispatchLoop:
             return canceled
 
         canceled = await self._core.database.write(work)
-        self.wake(item.host_id for item in not_sent if item.retry)
-        self.on_not_sent([item.host_id for item in not_sent])
+        self.wake(item.session.host_id for item in not_sent if item.retry)
+        self.on_not_sent([item.session.host_id for item in not_sent])
         self._core.feed.publish(Changes(tasks=frozenset(canceled)))

@@ -131,7 +131,7 @@ class HostService:
             host_notes.record_changes(tx, known, greeting.name, greeting.machine_id, now)
         host_id = known.host_id if known else _register(tx, greeting.name, now)
         fixed = known.fixed_labels if known else {}
-        row = hosts.open_session(tx, host_id, greeting, now, fixed)
+        row = hosts.open_session(tx, host_id, greeting, now, fixed, self._core.database.gateway)
         since = self._core.limits.kept_since(now)
         reconciled = resume.reconcile(
             tx, row.row_id, greeting.journal_id, greeting.held, now, since

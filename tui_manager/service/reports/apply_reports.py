@@ -19,7 +19,13 @@ from tui_manager.domain.report import (
     Started,
     StreamTotal,
 )
-from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.status import (
+    Admission,
+    CommandHostStatus,
+    Reason,
+    Stream,
+    TaskStatus,
+)
 from tui_manager.domain.transitions import LOST, OPERATION_OF_RESULT, Operation, move
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.reports.report_writes import ReportWrites
@@ -37,11 +43,13 @@ class ReceivedReport:
 
     Attributes:
         host: the row id of the host; it can only report its own executions.
+        generation: of its newest session at this manager.
         at: when the report was received, microseconds since 1970 UTC.
         kept_since: executions that were made before may have been pruned.
     """
 
     host: int
+    generation: int
     report: ExecutionReport
     at: int
     kept_since: int = 0
@@ -52,7 +60,8 @@ class ReportOutcome:
     """What a report changed, and what of it could not be stored.
 
     Attributes:
-        refused: the host was turned away meanwhile; nothing of the report was stored.
+        refused: the host was turned away meanwhile, or has a newer session elsewhere; nothing of
+            the report was stored.
         output: tasks for which output was stored.
         has_room: commands of the host have ended, so it has room for the next ones.
         started: (task_id, execution_id).
@@ -93,9 +102,13 @@ class AppliedReports:
     tasks: dict[int, TaskStatus | None]
 
 
-def apply(tx: Transaction, received: Sequence[ReceivedReport]) -> AppliedReports:
-    """Stores what hosts report, at most one report of each host."""
-    turned_away = hosts.turned_away(tx, {item.host for item in received})
+def apply(tx: Transaction, gateway: int, received: Sequence[ReceivedReport]) -> AppliedReports:
+    """Stores what hosts report, at most one report of each host.
+
+    Args:
+        gateway: the number of this manager.
+    """
+    admissions = hosts.fence(tx, gateway, [(item.host, item.generation) for item in received])
     execution_ids = dict.fromkeys(
         execution_id for item in received for execution_id in item.report.execution_ids
     )
@@ -103,8 +116,7 @@ def apply(tx: Transaction, received: Sequence[ReceivedReport]) -> AppliedReports
     writes = ReportWrites()
     outcomes = []
     for item in received:
-        if admission := turned_away.get(item.host):
-            refused = RefusedError(Refusal(admission.value), f"This host was {admission}.")
+        if refused := _refusal(admissions.get(item.host)):
             outcomes.append(ReportOutcome(refused=refused))
         else:
             outcomes.append(_ReportApplier(item, executions, writes).apply_report())
@@ -112,6 +124,19 @@ def apply(tx: Transaction, received: Sequence[ReceivedReport]) -> AppliedReports
     now = max((item.at for item in received), default=0)
     tasks = {task_id: update_task_status(tx, task_id, now) for task_id in writes.tasks}
     return AppliedReports(outcomes, tasks)
+
+
+def _refusal(admission: Admission | None) -> RefusedError | None:
+    """Why nothing is stored of a host's report; None: it is stored.
+
+    Args:
+        admission: of the host; None: it has a newer session elsewhere.
+    """
+    if admission is None:
+        return RefusedError(Refusal.REPLACED, "A newer session took its place.")
+    if admission in (Admission.REJECTED, Admission.REVOKED):
+        return RefusedError(Refusal(admission.value), f"This host was {admission}.")
+    return None
 
 
 class _ReportApplier:

@@ -76,14 +76,14 @@ class ReportService:
 
         Raises:
             NotFoundError: there is no such host.
-            RefusedError: the host was turned away meanwhile.
+            RefusedError: the host was turned away meanwhile, or has a newer session elsewhere.
         """
         entry = self._core.directory.get(host_id)
         if entry is None:
             raise NotFoundError(f"There is no host {host_id}.")
         now = self._core.clock.stamp()
         kept_since = self._core.limits.kept_since(now)
-        received = ReceivedReport(entry.row.row_id, report, now, kept_since)
+        received = ReceivedReport(entry.row.row_id, entry.row.generation, report, now, kept_since)
         while True:
             try:
                 outcome = await self._wait_until_stored(entry.row, received)
@@ -188,13 +188,14 @@ class ReportService:
         self, tx: Transaction, batch: Sequence[_PendingReport]
     ) -> tuple[AppliedReports, Claims]:
         """Stores these reports, and claims the next commands for their hosts."""
-        applied = apply_reports.apply(tx, [item.received for item in batch])
+        gateway = self._core.database.gateway
+        applied = apply_reports.apply(tx, gateway, [item.received for item in batch])
         with_room = [
             item.session
             for item, outcome in zip(batch, applied.outcomes, strict=True)
             if item.session and outcome.has_room
         ]
-        return applied, self._dispatch.claim_for(tx, with_room)
+        return applied, self._dispatch.claim_fenced(tx, with_room)
 
     async def _answer(
         self, batch: Sequence[_PendingReport], applied: AppliedReports, claims: Claims

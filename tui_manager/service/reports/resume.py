@@ -83,7 +83,7 @@ def _answer(
     if known.complete and not _guessed(known):
         return Resume(execution.execution_id, ResumeAction.STORED)
     if known.unsent:  # a restored database
-        command_delivery.mark_sent(tx, known.row_id, journal_id, now, output_limit=None)
+        command_delivery.mark_held(tx, known.row_id, journal_id, now)
     if execution.state is HeldState.RUNNING:
         outcome.running.add(execution.execution_id)
         if command_hosts.start(tx, [Start(known.row_id, now)]):

@@ -34,6 +34,25 @@ class Database:
         return self.engine.place
 
     @property
+    def shared(self) -> bool:
+        """Whether other managers may use it too."""
+        return self.engine.shared
+
+    @property
+    def gateway(self) -> int:
+        """The number of this manager among those of the database; 0: it is the only one."""
+        return self.engine.gateway
+
+    @property
+    def epoch(self) -> int | None:
+        """With which this manager believes that it leads the others; None: it does not."""
+        return self.engine.epoch
+
+    def lead(self, epoch: int | None) -> None:
+        """What it believes from now on; see `transaction.leads`."""
+        self.engine.lead(epoch)
+
+    @property
     def folder(self) -> Path | None:
         """The folder whose disk the database fills; None: it is on another machine."""
         return self.engine.folder
@@ -80,6 +99,7 @@ async def open_database(
     place: Path | str,
     on_transaction: Callable[[float, str], None] = lambda _seconds, _error: None,
     check_manager: Callable[[str], None] = lambda _manager_id: None,
+    key: str = "",
 ) -> AsyncIterator[Database]:
     """Opens the database at `place`. Creates its tables if they are missing, migrates older ones.
 
@@ -89,13 +109,14 @@ async def open_database(
             the reason why the database could not be written; empty: it could.
         check_manager: for a database of PostgreSQL: called with the id of its manager, empty if
             it has none, before anything in it is changed. What it raises refuses the database.
+        key: names this manager among those of a database of PostgreSQL, also after a restart.
 
     Raises:
-        AlreadyRunningError: another manager uses the database of PostgreSQL.
+        AlreadyRunningError: another manager with this key uses the database of PostgreSQL.
         InvalidInputError: `place` cannot be read, or the client for PostgreSQL is not installed.
         StorageError: it cannot be opened, is damaged, or is from a newer program.
     """
-    async with _open(place, check_manager) as engine:
+    async with _open(place, check_manager, key) as engine:
         writer = Writer(engine, on_transaction)
         running = asyncio.create_task(writer.run(), name="writer")
         try:
@@ -107,11 +128,11 @@ async def open_database(
 
 
 def _open(
-    place: Path | str, check_manager: Callable[[str], None]
+    place: Path | str, check_manager: Callable[[str], None], key: str
 ) -> contextlib.AbstractAsyncContextManager[Engine]:
     if isinstance(place, Path):
         return open_sqlite(place)
     with client_needed():
         from tui_manager.storage.engine.postgresql import postgresql_engine
     address = postgresql_engine.postgresql_address(place)
-    return postgresql_engine.open_postgresql(address, check_manager)
+    return postgresql_engine.open_postgresql(address, check_manager, key)

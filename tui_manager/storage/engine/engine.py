@@ -47,6 +47,25 @@ class Engine(Protocol):
         """Why nothing may be written now, as a sentence for the operator; empty: it may."""
         ...
 
+    @property
+    def shared(self) -> bool:
+        """Whether other managers may use the database too."""
+        ...
+
+    @property
+    def gateway(self) -> int:
+        """The number of this manager among those of the database; 0: it is the only one."""
+        ...
+
+    @property
+    def epoch(self) -> int | None:
+        """With which this manager believes that it leads the others; None: it does not."""
+        ...
+
+    def lead(self, epoch: int | None) -> None:
+        """What it believes from now on; see `transaction.leads`."""
+        ...
+
     async def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
         """Runs units of work in one transaction, and returns once it is durable.
 

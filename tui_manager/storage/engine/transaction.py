@@ -61,3 +61,11 @@ class Transaction(Protocol):
 
 
 Work = Callable[[Transaction], Any]  # a unit of work
+
+
+def leads(tx: Transaction) -> bool:
+    """Whether this manager plans for all managers on the database, and will until the end of the
+    transaction. Who plans without that changes what another manager plans. On SQLite there is no
+    other manager."""
+    leading: bool = getattr(tx, "leads", True)
+    return leading

@@ -48,7 +48,10 @@ COUNTERS = (
     "canceled",
     "skipped",
 )
-SET_BY_TRIGGERS: Mapping[str, Collection[str]] = {"tasks": ("has_faults",)}
+SET_BY_TRIGGERS: Mapping[str, Collection[str]] = {
+    "tasks": ("has_faults",),
+    "hosts": ("changed",),
+}
 # Texts that are JSON. In them the character NUL is written as an escape.
 JSON_COLUMNS: Mapping[str, Collection[str]] = {
     "tokens": ("labels",),

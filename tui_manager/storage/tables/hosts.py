@@ -10,7 +10,7 @@ from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost
-from tui_manager.storage.engine.statements import load_queries, pack_values, to_datetime
+from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("hosts.sql")
@@ -34,6 +34,9 @@ class HostRow:
         token_id: of the join token that it enrolled with.
         maintenance: the newest one, which may have ended; None: there is none.
         facts_at: when its agent told the facts; None: never.
+        online: connected, when its manager last knew.
+        gateway: of its newest session: the number of a manager; 0 on SQLite.
+        instance_id: of the agent of that session.
     """
 
     row_id: int
@@ -61,6 +64,9 @@ class HostRow:
     removed: bool = False
     facts: PackedFacts = NO_FACTS
     facts_at: datetime | None = None
+    online: bool = False
+    gateway: int = 0
+    instance_id: str = ""
 
     @property
     def fixed_labels(self) -> Mapping[str, str]:
@@ -113,6 +119,9 @@ def host_row(row: Row) -> HostRow:
         removed=row["removed_at"] is not None,
         facts=PackedFacts(row["facts"]),
         facts_at=to_datetime(row["facts_at"]),
+        online=bool(row["online"]),
+        gateway=row["gateway"],
+        instance_id=row["instance_id"],
     )
 
 
@@ -152,10 +161,35 @@ def by_machine(tx: Transaction, machine_id: str) -> list[HostRow]:
     return [host_row(row) for row in tx.execute(_SQL["by_machine"], {"machine_id": machine_id})]
 
 
-def turned_away(tx: Transaction, row_ids: Iterable[int]) -> dict[int, Admission]:
-    """The admission of those of these hosts that were rejected or revoked, by their row ids."""
-    rows = tx.execute(_SQL["turned_away"], {"row_ids": pack_values(row_ids)})
+def fence(
+    tx: Transaction, gateway: int, sessions: Iterable[tuple[int, int]]
+) -> dict[int, Admission]:
+    """Which of these sessions of a manager are the newest of their hosts, and stay it until the end
+    of the transaction. Another session of a host must not write.
+
+    Args:
+        sessions: the row id of a host, and a generation.
+
+    Returns:
+        The admission of the host of each such session, by its row id.
+    """
+    values = {"gateway": gateway, "sessions": pack_rows(sessions)}
+    rows = tx.execute(_SQL["fence"], values)
     return {row["id"]: Admission(row["admission"]) for row in rows}
+
+
+def changed_since(tx: Transaction, seen: int) -> tuple[list[HostRow], int]:
+    """Hosts that have changed, removed ones too. A host may come again that came the last time.
+
+    Args:
+        seen: what the last call returned; 0 at first.
+
+    Returns:
+        The hosts, and `seen` of the next call.
+    """
+    now = int(tx.execute(_SQL["last_seen"]).fetchone()["seen"])
+    rows = tx.execute(_SQL["changed_since"], {"seen": seen})
+    return [host_row(row) for row in rows], now
 
 
 def insert(tx: Transaction, host_id: str, name: str, admission: Admission, now: int) -> None:
@@ -171,12 +205,18 @@ def pack_labels(*layers: Mapping[str, str]) -> str:
 
 
 def open_session(
-    tx: Transaction, host_id: str, greeting: Greeting, now: int, fixed: Mapping[str, str]
+    tx: Transaction,
+    host_id: str,
+    greeting: Greeting,
+    now: int,
+    fixed: Mapping[str, str],
+    gateway: int,
 ) -> HostRow:
     """Stores what an agent says of itself, and the generation of its new session.
 
     Args:
         fixed: labels that it cannot change.
+        gateway: the number of this manager.
     """
     values = {
         "host_id": host_id,
@@ -193,6 +233,8 @@ def open_session(
         "address": greeting.address,
         "capacity": greeting.capacity,
         "facts": greeting.facts.text if greeting.facts is not None else None,
+        "gateway": gateway,
+        "instance_id": greeting.instance_id,
         "now": now,
     }
     return host_row(tx.execute(_SQL["open_session"], values).fetchall()[0])

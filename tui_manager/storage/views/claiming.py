@@ -9,12 +9,16 @@ from tui_manager_protos.rules import host_variables
 
 from tui_manager.domain.report import Run
 from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.storage.engine.statements import fetch_packed, load_queries, pack_values
+from tui_manager.storage.engine.statements import (
+    fetch_ids,
+    fetch_packed,
+    load_queries,
+    pack_rows,
+    pack_values,
+)
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import secrets
 from tui_manager.storage.tables.tasks import spec_of
-from tui_manager.storage.views import command_delivery
-from tui_manager.storage.views.command_delivery import NewlySent
 
 _SQL = load_queries("claiming.sql")
 
@@ -73,15 +77,9 @@ def choose_and_mark_sent(
     """Marks the commands that may be sent to these hosts as sent, in the order of each host."""
     by_host = {recipient.host: recipient for recipient in recipients}
     rows = _fitting(tx, _unsent(tx, by_host, settings.now), by_host)
+    rows = _mark_sent(tx, rows, by_host, settings)
     if not rows:
         return []
-    command_delivery.mark_all_sent(
-        tx,
-        [
-            NewlySent(row.row_id, settings.now, by_host[row.host].journal_id, settings.output_limit)
-            for row in rows
-        ],
-    )
     command_ids = {"command_ids": pack_values({row.command_id for row in rows})}
     commands = tx.execute(_SQL["commands"], command_ids).fetchall()
     specs = {command["id"]: spec_of(command) for command in commands}
@@ -138,6 +136,23 @@ def _fitting(
             left[row.host] -= 1
             fitting.append(row)
     return fitting
+
+
+def _mark_sent(
+    tx: Transaction, rows: list[_Unsent], by_host: Mapping[int, Recipient], settings: RunSettings
+) -> list[_Unsent]:
+    """Marks these as sent, and returns those that were free."""
+    if not rows:
+        return []
+    changes = [
+        (row.row_id, settings.now, by_host[row.host].journal_id, settings.output_limit)
+        for row in rows
+    ]
+    if tx.execute(_SQL["mark_sent"], {"rows": pack_rows(changes)}).rowcount == len(rows):
+        return rows
+    ids = {"row_ids": pack_values(row.row_id for row in rows)}
+    sent = set(fetch_ids(tx, _SQL["sent"], ids))
+    return [row for row in rows if row.row_id in sent]
 
 
 def _run(row: _Unsent, spec: CommandSpec, recipient: Recipient, settings: RunSettings) -> Run:

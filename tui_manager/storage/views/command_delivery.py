@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
+from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.command_hosts import stored_bytes, total_bytes
 
@@ -110,25 +109,9 @@ def mark_not_held(tx: Transaction, row_ids: Iterable[int]) -> None:
     tx.execute(_SQL["mark_not_held"], {"row_ids": pack_values(row_ids)})
 
 
-class NewlySent(NamedTuple):
-    """A command that is sent to a journal at `now`, in microseconds since 1970 UTC."""
-
-    row_id: int
-    now: int
-    journal_id: str
-    output_limit: int | None
-
-
-def mark_all_sent(tx: Transaction, sent: Iterable[NewlySent]) -> None:
-    """See `mark_sent`."""
-    tx.execute(_SQL["mark_sent"], {"rows": pack_rows(sent)})
-
-
-def mark_sent(
-    tx: Transaction, row_id: int, journal_id: str, now: int, output_limit: int | None
-) -> None:
-    """The command is sent to a journal now, or was sent there, because the journal holds it."""
-    mark_all_sent(tx, [NewlySent(row_id, now, journal_id, output_limit)])
+def mark_held(tx: Transaction, row_id: int, journal_id: str, now: int) -> None:
+    """A journal holds the command, although it is not marked as sent."""
+    tx.execute(_SQL["mark_held"], {"id": row_id, "journal_id": journal_id, "now": now})
 
 
 def mark_unsent(tx: Transaction, row_id: int) -> bool:

@@ -13,7 +13,7 @@ from tui_manager.storage.engine.postgresql.connection import (
     connect,
     postgresql_address,
 )
-from tui_manager.storage.engine.postgresql.manager_lock import lock_database
+from tui_manager.storage.engine.postgresql.gateway_lock import refuse_managers
 from tui_manager.storage.engine.postgresql.migrations import check_server, run_missing
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
@@ -40,11 +40,13 @@ class BulkLoad:
         """Begins the transaction, and makes the schema. Undoes what was done before.
 
         Raises:
-            StorageError: the database is from a newer program, or of another one.
+            AlreadyRunningError: a manager uses the database.
+            StorageError: it is from a newer program, or of another one.
         """
         self._connection.rollback()
         self.tx.execute("BEGIN")
-        run_missing(self.tx, self.name)
+        run_missing(self.tx, self.name)  # a manager that starts waits for its lock
+        refuse_managers(self._connection, self.name)
 
     def columns(self, table: str) -> dict[str, str]:
         """The columns of a table that can be written, and their types."""
@@ -106,11 +108,9 @@ class BulkLoad:
 
 @contextlib.contextmanager
 def bulk_load(url: str) -> Iterator[BulkLoad]:
-    """Connects to the database at `url`, which no manager may be using, and locks it until the end
-    of the block.
+    """Connects to the database at `url`.
 
     Raises:
-        AlreadyRunningError: a manager uses it.
         InvalidInputError: `url` cannot be read.
         StorageError: it cannot be reached or used; also for errors of psycopg within the block.
     """
@@ -120,7 +120,6 @@ def bulk_load(url: str) -> Iterator[BulkLoad]:
             check_server(connection, address.name)
             for name in _NO_TIMEOUTS:
                 connection.execute(f"SET {name} = 0".encode())
-            lock_database(connection, address.name)
             yield BulkLoad(address, connection)
     except psycopg.Error as error:
         raise errors.to_storage_error(error, address.name) from error

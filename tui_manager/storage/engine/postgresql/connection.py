@@ -44,7 +44,6 @@ _SESSION = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
     "client_min_messages": "warning",
-    "tui_manager.gateway": "0",
 }
 
 # An agent deletes what is committed, so a commit is never confirmed before it is on a disk.
@@ -62,11 +61,13 @@ class PostgresqlAddress:
         conninfo: for libpq, perhaps with a password.
         name: for the operator, without a password.
         host: of the server, for the operator; several with commas between them.
+        gateway: the number of the manager; 0: it has none yet.
     """
 
     conninfo: str = field(repr=False)
     name: str
     host: str
+    gateway: int = 0
 
 
 def postgresql_address(url: str) -> PostgresqlAddress:
@@ -168,8 +169,9 @@ def connect(
             on_socket(ConnectionSocket(connection))
         adapt(connection)
         connection.prepared_max = _PREPARED_MAX
-        settings = ", ".join("set_config(%s, %s, false)" for _ in _SESSION)
-        connection.execute(f"SELECT {settings}".encode(), [*chain(*_SESSION.items())])
+        session = {**_SESSION, "tui_manager.gateway": str(address.gateway)}
+        settings = ", ".join("set_config(%s, %s, false)" for _ in session)
+        connection.execute(f"SELECT {settings}".encode(), [*chain(*session.items())])
         connection.execute(_DURABLE)
     except BaseException:
         connection.close()

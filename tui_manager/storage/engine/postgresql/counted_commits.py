@@ -12,12 +12,14 @@ import psycopg
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.postgresql.units_of_work import BEGIN
 
-_READ_NUMBER = "SELECT number, pg_is_in_recovery() AS standby FROM last_write WHERE gateway = 0"
+_READ_NUMBER = (
+    "SELECT number, pg_is_in_recovery() AS standby FROM last_write WHERE gateway = :gateway"
+)
 # A timeout would end the wait for a standby, and the commit would look as if the standby had it. An
 # agent deletes what is committed, so a commit is on a disk before it is confirmed, whatever the
 # server's default is now.
 _COUNT = (
-    "UPDATE last_write SET number = :number WHERE gateway = 0 "
+    "UPDATE last_write SET number = :number WHERE gateway = :gateway "
     "RETURNING set_config('statement_timeout', '0', true), "
     "CASE current_setting('synchronous_commit') WHEN 'off' "
     "THEN set_config('synchronous_commit', 'local', true) END"
@@ -37,12 +39,16 @@ class CountedCommits:
         committing: whether the answer to a COMMIT is waited for.
     """
 
-    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+    def __init__(self, connection: "psycopg.Connection[Any]", gateway: int) -> None:
         """Takes the number over, and commits a first transaction.
+
+        Args:
+            gateway: the number of the manager, which counts in a row of its own.
 
         Raises:
             psycopg.Error: the connection is lost, or nothing can be written.
         """
+        self._gateway = gateway
         self._warning = ""  # of the server, about the statement that runs
         self.committing = False
         self.use(connection)
@@ -60,7 +66,7 @@ class CountedCommits:
     def commit(self) -> None:
         """Commits the transaction of the connection, and returns when it is durable."""
         tx, number = PostgresqlTransaction(self._connection), self.sent + 1
-        tx.execute(_COUNT, {"number": number})
+        tx.execute(_COUNT, {"number": number, "gateway": self._gateway})
         self._warning, self.sent = "", number
         self.committing = True
         try:
@@ -104,7 +110,8 @@ class CountedCommits:
         self.commit()
 
     def _stored(self) -> int:
-        row = PostgresqlTransaction(self._connection).execute(_READ_NUMBER).fetchone()
+        values = {"gateway": self._gateway}
+        row = PostgresqlTransaction(self._connection).execute(_READ_NUMBER, values).fetchone()
         if row["standby"]:  # it may lack something for now
             self._connection.close()
             raise psycopg.errors.ReadOnlySqlTransaction("The server is a standby.")

@@ -100,6 +100,11 @@ def is_repeated(error: BaseException) -> bool:
     return isinstance(error, _REPEATED)
 
 
+def is_duplicate(error: BaseException) -> bool:
+    """Whether another row has a value that must be unique."""
+    return isinstance(error, errors.UniqueViolation)
+
+
 def is_waited_for(error: BaseException) -> bool:
     """Whether the same transaction may succeed soon: another program holds a lock."""
     return isinstance(error, errors.LockNotAvailable)

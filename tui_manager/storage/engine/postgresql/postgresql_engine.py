@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import psycopg
@@ -18,19 +19,23 @@ from tui_manager.storage.engine.postgresql.connection import (
     connect,
     postgresql_address,
 )
-from tui_manager.storage.engine.postgresql.manager_lock import lock_database
+from tui_manager.storage.engine.postgresql.gateway_lock import check_schema, lock_gateway
+from tui_manager.storage.engine.postgresql.lease import Lease
 from tui_manager.storage.engine.postgresql.migrations import check_server, manager_of, migrate
 from tui_manager.storage.engine.postgresql.notifications import Notifications
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.postgresql.readers import Readers
 from tui_manager.storage.engine.postgresql.writing_connection import WritingConnection
 from tui_manager.storage.engine.transaction import Transaction, Work
+from tui_manager.storage.tables import gateways
 
 __all__ = ["PostgresqlEngine", "open_postgresql", "postgresql_address"]
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _LOOK_EVERY = 1.0  # seconds
 _SIZE_EVERY = 60.0  # seconds between two looks at the size of the database
+_SET_GATEWAY = "SELECT set_config('tui_manager.gateway', :gateway, false)"
+_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now"
 _SIZE = "SELECT pg_database_size(current_database()) AS size"
 STOP_CANCEL = 5.0  # seconds without an answer; then a manager that stops ends the statement
 STOP_CUT = 10.0  # the same, and then it ends the connection
@@ -41,17 +46,26 @@ class PostgresqlEngine:
 
     folder = None
     log_size = 0
+    shared = True
 
     def __init__(
-        self, address: PostgresqlAddress, writing: WritingConnection, version: int, size: int
+        self,
+        address: PostgresqlAddress,
+        writing: WritingConnection,
+        lease: Lease,
+        version: int,
+        size: int,
     ) -> None:
         """
         Args:
+            lease: of this manager.
             version: of the server, such as 16.
             size: of the database in bytes.
         """
         self.place = f"PostgreSQL {version} at {address.host}"
+        self.gateway = address.gateway
         self._address = address
+        self._lease = lease
         self._writing = writing
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="postgresql-writer")
         self._readers = Readers(address)
@@ -72,6 +86,15 @@ class PostgresqlEngine:
     def problem(self) -> str:
         """See Engine."""
         return self._writing.problem
+
+    @property
+    def epoch(self) -> int | None:
+        """See Engine."""
+        return self._lease.epoch
+
+    def lead(self, epoch: int | None) -> None:
+        """See Engine."""
+        self._lease.epoch = epoch
 
     async def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
         """See Engine and `WritingConnection.transact`."""
@@ -183,18 +206,18 @@ def _size_of(tx: Transaction) -> int:
 
 @contextlib.asynccontextmanager
 async def open_postgresql(
-    address: PostgresqlAddress, check_manager: Callable[[str], None]
+    address: PostgresqlAddress, check_manager: Callable[[str], None], key: str
 ) -> AsyncIterator[PostgresqlEngine]:
     """Opens the database at an address, and brings it to the present schema.
 
     Args:
-        check_manager: see `open_database`.
+        check_manager, key: see `open_database`.
 
     Raises:
-        AlreadyRunningError: another manager uses it.
+        AlreadyRunningError: another manager with this key uses it.
         StorageError: it cannot be reached or used, or is from a newer program.
     """
-    engine = await asyncio.to_thread(_open, address, check_manager)
+    engine = await asyncio.to_thread(_open, address, check_manager, key)
     watching = asyncio.create_task(engine.watch(), name="PostgreSQL")
     try:
         yield engine
@@ -210,23 +233,35 @@ async def open_postgresql(
                 await engine.close()
 
 
-def _open(address: PostgresqlAddress, check_manager: Callable[[str], None]) -> PostgresqlEngine:
+def _open(
+    address: PostgresqlAddress, check_manager: Callable[[str], None], key: str
+) -> PostgresqlEngine:
     try:
         connection = connect(address)
         try:
             check_server(connection, address.name)
-            lock_database(connection, address.name)  # before anything is changed
+            check_schema(connection, address.name)
             tx = PostgresqlTransaction(connection)
-            check_manager(manager_of(tx))
+            check_manager(manager_of(tx))  # before anything is changed
             migrate(tx, address.name)
+            address = replace(address, gateway=gateways.register(tx, key, _now(tx)))
+            lock_gateway(connection, address.gateway, address.name)
+            tx.execute(_SET_GATEWAY, {"gateway": str(address.gateway)})
+            lease = Lease(address.gateway)
+            lease.take_if_free(tx)
             version = connection.info.server_version // 10000
-            writing = WritingConnection(address, connection)
+            writing = WritingConnection(address, connection, lease)
             size = 0
             with contextlib.suppress(psycopg.Error):  # the first transaction meets it
                 size = _size_of(tx)
-            return PostgresqlEngine(address, writing, version, size)
+            return PostgresqlEngine(address, writing, lease, version, size)
         except BaseException:
             connection.close()
             raise
     except psycopg.Error as error:
         raise errors.to_storage_error(error, address.name) from error
+
+
+def _now(tx: Transaction) -> int:
+    """The server's time in microseconds since 1970 UTC."""
+    return int(tx.execute(_NOW).fetchone()["now"])

@@ -9,7 +9,7 @@
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.abc import AdaptContext, Buffer
@@ -18,6 +18,9 @@ from psycopg.types.string import StrDumperUnknown, TextLoader
 
 from tui_manager.storage.engine.statements import Packed, Query, replace_nul, replace_nul_in_json
 from tui_manager.storage.engine.transaction import Cursor, Values
+
+if TYPE_CHECKING:
+    from tui_manager.storage.engine.postgresql.lease import Lease
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _AS_TEXT = ("json", "jsonb", "uuid")
@@ -66,8 +69,22 @@ def rows(cursor: psycopg.Cursor[Any]) -> Any:
 class PostgresqlTransaction:
     """The transaction of a connection; implements Transaction."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], lease: "Lease | None" = None) -> None:
+        """
+        Args:
+            lease: of the manager; None: no other manager uses the database meanwhile.
+        """
         self.connection = connection
+        self._lease = lease
+        self._leads = None if lease else True
+
+    @property
+    def leads(self) -> bool:
+        """See `transaction.leads`."""
+        if self._leads is None:
+            assert self._lease is not None
+            self._leads = self._lease.lock(self)
+        return self._leads
 
     def execute(self, sql: str, values: Values = (), /) -> Cursor:
         """See Transaction. A `Query` is prepared; other SQL is for tests and for the schema."""

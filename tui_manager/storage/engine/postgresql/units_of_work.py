@@ -7,23 +7,29 @@ import psycopg
 
 from tui_manager.storage.engine.engine import Raised
 from tui_manager.storage.engine.postgresql import errors
+from tui_manager.storage.engine.postgresql.lease import Lease
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.transaction import Work
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # whatever the server's default is
 
 
-def run_units(connection: "psycopg.Connection[Any]", works: Sequence[Work]) -> list[Any]:
+def run_units(
+    connection: "psycopg.Connection[Any]", works: Sequence[Work], lease: Lease | None = None
+) -> list[Any]:
     """Runs all in one transaction, which is then still to be committed; if the only unit has
     raised, there is none.
 
     A savepoint takes two round trips. A unit seldom raises, so all run without savepoints first,
     and again with them once one has raised.
 
+    Args:
+        lease: of the manager; None: no other manager uses the database.
+
     Raises:
         psycopg.Error: the transaction has failed as a whole.
     """
-    tx = PostgresqlTransaction(connection)
+    tx = PostgresqlTransaction(connection, lease)
     tx.execute(BEGIN)
     try:
         return [work(tx) for work in works]
@@ -31,10 +37,19 @@ def run_units(connection: "psycopg.Connection[Any]", works: Sequence[Work]) -> l
         if connection.closed or errors.is_of_server(error):
             raise
         connection.rollback()
-        if len(works) == 1:
+        if len(works) == 1 and not errors.is_duplicate(error):
             return [Raised(error)]
-    tx.execute(BEGIN)
-    return [_run_one(tx, work) for work in works]
+    connection.execute(BEGIN)
+    return [_run_alone(connection, work, lease) for work in works]
+
+
+def _run_alone(connection: "psycopg.Connection[Any]", work: Work, lease: Lease | None) -> Any:
+    """Runs one unit, and again if another manager has just stored what it was to store: now it sees
+    that."""
+    outcome = _run_one(PostgresqlTransaction(connection, lease), work)
+    if isinstance(outcome, Raised) and errors.is_duplicate(outcome.error):
+        outcome = _run_one(PostgresqlTransaction(connection, lease), work)
+    return outcome
 
 
 def _run_one(tx: PostgresqlTransaction, work: Work) -> Any:

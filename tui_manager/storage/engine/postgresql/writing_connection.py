@@ -13,7 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.storage.engine.postgresql import errors, manager_lock
+from tui_manager.storage.engine.postgresql import errors, gateway_lock
 from tui_manager.storage.engine.postgresql.connection import (
     ConnectionSocket,
     PostgresqlAddress,
@@ -24,6 +24,7 @@ from tui_manager.storage.engine.postgresql.counted_commits import (
     CountedCommits,
     DatabaseChangedError,
 )
+from tui_manager.storage.engine.postgresql.lease import Lease
 from tui_manager.storage.engine.postgresql.units_of_work import run_units
 from tui_manager.storage.engine.transaction import Work
 
@@ -62,15 +63,19 @@ class WritingConnection:
     """Writes; used by one thread at a time. `problem` and `busy` may be read, and `cancel`, `cut`
     and `cut_if_stuck` called, by any thread."""
 
-    def __init__(self, address: PostgresqlAddress, connection: TimedConnection) -> None:
+    def __init__(
+        self, address: PostgresqlAddress, connection: TimedConnection, lease: Lease
+    ) -> None:
         """
         Args:
-            connection: has locked the database.
+            connection: has locked the number of the manager.
+            lease: of the manager.
 
         Raises:
             psycopg.Error: the connection is lost, or nothing can be written.
         """
         self._address = address
+        self._lease = lease
         self._problem = ""
         self._final = ""  # why nothing is written any more
         self._busy_since: float | None = None
@@ -78,7 +83,7 @@ class WritingConnection:
         self._socket = ConnectionSocket(connection)
         try:
             self._use(connection)
-            self._commits = CountedCommits(connection)
+            self._commits = CountedCommits(connection, address.gateway)
         except BaseException:
             self._socket.close()
             raise
@@ -157,7 +162,7 @@ class WritingConnection:
             stored = self._settle()
             if 0 < units.number <= stored:
                 return units.outcomes  # they had been committed
-            units.outcomes = run_units(self._connection, units.works)
+            units.outcomes = run_units(self._connection, units.works, self._lease)
             if self._connection.info.transaction_status != TransactionStatus.IDLE:
                 units.number = self._commits.sent + 1
                 self._commits.commit()
@@ -231,9 +236,9 @@ class WritingConnection:
     def _reconnect(self) -> None:
         connection = connect(self._address, self._hold)
         try:
-            if not manager_lock.try_to_lock(connection):
-                who = manager_lock.holder(connection)
-                manager_lock.end_session(connection, self._session)
+            if not gateway_lock.try_to_lock(connection, self._address.gateway):
+                who = gateway_lock.holder(connection, self._address.gateway)
+                gateway_lock.end_session(connection, self._session)
                 raise psycopg.OperationalError(f"It is locked by another manager: {who}.")
             self._connection.close()
             self._use(connection)
@@ -248,5 +253,5 @@ class WritingConnection:
 
     def _use(self, connection: TimedConnection) -> None:
         connection.execute(_FIND_BY_INDEX)
-        self._session = manager_lock.session_of(connection)
+        self._session = gateway_lock.session_of(connection)
         self._connection = connection

@@ -33,6 +33,9 @@ class SqliteEngine:
 
     place = ""
     new_message_link = None
+    gateway = 0
+    epoch = None
+    shared = False
 
     def __init__(
         self,
@@ -76,6 +79,9 @@ class SqliteEngine:
     def problem(self) -> str:
         """See Engine and `DatabaseFiles`."""
         return self._files.problem
+
+    def lead(self, epoch: int | None) -> None:
+        """See Engine."""
 
     async def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
         """See Engine. Retries for `LOCK_TIMEOUT` while another program holds the lock, or has been

@@ -25,3 +25,24 @@ CROSS JOIN LATERAL (
 SELECT k.*, EXISTS (SELECT FROM secrets AS s WHERE s.command_id = k.id OFFSET 0) AS has_secrets
 FROM commands AS k
 WHERE k.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:command_ids::jsonb)));
+
+-- name: mark_sent
+-- Committed before commands are handed to sessions. Those that another manager changes just now, for
+-- example because they are cancelled, are left out.
+WITH change AS MATERIALIZED (
+    SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS now, value->>2 AS journal_id,
+           (value->>3)::bigint AS output_limit
+    FROM jsonb_array_elements(:rows::jsonb)),
+free AS MATERIALIZED (
+    SELECT id FROM command_hosts
+    WHERE id = ANY (ARRAY(SELECT id FROM change)) AND +attention = 4 AND sent_at IS NULL
+    FOR UPDATE SKIP LOCKED)
+UPDATE command_hosts AS ch SET sent_at = change.now, sent_journal_id = change.journal_id,
+    output_limit = change.output_limit
+FROM change WHERE ch.id = ANY (ARRAY(SELECT id FROM free)) AND ch.id = change.id;
+
+-- name: sent
+-- Those of some commands that are marked as sent.
+SELECT id FROM command_hosts
+WHERE id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb)))
+  AND sent_at IS NOT NULL;

@@ -64,13 +64,10 @@ WHERE ch.status = 'pending' AND ch.sent_at IS NOT NULL AND ch.deliver_before IS 
     AND NOT EXISTS (SELECT FROM tasks AS t
                     WHERE t.id = ch.task_id AND t.paused_at IS NOT NULL OFFSET 0)));
 
--- name: mark_sent
--- Committed before the command is handed to a session.
-UPDATE command_hosts AS ch SET sent_at = (change.value->>1)::bigint,
-    sent_journal_id = change.value->>2, output_limit = (change.value->>3)::bigint
-FROM jsonb_array_elements(:rows::jsonb) AS change (value)
-WHERE ch.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:rows::jsonb)))
-  AND ch.id = (change.value->>0)::bigint;
+-- name: mark_held
+-- The journal of its host holds it, so it was sent.
+UPDATE command_hosts SET sent_at = :now, sent_journal_id = :journal_id, output_limit = NULL
+WHERE id = :id;
 
 -- name: mark_unsent
 -- The journal to which it was sent has never seen it: it is sent again.

@@ -30,14 +30,15 @@ INSERT INTO hosts (host_id, name, admission, first_seen, since)
 VALUES (:host_id, :name, :admission, :now, :now);
 
 -- name: open_session
--- An agent has dialed in; the generation counts its sessions. An empty machine id changes nothing,
--- and neither do facts that are NULL.
+-- An agent has dialed in; the generation counts its sessions. From now on no other session of the host
+-- writes. An empty machine id changes nothing, and neither do facts that are NULL.
 UPDATE hosts SET
     generation = generation + 1, name = :name, labels = :labels, agent_labels = :agent_labels,
     journal_id = :journal_id,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
     hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
-    address = :address, capacity = :capacity, since = :now, online = true,
+    address = :address, capacity = :capacity, since = :now, online = true, gateway = :gateway,
+    instance_id = :instance_id,
     facts = coalesce(:facts::text, facts),
     facts_at = CASE WHEN :facts::text IS NULL THEN facts_at ELSE :now END
 WHERE host_id = :host_id
@@ -63,11 +64,22 @@ SELECT id FROM hosts WHERE online;
 UPDATE hosts SET online = false
 WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb));
 
--- name: turned_away
--- Those of some hosts that were turned away.
-SELECT id, admission FROM hosts
-WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb))
-  AND admission IN ('rejected', 'revoked');
+-- name: fence
+-- Those of some sessions that are the newest of their hosts, and stay it until the end of the
+-- transaction: a newer session waits for the lock, and then sees what this one has written.
+SELECT h.id, h.admission FROM hosts AS h
+JOIN jsonb_array_elements(:sessions::jsonb) AS session (value)
+  ON h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint
+WHERE h.gateway = :gateway
+ORDER BY h.id FOR SHARE OF h;
+
+-- name: changed_since
+-- Hosts that some transaction has changed that had not ended when `:seen` was read, removed ones too.
+SELECT * FROM hosts WHERE changed >= :seen::text::xid8 ORDER BY id;
+
+-- name: last_seen
+-- What `changed_since` takes the next time: the oldest transaction that has not ended.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS seen;
 
 -- name: targetable
 -- All hosts to which a target may resolve.

@@ -25,3 +25,15 @@ CROSS JOIN command_hosts AS ch ON ch.id IN (
 SELECT *, EXISTS (SELECT 1 FROM secrets WHERE command_id = commands.id) AS has_secrets
 FROM commands
 WHERE id IN (SELECT value FROM json_each(:command_ids));
+
+-- name: mark_sent
+-- Committed before commands are handed to sessions.
+UPDATE command_hosts SET sent_at = json_extract(change.value, '$[1]'),
+    sent_journal_id = json_extract(change.value, '$[2]'),
+    output_limit = json_extract(change.value, '$[3]')
+FROM json_each(:rows) AS change WHERE command_hosts.id = json_extract(change.value, '$[0]');
+
+-- name: sent
+-- Those of some commands that are marked as sent.
+SELECT id FROM command_hosts
+WHERE id IN (SELECT value FROM json_each(:row_ids)) AND sent_at IS NOT NULL;

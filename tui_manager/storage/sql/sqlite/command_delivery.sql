@@ -56,12 +56,10 @@ WHERE status = 'pending' AND sent_at IS NOT NULL AND deliver_before IS NOT NULL
   AND (cancel_requested_at IS NOT NULL OR (deliver_before <= :now
     AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND paused_at IS NOT NULL)));
 
--- name: mark_sent
--- Committed before the command is handed to a session.
-UPDATE command_hosts SET sent_at = json_extract(change.value, '$[1]'),
-    sent_journal_id = json_extract(change.value, '$[2]'),
-    output_limit = json_extract(change.value, '$[3]')
-FROM json_each(:rows) AS change WHERE command_hosts.id = json_extract(change.value, '$[0]');
+-- name: mark_held
+-- The journal of its host holds it, so it was sent.
+UPDATE command_hosts SET sent_at = :now, sent_journal_id = :journal_id, output_limit = NULL
+WHERE id = :id;
 
 -- name: mark_unsent
 -- The journal to which it was sent has never seen it: it is sent again.

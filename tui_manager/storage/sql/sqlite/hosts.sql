@@ -30,14 +30,15 @@ INSERT INTO hosts (host_id, name, admission, first_seen, since)
 VALUES (:host_id, :name, :admission, :now, :now);
 
 -- name: open_session
--- An agent has dialed in; the generation counts its sessions. An empty machine id changes nothing,
--- and neither do facts that are NULL.
+-- An agent has dialed in; the generation counts its sessions. From now on no other session of the host
+-- writes. An empty machine id changes nothing, and neither do facts that are NULL.
 UPDATE hosts SET
     generation = generation + 1, name = :name, labels = :labels, agent_labels = :agent_labels,
     journal_id = :journal_id,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
     hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
-    address = :address, capacity = :capacity, since = :now, online = 1,
+    address = :address, capacity = :capacity, since = :now, online = 1, gateway = :gateway,
+    instance_id = :instance_id,
     facts = coalesce(:facts, facts), facts_at = iif(:facts IS NULL, facts_at, :now)
 WHERE host_id = :host_id
 RETURNING *;
@@ -61,10 +62,20 @@ SELECT id FROM hosts WHERE online = 1;
 -- Hosts that did not come back after a start of the manager.
 UPDATE hosts SET online = 0 WHERE id IN (SELECT value FROM json_each(:row_ids));
 
--- name: turned_away
--- Those of some hosts that were turned away.
-SELECT id, admission FROM hosts
-WHERE id IN (SELECT value FROM json_each(:row_ids)) AND admission IN ('rejected', 'revoked');
+-- name: fence
+-- Those of some sessions that are the newest of their hosts. There is one manager, so nobody can change
+-- that before the end of the transaction.
+SELECT h.id, h.admission FROM json_each(:sessions) AS session
+JOIN hosts AS h ON h.id = session.value->>0
+WHERE h.generation = session.value->>1 AND h.gateway = :gateway;
+
+-- name: changed_since
+-- Every host: only several managers need to know what the others have changed.
+SELECT * FROM hosts WHERE :seen IS NOT NULL ORDER BY id;
+
+-- name: last_seen
+-- What `changed_since` takes the next time.
+SELECT 0 AS seen;
 
 -- name: targetable
 -- All hosts to which a target may resolve.
