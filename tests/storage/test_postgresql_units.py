@@ -222,10 +222,12 @@ async def test_units_run_alone_if_the_last_statement_of_one_has_failed(place: Pl
         assert await database.read(notes) == ["a", "b"]
 
 
-async def test_a_second_manager_is_refused_and_changes_nothing(place: Place) -> None:
+async def test_a_copy_of_a_manager_is_refused_and_changes_nothing(place: Place) -> None:
     url, _ = place
     async with open_database(url) as database:
-        refused = "Another manager uses the PostgreSQL database .*: process [0-9]+ of the server"
+        refused = (
+            "with the number of this one already uses the PostgreSQL database .*: process [0-9]"
+        )
         with pytest.raises(AlreadyRunningError, match=refused):
             async with open_database(url):
                 pass
@@ -236,8 +238,12 @@ async def test_a_second_manager_is_refused_and_changes_nothing(place: Place) -> 
 
 async def test_a_manager_waits_for_the_session_of_one_that_was_killed(place: Place) -> None:
     url, other = place
+    await _open_and_close(url)
     with psycopg.connect(url, autocommit=True) as killed:
-        killed.execute("SELECT pg_advisory_lock(7443, hashtext(current_schema()))")
+        killed.execute(
+            "SELECT pg_advisory_lock(hashtext('tui-manager ' || current_schema()), id::int)"
+            " FROM gateways"
+        )
         opening = asyncio.ensure_future(_open_and_close(url))
         await asyncio.to_thread(_wait_until_asked_for_lock, other)
     await opening

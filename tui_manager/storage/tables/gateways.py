@@ -55,18 +55,6 @@ class LeaderRow:
     renewals: int
 
 
-def register(tx: Transaction, key: str, now: int) -> int:
-    """The number of the manager with this key, who is added if it is new.
-
-    Args:
-        now: microseconds since 1970 UTC.
-    """
-    tx.execute(_SQL["register"], {"key": key, "now": now})
-    number = int(tx.execute(_SQL["number"], {"key": key}).fetchone()["id"])
-    tx.execute(_SQL["make_last_write"], {"gateway": number})
-    return number
-
-
 def begin(tx: Transaction, number: int, name: str, address: str, version: str, now: int) -> None:
     """A manager starts."""
     values = {"gateway": number, "name": name, "address": address, "version": version, "now": now}

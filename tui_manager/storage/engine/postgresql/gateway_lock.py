@@ -1,5 +1,6 @@
-"""The lock of a manager's number: a copied state folder cannot run a second manager of the same
-number. PostgreSQL releases it when the session ends that holds it."""
+"""The number of a manager among those of a database, and its lock: a copied state folder cannot run
+a second manager of the same number. PostgreSQL releases the lock when the session ends that holds
+it."""
 
 import time
 from dataclasses import dataclass
@@ -10,6 +11,13 @@ import psycopg
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
+_REGISTER = """
+INSERT INTO gateways (key, started_at)
+VALUES (:key, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+ON CONFLICT (key) DO NOTHING
+"""
+_NUMBER = "SELECT id FROM gateways WHERE key = :key"
+_COUNT = "INSERT INTO last_write (gateway, number) VALUES (:gateway, 0) ON CONFLICT DO NOTHING"
 START_WAIT = 3.0  # seconds for the session of a manager that was killed just before
 _PAUSE = 0.1  # seconds
 # Of the managers of this schema; the second number of the lock is that of the manager.
@@ -46,6 +54,15 @@ def session_of(connection: "psycopg.Connection[Any]") -> ServerSession:
     """The session of this connection."""
     row = PostgresqlTransaction(connection).execute(_SESSION).fetchone()
     return ServerSession(row["pid"], row["began"])
+
+
+def register(connection: "psycopg.Connection[Any]", key: str) -> int:
+    """The number of the manager with this key, which is added if it is new."""
+    tx = PostgresqlTransaction(connection)
+    tx.execute(_REGISTER, {"key": key})
+    number = int(tx.execute(_NUMBER, {"key": key}).fetchone()["id"])
+    tx.execute(_COUNT, {"gateway": number})
+    return number
 
 
 def lock_gateway(connection: "psycopg.Connection[Any]", gateway: int, name: str) -> None:

@@ -19,7 +19,11 @@ from tui_manager.storage.engine.postgresql.connection import (
     connect,
     postgresql_address,
 )
-from tui_manager.storage.engine.postgresql.gateway_lock import check_schema, lock_gateway
+from tui_manager.storage.engine.postgresql.gateway_lock import (
+    check_schema,
+    lock_gateway,
+    register,
+)
 from tui_manager.storage.engine.postgresql.lease import Lease
 from tui_manager.storage.engine.postgresql.migrations import check_server, manager_of, migrate
 from tui_manager.storage.engine.postgresql.notifications import Notifications
@@ -27,7 +31,6 @@ from tui_manager.storage.engine.postgresql.postgresql_transaction import Postgre
 from tui_manager.storage.engine.postgresql.readers import Readers
 from tui_manager.storage.engine.postgresql.writing_connection import WritingConnection
 from tui_manager.storage.engine.transaction import Transaction, Work
-from tui_manager.storage.tables import gateways
 
 __all__ = ["PostgresqlEngine", "open_postgresql", "postgresql_address"]
 log = logging.getLogger(__name__)
@@ -35,7 +38,6 @@ T = TypeVar("T")
 _LOOK_EVERY = 1.0  # seconds
 _SIZE_EVERY = 60.0  # seconds between two looks at the size of the database
 _SET_GATEWAY = "SELECT set_config('tui_manager.gateway', :gateway, false)"
-_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now"
 _SIZE = "SELECT pg_database_size(current_database()) AS size"
 STOP_CANCEL = 5.0  # seconds without an answer; then a manager that stops ends the statement
 STOP_CUT = 10.0  # the same, and then it ends the connection
@@ -244,7 +246,7 @@ def _open(
             tx = PostgresqlTransaction(connection)
             check_manager(manager_of(tx))  # before anything is changed
             migrate(tx, address.name)
-            address = replace(address, gateway=gateways.register(tx, key, _now(tx)))
+            address = replace(address, gateway=register(connection, key))
             lock_gateway(connection, address.gateway, address.name)
             tx.execute(_SET_GATEWAY, {"gateway": str(address.gateway)})
             lease = Lease(address.gateway)
@@ -260,8 +262,3 @@ def _open(
             raise
     except psycopg.Error as error:
         raise errors.to_storage_error(error, address.name) from error
-
-
-def _now(tx: Transaction) -> int:
-    """The server's time in microseconds since 1970 UTC."""
-    return int(tx.execute(_NOW).fetchone()["now"])

@@ -1,15 +1,3 @@
--- name: register
--- A manager that starts for the first time. One that is known stays as it is.
-INSERT INTO gateways (key, started_at) VALUES (:key, :now) ON CONFLICT (key) DO NOTHING;
-
--- name: number
--- The number of a manager.
-SELECT id FROM gateways WHERE key = :key;
-
--- name: make_last_write
--- The row in which a manager counts its transactions.
-INSERT INTO last_write (gateway, number) VALUES (:gateway, 0) ON CONFLICT (gateway) DO NOTHING;
-
 -- name: begin
 -- A manager starts.
 UPDATE gateways SET name = :name, address = :address, version = :version, started_at = :now,

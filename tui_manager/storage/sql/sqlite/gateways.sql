@@ -1,15 +1,3 @@
--- name: register
--- A manager that starts for the first time. One that is known stays as it is.
-INSERT INTO gateways (key, started_at) VALUES (:key, :now) ON CONFLICT (key) DO NOTHING;
-
--- name: number
--- The number of a manager.
-SELECT id FROM gateways WHERE key = :key;
-
--- name: make_last_write
--- There is one manager, whose file counts for it.
-SELECT :gateway;
-
 -- name: begin
 -- A manager starts.
 UPDATE gateways SET name = :name, address = :address, version = :version, started_at = :now,
