@@ -164,8 +164,8 @@ def copy_rows(source: str, target: str) -> None:
     have output for other days, so no partition may be named: `--disable-triggers` would."""
     rows = dump(source, "--data-only", "--load-via-partition-root", "--schema=public")
     with psycopg.connect(url_as_superuser(target)) as connection:
-        connection.execute("DELETE FROM schema_version")
-        connection.execute("DELETE FROM last_write")
+        for table in ("schema_version", "last_write", "leader", "gateways"):
+            connection.execute(f"DELETE FROM {table}")
     options = ("--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1")
     _client("psql", *options, url_as_superuser(target), stdin=_WITHOUT_TRIGGERS + rows)
 
