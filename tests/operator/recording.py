@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.common_label import CommonLabel
+from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, HostDetail, HostRun
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.last_line import LastLine
@@ -63,7 +65,20 @@ STATUS = ManagerStatus(
     (Alert("The disk is full."), Alert("h-1 is odd.", "h-1", 7, "nightly", "state=offline")),
     Health(sessions=2, commands_per_second=1.5, storage_error="full", log_bytes=3),
     "127.0.0.1:7444", timedelta(days=40), timedelta(hours=23), timedelta(seconds=10),
+    other_managers=2, leader="web-b", leads=True,
 )  # fmt: skip
+GATEWAY = Gateway(
+    2,
+    "web-b",
+    "10.0.0.2:7443",
+    "0.1.0",
+    AT,
+    True,
+    True,
+    False,
+    AT,
+    Health(sessions=9, cpu_percent=1),
+)
 HOST = Host(
     "h-1", "web01", {"env": "prod"}, Admission.ADMITTED, True, AT, "10.0.0.1:5", "Linux", "x86_64",
     "0.1.0", 4, Vitals(12.5, 0.5, 1, 2, (Disk("/", 1, 2),), 1, 0, 8), (1.0, 12.5),
@@ -138,6 +153,7 @@ WINDOW = Window("web", "name", True, True, 20, 50, True)
 HOST_DETAIL = HostDetail(
     HOST, {"os": "debian"}, AT, (TASK,), {"env": "prod"}, (VitalsPoint(AT, 12.5, 40.0),),
     (HostRun("deploy", 3, COMMAND_HOST, AT, AT), HostRun("wait", 1, COMMAND_HOST)), AT, "ann@tty1",
+    "web-b",
 )  # fmt: skip
 USE = TemplateUse("restart", 3, {"SERVICE": "nginx"}, "web*")
 SCHEDULE_SPEC = ScheduleSpec(
@@ -150,6 +166,7 @@ OWN_TASK = ScheduleSpec("nightly", "@daily", "UTC", task_file="[[steps]]\nrun = 
 # Every call with arguments of its own and what it answers.
 CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("manager_status", (), STATUS),
+    ("list_managers", (), (GATEWAY, replace(GATEWAY, number=3, last_seen=None, health=None))),
     ("accept_clock", (), True),
     ("list_hosts", (WINDOW,), Page((HOST,), 1, 3, hidden=2)),
     ("get_host", ("web01",), HOST_DETAIL),

@@ -18,6 +18,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
@@ -40,6 +41,7 @@ from tui_manager.domain.template import Template, TemplateDetail
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
 from tui_manager.operator.api import OutputChunk, TargetPreview
 from tui_manager.operator.conversion import (
+    convert_gateway,
     convert_host,
     convert_manager,
     convert_output,
@@ -53,6 +55,7 @@ from tui_manager.operator.conversion import (
 
 WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (ManagerStatus, convert_manager.status_to_wire, convert_manager.status_from_wire),
+    (Gateway, convert_gateway.gateway_to_wire, convert_gateway.gateway_from_wire),
     (Host, convert_host.host_to_wire, convert_host.host_from_wire),
     (HostDetail, convert_host.host_detail_to_wire, convert_host.host_detail_from_wire),
     (NewToken, convert_security.new_token_to_wire, convert_security.new_token_from_wire),

@@ -1,8 +1,9 @@
 """An operator's API in memory that behaves truthfully: moves go by the domain's table, counts are
 recounts, output is appended, changes are coalesced. Tests script it; nothing here is timed."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.support.fake_core import EVERYTHING as EVERYTHING
@@ -13,6 +14,7 @@ from tests.support.fake_rows import FakeTask, run_of_host
 from tests.support.fake_security import FakeSecurity
 from tests.support.fake_templates import FakeTemplates
 from tui_manager.domain.alert import Alert
+from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.status import Admission, TaskStatus
@@ -36,6 +38,8 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
         self.admissions: dict[str, tuple[datetime, str]] = {}  # by host_id: when, and by whom
         self.clock_ahead: timedelta | None = None
         self.address = "127.0.0.1:7443"
+        self.managers: tuple[Gateway, ...] = ()  # that share the database, this one first
+        self.manager_of: dict[str, str] = {}  # by host_id: the name of its manager
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["FakeOperator"]:
@@ -44,6 +48,12 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
             yield self
         finally:
             self.closed = True
+
+    async def list_managers(self) -> Sequence[Gateway]:
+        self._check("list_managers")
+        began = START - timedelta(days=1)
+        alone = Gateway(0, "m1", self.address, "0.1.0", began, True, True, False, self.now())
+        return self.managers or (replace(alone, health=self.health),)
 
     async def accept_clock(self) -> bool:
         self._check("accept_clock")
@@ -66,6 +76,7 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
             runs=tuple(run_of_host(task, host) for task in ran[:TASKS_SHOWN]),
             admitted_at=admitted and admitted[0],
             admitted_by=admitted[1] if admitted else "",
+            manager=self.manager_of.get(host.host_id, ""),
         )
 
     def _ran_on(self, task: FakeTask, host: Host) -> bool:
@@ -105,4 +116,7 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
                 for t in self.tasks.values()
                 if t.row.finished_at
             ),
+            other_managers=len(self.managers[1:]),
+            leader=next((one.name for one in self.managers if one.leads and one.alive), ""),
+            leads=any(one.leads for one in self.managers[:1]),
         )

@@ -57,7 +57,24 @@ def test_a_leader_that_is_not_heard_leads_nobody() -> None:
     leader = gateway(2, leads=True)
     standing = Standing(2, (gone, leader))
     assert standing.leader == leader
-    assert (standing.of(1), standing.of(3)) == (gone, None)
+    assert standing.others == (gone,)
+
+
+def test_a_manager_that_is_gone_for_a_day_is_forgotten() -> None:
+    def seen(number: int, hours: float, *, alive: bool = False) -> Gateway:
+        at = NOW - timedelta(hours=hours)
+        return Gateway(number, "web", "10.0.0.1:1", "0.1.0", alive=alive, last_seen=at)
+
+    own, known = seen(1, 30), (seen(2, 23.9), seen(3, 40, alive=True), gateway(4, alive=False))
+    standing = Standing(1, (own, *known, seen(5, 24.1)))
+    assert standing.recent(NOW).gateways == (own, *known)
+
+
+def test_managers_of_one_machine_are_told_apart_by_their_addresses() -> None:
+    twin = Gateway(3, "web-1", "10.0.0.1:7500", "0.1.0")
+    standing = Standing(2, (gateway(1), gateway(2), twin))
+    labels = [standing.label(number) for number in (1, 2, 3, 4)]
+    assert labels == ["web-1 (10.0.0.1:7443)", "web-2", "web-1 (10.0.0.1:7500)", ""]
 
 
 def test_how_long_a_manager_was_silent_is_never_negative() -> None:

@@ -3,12 +3,14 @@ beats. A manager alone is a list of one."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from tui_manager.domain.manager_status import Health
+
+GONE_AFTER = timedelta(days=1)  # of silence; then a manager is neither listed nor missed
 
 
 class GatewayState(StrEnum):
@@ -62,6 +64,11 @@ class Gateway:
         """How long it was not heard; None: not known."""
         return max(now - self.last_seen, timedelta()) if self.last_seen else None
 
+    def is_gone(self, now: datetime) -> bool:
+        """Whether it has not been heard for longer than `GONE_AFTER`."""
+        silent = self.silent_for(now)
+        return silent is not None and silent > GONE_AFTER
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -80,9 +87,31 @@ class Standing:
         """The one that leads; None: none does, or the one that did is not heard."""
         return next((one for one in self.gateways if one.state is GatewayState.LEADS), None)
 
-    def of(self, number: int) -> Gateway | None:
-        """The manager with this number; None: there is none."""
-        return next((one for one in self.gateways if one.number == number), None)
+    @property
+    def others(self) -> tuple[Gateway, ...]:
+        """All but the one that says so."""
+        return tuple(one for one in self.gateways if one.number != self.own)
+
+    def recent(self, now: datetime) -> "Standing":
+        """Without the managers that have been gone for longer than `GONE_AFTER`: their machine or
+        their state folder was given up."""
+        return replace(
+            self,
+            gateways=tuple(
+                one
+                for one in self.gateways
+                if one.alive or one.number == self.own or not one.is_gone(now)
+            ),
+        )
+
+    def label(self, number: int) -> str:
+        """The name of a manager, with its address if several have that name; empty: there is no
+        manager with this number."""
+        found = next((one for one in self.gateways if one.number == number), None)
+        if found is None:
+            return ""
+        named = sum(one.name == found.name for one in self.gateways)
+        return found.name if named == 1 else f"{found.name} ({found.address})"
 
 
 _AT = "at"  # when the figures were written

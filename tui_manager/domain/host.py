@@ -122,6 +122,8 @@ class HostDetail:
         runs: those that have not ended, at most `UNENDED_SHOWN`, and those of the newest
             `TASKS_SHOWN` tasks; the newest task first.
         admitted_at, admitted_by: the last admission; None and empty if the audit no longer has it.
+        manager: the name of the manager to which it is connected; empty: to none, or there is only
+            one.
     """
 
     host: Host
@@ -133,3 +135,4 @@ class HostDetail:
     runs: tuple[HostRun, ...] = ()
     admitted_at: datetime | None = None
     admitted_by: str = ""
+    manager: str = ""

@@ -71,6 +71,9 @@ class ManagerStatus:
         hosts_busy: hosts on which a command runs.
         tasks_failed_today: tasks that ended as failed since midnight where the manager runs.
         database: where it is; empty: in the state folder.
+        other_managers: managers on the same database, besides this one.
+        leader: if there are others, the name of the one that leads; empty: none does.
+        leads: this one leads.
     """
 
     manager_id: str
@@ -95,3 +98,6 @@ class ManagerStatus:
     hosts_busy: int = 0
     tasks_failed_today: int = 0
     database: str = ""
+    other_managers: int = 0
+    leader: str = ""
+    leads: bool = False

@@ -9,6 +9,7 @@ from tui_manager_protos.rules.duration import rough_duration
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.manager_status import ClockDoubt
 from tui_manager.domain.status import Admission
+from tui_manager.operator.gateways import manager_alerts
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import UNKNOWN_MAX, HostEntry
@@ -48,12 +49,13 @@ def attention(
 
     Args:
         clock: why the wall clock is not trusted; None: it is.
-        now: the time by which certificates are checked; None: they are not checked.
+        now: the time by which certificates and other managers are checked; None: they are not.
         work: what is known of tasks and schedules.
     """
     statistics, directory, violations = core.statistics, core.directory, core.violations
     return (
         *_storage(statistics),
+        *(_managers(statistics, now) if now else ()),
         *_clock(clock),
         *_authority(statistics),
         *_stuck_rollouts(statistics),
@@ -79,6 +81,17 @@ def _storage(statistics: Statistics) -> Iterator[Alert]:
             f"The log of the database has {size >> 20:,} MiB: a program, such as a backup or "
             "a check, has been reading for a long time. If it goes on, results will wait for it."
         )
+
+
+def _managers(statistics: Statistics, now: datetime) -> Iterator[Alert]:
+    gauges = statistics.gauges
+    return manager_alerts(
+        gauges.standing(),
+        now,
+        storage_error=statistics.storage_error,
+        notifier_problem=gauges.notifier_problem(),
+        clock_ahead=gauges.clock_ahead(),
+    )
 
 
 def _clock(doubt: ClockDoubt | None) -> Iterator[Alert]:

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
@@ -41,6 +42,11 @@ class Operator(
 
     async def manager_status(self) -> ManagerStatus:
         """Address, security, counts and figures of the manager."""
+        ...
+
+    async def list_managers(self) -> Sequence[Gateway]:
+        """The managers that share this one's database, this one among them, by number. Those that
+        have been away for longer than a day are left out."""
         ...
 
     async def accept_clock(self) -> bool:
@@ -278,6 +284,7 @@ class ForwardingOperator(ABC):
         """Answers a call."""
 
     manager_status = _forwarded(Operator.manager_status)
+    list_managers = _forwarded(Operator.list_managers)
     accept_clock = _forwarded(Operator.accept_clock)
     list_hosts = _forwarded(Operator.list_hosts)
     get_host = _forwarded(Operator.get_host)

@@ -1,6 +1,7 @@
 """The Operator that calls the services of this process. Use it on the manager's loop only."""
 
 import os
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
+from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.last_line import LastLine
@@ -36,6 +38,7 @@ from tui_manager.domain.template import TEMPLATE_SORT_COLUMNS, Template, Templat
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.alerts import HostCounts, attention
+from tui_manager.operator.gateways import list_gateways
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import HOST_SORT_COLUMNS
@@ -111,6 +114,8 @@ class InProcessOperator:
         doubt = self.clock.doubt
         recovering = self._recovering()
         load, work = self.core.directory.load_of_fleet(now), await self.tasks.work_summary()
+        standing = self.core.statistics.gauges.standing().recent(now)
+        leader = standing.leader
         return ManagerStatus(
             manager_id=self.identity.manager_id,
             version=tui_manager.__version__,
@@ -140,7 +145,24 @@ class InProcessOperator:
             hosts_offline=load.offline,
             hosts_busy=load.busy,
             tasks_failed_today=work.failed_today,
+            other_managers=len(standing.others),
+            leader=standing.label(leader.number) if leader else "",
+            leads=leader is not None and leader.number == standing.own,
         )
+
+    async def list_managers(self) -> Sequence[Gateway]:
+        identity, now = self.identity, self.clock.now()
+        own = Gateway(
+            number=0,
+            name=socket.gethostname(),
+            address=identity.address,
+            version=tui_manager.__version__,
+            started_at=identity.started_at,
+            leads=True,
+            last_seen=now,
+            health=self.core.statistics.health,
+        )
+        return list_gateways(self.core.statistics.gauges.standing(), own, now)
 
     async def accept_clock(self) -> bool:
         return await self.clock.accept(_actor())

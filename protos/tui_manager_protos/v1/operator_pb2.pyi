@@ -509,6 +509,9 @@ class ManagerStatus(_message.Message):
     TASKS_FAILED_TODAY_FIELD_NUMBER: _builtins.int
     ATTENTION_SUBJECTS_FIELD_NUMBER: _builtins.int
     DATABASE_FIELD_NUMBER: _builtins.int
+    OTHER_MANAGERS_FIELD_NUMBER: _builtins.int
+    LEADER_FIELD_NUMBER: _builtins.int
+    LEADS_FIELD_NUMBER: _builtins.int
     manager_id: _builtins.str
     version: _builtins.str
     pid: _builtins.int
@@ -535,6 +538,12 @@ class ManagerStatus(_message.Message):
     """that ended as failed since midnight where the manager runs"""
     database: _builtins.str
     """where it is; empty: in the state folder"""
+    other_managers: _builtins.int
+    """that share its database"""
+    leader: _builtins.str
+    """if there are others: the name of the one that leads; empty: none"""
+    leads: _builtins.bool
+    """this one leads"""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -585,14 +594,115 @@ class ManagerStatus(_message.Message):
         tasks_failed_today: _builtins.int = ...,
         attention_subjects: _abc.Iterable[Global___AlertSubject] | None = ...,
         database: _builtins.str = ...,
+        other_managers: _builtins.int = ...,
+        leader: _builtins.str = ...,
+        leads: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "health", b"health", "kill_grace", b"kill_grace", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "attention_subjects", b"attention_subjects", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "database", b"database", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "attention_subjects", b"attention_subjects", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "database", b"database", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "leader", b"leader", "leads", b"leads", "manager_id", b"manager_id", "other_managers", b"other_managers", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ManagerStatus: _TypeAlias = ManagerStatus  # noqa: Y015
+
+@_typing.final
+class ListManagersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListManagersRequest: _TypeAlias = ListManagersRequest  # noqa: Y015
+
+@_typing.final
+class ListManagersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MANAGERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def managers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Gateway]: ...
+    def __init__(
+        self,
+        *,
+        managers: _abc.Iterable[Global___Gateway] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["managers", b"managers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListManagersResponse: _TypeAlias = ListManagersResponse  # noqa: Y015
+
+@_typing.final
+class Gateway(_message.Message):
+    """A manager as the owner of the sessions of its hosts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    LEADS_FIELD_NUMBER: _builtins.int
+    ALIVE_FIELD_NUMBER: _builtins.int
+    STOPPED_FIELD_NUMBER: _builtins.int
+    LAST_SEEN_FIELD_NUMBER: _builtins.int
+    HEALTH_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """0: it does not share its database"""
+    name: _builtins.str
+    """of its machine"""
+    address: _builtins.str
+    """where agents dial in, host:port"""
+    version: _builtins.str
+    leads: _builtins.bool
+    """plans rollouts and schedules, and ends tasks"""
+    alive: _builtins.bool
+    """its beats are heard"""
+    stopped: _builtins.bool
+    """in order, and not started since"""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp:
+        """absent: not known"""
+
+    @_builtins.property
+    def last_seen(self) -> _timestamp_pb2.Timestamp:
+        """by the database's clock; absent: not known"""
+
+    @_builtins.property
+    def health(self) -> Global___Health:
+        """when it was heard last; absent: not known"""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        name: _builtins.str = ...,
+        address: _builtins.str = ...,
+        version: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        leads: _builtins.bool = ...,
+        alive: _builtins.bool = ...,
+        stopped: _builtins.bool = ...,
+        last_seen: _timestamp_pb2.Timestamp | None = ...,
+        health: Global___Health | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health", "last_seen", b"last_seen", "started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "alive", b"alive", "health", b"health", "last_seen", b"last_seen", "leads", b"leads", "name", b"name", "number", b"number", "started_at", b"started_at", "stopped", b"stopped", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Gateway: _TypeAlias = Gateway  # noqa: Y015
 
 @_typing.final
 class AlertSubject(_message.Message):
@@ -989,7 +1099,10 @@ class HostDetail(_message.Message):
     RUNS_FIELD_NUMBER: _builtins.int
     ADMITTED_AT_FIELD_NUMBER: _builtins.int
     ADMITTED_BY_FIELD_NUMBER: _builtins.int
+    MANAGER_FIELD_NUMBER: _builtins.int
     admitted_by: _builtins.str
+    manager: _builtins.str
+    """to which it is connected; empty: to none, or there is only one"""
     @_builtins.property
     def host(self) -> Global___Host: ...
     @_builtins.property
@@ -1032,10 +1145,11 @@ class HostDetail(_message.Message):
         runs: _abc.Iterable[Global___HostRun] | None = ...,
         admitted_at: _timestamp_pb2.Timestamp | None = ...,
         admitted_by: _builtins.str = ...,
+        manager: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at", "facts_at", b"facts_at", "host", b"host"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at", "admitted_by", b"admitted_by", "facts", b"facts", "facts_at", b"facts_at", "host", b"host", "operator_labels", b"operator_labels", "runs", b"runs", "tasks", b"tasks", "vitals_history", b"vitals_history"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at", "admitted_by", b"admitted_by", "facts", b"facts", "facts_at", b"facts_at", "host", b"host", "manager", b"manager", "operator_labels", b"operator_labels", "runs", b"runs", "tasks", b"tasks", "vitals_history", b"vitals_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

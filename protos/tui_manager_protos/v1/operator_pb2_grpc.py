@@ -39,6 +39,11 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetManagerStatusRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ManagerStatus.FromString,
                 _registered_method=True)
+        self.ListManagers = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ListManagers',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListManagersRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListManagersResponse.FromString,
+                _registered_method=True)
         self.AcceptClock = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/AcceptClock',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.AcceptClockRequest.SerializeToString,
@@ -321,6 +326,14 @@ class OperatorServiceServicer:
 
     def GetManagerStatus(self, request, context):
         """Address, security, counts and the newest statistics.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListManagers(self, request, context):
+        """The managers that share this one's database, this one among them, by number; those that have been
+        away for longer than a day are left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -754,6 +767,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetManagerStatusRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ManagerStatus.SerializeToString,
             ),
+            'ListManagers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListManagers,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListManagersRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListManagersResponse.SerializeToString,
+            ),
             'AcceptClock': grpc.unary_unary_rpc_method_handler(
                     servicer.AcceptClock,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.AcceptClockRequest.FromString,
@@ -1057,6 +1075,33 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/GetManagerStatus',
             tui__manager__protos_dot_v1_dot_operator__pb2.GetManagerStatusRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.ManagerStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListManagers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ListManagers',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListManagersRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListManagersResponse.FromString,
             options,
             channel_credentials,
             insecure,

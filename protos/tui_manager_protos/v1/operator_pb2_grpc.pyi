@@ -63,6 +63,10 @@ class OperatorServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OperatorServiceAsyncStub: ...
     GetManagerStatus: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetManagerStatusRequest, _operator_pb2.ManagerStatus]
     """Address, security, counts and the newest statistics."""
+    ListManagers: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListManagersRequest, _operator_pb2.ListManagersResponse]
+    """The managers that share this one's database, this one among them, by number; those that have been
+    away for longer than a day are left out.
+    """
     AcceptClock: _grpc.UnaryUnaryMultiCallable[_operator_pb2.AcceptClockRequest, _operator_pb2.AcceptClockResponse]
     """Says that the manager's clock is right: what waits for it goes on."""
     ListHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListHostsRequest, _operator_pb2.ListHostsResponse]
@@ -241,6 +245,10 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetManagerStatus: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetManagerStatusRequest, _operator_pb2.ManagerStatus]  # type: ignore[assignment]
     """Address, security, counts and the newest statistics."""
+    ListManagers: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListManagersRequest, _operator_pb2.ListManagersResponse]  # type: ignore[assignment]
+    """The managers that share this one's database, this one among them, by number; those that have been
+    away for longer than a day are left out.
+    """
     AcceptClock: _aio.UnaryUnaryMultiCallable[_operator_pb2.AcceptClockRequest, _operator_pb2.AcceptClockResponse]  # type: ignore[assignment]
     """Says that the manager's clock is right: what waits for it goes on."""
     ListHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListHostsRequest, _operator_pb2.ListHostsResponse]  # type: ignore[assignment]
@@ -422,6 +430,16 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.ManagerStatus, _abc.Awaitable[_operator_pb2.ManagerStatus]]:
         """Address, security, counts and the newest statistics."""
+
+    @_abc_1.abstractmethod
+    def ListManagers(
+        self,
+        request: _operator_pb2.ListManagersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ListManagersResponse, _abc.Awaitable[_operator_pb2.ListManagersResponse]]:
+        """The managers that share this one's database, this one among them, by number; those that have been
+        away for longer than a day are left out.
+        """
 
     @_abc_1.abstractmethod
     def AcceptClock(

@@ -83,6 +83,7 @@ def host_detail_to_wire(detail: HostDetail) -> wire.HostDetail:
         runs=map(_run_to_wire, detail.runs),
         admitted_at=timestamp(detail.admitted_at),
         admitted_by=detail.admitted_by,
+        manager=detail.manager,
     )
 
 
@@ -97,6 +98,7 @@ def host_detail_from_wire(message: wire.HostDetail) -> HostDetail:
         runs=tuple(map(_run_from_wire, message.runs)),
         admitted_at=instant(message.admitted_at) if message.HasField("admitted_at") else None,
         admitted_by=message.admitted_by,
+        manager=message.manager,
     )
 
 

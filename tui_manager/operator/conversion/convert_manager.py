@@ -1,7 +1,8 @@
 """Manager, windows and changes between the wire and the domain.
 
-Tasks are in `convert_task.py`, hosts in `convert_host.py`, output in `convert_output.py`, tokens
-and the audit in `convert_security.py`. Fields of the same name mean the same. What a peer of
+Tasks are in `convert_task.py`, hosts in `convert_host.py`, all managers of a database in
+`convert_gateway.py`, output in `convert_output.py`, tokens and the audit in
+`convert_security.py`. Fields of the same name mean the same. What a peer of
 another version sends and this one does not know raises InvalidInputError.
 """
 
@@ -130,7 +131,7 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         hosts_pending=status.hosts_pending,
         tasks_running=status.tasks_running,
         attention=(alert.text for alert in status.attention),
-        health=_health_to_wire(status.health),
+        health=health_to_wire(status.health),
         enroll_address=status.enroll_address,
         clock_ahead=duration(status.clock_ahead),
         clock_waits=duration(status.clock_waits),
@@ -140,6 +141,9 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         tasks_failed_today=status.tasks_failed_today,
         attention_subjects=map(_subject_to_wire, status.attention),
         database=status.database,
+        other_managers=status.other_managers,
+        leader=status.leader,
+        leads=status.leads,
     )
 
 
@@ -173,7 +177,7 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         hosts_pending=message.hosts_pending,
         tasks_running=message.tasks_running,
         attention=_alerts_from_wire(message),
-        health=_health_from_wire(message.health),
+        health=health_from_wire(message.health),
         enroll_address=message.enroll_address,
         clock_ahead=_length(message, "clock_ahead"),
         clock_waits=_length(message, "clock_waits"),
@@ -182,6 +186,9 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         hosts_busy=message.hosts_busy,
         tasks_failed_today=message.tasks_failed_today,
         database=message.database,
+        other_managers=message.other_managers,
+        leader=message.leader,
+        leads=message.leads,
     )
 
 
@@ -193,7 +200,7 @@ def _length(message: wire.ManagerStatus, field: str) -> timedelta | None:
     return length.ToTimedelta()
 
 
-def _health_to_wire(health: Health) -> wire.Health:
+def health_to_wire(health: Health) -> wire.Health:
     return wire.Health(
         sessions=health.sessions,
         commands_per_second=health.commands_per_second,
@@ -210,7 +217,7 @@ def _health_to_wire(health: Health) -> wire.Health:
     )
 
 
-def _health_from_wire(message: wire.Health) -> Health:
+def health_from_wire(message: wire.Health) -> Health:
     return Health(
         sessions=message.sessions,
         commands_per_second=message.commands_per_second,

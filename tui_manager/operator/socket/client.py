@@ -11,6 +11,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.ids import new_request_id
@@ -24,6 +25,7 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.api import Operator, TargetPreview
 from tui_manager.operator.conversion import (
+    convert_gateway,
     convert_host,
     convert_manager,
     convert_rollout,
@@ -68,6 +70,10 @@ class SocketOperator(
     async def manager_status(self) -> ManagerStatus:
         reply = await self._call(self._stub.GetManagerStatus, wire.GetManagerStatusRequest)
         return convert_manager.status_from_wire(reply)
+
+    async def list_managers(self) -> Sequence[Gateway]:
+        reply = await self._call(self._stub.ListManagers, wire.ListManagersRequest)
+        return tuple(map(convert_gateway.gateway_from_wire, reply.managers))
 
     async def accept_clock(self) -> bool:
         reply = await self._call(

@@ -17,6 +17,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import (
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.conversion import (
+    convert_gateway,
     convert_host,
     convert_manager,
     convert_rollout,
@@ -107,6 +108,13 @@ class OperatorServicer(
     ) -> wire.ManagerStatus:
         async with answering(context, "GetManagerStatus"):
             return convert_manager.status_to_wire(await self._operator.manager_status())
+
+    async def ListManagers(
+        self, request: wire.ListManagersRequest, context: Context
+    ) -> wire.ListManagersResponse:
+        async with answering(context, "ListManagers"):
+            found = await self._operator.list_managers()
+            return wire.ListManagersResponse(managers=map(convert_gateway.gateway_to_wire, found))
 
     async def AcceptClock(
         self, request: wire.AcceptClockRequest, context: Context

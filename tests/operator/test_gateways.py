@@ -1,0 +1,146 @@
+"""The managers of one database as operators see them: the list, and what of it needs attention."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.manager_parts import Parts, manager_parts
+from tui_manager.domain.gateway import Gateway, Standing
+from tui_manager.domain.manager_status import Health
+from tui_manager.operator.alerts import HostCounts, attention
+from tui_manager.operator.gateways import list_gateways, manager_alerts
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+A = Gateway(1, "web-a", "10.0.0.1:7443", "0.1.0", NOW, True, health=Health(sessions=3))
+B = Gateway(2, "web-b", "10.0.0.2:7443", "0.1.0", NOW, health=Health(sessions=4000))
+C = Gateway(3, "web-c", "10.0.0.3:7443", "0.1.0", NOW)
+SEEN = NOW - timedelta(seconds=12)
+DEAD = replace(B, alive=False, last_seen=SEEN)
+ALL = Standing(1, (A, B, C))
+
+
+def said(standing: Standing, problem: str = "", ahead: timedelta = timedelta()) -> list[str]:
+    found = manager_alerts(standing, NOW, notifier_problem=problem, clock_ahead=ahead)
+    return [alert.text for alert in found]
+
+
+def test_all_is_well() -> None:
+    assert said(ALL) == said(Standing()) == said(Standing(1, (A,))) == []
+
+
+@pytest.mark.parametrize(
+    ("gone", "expected"),
+    [
+        (DEAD, "(10.0.0.2:7443) was not heard for 12 s: its 4,000 hosts dial the others."),
+        (replace(DEAD, health=Health(sessions=1)), "12 s: its 1 host dials the others."),
+        (replace(DEAD, health=Health()), "12 s: its hosts dial the others."),
+        (replace(DEAD, health=None, last_seen=None), "not heard: its hosts dial the others."),
+    ],
+)
+def test_a_manager_that_is_not_heard_is_named(gone: Gateway, expected: str) -> None:
+    (sentence,) = said(Standing(1, (A, gone, C)))
+    assert sentence.startswith("Manager web-b (10.0.0.2:7443) was not heard")
+    assert expected in sentence
+    assert sentence.endswith("Look at its machine, and start the manager again.")
+
+
+def test_a_manager_that_stopped_in_order_or_a_day_ago_is_not_missed() -> None:
+    stopped = replace(DEAD, stopped=True)
+    long_gone = replace(DEAD, last_seen=NOW - timedelta(hours=25))
+    assert said(Standing(1, (A, stopped, C))) == said(Standing(1, (A, long_gone, C))) == []
+
+
+def test_of_many_that_are_not_heard_those_with_the_most_hosts_are_named() -> None:
+    gone = [
+        replace(DEAD, number=number, name=f"web-{number}", health=Health(sessions=number))
+        for number in range(10, 17)
+    ]
+    *named, others = said(Standing(1, (A, *gone)))
+    assert [text.split()[1] for text in named] == [f"web-{n}" for n in (16, 15, 14, 13, 12)]
+    assert others == "2 other managers were not heard either."
+
+
+@pytest.mark.parametrize(
+    "standing", [Standing(2, (B, C)), Standing(2, (replace(A, alive=False, stopped=True), B))]
+)
+def test_that_no_manager_leads_is_said_first(standing: Standing) -> None:
+    first, *others = said(standing)
+    assert first.startswith("No manager leads: no batch, no schedule and no end of a task")
+    assert others == []
+
+
+def test_that_managers_cannot_tell_each_other_is_said_if_there_are_others() -> None:
+    problem = "The server nats://n1:4222 does not answer."
+    (sentence,) = said(ALL, problem)
+    assert sentence.startswith(f"Managers cannot tell each other of changes: {problem} Until")
+    assert said(Standing(1, (A,)), problem) == []
+    assert said(Standing(1, (A, replace(B, alive=False, stopped=True))), problem) == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (timedelta(minutes=3), "3 min ahead of the clock of the database"),
+        (timedelta(minutes=-3), "3 min behind the clock of the database"),
+        (timedelta(seconds=60), ""),
+    ],
+)
+def test_a_clock_that_is_not_that_of_the_database_is_said(ahead: timedelta, words: str) -> None:
+    for standing in (Standing(1, (A,)), ALL):
+        found = said(standing, ahead=ahead)
+        assert len(found) == bool(words)
+        assert all(words in sentence for sentence in found)
+
+
+def test_different_versions_are_said_last() -> None:
+    newer = replace(A, version="0.2.0")
+    gone = replace(DEAD, version="0.0.9")
+    *_, hint = said(Standing(1, (newer, gone, C)))
+    assert hint.startswith("Managers have different versions: 0.1.0 on web-c; 0.2.0 on web-a. ")
+
+
+def test_who_cannot_use_the_database_says_nothing_of_the_others() -> None:
+    standing = Standing(1, (DEAD, C))
+    assert list(manager_alerts(standing, NOW, storage_error="away", notifier_problem="Away.")) == []
+
+
+OWN = Gateway(
+    0, "m1", "0.0.0.0:7443", "0.1.0", NOW, True, last_seen=NOW, health=Health(cpu_percent=7)
+)
+
+
+def test_a_manager_that_shares_no_database_is_alone_in_the_list() -> None:
+    assert list_gateways(Standing(), OWN, NOW) == (OWN,)
+
+
+def test_the_list_has_the_newest_that_this_manager_knows_of_itself() -> None:
+    long_gone = replace(C, alive=False, last_seen=NOW - timedelta(days=2))
+    behind = replace(A, alive=False, last_seen=SEEN)
+    listed = list_gateways(Standing(1, (long_gone, DEAD, behind)), OWN, NOW)
+    assert listed == [replace(A, last_seen=NOW, health=OWN.health), DEAD]
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    async with manager_parts(tmp_path) as made:
+        yield made
+
+
+async def test_what_the_managers_gauges_say_is_among_all_alerts(parts: Parts) -> None:
+    gauges = parts.statistics.gauges
+    gauges.standing = lambda: Standing(1, (A, replace(DEAD, last_seen=None), C))
+    gauges.notifier_problem = lambda: "It is gone."
+    gauges.clock_ahead = lambda: timedelta(hours=3)
+    found = attention(parts.core, HostCounts(), None, parts.clock.instant)
+    assert [alert.text.split(":")[0] for alert in found] == [
+        "Manager web-b (10.0.0.2",
+        "Managers cannot tell each other of changes",
+        "The clock of this machine is 3 h ahead of the clock of the database, by which all "
+        "managers go. Set the wrong one, for example with NTP.",
+    ]
+    parts.statistics.record_transaction(0.1, "The disk is full.")
+    found = attention(parts.core, HostCounts(), None, parts.clock.instant)
+    assert [alert.text[:12] for alert in found] == ["Results wait", "The clock of"]

@@ -1,0 +1,105 @@
+"""The managers of one database as an operator sees them: the list, and what of it needs attention.
+Pure. `alerts.py` has all other alerts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from tui_manager_protos.rules.duration import rough_duration
+
+from tui_manager.domain.alert import Alert
+from tui_manager.domain.gateway import Gateway, GatewayState, Standing
+
+CLOCK_OFF = timedelta(minutes=1)  # between two clocks; a larger difference is said
+_NAMED = 5  # managers that get their own sentence
+
+
+def list_gateways(standing: Standing, own: Gateway, now: datetime) -> Sequence[Gateway]:
+    """The managers that operators are shown, by number.
+
+    Args:
+        own: what this manager says of itself. It is the whole list if it shares no database.
+    """
+    if not standing.gateways:
+        return (own,)
+    newest = {"alive": True, "last_seen": own.last_seen, "health": own.health}
+    shown = standing.recent(now).gateways
+    listed = (replace(one, **newest) if one.number == standing.own else one for one in shown)
+    return sorted(listed, key=lambda one: one.number)
+
+
+def manager_alerts(
+    standing: Standing,
+    now: datetime,
+    *,
+    storage_error: str = "",
+    notifier_problem: str = "",
+    clock_ahead: timedelta = timedelta(),
+) -> Iterator[Alert]:
+    """What is wrong with the managers of a database, most urgent first; nothing if this one shares
+    none.
+
+    Args:
+        storage_error: why this manager cannot use the database. It then does not hear the others.
+        notifier_problem: why managers cannot tell each other of changes; empty: they can.
+        clock_ahead: how far the clock of this machine is ahead of the database's.
+    """
+    if not storage_error and standing.gateways:
+        yield from _leader(standing)
+        yield from _not_heard(standing.recent(now), now)
+        if notifier_problem and any(one.alive for one in standing.others):
+            yield Alert(
+                f"Managers cannot tell each other of changes: {notifier_problem} Until they can, "
+                "they look every 5 s, and what happens on hosts of other managers is shown later."
+            )
+    yield from _clock(clock_ahead)
+    if not storage_error:
+        yield from _versions(standing)
+
+
+def _leader(standing: Standing) -> Iterator[Alert]:
+    if standing.leader is None:
+        yield Alert(
+            "No manager leads: no batch, no schedule and no end of a task is decided. A manager "
+            "that reaches the database takes the lead within 10 s. If none does, see their logs."
+        )
+
+
+def _not_heard(standing: Standing, now: datetime) -> Iterator[Alert]:
+    gone = [one for one in standing.others if one.state is GatewayState.NOT_HEARD]
+    gone.sort(key=lambda one: -(one.hosts or 0))
+    for one in gone[:_NAMED]:
+        silent = one.silent_for(now)
+        long = f" for {rough_duration(silent)}" if silent is not None else ""
+        count = f"{one.hosts:,} " if one.hosts else ""
+        hosts = "1 host dials" if one.hosts == 1 else f"{count}hosts dial"
+        yield Alert(
+            f"Manager {one.name} ({one.address}) was not heard{long}: its {hosts} the others. "
+            "Look at its machine, and start the manager again."
+        )
+    if len(gone) > _NAMED:
+        yield Alert(f"{len(gone) - _NAMED} other managers were not heard either.")
+
+
+def _clock(ahead: timedelta) -> Iterator[Alert]:
+    if abs(ahead) > CLOCK_OFF:
+        side = "ahead of" if ahead > timedelta() else "behind"
+        yield Alert(
+            f"The clock of this machine is {rough_duration(abs(ahead))} {side} the clock of the "
+            "database, by which all managers go. Set the wrong one, for example with NTP."
+        )
+
+
+def _versions(standing: Standing) -> Iterator[Alert]:
+    """A plain hint: while managers are upgraded one by one, it is so for some time."""
+    alive = sorted((one for one in standing.gateways if one.alive), key=lambda one: one.version)
+    having = [
+        f"{version} on {', '.join(one.name for one in ones)}"
+        for version, ones in groupby(alive, key=lambda one: one.version)
+    ]
+    if len(having) > 1:
+        yield Alert(
+            f"Managers have different versions: {'; '.join(having)}. That works during an upgrade. "
+            "Upgrade the others, too."
+        )
