@@ -11,6 +11,7 @@ from tui_manager.cli.commands import (
     audit,
     clock,
     hosts,
+    managers,
     output,
     rerun,
     run,
@@ -51,7 +52,8 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
         async def connect(state_dir: Path) -> AsyncIterator[Operator]:
             yield make()
 
-        for module in (audit, clock, hosts, output, rerun, run, schedule, task, template, token):
+        asking = (audit, clock, hosts, managers, output, rerun, run, schedule, task, template)
+        for module in (*asking, token):
             monkeypatch.setattr(module, "connect", connect)
 
     return use

@@ -45,6 +45,7 @@ def test_for_scripts(operator: FakeOperator, capsys: Capture) -> None:
     assert main(["hosts", "show", "web01", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found == json.loads(json.dumps(host_shape(operator.hosts["web01"]))) | {
+        "manager": None,
         "operator_labels": {"rack": "r7"},
         "facts": {"os": "debian", "cores": "8", "odd": HOSTILE},
         "facts_at": timestamp(START),
@@ -64,6 +65,20 @@ def test_for_scripts(operator: FakeOperator, capsys: Capture) -> None:
             json.loads(json.dumps(task_shape(operator.tasks[task_id].row))) for task_id in (3, 1)
         ],
     }
+
+
+def test_the_manager_of_a_host_is_named_if_there_are_several(
+    operator: FakeOperator, capsys: Capture
+) -> None:
+    operator.manager_of["host-web02"] = "m2"
+    assert main(["hosts", "show", "web02", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["manager"] == "m2"
+    for name, expected in (("web01", []), ("web02", ["m2"])):
+        assert main(["hosts", "show", name]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[1] for line in lines if line.startswith("Manager")] == expected
+    assert main(["hosts", "--json"]) == 0
+    assert "manager" not in json.loads(capsys.readouterr().out)[1]
 
 
 def test_for_people(operator: FakeOperator, capsys: Capture) -> None:

@@ -257,6 +257,9 @@ async def test_the_header_has_its_width_always() -> None:
             assert ("no alerts" in plain(line)) == (not alerts)
 
 
+NOT_HEARD = "Manager m2 (10.0.0.2:7443) was not heard{}: its 4,000 hosts dial the others. Look."
+
+
 @pytest.mark.parametrize(
     ("alerts", "room", "shown"),
     [
@@ -266,6 +269,8 @@ async def test_the_header_has_its_width_always() -> None:
         (("Task 1 is on hold after batch 1.", "b"), 32, "▲ Task 1 is on hold…  +1 more: 4"),
         (("Task 1 is on hold.", "b"), 21, "▲ Task 1 is…  +1 more"),
         (("web03 is offline.",), 40, "○ web03 offline"),
+        ((NOT_HEARD.format(" for 12 s"),), 40, "▲ manager m2 not heard 12s"),
+        ((NOT_HEARD.format(""), "b"), 40, "▲ manager m2 not heard  +1 more: 4"),
         (("Task 1 is on hold.", "b", "c"), 12, "▲ 3 alerts"),
         (("\x1b[31mred\n", "b"), 40, None),
     ],

@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_fleet import words
+from tests.support.seeded_managers import add_managers
 from tests.ui.conftest import settle
 from tui_manager.domain.status import Admission
 from tui_manager.ui.app import DashboardApp
@@ -120,6 +121,22 @@ def test_a_name_that_another_host_has(fleet: FakeOperator, snap_compare: Compare
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=(120, 36), run_before=before)
+
+
+@pytest.mark.parametrize("size", [SMALL, USUAL, LARGE])
+@pytest.mark.parametrize("screen", ["manager", "host"])
+def test_several_managers(
+    screen: str, size: tuple[int, int], fleet: FakeOperator, snap_compare: Compare
+) -> None:
+    add_managers(fleet)
+    app = DashboardApp(fleet.open, now=fleet.now)
+
+    async def before(pilot: "Pilot[None]") -> None:
+        await settle(pilot)
+        await pilot.press(*SCREENS[screen])
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
 
 
 @pytest.mark.parametrize("security", ["mTLS", "insecure"])

@@ -122,6 +122,10 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             from tui_manager.cli.commands.audit import run_audit
 
             return run_audit(settings, options)
+        case "managers":
+            from tui_manager.cli.commands.managers import run_managers
+
+            return run_managers(settings, as_json=options.json)
         case "clock":
             from tui_manager.cli.commands.clock import run_clock
 

@@ -60,6 +60,11 @@ class Gateway:
         """Hosts that are connected to it, or were when it was heard last; None: not known."""
         return self.health.sessions if self.health else None
 
+    @property
+    def newest_health(self) -> Health | None:
+        """Its figures as they are now; None: not known, as it is not heard."""
+        return self.health if self.alive else None
+
     def silent_for(self, now: datetime) -> timedelta | None:
         """How long it was not heard; None: not known."""
         return max(now - self.last_seen, timedelta()) if self.last_seen else None

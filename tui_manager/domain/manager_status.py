@@ -74,6 +74,7 @@ class ManagerStatus:
         other_managers: managers on the same database, besides this one.
         leader: if there are others, the name of the one that leads; empty: none does.
         leads: this one leads.
+        number: of this one among them; 0: it does not share its database.
     """
 
     manager_id: str
@@ -101,3 +102,4 @@ class ManagerStatus:
     other_managers: int = 0
     leader: str = ""
     leads: bool = False
+    number: int = 0

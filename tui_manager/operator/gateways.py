@@ -23,9 +23,12 @@ def list_gateways(standing: Standing, own: Gateway, now: datetime) -> Sequence[G
     """
     if not standing.gateways:
         return (own,)
-    newest = {"alive": True, "last_seen": own.last_seen, "health": own.health}
-    shown = standing.recent(now).gateways
-    listed = (replace(one, **newest) if one.number == standing.own else one for one in shown)
+    listed = [
+        replace(one, alive=True, last_seen=own.last_seen, health=own.health)
+        if one.number == standing.own
+        else one
+        for one in standing.recent(now).gateways
+    ]
     return sorted(listed, key=lambda one: one.number)
 
 
@@ -72,10 +75,11 @@ def _not_heard(standing: Standing, now: datetime) -> Iterator[Alert]:
     for one in gone[:_NAMED]:
         silent = one.silent_for(now)
         long = f" for {rough_duration(silent)}" if silent is not None else ""
+        where = f" ({one.address})" if one.address else ""
         count = f"{one.hosts:,} " if one.hosts else ""
         hosts = "1 host dials" if one.hosts == 1 else f"{count}hosts dial"
         yield Alert(
-            f"Manager {one.name} ({one.address}) was not heard{long}: its {hosts} the others. "
+            f"Manager {one.name}{where} was not heard{long}: its {hosts} the others. "
             "Look at its machine, and start the manager again."
         )
     if len(gone) > _NAMED:

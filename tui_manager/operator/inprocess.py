@@ -148,12 +148,14 @@ class InProcessOperator:
             other_managers=len(standing.others),
             leader=standing.label(leader.number) if leader else "",
             leads=leader is not None and leader.number == standing.own,
+            number=standing.own,
         )
 
     async def list_managers(self) -> Sequence[Gateway]:
         identity, now = self.identity, self.clock.now()
+        standing = self.core.statistics.gauges.standing()
         own = Gateway(
-            number=0,
+            number=standing.own,
             name=socket.gethostname(),
             address=identity.address,
             version=tui_manager.__version__,
@@ -162,7 +164,7 @@ class InProcessOperator:
             last_seen=now,
             health=self.core.statistics.health,
         )
-        return list_gateways(self.core.statistics.gauges.standing(), own, now)
+        return list_gateways(standing, own, now)
 
     async def accept_clock(self) -> bool:
         return await self.clock.accept(_actor())

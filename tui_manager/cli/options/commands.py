@@ -64,6 +64,9 @@ def command_line_parser() -> Parser:
         add("schedule", "make, list, show, edit, pause or run schedules", state), state
     )
     add_output_options(add("output", "print the output of a task, as raw bytes", state))
+    add_json(
+        add("managers", "list the managers of this database: who leads, and who is away", state)
+    )
     add_clock_commands(add("clock", "confirm that the manager's clock is right", state), state)
     add_audit_options(add("audit", "list who did what to which host or task, and when", state))
     add_check_options(add("check", "search the database for damage and contradictions", state))

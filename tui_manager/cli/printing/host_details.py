@@ -34,6 +34,7 @@ def host_text(detail: HostDetail) -> str:
         ("Labels", labels_text(host.labels)),
         ("By operators", labels_text(detail.operator_labels)),
         ("Address", host.address),
+        ("Manager", detail.manager),
         ("System", f"{host.os} {host.arch}, agent {host.agent_version}"),
         *_vitals_lines(host),
     ]

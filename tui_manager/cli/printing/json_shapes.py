@@ -8,6 +8,7 @@ from typing import Any
 
 from tui_manager.cli.printing.text import timestamp
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.gateway import Gateway, GatewayState
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.resource_limits import NO_LIMITS
 from tui_manager.domain.task import CommandHost, Hold, Task, TaskDetail
@@ -45,6 +46,7 @@ def host_detail_shape(detail: HostDetail) -> Shape:
     """What `hosts show --json` prints. The vitals of a host that is offline are empty."""
     return {
         **host_shape(detail.host),
+        "manager": detail.manager or None,
         "operator_labels": dict(sorted(detail.operator_labels.items())),
         "facts": dict(sorted(detail.facts.items())),
         "facts_at": timestamp(detail.facts_at),
@@ -76,6 +78,26 @@ def maintenance_shape(host: Host) -> Shape | None:
     if host.maintenance is None:
         return None
     return {"reason": host.maintenance.reason, "until": timestamp(host.maintenance.until)}
+
+
+def manager_shape(manager: Gateway) -> Shape:
+    """An element of `managers --json`. "cpu" is per cent of one core, "memory" is in bytes. The
+    figures of a manager that is not heard are null."""
+    health = manager.newest_health
+    return {
+        "number": manager.number,
+        "name": manager.name,
+        "address": manager.address,
+        "version": manager.version,
+        "leads": manager.state is GatewayState.LEADS,
+        "alive": manager.alive,
+        "since": timestamp(manager.started_at),
+        "hosts": health.sessions if health else None,
+        "cpu": round(health.cpu_percent, 1) if health else None,
+        "memory": health.memory_bytes if health else None,
+        "commands_per_second": round(health.commands_per_second, 1) if health else None,
+        "last_seen": timestamp(manager.last_seen),
+    }
 
 
 def audit_shape(entry: AuditEntry) -> Shape:

@@ -1,17 +1,20 @@
-"""The tables of `hosts`, `task list`, `task show`, `token list`, `template list` and `audit`: their
-columns, and what each cell says. One host as text is in `host_details.py`, one task in
-`task_details.py`, one template in `template_details.py`. JSON is in `json_shapes.py`."""
+"""The tables of `hosts`, `task list`, `task show`, `token list`, `template list`, `managers` and
+`audit`: their columns, and what each cell says. One host as text is in `host_details.py`, one task
+in `task_details.py`, one template in `template_details.py`. JSON is in `json_shapes.py`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from tui_manager.cli.printing.summary import count_words, outcome
 from tui_manager.cli.printing.text import local_time, table
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.domain.template import Template
 from tui_manager.domain.token import Token
+from tui_manager.ui.drawing.number_format import age, size
 
 _HOST_COLUMNS = (
     *("NAME", "STATE", "FINGERPRINT", "LABELS", "CPU", "MEM", "RUN", "SINCE", "ADDRESS"),
@@ -25,6 +28,10 @@ _COMMAND_HOST_COLUMNS = (
 _BATCH = 2  # the place of its column among these, if the task is a rollout
 _TOKEN_COLUMNS = ("ID", "STATE", "BY", "MADE", "EXPIRES", "LEFT", "APPROVES", "LABELS")
 _TEMPLATE_COLUMNS = ("NAME", "VERSION", "SAVED", "BY", "SCHEDULES", "ABOUT")
+_MANAGER_COLUMNS = (
+    *("NAME", "STATE", "HOSTS", "CPU", "MEMORY", "RESULTS/S", "STARTED", "HEARD", "VERSION"),
+    "ADDRESS",
+)
 _AUDIT_COLUMNS = ("WHEN", "WHO", "DID", "HOST", "TASK", "DETAIL")
 
 
@@ -62,6 +69,12 @@ def token_table(tokens: Iterable[Token]) -> str:
 def template_table(templates: Iterable[Template]) -> str:
     """The table of `template list`."""
     return _table(_TEMPLATE_COLUMNS, map(_template_row, templates), ("ABOUT", "BY", "NAME"))
+
+
+def manager_table(managers: Iterable[Gateway], now: datetime) -> str:
+    """The table of `managers`."""
+    rows = (_manager_row(manager, now) for manager in managers)
+    return _table(_MANAGER_COLUMNS, rows, ("NAME", "ADDRESS"))
 
 
 def audit_table(entries: Iterable[AuditEntry]) -> str:
@@ -161,6 +174,23 @@ def _template_row(template: Template) -> tuple[str, ...]:
         template.saved_by or "-",
         str(template.schedules or "-"),
         template.description or "-",
+    )
+
+
+def _manager_row(manager: Gateway, now: datetime) -> tuple[str, ...]:
+    health, silent = manager.newest_health, manager.silent_for(now)
+    heard = "now" if manager.alive else "-" if silent is None else f"{age(silent)} ago"
+    return (
+        manager.name,
+        manager.state,
+        f"{health.sessions:,}" if health else "-",
+        f"{health.cpu_percent:.0f}%" if health else "-",
+        size(health.memory_bytes) if health else "-",
+        f"{health.commands_per_second:,.1f}" if health else "-",
+        local_time(manager.started_at),
+        heard,
+        manager.version,
+        manager.address,
     )
 
 

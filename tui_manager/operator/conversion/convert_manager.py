@@ -144,6 +144,7 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         other_managers=status.other_managers,
         leader=status.leader,
         leads=status.leads,
+        number=status.number,
     )
 
 
@@ -189,6 +190,7 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         other_managers=message.other_managers,
         leader=message.leader,
         leads=message.leads,
+        number=message.number,
     )
 
 

@@ -106,14 +106,19 @@ def attention_spans(attention: Sequence[Alert], room: int, key: str) -> Spans:
 
 
 def _first_words(sentence: str) -> str:
-    """The first words of a sentence. That one host is offline is said shortly, so that it fits."""
+    """The first words of a sentence. That one host is offline, or that a manager is not heard, is
+    said shortly, so that it fits."""
     if offline := _ONE_OFFLINE.fullmatch(sentence):
         name, duration, unit = offline.groups(default="")
         return safe_line(f"{OFFLINE.text} {name} offline {duration}{unit}".rstrip())
+    if not_heard := _NOT_HEARD.match(sentence):
+        name, duration, unit = not_heard.groups(default="")
+        return safe_line(f"▲ manager {name} not heard {duration}{unit}".rstrip())
     return f"▲ {safe_line(_ENDS.split(sentence, maxsplit=1)[0])}"
 
 
 _ONE_OFFLINE = re.compile(r"(\S+) is offline(?: for (\d+) (\w+))?\.")
+_NOT_HEARD = re.compile(r"Manager (\S+)(?: \(\S+\))? was not heard(?: for (\d+) (\w+))?: ")
 _ENDS = re.compile(r"[.:;] |\.$")  # of the first words of a sentence
 
 

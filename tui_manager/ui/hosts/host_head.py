@@ -41,6 +41,7 @@ def host_head(
         f"up {age(host.vitals.uptime)}" if host.vitals else "",
         f"agent {host.agent_version}" if host.agent_version else "",
         host.address,
+        f"at manager {detail.manager}" if detail.manager else "",
         _admitted(detail, now),
     ]
     parts += [(Span(shorten(safe_line(text), width), Role.MUTED),) for text in known if text]

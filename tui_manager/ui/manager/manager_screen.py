@@ -1,4 +1,4 @@
-"""What needs attention, figures of the manager, and the audit."""
+"""What needs attention, all managers if there are several, figures of this one, and the audit."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.main_screen import MainScreen
@@ -23,13 +24,19 @@ from tui_manager.ui.key_bindings import (
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager.alert_pane import AlertPane
 from tui_manager.ui.manager.audit_table import AuditTable, audit_detail
+from tui_manager.ui.manager.gateway_pane import GatewayPane
 from tui_manager.ui.manager.manager_text import figure_lines
 
 _CORNERS = 6  # cells of a frame's line that its subtitle leaves free
 
 
+def _title(status: ManagerStatus) -> str:
+    """Of the figures."""
+    return "This manager" if status.other_managers else "Manager"
+
+
 class ManagerScreen(MainScreen):
-    """What needs attention first, then figures, then the audit."""
+    """What needs attention first, then managers and figures, then the audit."""
 
     SCREEN = ScreenName.MANAGER
     BINDINGS = bindings_of(ScreenName.MANAGER)
@@ -38,8 +45,7 @@ class ManagerScreen(MainScreen):
         attention = AlertPane(id="attention")
         attention.border_title = "Attention"
         figures = TextScroll(SpanLines(id="figure-lines"), id="figures")
-        figures.border_title = "Manager"
-        yield Container(attention, figures, id="state")
+        yield Container(attention, GatewayPane(self.link, id="managers"), figures, id="state")
         yield AuditTable(self.link, id="audit")
 
     @property
@@ -53,8 +59,14 @@ class ManagerScreen(MainScreen):
         return self.query_one("#attention", AlertPane)
 
     @property
+    def managers(self) -> GatewayPane:
+        """All managers of the database, if there are several."""
+        return self.query_one("#managers", GatewayPane)
+
+    @property
     def panes(self) -> Sequence[Widget]:
-        return self.alerts, self.query_one("#figures"), self.audit
+        several = (self.managers,) if self.managers.display else ()
+        return self.alerts, *several, self.query_one("#figures"), self.audit
 
     def on_mount(self) -> None:
         """The audit has the focus."""
@@ -62,6 +74,8 @@ class ManagerScreen(MainScreen):
 
     def read_again(self, changes: Changes) -> None:
         self._describe()
+        if changes.manager and self.link.status is not None:
+            self.managers.follow(self.link.status)
         # The manager reports once a second. Hosts change too often to read the audit each time.
         if changes.manager or changes.tasks or changes.all_tasks:
             self.audit.reload()
@@ -82,6 +96,9 @@ class ManagerScreen(MainScreen):
             figures = self.query_one("#figure-lines", SpanLines)
             width = figures.size.width or self.size.width
             figures.set_lines(figure_lines(status, now, width))
+            self.set_class(status.other_managers > 0, "-several")
+            self.query_one("#figures").border_title = _title(status)
+            self.managers.draw()
 
     @on(RowTable.Selected)
     def _show_details(self) -> None:

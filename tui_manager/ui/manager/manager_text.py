@@ -39,6 +39,7 @@ def _fleet(status: ManagerStatus, now: datetime) -> Sequence[tuple[str, str]]:
     enrolment = f"join at {status.enroll_address}" if status.enroll_address else "no TLS"
     return (
         ("manager", f"{state} for {age(now - status.started_at)}, version {status.version}"),
+        *_leader(status),
         ("address", status.address),
         ("security", f"{status.security}, {enrolment}"),
         (
@@ -50,6 +51,14 @@ def _fleet(status: ManagerStatus, now: datetime) -> Sequence[tuple[str, str]]:
         ("output", f"{size(health.bytes_per_second)} a second"),
         *_clock(status),
     )
+
+
+def _leader(status: ManagerStatus) -> Sequence[tuple[str, str]]:
+    """Which manager leads; nothing if there is only one."""
+    if not status.other_managers:
+        return ()
+    name = safe_line(status.leader)
+    return (("leader", "this manager" if status.leads else name or "no manager leads"),)
 
 
 def _clock(status: ManagerStatus) -> Sequence[tuple[str, str]]:

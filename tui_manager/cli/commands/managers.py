@@ -1,0 +1,29 @@
+"""`tui-manager managers`: lists the managers that share one database. Each command has a file of
+its own, which is imported only when the command is called. The columns are in
+`printing/list_tables.py`."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from tui_manager.cli.connect_and_read import connect
+from tui_manager.cli.printing.json_shapes import manager_shape
+from tui_manager.cli.printing.list_tables import manager_table
+from tui_manager.cli.printing.text import write, write_json
+from tui_manager.domain.gateway import Gateway
+from tui_manager.settings import Settings
+
+
+def run_managers(settings: Settings, *, as_json: bool) -> int:
+    """Prints the managers, and returns the exit status."""
+    managers = asyncio.run(_read(settings))
+    if as_json:
+        write_json([manager_shape(manager) for manager in managers])
+    else:
+        write(manager_table(managers, datetime.now(UTC)))
+    return 0
+
+
+async def _read(settings: Settings) -> Sequence[Gateway]:
+    async with connect(settings.state_dir) as operator:
+        return await operator.list_managers()
