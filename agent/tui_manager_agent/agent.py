@@ -17,6 +17,7 @@ from tui_manager_agent.facts.vitals import Vitals, describe_host
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.certificate_renewal import Renewal
 from tui_manager_agent.identity.identity import Identity, StateError
+from tui_manager_agent.identity.known_managers import KnownManagers
 from tui_manager_agent.link.admission import HostAdmission
 from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 from tui_manager_agent.link.reconnect import Reconnect
@@ -48,7 +49,10 @@ class Agent:
         self._admission = HostAdmission(self._renewal)
         self._vitals = Vitals()
         self._facts = FactWatch(settings.facts)
-        self._reconnect = Reconnect(random.Random())
+        self._managers = KnownManagers(
+            settings.state_dir, settings.managers, only_loopback=settings.insecure
+        )
+        self._reconnect = Reconnect(random.Random(), self._managers.addresses)
         self._outbox = Outbox()
         self._executions: ExecutionRequests | None = None
         self._tasks = asyncio.TaskGroup()
@@ -104,20 +108,26 @@ class Agent:
         await self._facts.wait_for_first()
         while True:
             held = self._renewal.credentials if self._renewal else None
+            address = self._reconnect.address
             link = Link(
-                self._settings.manager,
+                address,
                 self._outbox,
                 self._measure,
                 self._on_welcome,
                 credentials=held,
+                patience=self._reconnect.patience,
             )
             self._admission.begin_session(link)
             facts = self._facts.begin_session(link.send_facts)
             end = await link.run(self._hello(facts))
-            if self._renewal:
-                self._renewal.stream_ended(welcomed=link.welcomed)
             pause = self._reconnect.pause_after(end)
-            _LOG.warning("no manager: reason=%r again_in=%.1fs", describe(end), pause)
+            # All addresses of a round are shown the same certificate.
+            if self._renewal and (link.welcomed or self._reconnect.begins_round):
+                self._renewal.stream_ended(welcomed=link.welcomed)
+            _LOG.warning(
+                "no manager: reason=%r address=%s again_in=%.1fs next=%s",
+                *(describe(end), address, pause, self._reconnect.address),
+            )
             await asyncio.sleep(pause)
 
     def _on_welcome(self, welcome: wire.Welcome) -> MessageHandlers:
@@ -129,7 +139,10 @@ class Agent:
             self._identity.bind(welcome.manager_id, welcome.host_id)
         except ValueError as error:
             raise WrongManagerError(str(error)) from error
-        _LOG.info("welcome: name=%s generation=%d", welcome.name, welcome.generation)
+        _LOG.info(
+            "welcome: name=%s generation=%d address=%s",
+            *(welcome.name, welcome.generation, self._reconnect.address),
+        )
         executions = self._executions or self._open_executions()
         return {
             "run_command": executions.run,
@@ -137,7 +150,13 @@ class Agent:
             "resume": executions.resume,
             "acknowledge": executions.acknowledge,
             **self._admission.handlers(),
+            "settings": self._on_settings,
         }
+
+    async def _on_settings(self, settings: wire.Settings) -> None:
+        await self._admission.on_settings(settings)
+        if await self._managers.learn(settings.managers):
+            self._reconnect.set_addresses(self._managers.addresses)
 
     def _hello(self, facts: Mapping[str, str]) -> wire.Hello:
         hello = wire.Hello(

@@ -1,7 +1,7 @@
 """What a host's owner can set, and the defaults. A file of its own, because all packages of the
 agent may import it; `cli/arguments.py` reads the values from options and variables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ class Settings:
     """The settings of one agent.
 
     Attributes:
-        manager: HOST:PORT to dial.
+        managers: HOST:PORT to dial, at least one; all on one database.
         state_dir: the folder of the journal and the output until the manager has them.
         insecure: no TLS and no proof of the manager; on this machine only.
         name: what the host wants to be called; empty: its hostname.
@@ -26,7 +26,7 @@ class Settings:
         facts: the file with the owner's facts; None: as of `policy`.
     """
 
-    manager: str
+    managers: Sequence[str]
     state_dir: Path
     insecure: bool = False
     name: str = ""

@@ -41,7 +41,7 @@ async def test_a_token_is_not_spent_on_a_certificate_that_cannot_be_kept(
 ) -> None:
     identity = Identity(tmp_path)
     monkeypatch.setattr(record, "write_all", full)
-    settings = Settings(manager="127.0.0.1:1", state_dir=tmp_path)
+    settings = Settings(managers=["127.0.0.1:1"], state_dir=tmp_path)
     try:
         with pytest.raises(StateError, match="cannot be used: No space left on device"):
             await Joining(settings, identity, JoinToken.parse(enrollment.token)).join()

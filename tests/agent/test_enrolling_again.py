@@ -149,7 +149,7 @@ async def test_a_full_disk_keeps_no_host_from_its_work(
     before = held_by(stopped.state_dir)
     identity = Identity(stopped.state_dir)
     monkeypatch.setattr(record, "write_all", full)
-    settings = Settings(manager="127.0.0.1:1", state_dir=stopped.state_dir)
+    settings = Settings(managers=["127.0.0.1:1"], state_dir=stopped.state_dir)
     try:
         await Joining(settings, identity, JoinToken.parse(enrollment.another_token())).join()
     finally:
@@ -172,7 +172,7 @@ async def test_what_passes_is_waited_for_but_not_for_ever(
 ) -> None:
     monkeypatch.setattr(reconnect, "FIRST_PAUSE", 0.0)
     enrollment.refuses = (code, "not now")
-    settings = Settings(manager="127.0.0.1:1", state_dir=stopped.state_dir)
+    settings = Settings(managers=["127.0.0.1:1"], state_dir=stopped.state_dir)
     identity = Identity(settings.state_dir)
     try:
         with caplog.at_level(logging.WARNING):

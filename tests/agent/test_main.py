@@ -1,5 +1,6 @@
 """The command line: what it refuses, and how it says so."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,12 @@ KEY = f"1 to 63 letters, digits, '.', '_', '/' and '-', {FIRST}"
         (["--manager", "manager.example:7443", "--insecure"], "on this machine"),
         (["--manager", "127.example.com:7443", "--insecure"], "on this machine"),
         (["--manager", "127.0.0.1", "--insecure"], "not HOST:PORT"),
+        (["--manager", "localhost:1,", "--insecure"], "'' is not HOST:PORT"),
+        (["--manager", "localhost:1,m2", "--insecure"], "'m2' is not HOST:PORT"),
+        (["--manager", "localhost:1,m2:\u0667", "--insecure"], "is not HOST:PORT"),
+        (["--manager", "localhost:1,m2:1,[::1]:1", "--insecure"], "and not for m2:1"),
+        (["--manager", "m1:1,m2:65535", "--join-token", TOKEN], "m2:65535 has no next one"),
+        (["--manager", ",".join(f"m{n}:1" for n in range(65))], "65 addresses are more than 64"),
         (["--manager", "127.0.0.1:99999", "--insecure"], "not HOST:PORT"),
         (["--manager", "localhost:1", "--insecure", "--label", "env"], "not K=V"),
         (["--manager", "localhost:1", "--insecure", "--capacity", "0"], "1 to 1000"),
@@ -87,6 +94,20 @@ def test_names_and_labels_that_a_manager_takes(monkeypatch: pytest.MonkeyPatch) 
     for name in ("", "w", "web-01.example_x", "w" * 64):
         options = [f"--name={name}", *(f"--label={label}" for label in labels), "--"]
         assert main(["run", "--insecure", "--manager=localhost:1", *options]) == 0
+
+
+@pytest.mark.parametrize("source", ["option", "variable"])
+def test_several_managers(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Sequence[str]] = []
+    monkeypatch.setattr(main_module, "_run", lambda settings: taken.append(settings.managers))
+    managers = "localhost:1,127.0.0.2:7443,[::1]:65535,localhost:1"
+    options = ["run", "--insecure", "--name=web01"]
+    if source == "option":
+        options.append(f"--manager={managers}")
+    else:
+        monkeypatch.setenv("TUI_MANAGER_AGENT_MANAGER", managers)
+    assert main(options) == 0
+    assert taken == [("localhost:1", "127.0.0.2:7443", "[::1]:65535")]
 
 
 def test_a_hostname_that_is_no_name_wants_another_one(

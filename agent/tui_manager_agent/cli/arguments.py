@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from tui_manager_protos.rules.join_token import JoinToken
+from tui_manager_protos.rules.manager_address import is_loopback
 from tui_manager_protos.rules.names_and_labels import check_label_count
 
 from tui_manager_agent.cli import option_values, policy_check
@@ -26,7 +27,7 @@ from tui_manager_agent.settings import CAPACITY, SPOOL_LIMIT, Settings
 
 # Each is also a variable. For each: how its text is read, and its default.
 _OPTIONS: Mapping[str, tuple[Callable[[str], object], object]] = {
-    "manager": (option_values.address, ""),
+    "manager": (option_values.addresses, ()),
     "join_token": (option_values.join_token, None),
     "join_token_file": (Path, None),
     "name": (option_values.name, ""),
@@ -77,7 +78,7 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
     check = _check_insecure if chosen.insecure else _check_token
     check(parser, chosen, state_dir)
     settings = Settings(
-        manager=chosen.manager,
+        managers=chosen.manager,
         state_dir=state_dir,
         insecure=chosen.insecure,
         name=chosen.name,
@@ -143,10 +144,10 @@ def _is_known(state_dir: Path) -> bool:
 
 
 def _check_insecure(parser: Parser, chosen: argparse.Namespace, state_dir: Path) -> None:
-    if not option_values.is_loopback(chosen.manager):
+    if elsewhere := [one for one in chosen.manager if not is_loopback(one)]:
         parser.error(
-            "--insecure is for a manager on this machine (localhost, 127.x.x.x or [::1]); "
-            f"for another one leave it out and give a --{TOKEN_OPTION}"
+            "--insecure is for a manager on this machine (localhost, 127.x.x.x or [::1]), and not "
+            f"for {elsewhere[0]}: leave it out and give a --{TOKEN_OPTION}"
         )
     if credentials.exist(state_dir):
         parser.error(
@@ -171,9 +172,10 @@ def _check_token(parser: Parser, chosen: argparse.Namespace, state_dir: Path) ->
             f"--{TOKEN_OPTION}, --{TOKEN_FILE_OPTION} or {TOKEN_VARIABLES[0]} "
             "(a manager on this machine may do without: --insecure)"
         )
-    if token is not None and token.port is None and chosen.manager.endswith(":65535"):
+    last = [one for one in chosen.manager if one.endswith(":65535")]
+    if token is not None and token.port is None and last:
         parser.error(
-            "hosts enrol on the port next to the manager's, and 65535 has no next one: "
+            f"hosts enrol on the port next to the manager's, and {last[0]} has no next one: "
             "the manager needs --enroll-listen"
         )
 

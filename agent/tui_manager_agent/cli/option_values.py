@@ -7,14 +7,24 @@ import argparse
 import socket
 
 from tui_manager_protos.rules.join_token import JoinToken
+from tui_manager_protos.rules.manager_address import ADDRESSES_MAX
 from tui_manager_protos.rules.names_and_labels import check_host_name, check_label
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-def address(text: str) -> str:
+def addresses(text: str) -> tuple[str, ...]:
+    """One or more, with commas between them; each once."""
+    found = tuple(dict.fromkeys(map(_address, text.split(","))))
+    if len(found) > ADDRESSES_MAX:
+        raise argparse.ArgumentTypeError(f"{len(found)} addresses are more than {ADDRESSES_MAX}")
+    return found
+
+
+def _address(text: str) -> str:
     host, colon, port = text.rpartition(":")
-    if not host or not colon or not port.isdigit() or not 0 < int(port) < 65536:
+    digits = port.isascii() and port.isdigit() and len(port) <= 5
+    if not host or not colon or not digits or not 0 < int(port) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
     return text
 
@@ -78,11 +88,3 @@ def mebibytes(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 1 << 20:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of MiB from 1 to {1 << 20}")
     return int(text) << 20
-
-
-def is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0]
-    try:
-        return host in ("localhost", "[::1]") or socket.inet_pton(socket.AF_INET, host)[0] == 127
-    except OSError:
-        return False

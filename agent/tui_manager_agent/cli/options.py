@@ -83,9 +83,10 @@ def _add_policy_option(parser: argparse.ArgumentParser) -> None:
 def _add_manager_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--manager",
-        metavar="HOST:PORT",
-        type=option_values.address,
-        help=f"the manager to dial ({ENVIRONMENT}MANAGER)",
+        metavar="HOST:PORT[,HOST:PORT…]",
+        type=option_values.addresses,
+        help="the manager to dial; of several managers on one database any, or all of them. They "
+        f"tell the agent of each other ({ENVIRONMENT}MANAGER)",
     )
     run.add_argument(
         f"--{TOKEN_OPTION}",

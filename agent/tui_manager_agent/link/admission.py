@@ -52,12 +52,11 @@ class HostAdmission:
             self._renewal.begin_session(link.request_certificate)
 
     def handlers(self) -> MessageHandlers:
-        """What handles the messages that concern the admission and the certificate."""
-        if self._renewal is None:
-            return {"settings": self._on_settings}
-        return {"settings": self._on_settings, "certificate_issued": self._renewal.on_certificate}
+        """What handles the messages that concern the certificate alone."""
+        return {"certificate_issued": self._renewal.on_certificate} if self._renewal else {}
 
-    async def _on_settings(self, settings: wire.Settings) -> None:
+    async def on_settings(self, settings: wire.Settings) -> None:
+        """Does what new settings mean for the admission and the certificate."""
         self._log_admission(settings.admission)
         if self._renewal is not None:
             await self._renewal.on_settings(wanted=settings.renew_certificate)

@@ -31,7 +31,7 @@ class Joining:
         self._settings = settings
         self._identity = identity
         self._token = token
-        self._reconnect = Reconnect(random.Random())
+        self._reconnect = Reconnect(random.Random(), settings.managers)
 
     async def join(self) -> None:
         """Returns when this host has a certificate that has not ended: a new one, or the one from
@@ -50,16 +50,27 @@ class Joining:
                 raise
 
     async def _enroll(self, held: Credentials | None) -> None:
-        """Tries until it succeeds. A host that has a certificate gives up at the first failure that
-        is not temporary."""
-        tries = 0
+        """Tries until it succeeds, at one manager after the other. A host that has a certificate
+        gives up when all have failed in a way that is not temporary."""
+        tries, temporary = 0, False
         while (end := await self._try_once()) is not None:
-            tries += 1
-            temporary = end.ending in _TEMPORARY and tries < _TRIES
-            if not temporary and _can_continue(held, describe(end)):
+            address = self._reconnect.address
+            try:
+                pause = self._reconnect.pause_after(end)
+            except RefusedByManagerError as error:
+                if end.ending is Ending.WRONG_MANAGER or not _can_continue(held, str(error)):
+                    raise
                 return
-            pause = self._reconnect.pause_after(end)
-            _LOG.warning("not enrolled: reason=%r again_in=%.1fs", describe(end), pause)
+            temporary |= end.ending in _TEMPORARY
+            if self._reconnect.begins_round:
+                tries += 1
+                if not (temporary and tries < _TRIES) and _can_continue(held, describe(end)):
+                    return
+                temporary = False
+            _LOG.warning(
+                "not enrolled: reason=%r address=%s again_in=%.1fs next=%s",
+                *(describe(end), address, pause, self._reconnect.address),
+            )
             await asyncio.sleep(pause)
 
     def _current(self) -> Credentials | None:
@@ -100,6 +111,10 @@ class Joining:
             return StreamEnd(Ending.ENROLMENT_FAILED, str(error))
         if "ending" in answer:
             return StreamEnd(Ending[answer["ending"]], answer["detail"])
+        bound, manager_id = self._identity.manager_id, answer["manager_id"]
+        if bound and bound != manager_id:
+            detail = f"it is {manager_id}, this agent belongs to {bound}"
+            return StreamEnd(Ending.WRONG_MANAGER, detail)
         name, admission = answer.pop("name"), answer.pop("admission")
         held = self._keep(answer)
         _LOG.info("enrolled: name=%s admission=%s host_id=%s", name, admission, held.host_id)
@@ -116,10 +131,11 @@ class Joining:
             raise StateError(problem) from error
 
     def _order(self) -> dict[str, str]:
-        port = self._token.port or int(self._settings.manager.rpartition(":")[2]) + 1
+        address = self._reconnect.address
+        port = self._token.port or int(address.rpartition(":")[2]) + 1
         request = wire.EnrollRequest(secret=self._token.secret, **describe_host(self._settings))
         return {
-            "address": self._settings.manager,
+            "address": address,
             "port": str(port),
             "pin": self._token.pin,
             "folder": str(credentials.folder_in(self._settings.state_dir)),
@@ -127,10 +143,6 @@ class Joining:
         }
 
     def _keep(self, answer: dict[str, str]) -> Credentials:
-        bound, manager_id = self._identity.manager_id, answer["manager_id"]
-        if bound and bound != manager_id:
-            detail = f"it is {manager_id}, this agent belongs to {bound}"
-            raise RefusedByManagerError(describe(StreamEnd(Ending.WRONG_MANAGER, detail)))
         fields = {**answer, "token_hash": self._token.secret_hash.hex()}
         state_dir = self._settings.state_dir
         before = credentials.load(state_dir)

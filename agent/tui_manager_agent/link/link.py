@@ -14,9 +14,9 @@ from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.credentials import Credentials
+from tui_manager_agent.link.reconnect import PATIENCE
 from tui_manager_agent.link.stream_endings import Ending, StreamEnd, ending_of, explain_failed_dial
 
-WELCOME_WITHIN = 30.0  # seconds
 STEADY_AFTER = 10.0  # seconds
 HEARTBEAT = 5.0  # seconds, unless the manager says otherwise
 SHORTEST_HEARTBEAT = 0.01  # seconds
@@ -29,7 +29,6 @@ _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
-    ("grpc.min_reconnect_backoff_ms", 30_000),  # how long a dial may take, TLS and all
     ("grpc.http2.bdp_probe", 0),  # a ping and its answer for every few messages
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
@@ -56,6 +55,7 @@ class Link:
         welcome: is called with the Welcome, and returns what handles the messages after it, or
             raises WrongManagerError. The handler of `settings` gets those of the Welcome first.
         credentials: prove who both sides are; None: no TLS.
+        patience: seconds that a dial may take, TLS and all, and as many for the answer to Hello.
     """
 
     def __init__(
@@ -66,8 +66,10 @@ class Link:
         welcome: Callable[[wire.Welcome], MessageHandlers],
         *,
         credentials: Credentials | None,
+        patience: float = PATIENCE,
     ) -> None:
-        self._address = address
+        self._target = f"dns:///{address}"  # else a host called unix would be a socket
+        self._patience = patience
         self._credentials = credentials
         self._outbox = outbox
         self._vitals = vitals
@@ -108,16 +110,17 @@ class Link:
 
     def _channel(self) -> aio.Channel:
         held = self._credentials
+        options = (*_OPTIONS, ("grpc.min_reconnect_backoff_ms", round(self._patience * 1000)))
         if held is None:
-            return aio.insecure_channel(self._address, options=_OPTIONS)
+            return aio.insecure_channel(self._target, options=options)
         name = (("grpc.ssl_target_name_override", held.server_name),) if held.server_name else ()
         proof = grpc.ssl_channel_credentials(held.authorities, held.key, held.chain)
-        return aio.secure_channel(self._address, proof, options=(*_OPTIONS, *name))
+        return aio.secure_channel(self._target, proof, options=(*options, *name))
 
     async def _exchange(self, call: _Call, hello: wire.Hello) -> StreamEnd:
         await call.write(wire.AgentMessage(hello=hello))
         try:
-            async with asyncio.timeout(WELCOME_WITHIN):
+            async with asyncio.timeout(self._patience):
                 first = await call.read()
         except TimeoutError:
             return StreamEnd(Ending.BAD_WELCOME, "no answer to Hello")

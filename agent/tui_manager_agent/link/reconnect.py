@@ -1,27 +1,120 @@
-"""Whether the agent dials again after a stream has ended, and after which pause. A file of
+"""Which manager the agent dials next after a stream has ended, and after which pause. A file of
 its own, because `link.py` knows one stream and this counts the failures of many."""
 
 import random
+import time
+from collections.abc import Callable, Iterable
 
-from tui_manager_agent.link.stream_endings import FATAL, RefusedByManagerError, StreamEnd, describe
+from tui_manager_agent.link.stream_endings import (
+    FATAL,
+    FATAL_FROM_ALL,
+    SAME_FROM_ALL,
+    RefusedByManagerError,
+    StreamEnd,
+    describe,
+)
 
 FIRST_PAUSE = 1.0  # seconds
 LONGEST_PAUSE = 30.0  # seconds
+PATIENCE = 30.0  # seconds for a dial, and as many for the answer to Hello
+FIRST_PATIENCE = 10.0  # seconds, as long as another address may answer sooner
 
 
 class Reconnect:
-    """Counts failures in a row, and decides when to dial again."""
+    """Dials the addresses in rounds, each address once a round and in random order, and counts the
+    rounds that failed in a row.
 
-    def __init__(self, random_source: random.Random) -> None:
+    The pause before a new round grows with them; from one address of a round to the next it is at
+    most FIRST_PAUSE. All pauses have full jitter, so that not all hosts dial at once.
+
+    Attributes:
+        address: what is to be dialed.
+        begins_round: whether it is the first of a round.
+    """
+
+    def __init__(
+        self,
+        random_source: random.Random,
+        addresses: Iterable[str] = ("",),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Args:
+            addresses: HOST:PORT of managers, at least one.
+            clock: seconds, monotonic.
+        """
         self._random = random_source
+        self._clock = clock
+        self._addresses = list(addresses)
+        self._left = self._shuffled(self._addresses)  # of this round
         self._failures = 0
+        self._refused: set[str] = set()  # addresses whose last answer was of FATAL_FROM_ALL
+        self._earliest: dict[str, float] = {}  # when an address may be dialed, by the clock
+        self.address = self._left.pop()
+        self.begins_round = True
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for a dial of the address, and as many for the answer to Hello. A manager
+        may have thousands of agents to answer, so each round waits longer."""
+        if len(self._addresses) == 1:
+            return PATIENCE
+        return min(PATIENCE, FIRST_PATIENCE * 2.0 ** max(0, self._failures - 1))
+
+    def set_addresses(self, addresses: Iterable[str]) -> None:
+        """Dials other addresses from now on, at least one. New ones belong to this round."""
+        before, self._addresses = self._addresses, list(addresses)
+        self._left = self._shuffled(
+            one for one in self._addresses if one in self._left or one not in before
+        )
 
     def pause_after(self, end: StreamEnd) -> float:
-        """Seconds until the next dial, with full jitter. Raises RefusedByManagerError."""
+        """Chooses the address that is dialed next, and returns the seconds until then.
+
+        Raises RefusedByManagerError if dialing again would not help.
+        """
+        self._check_refusal(end)
+        now = self._clock()
+        for address in self._addresses if end.ending in SAME_FROM_ALL else (self.address,):
+            self._earliest[address] = now + end.retry_after
+        if end.was_steady:
+            self._failures, self._left = 0, []
+        ready = self._ready(now)
+        self.begins_round = not ready
+        ceiling = FIRST_PAUSE
+        if not ready:
+            ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
+            self._failures = min(self._failures + 1, 16)
+            self._begin_round()
+            ready = self._ready(now) or [min(self._left, key=lambda one: self._wait(one, now))]
+        self.address = ready[0]
+        self._left.remove(self.address)
+        return self._wait(self.address, now) + self._random.uniform(0, ceiling)
+
+    def _check_refusal(self, end: StreamEnd) -> None:
         if end.ending in FATAL:
             raise RefusedByManagerError(describe(end))
-        if end.was_steady:
-            self._failures = 0
-        ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
-        self._failures = min(self._failures + 1, 16)
-        return end.retry_after + self._random.uniform(0, ceiling)
+        if end.ending not in FATAL_FROM_ALL:
+            self._refused.discard(self.address)
+            return
+        self._refused.add(self.address)
+        if self._refused.issuperset(self._addresses):
+            raise RefusedByManagerError(describe(end))
+
+    def _begin_round(self) -> None:
+        """The address that was dialed last comes last."""
+        self._left = self._shuffled(self._addresses)
+        self._left.sort(key=lambda one: one == self.address)
+
+    def _ready(self, now: float) -> list[str]:
+        """The addresses of this round that may be dialed now, in order."""
+        return [address for address in self._left if not self._wait(address, now)]
+
+    def _wait(self, address: str, now: float) -> float:
+        """Seconds until the manager there wants to be dialed."""
+        return max(0.0, self._earliest.get(address, now) - now)
+
+    def _shuffled(self, addresses: Iterable[str]) -> list[str]:
+        shuffled = list(addresses)
+        self._random.shuffle(shuffled)
+        return shuffled

@@ -65,19 +65,21 @@ class Ending(StrEnum):
     ENROLMENT_FAILED = "the enrolment failed"
 
 
+# Dialing again would not help, at no address: all managers of a database know the same hosts.
 FATAL = frozenset(
     {
-        Ending.WRONG_MANAGER,
-        Ending.PROTOCOL_VERSION,
         Ending.NAME_TAKEN,
         Ending.INVALID_HELLO,
         Ending.REJECTED,
         Ending.REVOKED,
-        Ending.WRONG_PIN,
         Ending.BAD_TOKEN,
         Ending.KEY_REFUSED,
     }
 )
+# The same, but only of this address: it may be that of another manager, or of a newer one.
+FATAL_FROM_ALL = frozenset({Ending.WRONG_MANAGER, Ending.PROTOCOL_VERSION, Ending.WRONG_PIN})
+# Another address would give the same answer, so the pause that it asks for is for all of them.
+SAME_FROM_ALL = frozenset({Ending.REPLACED, Ending.PROTOCOL_ERROR, Ending.DUPLICATE_IDENTITY})
 
 
 @dataclass(frozen=True, slots=True)
