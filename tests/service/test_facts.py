@@ -16,6 +16,7 @@ from tui_manager.domain.errors import (
     StorageError,
 )
 from tui_manager.domain.facts import NO_FACTS, PackedFacts
+from tui_manager.domain.gateway import Gateway, Standing
 from tui_manager.domain.host import TASKS_SHOWN
 from tui_manager.service.hosts import host_service
 from tui_manager.storage.engine.transaction import Transaction
@@ -181,6 +182,23 @@ async def test_a_host_is_shown_with_its_facts_and_its_tasks(parts: Parts) -> Non
         assert detail.host.labels == {"env": "prod", "role": "web"}
     with pytest.raises(NotFoundError, match="no host 'web03'"):
         await parts.fleet.get_host("web03")
+
+
+async def test_a_host_is_shown_with_its_manager_if_there_are_several(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    await parts.connect("web02")
+    number = parts.database.gateway
+    own = Gateway(number, "m1", "10.0.0.1:7443", "0.1.0")
+    other = Gateway(number + 1, "m2", "10.0.0.2:7443", "0.1.0")
+    gauges = parts.statistics.gauges
+    assert (await parts.fleet.get_host("web01")).manager == ""
+    gauges.standing = lambda: Standing(number, (own,))
+    assert (await parts.fleet.get_host("web01")).manager == ""
+    gauges.standing = lambda: Standing(number, (own, other))
+    assert (await parts.fleet.get_host("web01")).manager == "m1"
+    await parts.hosts.close_session(host.host_id, host.generation, "gone")
+    assert (await parts.fleet.get_host("web01")).manager == ""
+    assert (await parts.fleet.get_host("web02")).manager == "m1"
 
 
 async def test_of_several_hosts_of_a_name_the_admitted_one_is_shown(parts: Parts) -> None:
