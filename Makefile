@@ -11,6 +11,7 @@ RUNS ?= 200
 SEED ?=
 FAULTS_DATABASE ?= sqlite
 FAULTS_MANAGERS ?= 1
+FAULTS_PROCESSES ?= 1
 PACKAGE ?=
 # More processes than cores, as many tests wait for the programs that they have started.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
@@ -42,9 +43,11 @@ test-fast: setup
 
 # The long run of tests/faults, as random as SEED; ends with the table of docs/survives.md. With
 # FAULTS_DATABASE=postgresql on PostgreSQL, and with faults of its server; there with
-# FAULTS_MANAGERS=3 each fleet has three managers, and there are faults of these.
+# FAULTS_MANAGERS=3 each fleet has three managers, and there are faults of these. FAULTS_PROCESSES
+# share the runs.
 faults: setup
-	@FAULTS_DATABASE=$(FAULTS_DATABASE) FAULTS_MANAGERS=$(FAULTS_MANAGERS) $(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS)
+	@FAULTS_DATABASE=$(FAULTS_DATABASE) FAULTS_MANAGERS=$(FAULTS_MANAGERS) $(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS) \
+		--processes $(FAULTS_PROCESSES)
 
 # Random input for the real program in a terminal, with a real manager and real agents. What is
 # random comes from SEED.

@@ -10,7 +10,7 @@ import pytest
 from tui_manager_agent.cli import arguments as agent_arguments
 
 from bench.budgets import BUDGETS, Budget
-from tests.faults.__main__ import BETWEEN_STATEMENTS, RACE
+from tests.faults.all_runs import BETWEEN_STATEMENTS, RACE
 from tests.faults.campaign import AT_A_FAILPOINT
 from tests.faults.faults import FAULTS
 from tests.faults.scenarios import SCENARIOS

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from tests.faults import faults_of_managers as faults_of_managers  # which adds to FAULTS
 from tests.faults.checker import Allowed, check
 from tests.faults.command import command
 from tests.faults.faults import FAULTS

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from tests.faults.audit_checks import audit_violations
 from tests.faults.command import Expected, Trace, expected, read_traces
 from tests.faults.fleet import Fleet
 from tests.faults.rollout_checks import rollout_violations
@@ -64,6 +65,7 @@ def find_violations(fleet: Fleet, allowed: Allowed) -> list[str]:
             f"{row['execution_id']}: {wrong}" for wrong in _of_row(fleet, row, trace, allowed)
         ]
     found += step_violations(rows, trace, corrected=allowed.corrected)
+    found += audit_violations(fleet.rows)
     return found + _tasks(fleet, rows) + rollout_violations(fleet.rows, corrected=allowed.corrected)
 
 

@@ -15,7 +15,7 @@ import psutil
 
 from tests.faults.command import GO
 from tests.faults.fleet_database import FleetDatabase, fleet_database
-from tests.faults.manager_of_fleet import manager_of_fleet
+from tests.faults.manager_of_fleet import ManagerOfFleet, manager_of_fleet
 from tests.faults.node import Node
 from tests.faults.operators import Operators
 from tests.faults.proxy import Proxies
@@ -104,7 +104,7 @@ class Fleet(Operators):
         await self.proxy.start()
         for manager in self.managers:
             if len(self.managers) > 1:
-                manager.settings["advertise"] = f'"{manager.proxy.address}"'
+                manager.settings.setdefault("advertise", f'"{manager.proxy.address}"')
                 manager.proxy.refuses = not self.spread and manager is not self.managers[0]
             manager.write_settings()
 
@@ -123,7 +123,7 @@ class Fleet(Operators):
         node = node or self.manager
         (manager,) = (one for one in self.managers if one.node is node)
         seen = _listening(node.text())
-        self._start(node, "tui-manager")
+        self.start_program(node)
         text = await self.wait(
             f"{node.name} to listen",
             node.text,
@@ -155,7 +155,7 @@ class Fleet(Operators):
 
     def start_agent(self, name: str) -> None:
         """Starts an agent; when it has connected is another question."""
-        self._start(self.agents[name], "tui-manager-agent")
+        self.start_program(self.agents[name])
 
     async def start(self, *names: str) -> None:
         """Starts everything, and waits until all agents are online."""
@@ -166,7 +166,9 @@ class Fleet(Operators):
             self.start_agent(name)
         await self.online(*names)
 
-    def _start(self, node: Node, program: str) -> None:
+    def start_program(self, node: Node) -> None:
+        """Starts a manager or an agent, and waits for nothing."""
+        program = "tui-manager-agent" if node in self.agents.values() else "tui-manager"
         assert not node.alive, f"{node.name} runs already"
         kept = {
             name: value
@@ -185,6 +187,7 @@ class Fleet(Operators):
             "LD_FAULTS_ARM": str(node.arm_path),
             **({} if self.cgroups else {NO_CGROUPS: "1"}),
             **node.environment,
+            **({"PYTHONPATH": f"{node.code}:{_INJECT}"} if node.code else {}),
         }
         with node.log.open("ab") as log:
             node.process = start(
@@ -194,7 +197,7 @@ class Fleet(Operators):
                 prefix=node.prefix,
                 stdout=log,
                 stderr=log,
-                inject=None if environment.keys() & _SHIFTS else _INJECT,
+                inject=None if environment.keys() & _SHIFTS or node.code else _INJECT,
             )
 
     async def kill(self, node: Node) -> None:
@@ -267,19 +270,31 @@ class Fleet(Operators):
             for manager in self.managers:
                 manager.proxy.refuses = False
 
-    async def come_home(self) -> None:
-        """All agents that are at other managers dial the first one, and are online there."""
-        for manager in self.managers[1:]:
-            manager.proxy.refuses = True
-            manager.proxy.cut()
-        await self.wait("agents to come home", self._away_from_home, lambda away: not away)
+    async def gather_agents(self, manager: ManagerOfFleet | None = None) -> None:
+        """All agents dial this manager, and are online there.
+
+        Args:
+            manager: None: the first one.
+        """
+        manager = manager or self.managers[0]
+        for other in self.managers:
+            if other is not manager:
+                other.proxy.refuses = True
+                other.proxy.cut()
+        await self.wait(
+            f"agents to dial {manager.node.name}",
+            lambda: self._elsewhere(manager),
+            lambda elsewhere: not elsewhere,
+        )
+        self.note(f"all agents are at {manager.node.name}")
         await self.online(*self.agents)
 
-    def _away_from_home(self) -> set[str]:
+    def _elsewhere(self, manager: ManagerOfFleet) -> set[str]:
         online = {row["name"] for row in self.rows("SELECT name FROM hosts WHERE online")}
-        home = self.managers[0]
         return {
-            name for name in self.agents if name not in online or self.gateway_of(name) is not home
+            name
+            for name in self.agents
+            if name not in online or self.gateway_of(name) is not manager
         }
 
 

@@ -54,8 +54,8 @@ class FleetDatabase(Protocol):
         """What the manager's settings say of it, as TOML."""
         ...
 
-    def door(self) -> tuple[CuttingProxy, str]:
-        """A new proxy before it, and its URL through this proxy."""
+    def door(self) -> tuple[CuttingProxy | None, str]:
+        """A new proxy before it, if there can be one, and its URL through this proxy."""
         ...
 
     def query(self, sql: str, values: Sequence[object]) -> Sequence[Row]:
@@ -106,7 +106,7 @@ class SqliteOfFleet:
         self.path = state_dir / DATABASE
         self._backup = state_dir.parent / "backup.db"
 
-    def door(self) -> tuple[CuttingProxy, str]:
+    def door(self) -> tuple[CuttingProxy | None, str]:
         """See FleetDatabase."""
         raise AssertionError(f"Several managers need {CHOICE}={POSTGRESQL}.")
 
@@ -155,8 +155,12 @@ class SqliteOfFleet:
 class PostgresqlOfFleet:
     """A database of its own in the server of this process; implements FleetDatabase."""
 
-    def __init__(self, folder: Path) -> None:
-        self.server = _server()
+    def __init__(self, folder: Path, server: PostgresqlServer | None = None) -> None:
+        """
+        Args:
+            server: None: that of this process.
+        """
+        self.server = server or _server()
         self.there = asyncio.Event()
         self.there.set()
         self.name = re.sub(r"\W", "_", f"fleet_{folder.name}_{time.monotonic_ns()}").lower()
@@ -164,13 +168,18 @@ class PostgresqlOfFleet:
         self._administer(f"CREATE DATABASE {self.name}")
 
     @property
+    def url(self) -> str:
+        """What a client connects to."""
+        return self.server.url(self.name)
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """See FleetDatabase."""
-        return {"database": f'"{self.server.url(self.name)}"'}
+        return {"database": f'"{self.url}"'}
 
-    def door(self) -> tuple[CuttingProxy, str]:
+    def door(self) -> tuple[CuttingProxy | None, str]:
         """See FleetDatabase."""
-        return proxy_of(self.server.url(self.name))
+        return proxy_of(self.url)
 
     def query(self, sql: str, values: Sequence[object]) -> Sequence[Row]:
         """See FleetDatabase. The counters of tasks and commands are in views."""
@@ -245,9 +254,7 @@ class PostgresqlOfFleet:
         deadline = time.monotonic() + _ANSWERS_WITHIN
         while True:
             try:
-                return psycopg.connect(
-                    self.server.url(self.name), autocommit=True, row_factory=rows
-                )
+                return psycopg.connect(self.url, autocommit=True, row_factory=rows)
             except psycopg.OperationalError:
                 if time.monotonic() > deadline:
                     raise

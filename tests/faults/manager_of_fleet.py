@@ -23,7 +23,7 @@ class ManagerOfFleet:
         end: what distinguishes its folders from those of the others.
         state_dir: its state folder.
         proxy: between agents and it.
-        door: between it and the database, if the fleet has several managers.
+        door: between it and the database; None: nothing is.
         settings: of its configuration file, as TOML.
     """
 

@@ -12,13 +12,19 @@ from tests.support.warm_programs import Running
 
 @dataclass(slots=True)
 class Node:
-    """A program that may die and be started again."""
+    """A program that may die and be started again.
+
+    Attributes:
+        prefix: the words of a program that starts it.
+        code: the folder from which its next start takes our packages; None: the usual one.
+    """
 
     name: str
     folder: Path
     arguments: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     prefix: list[str] = field(default_factory=list)
+    code: Path | None = None
     process: Running | None = None
 
     @property

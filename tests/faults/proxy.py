@@ -46,6 +46,11 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._stopped = False
 
+    @property
+    def port(self) -> int:
+        """Of the address."""
+        return int(self.address.rpartition(":")[2])
+
     async def start(self) -> None:
         """Listens on a free port."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)

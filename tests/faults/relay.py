@@ -32,6 +32,7 @@ class Relay(pb_grpc.CommandServiceServicer):
             again seconds later.
         swapped: the share of messages that wait until the next one has passed.
         done: how often which kind of message was said twice or out of order.
+        hellos: what agents said first, in order.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Relay(pb_grpc.CommandServiceServicer):
         self.twice = twice
         self.swapped = swapped
         self.done: Counter[str] = Counter()
+        self.hellos: list[pb.AgentMessage] = []
         self._dice = dice
         self._target = target
         self._server = grpc.aio.server(options=_OPTIONS)
@@ -123,6 +125,8 @@ class Relay(pb_grpc.CommandServiceServicer):
     def _shuffle(self, message: Message, waiting: list[Message]) -> _Order[Message]:
         """What is said now, and what only once the next message has passed, or a while later."""
         what = str(message.WhichOneof("message"))
+        if isinstance(message, pb.AgentMessage) and what == "hello":
+            self.hellos.append(message)
         if what in _ONCE:
             return [message], waiting
         if self._dice.random() < self.swapped:

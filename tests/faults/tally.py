@@ -27,6 +27,13 @@ class Tally:
         else:
             self.violations.append(f"{where}{''.join(traceback.format_exception(error))}")
 
+    def add(self, other: "Tally") -> None:
+        """Counts what another process has done."""
+        for name in ("runs", "rollouts", "steps", "barriers", "commands", "output_bytes"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.faults.update(other.faults)
+        self.violations += other.violations
+
     def table(self, how: str) -> str:
         """The table as docs/survives.md shows it; `how` is the command that makes it."""
         rows = [(name, str(count)) for name, count in sorted(self.faults.items())]

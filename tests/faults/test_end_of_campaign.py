@@ -1,16 +1,16 @@
 """How a campaign ends if a part of the suite itself does not work."""
 
 import asyncio
-import contextlib
 import random
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.faults import __main__, fleet_database
+from tests.faults import __main__, all_runs, fleet_database
 from tests.faults.faults import FAULTS
 from tests.faults.fleet import Fleet
 from tests.faults.fleet_database import PostgresqlOfFleet, start_server
@@ -92,6 +92,10 @@ async def _crash(_: str) -> None:
     raise psycopg.OperationalError("connection refused")
 
 
+async def _never_there(*_: object) -> bool:
+    return False
+
+
 async def _nothing(*_: object) -> None:
     pass
 
@@ -100,10 +104,10 @@ def test_a_run_that_crashes_is_a_violation_and_the_table_is_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["faults", "--runs", "0", "--seed", "1"])
-    monkeypatch.setattr(__main__, "SCENARIOS", {"crashing": _crash, "harmless": _nothing})
+    monkeypatch.setattr(all_runs, "SCENARIOS", {"crashing": _crash, "harmless": _nothing})
     for places in ("CANCEL_POINTS", "CANCEL_DEATHS", "NAMED"):
-        monkeypatch.setattr(__main__, places, ())
-    monkeypatch.setattr(__main__, "dies_at", _nothing)
+        monkeypatch.setattr(all_runs, places, ())
+    monkeypatch.setattr(all_runs, "dies_at", _never_there)
     assert __main__.main() == 1
     said = capsys.readouterr().out
     assert "OperationalError: connection refused" in said
@@ -118,10 +122,28 @@ def test_the_table_is_printed_whatever_ends_the_campaign(
         raise RuntimeError("a mistake of the suite")
 
     monkeypatch.setattr(sys, "argv", ["faults", "--runs", "0", "--seed", "1"])
-    monkeypatch.setattr(__main__, "_all", fail)
-    with contextlib.suppress(RuntimeError):
-        __main__.main()
-    assert "| **violations** | **0** |" in capsys.readouterr().out
+    monkeypatch.setattr(all_runs, "_all", fail)
+    assert __main__.main() == 1
+    said = capsys.readouterr().out
+    assert "RuntimeError: a mistake of the suite" in said
+    assert "| **violations** | **1** |" in said
+
+
+def test_several_processes_make_each_run_once() -> None:
+    runs = [(f"run {number}", _nothing) for number in range(10)]
+    shares = [all_runs.Share("1", number, 3) for number in range(3)]
+    made = [name for share in shares for name, _ in share.of(runs)]
+    assert sorted(made) == [name for name, _ in runs]
+    assert sum(share.random_runs(20) for share in shares) == 20
+    assert len({share.own_seed for share in shares}) == 3
+
+
+def test_the_tallies_of_several_processes_are_one() -> None:
+    tally = Tally(runs=2, commands=5, faults=Counter(killed=2), violations=["first"])
+    tally.add(Tally(runs=1, commands=3, faults=Counter(killed=1, cut=1), violations=["second"]))
+    assert tally == Tally(
+        runs=3, commands=8, faults=Counter(killed=3, cut=1), violations=["first", "second"]
+    )
 
 
 async def test_nobody_looks_into_a_database_whose_server_a_fault_has_stopped(

@@ -12,8 +12,7 @@ from tui_manager_agent.executions.cgroup_support import find_cgroup_root
 
 from tests.faults.campaign import campaign
 from tests.faults.fleet import NO_CGROUPS, fleet_of
-from tests.faults.fleet_database import SQLITE, chosen_database
-from tests.faults.scenarios import NEED_ROOT, NEED_SQLITE, SCENARIOS
+from tests.faults.scenarios import SCENARIOS, fits
 from tests.faults.scenarios.cancels import (
     CANCEL_DEATHS,
     CANCEL_POINTS,
@@ -21,7 +20,6 @@ from tests.faults.scenarios.cancels import (
     cancel_outlives,
     canceled_at,
 )
-from tests.faults.scenarios.disks import may_be_root
 from tests.faults.sweep import NAMED, dies_at
 from tests.faults.tally import Tally
 
@@ -30,10 +28,8 @@ SEED = os.environ.get("FAULTS_SEED", "1")
 
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_scenario(name: str) -> None:
-    if name in NEED_ROOT and not may_be_root():
-        pytest.skip("only root may mount")
-    if name in NEED_SQLITE and chosen_database() != SQLITE:
-        pytest.skip("its database is not on that disk")
+    if not fits(name):
+        pytest.skip("it needs root, another database, or another number of managers")
     await SCENARIOS[name](SEED)
 
 

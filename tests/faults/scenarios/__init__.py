@@ -3,20 +3,31 @@
 The tests call them, and `make faults` does, which counts them. Each is given a seed.
 """
 
+from tests.faults.fleet import chosen_managers
+from tests.faults.fleet_database import SQLITE, chosen_database
 from tests.faults.scenarios import (
     cancels,
     clocks,
     disks,
+    failover,
+    gateways,
+    leaders,
+    nats,
+    notifications,
     restored,
     returning,
     rollouts,
     schedules,
+    sessions,
     silence,
     steps,
     stream,
     swallowed,
+    upgrades,
 )
+from tests.faults.scenarios.disks import may_be_root
 from tests.faults.scenarios.running import SCENARIOS
+from tests.faults.scenarios.several import NEED_SEVERAL
 
 NEED_ROOT = (
     "the manager's disk full",
@@ -25,19 +36,39 @@ NEED_ROOT = (
 )
 NEED_SQLITE = ("the manager's disk full",)  # the disk of the state folder, which has the file
 
+
+def fits(name: str) -> bool:
+    """Whether a scenario can be run on the fleets of this process."""
+    several = chosen_managers() > 1
+    return (
+        (name not in NEED_SQLITE or chosen_database() == SQLITE)
+        and (name not in NEED_ROOT or may_be_root())
+        and (name not in NEED_SEVERAL or several)
+    )
+
+
 __all__ = [
     "NEED_ROOT",
+    "NEED_SEVERAL",
     "NEED_SQLITE",
     "SCENARIOS",
     "cancels",
     "clocks",
     "disks",
+    "failover",
+    "fits",
+    "gateways",
+    "leaders",
+    "nats",
+    "notifications",
     "restored",
     "returning",
     "rollouts",
     "schedules",
+    "sessions",
     "silence",
     "steps",
     "stream",
     "swallowed",
+    "upgrades",
 ]

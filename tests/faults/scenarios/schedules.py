@@ -19,7 +19,7 @@ from tui_manager.domain.write_task_file import write_task_file
 
 _CRON = "* * * * * *"
 _LAST_STATEMENT = 40  # of those that start two tasks
-_TASKS = "SELECT id FROM tasks WHERE created_by LIKE 'schedule:%' ORDER BY id"
+DUE_TASKS = "SELECT id FROM tasks WHERE created_by LIKE 'schedule:%' ORDER BY id"
 _UNENDED = "SELECT count(*) FROM tasks WHERE status IN ('pending', 'running')"
 
 
@@ -28,7 +28,7 @@ async def killed_when_due(seed: str) -> None:
     dice = random.Random(seed)
     async with new_fleet(seed, "h1") as fleet, kept_alive(fleet):
         for overlap in Overlap:
-            await _add(fleet, overlap)
+            await add_schedule(fleet, overlap)
         statements = [dice.randint(1, _LAST_STATEMENT) for _ in range(3)]
         for point, count in (
             ("before.commit", 1),
@@ -38,13 +38,14 @@ async def killed_when_due(seed: str) -> None:
             await _dies(fleet, point, count)
         for overlap in Overlap:
             await _paused(fleet, overlap)
-        await all_ended(fleet, *(row["id"] for row in fleet.rows(_TASKS)))
+        await all_ended(fleet, *(row["id"] for row in fleet.rows(DUE_TASKS)))
         for overlap in Overlap:
-            _compare(fleet, overlap)
+            compare_due_times(fleet, overlap)
         check(fleet)
 
 
-async def _add(fleet: Fleet, overlap: Overlap) -> None:
+async def add_schedule(fleet: Fleet, overlap: Overlap) -> None:
+    """A schedule with this word as its name, which is due each second."""
     text = write_task_file(TaskFile(TaskSpec("h1", (command(20, step=0.1),))))
     spec = ScheduleSpec(overlap, _CRON, "UTC", overlap, task_file=text)
     await fleet.ask(lambda operator: operator.add_schedule(spec))
@@ -53,8 +54,8 @@ async def _add(fleet: Fleet, overlap: Overlap) -> None:
 async def _dies(fleet: Fleet, point: str, count: int) -> None:
     """A task more is started and has ended, and the manager dies in what it writes next: that is
     about the next due time."""
-    before = len(fleet.rows(_TASKS))
-    await fleet.wait("another task", lambda: len(fleet.rows(_TASKS)), lambda seen: seen > before)
+    before = len(fleet.rows(DUE_TASKS))
+    await fleet.wait("another task", lambda: len(fleet.rows(DUE_TASKS)), lambda seen: seen > before)
     await fleet.wait("its end", lambda: not fleet.number(_UNENDED))
     leader = fleet.leader().node
     process = leader.process
@@ -68,7 +69,7 @@ async def _paused(fleet: Fleet, name: str) -> None:
         await fleet.ask(lambda operator: operator.pause_schedule(name))
 
 
-def _compare(fleet: Fleet, name: str) -> None:
+def compare_due_times(fleet: Fleet, name: str) -> None:
     """Each due time is in one row, and each task is in one."""
     (schedule,) = fleet.rows("SELECT * FROM schedules WHERE name = ?", name)
     runs = fleet.rows("SELECT * FROM schedule_runs WHERE schedule = ? ORDER BY due", schedule["id"])

@@ -46,7 +46,7 @@ async def _restarted(fleet: Fleet) -> None:
     process = fleet.manager.process
     await fleet.kill(fleet.manager)
     await fleet.wait("a new one", lambda: fleet.manager.process is not process)
-    await fleet.come_home()
+    await fleet.gather_agents()
 
 
 @scenario("the manager killed between two steps of a task")

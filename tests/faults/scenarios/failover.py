@@ -1,0 +1,115 @@
+"""A database whose server is lost, and whose standby takes its place."""
+
+import contextlib
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.faults.checker import Allowed, check
+from tests.faults.command import command
+from tests.faults.fleet import fleet_of
+from tests.faults.fleet_database import PostgresqlOfFleet
+from tests.faults.scenarios.running import all_ended, status
+from tests.faults.scenarios.several import HOSTS, more_tasks_end, says, several, under_load
+from tests.support.cutting_proxy import CuttingProxy
+from tests.support.own_postgresql import as_superuser, follow_nobody, own_server, standby_of
+from tests.support.postgresql_server import PostgresqlServer
+
+
+class WithStandby(PostgresqlOfFleet):
+    """A database in a server of its own, with a standby; managers know both."""
+
+    def __init__(self, folder: Path, server: PostgresqlServer, standby: PostgresqlServer) -> None:
+        super().__init__(folder, server)
+        self.standby = standby
+        self._primary = server
+
+    @property
+    def url(self) -> str:
+        """See PostgresqlOfFleet."""
+        both = f"{self._primary.folder},{self.standby.folder}"
+        ports = f"{self._primary.settings['port']},{self.standby.settings['port']}"
+        return (
+            f"postgresql://postgres@/{self.name}?host={both}&port={ports}"
+            "&target_session_attrs=read-write"
+        )
+
+    def door(self) -> tuple[CuttingProxy | None, str]:
+        """See FleetDatabase."""
+        return None, self.url
+
+    def fail_over(self) -> None:
+        """The server is lost, and the standby takes its place."""
+        self._primary.stop(signal.SIGQUIT)
+        as_superuser(self.standby, "SELECT pg_promote()")
+        self.server = self.standby
+
+    def close(self) -> None:
+        """See FleetDatabase. It goes with its servers."""
+
+
+@contextlib.contextmanager
+def _with_standby(folder: Path, *, synchronous: bool) -> Iterator[WithStandby]:
+    with own_server() as server, standby_of(server) as standby:
+        if synchronous:
+            server.stop()
+            server.settings["synchronous_standby_names"] = "*"
+            server.start()
+        yield WithStandby(folder, server, standby)
+
+
+@several("the database failed over to a synchronous standby")
+async def synchronous(seed: str) -> None:
+    """All that was acknowledged is there, and nobody has to do anything."""
+    with (
+        tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder,
+        _with_standby(Path(folder), synchronous=True) as database,
+    ):
+        made = fleet_of(Path(folder), seed, *HOSTS, spread=True, database=database)
+        async with made as fleet, under_load(fleet):
+            await more_tasks_end(fleet)
+            fleet.note("the standby takes the place of the server")
+            database.fail_over()
+            await more_tasks_end(fleet, 4)
+
+
+@several("the database failed over to a standby that lacks the last transactions")
+async def asynchronous(seed: str) -> None:
+    """No manager writes to it before an operator has started it again; nothing runs twice."""
+    with (
+        tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder,
+        _with_standby(Path(folder), synchronous=False) as database,
+    ):
+        made = fleet_of(Path(folder), seed, *HOSTS, spread=True, database=database)
+        async with made as fleet:
+            short = await fleet.run("h1", command(40, held=True))
+            long = await fleet.run("h2", command(100, held=True))
+            for row in fleet.rows("SELECT execution_id FROM command_hosts"):
+                await status(fleet, row["execution_id"], "running")
+            fleet.note("the standby does not get what is written from now on")
+            await fleet.wait("the standby to have it", lambda: _has_all(database))
+            follow_nobody(database.standby)
+            fleet.let_go("h1")
+            await fleet.ended_tasks([short])  # and acknowledged: its output is gone from the host
+            unknown = await fleet.run("h3", command(20))
+            await fleet.ended_tasks([unknown])
+            fleet.note("the standby takes the place of the server")
+            database.fail_over()
+            for manager in fleet.managers:
+                await says(fleet, manager, "lacks the last", "Stop this manager and start it again")
+            for manager in fleet.managers:
+                await fleet.terminate(manager.node)
+            await fleet.start_managers()
+            fleet.let_go("h2")
+            await all_ended(fleet, short, long)
+            rows = fleet.rows("SELECT status FROM command_hosts")
+            assert [row["status"] for row in rows] == ["completed"] * 2, fleet.explain()
+            check(fleet, Allowed(gaps=True, unknown=True))
+
+
+def _has_all(database: WithStandby) -> bool:
+    """Whether the standby has applied all that the server has written."""
+    written = as_superuser(database.server, "SELECT pg_current_wal_lsn()")
+    behind = f"SELECT pg_wal_lsn_diff('{written}', pg_last_wal_replay_lsn()) > 0"
+    return not as_superuser(database.standby, behind)

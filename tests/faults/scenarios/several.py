@@ -1,0 +1,116 @@
+"""What the scenarios of several managers have in common."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+from tests.faults.checker import Allowed, check
+from tests.faults.command import command
+from tests.faults.fleet import Fleet
+from tests.faults.manager_of_fleet import ManagerOfFleet
+from tests.faults.scenarios.running import Scenario, scenario
+from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.task_spec import Offline
+
+NEED_SEVERAL: set[str] = set()  # names of scenarios
+HOSTS = ("h1", "h2", "h3")
+IN_BATCHES = RolloutSpec(batches="1,rest", delay=timedelta(seconds=0.2))
+_BETWEEN_TASKS = 0.5  # seconds
+_UNENDED = "SELECT count(*) FROM tasks WHERE status = 'running'"
+_LEADERS = "SELECT epoch FROM leader"
+
+
+def several(name: str) -> Callable[[Scenario], Scenario]:
+    """Registers a run that needs several managers."""
+    NEED_SEVERAL.add(name)
+    return scenario(name)
+
+
+@contextlib.asynccontextmanager
+async def under_load(fleet: Fleet, allowed: Allowed | None = None) -> AsyncIterator[None]:
+    """Operators start tasks on all hosts, at any manager, one after the other, until the block is
+    left. Then all of them end, and the fleet is checked."""
+    started = 0
+
+    async def start() -> None:
+        nonlocal started
+        while True:
+            rollout = IN_BATCHES if started % 2 else ALL_AT_ONCE
+            steps = (command(20), command(5, step=0.02, brings=True))
+            await fleet.run("@all", *steps, offline=Offline.WAIT, rollout=rollout)
+            started += 1
+            await asyncio.sleep(_BETWEEN_TASKS)
+
+    starting = asyncio.create_task(start())
+    try:
+        await fleet.wait("the first task", lambda: started or starting.done())
+        yield
+    finally:
+        starting.cancel()
+        (outcome,) = await asyncio.gather(starting, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        raise outcome
+    fleet.note(f"{started} tasks were started")
+    await fleet.wait("all tasks to end", lambda: fleet.number(_UNENDED), lambda count: not count)
+    await fleet.settled()
+    check(fleet, allowed)
+
+
+async def more_tasks_end(fleet: Fleet, count: int = 2) -> None:
+    """Waits until so many tasks more have ended as had when this is called."""
+    query = "SELECT count(*) FROM tasks WHERE status IN ('completed', 'failed', 'canceled')"
+    before = fleet.number(query)
+    await fleet.wait(
+        f"{count} tasks more to end",
+        lambda: fleet.number(query) - before,
+        lambda ended: ended >= count,
+    )
+
+
+def epoch(fleet: Fleet) -> int:
+    """Counts the leaders."""
+    return fleet.number(_LEADERS)
+
+
+async def another_leads(fleet: Fleet, before: ManagerOfFleet) -> ManagerOfFleet:
+    """Waits until another manager leads; returns that."""
+
+    def look() -> ManagerOfFleet:
+        return fleet.leader()
+
+    leader = await fleet.wait("another leader", look, lambda seen: seen is not before)
+    fleet.note(f"{leader.node.name} leads")
+    return leader
+
+
+async def says(fleet: Fleet, manager: ManagerOfFleet, *words: str) -> None:
+    """Waits until one sentence of what this manager shows for attention has all these words."""
+    await _attention(fleet, manager, words, wanted=True)
+
+
+async def says_no_more(fleet: Fleet, manager: ManagerOfFleet, *words: str) -> None:
+    """Waits until no sentence has all these words."""
+    await _attention(fleet, manager, words, wanted=False)
+
+
+async def _attention(
+    fleet: Fleet, manager: ManagerOfFleet, words: tuple[str, ...], *, wanted: bool
+) -> None:
+    seen: tuple[str, ...] = ()
+
+    def found() -> bool:
+        return any(all(word in sentence for word in words) for sentence in seen)
+
+    for _ in range(900):
+        seen = await fleet.attention(manager)
+        if found() is wanted:
+            return
+        await asyncio.sleep(0.1)
+    verb = "say" if wanted else "say no more"
+    raise AssertionError(f"{manager.node.name} does not {verb} {words}: {seen}\n{fleet.explain()}")
+
+
+def others(fleet: Fleet, *but: ManagerOfFleet) -> list[ManagerOfFleet]:
+    """The managers but these."""
+    return [manager for manager in fleet.managers if manager not in but]
