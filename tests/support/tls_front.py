@@ -26,7 +26,7 @@ def tls_front(port: int, folder: Path, name: str) -> Iterator[tuple[int, Path]]:
         folder: for certificate and key.
     """
     certificate, key = folder / "server.crt", folder / "server.key"
-    _make_certificate(certificate, key, name)
+    make_certificate(certificate, key, name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -65,7 +65,7 @@ def _pass(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_RDWR)
 
 
-def _make_certificate(certificate: Path, key: Path, name: str) -> None:
+def make_certificate(certificate: Path, key: Path, name: str) -> None:
     made = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

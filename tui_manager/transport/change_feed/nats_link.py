@@ -6,6 +6,7 @@ nats-py connects to one server here, once. That it connects again by itself is s
 
 import asyncio
 import contextlib
+import os
 import random
 import ssl
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from tui_manager.domain.errors import UnreachableError
 from tui_manager.transport.change_feed.nats_address import NatsAddress
 
 _CONNECT = 5  # seconds for each step of connecting to one server
+_CLOSE = 0.5  # seconds for nats-py to end its tasks
 _PENDING_MAX = 1000  # messages that have arrived and are not yet read; more are thrown away
 _FAILURES = (OSError, errors.Error, TimeoutError, ValueError)
 
@@ -145,11 +147,13 @@ class NatsLink:
 
     def _text(self, error: BaseException | None) -> str:
         reason = " ".join(str(error).split()).removeprefix("nats: ") or type(error).__name__
+        if isinstance(error, ConnectionError) and error.errno:
+            reason = os.strerror(error.errno)  # asyncio does not say it in words
         return f"NATS at {self._name} cannot be used now. ({reason})"
 
     async def _end(self) -> None:
         """Ends the connection at once. `Client.close` alone waits until the server has taken all,
-        and has said goodbye to TLS."""
+        and has said goodbye to TLS; and it waits for ever if TLS did not begin."""
         client, self._client = self._client, None
         if client is None:
             return
@@ -157,4 +161,5 @@ class NatsLink:
         if writer is not None:
             writer.transport.abort()
         with contextlib.suppress(*_FAILURES):
-            await client.close()
+            async with asyncio.timeout(_CLOSE):
+                await client.close()
