@@ -1,6 +1,7 @@
 """The managers of one database, as each of them is told about the others."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -75,6 +76,15 @@ def test_managers_of_one_machine_are_told_apart_by_their_addresses() -> None:
     standing = Standing(2, (gateway(1), gateway(2), twin))
     labels = [standing.label(number) for number in (1, 2, 3, 4)]
     assert labels == ["web-1 (10.0.0.1:7443)", "web-2", "web-1 (10.0.0.1:7500)", ""]
+
+
+def test_figures_that_were_not_measured_yet_are_not_known() -> None:
+    measured = Health(sessions=3, memory_bytes=1)
+    found = gateway(1)
+    assert replace(found, health=measured).newest_health == measured
+    assert replace(found, health=measured, alive=False).newest_health is None
+    assert replace(found, health=Health(sessions=3)).newest_health is None
+    assert found.newest_health is None
 
 
 def test_how_long_a_manager_was_silent_is_never_negative() -> None:

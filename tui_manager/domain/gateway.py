@@ -62,8 +62,9 @@ class Gateway:
 
     @property
     def newest_health(self) -> Health | None:
-        """Its figures as they are now; None: not known, as it is not heard."""
-        return self.health if self.alive else None
+        """Its figures as they are now; None: not known, as it is not heard, or has just started."""
+        measured = self.health is not None and self.health.memory_bytes > 0
+        return self.health if self.alive and measured else None
 
     def silent_for(self, now: datetime) -> timedelta | None:
         """How long it was not heard; None: not known."""
