@@ -117,7 +117,7 @@ async def _main(options: argparse.Namespace) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.swarm")
-    parser.add_argument("address", metavar="HOST:PORT")
+    parser.add_argument("address", metavar="HOST:PORT[,HOST:PORT…]")
     parser.add_argument("count", type=int)
     parser.add_argument("first", type=int)
     parser.add_argument("--trace", action="store_true")

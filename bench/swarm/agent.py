@@ -80,18 +80,17 @@ class Agent:
         credentials: Credentials | None = None,
         moved: Callable[[], None] = lambda: None,
     ) -> None:
-        """`moved` is called when a session has begun or ended; without credentials there is no
-        TLS."""
+        """`address` may be several, with commas between them. `moved` is called when a session has
+        begun or ended; without credentials there is no TLS."""
         self.name = name
         self.welcomed_at = 0.0
-        self._address = address
         self._tally = tally
         self._dice = dice
         self._moved = moved
         self._credentials = credentials
         self._outbox = Outbox() if trace is None else TracingOutbox(trace)
         self.executions = Executions(self._outbox, tally, remembers, trace)
-        self._reconnect = Reconnect(dice)
+        self._reconnect = Reconnect(dice, address.split(","))
         self._journal_id = str(uuid.uuid4())
         self._instance_id = str(uuid.uuid4())
         self._host_id = credentials.host_id if credentials else ""
@@ -127,11 +126,12 @@ class Agent:
 
     async def _converse(self) -> StreamEnd:
         self._link = CuttableLink(
-            self._address,
+            self._reconnect.address,
             self._outbox,
             self._vitals,
             self._welcome,
             credentials=self._credentials,
+            patience=self._reconnect.patience,
         )
         session = asyncio.ensure_future(self._link.run(self._hello()))
         try:

@@ -81,7 +81,8 @@ async def test_emulated_agents_lose_nothing_when_they_are_cut_and_restarted(
     settings = Settings(state_dir=tmp_path, listen="127.0.0.1:0", insecure=True, free_disk=0)
     async with run_manager(settings) as manager, asyncio.timeout(GIVE_UP):
         operator, tally = manager.operator, Tally()
-        agents = [Agent(f"h{n}", manager.address, tally, random.Random(n)) for n in range(3)]
+        addresses = f"127.0.0.1:1,{manager.address}"  # one of a manager that is away
+        agents = [Agent(f"h{n}", addresses, tally, random.Random(n)) for n in range(3)]
         running = [asyncio.create_task(agent.run()) for agent in agents]
         await wait_until(operator.manager_status, lambda status: status.hosts_online == 3)
         work = Work(50_000, 0.3, 0)
