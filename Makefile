@@ -18,7 +18,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: setup demo test test-fast faults monkey lint format protos check-protos docs screenshots bench \
-	bench-quick bench-peers soak lock clean
+	bench-quick bench-managers bench-peers soak lock clean
 
 setup: $(READY)
 
@@ -86,6 +86,10 @@ bench: setup
 
 bench-quick: setup
 	@$(BIN)/python -m bench --quick
+
+# Several managers on one database: one killed, 1 to 4 of them, as many agents as there can be.
+bench-managers: setup
+	@$(BIN)/python -m bench.managers
 
 # clush, pdsh, parallel-ssh, Ansible and Salt beside ours, each in an environment of its own.
 bench-peers: setup

@@ -89,7 +89,7 @@ async def run(operator: Operator, target: str, *commands: str | CommandSpec) -> 
     began = time.monotonic()
     await operator.start_task(task_id)
     async with asyncio.timeout(_GIVE_UP):
-        await _ended(operator, task_id)
+        await wait_until_ended(operator, task_id)
     seconds = time.monotonic() - began
     task = (await operator.get_task(task_id)).task
     if task.status is not TaskStatus.COMPLETED:
@@ -97,7 +97,8 @@ async def run(operator: Operator, target: str, *commands: str | CommandSpec) -> 
     return Ran(task, seconds)
 
 
-async def _ended(operator: Operator, task_id: int) -> None:
+async def wait_until_ended(operator: Operator, task_id: int) -> None:
+    """Waits until a task has ended, however."""
     while True:  # watching would tell of it up to a tenth of a second later
         if (await operator.get_task_status(task_id)).ended:
             return

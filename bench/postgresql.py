@@ -21,15 +21,16 @@ _DATABASE = "bench"
 
 
 @asynccontextmanager
-async def postgresql() -> AsyncIterator[str]:
-    """A server with an empty database; its URL."""
+async def postgresql() -> AsyncIterator[tuple[int, str]]:
+    """A server with an empty database: its process, and the URL of the database."""
     folder = folder_for_servers() / f"bench-pg-{os.getpid()}"
     server = PostgresqlServer(folder, _SETTINGS)
     server.start()
     try:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {_DATABASE}")
-        yield server.url(_DATABASE)
+        assert server.process
+        yield server.process.pid, server.url(_DATABASE)
     finally:
         server.stop(signal.SIGQUIT)
         shutil.rmtree(folder, ignore_errors=True)

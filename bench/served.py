@@ -47,14 +47,18 @@ class Manager:
         start_seconds: how long the newest took until it listened.
     """
 
-    def __init__(self, folder: Path, security: str = INSECURE, database: str = "") -> None:
+    def __init__(
+        self, folder: Path, security: str = INSECURE, database: str = "", change_feed: str = ""
+    ) -> None:
         """
         Args:
             database: of PostgreSQL; empty: the file in the state folder.
+            change_feed: of several managers; see the setting.
         """
         self.folder = folder
         self.security = security
         self.database = database
+        self.change_feed = change_feed
         self.state_dir = folder / "state"
         self.address = f"{_HOST}:{free_port()}"
         self.life = 0
@@ -64,8 +68,12 @@ class Manager:
     @property
     def environment(self) -> Mapping[str, str]:
         """Of its process."""
-        folder, database = str(self.folder), self.database
-        return {**os.environ, "XDG_CONFIG_HOME": folder, "TUI_MANAGER_DATABASE": database}
+        return {
+            **os.environ,
+            "XDG_CONFIG_HOME": str(self.folder),
+            "TUI_MANAGER_DATABASE": self.database,
+            "TUI_MANAGER_CHANGE_FEED": self.change_feed,
+        }
 
     @property
     def pid(self) -> int | None:

@@ -30,7 +30,7 @@ async def engines(agents: int, results: int) -> list[Figure]:
     """`results` is how many command hosts each run has, about."""
     each = max(1, min(_MOST_COMMANDS, results // agents))
     sqlite = await _best(agents, each, "")
-    async with postgresql() as url:
+    async with postgresql() as (_, url):
         other = await _best(agents, each, url)
     what = f"PostgreSQL: {each} commands on each, one after another"
     return [

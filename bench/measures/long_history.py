@@ -65,7 +65,7 @@ async def long_history(shape: Shape, times: int, results: Results) -> list[Figur
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as bare:
             query = "SELECT * FROM command_hosts ORDER BY id LIMIT ?"
             window = _bare_window(lambda: bare.execute(query, (_SHOWN,)).fetchall(), times)
-        async with postgresql() as url:
+        async with postgresql() as (_, url):
             (Path(folder) / "moved").mkdir()
             moved = Manager(Path(folder) / "moved", database=url)
             seconds = await _carry_over(before, moved)

@@ -14,6 +14,7 @@ from bench.budgets import BUDGETS, budget_table, find, verdicts
 from bench.figures import INSECURE, Figure, figure_table, number, percentile
 from bench.growth import growth
 from bench.history import Shape, fill
+from bench.managers import __main__ as managers
 from bench.open_files import TooFewFilesError, allow_connections
 from bench.suite import GROUPS
 from bench.workers import shares
@@ -99,3 +100,13 @@ def test_a_made_history_is_a_sound_database(tmp_path: Path) -> None:
     assert [finding.check for finding in checked.findings] == ["managers"]  # it has never run
     assert checked.tasks == shape.tasks
     assert checked.command_hosts == shape.rows
+
+
+@pytest.mark.postgresql
+def test_several_managers_are_measured(tmp_path: Path) -> None:
+    assert managers.main(["--scale", "tiny", "--out", str(tmp_path)]) == 0
+    results = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("managers-*.json")}
+    assert results.keys() == {f"managers-{part}" for part in managers.PARTS}
+    for found in results.values():
+        assert all(isinstance(each["value"], float | int) for each in found["figures"])
+    assert ET.parse(tmp_path / "managers.svg").getroot().tag.endswith("svg")

@@ -1,0 +1,1 @@
+"""Several managers on one PostgreSQL database, measured: `make bench-managers`."""
