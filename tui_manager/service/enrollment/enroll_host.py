@@ -31,6 +31,8 @@ def enroll_host(
     """
     token = check_token(tx, secret, now)
     known = hosts.by_key(tx, host.key_hash)
+    if known is not None:
+        known = hosts.lock(tx, [known.host_id])[known.host_id]
     if known is None:
         refuse_name(tx, host.name, None)
         return _enroll_new(tx, host, token, now), False

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, audit
+from tui_manager.storage.tables import admissions, audit, hosts
 from tui_manager.storage.tables.hosts import HostRow
 
 _MEMBERS = (Admission.ADMITTED, Admission.PENDING)
@@ -30,7 +30,7 @@ def in_admission(
     """
     found: dict[str, HostRow] = {}
     for word in words:
-        known = _find(tx, word)
+        known = _find_and_lock(tx, word)
         selected = [host for host in known if host.admission is admission]
         if not selected:
             states = " and ".join(sorted({host.admission for host in known}))
@@ -47,7 +47,7 @@ def members(tx: Transaction, words: Iterable[str], verb: str) -> list[HostRow]:
     """
     found: dict[str, HostRow] = {}
     for word in words:
-        known = _find(tx, word)
+        known = _find_and_lock(tx, word)
         left = [host for host in known if host.admission in _MEMBERS]
         if not left:
             raise _illegal(known[0], verb, f"it is {known[0].admission}")
@@ -62,8 +62,8 @@ def any_hosts(tx: Transaction, words: Iterable[str], verb: str) -> list[HostRow]
 
     Args and errors: as `members`.
     """
-    hosts = [_only(_find(tx, word)) for word in words]
-    return _at_least_one({host.host_id: host for host in hosts}, verb)
+    found = [_only(_find_and_lock(tx, word)) for word in words]
+    return _at_least_one({host.host_id: host for host in found}, verb)
 
 
 def shown_host(tx: Transaction, word: str) -> HostRow:
@@ -93,14 +93,24 @@ def _find(tx: Transaction, word: str) -> list[HostRow]:
     return known
 
 
-def _only(hosts: Sequence[HostRow]) -> HostRow:
+def _find_and_lock(tx: Transaction, word: str) -> list[HostRow]:
+    """The same; another manager changes them only after this transaction."""
+    known = _find(tx, word)
+    locked = hosts.lock(tx, [host.host_id for host in known])
+    now = [locked[host.host_id] for host in known]
+    if any(new.name != old.name or new.removed for new, old in zip(now, known, strict=True)):
+        return _find(tx, word)
+    return now
+
+
+def _only(found: Sequence[HostRow]) -> HostRow:
     """The only one of these hosts of one name."""
-    if len(hosts) > 1:
-        which = ", ".join(f"{host.host_id} ({host.admission})" for host in hosts)
+    if len(found) > 1:
+        which = ", ".join(f"{host.host_id} ({host.admission})" for host in found)
         raise IllegalMoveError(
-            f"{len(hosts)} hosts are called {hosts[0].name}: {which}. Name one by its id."
+            f"{len(found)} hosts are called {found[0].name}: {which}. Name one by its id."
         )
-    return hosts[0]
+    return found[0]
 
 
 def _at_least_one(found: Mapping[str, HostRow], verb: str) -> list[HostRow]:

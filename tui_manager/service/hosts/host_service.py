@@ -125,6 +125,7 @@ class HostService:
         self, tx: Transaction, greeting: Greeting, identity: PeerCertificate | None
     ) -> tuple[HostRow, resume.Reconciled]:
         now = self._core.clock.stamp()
+        hosts.lock(tx, [greeting.host_id])  # what operators say of it elsewhere is not overwritten
         known = self._identification.identify(tx, greeting, identity)
         if known:
             greeting = replace(greeting, name=known.name_with(greeting.name))

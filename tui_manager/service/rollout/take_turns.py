@@ -20,7 +20,7 @@ from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core import task_status
 from tui_manager.service.rollout.hosts_back import HostQueue, HostsBack
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, command_hosts, rollouts
+from tui_manager.storage.tables import audit, command_hosts, rollouts, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.tables.rollouts import StoredRollout
 from tui_manager.storage.views import rollout_turns
@@ -88,6 +88,7 @@ def plan(
     Raises:
         WrongCountersError: nothing can be decided on what is stored; nothing was done.
     """
+    tasks.lock(tx, task_id)
     return _TurnTaker(tx, task_id, connections, back, now).plan()
 
 

@@ -72,6 +72,7 @@ def act(
 
     Raises CannotStartError: see there.
     """
+    schedules.lock(tx, row.spec.name)
     found = schedules.by_id(tx, row.row_id)
     if found is None:
         return Acted()

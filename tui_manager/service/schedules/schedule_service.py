@@ -281,9 +281,12 @@ class ScheduleService:
     async def _change(self, event: str, name: str, work: Callable[[Transaction, datetime], T]) -> T:
         """Changes a schedule in one transaction; then the loop looks, and watchers are told."""
 
+        def locked(tx: Transaction) -> T:
+            schedules.lock(tx, name)
+            return work(tx, self._core.clock.now())
+
         async def change() -> T:
-            now = self._core.clock.now
-            done = await self._database.write(lambda tx: work(tx, now()))
+            done = await self._database.write(locked)
             log.info(event, extra={"schedule": name})
             self._loop.wake()
             self._core.feed.publish(Changes(schedules=True))

@@ -40,6 +40,7 @@ def start_now(
     now: datetime,
 ) -> tuple[int, StartedTask | None]:
     """Starts a task of a schedule; without a StartedTask the request had started it before."""
+    schedules.lock(tx, asked.name)
     found, existing = find(tx, asked)
     if existing:
         return existing, None

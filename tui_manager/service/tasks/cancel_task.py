@@ -47,6 +47,7 @@ def cancel_on_hosts(
             all of these hosts.
         InvalidInputError("host_ids"): the task has no such host.
     """
+    tasks.lock(tx, task_id)
     task = tasks.get(tx, task_id)
     if task.status is not TaskStatus.RUNNING:
         raise IllegalMoveError(

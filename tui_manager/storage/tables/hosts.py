@@ -136,6 +136,13 @@ def by_host_id(tx: Transaction, host_id: str) -> HostRow | None:
     return row and host_row(row)
 
 
+def lock(tx: Transaction, host_ids: Iterable[str]) -> dict[str, HostRow]:
+    """These hosts as they are now, removed or not, by host_id. Nobody else changes them until the
+    end of the transaction: another manager may be about to."""
+    rows = tx.execute(_SQL["lock"], {"host_ids": pack_values(host_ids)})
+    return {row.host_id: row for row in map(host_row, rows)}
+
+
 def by_key(tx: Transaction, key_hash: bytes) -> HostRow | None:
     """The host that has enrolled with this key, turned away, removed or not."""
     row = tx.execute(_SQL["by_key"], {"key_hash": key_hash}).fetchone()

@@ -106,6 +106,12 @@ def _next_due(spec: ScheduleSpec, after: datetime) -> int | None:
     return None if due is None else from_datetime(due)
 
 
+def lock(tx: Transaction, name: str) -> None:
+    """Another manager that changes this schedule, or starts its task, waits for the end of the
+    transaction."""
+    tx.execute(_SQL["lock"], {"name": name})
+
+
 def get(tx: Transaction, name: str) -> ScheduleRow:
     """One schedule. Raises NotFoundError."""
     row = tx.execute(_SQL["by_name"], {"name": name}).fetchone()

@@ -222,6 +222,12 @@ def _row(tx: Transaction, task_id: int) -> Row:
     return row
 
 
+def lock(tx: Transaction, task_id: int) -> None:
+    """Another manager that pauses, resumes, cancels or plans this task waits for the end of the
+    transaction."""
+    tx.execute(_SQL["lock"], {"task_id": task_id})
+
+
 def get(tx: Transaction, task_id: int) -> Task:
     """One task. Raises NotFoundError."""
     return task_of(_row(tx, task_id))

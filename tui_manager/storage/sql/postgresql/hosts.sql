@@ -6,6 +6,12 @@ SELECT * FROM hosts WHERE removed_at IS NULL ORDER BY id;
 -- One host by the id that its agent knows, removed or not.
 SELECT * FROM hosts WHERE host_id = :host_id;
 
+-- name: lock
+-- Some hosts as they are now, which only this transaction changes until its end.
+SELECT * FROM hosts
+WHERE host_id IN (SELECT value FROM jsonb_array_elements_text(:host_ids::jsonb) AS asked (value))
+ORDER BY id FOR NO KEY UPDATE;
+
 -- name: by_key
 -- The host that has enrolled with this key, turned away, removed or not.
 SELECT * FROM hosts WHERE key_hash = :key_hash;

@@ -15,6 +15,10 @@ UPDATE schedules SET revision = revision + 1, cron = :cron, zone = :zone, overla
     next_due = :next_due, problem = '', checked_version = :checked_version
 WHERE id = :id;
 
+-- name: lock
+-- Only this transaction changes this schedule, or starts its task, until its end.
+SELECT id FROM schedules WHERE name = :name FOR NO KEY UPDATE;
+
 -- name: by_name
 -- One schedule.
 SELECT * FROM schedules WHERE name = :name;

@@ -6,6 +6,10 @@ SELECT * FROM hosts WHERE removed_at IS NULL;
 -- One host by the id that its agent knows, removed or not.
 SELECT * FROM hosts WHERE host_id = :host_id;
 
+-- name: lock
+-- Some hosts as they are now, which only this transaction changes until its end.
+SELECT * FROM hosts WHERE host_id IN (SELECT value FROM json_each(:host_ids));
+
 -- name: by_key
 -- The host that has enrolled with this key, turned away, removed or not.
 SELECT * FROM hosts WHERE key_hash = :key_hash;

@@ -1,3 +1,7 @@
+-- name: lock
+-- Only this transaction plans this task, or ends parts of it, until its end.
+SELECT id FROM tasks WHERE id = :task_id;
+
 -- name: insert
 -- A new task, pending.
 INSERT INTO tasks (name, description, target, created_by, created_at, offline, delivery_timeout,

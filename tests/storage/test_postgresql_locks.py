@@ -1,0 +1,108 @@
+"""What is read and then decided on is not changed by another manager meanwhile."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.manager_parts import greeting
+from tests.support.postgresql import postgresql_database
+from tests.support.waiting import wait_until
+from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.status import Admission
+from tui_manager.service.enrollment import change_hosts, named_hosts
+from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.tables import admissions, hosts
+
+_GREETING = greeting("web1", host_id="h1")
+
+
+@pytest.fixture
+async def two() -> AsyncIterator[tuple[Database, Database]]:
+    with postgresql_database() as url:
+        async with open_database(url, key="a") as first, open_database(url, key="b") as second:
+            await first.write(lambda tx: hosts.insert(tx, "h1", "web1", Admission.PENDING, 0))
+            yield first, second
+
+
+async def _meanwhile(
+    first: Database,
+    work: Callable[[Transaction], Any],
+    second: Callable[[], Awaitable[Any]],
+) -> Any:
+    """Runs `second` while the transaction of `work` has not ended; returns what it returned."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: Transaction) -> Any:
+        done = work(tx)
+        begun.set()
+        go_on.wait(30)
+        return done
+
+    slowly = asyncio.ensure_future(first.write(slow))
+    await asyncio.to_thread(begun.wait)
+    other = asyncio.ensure_future(second())
+    await wait_until(lambda: _waiting_for_locks(first), bool)
+    go_on.set()
+    await slowly
+    return await other
+
+
+async def _waiting_for_locks(database: Database) -> int:
+    query = (
+        "SELECT count(*) AS number FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    row = await database.read(lambda tx: tx.execute(query).fetchone())
+    return int(row["number"])
+
+
+async def test_a_session_keeps_the_labels_that_an_operator_gives_elsewhere(
+    two: tuple[Database, Database],
+) -> None:
+    first, second = two
+
+    def connect(tx: Transaction) -> hosts.HostRow:
+        known = hosts.lock(tx, ["h1"])["h1"]
+        said = replace(_GREETING, labels={"env": "dev"})
+        return hosts.open_session(tx, "h1", said, 5, known.fixed_labels, 2)
+
+    row = await _meanwhile(
+        first,
+        lambda tx: change_hosts.label(tx, ["web1"], {"env": "prod"}, (), "ana@pts/3", 4),
+        lambda: second.write(connect),
+    )
+    assert row.labels == {"env": "prod"}
+
+
+async def test_a_host_that_is_approved_elsewhere_is_approved_once(
+    two: tuple[Database, Database],
+) -> None:
+    first, second = two
+
+    def approve(tx: Transaction) -> list[str]:
+        found = named_hosts.in_admission(tx, ["web1"], Admission.PENDING, "approved")
+        rows = [admissions.admit(tx, host.host_id) for host in found]
+        return [row.name for row in rows if row]
+
+    with pytest.raises(IllegalMoveError, match="it is admitted, not pending"):
+        await _meanwhile(first, approve, lambda: second.write(approve))
+
+
+async def test_a_host_that_is_renamed_elsewhere_is_not_found_by_its_old_name(
+    two: tuple[Database, Database],
+) -> None:
+    first, second = two
+
+    def rename(tx: Transaction) -> hosts.HostRow:
+        return change_hosts.rename(tx, "web1", "db1", "ana@pts/3", 4)
+
+    def end(tx: Transaction) -> list[hosts.HostRow]:
+        return change_hosts.label(tx, ["web1/h1"], {"a": "b"}, (), "bob@pts/4", 5)
+
+    with pytest.raises(IllegalMoveError, match="is called db1 by now"):
+        await _meanwhile(first, rename, lambda: second.write(end))
