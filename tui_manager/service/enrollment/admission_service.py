@@ -170,8 +170,11 @@ class AdmissionService:
 
 def _pending(tx: Transaction, names: Sequence[str], all_pending: bool, verb: str) -> list[HostRow]:
     if all_pending and not names:
-        locked = hosts.lock(tx, [host.host_id for host in admissions.pending(tx)])
-        return [host for host in locked.values() if host.admission is Admission.PENDING]
+        found = [host.host_id for host in admissions.pending(tx)]
+        locked = hosts.lock(tx, found)
+        return [
+            locked[host_id] for host_id in found if locked[host_id].admission is Admission.PENDING
+        ]
     if all_pending:
         raise InvalidInputError("names", "Name hosts, or say all that are pending; not both.")
     return named_hosts.in_admission(tx, names, Admission.PENDING, verb)
