@@ -34,7 +34,7 @@ async def _spoil(agents: Sequence[Agent], chance: random.Random) -> None:
 async def _main(address: str, count: int, seed: int) -> None:
     tally, chance = Tally(), random.Random(seed)
     agents = [
-        Agent(f"h{number:03d}", [address], tally, random.Random(seed + number))
+        Agent(f"h{number:03d}", address, tally, random.Random(seed + number))
         for number in range(count)
     ]
     stop = asyncio.Event()

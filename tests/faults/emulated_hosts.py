@@ -22,7 +22,7 @@ class EmulatedHosts:
         self._trace: Trace = {}
         self._ended: dict[str, int] = {}  # monotonic nanoseconds
         self._agents = [
-            Agent(f"h{number:03}", [address], Tally(), random.Random(number), trace=self._trace)
+            Agent(f"h{number:03}", address, Tally(), random.Random(number), trace=self._trace)
             for number in range(count)
         ]
 
