@@ -141,12 +141,10 @@ async def test_nobody_takes_over_while_the_leader_is_in_a_transaction(
 
     planning = asyncio.ensure_future(first.write(plan))
     await asyncio.to_thread(begun.wait)
-    taking = asyncio.ensure_future(second.write(lambda tx: gateways.take_over(tx, 2, seen)))
-    await wait_until(lambda: _waiting_for_locks(first), bool)
-    assert not taking.done()
+    assert await second.write(lambda tx: gateways.take_over(tx, 2, seen)) is None  # at once
     go_on.set()
     assert await planning
-    taken = await taking
+    taken = await second.write(lambda tx: gateways.take_over(tx, 2, seen))
     assert taken is not None
     assert taken.gateway == 2
 
@@ -227,21 +225,26 @@ async def test_a_manager_that_was_missed_leaves_its_hosts(two: tuple[Database, D
     first, second = two
     await first.write(_add_host)
     await _connect(second)
-    await second.write(lambda tx: gateways.begin(tx, 2, "b", "b:7443", "1", 7))
+    await second.write(lambda tx: gateways.begin(tx, 2, "b", "1", 7))
     row = (await first.read(gateways.all_gateways))[1]
-    assert (row.name, row.address, row.stopped_at) == ("b", "b:7443", None)
-    await second.write(lambda tx: gateways.beat(tx, 2, {"hosts": 1}, "[]"))
+    assert (row.name, row.version, row.stopped_at, row.missed_at) == ("b", "1", None, None)
+    await second.write(lambda tx: gateways.beat(tx, 2, "b:7443", '{"hosts": 1}', "[]"))
     missed = await first.write(lambda tx: gateways.declare_dead(tx, 2, row.beats, 9))
     assert missed is None  # it was heard meanwhile
     row = (await first.read(gateways.all_gateways))[1]
-    assert row.figures == {"hosts": 1}
+    assert (row.address, row.figures) == ("b:7443", '{"hosts": 1}')
     assert await first.read(lambda tx: gateways.vitals_of(tx, [2])) == {2: "[]"}
     assert await first.write(lambda tx: gateways.declare_dead(tx, 2, row.beats, 9)) == [1]
     (host,) = await first.read(hosts.all_hosts)
     assert not host.online
     assert await first.write(lambda tx: gateways.declare_dead(tx, 2, row.beats, 9)) is None
-    await second.write(lambda tx: gateways.beat(tx, 2, {}))
-    assert (await first.read(gateways.all_gateways))[1].stopped_at is None
+    assert (await first.read(gateways.all_gateways))[1].missed_at
+    await second.write(lambda tx: gateways.beat(tx, 2, "", "{}"))
+    assert (await first.read(gateways.all_gateways))[1].missed_at is None
+    await second.write(lambda tx: gateways.stop(tx, 2, 11))
+    row = (await first.read(gateways.all_gateways))[1]
+    assert row.stopped_at
+    assert await first.write(lambda tx: gateways.declare_dead(tx, 2, row.beats, 12)) == []
 
 
 async def test_changed_hosts_are_found_also_if_they_are_committed_late(url: str) -> None:

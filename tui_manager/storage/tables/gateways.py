@@ -4,8 +4,7 @@ No wall clock is compared here. A manager counts up `beats` while it runs, and t
 `renewals`; the others notice by their own clocks that a number stands still.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,8 +24,9 @@ class GatewayRow:
         name: of its machine.
         address: that agents dial; empty: not known.
         beats: counted up while it runs.
-        stopped_at: when it stopped, or was missed; None: it runs.
-        figures: of its newest beat.
+        stopped_at: when it stopped in order; None: it has not.
+        missed_at: when the others took it for dead; None: they have not, or it was heard since.
+        figures: of its newest beat, as JSON; see `domain/gateway.py`.
     """
 
     number: int
@@ -37,7 +37,8 @@ class GatewayRow:
     started_at: datetime
     beats: int
     stopped_at: datetime | None
-    figures: Mapping[str, object]
+    missed_at: datetime | None = None
+    figures: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +56,22 @@ class LeaderRow:
     renewals: int
 
 
-def begin(tx: Transaction, number: int, name: str, address: str, version: str, now: int) -> None:
+def begin(tx: Transaction, number: int, name: str, version: str, now: int) -> None:
     """A manager starts."""
-    values = {"gateway": number, "name": name, "address": address, "version": version, "now": now}
+    values = {"gateway": number, "name": name, "version": version, "now": now}
     tx.execute(_SQL["begin"], values)
 
 
 def beat(
-    tx: Transaction, number: int, figures: Mapping[str, object], vitals: str | None = None
+    tx: Transaction, number: int, address: str, figures: str, vitals: str | None = None
 ) -> None:
     """A manager runs.
 
     Args:
+        figures: as JSON.
         vitals: of its hosts, packed; None: those that are stored stay.
     """
-    tx.execute(_SQL["beat"], {"gateway": number, "figures": json.dumps(dict(figures))})
+    tx.execute(_SQL["beat"], {"gateway": number, "address": address, "figures": figures})
     if vitals is not None:
         tx.execute(_SQL["store_vitals"], {"gateway": number, "vitals": vitals})
 
@@ -102,7 +104,8 @@ def _gateway(row: Row) -> GatewayRow:
         started_at=started_at,
         beats=row["beats"],
         stopped_at=to_datetime(row["stopped_at"]),
-        figures=json.loads(row["figures"]),
+        missed_at=to_datetime(row["missed_at"]),
+        figures=row["figures"],
     )
 
 
@@ -118,13 +121,18 @@ def declare_dead(tx: Transaction, number: int, beats: int, now: int) -> list[int
         beats: those that were seen last.
 
     Returns:
-        The row ids of its hosts; None: it has been heard meanwhile, or has stopped already.
+        The row ids of its hosts; None: it has been heard meanwhile, or was missed already.
     """
     values = {"gateway": number, "beats": beats, "now": now}
     if not tx.execute(_SQL["miss"], values).rowcount:
         return None
     rows = tx.execute(_SQL["leave_hosts"], {"gateway": number, "now": now}).fetchall()
     return [row["id"] for row in rows]
+
+
+def server_time(tx: Transaction) -> int:
+    """What the clock of the server shows just now, in microseconds since 1970 UTC."""
+    return int(tx.execute(_SQL["server_time"]).fetchone()["now"])
 
 
 def leader(tx: Transaction) -> LeaderRow:

@@ -29,7 +29,8 @@ CREATE TABLE gateways (
     version text COLLATE "C" NOT NULL DEFAULT '',
     started_at bigint NOT NULL,
     beats bigint NOT NULL DEFAULT 0,        -- counted up while it runs
-    stopped_at bigint,                      -- NULL: it has not stopped, and nobody has missed it
+    stopped_at bigint,                      -- in order; NULL: it has not
+    missed_at bigint,                       -- NULL: the others have heard it since
     figures text COLLATE "C" NOT NULL DEFAULT '{}'  -- JSON object, of its newest beat
 ) WITH (fillfactor = 10);
 

@@ -1,12 +1,14 @@
 -- name: begin
 -- A manager starts.
-UPDATE gateways SET name = :name, address = :address, version = :version, started_at = :now,
-    stopped_at = NULL, beats = beats + 1, figures = '{}'
+UPDATE gateways SET name = :name, address = '', version = :version, started_at = :now,
+    stopped_at = NULL, missed_at = NULL, beats = beats + 1, figures = '{}'
 WHERE id = :gateway;
 
 -- name: beat
 -- A manager runs. If others have missed it, they see it again.
-UPDATE gateways SET beats = beats + 1, stopped_at = NULL, figures = :figures WHERE id = :gateway;
+UPDATE gateways SET beats = beats + 1, address = :address, figures = :figures, stopped_at = NULL,
+    missed_at = NULL
+WHERE id = :gateway;
 
 -- name: store_vitals
 -- The newest vitals of its hosts.
@@ -32,12 +34,16 @@ SELECT gateway, number FROM last_write ORDER BY gateway;
 
 -- name: miss
 -- A manager that was not heard for too long; if it has been heard meanwhile, nothing changes.
-UPDATE gateways SET stopped_at = :now
-WHERE id = :gateway AND beats = :beats AND stopped_at IS NULL;
+UPDATE gateways SET missed_at = :now
+WHERE id = :gateway AND beats = :beats AND missed_at IS NULL;
 
 -- name: leave_hosts
 -- The hosts of a manager that was missed are offline now, if no other one has them.
 UPDATE hosts SET online = false, since = :now WHERE gateway = :gateway AND online RETURNING id;
+
+-- name: server_time
+-- What the clock of the server shows, in microseconds since 1970 UTC.
+SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now;
 
 -- name: leader
 -- Who leads.
@@ -48,9 +54,12 @@ SELECT gateway, epoch, renewals FROM leader;
 UPDATE leader SET renewals = renewals + 1 WHERE gateway = :gateway;
 
 -- name: take_over
--- A new leader, if nobody has renewed the lease or taken over since it was read.
-UPDATE leader SET gateway = :gateway, epoch = epoch + 1, renewals = 0
-WHERE epoch = :epoch AND renewals = :renewals RETURNING gateway, epoch, renewals;
+-- A new leader, if nobody has renewed the lease or taken over since it was read. A transaction of the
+-- leader that has not ended is not waited for: nothing else could be written meanwhile.
+WITH free AS MATERIALIZED (SELECT epoch, renewals FROM leader FOR UPDATE SKIP LOCKED)
+UPDATE leader SET gateway = :gateway, epoch = free.epoch + 1, renewals = 0
+FROM free WHERE free.epoch = :epoch AND free.renewals = :renewals
+RETURNING gateway, leader.epoch, leader.renewals;
 
 -- name: release
 -- A leader stops, and another one need not wait.

@@ -9,7 +9,8 @@ CREATE TABLE gateways (
     version TEXT NOT NULL DEFAULT '',
     started_at INTEGER NOT NULL,
     beats INTEGER NOT NULL DEFAULT 0,       -- counted up while it runs
-    stopped_at INTEGER,                     -- NULL: it has not stopped, and nobody has missed it
+    stopped_at INTEGER,                     -- in order; NULL: it has not
+    missed_at INTEGER,                      -- NULL: the others have heard it since
     figures TEXT NOT NULL DEFAULT '{}'      -- JSON object, of its newest beat
 ) STRICT;
 

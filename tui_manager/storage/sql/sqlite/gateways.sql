@@ -1,12 +1,14 @@
 -- name: begin
 -- A manager starts.
-UPDATE gateways SET name = :name, address = :address, version = :version, started_at = :now,
-    stopped_at = NULL, beats = beats + 1, figures = '{}'
+UPDATE gateways SET name = :name, address = '', version = :version, started_at = :now,
+    stopped_at = NULL, missed_at = NULL, beats = beats + 1, figures = '{}'
 WHERE id = :gateway;
 
 -- name: beat
 -- A manager runs. If others have missed it, they see it again.
-UPDATE gateways SET beats = beats + 1, stopped_at = NULL, figures = :figures WHERE id = :gateway;
+UPDATE gateways SET beats = beats + 1, address = :address, figures = :figures, stopped_at = NULL,
+    missed_at = NULL
+WHERE id = :gateway;
 
 -- name: store_vitals
 -- The newest vitals of its hosts.
@@ -32,12 +34,16 @@ SELECT 0 AS gateway, 0 AS number WHERE 0;
 
 -- name: miss
 -- A manager that was not heard for too long; if it has been heard meanwhile, nothing changes.
-UPDATE gateways SET stopped_at = :now
-WHERE id = :gateway AND beats = :beats AND stopped_at IS NULL;
+UPDATE gateways SET missed_at = :now
+WHERE id = :gateway AND beats = :beats AND missed_at IS NULL;
 
 -- name: leave_hosts
 -- The hosts of a manager that was missed are offline now, if no other one has them.
 UPDATE hosts SET online = 0, since = :now WHERE gateway = :gateway AND online = 1 RETURNING id;
+
+-- name: server_time
+-- What the clock of the server shows, in microseconds since 1970 UTC.
+SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now;
 
 -- name: leader
 -- Who leads.
