@@ -2,12 +2,16 @@
 
 ClockWatch compares the wall clock with the boot-time clock, which nobody sets and which goes on
 while the machine sleeps, and at a start with the time that was stored last.
+
+Several managers of one database go by the clock of its server, and all of them see it jump. So
+there is one stored time, and the leader alone stores it, each jump once. The others keep a jump in
+memory until they lead, or find that the leader has stored it.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +21,7 @@ from tui_manager.domain.manager_status import ClockDoubt
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.statements import from_datetime
-from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables import audit, manager_state
 from tui_manager.storage.tables.manager_state import ClockJump, ClockRow
 
@@ -30,6 +34,8 @@ _DRIFT = 0.001  # of the time that goes by: more than slewing changes a clock, l
 _LOOK_EVERY = 1.0  # seconds
 _STORE_EVERY = 60.0  # seconds
 _STORED_AGE_MAX = 120 * _SECOND  # how old the stored time may be when the manager ends
+_LEARN_EVERY = 5.0  # seconds between two looks at what another manager stored, while in doubt
+_APART_MAX = 10 * _SECOND  # between the times at which two managers have seen the same jump
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS: goes on in sleep too
 
 
@@ -72,12 +78,14 @@ class ClockWatch:
         self._waits_from = clock.monotonic()
         self._was_waiting = False
         self._jumps: list[ClockJump] = []  # not stored yet
+        self._stored: ClockRow | None = None  # as this manager has last read or written it
+        self._learned_at = self._waits_from
 
     async def begin(self) -> None:
         """Compares the clock with the stored time. Raises StorageError."""
-        row = await self._database.read(manager_state.stored_clock)
-        if row is not None:
-            self._compare(row)
+        self._stored = await self._database.read(manager_state.stored_clock)
+        if self._stored is not None:
+            self._compare(self._stored)
         await self._store()
         self._publish_change()
 
@@ -109,13 +117,14 @@ class ClockWatch:
         return not self._waits()
 
     async def look(self) -> None:
-        """Looks at the clock. When this returns, jumps are stored and deadlines are moved.
+        """Looks at the clock. When this returns, jumps are stored and deadlines are moved, if this
+        manager leads.
 
         Raises:
             StorageError: the database cannot be written now.
         """
         self._look()
-        if self._jumps:
+        if self._jumps and self._may_lead():
             await self._store()
 
     @property
@@ -138,12 +147,36 @@ class ClockWatch:
             await asyncio.sleep(_LOOK_EVERY)
             try:
                 await self.look()
+                await self.learn()
                 if self._clock.monotonic() - stored_at >= _STORE_EVERY:
                     await self._store()
                     stored_at = self._clock.monotonic()
             except StorageError as error:
                 log.error("the time could not be stored", extra={"error": str(error)})
                 stored_at = self._clock.monotonic()
+
+    async def learn(self) -> None:
+        """While this manager is in doubt, finds out now and then whether an operator has accepted
+        the clock at another manager, or the leader has seen no jump. Raises StorageError."""
+        now = self._clock.monotonic()
+        if not (self._database.shared and self._waits()) or now - self._learned_at < _LEARN_EVERY:
+            return
+        self._learned_at = now
+        row = await self._database.read(manager_state.stored_clock)
+        if row is not None and self._says_trusted(row):
+            log.warning("the clock is trusted by another manager")
+            self._stored = row
+            self._jumps.clear()
+            self._trust()
+
+    def _says_trusted(self, row: ClockRow) -> bool:
+        """Whether another manager has stored, since the last jump that this one has seen, that it
+        trusts the clock."""
+        is_new = self._since <= row.shown_at <= self._clock.stamp() + _LEARN_EVERY * _SECOND
+        return row != self._stored and is_new and abs(row.trusted_at - row.shown_at) <= JUMP_MIN
+
+    def _may_lead(self) -> bool:
+        return not self._database.shared or self._database.epoch is not None
 
     async def accept(self, actor: str) -> bool:
         """Trusts the clock as it is, as an operator says; False if it was trusted already.
@@ -155,16 +188,17 @@ class ClockWatch:
         doubt = self.doubt
         if doubt is None:
             return False
-        now = self._clock.stamp()
+        now, jumps = self._clock.stamp(), tuple(self._jumps)
         row = ClockRow(now, now, self._since)
 
         def work(tx: Transaction) -> None:
-            manager_state.store_clock(tx, row)
+            self._replace(tx, manager_state.locked_clock(tx), row, jumps)
             manager_state.forget_jumps_at_start(tx)
             ahead = round(doubt.ahead.total_seconds())
             audit.record(tx, now, actor, "accept_clock", seconds_ahead=ahead)
 
         await self._database.write(work)
+        self._has_stored(row, jumps)
         log.warning("the clock was accepted", extra={"actor": actor})
         self._trust()
         return True
@@ -217,18 +251,44 @@ class ClockWatch:
         self._feed.publish(Changes(manager=True))
 
     async def _store(self) -> None:
+        """Stores the time and the jumps, if this manager leads."""
+        if not self._may_lead():
+            return
         self._look()
         now, jumps = self._clock.stamp(), tuple(self._jumps)
         trusted = self._trusted if self._trusted_at_start is None else self._trusted_at_start
-        waited = self._clock.monotonic() - self._waits_from if self._waits() else 0.0
+        waits = self._waits()
+        waited = self._clock.monotonic() - self._waits_from if waits else 0.0
         row = ClockRow(trusted + self._boot(), now, self._since, round(waited * _SECOND))
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> bool:
+            if not leads(tx):
+                return False
+            stored = manager_state.locked_clock(tx)
+            if waits and stored and self._says_trusted(stored):
+                return False  # which is learned soon
+            self._replace(tx, stored, row, jumps)
+            return True
+
+        if await self._database.write(work):
+            self._has_stored(row, jumps)
+
+    def _replace(
+        self,
+        tx: Transaction,
+        stored: ClockRow | None,
+        row: ClockRow,
+        jumps: Sequence[ClockJump],
+    ) -> None:
+        """Stores the time, and jumps that no other manager has stored."""
+        by_another = stored and self._stored and stored.since != self._stored.since
+        if not (stored and by_another and abs(stored.since - row.since) <= _APART_MAX):
             for jump in jumps:
                 manager_state.record_jump(tx, jump, JUMP_MIN)
-            manager_state.store_clock(tx, row)
+        manager_state.store_clock(tx, row)
 
-        await self._database.write(work)
+    def _has_stored(self, row: ClockRow, jumps: Sequence[ClockJump]) -> None:
+        self._stored = row
         del self._jumps[: len(jumps)]
 
     def _boot(self) -> int:

@@ -69,6 +69,12 @@ def stored_clock(tx: Transaction) -> ClockRow | None:
     return ClockRow(*row) if row else None
 
 
+def locked_clock(tx: Transaction) -> ClockRow | None:
+    """The same, which no other manager replaces before the end of the transaction."""
+    row = tx.execute(_SQL["locked_clock"]).fetchone()
+    return ClockRow(*row) if row else None
+
+
 def store_clock(tx: Transaction, row: ClockRow) -> None:
     """Replaces the stored time."""
     tx.execute(_SQL["store_clock"], asdict(row))

@@ -10,6 +10,10 @@ INSERT INTO manager (manager_id, created_at) VALUES (:manager_id, :now);
 -- The stored time, if there is one.
 SELECT trusted_at, shown_at, since, waited FROM clock;
 
+-- name: locked_clock
+-- The same, which nobody else replaces before the end of the transaction.
+SELECT trusted_at, shown_at, since, waited FROM clock FOR UPDATE;
+
 -- name: store_clock
 -- Replaces the stored time.
 INSERT INTO clock (id, trusted_at, shown_at, since, waited)
