@@ -2,9 +2,11 @@
 them."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui_manager.domain.address import split_address
+from tui_manager.domain.gateway import Standing
 from tui_manager.own_addresses import server_names
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
@@ -13,6 +15,7 @@ from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch
 from tui_manager.service.core.core import Core, load_core
+from tui_manager.service.core.server_time import ServerTime
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
@@ -21,9 +24,13 @@ from tui_manager.service.enrollment.enrollment_service import EnrollmentPort, En
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
+from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.service.limits import Limits
+from tui_manager.service.managers.leadership import Leadership
 from tui_manager.service.managers.link_notifier import LinkNotifier
 from tui_manager.service.managers.notifier import NoNotifier, Notifier
+from tui_manager.service.managers.planning import Planning
+from tui_manager.service.managers.task_ends import TaskEnds
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker
@@ -53,9 +60,10 @@ class Parts:
     core: Core
     sessions: Sessions
     dispatch: DispatchLoop
+    leadership: Leadership
+    planning: Planning
     rollout_loop: RolloutLoop
-    host_timeouts: HostTimeouts
-    pruning: PruningLoop
+    stalls: StallWatch
     hosts: HostService
     reports: ReportService
     tasks: TaskService
@@ -63,7 +71,6 @@ class Parts:
     fleet: FleetService
     templates: TemplateService
     schedules: ScheduleService
-    schedule_loop: ScheduleLoop
     clock_watch: ClockWatch
     notifier: Notifier
     tls: "TlsParts | None" = None
@@ -98,6 +105,10 @@ async def assemble(
         InvalidInputError: the operator's certificates cannot be used, or the client for NATS is
             missing.
     """
+    server_time = ServerTime(clock)
+    if database.shared:
+        await server_time.begin(database)
+        clock = server_time.clock()
     clock_watch = ClockWatch(database, clock, feed)
     await clock_watch.begin()
     core = await load_core(database, Limits.of(settings), clock, feed, statistics)
@@ -107,16 +118,27 @@ async def assemble(
     tasks = TaskService(core, sessions, dispatch, secrets, rollout_loop)
     maker = TaskMaker(core, tasks.starter)
     schedule_loop = ScheduleLoop(core, tasks.starter, maker, clock_watch)
-    sessions.set_managers(filter(None, [settings.advertise]))
+    given = tuple(filter(None, [settings.advertise]))
+    sessions.set_managers(given)
     notifier = _notifier(settings, database, core.manager_id)
     _connect_gauges(statistics, sessions, database, notifier)
+    stalls = StallWatch(core)
+    loops = {
+        "rollouts": rollout_loop.run,
+        "schedules": schedule_loop.run,
+        "host timeouts": HostTimeouts(core, clock_watch, stalls).run,
+        "pruning": PruningLoop(core, clock_watch).run,
+        "ends of tasks": TaskEnds(core, rollout_loop).run,
+    }
+    leadership = _leadership(core, server_time, sessions, given)
     parts = Parts(
         core=core,
         sessions=sessions,
         dispatch=dispatch,
+        leadership=leadership,
+        planning=Planning(leadership, loops),
         rollout_loop=rollout_loop,
-        host_timeouts=HostTimeouts(core, clock_watch),
-        pruning=PruningLoop(core, clock_watch),
+        stalls=stalls,
         hosts=HostService(core, dispatch),
         reports=ReportService(core, dispatch),
         tasks=tasks,
@@ -124,13 +146,36 @@ async def assemble(
         fleet=FleetService(core),
         templates=TemplateService(core),
         schedules=ScheduleService(core, tasks.starter, maker, schedule_loop),
-        schedule_loop=schedule_loop,
         clock_watch=clock_watch,
         notifier=notifier,
     )
     if not settings.insecure:
         parts.tls = await _make_tls(settings, parts)
     return parts
+
+
+def _leadership(
+    core: Core, server_time: ServerTime, sessions: Sessions, given: Sequence[str]
+) -> Leadership:
+    """
+    Args:
+        given: where agents find this manager, by its settings.
+    """
+    leadership = Leadership(core, server_time)
+
+    def tell_agents(standing: Standing) -> None:
+        sessions.set_managers(_addresses(standing) or given)
+
+    leadership.on_change.append(tell_agents)
+    core.statistics.gauges.standing = lambda: leadership.standing
+    core.statistics.gauges.clock_ahead = lambda: server_time.clock_ahead
+    return leadership
+
+
+def _addresses(standing: Standing) -> list[str]:
+    """Where agents find a manager, also one that may come back; none if there is one manager."""
+    found = [one.address for one in standing.gateways if one.address and not one.stopped]
+    return found if len(found) > 1 else []
 
 
 def _notifier(settings: Settings, database: Database, manager_id: str) -> Notifier:

@@ -19,9 +19,10 @@ from tui_manager.operator.inprocess import Identity, InProcessOperator
 from tui_manager.operator.socket.server import serve_operator
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
+from tui_manager.service.core.core import NotLeadingError
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_contents import CommandContents
-from tui_manager.settings import Settings, enroll_address
+from tui_manager.settings import Settings, advertised_address, enroll_address
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.enrollment_port import (
@@ -81,11 +82,17 @@ async def run_manager(
         parts = await assemble(settings, database, feed, statistics, clock)
         if settings.database:
             state_dir.note_database(folder, settings.database, parts.core.manager_id)
-        await parts.rollout_loop.look()  # before a host can be sent what is not allowed any more
+        stack.push_async_callback(parts.leadership.stop)
+        await parts.leadership.begin()
+        if parts.leadership.leads:
+            with contextlib.suppress(NotLeadingError):
+                # Before a host can be sent what is not allowed any more.
+                await parts.rollout_loop.look()
         await stack.enter_async_context(_background(parts))
         serving = _serve_hosts(settings, parts, timeouts or Timeouts())
         address, enrolling = await stack.enter_async_context(serving)
         stack.callback(parts.dispatch.close)  # before the sessions end
+        await parts.leadership.tell_address(advertised_address(settings, address))
         operator = _operator(settings, parts, address, enrolling)
         await stack.enter_async_context(serve_operator(operator, folder))
         stack.callback(database.stop_retrying)
@@ -161,8 +168,8 @@ async def _serve_hosts(
 
 @contextlib.asynccontextmanager
 async def _background(parts: Parts) -> AsyncIterator[None]:
-    """The background tasks: sending, rollouts, timeouts of hosts, statistics, audit, clock,
-    schedules, pruning, messages to other managers, certificates. If one fails, the manager ends."""
+    """The background tasks: sending, the place among other managers, messages to them, planning,
+    stalls, statistics, audit, clock, certificates. If one fails, the manager ends."""
     owner = asyncio.current_task()
     failures: list[BaseException] = []
 
@@ -177,13 +184,12 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
 
     running = [
         asyncio.create_task(parts.dispatch.run(), name="dispatch"),
-        asyncio.create_task(parts.rollout_loop.run(), name="rollouts"),
-        asyncio.create_task(parts.host_timeouts.run(), name="host timeouts"),
+        asyncio.create_task(parts.leadership.run(), name="leadership"),
+        asyncio.create_task(parts.planning.run(), name="planning"),
+        asyncio.create_task(parts.stalls.run(), name="stalls"),
         asyncio.create_task(parts.core.statistics.run(), name="statistics"),
         asyncio.create_task(parts.core.violations.audit.run(), name="audit"),
         asyncio.create_task(parts.clock_watch.run(), name="clock"),
-        asyncio.create_task(parts.schedule_loop.run(), name="schedules"),
-        asyncio.create_task(parts.pruning.run(), name="pruning"),
         asyncio.create_task(parts.notifier.run(), name="notifier"),
     ]
     if parts.tls:

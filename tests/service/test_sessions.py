@@ -269,7 +269,7 @@ async def test_a_stalled_manager_extends_the_silence_timers(parts: Parts) -> Non
     host, execution_id, task_id = await _sent(parts)
     await _away(parts, host, 299)
     parts.clock.turn(100)
-    parts.silence.extend_timers(100)
+    parts.stalls.extend_timers(100)
     await parts.silence.look()
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.PENDING
     parts.clock.turn(2)
@@ -343,5 +343,5 @@ async def test_a_stalled_manager_ends_no_session(parts: Parts) -> None:
     await parts.connect("web01")
     parts.clock.turn(60)
     assert len(parts.hosts.silent_sessions()) == 1
-    parts.silence.extend_timers(60)
+    parts.stalls.extend_timers(60)
     assert parts.hosts.silent_sessions() == []

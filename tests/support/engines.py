@@ -140,10 +140,12 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs each test on both engines, without those that are about SQLite."""
+    """Runs each test on both engines, without those that are about one of them."""
     module = Path(metafunc.module.__file__ or "")
     name = f"{module.parent.name}/{module.stem.removeprefix('test_')}"
     of_one = name in SQLITE_ONLY or name.startswith("storage/postgresql")
     if not of_one and not metafunc.definition.get_closest_marker("sqlite"):
-        engines = (SQLITE, pytest.param(POSTGRESQL, marks=pytest.mark.postgresql))
+        postgresql = pytest.param(POSTGRESQL, marks=pytest.mark.postgresql)
+        only = metafunc.definition.get_closest_marker("postgresql")
+        engines = (postgresql,) if only else (SQLITE, postgresql)
         metafunc.parametrize("engine", engines, indirect=True)

@@ -34,6 +34,7 @@ from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch
 from tui_manager.service.core.core import Core, load_core
 from tui_manager.service.core.host_search import search
+from tui_manager.service.core.server_time import ServerTime
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
@@ -46,7 +47,11 @@ from tui_manager.service.enrollment.enrollment_service import (
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService, OpenedSession
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
+from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.service.limits import Limits
+from tui_manager.service.managers.leadership import Leadership
+from tui_manager.service.managers.planning import Planning
+from tui_manager.service.managers.task_ends import TaskEnds
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker
@@ -112,7 +117,11 @@ class Parts:
     core: Core
     dispatcher: RecordingDispatcher
     dispatch: DispatchLoop
+    leadership: Leadership
+    planning: Planning
+    task_ends: TaskEnds
     rollout_loop: RolloutLoop
+    stalls: StallWatch
     silence: HostTimeouts
     watch: ClockWatch
     pruning: PruningLoop
@@ -175,7 +184,8 @@ class Parts:
 
     async def send(self) -> list[tuple[str, Run]]:
         """Sends everything that may be sent, and returns what was sent since the last call."""
-        await self.rollout_loop.look()
+        if self.leadership.leads:
+            await self.rollout_loop.look()
         while await self.dispatch.send_next():
             pass
         before, self.seen = self.seen, len(self.dispatcher.sent)
@@ -273,14 +283,19 @@ def totals(stdout: int = 0, stderr: int = 0) -> dict[Stream, StreamTotal]:
 
 @contextlib.asynccontextmanager
 async def manager_parts(
-    folder: Path, turned: TurnedClock | None = None, **limits: Any
+    folder: Path, turned: TurnedClock | None = None, key: str = "", **limits: Any
 ) -> AsyncIterator[Parts]:
-    """The services on a database in `folder`."""
+    """The services on a database in `folder`. They are left as if the manager was killed.
+
+    Args:
+        key: names it among several managers of the database.
+    """
     turned = turned or TurnedClock()
     clock, feed = turned.clock(), ChangeFeed()
     statistics, dispatcher = Statistics(feed, clock), RecordingDispatcher()
     given = Limits(**{"free_disk": 0, **limits})
-    async with open_database(database_in(folder), statistics.record_transaction) as opened:
+    opening = open_database(database_in(folder), statistics.record_transaction, key=key)
+    async with opening as opened:
         database = RepeatingDatabase(opened)
         watch = ClockWatch(database, clock, feed)
         await watch.begin()
@@ -293,14 +308,30 @@ async def manager_parts(
         tasks = TaskService(core, dispatcher, dispatch, secrets, rollout_loop)
         maker = TaskMaker(core, tasks.starter)
         schedule_loop = ScheduleLoop(core, tasks.starter, maker, watch)
+        leadership = Leadership(core, ServerTime(clock))
+        await leadership.begin()
+        stalls = StallWatch(core)
+        silence, pruning = HostTimeouts(core, watch, stalls), PruningLoop(core, watch)
+        task_ends = TaskEnds(core, rollout_loop)
+        loops = {
+            "rollouts": rollout_loop.run,
+            "schedules": schedule_loop.run,
+            "host timeouts": silence.run,
+            "pruning": pruning.run,
+            "ends of tasks": task_ends.run,
+        }
         yield Parts(
             core=core,
             dispatcher=dispatcher,
             dispatch=dispatch,
+            leadership=leadership,
+            planning=Planning(leadership, loops),
+            task_ends=task_ends,
             rollout_loop=rollout_loop,
-            silence=HostTimeouts(core, watch),
+            stalls=stalls,
+            silence=silence,
             watch=watch,
-            pruning=PruningLoop(core, watch),
+            pruning=pruning,
             hosts=HostService(core, dispatch),
             reports=ReportService(core, dispatch),
             tasks=tasks,

@@ -1,7 +1,8 @@
-"""Core, what every service is made with; and how a service runs an act to its end."""
+"""Core, what every service is made with; how the leader plans; and how a service runs an act to its
+end."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,9 +13,15 @@ from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.core.violations import Violations
 from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.database import Database
+from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables import command_hosts, hosts, manager_state
 
 T = TypeVar("T")
+
+
+class NotLeadingError(Exception):
+    """Another manager of the database leads, or none does: this one must not plan. Nothing was
+    changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,21 @@ class Core:
     feed: ChangeFeed
     statistics: Statistics
     violations: Violations
+
+    async def plan(self, work: Callable[[Transaction], T]) -> T:
+        """Runs a unit of work that only the leader may do.
+
+        Raises:
+            NotLeadingError: this manager does not lead.
+            StorageError: the database cannot be written now; nothing of `work` was kept.
+        """
+
+        def guarded(tx: Transaction) -> T:
+            if not leads(tx):
+                raise NotLeadingError("This manager does not lead.")
+            return work(tx)
+
+        return await self.database.write(guarded)
 
 
 async def load_core(

@@ -9,7 +9,7 @@ from tui_manager.domain.task import ended_task_status
 from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables import command_hosts, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder
-from tui_manager.storage.views import rollout_turns
+from tui_manager.storage.views import rollout_turns, task_ends
 from tui_manager.storage.views.command_delivery import UnsentCommand
 
 
@@ -99,16 +99,21 @@ def fail_host(
 
 def update_task_status(tx: Transaction, task_id: int, now: int) -> TaskStatus | None:
     """Brings the status of a task in line with its counters. Of several managers only the leader
-    does it: another one does not see what the others have not committed yet.
+    ends a task: another one does not see what the others have not committed yet. A late result, for
+    which no other one is waited, may change a task that has ended at any manager.
 
     Returns:
         The new status; None if it stays as it was.
     """
-    if not leads(tx):
-        return None
     task = tasks.get(tx, task_id)
+    if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
+        task_ends.lock(tx, task_id)
+        task_ends.put_faults_right(tx, [task_id])
+        task = tasks.get(tx, task_id)  # with what another manager has stored before
     canceled = task.cancel_requested_at is not None
     if task.status is TaskStatus.RUNNING:
+        if not leads(tx):
+            return None
         ended = ended_task_status(task.counts, canceled=canceled)
         return ended if ended and tasks.end(tx, task_id, ended, now) else None
     if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):

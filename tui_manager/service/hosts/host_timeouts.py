@@ -8,55 +8,45 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.service.core import task_status
 from tui_manager.service.core.clock import ClockWatch
-from tui_manager.service.core.core import Core
+from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.hosts.stall_watch import StallWatch
+from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.command_delivery import UnsentCommand
 
 log = logging.getLogger(__name__)
-_LOOK_EVERY = 1.0  # seconds, at most
-_STALL_MIN = 0.5  # seconds by which a look is late if this process was stalled
 _AWAY = "The host did not come back in time."
 _UNDELIVERED = "It could not be handed to its host within the task's delivery timeout."
 
 
 class HostTimeouts:
-    """Looks at hosts that are away and at commands that wait for them."""
+    """Looks at hosts that are away and at commands that wait for them, those of all managers. Runs
+    while this manager leads."""
 
-    def __init__(self, core: Core, clock_watch: ClockWatch) -> None:
+    def __init__(self, core: Core, clock_watch: ClockWatch, stalls: StallWatch) -> None:
         self._core = core
         self._directory = core.directory
         self._clock = core.clock
         self._clock_watch = clock_watch
+        self._stalls = stalls
         self._started_at = core.clock.stamp()
         self._lost_after = core.limits.lost_after.total_seconds()
 
     async def run(self) -> None:
-        """Looks until cancelled."""
-        pause = min(_LOOK_EVERY, self._lost_after / 4)
+        """Looks until cancelled. Who was silent for too long before is judged anew: the manager
+        that led then may not have come so far."""
+        for entry in self._directory:
+            entry.declared_lost = False
         while True:
-            began = self._clock.monotonic()
-            await asyncio.sleep(pause)
-            self.extend_timers(self._clock.monotonic() - began - pause)
+            await asyncio.sleep(self._stalls.pause)
+            self._stalls.look()  # before anybody is judged
             try:
                 await self.look()
             except StorageError as error:
                 log.error("judging silence waits for the database", extra={"error": str(error)})
-
-    def extend_timers(self, seconds: float) -> None:
-        """Extends all silence timers after this process was stalled for so long: it could not hear
-        anybody."""
-        if seconds < _STALL_MIN:
-            return
-        log.warning("this manager was stalled", extra={"seconds": round(seconds, 1)})
-        for entry in self._directory:
-            entry.silent_since += seconds
-            if entry.expected_until:
-                entry.expected_until += seconds
-            if entry.session:
-                entry.session.heard_at += seconds
 
     async def look(self) -> None:
         """Fails the commands of each host that has been silent for longer than `lost_after`, once a
@@ -64,6 +54,7 @@ class HostTimeouts:
         timeout that was sent and has not begun fails when both have passed.
 
         Raises:
+            NotLeadingError: this manager does not lead.
             StorageError: the database cannot be written. Nobody could have come back either, so
                 these silences are counted from now on.
         """
@@ -72,20 +63,29 @@ class HostTimeouts:
         await self._fail_undelivered()
 
     async def _fail_not_back(self) -> None:
-        """Hosts that were expected after the start, and have not come: what was started since and
-        does not wait for its host fails."""
+        """Hosts that were expected, and have not come: what was started since and does not wait for
+        its host fails."""
         not_back = self._directory.not_back(self._clock.monotonic())
         if not_back:
-            rows = [entry.row.row_id for entry in not_back]
-            tasks = await self._core.database.write(lambda tx: self._fail_started(tx, rows))
+            tasks = await self._core.plan(lambda tx: self._fail_started(tx, not_back))
             self._directory.expect_no_more(not_back)
             self._core.feed.publish(Changes(tasks=frozenset(tasks)))
 
-    def _fail_started(self, tx: Transaction, rows: list[int]) -> set[int]:
-        hosts.set_offline(tx, rows)
-        since, now = self._started_at, self._clock.stamp()
-        unsent = [item for row in rows for item in command_delivery.unsent_since(tx, row, since)]
-        return _fail_unsent(tx, unsent, _AWAY, now)
+    def _fail_started(self, tx: Transaction, not_back: list[HostEntry]) -> set[int]:
+        hosts.set_offline(tx, [entry.row.row_id for entry in not_back])
+        unsent = [
+            item
+            for entry in not_back
+            for item in command_delivery.unsent_since(
+                tx, entry.row.row_id, self._expected_since(entry)
+            )
+        ]
+        return _fail_unsent(tx, unsent, _AWAY, self._clock.stamp())
+
+    def _expected_since(self, entry: HostEntry) -> int:
+        """A host is expected since the start of this manager, or since its own one has gone."""
+        gone = from_datetime(entry.since) if entry.since else 0
+        return max(self._started_at, gone)
 
     async def _fail_silent_hosts(self) -> None:
         limit = self._clock.monotonic() - self._lost_after
@@ -103,7 +103,11 @@ class HostTimeouts:
             for entry in silent:
                 entry.declared_lost = entry.away  # it may have come back meanwhile
             away = [entry for entry in silent if entry.declared_lost]
-            lost = await self._core.database.write(lambda tx: self._fail_hosts(tx, away))
+            lost = await self._core.plan(lambda tx: self._fail_hosts(tx, away))
+        except NotLeadingError:
+            for entry in silent:
+                entry.declared_lost = False
+            raise
         except StorageError:
             for entry in silent:
                 entry.declared_lost, entry.silent_since = False, self._clock.monotonic()
@@ -124,7 +128,7 @@ class HostTimeouts:
         silent = [entry for entry in entries if entry.away and entry.declared_lost]
         if not (unsent or silent):
             return
-        tasks, lost = await self._core.database.write(
+        tasks, lost = await self._core.plan(
             lambda tx: (
                 _fail_unsent(tx, command_delivery.undelivered(tx, now), _UNDELIVERED, now),
                 self._fail_hosts(tx, silent),

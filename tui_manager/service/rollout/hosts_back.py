@@ -1,5 +1,5 @@
 """The hosts of rollouts that are connected again and wait for a place: kept in memory, in the order
-in which they came. What is kept here is found again in the database when the manager starts."""
+in which they came. What is kept here is found again in the database when the loop begins."""
 
 import itertools
 from collections.abc import Collection, Iterable, Set

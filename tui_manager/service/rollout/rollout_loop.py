@@ -27,8 +27,9 @@ _RETRY = 1.0  # seconds until the next attempt if the database cannot be written
 
 
 class RolloutLoop:
-    """Follows the change feed while a rollout runs, and costs nothing otherwise. What it keeps in
-    memory it finds again in the database when the manager starts."""
+    """Runs while this manager leads. Follows the change feed while a rollout runs, and costs
+    nothing otherwise. What it keeps in memory it finds again in the database when it runs the next
+    time."""
 
     def __init__(self, core: Core, dispatch: DispatchLoop, clock_watch: ClockWatch) -> None:
         self._core = core
@@ -45,11 +46,17 @@ class RolloutLoop:
         dispatch.on_not_sent = self._look_at_hosts
 
     def add(self, task_id: int) -> None:
-        """A task with a rollout has started."""
+        """A task with a rollout has started, or runs again."""
         if self._loaded and task_id not in self._running:
             self._follow_feed()
             self._running[task_id] = HostsBack()
         self._changes.add(Changes(tasks=frozenset({task_id})))
+
+    def add_missing(self, task_ids: Iterable[int]) -> None:
+        """These tasks run with a rollout; another manager may have started them."""
+        if self._loaded:
+            for task_id in set(task_ids) - self._running.keys():
+                self.add(task_id)
 
     def _follow_feed(self) -> None:
         if not self._running:
@@ -66,13 +73,23 @@ class RolloutLoop:
 
     async def run(self) -> None:
         """Plans until cancelled."""
-        while True:
-            await self._wait()
-            try:
-                await self.look()
-            except StorageError as error:
-                log.error("rollouts wait for the database", extra={"error": str(error)})
-                await asyncio.sleep(_RETRY)
+        try:
+            while True:
+                await self._wait()
+                try:
+                    await self.look()
+                except StorageError as error:
+                    log.error("rollouts wait for the database", extra={"error": str(error)})
+                    await asyncio.sleep(_RETRY)
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Another manager may plan now. The next look begins with what is stored then."""
+        self._core.feed.detach(self._changes)
+        self._loaded, self._changes = False, Subscription()
+        for kept in (self._running, self._due, self._moved, self._core.statistics.stuck_rollouts):
+            kept.clear()
 
     async def _wait(self) -> None:
         """Until something changes or is due."""
@@ -88,6 +105,7 @@ class RolloutLoop:
         """Does all that the rollouts may do now.
 
         Raises:
+            NotLeadingError: this manager does not lead.
             StorageError: the database cannot be written now; the next look does it.
         """
         changes = self._changes.take()
@@ -102,7 +120,7 @@ class RolloutLoop:
             raise
 
     async def _load(self) -> None:
-        """The rollouts that ran when the manager stopped. All their hosts may have come or gone."""
+        """The rollouts that run. All their hosts may have come or gone."""
 
         def work(tx: Transaction) -> dict[int, list[int]]:
             return {task: rollout_turns.begun_of_task(tx, task) for task in rollouts.running(tx)}
@@ -161,7 +179,7 @@ class RolloutLoop:
         """The tasks of hosts that came or went, of as many as one transaction looks at."""
         moved = frozenset(itertools.islice(self._moved, take_turns.STEPS_A_TRANSACTION))
         now = self._core.clock.stamp()
-        followed = await self._core.database.write(
+        followed = await self._core.plan(
             lambda tx: follow_connections.follow(tx, moved, connections, now)
         )
         self._moved -= moved
@@ -173,7 +191,7 @@ class RolloutLoop:
 
     async def _plan(self, task_id: int, connections: Connections) -> Planned:
         back, clock = self._running[task_id], self._core.clock
-        planned = await self._core.database.write(
+        planned = await self._core.plan(
             lambda tx: take_turns.plan(tx, task_id, connections, back, clock.stamp())
         )
         for event, facts in planned.events:

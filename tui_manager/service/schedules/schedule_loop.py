@@ -44,7 +44,8 @@ class _Wanted(Subscription):
 
 
 class ScheduleLoop:
-    """What it keeps in memory it finds again in the database when the manager starts."""
+    """Runs while this manager leads. What it keeps in memory it finds again in the database when it
+    runs the next time."""
 
     def __init__(
         self, core: Core, starter: TaskStarter, maker: TaskMaker, clock_watch: ClockWatch
@@ -72,6 +73,8 @@ class ScheduleLoop:
 
     async def run(self) -> None:
         """Acts until cancelled."""
+        self._next, self._looked_at, self._clock_was_wrong = None, None, False
+        self._wanted.add(Changes(templates=True))
         while True:
             try:
                 await self.look()
@@ -105,6 +108,7 @@ class ScheduleLoop:
         """Does all that is to be done now.
 
         Raises:
+            NotLeadingError: this manager does not lead, and something is due.
             StorageError: the database cannot be written now; the next look does it.
         """
         changes = self._wanted.take()
@@ -193,7 +197,7 @@ class ScheduleLoop:
     async def _write(self, row: ScheduleRow, task: ScheduledTask) -> Acted:
         present = self.present_at(self._core.clock.now())
         starting = Starting(self._starter, self._starter.connections())
-        acted = await self._core.database.write(lambda tx: act(tx, row, task, present, starting))
+        acted = await self._core.plan(lambda tx: act(tx, row, task, present, starting))
         if acted.started:
             self._starter.announce(acted.task_id, acted.started)
         if acted.changed:
@@ -219,4 +223,4 @@ class ScheduleLoop:
         def work(tx: Transaction) -> None:
             schedules.set_problem(tx, row, task.refused, task.newest)
 
-        await self._core.database.write(work)
+        await self._core.plan(work)

@@ -23,7 +23,7 @@ from tui_manager.domain.schedule import (
     SkipReason,
     check_schedule_name,
 )
-from tui_manager.service.core.core import Core, run_to_completion
+from tui_manager.service.core.core import Core, NotLeadingError, run_to_completion
 from tui_manager.service.schedules.act_when_due import (
     CannotStartError,
     Starting,
@@ -99,7 +99,8 @@ class ScheduleService:
         """
         task = await self._check(spec)
         new = NewSchedule(spec, _target(spec, task), task.newest)
-        await self._loop.look()  # what is due by now follows the old description
+        with contextlib.suppress(NotLeadingError):  # the leader looks all the time
+            await self._loop.look()  # what is due by now follows the old description
 
         def work(tx: Transaction, now: datetime) -> Schedule:
             row = schedules.get(tx, spec.name)

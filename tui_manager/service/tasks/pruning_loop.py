@@ -55,6 +55,7 @@ class PruningLoop:
         """Removes all that is too old now, and what an earlier look has left.
 
         Raises:
+            NotLeadingError: this manager does not lead.
             StorageError: the database cannot be written now; the next look continues.
         """
         await self._make_output_parts()
@@ -79,7 +80,7 @@ class PruningLoop:
 
     async def _make_output_parts(self) -> None:
         now = self._core.clock.stamp()
-        await self._core.database.write(lambda tx: pruning.make_output_parts(tx, now))
+        await self._core.plan(lambda tx: pruning.make_output_parts(tx, now))
 
     async def mark(self) -> int:
         """Marks the oldest tasks, and returns how many."""
@@ -108,7 +109,7 @@ class PruningLoop:
     async def _write_and_pause(self, work: Callable[[Transaction], T]) -> T:
         """One transaction, and then a pause in which others have the writer."""
         began = self._core.clock.monotonic()
-        done = await self._core.database.write(work)
+        done = await self._core.plan(work)
         await asyncio.sleep(max(_PAUSE_MIN, _PAUSE_FACTOR * (self._core.clock.monotonic() - began)))
         return done
 

@@ -1,0 +1,31 @@
+"""Tasks whose status does not fit what their command hosts have become: several managers store that
+at the same time, and no transaction sees what others have not committed yet."""
+
+from collections.abc import Iterable
+
+from tui_manager.storage.engine.statements import load_queries, pack_values
+from tui_manager.storage.engine.transaction import Transaction
+
+_SQL = load_queries("task_ends.sql")
+
+
+def lock(tx: Transaction, task_id: int) -> None:
+    """No other manager changes the status of a task before the end of the transaction."""
+    tx.execute(_SQL["lock"], {"task_id": task_id}).fetchall()
+
+
+def unsettled(tx: Transaction, since: int) -> list[int]:
+    """The tasks that run, and those that have ended since an instant, in microseconds since 1970
+    UTC: another manager may have stored a change of it in the same moment."""
+    return [row["id"] for row in tx.execute(_SQL["unsettled"], {"since": since})]
+
+
+def to_judge(tx: Transaction, task_ids: Iterable[int]) -> list[int]:
+    """Those of some tasks whose status, or whose mark of faults, does not fit their counters."""
+    rows = tx.execute(_SQL["to_judge"], {"ids": pack_values(task_ids)})
+    return [row["id"] for row in rows]
+
+
+def put_faults_right(tx: Transaction, task_ids: Iterable[int]) -> None:
+    """Marks whether something of these tasks has failed, timed out or was skipped."""
+    tx.execute(_SQL["put_faults_right"], {"ids": pack_values(task_ids)})
