@@ -10,6 +10,7 @@ from tui_manager.domain.gateway import Standing
 from tui_manager.own_addresses import server_names
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.key_store import KeyStore
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.service.core.change_feed import ChangeFeed
@@ -40,13 +41,12 @@ from tui_manager.service.tasks.pruning_loop import PruningLoop
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
 from tui_manager.settings import Settings
+from tui_manager.shared_keys import claim_database, open_keys
 from tui_manager.storage.engine.database import Database
 from tui_manager.transport.change_feed.nats_address import nats_address, nats_client_needed
 from tui_manager.transport.ports.certificates import AllPortCredentials, Certificates
 from tui_manager.transport.sessions.command_port import Security
 from tui_manager.transport.sessions.sessions import Sessions
-
-SECURITY = "security"  # the folder of keys and certificates, in the state folder
 
 
 @dataclass(slots=True)
@@ -101,7 +101,8 @@ async def assemble(
     """The parts of a manager on an open database.
 
     Raises:
-        StorageError: keys or certificates cannot be read or written.
+        StorageError: keys or certificates cannot be read or written, or are not those of the other
+            managers on the database.
         InvalidInputError: the operator's certificates cannot be used, or the client for NATS is
             missing.
     """
@@ -112,7 +113,8 @@ async def assemble(
     clock_watch = ClockWatch(database, clock, feed)
     await clock_watch.begin()
     core = await load_core(database, Limits.of(settings), clock, feed, statistics)
-    sessions, secrets = Sessions(), CommandSecrets(SecretBox(settings.state_dir / SECURITY))
+    keys = await open_keys(settings, database, core.manager_id)
+    sessions, secrets = Sessions(), CommandSecrets(SecretBox(keys.secrets_key()))
     dispatch = DispatchLoop(core, sessions, secrets)
     rollout_loop = RolloutLoop(core, dispatch, clock_watch)
     tasks = TaskService(core, sessions, dispatch, secrets, rollout_loop)
@@ -150,7 +152,7 @@ async def assemble(
         notifier=notifier,
     )
     if not settings.insecure:
-        parts.tls = await _make_tls(settings, parts)
+        parts.tls = await _make_tls(settings, parts, keys)
     return parts
 
 
@@ -208,15 +210,15 @@ def _connect_gauges(
     gauges.notifier_problem = lambda: notifier.problem
 
 
-async def _make_tls(settings: Settings, parts: Parts) -> TlsParts:
-    core, folder = parts.core, settings.state_dir / SECURITY
-    now = core.clock.now
+async def _make_tls(settings: Settings, parts: Parts, keys: KeyStore) -> TlsParts:
+    core, now, fixed = parts.core, parts.core.clock.now, parts.core.database.shared
     authority = Authority(
-        folder,
+        keys,
         core.manager_id,
         now,
         certificate=settings.authority_certificate,
         key=settings.authority_key,
+        fixed=fixed,
     )
     host, _ = split_address(settings.listen)
     more = list(settings.server_names)
@@ -225,14 +227,16 @@ async def _make_tls(settings: Settings, parts: Parts) -> TlsParts:
     names = await asyncio.to_thread(server_names, host, more)
     server = ServerIdentity(
         authority,
-        folder,
+        keys.folder,
         names,
         now,
         certificate=settings.server_certificate,
         key=settings.server_key,
+        fixed=fixed,
     )
+    await claim_database(keys, core.database, authority, server)
     core.statistics.gauges.certificate_problem = lambda: server.problem
-    certificates = Certificates(server, EnrollmentIdentity(folder, now))
+    certificates = Certificates(server, EnrollmentIdentity(keys, now))
     port = EnrollmentPort(certificates.enrollment.pin, lambda: tls.enroll_port)
     enrollment = EnrollmentService(core, parts.sessions, authority, port)
     tls = TlsParts(certificates, AllPortCredentials(certificates), enrollment)

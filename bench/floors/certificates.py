@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bench.swarm.enrolled import pem
 from tui_manager.security.authority import Authority, IssuedCertificate
 from tui_manager.security.certificate_requests import HostKey
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import PrivateKey, key_hash, key_pem
 
 _ADDRESS = "127.0.0.1"
@@ -27,7 +28,7 @@ class Pair:
 
 def issue(folder: Path) -> None:
     """Writes what server and clients need into a folder."""
-    authority = Authority(folder / "authority", "floor", lambda: datetime.now(UTC))
+    authority = Authority(FolderKeys(folder / "authority"), "floor", lambda: datetime.now(UTC))
     (folder / _ROOT).write_bytes(authority.roots_pem)
     server, client = (
         ec.generate_private_key(ec.SECP256R1()),

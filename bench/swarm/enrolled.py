@@ -21,6 +21,7 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tui_manager.security.authority import Authority, IssuedCertificate
 from tui_manager.security.certificate_requests import HostKey
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_hash, key_pem
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.sqlite.migrations import migrate
@@ -45,7 +46,7 @@ def enroll(state_dir: Path, names: Sequence[str], file: Path) -> None:
     connection.execute("BEGIN")
     now = time.time_ns() // 1000
     manager_id = manager_state.manager_id(connection, now)
-    authority = Authority(state_dir / _SECURITY, manager_id, lambda: datetime.now(UTC))
+    authority = Authority(FolderKeys(state_dir / _SECURITY), manager_id, lambda: datetime.now(UTC))
     with file.open("w") as lines:
         for name in names:
             held = _enroll_one(connection, authority, manager_id, name, now)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TypedDict
 from uuid import uuid4
 
 from cryptography import x509
@@ -12,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from tests.security.examples import SigningKey, TestClock, name
 from tui_manager.security.authority import Authority
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.server_identity import ServerIdentity
 
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
@@ -113,12 +115,25 @@ def to_pem(key: SigningKey, password: bytes = b"") -> bytes:
     )
 
 
-def authority_of(files: Files, clock: TestClock, folder: Path) -> Authority:
-    paths = {"certificate": files.certificate, "key": files.key}
-    return Authority(folder / "security", MANAGER, clock.now, **paths)
+def authority_of(files: Files, clock: TestClock, folder: Path, *, fixed: bool = False) -> Authority:
+    keys, supplied = FolderKeys(folder / "security"), supplied_by(files)
+    return Authority(keys, MANAGER, clock.now, fixed=fixed, **supplied)
 
 
-def server_of(files: Files, clock: TestClock, folder: Path) -> ServerIdentity:
-    own = Authority(folder / "security", MANAGER, clock.now)
-    paths = {"certificate": files.certificate, "key": files.key}
-    return ServerIdentity(own, folder / "security", (), clock.now, **paths)
+def server_of(
+    files: Files, clock: TestClock, folder: Path, *, fixed: bool = False
+) -> ServerIdentity:
+    own = Authority(FolderKeys(folder / "security"), MANAGER, clock.now)
+    supplied = supplied_by(files)
+    return ServerIdentity(own, folder / "security", (), clock.now, fixed=fixed, **supplied)
+
+
+class Supplied(TypedDict):
+    """Arguments of an Authority or a ServerIdentity."""
+
+    certificate: Path
+    key: Path
+
+
+def supplied_by(files: Files) -> Supplied:
+    return {"certificate": files.certificate, "key": files.key}

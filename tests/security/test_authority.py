@@ -16,6 +16,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.security.authority import Authority
 from tui_manager.security.certificate_lifetimes import is_due
 from tui_manager.security.certificate_requests import HostKey, read_request
+from tui_manager.security.key_store import FolderKeys
 
 MANAGER, HOST = str(uuid4()), str(uuid4())
 DAY = timedelta(days=1)
@@ -40,7 +41,7 @@ def clock() -> TestClock:
 
 @pytest.fixture
 def authority(tmp_path: Path, clock: TestClock) -> Authority:
-    return Authority(tmp_path / "security", MANAGER, clock.now)
+    return Authority(FolderKeys(tmp_path / "security"), MANAGER, clock.now)
 
 
 def test_it_is_made_once_and_privately(
@@ -52,7 +53,7 @@ def test_it_is_made_once_and_privately(
         "authority.key": 0o600,
         "authority.pem": 0o600,
     }
-    again = Authority(folder, MANAGER, clock.now)
+    again = Authority(FolderKeys(folder), MANAGER, clock.now)
     assert again.roots_pem == authority.roots_pem == (folder / "authority.pem").read_bytes()
 
 
@@ -123,14 +124,17 @@ def test_it_renews_itself_with_the_same_key_at_two_thirds(
     assert second.public_key() == first.public_key()
     assert second.subject == first.subject
     assert second.not_valid_after_utc == clock.now() + 3650 * DAY
-    assert Authority(tmp_path / "security", MANAGER, clock.now).certificate == second
+    assert Authority(FolderKeys(tmp_path / "security"), MANAGER, clock.now).certificate == second
 
 
 def test_one_that_is_due_is_renewed_when_it_starts(
     authority: Authority, tmp_path: Path, clock: TestClock
 ) -> None:
     clock.pass_days(4000)
-    assert Authority(tmp_path / "security", MANAGER, clock.now).certificate != authority.certificate
+    assert (
+        Authority(FolderKeys(tmp_path / "security"), MANAGER, clock.now).certificate
+        != authority.certificate
+    )
 
 
 def test_a_clock_that_was_far_ahead_is_forgotten(authority: Authority, clock: TestClock) -> None:
@@ -157,7 +161,7 @@ def test_a_certificate_that_is_gone_or_damaged_is_made_again(
 ) -> None:
     file = tmp_path / "security" / "authority.pem"
     file.unlink() if content is None else file.write_bytes(content)
-    again = Authority(tmp_path / "security", MANAGER, clock.now)
+    again = Authority(FolderKeys(tmp_path / "security"), MANAGER, clock.now)
     assert again.certificate.public_key() == authority.certificate.public_key()
     assert file.read_bytes() == again.roots_pem
 
@@ -165,11 +169,11 @@ def test_a_certificate_that_is_gone_or_damaged_is_made_again(
 def test_a_certificate_of_another_key_or_manager_is_made_again(
     authority: Authority, tmp_path: Path, clock: TestClock
 ) -> None:
-    other = Authority(tmp_path / "other", str(uuid4()), clock.now)
+    other = Authority(FolderKeys(tmp_path / "other"), str(uuid4()), clock.now)
     (tmp_path / "security" / "authority.pem").write_bytes(other.roots_pem)
-    again = Authority(tmp_path / "security", MANAGER, clock.now)
+    again = Authority(FolderKeys(tmp_path / "security"), MANAGER, clock.now)
     assert again.certificate.public_key() == authority.certificate.public_key()
-    renamed = Authority(tmp_path / "security", str(uuid4()), clock.now)
+    renamed = Authority(FolderKeys(tmp_path / "security"), str(uuid4()), clock.now)
     assert renamed.certificate.subject != again.certificate.subject
 
 
@@ -178,16 +182,16 @@ def test_a_lost_key_is_not_replaced_in_silence(
 ) -> None:
     (tmp_path / "security" / "authority.key").unlink()
     with pytest.raises(StorageError, match=r"authority\.key, is missing.*backup.*enrol every host"):
-        Authority(tmp_path / "security", MANAGER, clock.now)
+        Authority(FolderKeys(tmp_path / "security"), MANAGER, clock.now)
     (tmp_path / "security" / "authority.pem").unlink()
-    fresh = Authority(tmp_path / "security", MANAGER, clock.now)
+    fresh = Authority(FolderKeys(tmp_path / "security"), MANAGER, clock.now)
     assert fresh.certificate.public_key() != authority.certificate.public_key()
 
 
 def test_a_damaged_key_is_said(authority: Authority, tmp_path: Path, clock: TestClock) -> None:
     (tmp_path / "security" / "authority.key").write_bytes(b"junk")
     with pytest.raises(StorageError, match=r"authority\.key holds no key"):
-        Authority(tmp_path / "security", MANAGER, clock.now)
+        Authority(FolderKeys(tmp_path / "security"), MANAGER, clock.now)
 
 
 def test_two_thirds() -> None:

@@ -9,12 +9,13 @@ from tui_manager_protos.rules.duration import format_duration
 
 from tests.security.examples import TestClock
 from tui_manager.domain.token import TokenSpec
-from tui_manager.manager_parts import SECURITY
 from tui_manager.security import certificate_lifetimes
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.security.server_identity import ServerIdentity
+from tui_manager.shared_keys import SECURITY
 
 TEXT = (Path(__file__).parents[2] / "SECURITY.md").read_text(encoding="utf-8")
 ROWS = dict(
@@ -24,10 +25,10 @@ ROWS = dict(
 
 def test_every_file_of_keys_has_a_row(tmp_path: Path) -> None:
     folder, now = tmp_path / SECURITY, TestClock().now
-    authority = Authority(folder, "manager", now)
+    authority = Authority(FolderKeys(folder), "manager", now)
     ServerIdentity(authority, folder, (), now)
-    EnrollmentIdentity(folder, now)
-    SecretBox(folder)
+    EnrollmentIdentity(FolderKeys(folder), now)
+    SecretBox(FolderKeys(folder).secrets_key())
     found = set(re.findall(rf"`{SECURITY}/(\S+)`", TEXT))
     assert found == {file.name for file in folder.iterdir()}
 

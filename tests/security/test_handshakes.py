@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from tui_manager.security.authority import Authority
 from tui_manager.security.certificate_requests import read_request
 from tui_manager.security.certificates import to_pem
 from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import PrivateKey, key_hash, key_pem, pin
 from tui_manager.security.server_identity import ServerIdentity
 
@@ -41,10 +43,10 @@ class Manager:
         return pem(self.authority.issue_host(host_key, host_id or str(uuid4())))
 
 
-def make_manager(folder: Path, *, days_ago: float = 0) -> Manager:
+def make_manager(folder: Path, *, days_ago: float = 0, manager_id: str = "") -> Manager:
     clock = TestClock()
     clock.pass_days(-days_ago)
-    authority = Authority(folder, str(uuid4()), clock.now)
+    authority = Authority(FolderKeys(folder), manager_id or str(uuid4()), clock.now)
     return Manager(clock, authority, ServerIdentity(authority, folder, ["127.0.0.1"], clock.now))
 
 
@@ -76,7 +78,7 @@ async def test_nobody_else_gets_in(manager: Manager, key: PrivateKey, tmp_path: 
     other = make_manager(tmp_path / "other")
     late = make_manager(tmp_path / "security", days_ago=40)
     own_server = serialization.load_pem_private_key(manager.server.key_pem, None)
-    enrollment = EnrollmentIdentity(tmp_path / "security", manager.clock.now)
+    enrollment = EnrollmentIdentity(FolderKeys(tmp_path / "security"), manager.clock.now)
     enrollment_key = serialization.load_pem_private_key(enrollment.key_pem, None)
     assert isinstance(own_server, ec.EllipticCurvePrivateKey)
     assert isinstance(enrollment_key, ec.EllipticCurvePrivateKey)
@@ -142,7 +144,9 @@ async def test_a_certificate_outlives_the_renewal_of_its_authority(
 
 async def test_the_enrolment_port_is_known_by_its_pin(tmp_path: Path) -> None:
     clock = TestClock()
-    identity, other = (EnrollmentIdentity(tmp_path / name, clock.now) for name in ("a", "b"))
+    identity, other = (
+        EnrollmentIdentity(FolderKeys(tmp_path / name), clock.now) for name in ("a", "b")
+    )
     shows = grpc.ssl_server_credentials([(identity.key_pem, identity.certificate_pem)])
     async with listening_port(shows) as echo_server:
         leaf = x509.load_der_x509_certificate(
@@ -161,3 +165,22 @@ async def test_the_enrolment_port_is_known_by_its_pin(tmp_path: Path) -> None:
 def _credentials(port: int) -> bytes:
     """The certificate that a server shows to whoever asks."""
     return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port), timeout=20))
+
+
+async def test_managers_that_share_a_key_accept_each_others_hosts(
+    tmp_path: Path, key: PrivateKey
+) -> None:
+    """Each has made a certificate of its own for the shared key, at another time."""
+    manager_id = str(uuid4())
+    one = make_manager(tmp_path / "one", manager_id=manager_id)
+    (tmp_path / "two").mkdir()
+    shutil.copy(tmp_path / "one" / "authority.key", tmp_path / "two" / "authority.key")
+    two = make_manager(tmp_path / "two", manager_id=manager_id, days_ago=400)
+    two.clock.at = TestClock().at
+    assert two.server.renew_if_due()
+    assert one.roots() != two.roots()
+    assert one.server.server_name == two.server.server_name
+    for joined, dialed in ((one, two), (two, one)):
+        async with listening_port(command_port(dialed.server)) as echo_server:
+            credentials = client(joined.roots(), key, joined.host(key))
+            assert await connects(echo_server.address, credentials, joined.server.server_name)

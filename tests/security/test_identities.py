@@ -13,6 +13,7 @@ from tests.security.examples import TestClock
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_hash, pin
 from tui_manager.security.server_identity import ServerIdentity
 
@@ -25,7 +26,9 @@ def clock() -> TestClock:
 
 
 def make(folder: Path, clock: TestClock, *names: str) -> ServerIdentity:
-    return ServerIdentity(Authority(folder, MANAGER, clock.now), folder, names, clock.now)
+    return ServerIdentity(
+        Authority(FolderKeys(folder), MANAGER, clock.now), folder, names, clock.now
+    )
 
 
 def leaf(identity: ServerIdentity) -> x509.Certificate:
@@ -85,7 +88,7 @@ def test_one_that_is_damaged_or_of_another_authority_is_made_again(
 
 
 def test_a_renewed_authority_is_told_to_whoever_shows_it(tmp_path: Path, clock: TestClock) -> None:
-    authority = Authority(tmp_path, MANAGER, clock.now)
+    authority = Authority(FolderKeys(tmp_path), MANAGER, clock.now)
     identity = ServerIdentity(authority, tmp_path, (), clock.now)
     clock.pass_days(4000)
     assert authority.renew_if_due()
@@ -98,30 +101,30 @@ DER = serialization.Encoding.DER
 
 
 def test_the_enrolment_port_keeps_its_pin(tmp_path: Path, clock: TestClock) -> None:
-    identity = EnrollmentIdentity(tmp_path, clock.now)
+    identity = EnrollmentIdentity(FolderKeys(tmp_path), clock.now)
     first = x509.load_pem_x509_certificate(identity.certificate_pem)
     first.verify_directly_issued_by(first)
     assert identity.pin == pin(key_hash(first.public_key()))
     assert len(identity.pin) == 43
     names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert list(names) == [x509.DNSName(ENROLLMENT_NAME)]
-    again = EnrollmentIdentity(tmp_path, clock.now)
+    again = EnrollmentIdentity(FolderKeys(tmp_path), clock.now)
     assert again.certificate_pem == identity.certificate_pem
     assert stat.S_IMODE((tmp_path / "enrollment.key").stat().st_mode) == 0o600
     clock.pass_days(2600)
     assert identity.renew_if_due()
     assert identity.certificate_pem != again.certificate_pem
-    assert EnrollmentIdentity(tmp_path, clock.now).pin == identity.pin == again.pin
+    assert EnrollmentIdentity(FolderKeys(tmp_path), clock.now).pin == identity.pin == again.pin
 
 
 def test_a_key_of_the_ports_that_others_can_read_is_not_used(
     tmp_path: Path, clock: TestClock
 ) -> None:
     make(tmp_path, clock)
-    EnrollmentIdentity(tmp_path, clock.now)
+    EnrollmentIdentity(FolderKeys(tmp_path), clock.now)
     for name in ("server.key", "enrollment.key"):
         (tmp_path / name).chmod(0o644)
     with pytest.raises(StorageError, match=r"server\.key \(mode 0644\)"):
         make(tmp_path, clock)
     with pytest.raises(StorageError, match=r"enrollment\.key \(mode 0644\)"):
-        EnrollmentIdentity(tmp_path, clock.now)
+        EnrollmentIdentity(FolderKeys(tmp_path), clock.now)

@@ -19,10 +19,12 @@ from tests.security.pki import (
     authority_of,
     new_key,
     server_of,
+    supplied_by,
 )
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.authority import Authority
 from tui_manager.security.certificate_requests import read_request
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_pem
 from tui_manager.security.server_identity import ServerIdentity
 
@@ -58,9 +60,9 @@ async def test_an_authority_that_is_brought_vouches_for_hosts(
 async def test_a_server_that_is_brought_is_known_by_the_host_dialed(
     of_server: Files, pki: Pki, clock: TestClock, tmp_path: Path
 ) -> None:
-    own = Authority(tmp_path / "security", MANAGER, clock.now)
-    paths = {"certificate": of_server.certificate, "key": of_server.key}
-    server = ServerIdentity(own, tmp_path / "security", (), clock.now, **paths)
+    own = Authority(FolderKeys(tmp_path / "security"), MANAGER, clock.now)
+    supplied = supplied_by(of_server)
+    server = ServerIdentity(own, tmp_path / "security", (), clock.now, **supplied)
     assert server.server_name == ""
     assert [x509.load_der_x509_certificate(der) for der in server.authorities_der] == [
         pki.authority,
@@ -123,8 +125,8 @@ def test_the_operator_is_told_in_time_what_ends(
     of_authority: Files, of_server: Files, pki: Pki, clock: TestClock, tmp_path: Path
 ) -> None:
     authority = authority_of(of_authority, clock, tmp_path)
-    paths = {"certificate": of_server.certificate, "key": of_server.key}
-    server = ServerIdentity(authority, tmp_path / "security", (), clock.now, **paths)
+    supplied = supplied_by(of_server)
+    server = ServerIdentity(authority, tmp_path / "security", (), clock.now, **supplied)
     clock.pass_days(285)
     assert not server.renew_if_due()
     assert (server.problem, authority.problem) == ("", "")
@@ -191,8 +193,8 @@ def test_bad_files_are_said_once_and_what_was_known_stays(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     authority = authority_of(of_authority, clock, tmp_path)
-    paths = {"certificate": of_server.certificate, "key": of_server.key}
-    server = ServerIdentity(authority, tmp_path / "security", (), clock.now, **paths)
+    supplied = supplied_by(of_server)
+    server = ServerIdentity(authority, tmp_path / "security", (), clock.now, **supplied)
     before = (server.chain_pem, server.key_pem, server.roots_pem, server.authorities_der)
     of_server.certificate.unlink()
     of_authority.key.write_text("junk")
@@ -202,3 +204,40 @@ def test_bad_files_are_said_once_and_what_was_known_stays(
     assert f"server_certificate: {of_server.certificate} does not exist." == server.problem
     assert "authority_key" in authority.problem
     assert len(caplog.records) == 2
+
+
+def test_one_of_several_managers_uses_renewed_certificates_and_none_of_another_authority(
+    of_authority: Files, of_server: Files, pki: Pki, clock: TestClock, tmp_path: Path
+) -> None:
+    authority = authority_of(of_authority, clock, tmp_path, fixed=True)
+    server = server_of(of_server, clock, tmp_path, fixed=True)
+    before = (authority.fingerprint, server.authority_fingerprint)
+
+    renewed, key = pki.sub_authority(), new_key()
+    of_authority.write_certificates(renewed, pki.root)
+    of_server.write(key, pki.server(key), renewed, pki.root)
+    assert authority.renew_if_due()
+    assert server.renew_if_due()
+    assert authority.certificate == renewed
+    assert (authority.fingerprint, server.authority_fingerprint) == before
+
+    other = Pki(clock)
+    of_authority.write(other.key, other.authority, other.root)
+    of_server.write(key, other.server(key), other.authority, other.root)
+    assert not authority.renew_if_due()
+    assert not server.renew_if_due()
+    assert authority.certificate == renewed
+    assert (authority.fingerprint, server.authority_fingerprint) == before
+    for problem in (authority.problem, server.problem):
+        assert "is of another authority than before" in problem
+
+
+def test_a_single_manager_may_change_its_authority(
+    of_authority: Files, clock: TestClock, tmp_path: Path
+) -> None:
+    authority = authority_of(of_authority, clock, tmp_path)
+    before, other = authority.fingerprint, Pki(clock)
+    of_authority.write(other.key, other.authority, other.root)
+    assert authority.renew_if_due()
+    assert authority.fingerprint != before
+    assert authority.problem == ""

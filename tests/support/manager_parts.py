@@ -29,6 +29,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.token import TokenSpec
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch
@@ -301,7 +302,7 @@ async def manager_parts(
         await watch.begin()
         await database.write(_store_manager_id)
         core = await load_core(database, given, clock, feed, statistics)
-        secrets = CommandSecrets(SecretBox(folder / "security"))
+        secrets = CommandSecrets(SecretBox(FolderKeys(folder / "security").secrets_key()))
         dispatch = DispatchLoop(core, dispatcher, secrets)
         rollout_loop = RolloutLoop(core, dispatch, watch)
         sessions, authority = RecordingSessions(), NotingAuthority()

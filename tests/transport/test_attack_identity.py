@@ -20,11 +20,12 @@ from tests.support.secure_agent import SecureHost, enroll, new_key, signed_by
 from tests.support.secure_manager import SecureManager, completed, secure_manager
 from tests.support.waiting import wait_until
 from tui_manager.domain.status import Admission
-from tui_manager.manager_parts import SECURITY
 from tui_manager.run_manager import run_manager
 from tui_manager.security.authority import Authority
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_pem
 from tui_manager.settings import Settings
+from tui_manager.shared_keys import SECURITY
 from tui_manager.transport.messages.host_connection_rates import IDENTITY_CHANGES
 
 CONNECT = "/tui_manager.v1.CommandService/ConnectForCommands"
@@ -54,7 +55,9 @@ async def test_a_certificate_of_another_authority_is_worth_nothing(
     secure: SecureManager, tmp_path: Path
 ) -> None:
     host = await secure.host("web01")
-    other = Authority(tmp_path / "other", secure.running.manager_id, lambda: datetime.now(UTC))
+    other = Authority(
+        FolderKeys(tmp_path / "other"), secure.running.manager_id, lambda: datetime.now(UTC)
+    )
     await _is_kept_out(signed_by(other, host), secure.address)
 
 
@@ -80,7 +83,7 @@ def _stolen_authority(secure: SecureManager, folder: Path, now: datetime) -> Aut
     """The manager's own authority in other hands, which issue what it would not."""
     copy = folder / "stolen"
     shutil.copytree(secure.state_dir / SECURITY, copy)
-    authority = Authority(copy, secure.running.manager_id, lambda: datetime.now(UTC))
+    authority = Authority(FolderKeys(copy), secure.running.manager_id, lambda: datetime.now(UTC))
     authority._now = lambda: now
     return authority
 

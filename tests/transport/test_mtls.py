@@ -16,14 +16,15 @@ from tests.support.secure_agent import enroll, new_key
 from tests.support.secure_manager import MovedClock, SecureManager, secure_manager
 from tests.support.waiting import wait_until
 from tui_manager.domain.address import split_address
-from tui_manager.manager_parts import SECURITY
 from tui_manager.run_manager import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.client_certificate import read_peer
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_hash
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.settings import Settings
+from tui_manager.shared_keys import SECURITY
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import AllPortCredentials, Certificates
 
@@ -110,9 +111,9 @@ async def test_the_ports_show_good_certificates_when_the_clock_has_been_put_righ
     ahead: timedelta, tmp_path: Path
 ) -> None:
     moved = MovedClock()
-    authority = Authority(tmp_path, "m", moved.now)
+    authority = Authority(FolderKeys(tmp_path), "m", moved.now)
     server = ServerIdentity(authority, tmp_path, ("127.0.0.1",), moved.now)
-    enrollment = EnrollmentIdentity(tmp_path, moved.now)
+    enrollment = EnrollmentIdentity(FolderKeys(tmp_path), moved.now)
     shown = AllPortCredentials(Certificates(server, enrollment))
     for moved.ahead in (ahead, timedelta()):
         shown.renew_if_due()
@@ -160,9 +161,11 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(
     port: str, due: int, tmp_path: Path
 ) -> None:
     moved = MovedClock()
-    authority = Authority(tmp_path, "m", moved.now)
+    authority = Authority(FolderKeys(tmp_path), "m", moved.now)
     server = ServerIdentity(authority, tmp_path, ("127.0.0.1",), moved.now)
-    shown = AllPortCredentials(Certificates(server, EnrollmentIdentity(tmp_path, moved.now)))
+    shown = AllPortCredentials(
+        Certificates(server, EnrollmentIdentity(FolderKeys(tmp_path), moved.now))
+    )
     grpc_server = grpc.aio.server(options=port_limits.options(port_limits.Timeouts(), 10, 1000))
     address = port_limits.listen(grpc_server, "127.0.0.1:0", getattr(shown, port).credentials)
     await grpc_server.start()

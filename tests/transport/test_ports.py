@@ -20,6 +20,7 @@ from tests.support import raw_http2
 from tests.support.raw_http2 import RawConnection, frame, trusting
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity
+from tui_manager.security.key_store import FolderKeys
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import enrollment_credentials
 from tui_manager.transport.ports.enrollment_port import MESSAGE_MAX, serve_enrollment
@@ -63,7 +64,7 @@ async def _serve(
     folder: Path, timeouts: Timeouts | None = None, connections: int = 100
 ) -> AsyncIterator[_Port]:
     timeouts = timeouts or Timeouts()
-    identity = EnrollmentIdentity(folder, lambda: datetime.now(UTC))
+    identity = EnrollmentIdentity(FolderKeys(folder), lambda: datetime.now(UTC))
     servicer = _Answers()
     options = port_limits.options(timeouts, connections, MESSAGE_MAX)
     credentials = enrollment_credentials(identity).credentials

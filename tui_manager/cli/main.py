@@ -95,6 +95,10 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
             from tui_manager.cli.commands.check_and_backup import run_backup
 
             return run_backup(settings, options.file, force=options.force)
+        case "database" if options.database_action == "forget-keys":
+            from tui_manager.cli.commands.forget_keys import run_forget_keys
+
+            return run_forget_keys(settings)
         case "database":
             from tui_manager.cli.commands.migrate_database import run_migrate_database
 

@@ -1,4 +1,4 @@
-"""The manager's certificate authority: it signs the certificates of hosts and of the manager."""
+"""The certificate authority of the managers: it signs the certificates of hosts and managers."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ from tui_manager.security.certificates import (
     PublicKey,
     SigningKey,
     authority_certificate,
+    authority_fingerprint,
     common_name,
     is_of_key,
     key_id,
@@ -31,7 +32,8 @@ from tui_manager.security.certificates import (
     to_pem,
 )
 from tui_manager.security.client_certificate import HOST_URI
-from tui_manager.security.keys import PrivateKey, load_or_make_key
+from tui_manager.security.key_store import AUTHORITY_CERTIFICATE, KeyStore
+from tui_manager.security.keys import PrivateKey
 from tui_manager.security.own_certificate import OwnCertificate
 from tui_manager.security.supplied_certificate import (
     SuppliedCertificate,
@@ -40,7 +42,6 @@ from tui_manager.security.supplied_certificate import (
 )
 
 log = logging.getLogger(__name__)
-_KEY, _CERTIFICATE = "authority.key", "authority.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +58,29 @@ class IssuedCertificate:
 
 
 class Authority:
-    """An authority that is made in `folder`, or the operator's own.
+    """The authority of a KeyStore's key, or the operator's own.
 
     Args:
         manager_id: is a name in the certificate of the server.
         certificate, key: of the operator's own authority; both or none.
+        fixed: the operator's files may be renewed, but not by those of another authority.
 
     Raises:
-        StorageError: the files in the folder cannot be read or written, or the key is gone.
+        StorageError: the key cannot be read or is gone, or the certificate cannot be written.
         InvalidInputError: the operator's files cannot be used.
     """
 
     def __init__(
         self,
-        folder: Path,
+        keys: KeyStore,
         manager_id: str,
         now: Callable[[], datetime],
         *,
         certificate: Path | None = None,
         key: Path | None = None,
+        fixed: bool = False,
     ) -> None:
-        self._now = now
+        self._now, self._fixed = now, fixed
         self.server_name = f"{manager_id}.tui-manager.internal"
         self._error = ""
         self._own: OwnCertificate | None = None
@@ -88,13 +91,18 @@ class Authority:
             supplied = self._files.read()
             self._key, self._certificate = supplied.key, supplied.own
         else:
-            self._key, self._own = _own_authority(folder, manager_id, now)
+            self._key, self._own = _own_authority(keys, manager_id, now)
             self._certificate = self._own.certificate
 
     @property
     def certificate(self) -> x509.Certificate:
         """The certificate of the authority itself."""
         return self._certificate
+
+    @property
+    def fingerprint(self) -> str:
+        """See `authority_fingerprint`."""
+        return authority_fingerprint(self._certificate)
 
     @property
     def problem(self) -> str:
@@ -145,6 +153,8 @@ class Authority:
             self._error = ""
             try:
                 supplied = self._files.read()
+                if self._fixed and authority_fingerprint(supplied.own) != self.fingerprint:
+                    raise self._files.refuse_change()
                 self._key, self._certificate = supplied.key, supplied.own
             except InvalidInputError as error:
                 self._error = str(error)
@@ -187,18 +197,12 @@ class Authority:
 
 
 def _own_authority(
-    folder: Path, manager_id: str, now: Callable[[], datetime]
+    keys: KeyStore, manager_id: str, now: Callable[[], datetime]
 ) -> tuple[PrivateKey, OwnCertificate]:
-    if (folder / _CERTIFICATE).exists() and not (folder / _KEY).exists():
-        raise StorageError(
-            f"The key of the authority, {folder / _KEY}, is missing. Every host trusts it. Put it "
-            f"back from a backup; or delete {folder / _CERTIFICATE} too, and enrol every host "
-            "again."
-        )
-    key = load_or_make_key(folder / _KEY)
+    key = keys.authority_key()
     subject = common_name(f"tui-manager {manager_id}")
     return key, OwnCertificate(
-        folder / _CERTIFICATE,
+        keys.folder / AUTHORITY_CERTIFICATE,
         now,
         lambda: authority_certificate(subject, key, now(), AUTHORITY_LIFETIME),
         lambda found: is_of_key(found, key) and found.subject == subject,

@@ -1,6 +1,7 @@
 """Makes certificates and compares them with keys. How long they last is in
 `certificate_lifetimes.py`; who gets one is decided elsewhere."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -89,6 +90,15 @@ def key_id(public_key: PublicKey) -> x509.SubjectKeyIdentifier:
 def is_of_key(certificate: x509.Certificate, key: SigningKey) -> bool:
     """Whether a certificate and a private key belong together."""
     return certificate.public_key() == key.public_key()
+
+
+def authority_fingerprint(certificate: x509.Certificate) -> str:
+    """What stays the same of an authority when its certificate is renewed: SHA-256 of its name and
+    its public key, hexadecimal. By these two, what it has signed is verified."""
+    key = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(certificate.subject.public_bytes() + key).hexdigest()
 
 
 def to_pem(*certificates: x509.Certificate) -> bytes:

@@ -1,9 +1,8 @@
 """The key and the certificate of the enrolment port. A host with a join token verifies the port by
-the hash of its key, so the key stays the same as long as the state folder exists."""
+the hash of its key, so the key stays the same as long as the manager does."""
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from cryptography import x509
 
@@ -17,24 +16,25 @@ from tui_manager.security.certificates import (
     leaf_certificate,
     to_pem,
 )
-from tui_manager.security.keys import PrivateKey, key_hash, key_pem, load_or_make_key, pin
+from tui_manager.security.key_store import KeyStore
+from tui_manager.security.keys import PrivateKey, key_hash, key_pem, pin
 from tui_manager.security.own_certificate import OwnCertificate
 
 ENROLLMENT_NAME = "enroll.tui-manager.internal"
-_KEY, _CERTIFICATE = "enrollment.key", "enrollment.pem"
+_CERTIFICATE = "enrollment.pem"
 
 
 class EnrollmentIdentity:
-    """A key in `folder`, and a certificate that it has signed itself.
+    """The key of a KeyStore, and a certificate that it has signed itself.
 
     Raises:
         StorageError: the files cannot be read or written.
     """
 
-    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
-        self._key = load_or_make_key(folder / _KEY)
+    def __init__(self, keys: KeyStore, now: Callable[[], datetime]) -> None:
+        self._key = keys.enrollment_key()
         self._certificate = OwnCertificate(
-            folder / _CERTIFICATE,
+            keys.folder / _CERTIFICATE,
             now,
             lambda: _self_signed(self._key, now()),
             lambda found: is_of_key(found, self._key),

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,17 +23,38 @@ def load_or_make_key(path: Path) -> PrivateKey:
         StorageError: the file cannot be read or written, is damaged, or other users can read it.
     """
     private_folder(path.parent)
-    data = read_private(path)
-    if data is not None:
-        return _read(path, data)
-    key = ec.generate_private_key(ec.SECP256R1())
-    write_private(path, key_pem(key))
+    key = load_key(path)
+    if key is None:
+        key = new_key()
+        write_private(path, key_pem(key))
     return key
 
 
-def _read(path: Path, data: bytes) -> PrivateKey:
+def load_key(path: Path) -> PrivateKey | None:
+    """The key in a file; None when there is no file. Raises as `load_or_make_key`."""
+    data = read_private(path)
+    if data is None:
+        return None
+    return _checked(path, data, serialization.load_pem_private_key)
+
+
+def key_from_der(path: Path, data: bytes) -> PrivateKey:
+    """A key that is part of a file, from its DER, PKCS #8.
+
+    Raises:
+        StorageError: it cannot be read, or is of another kind.
+    """
+    return _checked(path, data, serialization.load_der_private_key)
+
+
+def new_key() -> PrivateKey:
+    """A new ECDSA P-256 key."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _checked(path: Path, data: bytes, load: Callable[[bytes, None], object]) -> PrivateKey:
     try:
-        key = serialization.load_pem_private_key(data, password=None)
+        key = load(data, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise StorageError(
             f"{path} holds no key that can be read; it is damaged. Put the file back from a backup."

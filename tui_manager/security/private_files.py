@@ -1,5 +1,6 @@
 """Files of the state folder that only their owner can read, written atomically."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -69,13 +70,52 @@ def read_private(path: Path) -> bytes | None:
     if found is None:
         return None
     data, mode = found
+    _refuse_others(path, mode)
+    return data
+
+
+def read_copied(path: Path) -> bytes | None:
+    """What a secret file holds that an operator has copied to its place; None when there is none.
+
+    Raises:
+        StorageError: as `read_private`; or it belongs to another user, or is a link or no file.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO would block
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            data = file.read(_SIZE_MAX) if stat.S_ISREG(found.st_mode) else b""
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise _no_file(path) from error
+        raise StorageError(
+            f"{path} cannot be read: {error.strerror}. It must belong to the manager's user: "
+            f"chown {os.geteuid()} {path}."
+        ) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise _no_file(path)
+    if found.st_uid != os.geteuid():
+        raise StorageError(
+            f"{path} belongs to another user (number {found.st_uid}), who could change it. If "
+            f"nobody can have done so: chown {os.geteuid()} {path}."
+        )
+    _refuse_others(path, stat.S_IMODE(found.st_mode))
+    return data
+
+
+def _no_file(path: Path) -> StorageError:
+    return StorageError(f"{path} is a link, or no regular file. Copy the file itself there.")
+
+
+def _refuse_others(path: Path, mode: int) -> None:
     if mode & OTHER_USERS:
         raise StorageError(
             f"Other users can get at {path} (mode {mode:04o}), so it may be a secret no more. If "
             f"nobody has read it: chmod 600 {path}. If somebody may have, SECURITY.md says what to "
             "do about a key that has leaked."
         )
-    return data
 
 
 def write_private(path: Path, data: bytes) -> None:

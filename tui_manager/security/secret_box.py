@@ -1,29 +1,31 @@
 """Encrypts the secrets of commands before they are stored. They cannot be read from a copy of the
-database without the key in the state folder."""
+database without the key, which is elsewhere."""
 
 import os
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.security.private_files import private_folder, read_private, write_private
 
-_FILE = "secrets.key"
-_KEY_BYTES = 32
+KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
-class SecretBox:
-    """Seals and unseals with AES-256-GCM and a key of its own in `folder`.
+def new_secrets_key() -> bytes:
+    """A new key for a SecretBox."""
+    return AESGCM.generate_key(KEY_BYTES * 8)
 
-    Raises:
-        StorageError: the key cannot be read or written, or other users can read it.
+
+class SecretBox:
+    """Seals and unseals with AES-256-GCM.
+
+    Args:
+        key: of KEY_BYTES bytes.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._cipher = AESGCM(_load_or_make(folder / _FILE))
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
 
     def seal(self, value: str, context: str) -> bytes:
         """Encrypts `value` for one `context`. In another row, which has another context, it cannot
@@ -42,21 +44,6 @@ class SecretBox:
             return self._cipher.decrypt(nonce, text, context.encode()).decode()
         except (InvalidTag, ValueError) as error:
             raise StorageError(
-                f"A secret in the database cannot be opened: it was sealed with another {_FILE} "
-                "than the one in the state folder, or it is damaged."
+                "A secret in the database cannot be opened: it was sealed with another key than "
+                "the one that this manager has, or it is damaged."
             ) from error
-
-
-def _load_or_make(path: Path) -> bytes:
-    private_folder(path.parent)
-    key = read_private(path)
-    if key is None:
-        key = AESGCM.generate_key(_KEY_BYTES * 8)
-        write_private(path, key)
-    if len(key) != _KEY_BYTES:
-        raise StorageError(
-            f"{path} is damaged: it has {len(key)} bytes, a key {_KEY_BYTES}. Put the file back "
-            "from a backup, or delete it: then the secrets of tasks that have not ended are lost, "
-            "and nothing else."
-        )
-    return key

@@ -18,6 +18,7 @@ from tui_manager.security.certificates import (
     UNREADABLE,
     PublicKey,
     SigningKey,
+    authority_fingerprint,
     is_of_key,
     to_der,
     to_pem,
@@ -59,6 +60,7 @@ class ServerIdentity:
         names: addresses and DNS names for a certificate of the authority.
         certificate, key: the operator's own; both or none. The file of the certificate contains
             the certificates of its authorities too, in order.
+        fixed: the operator's files may be renewed, but not by those of another authority.
 
     Raises:
         StorageError: the files in the folder cannot be read or written.
@@ -74,8 +76,9 @@ class ServerIdentity:
         *,
         certificate: Path | None = None,
         key: Path | None = None,
+        fixed: bool = False,
     ) -> None:
-        self._authority = authority
+        self._authority, self._fixed = authority, fixed
         self._error = ""
         self._files: SuppliedFiles | None = None
         self._own: OwnCertificate | None = None
@@ -121,6 +124,11 @@ class ServerIdentity:
         return warning or self._authority.problem
 
     @property
+    def authority_fingerprint(self) -> str:
+        """Of the authority above the certificate, the last one in the operator's file."""
+        return authority_fingerprint(self._credentials.authorities[-1])
+
+    @property
     def server_name(self) -> str:
         """The name that agents verify in the certificate; empty: the host to which they connect."""
         return "" if self._files else self._authority.server_name
@@ -159,11 +167,18 @@ class ServerIdentity:
         if files.changed():
             self._error = ""
             try:
-                return files.read()
+                supplied = files.read()
+                if self._fixed and _root(supplied) != self.authority_fingerprint:
+                    raise files.refuse_change()
+                return supplied
             except InvalidInputError as error:
                 self._error = str(error)
                 log.error("the server's files cannot be used", extra={"why": error})
         return SuppliedCertificate(before.key, before.chain)
+
+
+def _root(supplied: SuppliedCertificate) -> str:
+    return authority_fingerprint(supplied.certificates[-1])
 
 
 def _issue(authority: Authority, public_key: PublicKey, names: Sequence[str]) -> x509.Certificate:

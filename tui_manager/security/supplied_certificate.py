@@ -90,6 +90,13 @@ class SuppliedFiles:
         setting = f"{self._what}_certificate"
         return InvalidInputError(setting, f"{setting}: {self._certificate} {why}.")
 
+    def refuse_change(self) -> InvalidInputError:
+        """The error of a certificate of another authority, where that must stay the same."""
+        return self.refuse(
+            "is of another authority than before. All managers on the database must have the same "
+            "one; SECURITY.md says how to change it"
+        )
+
     def _refuse_key(self, why: str) -> InvalidInputError:
         setting = f"{self._what}_key"
         return InvalidInputError(setting, f"{setting}: {self._key} {why}.")

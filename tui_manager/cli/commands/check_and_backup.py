@@ -8,6 +8,7 @@ from pathlib import Path
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.text import note, one_line, write, write_json
 from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.security.cluster_key import CLUSTER_KEY
 from tui_manager.settings import Settings
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database_url import hide_password
@@ -90,7 +91,8 @@ def run_backup(settings: Settings, file: str, *, force: bool) -> int:
         raise InvalidInputError(
             "database",
             f"The manager's database is {url}, which is not one file. Back it up with PostgreSQL's "
-            f"own tools, for example: pg_dump --format=custom --file={target} {shlex.quote(url)}",
+            f"own tools, for example: pg_dump --format=custom --file={target} {shlex.quote(url)}. "
+            f"Keep {settings.state_dir / CLUSTER_KEY} too, in another place.",
         )
     size = back_up(settings.state_dir / DATABASE, file_path(file), overwrite=force)
     write(f"{file}: {size:,} bytes\n")

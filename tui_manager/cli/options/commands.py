@@ -78,7 +78,7 @@ def command_line_parser() -> Parser:
         )
     )
     add_database_commands(
-        add("database", "move the data of a manager into another database", state), state
+        add("database", "move data into another database, or forget its keys", state), state
     )
     add_json(add("config", "list every setting, its value and where it comes from", state, listen))
     return parser

@@ -1,4 +1,4 @@
-"""The options of `tui-manager database migrate`. Each group of commands has such a file."""
+"""The options of `tui-manager database`. Each group of commands has such a file."""
 
 import argparse
 
@@ -28,3 +28,13 @@ def add_database_commands(database: argparse.ArgumentParser, state: Parser) -> N
         help="the file of SQLite, such as manager.db in the state folder",
     )
     add_json(migrate)
+    forget = commands.add_parser(
+        "forget-keys",
+        help="let the managers on a PostgreSQL database have other keys",
+        description="Let the managers on the PostgreSQL database of the settings have another "
+        "cluster.key, or another authority of your own, than until now: after these have leaked "
+        "or are lost. The next manager that starts says which. No manager may run.",
+        parents=[state],
+        allow_abbrev=False,
+    )
+    forget.set_defaults(database_action="forget-keys")

@@ -11,16 +11,17 @@ _SQL = load_queries("manager_state.sql")
 
 
 def manager_id(tx: Transaction, now: int) -> str:
-    """The id of the manager that owns this database. The first start makes it.
+    """The id of the manager that owns this database. The first start makes it. Of two that start
+    at once, one does.
 
     Args:
         now: microseconds since 1970 UTC.
     """
     found = known_manager_id(tx)
-    if not found:
-        found = str(uuid.uuid4())
-        tx.execute(_SQL["insert_manager"], {"manager_id": found, "now": now})
-    return found
+    if found:
+        return found
+    tx.execute(_SQL["insert_manager"], {"manager_id": str(uuid.uuid4()), "now": now})
+    return known_manager_id(tx)
 
 
 def known_manager_id(tx: Transaction) -> str:

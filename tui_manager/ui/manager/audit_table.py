@@ -78,6 +78,7 @@ _ACTIONS: Mapping[str, _Words] = {
         "removed {tasks} tasks that ended before {before}", ("tasks", "before"), Role.MUTED
     ),
     "accept_clock": _Words("accepted the manager's clock", role=Role.CAUTION),
+    "forget_keys": _Words("let the managers have other keys", role=Role.CAUTION),
     "move_host": _Words("{host} came from another machine", role=Role.CAUTION),
 }
 

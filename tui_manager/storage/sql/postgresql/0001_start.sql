@@ -1,5 +1,5 @@
 -- The first schema, for PostgreSQL 15 and newer. It has the tables and columns of SQLite's migrations
--- 0001 to 0023, so that a row is a row on both. Instants are microseconds since 1970 UTC, durations
+-- 0001 to 0024, so that a row is a row on both. Instants are microseconds since 1970 UTC, durations
 -- microseconds. All numbers are bigint. Texts have COLLATE "C", so that their order is SQLite's.
 --
 -- Roles. Whoever runs this file owns the tables. The manager may be the same role; then the audit is
@@ -60,8 +60,14 @@ CREATE TABLE last_write (
 
 CREATE TABLE manager (
     manager_id text COLLATE "C" NOT NULL,
-    created_at bigint NOT NULL
+    created_at bigint NOT NULL,
+    cluster_key text COLLATE "C" NOT NULL DEFAULT '',        -- fingerprint of the file
+    host_authority text COLLATE "C" NOT NULL DEFAULT '',     -- fingerprints of the authorities of hosts
+    server_authority text COLLATE "C" NOT NULL DEFAULT '',   -- and of managers
+    secrets_key bytea                       -- only without TLS; else it is in the file
 );
+
+CREATE UNIQUE INDEX manager_is_one ON manager ((true));
 
 -- Hosts, and who may join.
 

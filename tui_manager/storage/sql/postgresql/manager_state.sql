@@ -3,8 +3,8 @@
 SELECT manager_id FROM manager;
 
 -- name: insert_manager
--- The id, at the first start.
-INSERT INTO manager (manager_id, created_at) VALUES (:manager_id, :now);
+-- The id, at the first start. Of two managers that start at once, the second waits and inserts none.
+INSERT INTO manager (manager_id, created_at) VALUES (:manager_id, :now) ON CONFLICT DO NOTHING;
 
 -- name: stored_clock
 -- The stored time, if there is one.

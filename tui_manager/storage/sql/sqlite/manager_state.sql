@@ -3,7 +3,7 @@
 SELECT manager_id FROM manager;
 
 -- name: insert_manager
--- The id, at the first start.
+-- The id, at the first start. There is one manager.
 INSERT INTO manager (manager_id, created_at) VALUES (:manager_id, :now);
 
 -- name: stored_clock
