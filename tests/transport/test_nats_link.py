@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from socket import create_server
 
+import psutil
 import pytest
 
 from tests.support.message_carriers import TIMES, Manager
@@ -130,6 +131,11 @@ def secure(certificate: Path) -> Iterator[NatsServer]:
 async def test_tls_with_certificates_of_both(secure: NatsServer, certificate: Path) -> None:
     key = certificate.with_suffix(".key")
     files = f"sslrootcert={certificate}&sslcert={certificate}&sslkey={key}"
+
+    def connections() -> int:
+        found = psutil.Process().net_connections()
+        return sum(bool(one.raddr) and one.raddr.port == secure.port for one in found)
+
     async with _manager(f"tls://localhost:{secure.port}?{files}") as one:
         await one.works()
         secure.stop()
@@ -142,6 +148,7 @@ async def test_tls_with_certificates_of_both(secure: NatsServer, certificate: Pa
         with secure.stalled():
             one.task.cancel()
             await asyncio.wait([one.task])
+            assert connections() == 0
 
 
 @pytest.mark.parametrize(
