@@ -22,6 +22,7 @@ from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.core import NotLeadingError
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_contents import CommandContents
+from tui_manager.service.managers.leadership import leave
 from tui_manager.settings import Settings, advertised_address, enroll_address
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.transport.ports import port_limits
@@ -79,7 +80,11 @@ async def run_manager(
         database = await stack.enter_async_context(
             _open_database(settings, statistics.record_transaction)
         )
-        parts = await assemble(settings, database, feed, statistics, clock)
+        try:
+            parts = await assemble(settings, database, feed, statistics, clock)
+        except Exception:  # opening the database may have made it the leader
+            await leave(database, clock.stamp())
+            raise
         if settings.database:
             state_dir.note_database(folder, settings.database, parts.core.manager_id)
         stack.push_async_callback(parts.leadership.stop)

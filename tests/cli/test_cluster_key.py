@@ -28,7 +28,7 @@ from tui_manager.settings import Settings
 from tui_manager.shared_keys import SECURITY, claim_database, open_keys
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
-from tui_manager.storage.tables import manager_keys, manager_state
+from tui_manager.storage.tables import gateways, manager_keys, manager_state
 from tui_manager.storage.tables.manager_keys import Fingerprints
 
 SHARED = "SELECT cluster_key, host_authority, server_authority, secrets_key FROM manager"
@@ -116,6 +116,19 @@ async def test_the_next_one_needs_a_copy_and_has_a_certificate_of_its_own(
     assert await start_once(settings_of(second, url)) == pin
     ours, theirs = (folder / SECURITY / "server.key" for folder in (first, second))
     assert ours.read_bytes() != theirs.read_bytes()
+
+
+async def test_one_that_is_refused_does_not_lead(tmp_path: Path, url: str) -> None:
+    """Else a manager that is started again and again would keep the others from leading."""
+    await start_once(settings_of(tmp_path / "a", url))
+    await refusal(settings_of(tmp_path / "b", url))
+    async with open_database(url) as database:
+        first, second, _ = await database.read(gateways.all_gateways)
+    assert first.stopped_at is not None
+    assert second.stopped_at is not None
+    with psycopg.connect(url) as connection:
+        (leads,) = connection.execute("SELECT gateway FROM leader").fetchone() or ()
+    assert leads not in (first.number, second.number)
 
 
 async def test_one_that_does_not_fit_the_database_is_refused(tmp_path: Path, url: str) -> None:
@@ -210,6 +223,16 @@ async def test_of_two_that_start_at_once_one_is_the_first_and_the_other_leaves_n
     assert cluster_key(both[won].state_dir).fingerprint == stored(url)[0]
     copy_key(both[won].state_dir, loser)
     await start_once(both[1 - won])
+
+
+async def test_of_two_managers_that_are_started_at_once_one_runs(tmp_path: Path, url: str) -> None:
+    both = [settings_of(tmp_path / name, url) for name in ("a", "b")]
+    done = await asyncio.gather(*map(start_once, both), return_exceptions=True)
+    (refused,) = (at for at, error in enumerate(done) if isinstance(error, StorageError))
+    assert isinstance(done[1 - refused], str), done
+    copy_key(both[1 - refused].state_dir, both[refused].state_dir)
+    async with run_manager(both[0]) as one, run_manager(both[1]) as other:
+        assert one.manager_id == other.manager_id
 
 
 def test_two_managers_that_start_at_once_have_one_id(url: str) -> None:

@@ -37,7 +37,8 @@ def test_hosts_tokens_and_secrets_are_the_same_with_another_manager(machine: Mac
         machine.wait_for_host("h2", "pending")  # on the machine of h1, so it is not auto-approved
         assert machine.run("hosts", "approve", "h2").code == 0
         assert machine.run("task", "start", str(waiting)).code == 0
-        machine.wait_for(
-            "the secret", lambda: machine.output(waiting), lambda seen: seen == b"got s3cret\n"
-        )
+        machine.wait_for_task(waiting, "completed")
+        assert machine.output(waiting) == b"got s3cret\n"
+        done = machine.run("run", "@all", "--", "echo after")
+        assert (done.code, sorted(done.out.splitlines())) == (0, [b"h1: after", b"h2: after"])
         assert again.stop() == 0

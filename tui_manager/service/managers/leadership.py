@@ -26,6 +26,7 @@ from tui_manager.service.managers.lease_rules import (
     is_dead,
     may_take_over,
 )
+from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import gateways
 from tui_manager.storage.tables.gateways import GatewayRow, LeaderRow
@@ -264,19 +265,28 @@ class Leadership:
 
     async def stop(self) -> None:
         """This manager stops: another one may lead at once."""
-        if not self._database.shared:
-            return
-        self._do_not_lead()
-        now = self._clock.stamp()
+        if self._database.shared:
+            self._do_not_lead()
+        await leave(self._database, self._clock.stamp())
 
-        def work(tx: Transaction) -> None:
-            gateways.release(tx, self._number)
-            gateways.stop(tx, self._number, now)
 
-        try:
-            await self._database.write(work)
-        except StorageError as error:
-            log.warning("the others notice later that it stops", extra={"error": str(error)})
+async def leave(database: Database, now: int) -> None:
+    """Lets another manager lead, and says that this one has stopped.
+
+    Args:
+        now: microseconds since 1970 UTC.
+    """
+    if not database.shared:
+        return
+
+    def work(tx: Transaction) -> None:
+        gateways.release(tx, database.gateway)
+        gateways.stop(tx, database.gateway, now)
+
+    try:
+        await database.write(work)
+    except StorageError as error:
+        log.warning("the others notice later that it stops", extra={"error": str(error)})
 
 
 def _who(standing: Standing) -> object:
