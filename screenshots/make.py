@@ -14,6 +14,7 @@ sys.path.insert(0, str(HERE.parent))
 from screenshots.story import SIZE, settle, story  # noqa: E402
 from screenshots.terminal_svg import animation, cells_of, still  # noqa: E402
 from tests.support.seeded_fleet import seeded_fleet  # noqa: E402
+from tests.support.seeded_managers import add_managers  # noqa: E402
 from tui_manager.ui.app import DashboardApp  # noqa: E402
 from tui_manager.ui.drawing.theme import THEMES  # noqa: E402
 from tui_manager.ui.preferences import Preferences, ThemeName  # noqa: E402
@@ -27,6 +28,7 @@ SHOTS: dict[str, Sequence[str]] = {
     "host": ("2", "slash", *"web06", "enter", "enter"),
     "tasks": ("3", "down"),
     "audit": ("4", "down"),
+    "managers": ("4",),
     "schedules": ("5",),
     "run-template": ("5", "shift+tab", "down", "enter", *"OPS-12"),
     "new-task": ("n", *"role=web", "tab", *"apt-get -y upgrade"),
@@ -38,9 +40,16 @@ SHOTS: dict[str, Sequence[str]] = {
 OTHER_THEMES = {"dashboard-light": ThemeName.LIGHT, "dashboard-contrast": ThemeName.CONTRAST}
 
 
-async def draw(size: tuple[int, int], keys: Sequence[str], theme: ThemeName) -> Sequence[Strip]:
+SEVERAL = ("managers",)  # pictures of three managers on one database, of which one is not heard
+
+
+async def draw(
+    size: tuple[int, int], keys: Sequence[str], theme: ThemeName, *, several: bool = False
+) -> Sequence[Strip]:
     """The lines of the screen after these keys."""
     fleet = await seeded_fleet()
+    if several:
+        add_managers(fleet)
     app = DashboardApp(fleet.open, now=fleet.now, preferences=Preferences(theme=theme))
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
@@ -75,10 +84,11 @@ def grounds(dark: ThemeName, light: ThemeName) -> tuple[str, str]:
     return one, other
 
 
-async def shoot(size: tuple[int, int], keys: Sequence[str]) -> str:
+async def shoot(size: tuple[int, int], name: str) -> str:
     """The picture in the dark theme, and in the light one."""
-    dark = await draw(size, keys, ThemeName.DARK)
-    light = await draw(size, keys, ThemeName.LIGHT)
+    keys, several = SHOTS[name], name in SEVERAL
+    dark = await draw(size, keys, ThemeName.DARK, several=several)
+    light = await draw(size, keys, ThemeName.LIGHT, several=several)
     return still(cells_of(dark, light), grounds(ThemeName.DARK, ThemeName.LIGHT))
 
 
@@ -92,9 +102,9 @@ async def tell_story() -> str:
 
 async def main() -> None:
     """All pictures, beside this file."""
-    for name, keys in SHOTS.items():
-        (HERE / f"{name}.svg").write_text(await shoot(USUAL, keys), encoding="utf-8")
-        (HERE / f"{name}-80x24.svg").write_text(await shoot(SMALL, keys), encoding="utf-8")
+    for name in SHOTS:
+        (HERE / f"{name}.svg").write_text(await shoot(USUAL, name), encoding="utf-8")
+        (HERE / f"{name}-80x24.svg").write_text(await shoot(SMALL, name), encoding="utf-8")
     (HERE / "story.svg").write_text(await tell_story(), encoding="utf-8")
     for name, theme in OTHER_THEMES.items():
         lines = await draw(USUAL, SHOTS["dashboard"], theme)

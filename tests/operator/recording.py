@@ -65,7 +65,7 @@ STATUS = ManagerStatus(
     (Alert("The disk is full."), Alert("h-1 is odd.", "h-1", 7, "nightly", "state=offline")),
     Health(sessions=2, commands_per_second=1.5, storage_error="full", log_bytes=3),
     "127.0.0.1:7444", timedelta(days=40), timedelta(hours=23), timedelta(seconds=10),
-    other_managers=2, leader="web-b", leads=True, number=2,
+    other_managers=2, others_alive=1, leader="web-b", leads=True, number=2,
 )  # fmt: skip
 GATEWAY = Gateway(
     2,

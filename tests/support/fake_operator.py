@@ -117,6 +117,7 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
                 if t.row.finished_at
             ),
             other_managers=len(self.managers[1:]),
+            others_alive=sum(one.alive for one in self.managers[1:]),
             leader=next((one.name for one in self.managers if one.leads and one.alive), ""),
             leads=any(one.leads for one in self.managers[:1]),
             number=self.managers[0].number if self.managers else 0,

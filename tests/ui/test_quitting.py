@@ -1,6 +1,7 @@
 """Leaving the dashboard: what is asked and said."""
 
 from tests.support.fake_operator import FakeOperator
+from tests.support.seeded_managers import add_managers
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.ui.app import DashboardApp
 
@@ -17,6 +18,18 @@ async def test_quit_asks_only_when_something_would_stop(
     async with running(fleet, joined=True) as pilot:
         await press(pilot, "q")
         assert pilot.app._exit
+
+
+async def test_quit_says_that_other_managers_go_on(fleet: FakeOperator, running: Running) -> None:
+    add_managers(fleet)
+    async with running(fleet) as pilot:
+        await press(pilot, "q")
+        assert "This manager stops." in shown(pilot)
+        assert "which go to the other managers" in " ".join(shown(pilot).split())
+    fleet.managers = fleet.managers[:2]  # the other one is not heard
+    async with running(fleet) as pilot:
+        await press(pilot, "q")
+        assert "The manager stops." in shown(pilot)
 
 
 async def test_ctrl_c_says_how_to_quit(fleet: FakeOperator, running: Running) -> None:

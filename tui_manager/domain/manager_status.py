@@ -72,6 +72,7 @@ class ManagerStatus:
         tasks_failed_today: tasks that ended as failed since midnight where the manager runs.
         database: where it is; empty: in the state folder.
         other_managers: managers on the same database, besides this one.
+        others_alive: so many of these are heard.
         leader: if there are others, the name of the one that leads; empty: none does.
         leads: this one leads.
         number: of this one among them; 0: it does not share its database.
@@ -100,6 +101,7 @@ class ManagerStatus:
     tasks_failed_today: int = 0
     database: str = ""
     other_managers: int = 0
+    others_alive: int = 0
     leader: str = ""
     leads: bool = False
     number: int = 0

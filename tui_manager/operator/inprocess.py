@@ -146,6 +146,7 @@ class InProcessOperator:
             hosts_busy=load.busy,
             tasks_failed_today=work.failed_today,
             other_managers=len(standing.others),
+            others_alive=sum(one.alive for one in standing.others),
             leader=standing.label(leader.number) if leader else "",
             leads=leader is not None and leader.number == standing.own,
             number=standing.own,

@@ -512,6 +512,7 @@ class ManagerStatus(_message.Message):
     OTHER_MANAGERS_FIELD_NUMBER: _builtins.int
     LEADER_FIELD_NUMBER: _builtins.int
     LEADS_FIELD_NUMBER: _builtins.int
+    OTHERS_ALIVE_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
     manager_id: _builtins.str
     version: _builtins.str
@@ -545,6 +546,8 @@ class ManagerStatus(_message.Message):
     """if there are others: the name of the one that leads; empty: none"""
     leads: _builtins.bool
     """this one leads"""
+    others_alive: _builtins.int
+    """of other_managers: so many are heard"""
     number: _builtins.int
     """of this one among the managers of its database; 0: it does not share it"""
     @_builtins.property
@@ -600,11 +603,12 @@ class ManagerStatus(_message.Message):
         other_managers: _builtins.int = ...,
         leader: _builtins.str = ...,
         leads: _builtins.bool = ...,
+        others_alive: _builtins.int = ...,
         number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "health", b"health", "kill_grace", b"kill_grace", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "attention_subjects", b"attention_subjects", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "database", b"database", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "leader", b"leader", "leads", b"leads", "manager_id", b"manager_id", "number", b"number", "other_managers", b"other_managers", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "attention_subjects", b"attention_subjects", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "database", b"database", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "leader", b"leader", "leads", b"leads", "manager_id", b"manager_id", "number", b"number", "other_managers", b"other_managers", "others_alive", b"others_alive", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

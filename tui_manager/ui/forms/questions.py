@@ -266,6 +266,10 @@ STOPS = (
     "The manager stops.",
     "Running commands keep running on their hosts and are picked up at the next start.",
 )
+HANDS_OVER = (
+    "This manager stops.",
+    "Running commands keep running on their hosts, which go to the other managers.",
+)
 
 
 def quit_question(link: Link, quit_text: str = "") -> Question | None:
@@ -274,7 +278,8 @@ def quit_question(link: Link, quit_text: str = "") -> Question | None:
     if link.joined or not running or link.trouble:
         return None
     what = f"{count_of(running, 'task')} {'is' if running == 1 else 'are'} running."
-    lines = (quit_text,) if quit_text else STOPS
+    others_run = link.status is not None and link.status.others_alive
+    lines = (quit_text,) if quit_text else HANDS_OVER if others_run else STOPS
     return Question("Quit?", (what, *lines), "Quit")
 
 
