@@ -8,6 +8,7 @@ from tui_manager_protos.rules.manager_address import ADDRESSES_MAX
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import dial
+from tests.support.waiting import GIVE_UP
 from tui_manager.domain.status import Admission
 from tui_manager.run_manager import run_manager
 from tui_manager.service.hosts.host_service import OpenedSession
@@ -41,7 +42,7 @@ class Pauses:
             self._changed.notify_all()
 
     async def reached(self, number: int) -> None:
-        async with self._changed:
+        async with asyncio.timeout(GIVE_UP), self._changed:
             await self._changed.wait_for(lambda: self.begun == number)
 
 
