@@ -1,5 +1,11 @@
-"""`managers`: the managers of a database, as operators see them."""
+"""`managers`, and what operators see of several managers on one database when one of them dies."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgresql import new_database
 from tests.support.processes import Machine
 
 
@@ -14,3 +20,54 @@ def test_a_manager_alone_is_the_whole_list(machine: Machine) -> None:
     )
     assert machine.json("hosts", "show", "h1")["manager"] is None
     assert machine.run("managers").out.split()[0] == b"NAME"
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Machine, Machine]]:
+    """Two managers on one database."""
+    made = [Machine(tmp_path / name) for name in ("m1", "m2")]
+    with new_database() as url:
+        try:
+            for each in made:
+                each.folder.mkdir()
+                each.configure(f'database = "{url}"\n')
+                each.serve()
+            yield made[0], made[1]
+        finally:
+            for each in made:
+                each.stop()
+
+
+Standing = dict[str, tuple[bool, bool]]
+
+
+def standing(of: Machine) -> Standing:
+    """The managers as one of them lists them: whether each leads and is alive, by address."""
+    return {each["address"]: (each["leads"], each["alive"]) for each in of.json("managers")}
+
+
+def wait_for_standing(of: Machine, expected: Standing) -> None:
+    """Waits until a manager lists all of them so."""
+    of.wait_for("the managers", lambda: standing(of), lambda seen: seen == expected)
+
+
+def test_one_of_two_managers_dies(pair: tuple[Machine, Machine]) -> None:
+    first, second = pair
+    for each in pair:
+        wait_for_standing(each, {first.address: (True, True), second.address: (False, True)})
+    agent = first.agent("h1")
+    first.wait_until_online("h1")
+    assert f"({first.address})" in first.json("hosts", "show", "h1")["manager"]
+    first.wait_for(
+        "the agent to know the other one", lambda: agent.err, lambda seen: second.address in seen
+    )
+    first.programs[0].process.kill()
+    wait_for_standing(second, {first.address: (False, False), second.address: (True, True)})
+    status = second.ask(lambda operator: operator.manager_status())
+    assert (status.other_managers, status.others_alive, status.leads) == (1, 0, True)
+    alerts = [alert.text for alert in status.attention]
+    assert any(f"({first.address}) was not heard for " in text for text in alerts), alerts
+    second.wait_until_online("h1")
+    done = second.run("run", "h1", "--", "echo here")
+    assert (done.code, done.out) == (0, b"h1: here\n")
+    assert agent.process.poll() is None
