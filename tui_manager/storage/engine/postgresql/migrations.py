@@ -10,7 +10,7 @@ from tui_manager.storage.engine.numbered_files import numbered_files
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
 OLDEST_SERVER = 150000  # version 15; older ones are not maintained any more
-_LOCK = 7443001  # of the migrations, among the advisory locks of the database
+LOCK = 7443001  # of the migrations, among the advisory locks of the database
 _NOTE_VERSION = (
     "INSERT INTO schema_version (version, applied_at) "
     "VALUES (:number, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
@@ -48,7 +48,7 @@ def run_missing(tx: PostgresqlTransaction, name: str) -> None:
     files = numbered_files("postgresql")
     tx.execute("SET LOCAL lock_timeout = 0")
     tx.execute("SET LOCAL statement_timeout = 0")
-    tx.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+    tx.execute("SELECT pg_advisory_xact_lock(?)", (LOCK,))
     version = _version(tx, name)
     _refuse_newer(version, len(files), name)
     for number, sql in files[version:]:
