@@ -9,11 +9,6 @@ from tui_manager.storage.engine.transaction import Transaction
 _SQL = load_queries("task_ends.sql")
 
 
-def lock(tx: Transaction, task_id: int) -> None:
-    """No other manager changes the status of a task before the end of the transaction."""
-    tx.execute(_SQL["lock"], {"task_id": task_id}).fetchall()
-
-
 def unsettled(tx: Transaction, since: int) -> list[int]:
     """The tasks that run, and those that have ended since an instant, in microseconds since 1970
     UTC: another manager may have stored a change of it in the same moment."""

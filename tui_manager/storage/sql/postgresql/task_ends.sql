@@ -1,7 +1,3 @@
--- name: lock
--- No other manager changes the status of this task before the end of the transaction.
-SELECT id FROM tasks WHERE id = :task_id FOR UPDATE;
-
 -- name: unsettled
 -- Tasks that run, and those that have ended just now.
 SELECT id FROM tasks WHERE status IN ('pending', 'running') AND status = 'running'

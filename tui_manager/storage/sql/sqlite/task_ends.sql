@@ -1,7 +1,3 @@
--- name: lock
--- There is one manager: nobody else changes the status of this task.
-SELECT id FROM tasks WHERE id = :task_id;
-
 -- name: unsettled
 -- Tasks that run, and those that have ended just now.
 SELECT id FROM tasks WHERE status IN ('pending', 'running') AND status = 'running'
