@@ -126,16 +126,18 @@ async def test_a_leader_that_is_paused_in_a_transaction_writes_nothing_after_it(
 
     await b.database.write(lambda tx: tx.execute("CREATE TABLE settings_of_test (n bigint)"))
     planning = asyncio.create_task(a.core.plan(stand_still))
-    await asyncio.to_thread(paused.wait)
-    await managers.beat("b", times=3)
-    assert not b.leadership.leads  # the transaction holds the lease, and is not waited for
 
     async def look() -> bool:
         await managers.beat("b")
         return b.leadership.leads
 
-    await wait_until(look, bool)
-    go_on.set()
+    try:
+        await asyncio.to_thread(paused.wait)
+        await managers.beat("b", times=3)
+        assert not b.leadership.leads  # the transaction holds the lease, and is not waited for
+        await wait_until(look, bool)
+    finally:
+        go_on.set()
     with pytest.raises(NotLeadingError):
         await planning
     count = await b.database.read(
