@@ -219,6 +219,28 @@ async def test_planning_runs_while_a_manager_leads_and_begins_anew_each_time(
     await asyncio.wait(running)
 
 
+async def test_planning_begins_anew_after_the_database_has_gone_back(managers: Managers) -> None:
+    """What the loops remember may be of transactions that are lost."""
+    a = await managers.start("a")
+    begun: list[str] = []
+
+    async def loop() -> None:
+        begun.append("begins")
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(Planning(a.leadership, {"loop": loop}).run())
+    await managers.beat(times=4)
+    await _until(begun, ["begins"])
+    row = await lease(a)
+    lost = LeaderRow(row.gateway, row.epoch, row.renewals - 1)
+    await a.database.write(lambda tx: set_lease(tx, lost))
+    await managers.beat()
+    await _until(begun, ["begins", "begins"])
+    assert (await lease(a)).epoch == row.epoch + 1
+    running.cancel()
+    await asyncio.wait([running])
+
+
 async def _until(events: list[str], expected: list[str]) -> None:
     async def look() -> list[str]:
         return list(events)

@@ -146,13 +146,14 @@ class Leadership:
         vitals = self._due_vitals(began)
         seen = await self._database.write(lambda tx: self._beat(tx, figures, vitals))
         self._server_time.take(seen.time)
+        went_back = seen.renewed and self._has_gone_back(seen.lease)
         self._observe(seen, began - self._looked_at)
         self._looked_at = began
-        if self.leads and not seen.renewed:
-            self.lose("another manager leads")
-        elif self.leads:
+        if self.leads and seen.renewed and not went_back:
             self._renewed_at = began
-        elif may_take_over(self._number, seen.lease, self._renewals):
+        elif self.leads:  # after a failover, what the loops remember may not be in the database
+            self.lose("the database has gone back" if went_back else "another manager leads")
+        if not self.leads and may_take_over(self._number, seen.lease, self._renewals):
             seen = await self._take_over(seen, began)
         self._update_standing(seen)
         await self._act_on(seen.rows)
@@ -178,6 +179,14 @@ class Leadership:
         renewed = gateways.renew(tx, self._number)
         time = self._server_time.read(tx)
         return _Seen(renewed, rows, gateways.leader(tx), time)
+
+    def _has_gone_back(self, lease: LeaderRow) -> bool:
+        """Whether the lease, which was just renewed, has no more renewals than before: the database
+        lacks some that it had."""
+        before = self._renewals.value
+        if not isinstance(before, LeaderRow) or before.epoch != lease.epoch:
+            return False
+        return lease.renewals <= before.renewals
 
     def _observe(self, seen: _Seen, elapsed: float) -> None:
         for row in seen.rows:
