@@ -16,6 +16,7 @@ from tui_manager.domain.report import Held, HeldState
 from tui_manager.domain.schedule import Schedule, ScheduleSpec
 from tui_manager.domain.task import Hold
 from tui_manager.operator.alerts import HostCounts, attention
+from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.violations import RECENT_MAX
 from tui_manager.service.tasks.work_summary import WorkSummary
 
@@ -141,7 +142,7 @@ async def test_the_host_that_went_offline_last_is_named(parts: Parts) -> None:
         await parts.hosts.close_session(host.host_id, generation, "gone")
         parts.clock.turn(150)
         now = parts.clock.instant
-        load = parts.directory.load_of_fleet(now)
+        load = fleet_counts.load_of_fleet(parts.directory, now)
         counts = HostCounts(load.offline, newest_offline=load.newest_offline)
         (alert,) = attention(parts.core, counts, None, now)
         subject = {
@@ -155,7 +156,7 @@ async def test_the_host_that_went_offline_last_is_named(parts: Parts) -> None:
         assert alert.text == expected[name]
         assert (alert.host_id, alert.hosts) == subject[name]
     await parts.fleet.set_maintenance(["web01", "web02"], "new disks", None, "ana")
-    assert parts.directory.load_of_fleet(parts.clock.instant).offline == 0
+    assert fleet_counts.load_of_fleet(parts.directory, parts.clock.instant).offline == 0
 
 
 async def test_a_task_on_hold_and_a_schedule_that_is_refused_are_said_before_offline_hosts(

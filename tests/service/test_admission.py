@@ -19,6 +19,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.domain.status import Admission, CommandHostStatus
 from tui_manager.domain.task_spec import Offline
+from tui_manager.service.core import fleet_counts
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.tables import hosts
 
@@ -60,7 +61,7 @@ async def test_an_approved_host_is_told_and_sent_commands(parts: Parts) -> None:
         await parts.started("web01")
     assert await parts.admission.approve(["web01"], False, ANA) == ("web01",)
     assert _host(parts, host.host_id).admission is Admission.ADMITTED
-    assert parts.directory.counts() == (1, 1, 0)
+    assert fleet_counts.counts(parts.directory) == (1, 1, 0)
     assert parts.sessions.told == [(host.host_id, Admission.ADMITTED)]
     await parts.started("web01")
     assert [to for to, _ in parts.dispatcher.sent] == [host.host_id]
@@ -74,7 +75,7 @@ async def test_all_pending_approves_pending_hosts_only(parts: Parts) -> None:
         await _waiting(parts, name)
     await parts.admission.reject(["web03"], False, ANA)
     assert await parts.admission.approve([], True, ANA) == ("web01", "web02")
-    assert parts.directory.counts() == (2, 2, 0)
+    assert fleet_counts.counts(parts.directory) == (2, 2, 0)
     assert await parts.admission.approve([], True, ANA) == ()
 
 
@@ -149,7 +150,7 @@ async def test_all_of_a_name_are_rejected_at_once(parts: Parts) -> None:
     for key in ("one", "two"):
         await _waiting(parts, "web01", key=key, machine_id="")
     assert await parts.admission.reject(["web01", "web01"], False, ANA) == ("web01", "web01")
-    assert parts.directory.counts() == (0, 0, 0)
+    assert fleet_counts.counts(parts.directory) == (0, 0, 0)
 
 
 async def test_an_id_has_precedence_over_a_name(parts: Parts) -> None:

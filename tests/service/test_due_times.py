@@ -60,7 +60,9 @@ async def look_at(parts: Parts, hour: int, minute: int = 0, *, day: int = 2) -> 
 
 
 async def end(parts: Parts) -> None:
-    await end_task(parts, parts.directory.by_row_id(1).row.host_id)
+    host = parts.directory.find_row(1)
+    assert host
+    await end_task(parts, host.row.host_id)
 
 
 @contextlib.asynccontextmanager

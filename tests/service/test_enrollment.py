@@ -20,6 +20,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.token import TokenSpec
+from tui_manager.service.core import fleet_counts
 
 
 def _hosts(parts: Parts) -> list[Host]:
@@ -81,7 +82,7 @@ async def test_an_enrolled_host_is_pending_until_it_is_approved(parts: Parts) ->
     assert host.fingerprint == host_key("web01").fingerprint
     assert host.note == ""
     assert parts.authority.issued == [(host.fingerprint, host.host_id)]
-    assert parts.directory.counts() == (0, 0, 1)
+    assert fleet_counts.counts(parts.directory) == (0, 0, 1)
     (entry,) = await parts.audited("enroll_host")
     assert (entry.actor, entry.host, entry.host_id) == ("host web01", "web01", host.host_id)
     assert await parts.audited("admit_host") == []

@@ -19,6 +19,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
+from tui_manager.service.core import fleet_counts
 from tui_manager.storage.maintenance.check import contradictions
 from tui_manager.storage.tables import hosts
 
@@ -236,11 +237,11 @@ async def test_a_host_is_in_maintenance_until_its_end(parts: Parts) -> None:
         return [host.name for host in parts.list_hosts(Window(text=text)).rows]
 
     assert found("maintenance") == ["web01"]
-    assert parts.directory.in_maintenance(parts.clock.instant) == (1, 0)
+    assert fleet_counts.in_maintenance(parts.directory, parts.clock.instant) == (1, 0)
     parts.clock.turn(timedelta(hours=2).total_seconds())
     assert shown(parts)["web01"].maintenance is None
     assert found("maintenance") == []
-    assert parts.directory.in_maintenance(parts.clock.instant) == (0, 0)
+    assert fleet_counts.in_maintenance(parts.directory, parts.clock.instant) == (0, 0)
     act = parts.fleet.end_maintenance(["web01"], ANA)
     await stays(parts, act, IllegalMoveError, "web01 is not in maintenance")
 
@@ -290,6 +291,6 @@ async def test_an_offline_host_in_maintenance_is_no_fault(parts: Parts) -> None:
     await parts.fleet.set_maintenance(["kept"], "new disks", None, ANA)
     faults = parts.list_hosts(Window(faults_only=True)).rows
     assert [host.name for host in faults] == ["away"]
-    assert parts.directory.in_maintenance(parts.clock.instant) == (1, 1)
+    assert fleet_counts.in_maintenance(parts.directory, parts.clock.instant) == (1, 1)
     by_state = parts.list_hosts(Window(sort="state")).rows
     assert [host.name for host in by_state] == ["away", "kept", "web01"]

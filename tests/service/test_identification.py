@@ -12,6 +12,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, ResumeAction
 from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
+from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.audit_and_log_limits import LOG_LINES_MAX
 from tui_manager.service.reports.report_violations import report_violations
 
@@ -45,7 +46,7 @@ async def test_a_pending_host_is_welcomed_as_pending(parts: Parts) -> None:
     enrolled = await parts.enroll("web01")
     opened = await parts.dial(enrolled.host_id, "web01")
     assert opened.admission is Admission.PENDING
-    assert parts.directory.counts() == (0, 0, 1)
+    assert fleet_counts.counts(parts.directory) == (0, 0, 1)
 
 
 async def test_a_host_that_says_it_is_another_is_refused_and_counted(parts: Parts) -> None:

@@ -12,6 +12,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Started
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task_spec import Offline
+from tui_manager.service.core import fleet_counts
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.maintenance.check import contradictions
 
@@ -47,7 +48,7 @@ async def test_a_removed_host_is_gone_and_its_key_is_refused(
 
 async def _is_gone(parts: Parts, host_id: str) -> None:
     assert shown(parts) == {}
-    assert parts.directory.counts() == (0, 0, 0)
+    assert fleet_counts.counts(parts.directory) == (0, 0, 0)
     assert parts.directory.targets() == []
     assert parts.directory.admission_of("web01") is None
     for refused in (

@@ -16,6 +16,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.report import Started
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task_spec import Offline
+from tui_manager.service.core import fleet_counts
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.maintenance.check import contradictions
 
@@ -34,7 +35,7 @@ async def test_a_revoked_host_is_disconnected_and_refused(parts: Parts) -> None:
     ((host_id, refusal, why),) = parts.sessions.turned_away
     assert (host_id, refusal) == (host.host_id, Refusal.REVOKED)
     assert "revoked" in why
-    assert parts.directory.counts() == (0, 0, 0)
+    assert fleet_counts.counts(parts.directory) == (0, 0, 0)
     for _ in range(2):
         with pytest.raises(RefusedError) as caught:
             await parts.dial(host.host_id, "web01")

@@ -53,7 +53,7 @@ def test_the_head_of_the_schema_says_the_rights() -> None:
 async def test_the_manager_writes(url: str) -> None:
     def work(tx: Transaction) -> list[str]:
         hosts.insert(tx, "h1", "web1", Admission.PENDING, 0)
-        hosts.set_offline(tx, [1])
+        hosts.set_offline(tx, [(1, 0)])
         audit.record(tx, 0, "ana", "create_task")
         pruning.make_output_parts(tx, 30_000 * DAY)
         pruning.drop_output_parts(tx, 30_001 * DAY)

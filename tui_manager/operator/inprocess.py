@@ -39,9 +39,10 @@ from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.operator.gateways import list_gateways
+from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_directory import HOST_SORT_COLUMNS
+from tui_manager.service.core.host_order import HOST_SORT_COLUMNS
 from tui_manager.service.core.host_search import list_hosts
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
@@ -109,11 +110,12 @@ class InProcessOperator:
 
     async def manager_status(self) -> ManagerStatus:
         now = self.clock.now()
-        total, online, pending = self.core.directory.counts()
-        maintained, _ = self.core.directory.in_maintenance(now)
+        total, online, pending = fleet_counts.counts(self.core.directory)
+        maintained, _ = fleet_counts.in_maintenance(self.core.directory, now)
         doubt = self.clock.doubt
         recovering = self._recovering()
-        load, work = self.core.directory.load_of_fleet(now), await self.tasks.work_summary()
+        work = await self.tasks.work_summary()
+        load = fleet_counts.load_of_fleet(self.core.directory, now)
         standing = self.core.statistics.gauges.standing().recent(now)
         leader = standing.leader
         return ManagerStatus(

@@ -3,18 +3,19 @@ end."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
+from tui_manager.service.core.gateway_requests import GatewayRequests
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.core.violations import Violations
 from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction, leads
-from tui_manager.storage.tables import command_hosts, hosts, manager_state
+from tui_manager.storage.tables import command_hosts, gateways, hosts, manager_state
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class Core:
         directory: all hosts and their sessions, in memory.
         feed: tells watchers what has changed.
         violations: records what agents do against the rules.
+        requests: what other managers on the database are to do for this one.
     """
 
     manager_id: str
@@ -46,6 +48,7 @@ class Core:
     feed: ChangeFeed
     statistics: Statistics
     violations: Violations
+    requests: GatewayRequests = field(default_factory=GatewayRequests)
 
     async def plan(self, work: Callable[[Transaction], T]) -> T:
         """Runs a unit of work that only the leader may do.
@@ -68,11 +71,11 @@ async def load_core(
 ) -> Core:
     """Makes Core, with all stored hosts in its directory."""
     manager_id = await database.write(lambda tx: manager_state.manager_id(tx, clock.stamp()))
-    directory = Directory()
     with_work = await database.read(command_hosts.hosts_with_work)
-    were_online = await database.read(hosts.stored_online)
-    rows = await database.read(hosts.all_hosts)
-    directory.load(rows, clock.monotonic(), set(with_work), were_online)
+    directory = Directory(database.gateway, await _others(database))
+    rows, directory.seen = await database.read(lambda tx: hosts.changed_since(tx, 0))
+    stored = [row for row in rows if not row.removed]
+    directory.load(stored, clock.monotonic(), set(with_work))
     return Core(
         manager_id=manager_id,
         database=database,
@@ -83,6 +86,16 @@ async def load_core(
         statistics=statistics,
         violations=Violations(database, feed, statistics, clock),
     )
+
+
+async def _others(database: Database) -> set[int]:
+    """The numbers of the other managers that run, as far as the database knows. One that has died
+    a moment ago is found by its beats."""
+    if not database.shared:
+        return set()
+    known = await database.read(gateways.all_gateways)
+    runs = {one.number for one in known if one.stopped_at is None and one.missed_at is None}
+    return runs - {database.gateway}
 
 
 async def run_to_completion(act: Coroutine[Any, Any, T]) -> T:

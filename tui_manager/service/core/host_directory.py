@@ -1,75 +1,49 @@
 """All hosts in memory: what is stored of each, who is connected, and the newest vitals."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
+from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.host import Host
 from tui_manager.domain.host_terms import asks_for_turned_away
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import Admission, best_admission
-from tui_manager.domain.target import TargetHost, natural_key
+from tui_manager.domain.target import TargetHost
 from tui_manager.domain.task import CommandHost
-from tui_manager.service.core.host_entry import HostEntry, LiveSession
+from tui_manager.domain.vitals import Vitals
+from tui_manager.service.core.host_entry import HostEntry, LiveSession, SessionElsewhere
+from tui_manager.service.core.host_order import (
+    ORDERS,
+    admission_key,
+    is_faulty,
+    is_turned_away,
+    name_key,
+)
 from tui_manager.storage.tables.hosts import HostRow
-
-
-def _state_key(entry: HostEntry, now: datetime) -> tuple[int, str]:
-    """Hosts that are offline come first, then those in maintenance, then those that are online."""
-    return (1 if entry.maintenance(now) else 2 * entry.online, entry.row.admission)
-
-
-_ADMISSION_ORDER = {Admission.PENDING: 0, Admission.ADMITTED: 1}
-
-
-def _admission_key(entry: HostEntry) -> int:
-    """Hosts that wait for an operator come first, hosts that were turned away come last."""
-    return _ADMISSION_ORDER.get(entry.row.admission, len(_ADMISSION_ORDER))
-
-
-def _name_key(entry: HostEntry) -> str:
-    entry.sort_key = entry.sort_key or natural_key(entry.row.name)
-    return entry.sort_key
-
-
-_ORDERS: dict[str, Callable[[HostEntry, datetime], Any]] = {
-    "state": _state_key,
-    "cpu": lambda entry, now: entry.vitals.cpu_percent if entry.vitals else -1.0,
-    "memory": lambda entry, now: entry.vitals.memory_percent if entry.vitals else -1.0,
-    "running": lambda entry, now: entry.vitals.running if entry.vitals else -1,
-    "since": lambda entry, now: entry.since.timestamp() if entry.since else 0.0,
-}
-
-HOST_SORT_COLUMNS = ("name", *_ORDERS)  # that hosts can be sorted by
 
 
 def _as_target(row: HostRow) -> TargetHost:
     return TargetHost(row.host_id, row.name, row.labels, row.facts, row.maintenance)
 
 
-EXPECTED_FOR = 60.0  # seconds after a start, for hosts that were online when the manager stopped
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Which admitted hosts cannot work, and which work.
-
-    Attributes:
-        offline: hosts that are offline and not in maintenance.
-        newest_offline: the one of these that went offline last; None: there is none.
-        busy: hosts on which a command runs.
-    """
-
-    offline: int
-    newest_offline: HostEntry | None
-    busy: int
+EXPECTED_FOR = 60.0  # seconds, for hosts that were online when their manager stopped or died
 
 
 class Directory:
-    """All hosts by host_id. Changed only on the manager's loop, after the database has changed."""
+    """All hosts by host_id. Changed only on the manager's loop, after the database has changed.
 
-    def __init__(self) -> None:
+    Attributes:
+        gateway: the number of this manager.
+        alive: the numbers of the other managers that are alive. Hosts that are connected to these
+            are online.
+        seen: what of the database is known here; see `hosts.changed_since`.
+    """
+
+    def __init__(self, gateway: int = 0, alive: Collection[int] = ()) -> None:
+        self.gateway = gateway
+        self.alive = frozenset(alive)
+        self.seen = 0
         self._entries: dict[str, HostEntry] = {}
         self._by_row_id: dict[int, HostEntry] = {}
         self._by_admission: list[HostEntry] | None = None  # then by name
@@ -77,13 +51,14 @@ class Directory:
         self._targets: list[TargetHost] | None = None  # that are admitted
         self._all_as_targets: list[TargetHost] | None = None
         self._online: set[int] = set()  # row ids
+        self._here: set[int] = set()  # those of them that are connected to this manager
         self._moved: set[int] = set()  # row ids, see `take_moved`
-        self._expected: list[HostEntry] = []  # were online when the manager stopped
+        self._expected: dict[int, HostEntry] = {}  # by row id; see `expected_rows`
 
     @property
-    def online(self) -> int:
-        """How many hosts are connected."""
-        return len(self._online)
+    def connected(self) -> int:
+        """How many hosts are connected to this manager."""
+        return len(self._here)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -92,26 +67,22 @@ class Directory:
         return iter(self._entries.values())
 
     def load(
-        self,
-        rows: Iterable[HostRow],
-        monotonic: float,
-        with_work: Collection[str] = (),
-        were_online: Collection[int] = (),
+        self, rows: Iterable[HostRow], monotonic: float, with_work: Collection[str] = ()
     ) -> None:
-        """Adds the stored hosts, all offline since `monotonic` (seconds), and sorts them.
+        """Adds the stored hosts, and sorts them. Those that are not connected to another manager
+        are offline since `monotonic` (seconds); if they were connected to this one when it stopped,
+        or to one that is not alive, they are expected for a while.
 
         Args:
             with_work: host_ids of hosts with commands that were sent or wait.
-            were_online: row ids of hosts that were connected when the manager stopped. They are
-                expected for a while.
         """
         for row in rows:
-            recovering = row.host_id in with_work
-            entry = HostEntry(row, monotonic, since=row.since, recovering=recovering)
+            entry = HostEntry(row, monotonic, since=row.since)
             self._add(entry)
-            if row.row_id in were_online:
-                entry.expected_until = monotonic + EXPECTED_FOR
-                self._expected.append(entry)
+            self._follow_connection(entry, monotonic)
+            entry.recovering = not entry.online and row.host_id in with_work
+            if row.online and not entry.online:
+                self._expect(entry, monotonic)
         self._sorted_by_name()  # now, as the first time takes longest
 
     def _add(self, entry: HostEntry) -> None:
@@ -123,9 +94,10 @@ class Directory:
         """One host."""
         return self._entries.get(host_id)
 
-    def by_row_id(self, row_id: int) -> HostEntry:
-        """The host with this row in the database."""
-        return self._by_row_id[row_id]
+    def find_row(self, row_id: int) -> HostEntry | None:
+        """The host with this row in the database; None: it has enrolled with another manager just
+        now."""
+        return self._by_row_id.get(row_id)
 
     def open_session(self, row: HostRow, session: LiveSession, now: datetime) -> None:
         """A session has begun; `row` is what is stored of its host now."""
@@ -134,13 +106,25 @@ class Directory:
             entry = HostEntry(row, silent_since=session.heard_at)
             self._add(entry)
         self._replace_row(entry, row)
-        if entry.session is None:
+        if not entry.online:
             entry.since = now
-        entry.session = session
-        self._online.add(row.row_id)
-        self._moved.add(row.row_id)
+        entry.session, entry.elsewhere = session, None
+        self._here.add(row.row_id)
+        self._has_come(entry)
+
+    def _has_come(self, entry: HostEntry) -> None:
+        self._online.add(entry.row.row_id)
+        self._moved.add(entry.row.row_id)
         entry.declared_lost = entry.recovering = False
         entry.expected_until = 0.0
+
+    def _has_gone(self, entry: HostEntry, since: datetime | None, silent_since: float) -> None:
+        entry.session = entry.elsewhere = entry.vitals = None
+        entry.since, entry.silent_since, entry.declared_lost = since, silent_since, False
+        self._online.discard(entry.row.row_id)
+        self._here.discard(entry.row.row_id)
+        self._moved.add(entry.row.row_id)
+        entry.cpu.clear()
 
     def put(self, row: HostRow, now: datetime, monotonic: float) -> None:
         """`row` is what is stored of a host now. A new host is offline.
@@ -150,9 +134,88 @@ class Directory:
         """
         entry = self._entries.get(row.host_id)
         if entry is None:
-            self._add(HostEntry(row, monotonic, since=now))
+            entry = HostEntry(row, monotonic, since=now)
+            self._add(entry)
+        elif row.generation < entry.row.generation:
+            return  # it was read before the newest session began
+        else:
+            self._replace_row(entry, row)
+        self._follow_connection(entry, monotonic)
+
+    def follow(self, row: HostRow, now: datetime, monotonic: float) -> LiveSession | None:
+        """The same for a row that another manager may have changed.
+
+        Returns:
+            The session of the host here, which has ended because a newer one is elsewhere; the
+            caller ends its stream. None: there was none, or it is the newest.
+        """
+        entry = self._entries.get(row.host_id)
+        if entry is None:
+            self.put(row, now, monotonic)
+            return None
+        session, before = entry.session, entry.row.generation
+        is_elsewhere = row.gateway != self.gateway
+        ended = (
+            session if session and is_elsewhere and row.generation > session.generation else None
+        )
+        if ended:
+            self._has_gone(entry, now, ended.heard_at)
+        self.put(row, now, monotonic)
+        if is_elsewhere and entry.online and row.generation > before:
+            self._moved.add(row.row_id)  # also if it was online elsewhere before
+        return ended
+
+    def follow_gateways(
+        self, heard_at: Mapping[int, float], alive: Collection[int], now: datetime, monotonic: float
+    ) -> None:
+        """Other managers have come, stopped or died. Hosts of those that are gone are offline, and
+        expected for a while.
+
+        Args:
+            heard_at: when the others were heard last, monotonic seconds, by their numbers. The
+                silence of their hosts counts from then.
+            alive: the numbers of those that are alive.
+        """
+        gone, self.alive = self.alive.difference(alive), frozenset(alive)
+        limit = monotonic - EXPECTED_FOR
+        for entry in self:
+            gateway, was_online = entry.row.gateway, entry.online
+            self._follow_connection(entry, monotonic)
+            if gateway not in gone or entry.online:
+                continue
+            if was_online:
+                entry.since = now
+                entry.silent_since = min(monotonic, heard_at.get(gateway, monotonic))
+            if entry.silent_since > limit:  # perhaps the leader has found it a moment ago
+                self._expect(entry, monotonic)
+
+    def _follow_connection(self, entry: HostEntry, monotonic: float) -> None:
+        """Finds out by the row whether a host that is not connected here is connected elsewhere."""
+        row = entry.row
+        if entry.session is not None or row.gateway == self.gateway:
             return
-        self._replace_row(entry, row)
+        if row.online and row.gateway in self.alive:
+            if entry.elsewhere is None:
+                entry.elsewhere = SessionElsewhere()
+                self._has_come(entry)
+        elif entry.elsewhere is not None:
+            self._has_gone(entry, row.since, monotonic)
+        entry.since = row.since
+
+    def take_vitals(
+        self, gateway: int, told: Mapping[int, tuple[Vitals, frozenset[Feature]]], monotonic: float
+    ) -> bool:
+        """What another manager tells of its hosts, by their row ids: their vitals, and what their
+        agents can do. Returns whether it was news of some host."""
+        news = False
+        for row_id, (vitals, features) in told.items():
+            entry = self._by_row_id.get(row_id)
+            if entry is None or entry.elsewhere is None or entry.row.gateway != gateway:
+                continue
+            entry.vitals, entry.elsewhere.features, news = vitals, features, True
+            entry.cpu.append(vitals.cpu_percent)
+            entry.history.add(vitals, monotonic)
+        return news
 
     def remove(self, host_id: str) -> None:
         """A host was removed; it was offline. It is still found by its row, which may have been
@@ -182,11 +245,7 @@ class Directory:
         session = entry.session_of(generation) if entry else None
         if entry is None or session is None:
             return False
-        entry.silent_since = monotonic if session.busy else session.heard_at
-        entry.session, entry.vitals, entry.since, entry.declared_lost = None, None, now, False
-        self._online.discard(entry.row.row_id)
-        self._moved.add(entry.row.row_id)
-        entry.cpu.clear()
+        self._has_gone(entry, now, monotonic if session.busy else session.heard_at)
         return True
 
     def update_running(self, host_id: str, started: Iterable[str], ended: Iterable[str]) -> bool:
@@ -225,7 +284,7 @@ class Directory:
         return best_admission({entry.row.admission for entry in self if entry.row.name == name})
 
     def is_online(self, host_id: str) -> bool:
-        """Whether a host is connected now."""
+        """Whether a host is connected now, here or elsewhere."""
         entry = self._entries.get(host_id)
         return entry is not None and entry.online
 
@@ -243,6 +302,10 @@ class Directory:
         """Row ids of the hosts that are connected now."""
         return frozenset(self._online)
 
+    def rows_here(self) -> frozenset[int]:
+        """Row ids of the hosts that are connected to this manager."""
+        return frozenset(self._here)
+
     def take_moved(self) -> set[int]:
         """Row ids of the hosts of which a session has begun or ended since the last call, also if
         the same is connected as before."""
@@ -250,12 +313,12 @@ class Directory:
         return moved
 
     def expected_rows(self, monotonic: float) -> dict[int, float]:
-        """Row ids of the hosts that were connected when the manager stopped and may still come
-        back: so many seconds are left for each. A host that was declared lost is not expected, but
-        one whose session is being opened is, because it is not online yet."""
+        """Row ids of the hosts that were connected when their manager stopped or died and may still
+        come back: so many seconds are left for each. A host that was declared lost is not expected,
+        but one whose session is being opened is, because it is not online yet."""
         return {
             entry.row.row_id: entry.expected_until - monotonic
-            for entry in self._expected
+            for entry in self._expected.values()
             if not (entry.online or entry.declared_lost) and entry.expected_until > monotonic
         }
 
@@ -267,7 +330,7 @@ class Directory:
         """The hosts that have not come back while they were expected."""
         return [
             entry
-            for entry in self._expected
+            for entry in self._expected.values()
             if entry.away and 0 < entry.expected_until <= monotonic
         ]
 
@@ -275,43 +338,12 @@ class Directory:
         """Forgets that these were expected."""
         for entry in entries:
             entry.expected_until = 0.0
-        self._expected = [entry for entry in self._expected if entry.expected_until]
+        left = {row: entry for row, entry in self._expected.items() if entry.expected_until}
+        self._expected = left
 
-    def counts(self) -> tuple[int, int, int]:
-        """How many hosts are admitted, how many of these are online, and how many others wait for
-        their admission."""
-        total = online = pending = 0
-        for entry in self._entries.values():
-            admission = entry.row.admission
-            if admission is Admission.ADMITTED:
-                total += 1
-                online += entry.session is not None
-            pending += admission is Admission.PENDING
-        return total, online, pending
-
-    def in_maintenance(self, now: datetime) -> tuple[int, int]:
-        """How many hosts are in maintenance, and how many of these are offline; without the hosts
-        that were turned away."""
-        found = [
-            entry
-            for entry in self._entries.values()
-            if entry.row.admission in _ADMISSION_ORDER and entry.maintenance(now)
-        ]
-        return len(found), sum(not entry.online for entry in found)
-
-    def load_of_fleet(self, now: datetime) -> Load:
-        """How many admitted hosts are offline, and how many run something."""
-        offline, busy, newest = 0, 0, None
-        for entry in self._entries.values():
-            if entry.row.admission is not Admission.ADMITTED:
-                continue
-            if entry.session is not None:
-                busy += bool(entry.session.running)
-            elif not entry.maintenance(now):
-                offline += 1
-                if newest is None or _went_after(entry, newest):
-                    newest = entry
-        return Load(offline, newest, busy)
+    def _expect(self, entry: HostEntry, monotonic: float) -> None:
+        entry.expected_until = monotonic + EXPECTED_FOR
+        self._expected[entry.row.row_id] = entry
 
     def window(
         self,
@@ -328,27 +360,27 @@ class Directory:
         """
         entries = self._ordered(window, now)
         if window.faults_only:
-            entries = [entry for entry in entries if _is_faulty(entry, now)]
+            entries = [entry for entry in entries if is_faulty(entry, now)]
         if passes is not None:
             entries = [*filter(passes, entries)]
         total, found = len(self._entries), len(entries)
         if window.hide_turned_away and not asks_for_turned_away(window.text):
-            entries = [entry for entry in entries if not _is_turned_away(entry)]
-            total -= sum(map(_is_turned_away, self._entries.values()))
+            entries = [entry for entry in entries if not is_turned_away(entry)]
+            total -= sum(map(is_turned_away, self._entries.values()))
         shown = entries[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
         rows = [entry.to_host(now) for entry in shown]
         return Page(rows, len(entries), total, hidden=found - len(entries))
 
     def _sorted_by_name(self) -> list[HostEntry]:
         if self._by_name is None:
-            self._by_name = sorted(self._entries.values(), key=_name_key)
+            self._by_name = sorted(self._entries.values(), key=name_key)
         return self._by_name
 
     def _ordered(self, window: Window, now: datetime) -> list[HostEntry]:
         """The hosts in the order of a window. Orders that rarely change are kept."""
         if self._by_admission is None:
-            self._by_admission = sorted(self._sorted_by_name(), key=_admission_key)
-        if order := _ORDERS.get(window.sort):
+            self._by_admission = sorted(self._sorted_by_name(), key=admission_key)
+        if order := ORDERS.get(window.sort):
             return sorted(
                 self._by_admission,
                 key=lambda entry: order(entry, now),
@@ -356,20 +388,3 @@ class Directory:
             )
         kept = self._sorted_by_name() if window.sort == "name" else self._by_admission
         return kept[::-1] if window.descending else kept
-
-
-def _went_after(entry: HostEntry, other: HostEntry) -> bool:
-    """Whether a host went offline after another one."""
-    if entry.since is None or other.since is None:
-        return entry.since is not None
-    return entry.since > other.since
-
-
-def _is_turned_away(entry: HostEntry) -> bool:
-    return entry.row.admission not in _ADMISSION_ORDER
-
-
-def _is_faulty(entry: HostEntry, now: datetime) -> bool:
-    """Whether a host needs attention. That a host in maintenance is offline is no fault."""
-    fine = entry.online or entry.maintenance(now) is not None
-    return not (fine and entry.row.admission is Admission.ADMITTED)

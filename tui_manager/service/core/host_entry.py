@@ -57,19 +57,33 @@ class LiveSession:
 
 
 @dataclass(slots=True)
+class SessionElsewhere:
+    """The newest session of a host that is connected to another manager, which is alive.
+
+    Attributes:
+        features: what its agent can do, as that manager told last.
+    """
+
+    features: frozenset[Feature] = frozenset()
+
+
+@dataclass(slots=True)
 class HostEntry:
     """One host.
 
     Attributes:
         row: what is stored of it.
+        session: of this manager.
+        elsewhere: its session, if another manager has it.
+        vitals: of a host that is connected elsewhere they are some seconds old.
         silent_since: when it was heard last, or when the manager started; monotonic seconds.
         history: its vitals of the last hour, also while it is offline.
         since: when it came online, or went offline.
         declared_lost: this silence has already turned its work into failure.
         recovering: it had work when the manager started, and has not come back yet.
         opening: sessions that are being opened; the database may already hold them.
-        expected_until: it was connected when the manager stopped, has not come back, and is waited
-            for until then; monotonic seconds. 0: it is not.
+        expected_until: it was connected when its manager stopped or died, has not come back, and is
+            waited for until then; monotonic seconds. 0: it is not.
         search_text: the lines that a filter searches; None: to be made from the row.
         sort_key: orders by name; empty: to be made from the name.
         kept_variables: what `variables` gives; None: to be made from the row.
@@ -79,6 +93,7 @@ class HostEntry:
     row: HostRow
     silent_since: float
     session: LiveSession | None = None
+    elsewhere: SessionElsewhere | None = None
     vitals: Vitals | None = None
     cpu: deque[float] = field(default_factory=lambda: deque(maxlen=CPU_READINGS))
     history: VitalsHistory = field(default_factory=VitalsHistory)
@@ -94,13 +109,26 @@ class HostEntry:
 
     @property
     def online(self) -> bool:
-        """Whether an agent is connected."""
-        return self.session is not None
+        """Whether an agent is connected, here or to another manager."""
+        return self.session is not None or self.elsewhere is not None
 
     @property
     def away(self) -> bool:
         """Whether no agent is connected, and no session is being opened."""
         return not (self.online or self.opening)
+
+    @property
+    def running(self) -> int:
+        """How many executions run on it, as far as that is known."""
+        if self.session is not None:
+            return len(self.session.running)
+        return self.vitals.running if self.elsewhere and self.vitals else 0
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What its agent can do; none while it is offline."""
+        session = self.session or self.elsewhere
+        return session.features if session else frozenset()
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -138,6 +166,6 @@ class HostEntry:
             cpu_history=tuple(self.cpu),
             fingerprint=row.fingerprint,
             note=row.note,
-            features=frozenset(self.session.features) if self.session else frozenset(),
+            features=frozenset(self.features),
             maintenance=self.maintenance(now),
         )

@@ -192,13 +192,16 @@ class EnrollmentService:
         dials, so this one has a copied state folder, and must not change the name or address of
         that host."""
         known = await self._database.read(lambda tx: hosts.by_key(tx, key_hash))
-        entry = self._directory.get(known.host_id) if known else None
-        if entry is None or entry.session is None:
+        if known is None:
             return
-        if entry.session.is_alive(self._clock.monotonic()):
+        entry = self._directory.get(known.host_id)
+        session = entry.session if entry else None
+        here = session is not None and session.is_alive(self._clock.monotonic())
+        elsewhere = known.online and known.gateway in self._directory.alive
+        if here or elsewhere:
             raise RefusedError(
                 Refusal.DUPLICATE_IDENTITY,
-                f"Another agent is connected as {entry.row.name} with this same key. If its state "
+                f"Another agent is connected as {known.name} with this same key. If its state "
                 "folder was copied, give this one a new --state-dir and --name.",
             )
 

@@ -72,7 +72,7 @@ class HostTimeouts:
             self._core.feed.publish(Changes(tasks=frozenset(tasks)))
 
     def _fail_started(self, tx: Transaction, not_back: list[HostEntry]) -> set[int]:
-        hosts.set_offline(tx, [entry.row.row_id for entry in not_back])
+        hosts.set_offline(tx, [(entry.row.row_id, entry.row.generation) for entry in not_back])
         unsent = [
             item
             for entry in not_back
@@ -124,8 +124,8 @@ class HostTimeouts:
                 command_delivery.hosts_to_give_up(tx, now),
             )
         )
-        entries = [self._directory.by_row_id(host) for host in unanswered]
-        silent = [entry for entry in entries if entry.away and entry.declared_lost]
+        entries = map(self._directory.find_row, unanswered)
+        silent = [entry for entry in entries if entry and entry.away and entry.declared_lost]
         if not (unsent or silent):
             return
         tasks, lost = await self._core.plan(

@@ -79,6 +79,7 @@ class Identification:
             known = self._find_without_tls(tx, greeting)
         if known:
             refuse_turned_away(known)
+            self._refuse_duplicate_elsewhere(known, greeting)
         name = known.name_with(greeting.name) if known else greeting.name
         refuse_name(tx, name, known)
         _refuse_taken_name(tx, name, known, secure=identity is not None)
@@ -111,11 +112,23 @@ class Identification:
         session = entry.session
         alive = session.is_alive(self.clock.monotonic())
         if session.instance_id != greeting.instance_id and alive:
-            raise RefusedError(
-                Refusal.DUPLICATE_IDENTITY,
-                f"Another agent is connected as {entry.row.name} with this same identity. "
-                "If its state folder was copied, give this one a new --state-dir and --name.",
-            )
+            raise _duplicate(entry.row.name)
+
+    def _refuse_duplicate_elsewhere(self, known: HostRow, greeting: Greeting) -> None:
+        """The same if it is connected to another manager that is alive. That one stores soon that
+        an agent has gone. An agent that has lost its connection to there is the same one, and comes
+        in."""
+        elsewhere = known.online and known.gateway in self.directory.alive
+        if elsewhere and known.instance_id != greeting.instance_id:
+            raise _duplicate(known.name)
+
+
+def _duplicate(name: str) -> RefusedError:
+    return RefusedError(
+        Refusal.DUPLICATE_IDENTITY,
+        f"Another agent is connected as {name} with this same identity. If its state folder was "
+        "copied, give this one a new --state-dir and --name.",
+    )
 
 
 def _refuse_taken_name(tx: Transaction, name: str, known: HostRow | None, *, secure: bool) -> None:

@@ -269,14 +269,25 @@ def close_session(
     tx.execute(_SQL["close_session"], values)
 
 
-def stored_online(tx: Transaction) -> frozenset[int]:
-    """Row ids of the hosts that were connected when the manager knew last."""
-    return frozenset(row["id"] for row in tx.execute(_SQL["stored_online"]))
+def set_offline(tx: Transaction, sessions: Iterable[tuple[int, int]]) -> None:
+    """These hosts did not come back.
+
+    Args:
+        sessions: the row id of a host, and the generation of its newest session.
+    """
+    tx.execute(_SQL["set_offline"], {"sessions": pack_rows(sessions)})
 
 
-def set_offline(tx: Transaction, row_ids: Iterable[int]) -> None:
-    """These hosts did not come back after a start of the manager."""
-    tx.execute(_SQL["set_offline"], {"row_ids": pack_values(row_ids)})
+def set_online(
+    tx: Transaction, gateway: int, sessions: Iterable[tuple[int, int]], now: int
+) -> None:
+    """These sessions of a manager are open, although their hosts count as offline.
+
+    Args:
+        sessions: as for `set_offline`.
+    """
+    values = {"gateway": gateway, "sessions": pack_rows(sessions), "now": now}
+    tx.execute(_SQL["set_online"], values)
 
 
 def targetable(

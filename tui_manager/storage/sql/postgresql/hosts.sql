@@ -61,14 +61,18 @@ WHERE host_id = :host_id AND generation = :generation AND removed_at IS NULL RET
 UPDATE hosts SET since = :now, online = :online
 WHERE host_id = :host_id AND generation = :generation;
 
--- name: stored_online
--- Hosts that were connected when the manager knew last.
-SELECT id FROM hosts WHERE online;
-
 -- name: set_offline
--- Hosts that did not come back after a start of the manager.
-UPDATE hosts SET online = false
-WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb));
+-- Hosts that did not come back, unless a newer session has begun meanwhile.
+UPDATE hosts AS h SET online = false
+FROM jsonb_array_elements(:sessions::jsonb) AS session (value)
+WHERE h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint;
+
+-- name: set_online
+-- Hosts of a manager that count as offline, and are connected to it with these sessions.
+UPDATE hosts AS h SET online = true, since = :now
+FROM jsonb_array_elements(:sessions::jsonb) AS session (value)
+WHERE h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint
+  AND h.gateway = :gateway AND NOT h.online;
 
 -- name: fence
 -- Those of some sessions that are the newest of their hosts, and stay it until the end of the

@@ -58,13 +58,18 @@ WHERE host_id = :host_id AND generation = :generation AND removed_at IS NULL RET
 UPDATE hosts SET since = :now, online = :online
 WHERE host_id = :host_id AND generation = :generation;
 
--- name: stored_online
--- Hosts that were connected when the manager knew last.
-SELECT id FROM hosts WHERE online = 1;
-
 -- name: set_offline
--- Hosts that did not come back after a start of the manager.
-UPDATE hosts SET online = 0 WHERE id IN (SELECT value FROM json_each(:row_ids));
+-- Hosts that did not come back, unless a newer session has begun meanwhile.
+UPDATE hosts AS h SET online = 0
+FROM json_each(:sessions) AS session
+WHERE h.id = session.value->>0 AND h.generation = session.value->>1;
+
+-- name: set_online
+-- Hosts of a manager that count as offline, and are connected to it with these sessions.
+UPDATE hosts AS h SET online = 1, since = :now
+FROM json_each(:sessions) AS session
+WHERE h.id = session.value->>0 AND h.generation = session.value->>1
+  AND h.gateway = :gateway AND NOT h.online;
 
 -- name: fence
 -- Those of some sessions that are the newest of their hosts. There is one manager, so nobody can change
