@@ -196,7 +196,15 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.core.violations.audit.run(), name="audit"),
         asyncio.create_task(parts.clock_watch.run(), name="clock"),
         asyncio.create_task(parts.notifier.run(), name="notifier"),
+        asyncio.create_task(parts.hosts.store_ends(), name="ends of sessions"),
     ]
+    if shared := parts.shared:
+        running += [
+            asyncio.create_task(shared.bridge.run(), name="changes of other managers"),
+            asyncio.create_task(shared.hosts.run(), name="hosts that are not back"),
+            asyncio.create_task(shared.vitals.run(), name="vitals of other managers"),
+            asyncio.create_task(shared.watch.run(), name="database watch"),
+        ]
     if parts.tls:
         fresh = parts.tls.credentials.renew_forever()
         running.append(asyncio.create_task(fresh, name="certificates"))

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from tests.support.manager_parts import MANAGER_ID, Parts, counters_differ, result
+from tests.support.waiting import wait_until
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, ResumeAction, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.vitals import Vitals
+from tui_manager.service.hosts import host_service
 from tui_manager.service.hosts.host_service import OpenedSession
+from tui_manager.storage.tables import hosts
 
 LOST_AFTER = 301.0
 
@@ -292,6 +295,27 @@ async def test_no_agent_is_lost_while_the_database_cannot_be_written(
     parts.clock.turn(LOST_AFTER)
     await parts.silence.look()
     assert (await parts.row(execution_id, task_id)).reason is Reason.AGENT_LOST
+
+
+async def test_the_end_of_a_session_is_stored_when_the_database_is_back(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_service, "_RETRY", 0.0)
+    first, second = await parts.connect("web01"), await parts.connect("web02")
+    with monkeypatch.context() as broken:
+        broken.setattr(parts.database, "write", _full)
+        for host in (first, second):
+            await parts.hosts.close_session(host.host_id, host.generation, "test")
+    await parts.connect("web02", host_id=second.host_id)
+    assert await _stored_online(parts) == {"web01", "web02"}
+    storing = asyncio.create_task(parts.hosts.store_ends())
+    await wait_until(lambda: _stored_online(parts), lambda online: online == {"web02"})
+    storing.cancel()
+
+
+async def _stored_online(parts: Parts) -> set[str]:
+    """The hosts that are connected, as far as the database knows."""
+    return {row.name for row in await parts.database.read(hosts.all_hosts) if row.online}
 
 
 async def test_a_session_is_not_silent_while_its_report_waits_for_the_database(

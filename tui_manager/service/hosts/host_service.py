@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -63,6 +63,8 @@ class HostService:
         self._identification = Identification(core.manager_id, core.directory, core.clock)
         self._heartbeat = FleetHeartbeat(core.limits.heartbeat, core.limits.lost_after)
         self._violations = core.violations
+        self._ends: dict[str, tuple[int, int]] = {}  # see `store_ends`
+        self._has_ends = asyncio.Event()
 
     @property
     def count(self) -> int:
@@ -158,7 +160,7 @@ class HostService:
         for name in (greeting.name, row.name):  # its agent may call itself otherwise
             self._violations.recent_refusals.forget(name)
         self._directory.open_session(row, session, self._core.clock.now())
-        self._heartbeat.update(self._directory.online)
+        self._heartbeat.update(self._directory.connected)
 
     def has_changed(self, host_id: str, name: str, machine_id: str) -> bool:
         """Whether a known host comes with another name or from another machine than before."""
@@ -184,7 +186,7 @@ class HostService:
         clock = self._core.clock
         if not self._directory.close_session(host_id, generation, clock.now(), clock.monotonic()):
             return
-        self._heartbeat.update(self._directory.online)
+        self._heartbeat.update(self._directory.connected)
         entry = self._directory.get(host_id)
         name = entry.row.name if entry else host_id
         log.info("agent disconnected", extra={"host": name, "session": generation, "reason": why})
@@ -194,8 +196,31 @@ class HostService:
             await self._core.database.write(
                 lambda tx: hosts.close_session(tx, host_id, generation, stamp, stops=stops)
             )
-        except StorageError as error:  # the next session stores its own time
+        except StorageError as error:
             log.warning("end of a session not stored", extra={"host": name, "error": str(error)})
+            if not stops:
+                self._ends[host_id] = generation, stamp
+                self._has_ends.set()
+
+    async def store_ends(self) -> None:
+        """Stores the ends of sessions that could not be stored when they came, until cancelled:
+        other managers know only by the database that a host is offline."""
+        while True:
+            await self._has_ends.wait()
+            await asyncio.sleep(_RETRY)
+            ends = dict(self._ends)
+            if not await self._store_ends(ends):
+                continue
+            self._ends = {host: end for host, end in self._ends.items() if ends.get(host) != end}
+            if not self._ends:
+                self._has_ends.clear()
+
+    async def _store_ends(self, ends: Mapping[str, tuple[int, int]]) -> bool:
+        try:
+            await self._core.database.write(lambda tx: _close_sessions(tx, ends))
+        except StorageError:
+            return False
+        return True
 
     def _session(self, host_id: str, generation: int) -> LiveSession | None:
         entry = self._directory.get(host_id)
@@ -295,6 +320,11 @@ def _log_opened(row: HostRow, reconciled: resume.Reconciled) -> None:
         ("agent holds an unknown execution", reconciled.unknown),
     ):
         warn_of_each(log, what, row.name, executions)
+
+
+def _close_sessions(tx: Transaction, ends: Mapping[str, tuple[int, int]]) -> None:
+    for host_id, (generation, stamp) in ends.items():
+        hosts.close_session(tx, host_id, generation, stamp)
 
 
 def _register(tx: Transaction, name: str, now: int) -> str:
