@@ -15,6 +15,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import AgentStream, dial
 from tests.support.waiting import wait_until
+from tui_manager import manager_parts
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
@@ -24,10 +25,19 @@ from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.run_manager import RunningManager, manager_thread, run_manager
 from tui_manager.service import limits
 from tui_manager.settings import Settings
+from tui_manager.transport.sessions.sessions import Sessions
 
 
 @pytest.fixture
-async def manager(tmp_path: Path) -> AsyncIterator[RunningManager]:
+def sessions(monkeypatch: pytest.MonkeyPatch) -> Sessions:
+    """Those of the manager of this test."""
+    made = Sessions()
+    monkeypatch.setattr(manager_parts, "Sessions", lambda: made)
+    return made
+
+
+@pytest.fixture
+async def manager(tmp_path: Path, sessions: Sessions) -> AsyncIterator[RunningManager]:
     settings = Settings(
         state_dir=tmp_path / "state",
         listen="127.0.0.1:0",
@@ -348,3 +358,34 @@ def test_a_manager_in_a_thread_is_stopped_when_a_signal_ends_its_start(
     with pytest.raises(KeyboardInterrupt), manager_thread(settings):
         pass
     assert "manager" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_agents_that_are_sent_away_come_in_again_only_when_they_may(
+    manager: RunningManager, sessions: Sessions
+) -> None:
+    async with dial(manager.address) as first, dial(manager.address) as second:
+        await first.hello("web01")
+        sessions.send_away("The database is away.")
+        ends = [(await first.read_until("disconnect")).disconnect]
+        ends.append((await second.hello("web02")).disconnect)
+        for end in ends:
+            assert (end.reason, end.detail) == (
+                pb.DISCONNECT_REASON_OVERLOADED,
+                "The database is away.",
+            )
+            assert timedelta(0) < end.retry_after.ToTimedelta() <= timedelta(seconds=3)
+        assert len({end.retry_after.ToNanoseconds() for end in ends}) == 2
+    sessions.take_again()
+    async with dial(manager.address) as third:
+        assert (await third.hello("web01")).HasField("welcome")
+
+
+async def test_a_session_ends_if_a_newer_one_is_with_another_manager(
+    manager: RunningManager, sessions: Sessions
+) -> None:
+    async with dial(manager.address) as stream:
+        welcome = (await stream.hello("web01")).welcome
+        sessions.end_replaced(welcome.host_id, welcome.generation - 1)
+        sessions.end_replaced(welcome.host_id, welcome.generation)
+        end = (await stream.read_until("disconnect")).disconnect
+        assert end.reason == pb.DISCONNECT_REASON_REPLACED

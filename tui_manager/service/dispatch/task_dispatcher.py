@@ -41,6 +41,23 @@ class SessionControl(Protocol):
         """Sends the admission to the agent of the host."""
         ...
 
+    def end_replaced(self, host_id: str, generation: int) -> None:
+        """Ends a session because the host has a newer one, with another manager."""
+        ...
+
     def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:
         """Ends the session of the host at once; `why` is a sentence for the owner of the host."""
+        ...
+
+
+class AgentsAway(Protocol):
+    """Lets all agents go to other managers, and takes them again."""
+
+    def send_away(self, why: str) -> None:
+        """Ends all sessions, and opens none until `take_again`; `why` is a sentence for the owners
+        of the hosts."""
+        ...
+
+    def take_again(self) -> None:
+        """The end of `send_away`."""
         ...

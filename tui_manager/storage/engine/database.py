@@ -44,6 +44,11 @@ class Database:
         return self.engine.gateway
 
     @property
+    def committed(self) -> int:
+        """How many transactions this manager has committed; see Engine."""
+        return self.engine.committed
+
+    @property
     def epoch(self) -> int | None:
         """With which this manager believes that it leads the others; None: it does not."""
         return self.engine.epoch

@@ -58,6 +58,12 @@ class Engine(Protocol):
         ...
 
     @property
+    def committed(self) -> int:
+        """How many transactions this manager has committed, counted by the database; 0: they are
+        not counted, because it is the only one."""
+        ...
+
+    @property
     def epoch(self) -> int | None:
         """With which this manager believes that it leads the others; None: it does not."""
         ...

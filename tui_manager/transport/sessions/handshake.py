@@ -24,7 +24,7 @@ from tui_manager.transport.ports.port_limits import Timeouts, address_of
 from tui_manager.transport.sessions.ask_for_renewal import Renewal
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import Session
-from tui_manager.transport.sessions.sessions import Sessions
+from tui_manager.transport.sessions.sessions import Sessions, busy
 
 log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[pb.AgentMessage, pb.ManagerMessage]
@@ -101,6 +101,8 @@ class Handshake:
         hello = await self._read_hello(context, certificate)
         if hello is None:
             return None
+        if self._sessions.refuses:
+            raise HandshakeRefusedError(busy(self._sessions.refuses))
         # Only now: an agent does not read the reason if its stream ends before it has sent Hello.
         if certificate and self._clock.now() >= certificate.ends:
             raise HandshakeRefusedError(certificate_expired(certificate))

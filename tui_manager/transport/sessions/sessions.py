@@ -1,6 +1,7 @@
 """All live sessions. They implement the services' TaskDispatcher and SessionControl."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.transport.messages.convert import RETRY_LATE, disconnect, from_refusal
 from tui_manager.transport.sessions.session import Session
 
+_AWAY_FOR = (0.2, 3.0)  # seconds after which an agent that was sent away dials again
 _RETURN_AFTER = timedelta(seconds=1)  # least time after which an agent may connect again
 _TOLD_AT_ONCE = 100  # agents that are told of other managers, and after which pause the next ones
 _TELL_EVERY = 0.1  # seconds
@@ -22,11 +24,13 @@ class Sessions:
     """The newest session of each host. An older session that ends removes only itself.
 
     Attributes:
+        refuses: why no session is opened now, as a sentence; empty: they are opened.
         managers: the addresses of all managers, which agents are told; empty: there is nothing to
             tell.
     """
 
     def __init__(self) -> None:
+        self.refuses = ""
         self.managers: tuple[str, ...] = ()
         self._managers_changed = asyncio.Event()
         self._sessions: dict[str, Session] = {}
@@ -50,8 +54,7 @@ class Sessions:
         self._sessions[session.host_id] = session
         self._empty.clear()
         if old:
-            reason = pb.DISCONNECT_REASON_REPLACED
-            old.end(disconnect(reason, "A newer session took its place.", _RETURN_AFTER))
+            old.end(_replaced())
 
     def remove(self, session: Session) -> None:
         """Removes a session that has ended, unless a newer one has replaced it."""
@@ -107,6 +110,22 @@ class Sessions:
         if session := self._sessions.get(host_id):
             session.set_admission(admission)
 
+    def end_replaced(self, host_id: str, generation: int) -> None:
+        """See SessionControl."""
+        session = self._sessions.get(host_id)
+        if session and session.generation == generation:
+            session.end(_replaced())
+
+    def send_away(self, why: str) -> None:
+        """See AgentsAway. The agents do not all come to the others at once."""
+        self.refuses = why
+        for session in list(self):
+            session.end(busy(why))
+
+    def take_again(self) -> None:
+        """See AgentsAway."""
+        self.refuses = ""
+
     def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:
         """See SessionControl."""
         if session := self._sessions.get(host_id):
@@ -130,3 +149,14 @@ class Sessions:
         if session is None:
             raise AgentUnavailableError("The host has no session.")
         return session
+
+
+def _replaced() -> pb.ManagerMessage:
+    reason = pb.DISCONNECT_REASON_REPLACED
+    return disconnect(reason, "A newer session took its place.", _RETURN_AFTER)
+
+
+def busy(why: str) -> pb.ManagerMessage:
+    """The last message to an agent that another manager should take."""
+    after = timedelta(seconds=random.uniform(*_AWAY_FOR))
+    return disconnect(pb.DISCONNECT_REASON_OVERLOADED, why, after)

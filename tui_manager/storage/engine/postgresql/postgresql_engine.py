@@ -98,6 +98,11 @@ class PostgresqlEngine:
         """See Engine."""
         self._lease.epoch = epoch
 
+    @property
+    def committed(self) -> int:
+        """See Engine."""
+        return self._writing.committed
+
     async def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
         """See Engine and `WritingConnection.transact`."""
         self._stopping = stopping

@@ -100,6 +100,11 @@ class WritingConnection:
         )
 
     @property
+    def committed(self) -> int:
+        """The number of the newest transaction that the server has confirmed."""
+        return self._commits.durable
+
+    @property
     def busy(self) -> float:
         """For how many seconds an answer has been waited for; 0: for none."""
         since = self._busy_since

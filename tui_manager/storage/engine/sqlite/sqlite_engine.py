@@ -33,7 +33,7 @@ class SqliteEngine:
 
     place = ""
     new_message_link = None
-    gateway = 0
+    gateway = committed = 0
     epoch = None
     shared = False
 

@@ -1,0 +1,70 @@
+"""A manager that cannot reach its database lets its agents go to the others."""
+
+from dataclasses import dataclass, field
+
+from tui_manager.service.core.host_directory import Directory
+from tui_manager.service.managers.database_watch import LOOKS_MAX, DatabaseWatch
+
+
+@dataclass
+class _Agents:
+    """An AgentsAway that notes what it is told."""
+
+    told: list[str] = field(default_factory=list)
+
+    def send_away(self, why: str) -> None:
+        self.told.append(why)
+
+    def take_again(self) -> None:
+        self.told.append("")
+
+
+@dataclass
+class _Database:
+    committed: int = 0
+
+
+@dataclass
+class _Core:
+    database: _Database = field(default_factory=_Database)
+    directory: Directory = field(default_factory=Directory)
+    agents: _Agents = field(default_factory=_Agents)
+
+    def __post_init__(self) -> None:
+        self.watch = DatabaseWatch(self, self.agents)  # type: ignore[arg-type]
+
+    def look(self, times: int) -> None:
+        for _ in range(times):
+            self.watch.look()
+
+    def commit(self) -> None:
+        self.database.committed += 1
+        self.watch.look()
+
+
+def test_the_agents_go_once_and_come_back_after_the_next_commit() -> None:
+    core = _Core(directory=Directory(alive=[2]))
+    core.commit()
+    core.look(LOOKS_MAX - 1)
+    assert core.agents.told == []
+    core.directory.alive = frozenset()  # it hears nobody any more
+    core.look(10 * LOOKS_MAX)
+    assert core.agents.told == ["This manager cannot reach its database. Another one may."]
+    core.commit()
+    core.look(2)
+    assert core.agents.told[1:] == [""]
+
+
+def test_a_manager_that_commits_keeps_its_agents() -> None:
+    core = _Core(directory=Directory(alive=[2]))
+    for _ in range(5):
+        core.commit()
+        core.look(LOOKS_MAX - 1)
+    assert core.agents.told == []
+
+
+def test_the_only_manager_keeps_its_agents() -> None:
+    core = _Core()
+    core.commit()
+    core.look(10 * LOOKS_MAX)
+    assert core.agents.told == []

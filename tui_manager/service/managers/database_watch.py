@@ -1,0 +1,54 @@
+"""DatabaseWatch: lets the agents of this manager go to others while it cannot write."""
+
+import asyncio
+import logging
+
+from tui_manager.service.core.core import Core
+from tui_manager.service.dispatch.task_dispatcher import AgentsAway
+
+log = logging.getLogger(__name__)
+_LOOK_EVERY = 1.0  # seconds
+LOOKS_MAX = 10  # without a transaction that was committed; each manager beats more often
+_WHY = "This manager cannot reach its database. Another one may."
+
+
+class DatabaseWatch:
+    """A manager whose machine is cut off from the database can store nothing that agents report.
+    Its agents are not cut off from the other managers, perhaps.
+
+    It counts looks, not seconds: a process that was stopped for a minute has not been cut off.
+    """
+
+    def __init__(self, core: Core, agents: AgentsAway) -> None:
+        self._core = core
+        self._agents = agents
+        self._committed = -1
+        self._looks = 0  # since the last commit
+        self._others = False  # whether others were alive at the last commit
+        self._away = False
+
+    async def run(self) -> None:
+        """Looks until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            self.look()
+
+    def look(self) -> None:
+        """Looks once."""
+        committed = self._core.database.committed
+        if committed != self._committed:
+            self._committed, self._looks = committed, 0
+            self._others = bool(self._core.directory.alive)
+            self._take_again()
+            return
+        self._looks += 1
+        if self._looks >= LOOKS_MAX and self._others and not self._away:
+            self._away = True
+            log.error("the agents are sent to other managers", extra={"reason": _WHY})
+            self._agents.send_away(_WHY)
+
+    def _take_again(self) -> None:
+        if self._away:
+            self._away = False
+            log.info("agents are taken again")
+            self._agents.take_again()
