@@ -27,11 +27,16 @@ from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.service.limits import Limits
+from tui_manager.service.managers.change_bridge import ChangeBridge
+from tui_manager.service.managers.database_watch import DatabaseWatch
+from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 from tui_manager.service.managers.leadership import Leadership
 from tui_manager.service.managers.link_notifier import LinkNotifier
 from tui_manager.service.managers.notifier import NoNotifier, Notifier
 from tui_manager.service.managers.planning import Planning
+from tui_manager.service.managers.requests_from_gateways import RequestsFromGateways
 from tui_manager.service.managers.task_ends import TaskEnds
+from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker
@@ -54,6 +59,7 @@ class Parts:
     """All parts.
 
     Attributes:
+        shared: None: no other manager can use the database.
         tls: None: the manager runs without TLS.
     """
 
@@ -73,7 +79,18 @@ class Parts:
     schedules: ScheduleService
     clock_watch: ClockWatch
     notifier: Notifier
+    shared: "SharedParts | None" = None
     tls: "TlsParts | None" = None
+
+
+@dataclass(slots=True)
+class SharedParts:
+    """The parts that follow the other managers on the database."""
+
+    bridge: ChangeBridge
+    hosts: HostsElsewhere
+    vitals: VitalsExchange
+    watch: DatabaseWatch
 
 
 @dataclass(slots=True)
@@ -124,13 +141,13 @@ async def assemble(
     sessions.set_managers(given)
     notifier = _notifier(settings, database, core.manager_id)
     _connect_gauges(statistics, sessions, database, notifier)
-    stalls = StallWatch(core)
+    stalls, task_ends = StallWatch(core), TaskEnds(core, rollout_loop)
     loops = {
         "rollouts": rollout_loop.run,
         "schedules": schedule_loop.run,
         "host timeouts": HostTimeouts(core, clock_watch, stalls).run,
         "pruning": PruningLoop(core, clock_watch).run,
-        "ends of tasks": TaskEnds(core, rollout_loop).run,
+        "ends of tasks": task_ends.run,
     }
     leadership = _leadership(core, server_time, sessions, given)
     parts = Parts(
@@ -151,6 +168,8 @@ async def assemble(
         clock_watch=clock_watch,
         notifier=notifier,
     )
+    if database.shared:
+        parts.shared = _share(parts, task_ends, schedule_loop)
     if not settings.insecure:
         parts.tls = await _make_tls(settings, parts, keys)
     return parts
@@ -178,6 +197,20 @@ def _addresses(standing: Standing) -> list[str]:
     """Where agents find a manager, also one that may come back; none if there is one manager."""
     found = [one.address for one in standing.gateways if one.address and not one.stopped]
     return found if len(found) > 1 else []
+
+
+def _share(parts: Parts, task_ends: TaskEnds, schedule_loop: ScheduleLoop) -> SharedParts:
+    core, dispatch, sessions = parts.core, parts.dispatch, parts.sessions
+    hosts, vitals = HostsElsewhere(core, dispatch, sessions), VitalsExchange(core)
+    requests = RequestsFromGateways(core, dispatch, sessions)
+    bridge = ChangeBridge(core, parts.notifier, hosts, requests)
+    leadership = parts.leadership
+    leadership.vitals = lambda: vitals.packed
+    leadership.on_change.append(
+        lambda standing: bridge.follow_standing(standing, leadership.heard_at())
+    )
+    bridge.on_heard += [task_ends.hear, schedule_loop.hear]
+    return SharedParts(bridge, hosts, vitals, DatabaseWatch(core, sessions))
 
 
 def _notifier(settings: Settings, database: Database, manager_id: str) -> Notifier:

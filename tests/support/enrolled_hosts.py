@@ -29,9 +29,13 @@ class RecordingSessions:
 
     told: list[tuple[str, Admission]] = field(default_factory=list)
     turned_away: list[tuple[str, Refusal, str]] = field(default_factory=list)
+    replaced: list[tuple[str, int]] = field(default_factory=list)
 
     def tell_admission(self, host_id: str, admission: Admission) -> None:
         self.told.append((host_id, admission))
+
+    def end_replaced(self, host_id: str, generation: int) -> None:
+        self.replaced.append((host_id, generation))
 
     def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:
         self.turned_away.append((host_id, refusal, why))

@@ -11,7 +11,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
 
 _FIGURES_DELAY = 0.5  # seconds in which figures are gathered
-_EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
+EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
 A_SECOND = 10  # most changes that a watcher gets in any second
 AT_ONCE = 4  # a short task is created, started, running and ended within milliseconds
 
@@ -44,7 +44,7 @@ class Subscription:
     """The changes that one watcher has not taken yet. At first, everything has changed."""
 
     def __init__(self) -> None:
-        self._pending = _EVERYTHING
+        self._pending = EVERYTHING
         self.changed = asyncio.Event()
         self.changed.set()
 
@@ -52,6 +52,10 @@ class Subscription:
         """Merges these into what is pending."""
         self._pending |= changes
         self.changed.set()
+
+    def add_figures(self, changes: Changes) -> None:
+        """The same for what changes all the time, for those who want to leave that out."""
+        self.add(changes)
 
     def take(self) -> Changes:
         """What has changed since the last call."""
@@ -93,7 +97,8 @@ class ChangeFeed:
 
     def _publish_gathered(self) -> None:
         figures, self._figures, self._figures_due = self._figures, Changes(), None
-        self.publish(figures)
+        for subscription in self._subscriptions:
+            subscription.add_figures(figures)
 
     def subscribe(self) -> Subscription:
         """For a part of the manager that looks, now and then, at what has changed."""

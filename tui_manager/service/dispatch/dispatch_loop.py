@@ -65,10 +65,27 @@ class DispatchLoop:
         self._closed = True
 
     def wake(self, host_ids: Iterable[str]) -> None:
-        """Looks soon for commands that these hosts may be sent."""
+        """Looks soon for commands that these hosts may be sent. If a host is connected to another
+        manager, that one does."""
+        if self._core.requests.wanted:
+            host_ids = self._connected_here(host_ids)
         self._hosts.update(dict.fromkeys(host_ids))
         if self._hosts:
             self._woken.set()
+
+    def _connected_here(self, host_ids: Iterable[str]) -> list[str]:
+        """Those of these hosts. The others may be connected elsewhere, also if that is not known
+        here yet."""
+        found = [entry for host_id in host_ids if (entry := self._core.directory.get(host_id))]
+        self._core.requests.send(entry.row.row_id for entry in found if entry.session is None)
+        return [entry.row.host_id for entry in found if entry.session is not None]
+
+    def wake_rows(self, rows: Iterable[int]) -> None:
+        """The same for hosts by their row ids. One that is not known here yet has enrolled
+        elsewhere."""
+        entries = {row: self._core.directory.find_row(row) for row in rows}
+        self._core.requests.send(row for row, entry in entries.items() if entry is None)
+        self.wake(entry.row.host_id for entry in entries.values() if entry)
 
     async def run(self) -> None:
         """Sends until cancelled."""

@@ -201,6 +201,13 @@ class HostService:
             if not stops:
                 self._ends[host_id] = generation, stamp
                 self._has_ends.set()
+        else:
+            self._publish_stored()
+
+    def _publish_stored(self) -> None:
+        """What watchers here know already is in the database now, for those of other managers."""
+        if self._core.requests.wanted:
+            self._core.feed.publish(_HOSTS)
 
     async def store_ends(self) -> None:
         """Stores the ends of sessions that could not be stored when they came, until cancelled:
@@ -220,6 +227,7 @@ class HostService:
             await self._core.database.write(lambda tx: _close_sessions(tx, ends))
         except StorageError:
             return False
+        self._publish_stored()
         return True
 
     def _session(self, host_id: str, generation: int) -> LiveSession | None:

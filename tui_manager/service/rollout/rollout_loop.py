@@ -203,8 +203,7 @@ class RolloutLoop:
             self._due[task_id] = planned.due
         if not planned.running:
             self._remove(task_id)
-        by_row_id = self._core.directory.by_row_id
-        self._dispatch.wake(by_row_id(host).row.host_id for host in planned.begun)
+        self._dispatch.wake_rows(planned.begun)
         if planned.changed:
             self._core.feed.publish(Changes(tasks=frozenset({task_id})), source=self._changes)
         return planned

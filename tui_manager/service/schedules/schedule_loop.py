@@ -65,6 +65,11 @@ class ScheduleLoop:
         """A schedule was added, edited, paused or resumed."""
         self._wanted.wake()
 
+    def hear(self, changes: Changes) -> None:
+        """Another manager of the database has changed something."""
+        if changes.schedules:
+            self.wake()
+
     def present_at(self, now: datetime) -> Present:
         """What a decision is made by."""
         believed = self._clock_watch.may_act()

@@ -40,7 +40,6 @@ from tui_manager.service.tasks.typing_help import TypingHelp
 from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tasks
-from tui_manager.storage.tables.hosts import HostRow
 
 log = logging.getLogger(__name__)
 _CANCELS_A_TURN = 500  # then the loop does other work
@@ -194,15 +193,20 @@ class TaskService:
             extra={"task": task_id, "cancels": len(sent), "hosts": len(host_ids) or "all"},
         )
         for number, (host, execution_id) in enumerate(sent, start=1):
-            await self._send_cancel(task_id, self._core.directory.by_row_id(host).row, execution_id)
+            await self._send_cancel(task_id, host, execution_id)
             if number % _CANCELS_A_TURN == 0:
                 await asyncio.sleep(0)
+        if sent:  # also to hosts that have moved away from here a moment ago
+            self._core.requests.cancel(task_id)
         self._core.feed.publish(Changes(tasks=frozenset({task_id})))
 
-    async def _send_cancel(self, task_id: int, host: HostRow, execution_id: str) -> None:
-        ids = {"task": task_id, "host": host.name, "execution": execution_id}
+    async def _send_cancel(self, task_id: int, host: int, execution_id: str) -> None:
+        """Tells the agent of a host that is connected here."""
+        entry = self._core.directory.find_row(host)
+        name, host_id = (entry.row.name, entry.row.host_id) if entry else ("", "")
+        ids = {"task": task_id, "host": name, "execution": execution_id}
         try:
-            await self._dispatcher.send_cancel_to_agent(host.host_id, execution_id)
+            await self._dispatcher.send_cancel_to_agent(host_id, execution_id)
         except AgentUnavailableError:
             log.info("cancel waits for the agent", extra=ids)
         else:
@@ -239,8 +243,7 @@ class TaskService:
             lambda tx: pause_task.resume(tx, task_id, reachable, actor, clock.stamp())
         )
         log.info("task resumed", extra={"task": task_id})
-        by_row_id = self._core.directory.by_row_id
-        self._dispatch.wake(by_row_id(host).row.host_id for host in rows)
+        self._dispatch.wake_rows(rows)
         self._core.feed.publish(Changes(tasks=frozenset({task_id})))
 
     async def get_task(self, task_id: int) -> TaskDetail:

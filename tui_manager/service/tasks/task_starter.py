@@ -91,4 +91,6 @@ class TaskStarter:
             self._rollout_loop.add(task_id)
         else:
             self._dispatch.wake(started.host_ids)
+            if started.offline:  # some may just have connected elsewhere
+                self._core.requests.send_any()
         self._core.feed.publish(Changes(tasks=frozenset({task_id})))

@@ -1,0 +1,126 @@
+"""HostsElsewhere: keeps the directory as the database has it, which other managers change too, and
+brings what they have decided to the sessions of this manager."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import Refusal, StorageError
+from tui_manager.domain.status import Admission
+from tui_manager.service.core.core import Core
+from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.dispatch.task_dispatcher import SessionControl
+from tui_manager.storage.tables import hosts
+from tui_manager.storage.tables.hosts import HostRow
+
+log = logging.getLogger(__name__)
+_EXPECTED_EVERY = 5.0  # seconds
+_HOSTS_A_TURN = 500  # then the loop does other work
+_MEMBERS = (Admission.PENDING, Admission.ADMITTED)
+
+
+class HostsElsewhere:
+    """Follows the rows of hosts that have changed since the last look."""
+
+    def __init__(self, core: Core, dispatch: DispatchLoop, sessions: SessionControl) -> None:
+        self._core = core
+        self._directory = core.directory
+        self._dispatch = dispatch
+        self._sessions = sessions
+        self._one_look = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Until cancelled, looks for hosts of this manager that have not come back after its start.
+        Until they are given up, others count them as online."""
+        while True:
+            await asyncio.sleep(_EXPECTED_EVERY)
+            try:
+                await self.give_up_expected()
+            except StorageError as error:
+                log.error("hosts are not given up", extra={"error": str(error)})
+
+    async def give_up_expected(self) -> None:
+        """These hosts are offline. Raises StorageError."""
+        not_back = [
+            entry
+            for entry in self._directory.not_back(self._core.clock.monotonic())
+            if entry.row.gateway == self._directory.gateway
+        ]
+        if not_back:
+            found = [(entry.row.row_id, entry.row.generation) for entry in not_back]
+            await self._core.database.write(lambda tx: hosts.set_offline(tx, found))
+            self._core.feed.publish(Changes(hosts=True))
+            if self._core.database.epoch is None:  # else `HostTimeouts` goes on with them
+                self._directory.expect_no_more(not_back)
+
+    async def look(self) -> None:
+        """Reads the rows that have changed. Raises StorageError."""
+        async with self._one_look:  # what was read first is not taken last
+            await self._look()
+
+    async def _look(self) -> None:
+        database, directory = self._core.database, self._directory
+        rows, seen = await database.read(lambda tx: hosts.changed_since(tx, directory.seen))
+        directory.seen = seen
+        for number, row in enumerate(rows, start=1):
+            self._follow(row)
+            if number % _HOSTS_A_TURN == 0:
+                await asyncio.sleep(0)
+        await self._correct_offline(rows)
+
+    def _follow(self, row: HostRow) -> None:
+        if row.removed:
+            self._remove(row)
+            return
+        clock, before = self._core.clock, self._directory.get(row.host_id)
+        admission = before.row.admission if before else row.admission
+        ended = self._directory.follow(row, clock.now(), clock.monotonic())
+        if ended:
+            fields = {"host": row.name, "session": ended.generation, "gateway": row.gateway}
+            log.info("agent has connected to another manager", extra=fields)
+            self._sessions.end_replaced(row.host_id, ended.generation)
+            self._core.requests.send([row.row_id])  # what this manager has claimed for it in vain
+        entry = self._directory.get(row.host_id)
+        if entry and entry.session and row.admission is not admission:
+            self._tell_admission(row)
+
+    def _tell_admission(self, row: HostRow) -> None:
+        """An operator has decided, at another manager, about a host that is connected here."""
+        if row.admission in _MEMBERS:
+            self._sessions.tell_admission(row.host_id, row.admission)
+            self._dispatch.wake([row.host_id])
+        else:
+            why = f"An operator has {row.admission} this host ({row.name})."
+            self._sessions.turn_away(row.host_id, Refusal(row.admission.value), why)
+
+    def _remove(self, row: HostRow) -> None:
+        entry = self._directory.get(row.host_id)
+        if entry is None:
+            return
+        if entry.session:  # it has connected while it was removed
+            why = f"An operator has removed this host ({row.name})."
+            self._sessions.turn_away(row.host_id, Refusal.REVOKED, why)
+            clock, generation = self._core.clock, entry.session.generation
+            self._directory.close_session(row.host_id, generation, clock.now(), clock.monotonic())
+        self._directory.remove(row.host_id)
+        self._core.violations.forget(row.name)
+
+    async def _correct_offline(self, rows: Sequence[HostRow]) -> None:
+        """Hosts of this manager may count as offline because it was not heard for a while."""
+        entries = (self._directory.get(row.host_id) for row in rows if not row.online)
+        found = [
+            (entry.row.row_id, entry.row.generation)
+            for entry in entries
+            if entry and self._is_here(entry)
+        ]
+        if found:
+            gateway, stamp = self._core.database.gateway, self._core.clock.stamp()
+            await self._core.database.write(lambda tx: hosts.set_online(tx, gateway, found, stamp))
+            log.warning("hosts counted as offline, and are online", extra={"hosts": len(found)})
+            self._core.feed.publish(Changes(hosts=True))
+
+    def _is_here(self, entry: HostEntry) -> bool:
+        row, session = entry.row, entry.session_of(entry.row.generation)
+        return session is not None and row.gateway == self._directory.gateway and not row.online

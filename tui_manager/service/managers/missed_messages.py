@@ -1,0 +1,62 @@
+"""Finds that messages of other managers did not arrive.
+
+Each message has a number, so the next one shows that one is missing. If all of them are lost, the
+number of transactions that a manager has committed grows in the database, and no message says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tui_manager.service.managers.bridge_message import BridgeMessage
+
+
+@dataclass(slots=True)
+class _Sender:
+    """What is known of one manager.
+
+    Attributes:
+        run, number: of its newest message.
+        committed: transactions of which its messages have told.
+        stored: transactions that the database had at the last comparison; None: there was none.
+    """
+
+    run: str = ""
+    number: int = 0
+    committed: int = -1
+    stored: int | None = None
+
+
+class MissedMessages:
+    """Compares what other managers have said with what they have done."""
+
+    def __init__(self) -> None:
+        self._senders: dict[int, _Sender] = {}
+
+    def hear(self, message: BridgeMessage) -> bool:
+        """A message has come. Returns whether others before it have not: one number is missing, or
+        it is the first of a run. Before that its sender may have changed what it told nobody."""
+        sender = self._senders.setdefault(message.gateway, _Sender())
+        new_run = message.run != sender.run
+        if new_run:
+            sender.run, sender.number = message.run, message.number - 1
+        elif message.number <= sender.number:
+            return False  # it has come twice, or late
+        missed = new_run or message.number > sender.number + 1
+        sender.number, sender.committed = message.number, message.committed
+        return missed
+
+    def compare(self, stored: Mapping[int, int]) -> bool:
+        """Whether a manager had committed, at the last comparison, what no message has told of
+        since. Each such loss is found once.
+
+        Args:
+            stored: how many transactions each other manager has committed, by its number.
+        """
+        missed = False
+        for gateway, committed in stored.items():
+            sender = self._senders.setdefault(gateway, _Sender())
+            if sender.stored is not None and sender.stored > sender.committed:
+                missed = True
+                sender.committed = sender.stored
+            sender.stored = committed
+        return missed
