@@ -20,6 +20,8 @@ from tests.support.own_postgresql import (
 from tests.support.postgresql_server import PostgresqlServer
 from tests.support.processes import Machine
 from tests.support.programs import Program
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.manager_status import ManagerStatus
 
 SAID = "tui-manager: results cannot be stored now: "
 AGAIN = "tui-manager: results can be stored again\n"
@@ -57,7 +59,8 @@ def test_a_server_that_is_away_is_said_and_waited_out(
     machine.wait_for("run to say so", lambda: running.err, lambda seen: SAID in seen)
     assert "The PostgreSQL database tui at 127.0.0.1 cannot be" in running.err
     assert running.process.poll() is None
-    status = machine.ask(lambda operator: operator.manager_status())
+    status = machine.wait_for("the status to say so", lambda: _status(machine))
+    assert status
     assert "The PostgreSQL database tui at 127.0.0.1 cannot be" in status.health.storage_error
     assert any("The PostgreSQL database" in alert.text for alert in status.attention)
     hosts = machine.run("hosts")
@@ -80,6 +83,15 @@ def test_a_server_that_is_away_is_said_and_waited_out(
     assert "the database is out of reach" in serve.err
     for text in (serve.out, serve.err, running.err, started.err, hosts.err):
         assert PASSWORD not in text
+
+
+def _status(machine: Machine) -> ManagerStatus | None:
+    """The status once it says what is wrong; in the first moment a read may be what fails."""
+    try:
+        status = machine.ask(lambda operator: operator.manager_status())
+    except StorageError:
+        return None
+    return status if status.health.storage_error else None
 
 
 def test_a_manager_stops_while_its_server_is_away(
