@@ -1,6 +1,7 @@
 """Servers that are not what they say, and remember every byte that they were told."""
 
 import asyncio
+import contextlib
 import ssl
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +94,64 @@ class Switch:
         port = self._ports.pop() if self._ports else self._others
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+
+
+class Passage:
+    """Passes all connections on to one port, until it stands still: connections stay open, and no
+    byte goes through.
+
+    Attributes:
+        connected: set once somebody has connected.
+    """
+
+    def __init__(self, port: int) -> None:
+        """`port`: 0: it stands still from the beginning."""
+        self.connected = asyncio.Event()
+        self._port = port
+        self._copying: list[asyncio.Task[None]] = []
+        self._writers: list[asyncio.StreamWriter] = []  # which keep connections open
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.close()
+        self.stand_still()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.gather(*(w.wait_closed() for w in self._writers), return_exceptions=True)
+
+    def stand_still(self) -> None:
+        """Also for connections that come later."""
+        self._port = 0
+        for task in self._copying:
+            task.cancel()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        self.connected.set()
+        if not self._port:
+            return
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers.append(far_writer)
+        for source, target in ((reader, far_writer), (far_reader, writer)):
+            self._copying.append(asyncio.create_task(_copy_all(source, target)))
+
+
+async def _copy_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Leaves both open at the end."""
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(4096):
+            writer.write(data)
+            await writer.drain()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tui_manager_agent.agent import Agent
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.known_managers import FILE
-from tui_manager_agent.link import reconnect
+from tui_manager_agent.link import link, reconnect
 from tui_manager_agent.link.link import Link
 from tui_manager_agent.link.stream_endings import Ending, StreamEnd
 from tui_manager_agent.settings import Settings
@@ -21,7 +21,9 @@ from tests.agent.agent_process import AgentProcess
 from tests.agent.authority import Authority
 from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment, unused_port
 from tests.agent.fake_manager import FakeManager
+from tests.agent.false_server import Passage
 from tests.agent.test_newer_certificate import issue
+from tests.support.waiting import GIVE_UP
 
 SOON = timedelta(minutes=10)  # that only a manager may wait for that said so
 
@@ -205,33 +207,48 @@ async def test_a_damaged_list_stops_no_agent(manager: FakeManager, agent: AgentP
     await manager.wait_for(lambda: len(manager.hellos) == 2)
 
 
+@contextlib.asynccontextmanager
+async def running_agent(state_dir: Path, *addresses: str) -> AsyncIterator[None]:
+    """An agent in this process, so that a test can shorten its times."""
+    settings = Settings(managers=addresses, state_dir=state_dir, insecure=True, name="h")
+    running = asyncio.create_task(Agent(settings).run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait((running,))
+
+
 async def test_what_only_accepts_connections_is_left_for_one_that_answers(
     manager: FakeManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconnect, "FIRST_PATIENCE", 0.3)
-    connected = asyncio.Event()
-
-    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connected.set()
-        await reader.read()
-        writer.close()
-
-    silent = await asyncio.start_server(keep, "127.0.0.1", 0)
-    address = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     await manager.stop()
-    settings = Settings(
-        managers=(address, manager.address), state_dir=tmp_path / "state", insecure=True, name="h"
-    )
-    running = asyncio.create_task(Agent(settings).run())
-    try:
-        async with asyncio.timeout(30):
-            await connected.wait()
+    async with (
+        Passage(0) as silent,
+        running_agent(tmp_path / "state", f"127.0.0.1:{silent.port}", manager.address),
+    ):
+        async with asyncio.timeout(GIVE_UP):
+            await silent.connected.wait()
         await manager.start()
         await manager.wait_for(lambda: manager.hellos)
-    finally:
-        running.cancel()
-        await asyncio.wait((running,))
-        silent.close()
+
+
+async def test_a_manager_that_stands_still_is_left_for_one_that_answers(
+    manager: FakeManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All times of gRPC are a hundredth of the usual ones."""
+    times = {name: value // 100 for name, value in link._OPTIONS if name.endswith("_ms")}
+    monkeypatch.setattr(link, "_OPTIONS", tuple({**dict(link._OPTIONS), **times}.items()))
+    async with beside(manager) as other, Passage(manager.port) as passage:
+        await other.stop()
+        addresses = (f"127.0.0.1:{passage.port}", other.address)
+        async with running_agent(tmp_path / "state", *addresses):
+            await manager.wait_for(lambda: manager.reports)
+            await other.start()
+            passage.stand_still()
+            async with asyncio.timeout(40):  # gRPC alone waits a minute for the answer to a ping
+                await other.wait_for(lambda: other.hellos)
 
 
 async def test_all_addresses_of_a_round_are_shown_the_same_certificate(
@@ -248,10 +265,10 @@ async def test_all_addresses_of_a_round_are_shown_the_same_certificate(
     shown: list[tuple[str, bool]] = []
     done = asyncio.Event()
 
-    async def fail(link: Link, hello: wire.Hello) -> StreamEnd:
-        held = link._credentials
+    async def fail(dialed: Link, hello: wire.Hello) -> StreamEnd:
+        held = dialed._credentials
         assert held is not None
-        shown.append((link._target, held.chain.decode() == newer["chain"].lstrip()))
+        shown.append((dialed._target, held.chain.decode() == newer["chain"].lstrip()))
         if len(shown) == 8:
             done.set()
         return StreamEnd(Ending.UNREACHABLE)

@@ -25,7 +25,8 @@ CLOSE_WITHIN = 1.0  # seconds for the manager to end a stream that this side has
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes, either way
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),  # of silence of the manager
-    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),  # of a machine that is gone
+    ("grpc.http2.ping_timeout_ms", 10_000),  # of a manager that stands still
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
