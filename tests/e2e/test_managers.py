@@ -56,8 +56,9 @@ def test_one_of_two_managers_dies(pair: tuple[Machine, Machine]) -> None:
     for each in pair:
         wait_for_standing(each, {first.address: (True, True), second.address: (False, True)})
     agent = first.agent("h1")
-    first.wait_until_online("h1")
-    assert f"({first.address})" in first.json("hosts", "show", "h1")["manager"]
+    for each in pair:
+        each.wait_until_online("h1")
+        assert f"({first.address})" in each.json("hosts", "show", "h1")["manager"]
     first.wait_for(
         "the agent to know the other one", lambda: agent.err, lambda seen: second.address in seen
     )
