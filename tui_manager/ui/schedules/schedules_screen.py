@@ -224,7 +224,7 @@ class SchedulesScreen(MainScreen):
         """Shows the pane of the list that had the focus last. Without a row the list has its
         room."""
         for pane, shows in (
-            ("#template-text", not self._on_schedules and self._template is not None),
+            ("#template-text", not self._on_schedules and self.templates.selected is not None),
             ("#schedule-pane", self._on_schedules and self._schedule is not None),
         ):
             widget = self.query_one(pane)
@@ -238,9 +238,9 @@ class SchedulesScreen(MainScreen):
 
     @property
     def panes(self) -> Sequence[Widget]:
-        """Templates, the text of one, schedules, what is known of one, and its history. What
-        belongs to one is left out until it is read."""
-        template = (self.query_one("#template-text"),) if self._template is not None else ()
+        """Templates, the text of one, schedules, what is known of one, and its history."""
+        selected = self.templates.selected is not None  # its text may not be read yet
+        template = (self.query_one("#template-text"),) if selected else ()
         schedule: tuple[Widget, ...] = ()
         if self._schedule is not None:
             schedule = self.query_one("#schedule-text"), self.runs
