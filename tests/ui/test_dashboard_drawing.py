@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from textual.geometry import Region, Size
 
-from tests.support.fake_operator import START
+from tests.support.fake_operator import START, FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
+from tests.ui.conftest import Running, settle, shown
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import Counts, Hold, RolloutProgress, Task
@@ -137,12 +138,12 @@ async def test_why_a_task_failed_stands_behind_the_names_if_there_is_room() -> N
     cause = FailureGroup(CommandHostStatus.FAILED, Reason.EXIT_CODE, 3, None, 2, "", 0)
     failed = replace(await task(5), hosts_failed=2, counts=Counts(8, failed=2, running=6))
     row = RunningTask(failed, ("db02", "web03"), TaskSummary((cause,)))
-    for width, shown in (
+    for width, names in (
         (40, "2✘ db02,web03  exit 3 on 2"),
         (25, "2✘ db02,web03  exit 3"),
         (20, "2✘ db02,web03"),
     ):
-        assert plain(running_cell(row, "failed", width, START)) == shown
+        assert plain(running_cell(row, "failed", width, START)) == names
     many = replace(row, task=replace(failed, hosts_failed=5))
     assert plain(running_cell(many, "failed", 25, START)) == "5✘ db02,…  exit 3 on 2"
     skipped = replace(failed, hosts_failed=0, counts=Counts(8, skipped=2))
@@ -191,13 +192,14 @@ def test_the_number_of_failed_hosts_has_a_heading(columns: Sequence[Column]) -> 
 async def test_a_recent_row_fits_any_width() -> None:
     disk = await task(2, created_by="schedule:nightly")
     for width in (40, 56, 75, 120):
-        widths = fit_columns(recent_table.columns_for([disk]), width)
+        widths = fit_columns(recent_table.columns_for([disk], width), width)
         for column, cells in widths:
             assert width_of(recent_table.recent_cell(disk, column.key, cells, START)) <= max(
                 cells, 12
             )
         keys = [column.key for column, _ in widths]
-        assert {"state", "id", "name", "hosts"} <= set(keys)
+        assert {"state", "id", "name"} <= set(keys)
+        assert {"hosts", "hosts_and_why"} & set(keys)
 
 
 async def test_a_host_on_which_the_selected_task_failed_has_its_glyph() -> None:
@@ -287,3 +289,34 @@ async def test_the_header_says_since_when_the_manager_is_gone() -> None:
     status = await (await seeded_fleet()).manager_status()
     line = plain(header_line(status, "It has ended.", START, 80, START))
     assert "✘ manager away since 14:03:22: It has ended." in line
+
+
+@pytest.mark.parametrize(
+    ("width", "own_column"), [(56, False), (59, False), (62, True), (90, True)]
+)
+async def test_recent_says_why_a_task_failed_beside_another_list(
+    width: int, own_column: bool
+) -> None:
+    fleet = await seeded_fleet()
+    task = (await fleet.get_task(2)).task
+    summary = (await fleet.summarize_tasks([2]))[2]
+    widths = fit_columns(recent_table.columns_for([task], width), width)
+    cells = {
+        column.key: plain(recent_table.recent_cell(task, column.key, cells, START, summary))
+        for column, cells in widths
+    }
+    assert ("why" in cells) is own_column
+    assert ("hosts_and_why" in cells) is not own_column
+    assert cells.get("hosts_and_why", "1✘ exit 2") == "1✘ exit 2"
+    assert cells.get("why", "exit 2 on 1") in ("exit 2 on 1", "exit 2")
+    assert {"target", "when", "by"} <= cells.keys(), "nothing else gives way"
+    unknown = recent_table.recent_cell(task, "hosts_and_why", 12, START)
+    assert plain(unknown) == "1✘ of 3", "before it is read"
+
+
+async def test_recent_shows_the_reason_on_a_usual_terminal(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (120, 36)) as pilot:
+        await settle(pilot)
+        assert "1✘ exit 2" in shown(pilot)

@@ -15,7 +15,7 @@ from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, running_time
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph
-from tui_manager.ui.listing.table_layout import Column, filter_words
+from tui_manager.ui.listing.table_layout import GAP, GUTTER, Column, filter_words
 from tui_manager.ui.tasks.failure_summary import failure_words
 from tui_manager.ui.tasks.now_table import NowTable
 from tui_manager.ui.tasks.summed_table import NO_SUMMARY
@@ -33,17 +33,28 @@ COLUMNS = (
     Column("when", "WHEN", 6, right=True, hide_order=1),
     Column("by", "BY", 7, grow=1, max_width=16, hide_order=2),
 )
-
+# In place of HOSTS and WHY, if there is no room for both.
+_HOSTS_AND_WHY = Column("hosts_and_why", "HOSTS", 12, right=True)
+_HIDDEN_BEFORE_WHY = "time"
 
 ONLY_RUNNING: Spans = (Span("No task besides those that run.", Role.STRONG),)
 
 
-def columns_for(tasks: Sequence[Task]) -> tuple[Column, ...]:
-    """The columns, wide enough for the numbers of these tasks."""
+def columns_for(tasks: Sequence[Task], width: int) -> tuple[Column, ...]:
+    """The columns, wide enough for the numbers of these tasks. In a narrow table one column says on
+    how many hosts a task failed and why."""
     needed = len(str(max((task.task_id for task in tasks), default=0)))
-    return tuple(
+    columns = tuple(
         replace(column, width=max(column.width, needed)) if column.key == "id" else column
         for column in COLUMNS
+    )
+    kept = [column.width for column in columns if column.key != _HIDDEN_BEFORE_WHY]
+    if sum(kept) + GAP * (len(kept) - 1) <= width:
+        return columns
+    return tuple(
+        _HOSTS_AND_WHY if column.key == "hosts" else column
+        for column in columns
+        if column.key != "why"
     )
 
 
@@ -70,7 +81,18 @@ def recent_cell(
     """The cell of a task in a column."""
     if key == "why":
         return spans(failure_words(task, summary.failures, width))
+    if key == "hosts_and_why":
+        return _hosts_and_why(task, summary, width)
     return _CELLS[key](task, width, now)
+
+
+def _hosts_and_why(task: Task, summary: TaskSummary, width: int) -> Spans:
+    """`2✘ exit 3`; `2✘ of 8` if the reason is not known or does not fit."""
+    failed = f"{number(task.hosts_failed, 4)}{glyph_of('failed')} "
+    why = failure_words(task, summary.failures, width - len(failed))
+    if not (why and task.hosts_failed):
+        return hosts_spans(task, width)
+    return (Span(failed, Role.FAULT), Span(why))
 
 
 def _time(task: Task, width: int, now: datetime) -> Spans:
@@ -113,7 +135,8 @@ class RecentTable(TaskPickTable[Task]):
 
     @property
     def columns(self) -> Sequence[Column]:
-        return columns_for([*self.list.rows.values()])
+        width = self.scrollable_size.width - GUTTER
+        return columns_for([*self.list.rows.values()], width)
 
     def key_of(self, row: Task) -> str:
         return str(row.task_id)
