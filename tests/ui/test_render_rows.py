@@ -12,7 +12,7 @@ from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import CommandHost, Counts
 from tui_manager.domain.vitals import Vitals
 from tui_manager.ui.drawing.number_format import (
@@ -190,7 +190,7 @@ async def test_the_head_of_a_task_tells_all_commands() -> None:
     detail = await fleet.get_task(2)
     hosts = (await fleet.get_task_map(2)).counts()
     lines = [plain(line) for line in task_head(detail, START, 80, hosts)]
-    facts = "role=db by ana@pts/3 11:03:22"
+    facts = "role=db by schedule disk 11:00:00"
     assert lines[0] == f"#2 check disk   {facts}".ljust(61) + "✘ failed after 0:02"
     assert lines[1].endswith("  2✔ 1✘ of 3 hosts")
     assert [plain(line) for line in step_lines(detail.commands, 80)] == [
@@ -209,8 +209,8 @@ async def test_the_head_of_a_task_names_re_runs_and_who_is_left_out() -> None:
         left_out=("db1", "web01", "web02"),
     )
     lines = [plain(line) for line in task_head(again, START, 80)]
-    origin = "re-run of #1   run again as #9, #8   left out:…"
-    assert lines[1] == f"role=db by ana@pts/3 11:03:22   {origin}"
+    origin = "re-run of #1   run again as #9, #8   left o…"
+    assert lines[1] == f"role=db by schedule disk 11:00:00   {origin}"
     assert "left out: db1,web[01-02]" in plain(task_head(again, START, 140)[0])
     assert width_of(task_head(again, START, 30)[1]) <= 30
 
@@ -224,6 +224,21 @@ async def test_the_head_of_a_task_tells_as_whom_it_runs_and_no_secrets() -> None
     user = safe_line(spec.run_as_user)
     (line,) = step_lines((command,), 80)
     assert plain(line) == f"$ df -h /var/lib   as {user}   PGPASSWORD=•••   timeout 5m"
+
+
+async def test_the_head_of_a_task_says_what_its_commands_announce() -> None:
+    fleet = await seeded_fleet()
+    detail = await fleet.get_task(5)
+    hosts = (await fleet.get_task_map(5)).counts()
+    silent, told = (
+        plain(task_head(detail, START, 120, hosts, percent)[-1]) for percent in (None, 61)
+    )
+    assert "running" not in silent
+    assert told.endswith("of 14 hosts   running 61%")
+    assert "▄" in told
+    assert "▄" not in silent
+    ended = replace(detail, task=replace(detail.task, status=TaskStatus.COMPLETED))
+    assert "61%" not in plain(task_head(ended, START, 120, hosts, 61)[-1])
 
 
 async def test_a_long_command_yields_to_how_it_runs() -> None:

@@ -235,3 +235,17 @@ async def test_a_task_that_is_removed_while_it_is_seen_says_so(
         fleet.publish(EVERYTHING)
         await settle(pilot)
         assert not isinstance(pilot.app.screen, TaskScreen)
+
+
+async def test_the_head_shows_how_far_the_running_commands_are(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (120, 36)) as pilot:
+        await pilot.app.run_action(("app", "open_task", (5,)))
+        await settle(pilot)
+        assert "running 61%" in shown(pilot)
+        run = fleet.execution(5, "web06")
+        fleet.emit(run, b"Progress: [ 81%]\r")
+        pilot.app.screen.tick()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert "running 71%" in shown(pilot), "the mean of two"

@@ -43,15 +43,20 @@ _ORDER = (
 
 
 def task_head(
-    detail: TaskDetail, now: datetime, width: int, hosts: HostCounts | None = None
+    detail: TaskDetail,
+    now: datetime,
+    width: int,
+    hosts: HostCounts | None = None,
+    percent: int | None = None,
 ) -> tuple[Spans, ...]:
     """The name with state and facts, in one line if there is room for both; then how far it is.
 
     Args:
         hosts: how many hosts stand how; None: as the commands stand, if it is one command.
+        percent: of the work of its running commands that is done; None: they do not say.
     """
     hosts = hosts or host_counts(detail)
-    return (*_title_and_facts(detail, now, width), _progress(detail, hosts, width))
+    return (*_title_and_facts(detail, now, width), _progress(detail, hosts, percent, width))
 
 
 def host_counts(detail: TaskDetail) -> HostCounts | None:
@@ -134,15 +139,19 @@ def _state_words(task: Task, now: datetime) -> str:
     return f"{state} {running_time(passed)}{about}"
 
 
-def _progress(detail: TaskDetail, hosts: HostCounts | None, width: int) -> Spans:
-    """`███▓▓▓░░░  2✔ 2✘ 4▶ 6◌ of 14 hosts   batch 2 of 3   budget 2 of 3 used`."""
+def _progress(
+    detail: TaskDetail, hosts: HostCounts | None, percent: int | None, width: int
+) -> Spans:
+    """`███▓▓▓░░░  2✔ 2✘ 4▶ 6◌ of 14 hosts   running 61%   batch 2 of 3   budget 2 of 3 used`."""
     task = detail.task
     if task.started_at is None:
         return spans("Its target is looked up when it starts.", Role.MUTED)
     ended = task.status.ended
+    shown = None if ended or not task.counts.running else percent
+    announced = (Span(f"{_GAP}running {shown}%", Role.ACTIVE),) if shown is not None else ()
     for cells, short in ((width // 3, False), (width // 6, False), (width // 6, True), (0, True)):
-        bar = progress_bar(task.counts, min(_BAR_MOST, cells), ended=ended)
-        rollout = _rollout(task.rollout, ended=ended, short=short)
+        bar = progress_bar(task.counts, min(_BAR_MOST, cells), ended=ended, percent=shown)
+        rollout = (*announced, *_rollout(task.rollout, ended=ended, short=short))
         room = width - width_of((*bar, *rollout)) - 2
         counts = _host_counts(hosts or {}, task.host_count, room)
         if width_of(counts) <= room:

@@ -56,6 +56,7 @@ class TaskScreen(OutputActions, TaskActions):
         self.all_hosts = False  # whether the output is of all hosts, not of the selected one
         self.map = TaskMap()
         self.failures: Sequence[FailureGroup] = ()
+        self._percent: int | None = None  # that its running commands announce
         self._removed = False  # the manager does not have the task any more
         self._overview = PacedReader(self._read_overview)
 
@@ -155,6 +156,7 @@ class TaskScreen(OutputActions, TaskActions):
         try:
             self.map = await operator.get_task_map(self.task_id)
             self.failures = await operator.summarize_failures(self.task_id)
+            self._percent = await self._find_percent()
         except NotFoundError:
             return  # the head says so
         self._show_head()
@@ -168,7 +170,7 @@ class TaskScreen(OutputActions, TaskActions):
         head = self.query_one("#head", SpanLines)
         hosts = host_counts(self.detail) or self.map.counts()
         gone = (self._gone(),) if self._removed else ()
-        head_lines = (*gone, *task_head(self.detail, now, width, hosts))
+        head_lines = (*gone, *task_head(self.detail, now, width, hosts, self._percent))
         head.set_lines(head_lines)
         lines = 1 if self.size.height < _MIDDLE else 2 if self.size.height < _TALL else 4
         map_strip = self.query_one(TaskMapStrip)
@@ -211,6 +213,22 @@ class TaskScreen(OutputActions, TaskActions):
     def tick(self) -> None:
         super().tick()
         self._show_head()
+        running = self.detail is not None and self.detail.task.counts.running > 0
+        if running and self.is_current and not self.link.trouble:
+            self._read_percent()
+
+    @while_open("percent", exclusive=True)
+    async def _read_percent(self) -> None:
+        """Reads what its commands announce, which changes with their output only."""
+        if (percent := await self._find_percent()) != self._percent:
+            self._percent = percent
+            self._show_head()
+
+    async def _find_percent(self) -> int | None:
+        if self.detail is not None and not self.detail.task.counts.running:
+            return None
+        found = await self.link.operator.summarize_tasks([self.task_id])
+        return found[self.task_id].percent
 
     def on_resize(self) -> None:
         """The head depends on the size."""
