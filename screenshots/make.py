@@ -30,7 +30,7 @@ SHOTS: dict[str, Sequence[str]] = {
     "audit": ("4", "down"),
     "managers": ("4",),
     "schedules": ("5",),
-    "run-template": ("5", "shift+tab", "down", "enter", *"OPS-12"),
+    "run-template": ("5", "shift+tab", "shift+tab", "down", "enter", *"OPS-12"),
     "new-task": ("n", *"role=web", "tab", *"apt-get -y upgrade"),
     "rerun": ("3", "end", "up", "r"),
     "approve": ("2", "a"),

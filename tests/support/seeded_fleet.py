@@ -8,7 +8,7 @@ from datetime import timedelta
 from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.support.fake_operator import FakeOperator
-from tests.support.seeded_schedules import add_history, save_templates
+from tests.support.seeded_schedules import LACKS_KEEP, add_history, save_templates
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.host import Host
 from tui_manager.domain.manager_status import Health
@@ -45,16 +45,15 @@ async def seeded_fleet() -> FakeOperator:
     fleet.attention = (
         Alert("web04 is offline for 42 s.", fleet.hosts["web04"].host_id),
         Alert("1 host waits to be approved.", hosts="state=pending"),
-        Alert(
-            "Schedule backup cannot start a task: The template backup needs a value for BUCKET.",
-            schedule="backup",
-        ),
+        Alert(f"Schedule backup cannot start a task: {LACKS_KEEP}", schedule="backup"),
     )
     await save_templates(fleet)
     await _old_tasks(fleet)
-    await add_history(fleet)
+    _host_asked(fleet)
+    await _rotate(fleet)
     await _upgrade(fleet)
-    _audited(fleet)
+    why = "Another host is known as web03."
+    fleet.record("refuse_host", actor="manager", text=why, name="web03", count="11")
     await _spec(fleet, "restart web", "env=prod", "systemctl restart nginx", start=False)
     return fleet
 
@@ -116,24 +115,21 @@ def _known(fleet: FakeOperator, host: Host, number: int) -> None:
     fleet.admissions[host.host_id] = (now - timedelta(days=24), "ana@pts/3")
 
 
-def _audited(fleet: FakeOperator) -> None:
-    """What else was done."""
+def _host_asked(fleet: FakeOperator) -> None:
+    """A token was made, and a host has asked with it."""
     now = fleet.clock
     fleet.clock = now - timedelta(minutes=4)
     fleet.record("create_token", seconds="900", uses="1", labels="env=prod,role=db")
     fleet.clock = now - timedelta(minutes=3)
     fleet.record("enroll_host", actor="host db9", host=fleet.hosts["db9"], key=words("db9"))
     fleet.clock = now
-    why = "Another host is known as web03."
-    fleet.record("refuse_host", actor="manager", text=why, name="web03", count="11")
 
 
 async def _spec(
-    fleet: FakeOperator, name: str, target: str, *commands: str, start: bool = True
+    fleet: FakeOperator, name: str, target: str, *commands: str, start: bool = True, by: str = ""
 ) -> int:
-    task_id = await fleet.create_task(
-        TaskSpec(target, tuple(CommandSpec(text, timedelta(minutes=5)) for text in commands), name)
-    )
+    steps = tuple(CommandSpec(text, timedelta(minutes=5)) for text in commands)
+    task_id = await fleet.create_task(TaskSpec(target, steps, name, created_by=by))
     if start:
         await fleet.start_task(task_id)
     return task_id
@@ -141,13 +137,16 @@ async def _spec(
 
 async def _old_tasks(fleet: FakeOperator) -> None:
     now = fleet.clock
-    fleet.clock = now - timedelta(hours=3)
+    fleet.clock = now - timedelta(hours=3, minutes=10)
     uptime = await _spec(fleet, "uptime", "web[01-03]", "uptime")
     for name in ("web01", "web02", "web03"):
         execution = fleet.execution(uptime, name)
-        fleet.emit(execution, f" 11:03:22 up 41 days, load average: 0.1{name[-1]}\n".encode())
+        fleet.emit(execution, f" 10:53:22 up 41 days, load average: 0.1{name[-1]}\n".encode())
         fleet.finish(execution)
-    disk = await _spec(fleet, "check disk", "role=db", "df -h /var/lib", "pg_isready")
+    fleet.clock = now.replace(hour=11, minute=0, second=0)
+    commands = ("df -h /var/lib", "pg_isready")
+    disk = await _spec(fleet, "check disk", "role=db", *commands, by="schedule:disk")
+    fleet.audit[-2:] = [replace(entry, actor="schedule:disk") for entry in fleet.audit[-2:]]
     fleet.clock += timedelta(seconds=2)
     for name in ("db1", "db2", "db3"):
         execution = fleet.execution(disk, name)
@@ -163,10 +162,16 @@ async def _old_tasks(fleet: FakeOperator) -> None:
         fleet.execution(backup, "db2"), Operation.CONFIRM_CANCEL, Reason.CANCELED,
         kill_incomplete=True, detail="pid 4711 of user postgres",
     )  # fmt: skip
-    fleet.clock = now - timedelta(seconds=7)
-    await _spec(fleet, "rotate logs", "@all", "logrotate -f /etc/logrotate.conf")
+    await add_history(fleet, disk)
+    fleet.clock = now
+
+
+async def _rotate(fleet: FakeOperator) -> None:
+    now = fleet.clock
+    fleet.clock = now - timedelta(seconds=48)
+    task = await _spec(fleet, "rotate logs", "@all", "logrotate -f /etc/logrotate.conf")
     for name in ("db1", "db2", "web01"):
-        fleet.finish(fleet.execution(4, name))
+        fleet.finish(fleet.execution(task, name))
     fleet.clock = now
 
 

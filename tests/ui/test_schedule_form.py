@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Label, TextArea
 
 from tests.support.fake_operator import FakeOperator
+from tests.support.seeded_schedules import BACKUP
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
@@ -265,6 +266,7 @@ async def test_a_template_that_there_is_not_yet(fleet: FakeOperator, running: Ru
 
 
 async def test_e_edits_a_schedule(fleet: FakeOperator, running: Running) -> None:
+    await fleet.save_template("backup", BACKUP)  # without the parameter that is missing
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "5", "e")
         assert form(pilot).query_one("#name").disabled
@@ -282,6 +284,7 @@ async def test_e_edits_a_schedule(fleet: FakeOperator, running: Running) -> None
 
 
 async def test_another_operator_edits_it_meanwhile(fleet: FakeOperator, running: Running) -> None:
+    await fleet.save_template("backup", BACKUP)  # without the parameter that is missing
     async with running(fleet) as pilot:
         await press(pilot, "5", "e")
         await type_into(pilot, cron="5 5 * * *")
@@ -318,7 +321,7 @@ async def test_another_operator_deletes_it_meanwhile(
         assert "disk" not in fleet.schedules
         await press(pilot, "f5", "y")
         assert isinstance(pilot.app.screen, SchedulesScreen)
-    assert fleet.schedules["disk"].spec.cron == "*/15 * * * *"
+    assert fleet.schedules["disk"].spec.cron == "0 11 * * *"
     assert fleet.schedules["disk"].paused is paused
 
 
@@ -365,6 +368,7 @@ def test_an_own_task_may_run_on_hosts_in_maintenance_too() -> None:
 async def test_nothing_typed_is_lost_while_the_manager_is_away(
     fleet: FakeOperator, running: Running
 ) -> None:
+    await fleet.save_template("backup", BACKUP)  # without the parameter that is missing
     async with running(fleet) as pilot:
         await press(pilot, "5", "a")
         fleet.failure = UnreachableError("No manager answers.")

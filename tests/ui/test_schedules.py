@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import TextArea
 
 from tests.support.fake_operator import START, FakeOperator
+from tests.support.held_operator import HeldOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
@@ -111,7 +112,7 @@ async def test_a_template_tells_its_parameters_and_its_text(fleet: FakeOperator)
 async def test_a_long_template_is_cut_and_its_escapes_do_nothing(fleet: FakeOperator) -> None:
     detail = replace(await fleet.get_template("backup"), text="\x1b[31m[b]x\n" * 5000)
     lines = [plain(line) for line in template_lines(detail, None, START, 100)]
-    assert lines[-1] == "… `tui-manager template export backup@1` prints all of it."
+    assert lines[-1] == "… `tui-manager template export backup@2` prints all of it."
     assert len(lines) < 500
     assert not any("\x1b" in line for line in lines)
 
@@ -120,9 +121,9 @@ async def test_a_schedule_tells_its_own_task(fleet: FakeOperator) -> None:
     detail = await fleet.get_schedule("disk")
     own = read_task_file(detail.schedule.spec.task_file, "disk")
     lines = [plain(line) for line in schedule_lines(detail, own, START, 100)]
-    assert lines[0] == "◌ disk   */15 * * * *   UTC   overlap wait   misfire 5m   by ana@pts/3"
-    assert lines[1].startswith("next        Mon  2 Mar 14:15")
-    assert lines[2:4] == ["on          @all", "command     df -h /var/lib   timeout 1h"]
+    assert lines[0] == "◌ disk   0 11 * * *   UTC   overlap wait   misfire 5m   by ana@pts/3"
+    assert lines[1].startswith("next        Tue  3 Mar 11:00 in 20h")
+    assert lines[2:4] == ["on          role=db", "steps       df -h /var/lib   timeout 5m"]
     never = replace(detail, due=())
     assert any("never" in plain(line) for line in schedule_lines(never, own, START, 100))
     unread = [plain(line) for line in schedule_lines(detail, None, START, 100)]
@@ -145,7 +146,7 @@ async def test_a_schedule_tells_the_task_of_its_template(fleet: FakeOperator) ->
 
 
 async def test_the_next_day_is_a_line_with_a_mark_at_each_due_time(fleet: FakeOperator) -> None:
-    detail = await fleet.get_schedule("disk")
+    detail = replace(await fleet.get_schedule("disk"), due=(START,))
 
     def line(cron: str, cells: int = 96) -> str:
         spec = replace(detail.schedule.spec, cron=cron, zone="UTC")
@@ -173,11 +174,10 @@ async def test_it_shows_schedules_their_next_due_times_and_their_history(
         text = shown(pilot)
         assert re.search(r"▸ ✘ backup", text)
         assert re.search(r"‖ report .*paused", text)
-        assert "▶ #4 running" in text
-        assert "The template backup needs a value for BUCKET." in text
+        assert re.search(r" disk .*✘ #2 failed", text)
+        assert "These parameters need a value: KEEP (integer)." in text
         assert "Tue  3 Mar 01:00 (02:00 there) in 10h" in text
-        assert re.search(r"▸ ✘ Mon  2 Mar 01:00 +13h #2 failed", text)
-        assert "the task could not start" in text
+        assert re.search(r"▸ ⤼ Mon  2 Mar 01:00 +13h the task could not start", text)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -243,7 +243,8 @@ async def test_a_small_screen_shows_when_it_is_due_and_the_first_steps(
 ) -> None:
     steps = "".join(f"[[steps]]\nrun = 'step {number}'\n" for number in range(9))
     spec = fleet.schedules["disk"].spec
-    spec = replace(spec, zone="Asia/Kolkata", task_file=f'target = "@all"\n{steps}')
+    task_file = f'target = "@all"\n{steps}'
+    spec = replace(spec, cron="*/15 * * * *", zone="Asia/Kolkata", task_file=task_file)
     await fleet.edit_schedule(spec, 1)
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "5", "down")
@@ -303,7 +304,7 @@ async def test_enter_goes_to_the_history_and_to_a_task(
     fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "5", "enter")
+        await press(pilot, "5", "down", "enter")
         assert isinstance(pilot.app.focused, RunTable)
         await press(pilot, "down", "enter")
         assert "At this due time no task was started." in said(pilot)
@@ -350,7 +351,7 @@ async def test_the_text_of_another_template_begins_with_its_first_line(
     for name in ("backup", "restart"):
         await fleet.save_template(name, long)
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "5", "shift+tab", "tab", "end")
+        await press(pilot, "5", "shift+tab", "end")
         pane = pilot.app.screen.query_one("#template-text", TextScroll)
         assert pane.scroll_y > 0
         await press(pilot, "shift+tab", "down")
@@ -365,14 +366,15 @@ async def test_changes_of_others_are_shown(fleet: FakeOperator, running: Running
         assert "Templates 3" in shown(pilot)
         await press(pilot, "tab", "tab")
         spec = fleet.schedules["backup"].spec
-        await fleet.edit_schedule(replace(spec, cron="5 5 * * *"), 1)
+        use = TemplateUse("backup", parameters={"KEEP": "4"})
+        await fleet.edit_schedule(replace(spec, cron="5 5 * * *", template=use), 1)
         await settle(pilot)
         assert "backup   5 5 * * *" in shown(pilot)
         await fleet.delete_schedule("backup")
         await settle(pilot)
         text = shown(pilot)
         assert "5 5 * * *" not in text
-        assert "#2 failed" not in text
+        assert "the schedule was paused" not in text
 
 
 async def test_a_large_template_is_read_once_and_stops_nothing(
@@ -417,6 +419,7 @@ async def test_a_large_template_is_read_once_and_stops_nothing(
 async def test_the_status_of_a_task_that_ends_is_read_again(
     fleet: FakeOperator, running: Running
 ) -> None:
+    fleet.add_run("disk", START, task_id=4)
     async with running(fleet) as pilot:
         await press(pilot, "5", "down")
         assert shown(pilot).count("#4 running") == 2  # in the list, and in the history
@@ -513,5 +516,20 @@ async def test_a_history_that_is_answered_too_late_is_not_shown(
         answered.set()
         await settle(pilot)
         assert runs.schedule == "disk"
-        assert [page.matching for page in taken] == [2] * len(taken), "disk has two rows"
+        assert [page.matching for page in taken] == [3] * len(taken), "disk has three rows"
         assert taken
+
+
+async def test_the_text_of_a_template_has_the_focus_before_it_is_read(
+    fleet: FakeOperator, running: Running
+) -> None:
+    held = HeldOperator(fleet)
+    async with running(held, (80, 24)) as pilot:
+        await press(pilot, "5")
+        held.hold()
+        await press(pilot, "shift+tab")
+        assert pilot.app.focused is screen_of(pilot).query_one("#template-text")
+        held.release()
+        await settle(pilot)
+        assert pilot.app.focused is screen_of(pilot).query_one("#template-text")
+        assert "Dumps all databases." in shown(pilot)

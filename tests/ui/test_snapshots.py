@@ -18,7 +18,7 @@ Compare = Callable[..., bool]
 
 SMALL, USUAL, LARGE = (80, 24), (120, 36), (200, 50)
 TASK = ("3", "home", "down", "enter")
-TEMPLATE = ("5", "shift+tab", "down")
+TEMPLATE = ("5", "shift+tab", "shift+tab", "down")
 # The keys to each screen. Every one is drawn in three sizes, in light colours and without any.
 SCREENS: dict[str, Sequence[str]] = {
     "dashboard": ("down",),
