@@ -44,6 +44,7 @@ from tui_manager.domain.task import (
 )
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
+from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.template import SavedVersion, Template, TemplateDetail, TemplateVersion
@@ -97,6 +98,10 @@ SPEC = TaskSpec(
     ),
     include_maintenance=True,
     template=TemplateVersion("uptime", 3),
+    parameters=(
+        Parameter("A", pattern="ü+", help="how many", required=False),
+        Parameter("C", ParameterType.CHOICE, choices=("x", "y")),
+    ),
 )  # fmt: skip
 REQUEST = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 COUNTS = Counts(total=2, running=1, failed=1)
@@ -107,7 +112,7 @@ TASK = Task(
 )  # fmt: skip
 DETAIL = TaskDetail(
     TASK, (Command(0, SPEC.commands[0], CommandHostStatus.RUNNING, COUNTS),), SPEC.rollout, (9, 8),
-    ("web03",), True,
+    ("web03",), True, SPEC.parameters,
 )  # fmt: skip
 COMMAND_HOST = CommandHost(
     "e-1", 7, 0, "h-1", "web01", CommandHostStatus.FAILED, Reason.EXIT_CODE, "detail", 0, None, 5,

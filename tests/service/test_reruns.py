@@ -13,6 +13,7 @@ from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.rollout_spec import RolloutSpec
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason, TaskStatus
+from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.storage.tables import host_changes
 from tui_manager.storage.views.host_classes import task_hosts
@@ -116,6 +117,7 @@ async def test_a_rerun_has_everything_of_the_task(parts: Parts) -> None:
     asked = TaskSpec(
         "web01", (command,), "Deploy", "version 7", "ana@pts/3", Offline.WAIT, timedelta(hours=2),
         RolloutSpec("1,rest", max_failures="10%"), include_maintenance=True,
+        parameters=(Parameter("VERSION", ParameterType.INTEGER, pattern="[0-9]", help="which"),),
     )  # fmt: skip
     task_id = await parts.tasks.create_task(asked)
     await parts.tasks.start_task(task_id)
@@ -127,6 +129,7 @@ async def test_a_rerun_has_everything_of_the_task(parts: Parts) -> None:
     assert (new.task.name, new.task.description) == ("Deploy", "version 7")
     assert (new.task.offline, new.task.delivery_timeout) == (Offline.WAIT, timedelta(hours=2))
     assert (new.rollout, new.include_maintenance) == (asked.rollout, True)
+    assert new.parameters == asked.parameters
     assert new.task.created_by == "ben@pts/2"
     await parts.tasks.start_task(again)
     assert (await parts.send())[0][0] == run_host

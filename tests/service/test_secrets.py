@@ -15,7 +15,8 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.report import Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task_spec import COMMAND_LENGTH, CommandSpec, TaskSpec
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.variables import COMMAND_LENGTH
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.transport.messages.convert import from_run
 

@@ -175,6 +175,7 @@ async def test_a_task_becomes_a_template(parts: Parts) -> None:
         created_by="",
         template=None,
         commands=tuple(replace(one, secrets={"PASSWORD": "other"}) for one in made.commands),
+        parameters=(Parameter("SITE"), Parameter("PASSWORD", ParameterType.SECRET)),
     )
     assert filled == expected
     assert [one.contents["stdin"].data for one in filled.commands] == [b"typed\n"] * 2
@@ -208,10 +209,14 @@ script_text = "#!/bin/sh\\nwait\\n"
 
 
 async def save_run_of_template(
-    parts: Parts, command: str = "restart", **values: str
+    parts: Parts, command: str = "restart", *, described: bool = True, **values: str
 ) -> tuple[Parameter, ...]:
     """Saves a typed template, a task that was made from it with other options and these values, and
-    returns the parameters of what was saved from the task."""
+    returns the parameters of what was saved from the task.
+
+    Args:
+        described: the task describes its parameters; those of older programs do not.
+    """
     await parts.templates.save("typed", TYPED, 0, ANA)
     given = {"WAIT": "1", "SITE": "rome"}
     filled = fill(read_task_file(TYPED, "typed"), given, {"TOKEN": "hunter2"})
@@ -221,6 +226,7 @@ async def save_run_of_template(
     ]
     commands[0] = replace(commands[0], text=command)
     made = replace(filled, commands=tuple(commands), template=TemplateVersion("typed", 1))
+    made = made if described else replace(made, parameters=())
     task_id = await parts.tasks.create_task(made)
     version = await parts.templates.save("again", "", task_id, ANA)
     saved = read_task_file((await parts.templates.get("again", version)).text, "again")
@@ -228,25 +234,27 @@ async def save_run_of_template(
     return saved.parameters
 
 
-async def test_a_task_of_a_template_keeps_its_parameters(parts: Parts) -> None:
+@pytest.mark.parametrize("described", [True, False])
+async def test_a_task_of_a_template_keeps_its_parameters(parts: Parts, described: bool) -> None:
     wait, token, site, remark = read_task_file(TYPED, "typed").parameters
-    kept = await save_run_of_template(parts, WAIT="7", SITE="rome")
+    kept = await save_run_of_template(parts, described=described, WAIT="7", SITE="rome")
     assert kept == (replace(wait, default="7"), token, replace(site, default="rome"), remark)
-    kept = await save_run_of_template(parts, WAIT="7", SITE="rome", NOTE="late")
-    assert kept[3] == replace(remark, default="late")
+    values = {"WAIT": "7", "SITE": "rome", "NOTE": "late", "OTHER": "x"}
+    kept = await save_run_of_template(parts, described=described, **values)
+    assert kept[3:] == (replace(remark, default="late"), Parameter("OTHER", default="x"))
+    kept = await save_run_of_template(parts, described=described, **{**values, "NOTE": "2"})
+    assert kept[3] == Parameter("NOTE", default="2"), "the value is not allowed"
 
 
-@pytest.mark.parametrize(
-    ("command", "more"),
-    [("stop", {}), ("restart", {"NOTE": "2"}), ("restart", {"OTHER": "x"})],
-)
-async def test_a_task_that_does_not_fit_its_template_has_texts(
-    parts: Parts, command: str, more: dict[str, str]
-) -> None:
-    """Of other steps, with a value that is not allowed, and with another parameter."""
-    kept = await save_run_of_template(parts, command, WAIT="7", SITE="rome", **more)
-    values = {"WAIT": "7", "SITE": "rome", **more}
-    assert {one.name: one.default for one in kept if not one.secret} == values
+async def test_a_task_keeps_its_parameters_when_its_template_is_deleted(parts: Parts) -> None:
+    await save_run_of_template(parts, WAIT="7", SITE="rome")
+    await parts.templates.delete("typed", ANA)
+    text = await parts.templates.text_of_task(1)
+    assert 'choices = [\n    "berlin",\n    "rome",\n]' in text
+
+
+async def test_an_old_task_of_other_steps_than_its_template_has_texts(parts: Parts) -> None:
+    kept = await save_run_of_template(parts, "stop", described=False, WAIT="7", SITE="rome")
     assert {one.type for one in kept if not one.secret} == {ParameterType.TEXT}
 
 

@@ -189,6 +189,7 @@ class FakeTasks(FakeHosts):
             reruns=tuple(reversed(reruns)),
             left_out=task.left_out,
             include_maintenance=task.spec.include_maintenance,
+            parameters=task.spec.parameters,
         )
 
     async def get_task_status(self, task_id: int) -> TaskStatus:

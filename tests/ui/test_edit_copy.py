@@ -222,3 +222,43 @@ async def test_a_text_that_is_too_long_is_not_edited(
         top(pilot, DashboardScreen)
         (said,) = pilot.app._notifications
         assert said.message.startswith("A task file of ")
+
+
+PLAIN_FILE = """\
+target = "@all"
+
+[params.PORT]
+type = "integer"
+pattern = "[0-9]{2,5}"
+help = "where it listens"
+
+[[steps]]
+run = "restart $PORT"
+"""
+
+
+async def test_a_task_of_a_task_file_keeps_what_that_says_of_its_parameters(
+    running: Running,
+) -> None:
+    spec = fill(read_task_file(PLAIN_FILE, "restart"), {"PORT": "80"}, {})
+    fleet = await fleet_with(spec)
+    async with running(fleet) as pilot:
+        await press(pilot, "e")
+        form = top(pilot, ParameterForm)
+        assert "Edit a copy" in shown(pilot)
+        assert "integer: where it listens" in shown(pilot)
+        field = form.query("Input").last(Input)
+        assert field.value == "80"
+        pilot.app.screen.set_focus(field)
+        await press(pilot, "end", "x")
+        assert "PORT cannot be '80x'" in shown(pilot)
+        await press(pilot, "backspace", "8", "ctrl+t")
+        text = area(pilot).text
+        assert 'pattern = "[0-9]{2,5}"' in text
+        assert 'help = "where it listens"' in text
+        assert "default = 808" in text
+        await press(pilot, "escape", "f5")
+        await settle(pilot)
+    made = fleet.tasks[2].spec
+    assert made.commands[0].parameters == {"PORT": "808"}
+    assert made.parameters == spec.parameters

@@ -315,6 +315,70 @@ def test_a_task_becomes_a_file_that_makes_the_same_task() -> None:
         assert step.secrets == {"S": "hunter2"}
 
 
+DESCRIBED = """\
+target = "@all"
+
+[params.SERVICE]
+type = "choice"
+choices = ["nginx", "mysql"]
+help = "what is restarted"
+
+[params.COUNT]
+type = "integer"
+pattern = "[1-9]"
+default = 3
+
+[params.NOTE]
+required = false
+
+[params.KEY]
+type = "secret"
+help = "of the vault"
+
+[[steps]]
+run = "restart $SERVICE"
+"""
+
+
+def test_a_task_keeps_what_its_file_says_of_its_parameters() -> None:
+    task_file = read_task_file(DESCRIBED, "restart")
+    spec = fill(task_file, {"SERVICE": "mysql", "COUNT": "7"}, {"KEY": "x"})
+    assert all(one.default is None for one in spec.parameters), "the steps have the values"
+    again = task_file_of(spec)
+    values = {"SERVICE": "mysql", "COUNT": "7"}
+    assert again.parameters == tuple(
+        replace(one, default=values.get(one.name)) for one in task_file.parameters
+    )
+    assert again.spec.parameters == ()
+    assert fill(again, {}, {"KEY": "x"}) == spec
+
+
+def test_a_value_that_is_not_allowed_and_one_that_is_not_described_are_texts() -> None:
+    step = CommandSpec("x", parameters={"COUNT": "many", "MORE": "1"}, secrets={"NOTE": ""})
+    described = read_task_file(DESCRIBED, "restart").parameters[1:3]
+    made = task_file_of(TaskSpec("@all", (step,), parameters=described))
+    assert made.parameters == (
+        Parameter("COUNT", default="many"),
+        Parameter("NOTE", ParameterType.SECRET),
+        Parameter("MORE", default="1"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ((Parameter("A"), Parameter("A")), "A parameter is described twice."),
+        ((Parameter("A", default="x", type=ParameterType.INTEGER),), "The default is not allowed"),
+        (tuple(Parameter(f"A{n}") for n in range(101)), "A task has at most 100 parameters."),
+    ],
+)
+def test_a_task_with_wrong_parameters_is_refused(
+    parameters: tuple[Parameter, ...], problem: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=problem):
+        TaskSpec("@all", (CommandSpec("x"),), parameters=parameters).check()
+
+
 def test_a_name_that_is_a_secret_and_a_variable_is_no_task_file() -> None:
     steps = (CommandSpec("a", secrets={"S": ""}), CommandSpec("b", environment={"S": "1"}))
     with pytest.raises(InvalidInputError, match="S is a secret of one step and a variable"):

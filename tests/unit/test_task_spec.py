@@ -13,7 +13,8 @@ from tui_manager.domain.content import (
     content_of,
 )
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_spec import COMMAND_LENGTH, NAME_LENGTH, CommandSpec, TaskSpec
+from tui_manager.domain.task_spec import NAME_LENGTH, CommandSpec, TaskSpec
+from tui_manager.domain.variables import COMMAND_LENGTH
 
 SCRIPT = content_of(b"#!/bin/sh\necho hello\n")
 LARGEST = content_of(b"#!/bin/sh\n".ljust(CONTENT_LENGTH, b"#"))

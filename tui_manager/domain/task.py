@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.task_parameters import Parameter
 from tui_manager.domain.task_spec import (
     DELIVERY_TIMEOUT,
     OFFLINE_DEFAULT,
@@ -192,6 +193,7 @@ class TaskDetail:
         rollout: as it was asked for.
         reruns: tasks that repeat hosts of this one, the newest first, at most 20.
         left_out: names of hosts that its target matched and that were left out.
+        parameters: what its task file says of its parameters.
     """
 
     task: Task
@@ -200,6 +202,7 @@ class TaskDetail:
     reruns: tuple[int, ...] = ()
     left_out: tuple[str, ...] = ()
     include_maintenance: bool = False
+    parameters: tuple[Parameter, ...] = ()
 
     @property
     def spec(self) -> TaskSpec:
@@ -216,6 +219,7 @@ class TaskDetail:
             rollout=self.rollout,
             include_maintenance=self.include_maintenance,
             template=task.template,
+            parameters=self.parameters,
         )
 
 

@@ -210,7 +210,8 @@ def fill(task_file: TaskFile, values: Mapping[str, str], secrets: Mapping[str, s
     commands = tuple(
         replace(step, parameters=shown, secrets=hidden) for step in task_file.spec.commands
     )
-    return replace(task_file.spec, commands=commands)
+    described = tuple(replace(one, default=None) for one in task_file.parameters)
+    return replace(task_file.spec, commands=commands, parameters=described)
 
 
 def check_names(task_file: TaskFile, values: Iterable[str], secrets: Iterable[str]) -> None:
@@ -238,9 +239,9 @@ def _unknown(unknown: Sequence[str], known: Iterable[str]) -> str:
 
 
 def task_file_of(spec: TaskSpec) -> TaskFile:
-    """A task file that makes the same task: its parameters become texts whose defaults are their
-    values, its secrets become secret parameters. A parameter whose value is not the same in all
-    steps becomes a variable of each step.
+    """A task file that makes the same task: the values of its parameters become their defaults, its
+    secrets become secret parameters. A parameter that the task does not describe is a text. One
+    whose value is not the same in all steps becomes a variable of each step.
 
     Raises:
         InvalidInputError: a name is a secret of one step and a variable of another one.
@@ -259,13 +260,40 @@ def task_file_of(spec: TaskSpec) -> TaskFile:
         replace(step, parameters={}, secrets={}, environment=_environment(step, shared))
         for step in spec.commands
     )
+    made = [Parameter(name, default=value) for name, value in shared.items()]
+    made += [Parameter(name, ParameterType.SECRET) for name in secrets]
+    variables = {name for step in commands for name in step.environment}
     return TaskFile(
-        replace(spec, commands=commands, created_by="", template=None),
-        (
-            *(Parameter(name, default=value) for name, value in shared.items()),
-            *(Parameter(name, ParameterType.SECRET) for name in secrets),
-        ),
+        replace(spec, commands=commands, created_by="", template=None, parameters=()),
+        _as_described(made, [one for one in spec.parameters if one.name not in variables]),
     )
+
+
+def _as_described(
+    made: Sequence[Parameter], described: Sequence[Parameter]
+) -> tuple[Parameter, ...]:
+    """The parameters of a task with what is said of them, in that order; the others behind them.
+    One whose value is not allowed, or which is no secret any more, stays as it is."""
+    left = {one.name: one for one in made}
+    found = []
+    for one in described:
+        value = left.pop(one.name, None)
+        if value is None:  # it was left out
+            found.append(replace(one, default=None))
+        elif value.secret != one.secret:
+            found.append(value)
+        else:
+            found.append(_with_default(one, value))
+    return (*found, *left.values())
+
+
+def _with_default(described: Parameter, value: Parameter) -> Parameter:
+    parameter = replace(described, default=value.default)
+    try:
+        parameter.check()
+    except InvalidInputError:
+        return value
+    return parameter
 
 
 def _shared_parameters(spec: TaskSpec) -> dict[str, str]:

@@ -18,9 +18,9 @@ from tui_manager.domain.task_spec import (
     NAME_LENGTH,
     CommandSpec,
     OnFailure,
-    check_variable,
 )
 from tui_manager.domain.toml_table import Table
+from tui_manager.domain.variables import check_variable
 
 STEP_KEYS = (
     "name", "run", "script", "script_text", "args", "stdin", "stdin_text", *STEP_OPTIONS, "env",

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.patterns import compile_pattern
-from tui_manager.domain.task_spec import check_variable
+from tui_manager.domain.variables import check_variable
 
 PARAMETERS_MAX = 100  # of one task file
 CHOICES_MAX = 100

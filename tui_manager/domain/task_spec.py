@@ -12,24 +12,22 @@ from tui_manager.domain.content import CONTENTS_LENGTH, Content, check_script
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.task_parameters import PARAMETERS_MAX, Parameter
 from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.variables import COMMAND_LENGTH, check_text, check_variable
 
 TIMEOUT_DEFAULT = command_defaults.TIMEOUT
 TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=7))
 
 NAME_LENGTH = 200  # characters of a task's name
 DESCRIPTION_LENGTH = 4000  # characters
-# Linux refuses a longer single argument of exec: MAX_ARG_STRLEN is 32 pages of 4 KiB, with the NUL.
-COMMAND_LENGTH = 131071  # bytes
 COMMANDS_MAX = 100  # of one task
 # A message carries 4 MiB, and a host takes about 2 MiB of arguments and environment together.
 WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text or arguments, folder, and all variables
 _ARGUMENT_COST = 9  # bytes beside those of an argument: its NUL and its pointer
 HIDDEN = "•••"  # what is shown of a secret
-RESERVED = "TUI_MANAGER_"  # of variables: an agent finds the processes of a command by such a one
 USER_LENGTH = 128  # characters
 _USER = re.compile(r"(?!-)[^\s:/\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 DELIVERY_TIMEOUT = timedelta(hours=1)  # the default
 DELIVERY_TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=30))
 
@@ -139,7 +137,7 @@ class CommandSpec:
             raise InvalidInputError(
                 "name", f"The name of a step has at most {NAME_LENGTH} characters."
             )
-        _check_text("name", self.name)
+        check_text("name", self.name)
         self._check_command(stored=stored)
         low, high = TIMEOUT_RANGE
         if not low <= self.timeout <= high:
@@ -166,14 +164,14 @@ class CommandSpec:
                 raise InvalidInputError("script", "A step has a command or a script, not both.")
             check_script(self.script, stored=stored)
         for kind, text in (("command", self.text), ("cwd", self.cwd)):
-            _check_text(kind, text)
+            check_text(kind, text)
         if len(self.text.encode()) > COMMAND_LENGTH:
             raise InvalidInputError(
                 "command",
                 f"The command is longer than {COMMAND_LENGTH} bytes; put it into a script.",
             )
         for argument in self.arguments:
-            _check_text("arguments", argument)
+            check_text("arguments", argument)
             if len(argument.encode()) > COMMAND_LENGTH:
                 raise InvalidInputError(
                     "arguments", f"An argument is longer than {COMMAND_LENGTH} bytes."
@@ -215,18 +213,6 @@ class CommandSpec:
                 )
 
 
-def _check_text(kind: str, text: str) -> None:
-    """Raises InvalidInputError unless `text` can be given to a process as UTF-8."""
-    if "\0" in text:
-        raise InvalidInputError(kind, "A NUL character cannot be passed to a command.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInputError(
-            kind, f"Not valid UTF-8 at character {error.start + 1}; write such bytes as \\x.."
-        ) from None
-
-
 def _check_user(name: str) -> None:
     """Raises InvalidInputError unless a host may have a user of this name; empty is allowed."""
     if name and not _USER.fullmatch(name):
@@ -235,21 +221,6 @@ def _check_user(name: str) -> None:
             f"{name[:NAME_LENGTH]!r} is not a user's name: up to {USER_LENGTH} characters without "
             "spaces, ':' and '/', none of them '-' at the beginning.",
         )
-
-
-def check_variable(kind: str, name: str, value: str) -> None:
-    """Raises InvalidInputError unless an environment variable can have this name and value."""
-    if not _VARIABLE.fullmatch(name):
-        raise InvalidInputError(
-            kind, f"{name!r} is not a variable's name: letters, digits and _, no digit first."
-        )
-    if name.startswith(RESERVED):
-        raise InvalidInputError(
-            kind, f"{name}: names that begin with {RESERVED} are tui-manager's own; take another."
-        )
-    _check_text(kind, value)
-    if len(name.encode()) + len(value.encode()) + 1 > COMMAND_LENGTH:
-        raise InvalidInputError(kind, f"The value of {name} is longer than {COMMAND_LENGTH} bytes.")
 
 
 OFFLINE_DEFAULT = Offline.FAIL
@@ -269,6 +240,7 @@ class TaskSpec:
         rollout: how it goes through its hosts.
         include_maintenance: hosts in maintenance are not left out.
         template: from which it was made; None: from none.
+        parameters: what its task file says of them; without defaults, as the steps have values.
     """
 
     target: str
@@ -281,6 +253,7 @@ class TaskSpec:
     rollout: RolloutSpec = ALL_AT_ONCE
     include_maintenance: bool = False
     template: TemplateVersion | None = None
+    parameters: tuple[Parameter, ...] = ()
 
     def check(self, *, stored: bool = False) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds.
@@ -304,7 +277,16 @@ class TaskSpec:
         if self.template is not None:
             self.template.check()
         self.rollout.check()
+        self._check_parameters()
         self._check_commands(stored=stored)
+
+    def _check_parameters(self) -> None:
+        if len(self.parameters) > PARAMETERS_MAX:
+            raise InvalidInputError("param", f"A task has at most {PARAMETERS_MAX} parameters.")
+        if len({one.name for one in self.parameters}) < len(self.parameters):
+            raise InvalidInputError("param", "A parameter is described twice.")
+        for one in self.parameters:
+            one.check()
 
     def _check_commands(self, *, stored: bool) -> None:
         if self.rollout.strict and has_barrier(self.commands):

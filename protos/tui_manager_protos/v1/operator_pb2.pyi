@@ -264,6 +264,36 @@ HOLD_RULE_EACH: HoldRule.ValueType  # 1
 HOLD_RULE_FIRST: HoldRule.ValueType  # 2
 Global___HoldRule: _TypeAlias = HoldRule  # noqa: Y015
 
+class _ParameterType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ParameterTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ParameterType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PARAMETER_TYPE_UNSPECIFIED: _ParameterType.ValueType  # 0
+    """as TEXT"""
+    PARAMETER_TYPE_TEXT: _ParameterType.ValueType  # 1
+    PARAMETER_TYPE_INTEGER: _ParameterType.ValueType  # 2
+    PARAMETER_TYPE_NUMBER: _ParameterType.ValueType  # 3
+    PARAMETER_TYPE_BOOLEAN: _ParameterType.ValueType  # 4
+    PARAMETER_TYPE_CHOICE: _ParameterType.ValueType  # 5
+    PARAMETER_TYPE_SECRET: _ParameterType.ValueType  # 6
+    """its value is shown nowhere"""
+
+class ParameterType(_ParameterType, metaclass=_ParameterTypeEnumTypeWrapper):
+    """What a value of a parameter must be."""
+
+PARAMETER_TYPE_UNSPECIFIED: ParameterType.ValueType  # 0
+"""as TEXT"""
+PARAMETER_TYPE_TEXT: ParameterType.ValueType  # 1
+PARAMETER_TYPE_INTEGER: ParameterType.ValueType  # 2
+PARAMETER_TYPE_NUMBER: ParameterType.ValueType  # 3
+PARAMETER_TYPE_BOOLEAN: ParameterType.ValueType  # 4
+PARAMETER_TYPE_CHOICE: ParameterType.ValueType  # 5
+PARAMETER_TYPE_SECRET: ParameterType.ValueType  # 6
+"""its value is shown nowhere"""
+Global___ParameterType: _TypeAlias = ParameterType  # noqa: Y015
+
 class _OnFailure:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -2263,6 +2293,7 @@ class TaskSpec(_message.Message):
     ROLLOUT_FIELD_NUMBER: _builtins.int
     INCLUDE_MAINTENANCE_FIELD_NUMBER: _builtins.int
     TEMPLATE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     """resolved, and frozen, when the task starts"""
     name: _builtins.str
@@ -2289,6 +2320,10 @@ class TaskSpec(_message.Message):
     def template(self) -> Global___TemplateVersion:
         """from which it was made; absent: from none"""
 
+    @_builtins.property
+    def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parameter]:
+        """what its task file says of its parameters"""
+
     def __init__(
         self,
         *,
@@ -2302,14 +2337,64 @@ class TaskSpec(_message.Message):
         rollout: Global___Rollout | None = ...,
         include_maintenance: _builtins.bool = ...,
         template: Global___TemplateVersion | None = ...,
+        parameters: _abc.Iterable[Global___Parameter] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["delivery_timeout", b"delivery_timeout", "rollout", b"rollout", "template", b"template"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "include_maintenance", b"include_maintenance", "name", b"name", "offline", b"offline", "rollout", b"rollout", "target", b"target", "template", b"template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "include_maintenance", b"include_maintenance", "name", b"name", "offline", b"offline", "parameters", b"parameters", "rollout", b"rollout", "target", b"target", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskSpec: _TypeAlias = TaskSpec  # noqa: Y015
+
+@_typing.final
+class Parameter(_message.Message):
+    """A parameter of a task file. The commands of a task have its value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    PATTERN_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
+    HELP_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """of the environment variable"""
+    type: Global___ParameterType.ValueType
+    pattern: _builtins.str
+    """a regular expression (RE2) that the whole value must match; empty: any"""
+    help: _builtins.str
+    """a sentence for whoever gives the value"""
+    optional: _builtins.bool
+    """it may be left out"""
+    default: _builtins.str
+    """as typed; absent: there is none, as in all that is made from a task file"""
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """values of which it must be one; only of a CHOICE"""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        type: Global___ParameterType.ValueType = ...,
+        pattern: _builtins.str = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
+        help: _builtins.str = ...,
+        optional: _builtins.bool = ...,
+        default: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default", b"_default", "default", b"default"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default", b"_default", "choices", b"choices", "default", b"default", "help", b"help", "name", b"name", "optional", b"optional", "pattern", b"pattern", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__default: _TypeAlias = _typing.Literal["default"]  # noqa: Y015
+    _WhichOneofArgType__default: _TypeAlias = _typing.Literal["_default", b"_default"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__default) -> _WhichOneofReturnType__default | None: ...
+
+Global___Parameter: _TypeAlias = Parameter  # noqa: Y015
 
 @_typing.final
 class Content(_message.Message):
@@ -2700,6 +2785,7 @@ class TaskDetail(_message.Message):
     RERUNS_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     INCLUDE_MAINTENANCE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
     include_maintenance: _builtins.bool
     @_builtins.property
     def task(self) -> Global___Task: ...
@@ -2717,6 +2803,10 @@ class TaskDetail(_message.Message):
     def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """hosts that its target matched and that were left out"""
 
+    @_builtins.property
+    def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parameter]:
+        """as in TaskSpec"""
+
     def __init__(
         self,
         *,
@@ -2726,10 +2816,11 @@ class TaskDetail(_message.Message):
         reruns: _abc.Iterable[_builtins.int] | None = ...,
         left_out: _abc.Iterable[_builtins.str] | None = ...,
         include_maintenance: _builtins.bool = ...,
+        parameters: _abc.Iterable[Global___Parameter] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rollout", b"rollout", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "include_maintenance", b"include_maintenance", "left_out", b"left_out", "reruns", b"reruns", "rollout", b"rollout", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "include_maintenance", b"include_maintenance", "left_out", b"left_out", "parameters", b"parameters", "reruns", b"reruns", "rollout", b"rollout", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,6 +8,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.content import Content, content_of
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import ResourceLimits
+from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec import (
     DELIVERY_TIMEOUT,
     OFFLINE_DEFAULT,
@@ -31,6 +32,15 @@ ON_FAILURE = {
     OnFailure.CONTINUE: wire.ON_FAILURE_CONTINUE,
 }
 
+PARAMETER_TYPES = {
+    ParameterType.TEXT: wire.PARAMETER_TYPE_TEXT,
+    ParameterType.INTEGER: wire.PARAMETER_TYPE_INTEGER,
+    ParameterType.NUMBER: wire.PARAMETER_TYPE_NUMBER,
+    ParameterType.BOOLEAN: wire.PARAMETER_TYPE_BOOLEAN,
+    ParameterType.CHOICE: wire.PARAMETER_TYPE_CHOICE,
+    ParameterType.SECRET: wire.PARAMETER_TYPE_SECRET,
+}
+
 # Fields of the wire that the domain does not have yet. A request with one is refused.
 _COMMAND_LATER = ("priority",)
 
@@ -47,6 +57,7 @@ def spec_to_wire(spec: TaskSpec) -> wire.TaskSpec:
         rollout=rollout_to_wire(spec.rollout),
         include_maintenance=spec.include_maintenance,
         template=template_to_wire(spec.template),
+        parameters=map(parameter_to_wire, spec.parameters),
     )
 
 
@@ -65,6 +76,31 @@ def spec_from_wire(message: wire.TaskSpec) -> TaskSpec:
         rollout=rollout_from_wire(message),
         include_maintenance=message.include_maintenance,
         template=template_from_wire(message),
+        parameters=tuple(map(parameter_from_wire, message.parameters)),
+    )
+
+
+def parameter_to_wire(parameter: Parameter) -> wire.Parameter:
+    return wire.Parameter(
+        name=parameter.name,
+        type=PARAMETER_TYPES[parameter.type],
+        pattern=parameter.pattern,
+        choices=parameter.choices,
+        help=parameter.help,
+        optional=not parameter.required,
+        default=parameter.default,
+    )
+
+
+def parameter_from_wire(message: wire.Parameter) -> Parameter:
+    return Parameter(
+        name=message.name,
+        type=word(PARAMETER_TYPES, message.type or wire.PARAMETER_TYPE_TEXT),
+        pattern=message.pattern,
+        choices=tuple(message.choices),
+        help=message.help,
+        required=not message.optional,
+        default=message.default if message.HasField("default") else None,
     )
 
 

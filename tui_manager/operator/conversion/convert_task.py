@@ -30,6 +30,8 @@ from tui_manager.operator.conversion.convert_spec import (
     command_spec_to_wire,
     delivery_timeout_from_wire,
     offline_from_wire,
+    parameter_from_wire,
+    parameter_to_wire,
     template_from_wire,
     template_to_wire,
 )
@@ -204,6 +206,7 @@ def detail_to_wire(detail: TaskDetail) -> wire.TaskDetail:
         reruns=detail.reruns,
         left_out=detail.left_out,
         include_maintenance=detail.include_maintenance,
+        parameters=map(parameter_to_wire, detail.parameters),
     )
 
 
@@ -215,6 +218,7 @@ def detail_from_wire(message: wire.TaskDetail) -> TaskDetail:
         reruns=tuple(message.reruns),
         left_out=tuple(message.left_out),
         include_maintenance=message.include_maintenance,
+        parameters=tuple(map(parameter_from_wire, message.parameters)),
     )
 
 

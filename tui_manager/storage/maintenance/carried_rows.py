@@ -56,7 +56,7 @@ SET_BY_TRIGGERS: Mapping[str, Collection[str]] = {
 JSON_COLUMNS: Mapping[str, Collection[str]] = {
     "tokens": ("labels",),
     "hosts": ("labels", "agent_labels", "bound_labels", "operator_labels", "facts"),
-    "tasks": ("left_out",),
+    "tasks": ("left_out", "parameters"),
     "commands": ("parameters", "environment", "arguments"),
     "audit": ("detail",),
     "schedules": ("parameters",),

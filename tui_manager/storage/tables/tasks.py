@@ -1,15 +1,17 @@
 """The tables `tasks` and `commands`."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from tui_manager.domain.content import Content
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
+from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec, has_barrier
 from tui_manager.domain.template import TemplateVersion
 from tui_manager.storage.engine.statements import (
@@ -23,6 +25,7 @@ from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import command_contents, rollouts, secrets
 
 _SQL = load_queries("tasks.sql")
+_PLAIN_PARAMETER = Parameter("")
 _RERUNS_MAX = 20  # of one task that are shown
 _FAILURES_MAX = 50_000  # of one task among which failed hosts are counted
 
@@ -141,6 +144,7 @@ def insert(
         "rerun_of": rerun_of or None,
         "template_name": spec.template and spec.template.name,
         "template_version": spec.template and spec.template.version,
+        "parameters": json.dumps([_parameter_values(one) for one in spec.parameters]),
         "now": now,
     }
     task_id: int = tx.execute(_SQL["insert"], values).fetchall()[0]["id"]
@@ -245,7 +249,21 @@ def detail(tx: Transaction, task_id: int) -> TaskDetail:
         reruns=tuple(rerun["id"] for rerun in reruns),
         left_out=_left_out(row),
         include_maintenance=bool(row["include_maintenance"]),
+        parameters=tuple(map(_parameter, json.loads(row["parameters"]))),
     )
+
+
+def _parameter_values(parameter: Parameter) -> dict[str, Any]:
+    """What is stored of a parameter: what differs from a plain one."""
+    values = {one.name: getattr(parameter, one.name) for one in fields(Parameter)}
+    return {
+        name: value for name, value in values.items() if value != getattr(_PLAIN_PARAMETER, name)
+    }
+
+
+def _parameter(values: Mapping[str, Any]) -> Parameter:
+    known = {**values, "type": ParameterType(values.get("type", ParameterType.TEXT))}
+    return Parameter(**{**known, "choices": tuple(values.get("choices", ()))})
 
 
 def left_out(tx: Transaction, task_id: int) -> tuple[str, ...]:

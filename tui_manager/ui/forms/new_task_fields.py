@@ -23,8 +23,8 @@ from tui_manager.domain.task_spec import (
     Offline,
     TaskSpec,
     check_delivery_timeout,
-    check_variable,
 )
+from tui_manager.domain.variables import check_variable
 from tui_manager.ui.forms.rollout_texts import ALL_AT_ONCE, RolloutTexts
 from tui_manager.ui.forms.schedule_fields import parse_values
 

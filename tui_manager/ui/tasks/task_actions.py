@@ -235,8 +235,8 @@ async def rerun_task(
 async def edit_copy(
     app: App[Any], link: Link, tasks: Sequence[Task], created: Callable[[int], None]
 ) -> None:
-    """Opens a copy of a task in the form that fits: that of its template, the form for a new task,
-    or that of a task file. The values of secrets are not kept, so they are typed again.
+    """Opens a copy of a task in the form that fits: that of its parameters, the form for a new
+    task, or that of a task file. The values of secrets are not kept, so they are typed again.
 
     Args:
         tasks: one.
@@ -254,7 +254,7 @@ async def edit_copy(
             made = await app.push_screen_wait(NewTaskScreen(link, spec=spec))
         else:
             text = await link.operator.get_task_file(task_id)
-            made = await _edit_text(app, link, text, version)
+            made = await _edit_text(app, link, text, version, described=bool(spec.parameters))
     except ManagerError as error:
         app.post_message(CallFailed(error))
         return
@@ -274,13 +274,14 @@ async def _known_version(link: Link, spec: TaskSpec) -> TemplateVersion | None:
 
 
 async def _edit_text(
-    app: App[Any], link: Link, text: str, version: TemplateVersion | None
+    app: App[Any], link: Link, text: str, version: TemplateVersion | None, *, described: bool
 ) -> int | None:
-    if version is None:
+    """With fields for the parameters if there is a template, or a task file that describes them."""
+    if version is None and not described:
         return await open_task_file_form(app, link, text)
-    task_file = await read_beside(text, str(version))
-    form = ParameterForm(link, f"Run {safe_line(str(version))}", task_file, version)
-    return await app.push_screen_wait(form)
+    task_file = await read_beside(text, str(version or "task file"))
+    title = f"Run {safe_line(str(version))}" if version else "Edit a copy"
+    return await app.push_screen_wait(ParameterForm(link, title, task_file, version))
 
 
 def _notify_warning(app: App[Any], text: str) -> None:

@@ -167,6 +167,7 @@ CREATE TABLE tasks (
     rerun_of bigint,                        -- the task whose hosts it repeats
     template_name text COLLATE "C",         -- NULL: it was made from none
     template_version bigint,
+    parameters text COLLATE "C" NOT NULL DEFAULT '[]',       -- JSON array of objects
     schedule bigint,                        -- that started it; NULL: none
     -- What tasks are sorted by. A task that has not started, or has not ended, has 0. The duration of
     -- one that runs is above all others, and the highest of the one that began first.

@@ -5,9 +5,10 @@ SELECT id FROM tasks WHERE id = :task_id;
 -- name: insert
 -- A new task, pending.
 INSERT INTO tasks (name, description, target, created_by, created_at, offline, delivery_timeout,
-                   request_id, include_maintenance, rerun_of, template_name, template_version)
+                   request_id, include_maintenance, rerun_of, template_name, template_version,
+                   parameters)
 VALUES (:name, :description, :target, :created_by, :now, :offline, :delivery_timeout, :request_id,
-        :include_maintenance, :rerun_of, :template_name, :template_version)
+        :include_maintenance, :rerun_of, :template_name, :template_version, :parameters)
 RETURNING id;
 
 -- name: of_request
