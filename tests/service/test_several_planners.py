@@ -1,0 +1,107 @@
+"""Only the leader plans: what is due, old or silent is left alone by every other manager, and done
+once."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.manager_parts import Parts
+from tests.support.old_history import ended
+from tests.support.schedules import ANA, hourly, shown, turn_to
+from tests.support.several_managers import Managers, several_managers
+from tui_manager.domain.list_window import Window
+from tui_manager.domain.rollout_spec import RolloutSpec
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task_spec import Offline
+from tui_manager.service.core.core import NotLeadingError
+
+pytestmark = pytest.mark.postgresql
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+async def managers(tmp_path: Path) -> AsyncIterator[Managers]:
+    async with several_managers(tmp_path, lost_after=timedelta(minutes=5)) as made:
+        yield made
+
+
+async def two(managers: Managers) -> tuple[Parts, Parts]:
+    """The first leads; both know the host web01, which is connected to no manager."""
+    a = await managers.start("a")
+    opened = await a.connect("web01")
+    await a.hosts.close_session(opened.host_id, opened.generation, "test")
+    b = await managers.start("b")
+    await managers.beat()
+    return a, b
+
+
+async def test_a_schedule_is_acted_on_by_the_leader_alone(managers: Managers) -> None:
+    a, b = await two(managers)
+    await b.schedules.add_schedule(hourly(), ANA)
+    turn_to(b, 4)
+    with pytest.raises(NotLeadingError):
+        await b.schedule_loop.look()
+    assert await shown(b) == []
+    await a.schedule_loop.look()
+    assert await shown(b) == ["04:00 task 1"]
+    turn_to(b, 5)
+    edited = hourly(cron="30 * * * *")
+    await b.schedules.edit_schedule(edited, 1, ANA)  # not refused, although something is due
+    assert (await b.schedules.get_schedule("nightly")).schedule.spec.cron == "30 * * * *"
+
+
+async def test_a_rollout_is_planned_by_the_leader_alone(managers: Managers) -> None:
+    a, b = await two(managers)
+    spec = RolloutSpec(batches="1")
+    task_id = await b.started("web01", rollout=spec)
+    with pytest.raises(NotLeadingError):
+        await b.rollout_loop.look()
+    assert (await b.tasks.get_task(task_id)).task.status is TaskStatus.RUNNING
+    await a.rollout_loop.look()
+    assert (await b.tasks.get_task(task_id)).task.status is TaskStatus.FAILED  # it was offline
+
+
+async def test_silence_is_judged_by_the_leader_alone(managers: Managers) -> None:
+    a, b = await two(managers)
+    waiting = {"offline": Offline.WAIT, "delivery_timeout": timedelta(minutes=1)}
+    task_id = await b.started("web01", **waiting)
+    managers.clock.turn(DAY)
+    with pytest.raises(NotLeadingError):
+        await b.silence.look()
+    entry = next(iter(b.directory))
+    assert not entry.declared_lost  # so that this manager judges it when it leads
+    assert (await b.tasks.get_task(task_id)).task.status is TaskStatus.RUNNING
+    await a.silence.look()
+    assert (await b.tasks.get_task(task_id)).task.status is TaskStatus.FAILED
+
+
+async def test_history_is_removed_by_the_leader_alone(managers: Managers) -> None:
+    a, b = await managers.start("a"), await managers.start("b")
+    host = await a.connect("web01")
+    await ended(a, host.host_id)
+    managers.clock.turn(31 * DAY)
+    for parts in (a, b):
+        await parts.watch.look()
+    with pytest.raises(NotLeadingError):
+        await b.pruning.look()
+    with pytest.raises(NotLeadingError):
+        await b.pruning.mark()
+    assert (await b.tasks.list_tasks(Window())).total == 1
+    await a.pruning.look()
+    assert (await b.tasks.list_tasks(Window())).total == 0
+
+
+async def test_a_manager_that_leads_later_plans_what_is_stored_then(managers: Managers) -> None:
+    a, b = await two(managers)
+    await b.schedules.add_schedule(hourly(), ANA)
+    turn_to(b, 4)
+    await a.schedule_loop.look()
+    await managers.kill("a")
+    turn_to(b, 4, 59)
+    await managers.beat(times=5)
+    assert b.leadership.leads
+    turn_to(b, 5)
+    await b.schedule_loop.look()
+    assert await shown(b) == ["04:00 task 1", "05:00 task 2"]
