@@ -73,7 +73,7 @@ async def _end_listening(fleet: Fleet, dice: random.Random) -> bool:
     found = fleet.rows(LISTENING)
     fleet.note(f"{len(found)} connections that listen are ended")
     for row in found:
-        fleet.rows("SELECT pg_terminate_backend(?)", row["pid"])
+        fleet.rows("SELECT pg_terminate_backend(?::int)", row["pid"])
     return bool(found)
 
 

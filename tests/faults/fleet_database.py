@@ -36,6 +36,7 @@ from tui_manager.storage.maintenance.check import check_database, contradictions
 CHOICE = "FAULTS_DATABASE"
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _ANSWERS_WITHIN = 30.0  # seconds; the server may be away for one of the faults
+_ENDED = (psycopg.OperationalError, psycopg.InterfaceError)  # of a connection, by a fault
 _COUNTED = re.compile(r"\b(FROM|JOIN) (tasks|commands)\b")
 
 
@@ -163,6 +164,7 @@ class PostgresqlOfFleet:
         self.server = server or _server()
         self.there = asyncio.Event()
         self.there.set()
+        self._reading: psycopg.Connection[Any] | None = None
         self.name = re.sub(r"\W", "_", f"fleet_{folder.name}_{time.monotonic_ns()}").lower()
         self._backup = folder / "backup.dump"
         self._administer(f"CREATE DATABASE {self.name}")
@@ -184,8 +186,11 @@ class PostgresqlOfFleet:
     def query(self, sql: str, values: Sequence[object]) -> Sequence[Row]:
         """See FleetDatabase. The counters of tasks and commands are in views."""
         counted = _COUNTED.sub(r"\1 counted_\2", sql)
-        with self._transaction() as tx:
-            return tx.execute(counted, tuple(values)).fetchall()
+        try:
+            return self._read(counted, values)
+        except _ENDED:
+            self._forget_connection()
+            return self._read(counted, values)
 
     def findings(self) -> list[str]:
         """See FleetDatabase."""
@@ -232,6 +237,7 @@ class PostgresqlOfFleet:
         Raises:
             AssertionError: it does not start, or does not remove the database.
         """
+        self._forget_connection()
         start_server(self.server)
         try:
             self._administer(f"DROP DATABASE {self.name} WITH (FORCE)")
@@ -243,6 +249,18 @@ class PostgresqlOfFleet:
         url = self.server.url()
         with psycopg.connect(url, autocommit=True, options=options) as connection:
             connection.execute(sql.encode())
+
+    def _read(self, sql: str, values: Sequence[object]) -> Sequence[Row]:
+        """On a connection that is kept, because a fleet is looked at many times a second."""
+        if self._reading is None:
+            self._reading = self._connect()
+            adapt(self._reading)
+        return PostgresqlTransaction(self._reading).execute(sql, tuple(values)).fetchall()
+
+    def _forget_connection(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[PostgresqlTransaction]:

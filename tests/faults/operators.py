@@ -129,6 +129,15 @@ class Operators(Watching):
 
         return await self.ask(read, manager)
 
+    async def said_by(self, manager: ManagerOfFleet) -> tuple[str, ...]:
+        """What an operator reads who asks this manager now for what needs attention: its sentences,
+        or why there are none."""
+        try:
+            async with connect(manager.state_dir) as operator:
+                return tuple(alert.text for alert in (await operator.manager_status()).attention)
+        except (UnreachableError, StorageError) as error:
+            return (str(error),)
+
     async def _moved(self, call: Callable[[Operator], Awaitable[None]]) -> bool:
         try:
             await self.ask(call)

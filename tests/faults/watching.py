@@ -17,7 +17,7 @@ from tui_manager.storage.engine.transaction import Row
 
 Seen = TypeVar("Seen")
 
-GIVE_UP = 90.0  # seconds; far beyond what anything here takes
+GIVE_UP = 180.0  # seconds; far beyond what anything here takes
 _LAST_LINES = 40  # of each log, in the message of a check that failed
 
 

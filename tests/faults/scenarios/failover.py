@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.faults.checker import Allowed, check
 from tests.faults.command import command
-from tests.faults.fleet import fleet_of
+from tests.faults.fleet import Fleet, fleet_of
 from tests.faults.fleet_database import PostgresqlOfFleet
 from tests.faults.scenarios.running import all_ended, status
 from tests.faults.scenarios.several import HOSTS, more_tasks_end, says, several, under_load
@@ -47,6 +47,7 @@ class WithStandby(PostgresqlOfFleet):
 
     def close(self) -> None:
         """See FleetDatabase. It goes with its servers."""
+        self._forget_connection()
 
 
 @contextlib.contextmanager
@@ -94,6 +95,7 @@ async def asynchronous(seed: str) -> None:
             await fleet.ended_tasks([short])  # and acknowledged: its output is gone from the host
             unknown = await fleet.run("h3", command(20))
             await fleet.ended_tasks([unknown])
+            await _all_beat(fleet)
             fleet.note("the standby takes the place of the server")
             database.fail_over()
             for manager in fleet.managers:
@@ -106,6 +108,17 @@ async def asynchronous(seed: str) -> None:
             rows = fleet.rows("SELECT status FROM command_hosts")
             assert [row["status"] for row in rows] == ["completed"] * 2, fleet.explain()
             check(fleet, Allowed(gaps=True, unknown=True))
+
+
+async def _all_beat(fleet: Fleet) -> None:
+    """Waits until each manager has written something more."""
+    query = "SELECT id, beats FROM gateways ORDER BY id"
+    before = [row["beats"] for row in fleet.rows(query)]
+    await fleet.wait(
+        "all managers to beat",
+        lambda: [row["beats"] for row in fleet.rows(query)],
+        lambda beats: all(now > then for now, then in zip(beats, before, strict=True)),
+    )
 
 
 def _has_all(database: WithStandby) -> bool:

@@ -16,7 +16,7 @@ from tests.faults.scenarios.several import (
     under_load,
 )
 
-_END = "SELECT pg_terminate_backend(?)"
+_END = "SELECT pg_terminate_backend(?::int)"
 _CANNOT_TELL = "Managers cannot tell each other of changes"
 
 

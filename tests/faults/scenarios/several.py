@@ -10,6 +10,7 @@ from tests.faults.command import command
 from tests.faults.fleet import Fleet
 from tests.faults.manager_of_fleet import ManagerOfFleet
 from tests.faults.scenarios.running import Scenario, scenario
+from tests.faults.watching import GIVE_UP
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.task_spec import Offline
 
@@ -17,6 +18,7 @@ NEED_SEVERAL: set[str] = set()  # names of scenarios
 HOSTS = ("h1", "h2", "h3")
 IN_BATCHES = RolloutSpec(batches="1,rest", delay=timedelta(seconds=0.2))
 _BETWEEN_TASKS = 0.5  # seconds
+_AT_ONCE = 5  # tasks that have not ended
 _UNENDED = "SELECT count(*) FROM tasks WHERE status = 'running'"
 _LEADERS = "SELECT epoch FROM leader"
 
@@ -33,6 +35,9 @@ async def under_load(fleet: Fleet, allowed: Allowed | None = None) -> AsyncItera
     left. Then all of them end, and the fleet is checked."""
     started = 0
 
+    def unended() -> int:
+        return fleet.number(_UNENDED)
+
     async def start() -> None:
         nonlocal started
         while True:
@@ -41,6 +46,7 @@ async def under_load(fleet: Fleet, allowed: Allowed | None = None) -> AsyncItera
             await fleet.run("@all", *steps, offline=Offline.WAIT, rollout=rollout)
             started += 1
             await asyncio.sleep(_BETWEEN_TASKS)
+            await fleet.wait("a task to end", unended, lambda count: count < _AT_ONCE)
 
     starting = asyncio.create_task(start())
     try:
@@ -52,7 +58,7 @@ async def under_load(fleet: Fleet, allowed: Allowed | None = None) -> AsyncItera
     if isinstance(outcome, Exception):
         raise outcome
     fleet.note(f"{started} tasks were started")
-    await fleet.wait("all tasks to end", lambda: fleet.number(_UNENDED), lambda count: not count)
+    await fleet.wait("all tasks to end", unended, lambda count: not count)
     await fleet.settled()
     check(fleet, allowed)
 
@@ -85,27 +91,27 @@ async def another_leads(fleet: Fleet, before: ManagerOfFleet) -> ManagerOfFleet:
 
 
 async def says(fleet: Fleet, manager: ManagerOfFleet, *words: str) -> None:
-    """Waits until one sentence of what this manager shows for attention has all these words."""
+    """Waits until an operator who asks this manager reads all these words in one sentence."""
     await _attention(fleet, manager, words, wanted=True)
 
 
 async def says_no_more(fleet: Fleet, manager: ManagerOfFleet, *words: str) -> None:
-    """Waits until no sentence has all these words."""
+    """Waits until there is no such sentence."""
     await _attention(fleet, manager, words, wanted=False)
 
 
 async def _attention(
     fleet: Fleet, manager: ManagerOfFleet, words: tuple[str, ...], *, wanted: bool
 ) -> None:
-    seen: tuple[str, ...] = ()
-
-    def found() -> bool:
-        return any(all(word in sentence for word in words) for sentence in seen)
-
-    for _ in range(900):
-        seen = await fleet.attention(manager)
-        if found() is wanted:
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + GIVE_UP
+    while True:
+        seen = await fleet.said_by(manager)
+        found = any(all(word in sentence for word in words) for sentence in seen)
+        if found is wanted:
             return
+        if loop.time() > give_up_at:
+            break
         await asyncio.sleep(0.1)
     verb = "say" if wanted else "say no more"
     raise AssertionError(f"{manager.node.name} does not {verb} {words}: {seen}\n{fleet.explain()}")

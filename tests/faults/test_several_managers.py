@@ -1,0 +1,49 @@
+"""A short selection of the faults of several managers, on PostgreSQL; `make faults
+FAULTS_DATABASE=postgresql FAULTS_MANAGERS=3` has all of them.
+
+Each starts three managers and a few agents, and ends with the checker.
+"""
+
+import os
+
+import pytest
+
+from tests.faults.campaign import campaign
+from tests.faults.fleet import MANAGERS
+from tests.faults.fleet_database import CHOICE, POSTGRESQL
+from tests.faults.scenarios import NEED_SEVERAL, SCENARIOS
+from tests.faults.tally import Tally
+
+SEED = os.environ.get("FAULTS_SEED", "1")
+_CHOSEN = (
+    "a gateway killed, and started again",
+    "a gateway cut off from the database, not from its agents",
+    "agents thrown from one gateway to the next",
+    "managers ended with SIGTERM by turns, each time the leader",
+)
+_FAULTS = ("leader killed", "a gateway cut off from its agents for seconds", "manager killed")
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        os.environ.get(MANAGERS, "1") != "1", reason="tests/faults/test_faults.py has them all"
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def _three_managers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CHOICE, POSTGRESQL)
+    monkeypatch.setenv(MANAGERS, "3")
+
+
+@pytest.mark.parametrize("name", _CHOSEN)
+async def test_scenario(name: str) -> None:
+    assert name in NEED_SEVERAL
+    await SCENARIOS[name](SEED)
+
+
+async def test_random_faults() -> None:
+    tally = Tally()
+    await campaign(SEED, 2, tally, _FAULTS)
+    assert not tally.violations, "\n".join(tally.violations)
