@@ -14,8 +14,10 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.vitals import Disk, Vitals
+from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.host_directory import EXPECTED_FOR
+from tui_manager.service.core.host_entry import SessionElsewhere
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack
 from tui_manager.storage.tables import gateways
 from tui_manager.storage.tables import hosts as stored_hosts
@@ -59,6 +61,7 @@ async def test_vitals_and_features_come_with_the_beats(managers: Managers) -> No
     opened = await b.connect("web1", features=("cgroup", "script"))
     b.hosts.record_vitals(opened.host_id, opened.generation, VITALS)
     b.directory.update_running(opened.host_id, ["one", "two"], [])
+    b.hosts.add_unknown(opened.host_id, opened.generation, ["an id"])
     await managers.settle()
     assert _shown(a).vitals is None
     await _exchange(b, a)
@@ -68,6 +71,8 @@ async def test_vitals_and_features_come_with_the_beats(managers: Managers) -> No
     assert shown.features == {Feature.CGROUP, Feature.SCRIPT}
     assert shown.cpu_history == (12.5,)
     assert len((await a.fleet.get_host("web1")).vitals_history) == 1
+    (alert,) = attention(a.core, HostCounts())
+    assert alert.text.startswith("web1 holds 1 execution that this database does not know")
     assert fleet_counts.load_of_fleet(a.directory, managers.clock.instant).busy == 1
     await a.exchange.look()  # there is nothing new
     assert _shown(a).cpu_history == (12.5,)
@@ -91,7 +96,7 @@ async def test_vitals_that_cannot_be_read_are_left_out(
 
 
 def test_vitals_are_packed_to_a_mebibyte_and_a_newer_manager_may_add_to_them() -> None:
-    told = {7: (VITALS, frozenset({Feature.CGROUP}))}
+    told = {7: (VITALS, SessionElsewhere(frozenset({Feature.CGROUP}), 3))}
     assert unpack(pack(told)) == told
 
 
@@ -215,3 +220,17 @@ async def test_a_host_that_is_connected_elsewhere_is_not_removed(managers: Manag
     await managers.settle()
     with pytest.raises(Exception, match="it is online"):
         await a.fleet.remove(["web1"], "ana@tty1")
+
+
+async def test_a_refusal_is_no_alert_any_more_when_the_host_is_connected_elsewhere(
+    managers: Managers,
+) -> None:
+    a, b, _ = managers
+    opened = await a.connect("web1")
+    with pytest.raises(RefusedError):
+        await a.connect("web1", host_id=opened.host_id, instance_id="a copy")
+    assert len(a.violations.recent_refusals.newest_first()) == 1
+    await managers.settle()
+    await b.connect("web1", host_id=opened.host_id)
+    await managers.settle()
+    assert a.violations.recent_refusals.newest_first() == []

@@ -259,9 +259,7 @@ def _bad_tokens(violations: Violations) -> Iterator[Alert]:
 
 def _unknown_executions(directory: Directory) -> Iterator[Alert]:
     holding = [
-        (entry.row.name, entry.row.host_id, len(entry.session.unknown))
-        for entry in directory
-        if entry.session and entry.session.unknown
+        (entry.row.name, entry.row.host_id, entry.unknown) for entry in directory if entry.unknown
     ]
     for name, host_id, count in sorted(holding)[:_NAMED]:
         if count == 1:

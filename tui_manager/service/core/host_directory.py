@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.host import Host
 from tui_manager.domain.host_terms import asks_for_turned_away
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
@@ -203,16 +202,16 @@ class Directory:
         entry.since = row.since
 
     def take_vitals(
-        self, gateway: int, told: Mapping[int, tuple[Vitals, frozenset[Feature]]], monotonic: float
+        self, gateway: int, told: Mapping[int, tuple[Vitals, SessionElsewhere]], monotonic: float
     ) -> bool:
-        """What another manager tells of its hosts, by their row ids: their vitals, and what their
-        agents can do. Returns whether it was news of some host."""
+        """What another manager tells of its hosts, by their row ids. Returns whether it was news of
+        some host."""
         news = False
-        for row_id, (vitals, features) in told.items():
+        for row_id, (vitals, session) in told.items():
             entry = self._by_row_id.get(row_id)
             if entry is None or entry.elsewhere is None or entry.row.gateway != gateway:
                 continue
-            entry.vitals, entry.elsewhere.features, news = vitals, features, True
+            entry.vitals, entry.elsewhere, news = vitals, session, True
             entry.cpu.append(vitals.cpu_percent)
             entry.history.add(vitals, monotonic)
         return news

@@ -62,9 +62,11 @@ class SessionElsewhere:
 
     Attributes:
         features: what its agent can do, as that manager told last.
+        unknown: how many executions the agent holds that the database does not know.
     """
 
     features: frozenset[Feature] = frozenset()
+    unknown: int = 0
 
 
 @dataclass(slots=True)
@@ -123,6 +125,13 @@ class HostEntry:
         if self.session is not None:
             return len(self.session.running)
         return self.vitals.running if self.elsewhere and self.vitals else 0
+
+    @property
+    def unknown(self) -> int:
+        """How many executions its agent holds that the database does not know."""
+        if self.session is not None:
+            return len(self.session.unknown)
+        return self.elsewhere.unknown if self.elsewhere else 0
 
     @property
     def features(self) -> frozenset[Feature]:

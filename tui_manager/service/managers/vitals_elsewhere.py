@@ -13,18 +13,19 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from tui_manager.domain.agent_features import Feature, known
+from tui_manager.domain.agent_features import known
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.service.core.core import Core
+from tui_manager.service.core.host_entry import SessionElsewhere
 from tui_manager.storage.tables import gateways
 
 log = logging.getLogger(__name__)
 EVERY = 10.0  # seconds
 _FAST = 1  # level of compression
 _MIB = 20  # bits: sizes are written in MiB
-Told = Mapping[int, tuple[Vitals, frozenset[Feature]]]  # by the row ids of hosts
+Told = Mapping[int, tuple[Vitals, SessionElsewhere]]  # by the row ids of hosts
 
 
 class PackedVitalsError(Exception):
@@ -46,9 +47,10 @@ def pack(told: Told) -> str:
             round(vitals.uptime.total_seconds()),
             round(vitals.skew.total_seconds(), 3),
             [[disk.mount, disk.used >> _MIB, disk.total >> _MIB] for disk in vitals.disks],
-            " ".join(sorted(features)),
+            " ".join(sorted(session.features)),
+            session.unknown,
         ]
-        for row_id, (vitals, features) in told.items()
+        for row_id, (vitals, session) in told.items()
     ]
     data = json.dumps(rows, separators=(",", ":")).encode()
     return base64.b64encode(zlib.compress(data, _FAST)).decode()
@@ -63,8 +65,10 @@ def unpack(text: str) -> Told:
         raise PackedVitalsError(f"{type(error).__name__}: {error}") from error
 
 
-def _unpack_host(row: list[Any]) -> tuple[Vitals, frozenset[Feature]]:
-    cpu, load, used, total, running, queued, cores, uptime, skew, disks, features = row[1:12]
+def _unpack_host(row: list[Any]) -> tuple[Vitals, SessionElsewhere]:
+    cpu, load, used, total, running, queued, cores, uptime, skew, disks, features, unknown = row[
+        1:13
+    ]
     vitals = Vitals(
         cpu_percent=float(cpu),
         load_1m=float(load),
@@ -77,7 +81,7 @@ def _unpack_host(row: list[Any]) -> tuple[Vitals, frozenset[Feature]]:
         uptime=timedelta(seconds=uptime),
         skew=timedelta(seconds=skew),
     )
-    return vitals, known(features.split())
+    return vitals, SessionElsewhere(known(features.split()), int(unknown))
 
 
 class VitalsExchange:
@@ -109,7 +113,7 @@ class VitalsExchange:
     async def pack_own(self) -> None:
         """Packs what is known now."""
         noted = {
-            entry.row.row_id: (entry.vitals, entry.features)
+            entry.row.row_id: (entry.vitals, SessionElsewhere(entry.features, entry.unknown))
             for entry in self._directory
             if entry.session and entry.vitals
         }

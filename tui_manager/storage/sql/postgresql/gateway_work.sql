@@ -1,10 +1,12 @@
 -- name: ready_hosts
 -- Those of some hosts that have a command which may be sent now.
 SELECT asked.host::bigint AS host FROM jsonb_array_elements_text(:hosts::jsonb) AS asked (host)
-WHERE EXISTS (
-    SELECT FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
+CROSS JOIN LATERAL (
+    SELECT ch.id FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
     WHERE ch.host = asked.host::bigint AND ch.status = 'pending' AND ch.ready
-      AND ch.sent_at IS NULL AND t.status = 'running' AND t.paused_at IS NULL);
+      AND ch.sent_at IS NULL AND t.status = 'running' AND t.paused_at IS NULL
+    LIMIT 1) AS ready;
+-- With LIMIT it looks for each host by itself, also if there are no statistics yet.
 
 -- name: unanswered_cancels
 -- Commands of some tasks that were sent, are to end and have not, on the hosts of one manager.
