@@ -35,6 +35,20 @@ def test_a_message_is_read_as_it_was_written(message: BridgeMessage) -> None:
     assert decode(data) == message
 
 
+def test_the_fields_of_a_message_are_those_of_other_versions() -> None:
+    everything = replace(
+        MESSAGE,
+        changes=replace(MESSAGE.changes, all_tasks=True, manager=True),
+        requests=Requests(frozenset({5}), True, frozenset({1}), True),
+    )
+    assert json.loads(everything.encode()) == {
+        "kind": "changed", "gateway": 2, "run": "a run", "number": 7, "committed": 1000,
+        "hosts": True, "tasks": [1, 2], "output": [2], "all_tasks": True, "manager": True,
+        "templates": True, "schedules": True,
+        "send": [5], "send_any": True, "cancels": [1], "cancel_any": True,
+    }  # fmt: skip
+
+
 def test_what_a_newer_manager_adds_is_ignored() -> None:
     fields = json.loads(MESSAGE.encode())
     assert decode(json.dumps({**fields, "more": {"of": "this"}}).encode()) == MESSAGE

@@ -5,18 +5,17 @@ have their usual values. A field of another type makes the message malformed.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from tui_manager.domain.changes import Changes
 from tui_manager.service.core.gateway_requests import Requests
 from tui_manager.service.managers.notifier import MESSAGE_MAX
 
-_CHANGES = ("hosts", "all_tasks", "manager", "templates", "schedules")
-_CHANGED_IDS = ("tasks", "output")
-_REQUESTS = ("send_any", "cancel_any")
-_REQUESTED_IDS = ("send", "cancels")
+_PARTS = (Changes, Requests)  # what they hold is a field of the message each, if it is set
+_FLAGS = {part: [one.name for one in fields(part) if one.type is bool] for part in _PARTS}
+_IDS = {part: [one.name for one in fields(part) if one.type is not bool] for part in _PARTS}
 _KIND, _CHANGED = "kind", "changed"
 
 
@@ -66,19 +65,18 @@ def _any(requests: Requests) -> Requests:
 
 
 def _encode(message: BridgeMessage) -> bytes:
-    changes, requests = message.changes, message.requests
-    fields: dict[str, object] = {
+    found: dict[str, object] = {
         _KIND: _CHANGED,
         "gateway": message.gateway,
         "run": message.run,
         "number": message.number,
         "committed": message.committed,
     }
-    fields.update({name: True for name in _CHANGES if getattr(changes, name)})
-    fields.update({name: True for name in _REQUESTS if getattr(requests, name)})
-    for source, names in ((changes, _CHANGED_IDS), (requests, _REQUESTED_IDS)):
-        fields.update({name: sorted(ids) for name in names if (ids := getattr(source, name))})
-    return json.dumps(fields, separators=(",", ":")).encode()
+    for part in (message.changes, message.requests):
+        found.update({name: True for name in _FLAGS[type(part)] if getattr(part, name)})
+        ids = {name: sorted(getattr(part, name)) for name in _IDS[type(part)]}
+        found.update({name: numbers for name, numbers in ids.items() if numbers})
+    return json.dumps(found, separators=(",", ":")).encode()
 
 
 def decode(data: bytes) -> BridgeMessage | None:
@@ -88,41 +86,39 @@ def decode(data: bytes) -> BridgeMessage | None:
         MalformedMessageError: it is no message.
     """
     try:
-        fields = json.loads(data)
+        found = json.loads(data)
     except ValueError as error:
         raise MalformedMessageError(f"It is no JSON: {error}.") from None
-    if not isinstance(fields, dict):
+    if not isinstance(found, dict):
         raise MalformedMessageError("It is no JSON object.")
-    if fields.get(_KIND) != _CHANGED:
-        if not isinstance(fields.get(_KIND), str):
+    if found.get(_KIND) != _CHANGED:
+        if not isinstance(found.get(_KIND), str):
             raise MalformedMessageError("It has no kind.")
         return None
     return BridgeMessage(
-        gateway=_value(fields, "gateway", int),
-        run=_value(fields, "run", str),
-        number=_value(fields, "number", int),
-        committed=_value(fields, "committed", int),
-        changes=Changes(**_flags_and_ids(fields, _CHANGES, _CHANGED_IDS)),
-        requests=Requests(**_flags_and_ids(fields, _REQUESTS, _REQUESTED_IDS)),
+        gateway=_value(found, "gateway", int),
+        run=_value(found, "run", str),
+        number=_value(found, "number", int),
+        committed=_value(found, "committed", int),
+        changes=Changes(**_part(found, Changes)),
+        requests=Requests(**_part(found, Requests)),
     )
 
 
-def _value(fields: Mapping[str, Any], name: str, kind: type, usual: Any = None) -> Any:
-    value = fields.get(name, usual)
+def _value(found: Mapping[str, Any], name: str, kind: type, usual: Any = None) -> Any:
+    value = found.get(name, usual)
     if type(value) is not kind:
         raise MalformedMessageError(f"Its field {name!r} is {value!r:.80}.")
     return value
 
 
-def _flags_and_ids(
-    fields: Mapping[str, Any], flags: Iterable[str], ids: Iterable[str]
-) -> dict[str, Any]:
-    found: dict[str, Any] = {name: _value(fields, name, bool, False) for name in flags}
-    return found | {name: _ids(fields, name) for name in ids}
+def _part(found: Mapping[str, Any], part: type[Changes | Requests]) -> dict[str, Any]:
+    flags: dict[str, Any] = {name: _value(found, name, bool, False) for name in _FLAGS[part]}
+    return flags | {name: _ids(found, name) for name in _IDS[part]}
 
 
-def _ids(fields: Mapping[str, Any], name: str) -> frozenset[int]:
-    ids = _value(fields, name, list, [])
+def _ids(found: Mapping[str, Any], name: str) -> frozenset[int]:
+    ids = _value(found, name, list, [])
     if not all(type(one) is int for one in ids):
         raise MalformedMessageError(f"Its field {name!r} does not have numbers only.")
     return frozenset(ids)
