@@ -208,7 +208,7 @@ async def test_planning_runs_while_a_manager_leads_and_begins_anew_each_time(
     row = await lease(a)
     await b.database.write(lambda tx: set_lease(tx, LeaderRow(2, row.epoch + 1, 0)))
     await _until(events, ["a begins", "a ends"])  # before any beat: its next plan fails
-    assert not a.leadership.leads
+    await a.leadership.following.wait()
     await managers.beat("b", "a")
     await _until(events, ["a begins", "a ends", "b begins"])
     b.leadership.lose("the test says so")
