@@ -2,7 +2,6 @@
 them."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui_manager.domain.address import split_address
@@ -124,9 +123,7 @@ async def assemble(
             missing.
     """
     server_time = ServerTime(clock)
-    if database.shared:
-        await server_time.begin(database)
-        clock = server_time.clock()
+    clock = await server_time.begin(database)
     clock_watch = ClockWatch(database, clock, feed)
     await clock_watch.begin()
     core = await load_core(database, Limits.of(settings), clock, feed, statistics)
@@ -137,11 +134,10 @@ async def assemble(
     tasks = TaskService(core, sessions, dispatch, secrets, rollout_loop)
     maker = TaskMaker(core, tasks.starter)
     schedule_loop = ScheduleLoop(core, tasks.starter, maker, clock_watch)
-    given = tuple(filter(None, [settings.advertise]))
-    sessions.set_managers(given)
     notifier = _notifier(settings, database, core.manager_id)
     _connect_gauges(statistics, sessions, database, notifier)
     stalls, task_ends = StallWatch(core), TaskEnds(core, rollout_loop)
+    leadership = _leadership(core, server_time, sessions, settings.advertise)
     loops = {
         "rollouts": rollout_loop.run,
         "schedules": schedule_loop.run,
@@ -149,7 +145,6 @@ async def assemble(
         "pruning": PruningLoop(core, clock_watch).run,
         "ends of tasks": task_ends.run,
     }
-    leadership = _leadership(core, server_time, sessions, given)
     parts = Parts(
         core=core,
         sessions=sessions,
@@ -176,13 +171,14 @@ async def assemble(
 
 
 def _leadership(
-    core: Core, server_time: ServerTime, sessions: Sessions, given: Sequence[str]
+    core: Core, server_time: ServerTime, sessions: Sessions, advertise: str
 ) -> Leadership:
     """
     Args:
-        given: where agents find this manager, by its settings.
+        advertise: where agents find this manager, by its settings; empty: not known.
     """
-    leadership = Leadership(core, server_time)
+    leadership, given = Leadership(core, server_time), [advertise] if advertise else []
+    sessions.set_managers(given)
 
     def tell_agents(standing: Standing) -> None:
         sessions.set_managers(_addresses(standing) or given)

@@ -49,9 +49,13 @@ class ServerTime:
         """The clocks of this machine, with the server's time as the wall clock."""
         return replace(self._own, now=self.now)
 
-    async def begin(self, database: Database) -> None:
-        """The first reading. Raises StorageError."""
+    async def begin(self, database: Database) -> Clock:
+        """The first reading; returns the clocks to go by. If no other manager can use the database,
+        they are those of this machine. Raises StorageError."""
+        if not database.shared:
+            return self._own
         self.take(await database.read(self.read))
+        return self.clock()
 
     def read(self, tx: Transaction) -> Reading:
         """Asks the server."""
