@@ -129,8 +129,9 @@ def _nats(folder: Path, stack: AsyncExitStack) -> str:
 
 
 async def until_all_are_seen(system: System) -> None:
-    """Waits until the last manager, too, shows all hosts as connected."""
+    """Waits until each manager shows all hosts as connected."""
     while True:
-        if (await system.operator.manager_status()).hosts_online == system.swarm.count:
+        statuses = [await operator.manager_status() for operator in system.operators]
+        if all(status.hosts_online == system.swarm.count for status in statuses):
             return
         await asyncio.sleep(0.05)

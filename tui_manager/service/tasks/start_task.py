@@ -3,7 +3,7 @@
 import random
 import shutil
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
@@ -18,7 +18,7 @@ from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, command_hosts, rollouts, tasks
+from tui_manager.storage.tables import audit, command_hosts, hosts, rollouts, tasks
 from tui_manager.storage.tables.command_hosts import NewRow
 
 _NAMES_MAX = 1000  # characters of the hosts' names in the audit
@@ -39,6 +39,30 @@ class StartedTask:
     offline: int
     left_out: tuple[str, ...]
     with_rollout: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Which hosts are connected, as far as this manager knows.
+
+    Attributes:
+        online: row ids of the hosts that are.
+        reachable: and of those that are expected to be soon. Commands on other hosts fail at once,
+            unless the task waits for offline hosts.
+        alive: the numbers of the other managers, to which some may just have connected.
+    """
+
+    online: Set[int]
+    reachable: Set[int]
+    alive: Set[int]
+
+    def looked_up(self, tx: Transaction, row_ids: Set[int]) -> "Connections":
+        """The same, with those of these hosts that are connected to another manager by now."""
+        missing = row_ids - self.online
+        if not (missing and self.alive):
+            return self
+        found = hosts.connected_to(tx, self.alive, missing)
+        return replace(self, online=self.online | found, reachable=self.reachable | found)
 
 
 def check_free_disk(folder: Path | None, needed: int) -> None:
@@ -63,8 +87,7 @@ def start(
     tx: Transaction,
     task_id: int,
     groups: Mapping[str, str],
-    online: Set[int],
-    reachable: Set[int],
+    connections: Connections,
     actor: str,
     now: int,
 ) -> StartedTask:
@@ -72,9 +95,7 @@ def start(
 
     Args:
         groups: host groups that the target may name.
-        online: row ids of the hosts that are connected.
-        reachable: and of those that are expected to be soon. Commands on other hosts fail at once,
-            unless the task waits for offline hosts.
+        connections: when the start was asked for.
         actor: who asked, `user@terminal`.
         now: microseconds since 1970 UTC.
 
@@ -85,8 +106,9 @@ def start(
     """
     detail = tasks.detail(tx, task_id)
     task = detail.task
-    found, row_ids = _resolve(tx, detail, groups, online, now)
+    found, row_ids = _resolve(tx, detail, groups, connections.online, now)
     targets = found.hosts
+    connections = connections.looked_up(tx, {row_ids[target.host_id] for target in targets})
     tasks.start(tx, task_id, len(targets), found.left_out, now)
     command_ids = tasks.command_ids(tx, task_id)
     batches = _start_rollout(
@@ -96,7 +118,9 @@ def start(
         rows = [
             _waiting_row(execution_id, row_ids[target.host_id], batches)
             if batches
-            else _row(task, execution_id, position, row_ids[target.host_id], reachable, now)
+            else _row(
+                task, execution_id, position, row_ids[target.host_id], connections.reachable, now
+            )
             for execution_id, target in zip(
                 new_execution_ids(now, len(targets)), targets, strict=True
             )
@@ -114,7 +138,8 @@ def start(
         names=_fold([target.name for target in targets]),
         more={"left_out": _fold(found.left_out)} if found.left_out else None,
     )
-    online_ids = tuple(host.host_id for host in targets if row_ids[host.host_id] in online)
+    is_online = connections.online
+    online_ids = tuple(host.host_id for host in targets if row_ids[host.host_id] in is_online)
     return StartedTask(online_ids, len(targets) - len(online_ids), found.left_out, bool(batches))
 
 

@@ -1,8 +1,6 @@
 """TaskStarter: starts tasks inside a transaction, for TaskService and for schedules."""
 
 import logging
-from collections.abc import Set
-from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.target import check_target
@@ -13,18 +11,10 @@ from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import start_task
 from tui_manager.service.tasks.create_task import create
-from tui_manager.service.tasks.start_task import StartedTask
+from tui_manager.service.tasks.start_task import Connections, StartedTask
 from tui_manager.storage.engine.transaction import Transaction
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Connections:
-    """Row ids of the hosts that are connected, and of those that are expected to be soon."""
-
-    online: Set[int]
-    reachable: Set[int]
 
 
 class TaskStarter:
@@ -54,7 +44,9 @@ class TaskStarter:
         """Those of now; to be called on the loop."""
         directory = self._core.directory
         return Connections(
-            directory.online_rows(), directory.reachable_rows(self._core.clock.monotonic())
+            directory.online_rows(),
+            directory.reachable_rows(self._core.clock.monotonic()),
+            directory.alive,
         )
 
     def start(
@@ -68,8 +60,7 @@ class TaskStarter:
             tx,
             task_id,
             core.limits.groups,
-            connections.online,
-            connections.reachable,
+            connections,
             actor,
             core.clock.stamp(),
         )

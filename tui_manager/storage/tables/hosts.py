@@ -10,7 +10,13 @@ from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost
-from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values, to_datetime
+from tui_manager.storage.engine.statements import (
+    fetch_ids,
+    load_queries,
+    pack_rows,
+    pack_values,
+    to_datetime,
+)
 from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("hosts.sql")
@@ -183,6 +189,14 @@ def fence(
     values = {"gateway": gateway, "sessions": pack_rows(sessions)}
     rows = tx.execute(_SQL["fence"], values)
     return {row["id"]: Admission(row["admission"]) for row in rows}
+
+
+def connected_to(
+    tx: Transaction, gateways: Iterable[int], row_ids: Iterable[int]
+) -> frozenset[int]:
+    """Those of these hosts that are connected to one of these managers."""
+    values = {"gateways": pack_values(gateways), "row_ids": pack_values(row_ids)}
+    return frozenset(fetch_ids(tx, _SQL["connected_to"], values))
 
 
 def changed_since(tx: Transaction, seen: int) -> tuple[list[HostRow], int]:

@@ -83,6 +83,13 @@ JOIN jsonb_array_elements(:sessions::jsonb) AS session (value)
 WHERE h.gateway = :gateway
 ORDER BY h.id FOR SHARE OF h;
 
+-- name: connected_to
+-- Those of some hosts that are connected to one of some managers.
+SELECT id FROM hosts
+WHERE id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb)))
+  AND online
+  AND gateway = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:gateways::jsonb)));
+
 -- name: changed_since
 -- Hosts that some transaction has changed that had not ended when `:seen` was read, removed ones too.
 SELECT * FROM hosts WHERE changed >= :seen::text::xid8 ORDER BY id;

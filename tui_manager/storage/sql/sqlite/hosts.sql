@@ -78,6 +78,12 @@ SELECT h.id, h.admission FROM json_each(:sessions) AS session
 JOIN hosts AS h ON h.id = session.value->>0
 WHERE h.generation = session.value->>1 AND h.gateway = :gateway;
 
+-- name: connected_to
+-- Those of some hosts that are connected to one of some managers.
+SELECT id FROM hosts
+WHERE id IN (SELECT value FROM json_each(:row_ids)) AND online = 1
+  AND gateway IN (SELECT value FROM json_each(:gateways));
+
 -- name: changed_since
 -- Every host: only several managers need to know what the others have changed.
 SELECT * FROM hosts WHERE :seen IS NOT NULL ORDER BY id;
