@@ -21,6 +21,7 @@ from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 
 LISTEN_NOTIFY, NATS = "LISTEN/NOTIFY", "NATS"
+_LOOK_EVERY = 0.05  # seconds
 
 
 @dataclass(slots=True)
@@ -49,9 +50,13 @@ class System:
         return await run(self.operator, "@all", *commands)
 
     async def hosts_of(self) -> list[int]:
-        """How many hosts are connected to each manager."""
-        statuses = [await operator.manager_status() for operator in self.operators]
-        return [status.health.sessions for status in statuses]
+        """How many hosts are connected to each manager, which counts them once a second."""
+        while True:
+            statuses = [await operator.manager_status() for operator in self.operators]
+            counts = [status.health.sessions for status in statuses]
+            if sum(counts) == self.swarm.count:
+                return counts
+            await asyncio.sleep(_LOOK_EVERY)
 
     async def leader(self) -> int:
         """Which of the managers leads, from 0."""
@@ -134,4 +139,4 @@ async def until_all_are_seen(system: System) -> None:
         statuses = [await operator.manager_status() for operator in system.operators]
         if all(status.hosts_online == system.swarm.count for status in statuses):
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_LOOK_EVERY)

@@ -104,9 +104,7 @@ def test_a_made_history_is_a_sound_database(tmp_path: Path) -> None:
 
 @pytest.mark.postgresql
 def test_several_managers_are_measured(tmp_path: Path) -> None:
-    assert managers.main(["--scale", "tiny", "--out", str(tmp_path)]) == 0
-    results = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("managers-*.json")}
-    assert results.keys() == {f"managers-{part}" for part in managers.PARTS}
-    for found in results.values():
-        assert all(isinstance(each["value"], float | int) for each in found["figures"])
+    assert managers.main(["--scale", "tiny", "--only", "nats", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "managers-nats.json").read_text())
+    assert all(isinstance(each["value"], float | int) for each in found["figures"])
     assert ET.parse(tmp_path / "managers.svg").getroot().tag.endswith("svg")
