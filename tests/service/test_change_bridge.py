@@ -1,6 +1,7 @@
 """What one manager does, the others on its database show and do."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,8 +18,10 @@ from tui_manager.domain.report import Held, HeldState, Output, ResumeAction, Run
 from tui_manager.domain.status import Admission, CommandHostStatus, Stream
 from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core.change_feed import Subscription
-from tui_manager.storage.engine.transaction import Work
+from tui_manager.service.tasks.stored_output import OutputOf
+from tui_manager.storage.engine.transaction import Transaction, Work
 from tui_manager.storage.maintenance.check import contradictions
+from tui_manager.storage.tables import output as stored_output
 
 pytestmark = pytest.mark.postgresql
 
@@ -371,3 +374,39 @@ async def test_a_host_that_goes_is_offline_everywhere_although_its_end_is_stored
     await closing
     await managers.settle()
     assert [host.online for host in _shown(a)] == [False]
+
+
+async def test_output_of_two_managers_is_followed_in_the_order_of_its_positions(
+    managers: Managers,
+) -> None:
+    a, b, c = managers
+    first, second = await a.connect("web1"), await b.connect("web2")
+    await managers.settle()
+    task_id = await _start(c, "web1,web2")
+    await managers.settle()
+    ((_, run),), ((_, other),) = await a.send(), await b.send()
+    for manager, host, execution in ((a, first, run), (b, second, other)):
+        await manager.report(host.host_id, Started(execution.execution_id, timedelta(0)))
+    inserted, may_commit = threading.Event(), threading.Event()
+
+    def store_slowly(tx: Transaction) -> None:
+        row = tx.execute(
+            "SELECT id FROM command_hosts WHERE execution_id = ?", (run.execution_id,)
+        ).fetchone()
+        piece = Output(run.execution_id, Stream.STDOUT, 0, b"first\n")
+        stored_output.insert(tx, [stored_output.OutputPiece(task_id, row["id"], piece, 0)])
+        inserted.set()
+        may_commit.wait(60)
+
+    storing = asyncio.create_task(a.database.write(store_slowly))
+    await asyncio.to_thread(inserted.wait, 60)
+    line = Output(other.execution_id, Stream.STDOUT, 0, b"second\n")
+    await b.report(second.host_id, line)
+    assert await c.tasks.output.follow(OutputOf(task_id), 0, 1000) == []  # it has waited
+    following = asyncio.create_task(c.tasks.output.follow(OutputOf(task_id), 0, 1000))
+    may_commit.set()
+    await storing
+    chunks = [chunk.data for chunk in await following]
+    if not chunks:  # it has given up just before the commit
+        chunks = [chunk.data for chunk in await c.tasks.output.follow(OutputOf(task_id), 0, 1000)]
+    assert chunks == [b"first\n", b"second\n"]

@@ -1,7 +1,9 @@
 """What operators read of stored output."""
 
+import asyncio
 from collections.abc import Sequence
 
+from tui_manager.domain.changes import Changes
 from tui_manager.domain.output_search import OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import OutputChunk
@@ -10,11 +12,15 @@ from tui_manager.storage.tables import output
 from tui_manager.storage.tables.output import OutputOf as OutputOf
 from tui_manager.storage.views import output_search
 
+_PAUSE = 0.01  # seconds between two looks at the transactions that store output
+_LOOKS_MAX = 50  # most transactions take some milliseconds
+
 
 class StoredOutput:
     """Reads and searches output, a bounded part of it at a time."""
 
     def __init__(self, core: Core) -> None:
+        self._core = core
         self._database = core.database
 
     async def read(
@@ -30,7 +36,29 @@ class StoredOutput:
     ) -> Sequence[OutputChunk]:
         """Output that was stored after position `after`, in the order of storing; with `before`,
         the newest before that position."""
-        return await self._database.read(lambda tx: output.follow(tx, of, after, limit, before))
+        read = self._database.read
+        if before or not self._core.directory.alive:
+            return await read(lambda tx: output.follow(tx, of, after, limit, before))
+        up_to = await self._wait_for_running(of.task_id)
+        return await read(lambda tx: output.follow(tx, of, after, limit, up_to=up_to))
+
+    async def _wait_for_running(self, task_id: int) -> int:
+        """Waits until the transactions have ended that store output now, of all managers. What they
+        store may have positions before those of output that can be read already, and whoever has
+        read a position never asks for what is before it.
+
+        Returns:
+            The newest position that may be read. If a transaction takes too long, that is before
+            its first one, and watchers of the task are told to read again.
+        """
+        newest, ended = await self._database.read(output.positions_taken)
+        for _ in range(_LOOKS_MAX):
+            if ended >= newest:
+                return newest
+            await asyncio.sleep(_PAUSE)
+            _, ended = await self._database.read(output.positions_taken)
+        self._core.feed.publish_figures(Changes(output=frozenset({task_id})))
+        return ended
 
     async def search(
         self,

@@ -117,19 +117,38 @@ def read(
     return [cut for chunk in chunks if (cut := chunk.part_from(offset)) is not None]
 
 
+def positions_taken(tx: Transaction) -> tuple[int, int]:
+    """The newest position that any transaction has taken, ended or not; and one before all those
+    that running transactions have taken, or the same. Several managers store output at the same
+    time, and end in any order."""
+    newest = int(tx.execute(_SQL["newest_position"]).fetchone()["newest"])  # first
+    before = tx.execute(_SQL["oldest_unfinished"]).fetchone()["before"]
+    return newest, newest if before is None else min(newest, before)
+
+
 def follow(
-    tx: Transaction, of: OutputOf, after: int, limit: int, before: int = 0
+    tx: Transaction,
+    of: OutputOf,
+    after: int,
+    limit: int,
+    before: int = 0,
+    up_to: int = _BEYOND,
 ) -> list[OutputChunk]:
     """Output after position `after`, in the order of storing: about `limit` bytes and `PIECES_MAX`
     at most. A negative position asks for the newest pieces. With `before`, the newest pieces
-    between the two positions."""
+    between the two positions.
+
+    Args:
+        up_to: the newest position that may be read now.
+    """
     if before:
         found = _take(pieces_before(tx, of, before, PIECES_MAX), limit)
         return [chunk for chunk in reversed(found) if chunk.position > after]
     after = max(after, -_NEWEST_MAX)
     if after < 0:
         after = _before_newest(tx, of, -after)
-    return _take(pieces_after(tx, of, after, PIECES_MAX), limit)
+    pieces = pieces_after(tx, of, after, PIECES_MAX)
+    return _take(itertools.takewhile(lambda row: row["id"] <= up_to, pieces), limit)
 
 
 def pieces_after(tx: Transaction, of: OutputOf, after: int, pieces: int) -> Iterator[Row]:

@@ -2,13 +2,27 @@
 
 -- name: insert
 -- Bytes of streams, or gaps, with their offsets; `:data` has all the bytes, one piece after another.
+-- Until its end, the transaction holds a lock that names the newest id before its own ones.
 INSERT INTO output_chunks (execution_id, task_id, command_host_id, stream, "offset", gap, data, stored_at)
 SELECT (SELECT execution_id FROM command_hosts WHERE id = (r.value->>1)::bigint),
        (r.value->>0)::bigint, (r.value->>1)::bigint, (r.value->>2)::bigint, (r.value->>3)::bigint,
        (r.value->>4)::bigint,
        substr(:data::bytea, (r.value->>5)::integer, (r.value->>6)::integer), (r.value->>7)::bigint
 FROM jsonb_array_elements(:rows::jsonb) WITH ORDINALITY AS r (value, number)
+WHERE (SELECT pg_advisory_xact_lock_shared(
+           coalesce(pg_sequence_last_value('output_chunks_id'), 0))) IS NOT NULL
 ORDER BY r.number;
+
+-- name: newest_position
+-- The newest id that any transaction has taken, ended or not.
+SELECT coalesce(pg_sequence_last_value('output_chunks_id'), 0) AS newest;
+
+-- name: oldest_unfinished
+-- Transactions that run and store output have only ids above this one; NULL: there are none. No other
+-- lock of a manager has a key of one number.
+SELECT min((l.classid::bigint << 32) | l.objid::bigint) AS before FROM pg_locks AS l
+WHERE l.locktype = 'advisory' AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
 
 -- name: begin
 -- The offset of the piece of one stream that contains an offset, or of the last piece before it.

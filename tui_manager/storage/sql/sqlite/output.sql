@@ -7,6 +7,14 @@ SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(va
        json_extract(value, '$[7]')
 FROM json_each(:rows);
 
+-- name: newest_position
+-- The newest id.
+SELECT coalesce(max(id), 0) AS newest FROM output_chunks;
+
+-- name: oldest_unfinished
+-- One transaction after another stores output.
+SELECT NULL AS before;
+
 -- name: begin
 -- The offset of the piece of one stream that contains an offset, or of the last piece before it.
 SELECT ch.id, coalesce(
