@@ -1,8 +1,10 @@
 """Hosts that are connected to other managers: vitals, identity, managers that come and go."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.host_directory import EXPECTED_FOR
 from tui_manager.service.core.host_entry import SessionElsewhere
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack
+from tui_manager.storage.engine.transaction import Work
 from tui_manager.storage.tables import gateways
 from tui_manager.storage.tables import hosts as stored_hosts
 
@@ -234,3 +237,28 @@ async def test_a_refusal_is_no_alert_any_more_when_the_host_is_connected_elsewhe
     await b.connect("web1", host_id=opened.host_id)
     await managers.settle()
     assert a.violations.recent_refusals.newest_first() == []
+
+
+async def test_nothing_is_sent_on_a_session_whose_successor_is_stored(managers: Managers) -> None:
+    """The row of the new session may be read back before the session is open here."""
+    a, _, _ = managers
+    opened = await a.connect("web1")
+    write, is_stored, opens = a.database.write, asyncio.Event(), asyncio.Event()
+
+    async def write_and_wait(work: Work) -> Any:
+        done = await write(work)
+        is_stored.set()
+        await opens.wait()
+        return done
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(a.database, "write", write_and_wait)
+        connecting = asyncio.create_task(a.connect("web1", host_id=opened.host_id))
+        await is_stored.wait()
+    await a.bridge.compare()
+    await a.started("web1")
+    assert a.dispatcher.sent == []
+    opens.set()
+    await connecting
+    a.hosts.session_ready(opened.host_id)
+    assert len(await a.send()) == 1

@@ -122,9 +122,10 @@ class DispatchLoop:
             await self.send_claimed(claimed)
 
     def ready_session(self, host_id: str) -> ReadySession | None:
-        """The session of a host, if something may be sent on it."""
+        """The session of a host, if something may be sent on it. Nothing is sent on a session whose
+        successor is stored already: its agent may not read it any more."""
         entry = self._core.directory.get(host_id)
-        if entry is None or entry.session is None:
+        if entry is None or entry.session_of(entry.row.generation) is None:
             return None
         room = self._dispatcher.room(host_id)
         row = entry.row
