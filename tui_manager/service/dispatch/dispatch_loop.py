@@ -125,7 +125,8 @@ class DispatchLoop:
         """The session of a host, if something may be sent on it. Nothing is sent on a session whose
         successor is stored already: its agent may not read it any more."""
         entry = self._core.directory.get(host_id)
-        if entry is None or entry.session_of(entry.row.generation) is None:
+        session = entry.session_of(entry.row.generation) if entry else None
+        if entry is None or session is None:
             return None
         room = self._dispatcher.room(host_id)
         row = entry.row
@@ -139,7 +140,7 @@ class DispatchLoop:
             generation=row.generation,
             room=room,
             limit=row.capacity + _QUEUED_MAX,
-            features=entry.session.features,
+            features=session.features,
             variables=entry.variables,
         )
 
