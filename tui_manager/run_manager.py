@@ -115,7 +115,7 @@ async def _open_database(
 ) -> AsyncIterator[Database]:
     """Opens the database of the settings, if it is that of the state folder's manager."""
     folder, url = settings.state_dir, settings.database
-    state_dir.check_database(folder, url)
+    state_dir.refuse_wrong_database(folder, url)
     async with contextlib.AsyncExitStack() as stack:
         opening = open_database(
             url or folder / state_dir.DATABASE,

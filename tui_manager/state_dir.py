@@ -98,7 +98,7 @@ def has_database(state_dir: Path) -> bool:
     return (state_dir / DATABASE).exists() or (state_dir / _ELSEWHERE).exists()
 
 
-def check_database(state_dir: Path, url: str) -> None:
+def refuse_wrong_database(state_dir: Path, url: str) -> None:
     """Refuses to start on the wrong database. It would not know the hosts whose keys are in the
     folder, and would send their agents away.
 
@@ -107,7 +107,7 @@ def check_database(state_dir: Path, url: str) -> None:
 
     Raises:
         StorageError: the manager of this folder has its database elsewhere; or in the folder, and
-            it was not moved.
+            it was not migrated.
     """
     noted = state_dir / _ELSEWHERE
     if not url and noted.exists():
@@ -119,7 +119,7 @@ def check_database(state_dir: Path, url: str) -> None:
     if url and not noted.exists() and (state_dir / DATABASE).exists():
         raise StorageError(
             f"The manager of {state_dir} keeps its data in {DATABASE}, and the setting database "
-            "names PostgreSQL. `tui-manager database migrate --from FILE` moves them there. To "
+            "names PostgreSQL. `tui-manager database migrate --from FILE` migrates them. To "
             f"leave them behind, move {DATABASE} to another folder first."
         )
 

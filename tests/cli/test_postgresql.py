@@ -198,14 +198,14 @@ def test_migrate_says_what_it_has_carried_over(
     source = state_dir / "manager.db"
     command = ["database", "migrate", "--from", str(source), "--state-dir", str(state_dir)]
     assert main(["serve", "--state-dir", str(state_dir), "--listen", "127.0.0.1:0"]) == 2
-    assert "`tui-manager database migrate --from FILE` moves them there" in capsys.readouterr().err
+    assert "`tui-manager database migrate --from FILE` migrates them" in capsys.readouterr().err
     assert main([*command, "--json"]) == 0
     said = capsys.readouterr()
     found = json.loads(said.out)
     assert found.keys() == {"from", "database", "rows", "replaced", "recounted", "seconds"}
     assert found["rows"]["manager"] == 1
     assert found["database"] == url
-    assert "tui-manager: carrying over manager: 1 of 1 rows\n" in said.err
+    assert "tui-manager: migrating manager: 1 of 1 rows\n" in said.err
     assert "tui-manager: comparing manager: 1 of 1 rows\n" in said.err
     assert main(["check", "--state-dir", str(state_dir)]) == 0
     assert main(command) == 2

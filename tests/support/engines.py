@@ -30,7 +30,7 @@ SQLITE_ONLY = {
     "storage/backup": "PostgreSQL has its own tools",
     "storage/check": "a damaged file",
     "storage/database": "the file, its locks and its migrations",
-    "storage/move_to_postgresql": "from one to the other",
+    "storage/migrate_to_postgresql": "from one to the other",
     "storage/database_file": "a file that was moved away",
     "storage/query_plans": "the plans of SQLite",
     "storage/sql_of_engines": "compares the two",

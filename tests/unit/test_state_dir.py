@@ -9,11 +9,11 @@ import pytest
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.state_dir import (
     DATABASE,
-    check_database,
     check_manager,
     has_database,
     hold,
     note_database,
+    refuse_wrong_database,
 )
 
 
@@ -93,23 +93,23 @@ URL = "postgresql://tui:s3cret@db1/tui"
 
 
 def test_a_manager_with_a_file_does_not_begin_anew_in_postgresql(tmp_path: Path) -> None:
-    check_database(tmp_path, "")
-    check_database(tmp_path, URL)
+    refuse_wrong_database(tmp_path, "")
+    refuse_wrong_database(tmp_path, URL)
     (tmp_path / DATABASE).touch()
-    check_database(tmp_path, "")
+    refuse_wrong_database(tmp_path, "")
     with pytest.raises(StorageError, match="database migrate --from"):
-        check_database(tmp_path, URL)
+        refuse_wrong_database(tmp_path, URL)
 
 
 def test_a_manager_in_postgresql_does_not_begin_anew_with_a_file(tmp_path: Path) -> None:
     assert not has_database(tmp_path)
     note_database(tmp_path, URL, "id1")
     assert has_database(tmp_path)
-    check_database(tmp_path, URL)
-    (tmp_path / DATABASE).touch()  # it was carried over
-    check_database(tmp_path, URL)
+    refuse_wrong_database(tmp_path, URL)
+    (tmp_path / DATABASE).touch()  # it was migrated
+    refuse_wrong_database(tmp_path, URL)
     with pytest.raises(StorageError, match="TUI_MANAGER_DATABASE") as error:
-        check_database(tmp_path, "")
+        refuse_wrong_database(tmp_path, "")
     noted = tmp_path / "postgresql"
     assert str(noted) in str(error.value)
     assert noted.read_text() == "postgresql://tui:***@db1/tui\nid1\n"
@@ -117,7 +117,7 @@ def test_a_manager_in_postgresql_does_not_begin_anew_with_a_file(tmp_path: Path)
     note_database(tmp_path, "postgresql://db2/tui", "id1")
     assert noted.read_text() == "postgresql://db2/tui\nid1\n"
     noted.unlink()
-    check_database(tmp_path, "")
+    refuse_wrong_database(tmp_path, "")
 
 
 def test_a_manager_does_not_go_on_with_the_database_of_another_one(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`tui-manager database migrate`: carries a database of SQLite over into PostgreSQL."""
+"""`tui-manager database migrate`: migrates a database of SQLite to PostgreSQL."""
 
 import signal
 import sys
@@ -15,10 +15,10 @@ from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.domain.errors import AlreadyRunningError, InvalidInputError
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database_url import hide_password
-from tui_manager.storage.maintenance.move_to_postgresql import Moved, move_to_postgresql
+from tui_manager.storage.maintenance.migrate_to_postgresql import Migrated, migrate_to_postgresql
 
 _SHOW_EVERY = 0.2  # seconds between two figures on a terminal
-_DOES = {"write": "carrying over", "compare": "comparing"}
+_DOES = {"write": "migrating", "compare": "comparing"}
 
 
 def run_migrate_database(settings: Settings, file: str, *, as_json: bool) -> int:
@@ -33,13 +33,13 @@ def run_migrate_database(settings: Settings, file: str, *, as_json: bool) -> int
     began = time.monotonic()
     with _ended_by_signals(), _stopped(settings.state_dir, source):
         progress = _Progress()
-        moved = move_to_postgresql(source, url, settings.state_dir, progress.show)
-        state_dir.note_database(settings.state_dir, url, moved.manager_id)
+        migrated = migrate_to_postgresql(source, url, settings.state_dir, progress.show)
+        state_dir.note_database(settings.state_dir, url, migrated.manager_id)
     seconds = time.monotonic() - began
     if as_json:
-        write_json(_shape(source, url, moved, seconds))
+        write_json(_shape(source, url, migrated, seconds))
     else:
-        _print(source, url, moved, seconds)
+        _print(source, url, migrated, seconds)
     return 0
 
 
@@ -96,28 +96,31 @@ class _Progress:
             note(text)
 
 
-def _shape(source: Path, url: str, moved: Moved, seconds: float) -> dict[str, object]:
+def _shape(source: Path, url: str, migrated: Migrated, seconds: float) -> dict[str, object]:
     return {
         "from": str(source),
         "database": hide_password(url),
-        "rows": moved.rows,
-        "replaced": moved.replaced,
-        "recounted": moved.recounted,
+        "rows": migrated.rows,
+        "replaced": migrated.replaced,
+        "recounted": migrated.recounted,
         "seconds": round(seconds, 1),
     }
 
 
-def _print(source: Path, url: str, moved: Moved, seconds: float) -> None:
-    rows = sum(moved.rows.values())
+def _print(source: Path, url: str, migrated: Migrated, seconds: float) -> None:
+    rows = sum(migrated.rows.values())
     write(
-        f"{source}: {rows:,} rows, {moved.rows['tasks']:,} tasks and "
-        f"{moved.rows['command_hosts']:,} command hosts among them, are in {hide_password(url)}; "
+        f"{source}: {rows:,} rows, {migrated.rows['tasks']:,} tasks and "
+        f"{migrated.rows['command_hosts']:,} command hosts among them, are in "
+        f"{hide_password(url)}; "
         f"all were compared ({seconds:.1f} s)\n"
     )
-    for name, count in sorted(moved.replaced.items()):
+    for name, count in sorted(migrated.replaced.items()):
         write(
             f"{count:,} texts of {name} had the character NUL, which PostgreSQL cannot store; it "
             "is U+FFFD there\n"
         )
-    if moved.recounted:
-        write(f"the counters of {moved.recounted:,} tasks and commands were wrong, and are right\n")
+    if migrated.recounted:
+        write(
+            f"the counters of {migrated.recounted:,} tasks and commands were wrong, and are right\n"
+        )

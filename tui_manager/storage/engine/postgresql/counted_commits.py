@@ -77,7 +77,7 @@ class CountedCommits:
             raise psycopg.OperationalError(self._warning)
         self.durable = number
 
-    def settle(self) -> int:
+    def confirm_sent(self) -> int:
         """Finds out which of the sent transactions the database has, and waits until all of those
         are durable.
 

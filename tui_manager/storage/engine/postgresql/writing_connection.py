@@ -41,7 +41,7 @@ _FIND_BY_INDEX = "SET enable_seqscan = off"
 
 
 @dataclass(slots=True)
-class _Transaction:
+class _CommitBatch:
     """Units of work that are to be committed together.
 
     Attributes:
@@ -118,17 +118,17 @@ class WritingConnection:
         transaction was committed, this waits for the server: neither answer would be certain.
         """
         try_for = _TRY_AGAIN_FOR if self._problem else TRY_FOR
-        units = _Transaction(works, time.monotonic() + try_for)
+        batch = _CommitBatch(works, time.monotonic() + try_for)
         pause, longest = _PAUSES
         while True:
             try:
-                outcomes = self._attempt(units)
+                outcomes = self._attempt(batch)
                 break
             except psycopg.Error as error:
-                unknown = self._handle(error, units)
-                if self._is_repeated_at_once(error, units):
+                unknown = self._handle(error, batch)
+                if self._is_repeated_at_once(error, batch):
                     continue
-                may_pass = self._may_pass(error) and time.monotonic() + pause < units.deadline
+                may_pass = self._may_pass(error) and time.monotonic() + pause < batch.deadline
                 if stopping() or not (unknown or may_pass):
                     if not unknown:
                         raise
@@ -162,16 +162,16 @@ class WritingConnection:
         self._connection.close()
         self._socket.close()
 
-    def _attempt(self, units: _Transaction) -> list[Any]:
+    def _attempt(self, batch: _CommitBatch) -> list[Any]:
         with self._is_busy():
-            stored = self._settle()
-            if 0 < units.number <= stored:
-                return units.outcomes  # they had been committed
-            units.outcomes = run_units(self._connection, units.works, self._lease)
+            stored = self._confirm_sent()
+            if 0 < batch.number <= stored:
+                return batch.outcomes  # they had been committed
+            batch.outcomes = run_units(self._connection, batch.works, self._lease)
             if self._connection.info.transaction_status != TransactionStatus.IDLE:
-                units.number = self._commits.sent + 1
+                batch.number = self._commits.sent + 1
                 self._commits.commit()
-            return units.outcomes
+            return batch.outcomes
 
     @contextlib.contextmanager
     def _is_busy(self) -> Iterator[None]:
@@ -181,15 +181,15 @@ class WritingConnection:
         finally:
             self._busy_since = None
 
-    def _handle(self, error: psycopg.Error, units: _Transaction) -> bool:
+    def _handle(self, error: psycopg.Error, batch: _CommitBatch) -> bool:
         """Ends the transaction that has failed; whether it may have been committed."""
         with self._is_busy(), contextlib.suppress(psycopg.OperationalError):
             if not self._connection.closed:
                 self._connection.rollback()
-        if self._was_cut and not units.was_cut:
-            units.was_cut, units.deadline = True, time.monotonic() + TRY_FOR
+        if self._was_cut and not batch.was_cut:
+            batch.was_cut, batch.deadline = True, time.monotonic() + TRY_FOR
         self._was_cut = False
-        unknown = self._commits.durable < units.number <= self._commits.sent
+        unknown = self._commits.durable < batch.number <= self._commits.sent
         if self._connection.closed or unknown:
             problem = str(errors.to_storage_error(error, self._address.name))
             if not self._problem:
@@ -197,15 +197,15 @@ class WritingConnection:
             self._problem = problem
         return unknown
 
-    def _is_repeated_at_once(self, error: psycopg.Error, units: _Transaction) -> bool:
-        units.repeats += 1
-        return errors.is_repeated(error) and units.repeats <= _REPEATS
+    def _is_repeated_at_once(self, error: psycopg.Error, batch: _CommitBatch) -> bool:
+        batch.repeats += 1
+        return errors.is_repeated(error) and batch.repeats <= _REPEATS
 
     def _may_pass(self, error: psycopg.Error) -> bool:
         lost = self._connection.closed
         return lost or errors.is_repeated(error) or errors.is_waited_for(error)
 
-    def _settle(self) -> int:
+    def _confirm_sent(self) -> int:
         """Makes sure that there is a connection, and that all is known about what was sent. Returns
         the number of the newest transaction that the database has.
 
@@ -222,7 +222,7 @@ class WritingConnection:
         if lost:
             self._reconnect()
         try:
-            stored = self._commits.settle()
+            stored = self._commits.confirm_sent()
         except psycopg.Error:
             self._connection.close()  # else it would not be looked at again
             raise

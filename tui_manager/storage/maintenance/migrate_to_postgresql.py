@@ -1,4 +1,4 @@
-"""Carries a database of SQLite into an empty one of PostgreSQL, whole or not at all.
+"""Migrates a database of SQLite into an empty one of PostgreSQL, whole or not at all.
 
 The file is only read. Everything is written in one transaction, and read back before it is
 committed.
@@ -20,7 +20,7 @@ from tui_manager.storage.engine.database_url import client_needed
 from tui_manager.storage.engine.sqlite.connection import to_storage_error
 from tui_manager.storage.engine.sqlite.migrations import check_version, migrate, migrations
 from tui_manager.storage.engine.sqlite.read_only import read_only
-from tui_manager.storage.maintenance.carried_rows import (
+from tui_manager.storage.maintenance.migrated_rows import (
     COUNTED,
     COUNTERS,
     SET_BY_TRIGGERS,
@@ -52,8 +52,8 @@ SELECT DISTINCT substr(execution_id, 1, 7) FROM command_hosts WHERE stdout_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """What was carried over.
+class Migrated:
+    """What was migrated.
 
     Attributes:
         manager_id: of the manager whose database it is; empty: it has none.
@@ -68,8 +68,8 @@ class Moved:
     recounted: int
 
 
-def move_to_postgresql(source: Path, url: str, folder: Path, progress: Progress) -> Moved:
-    """Carries the database at `source`, which nobody may be using, into the empty one at `url`.
+def migrate_to_postgresql(source: Path, url: str, folder: Path, progress: Progress) -> Migrated:
+    """Migrates the database at `source`, which nobody may be using, into the empty one at `url`.
 
     Args:
         folder: for a copy of a database that has an older schema.
@@ -87,9 +87,9 @@ def move_to_postgresql(source: Path, url: str, folder: Path, progress: Progress)
         from tui_manager.storage.engine.postgresql.bulk_load import bulk_load
     _check_source(source)
     with _of_present_schema(source, folder) as path, bulk_load(url) as target:
-        moved = read_only(path, lambda tx: _Move(tx, target, progress).run())
+        migrated = read_only(path, lambda tx: _Migration(tx, target, progress).run())
         target.commit()
-        return moved
+        return migrated
 
 
 def _check_source(source: Path) -> None:
@@ -131,7 +131,7 @@ def _of_present_schema(source: Path, folder: Path) -> Iterator[Path]:
         yield path
 
 
-class _Move:
+class _Migration:
     """One attempt, within one transaction on each side."""
 
     def __init__(self, tx: sqlite3.Connection, target: "BulkLoad", progress: Progress) -> None:
@@ -141,7 +141,7 @@ class _Move:
         self._cleaner = TextCleaner()
         tx.row_factory = None  # tuples
 
-    def run(self) -> Moved:
+    def run(self) -> Migrated:
         """Writes all rows, and compares them with the file. Does not commit."""
         self._target.begin()
         self._check_empty()
@@ -156,7 +156,7 @@ class _Move:
             self._target.tx.execute(f"ANALYZE {table}")
         rows = {table: each.count for table, each in written.items()}
         manager_id = manager_state.known_manager_id(self._target.tx)
-        return Moved(manager_id, rows, self._cleaner.changed, recounted)
+        return Migrated(manager_id, rows, self._cleaner.changed, recounted)
 
     def _check_empty(self) -> None:
         """Raises InvalidInputError if a table has rows."""

@@ -1,4 +1,4 @@
-"""A database of SQLite is carried over into PostgreSQL: every row, or nothing."""
+"""A database of SQLite is migrated to PostgreSQL: every row, or nothing."""
 
 import asyncio
 import contextlib
@@ -30,8 +30,10 @@ from tui_manager.storage.engine.numbered_files import numbered_files
 from tui_manager.storage.engine.postgresql.bulk_load import BulkLoad
 from tui_manager.storage.engine.postgresql.migrations import LOCK
 from tui_manager.storage.engine.sqlite.migrations import migrate, migrations
-from tui_manager.storage.maintenance import move_to_postgresql as module
-from tui_manager.storage.maintenance.carried_rows import (
+from tui_manager.storage.maintenance import migrate_to_postgresql as module
+from tui_manager.storage.maintenance.check import check_database, check_postgresql
+from tui_manager.storage.maintenance.migrate_to_postgresql import Migrated, migrate_to_postgresql
+from tui_manager.storage.maintenance.migrated_rows import (
     COUNTED,
     COUNTERS,
     JSON_COLUMNS,
@@ -40,8 +42,6 @@ from tui_manager.storage.maintenance.carried_rows import (
     RowSum,
     TextCleaner,
 )
-from tui_manager.storage.maintenance.check import check_database, check_postgresql
-from tui_manager.storage.maintenance.move_to_postgresql import Moved, move_to_postgresql
 
 pytestmark = pytest.mark.sqlite("both engines are said here")
 FEATURES = ("script", "stdin")
@@ -99,8 +99,8 @@ async def _work(parts: Parts) -> None:
     await parts.database.write(lambda tx: tx.execute(clock_error))
 
 
-def _move(source: Path, url: str, progress: Any = lambda *_: None) -> Moved:
-    return move_to_postgresql(source, url, source.parent, progress)
+def _move(source: Path, url: str, progress: Any = lambda *_: None) -> Migrated:
+    return migrate_to_postgresql(source, url, source.parent, progress)
 
 
 def _rows_of_file(path: Path) -> dict[str, list[dict[str, Any]]]:
@@ -145,7 +145,7 @@ def _compare(table: str, row: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("database", [new_database, postgresql_database])
-def test_every_row_is_carried_over(source: Path, database: Any) -> None:
+def test_every_row_is_migrated(source: Path, database: Any) -> None:
     before = source.read_bytes()
     with database() as url:
         moved = _move(source, url)
@@ -168,7 +168,7 @@ def test_every_row_is_carried_over(source: Path, database: Any) -> None:
     assert [path.name for path in source.parent.glob("manager*")] == [DATABASE]
 
 
-def test_what_a_killed_manager_has_left_in_the_log_is_carried_over(
+def test_what_a_killed_manager_has_left_in_the_log_is_migrated(
     source: Path, tmp_path: Path, url: str
 ) -> None:
     left = tmp_path / "left"
@@ -448,7 +448,7 @@ def test_many_rows_are_copied_in_several_batches(
     assert check_postgresql(url).findings == ()
 
 
-def test_all_tables_and_columns_are_carried_over(url: str) -> None:
+def test_all_tables_and_columns_are_migrated(url: str) -> None:
     """A migration that adds one must say what becomes of it here."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)

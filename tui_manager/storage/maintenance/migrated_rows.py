@@ -1,4 +1,4 @@
-"""What is carried from a database of SQLite into one of PostgreSQL: tables, columns, values.
+"""What is migrated from a database of SQLite into one of PostgreSQL: tables, columns, values.
 
 A row is a row on both, with these differences: counters are rows of their own in PostgreSQL, which
 counts them itself; output is stored with its execution id; texts cannot hold the character NUL.
