@@ -19,7 +19,7 @@ from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.token import USES_MAX
 from tui_manager.settings import Settings
-from tui_manager.ui.key_bindings import ACTIONS
+from tui_manager.ui.action_table import ACTIONS
 from tui_manager.ui.manager import audit_table
 
 ROOT = Path(__file__).parents[2]

@@ -26,7 +26,7 @@ from tests.monkey.inputs import (
     Wait,
     Wheel,
 )
-from tui_manager.ui.key_bindings import ACTIONS
+from tui_manager.ui.action_table import ACTIONS
 
 ACTION_KEYS = sorted({key for action in ACTIONS for key in action.keys})
 MOVES = (

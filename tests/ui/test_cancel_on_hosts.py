@@ -12,10 +12,10 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
+from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.questions import cancel_on_hosts_question, cancel_question
-from tui_manager.ui.key_bindings import BY_ID
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
 

@@ -6,12 +6,13 @@ from textual.keys import _character_to_key
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.ui.action import KEY_NAMES, key_text
+from tui_manager.ui.action import KEY_NAMES, KeyMap, Pane, ScreenName, key_text
+from tui_manager.ui.action_table import ACTIONS
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.frame.help import help_lines
 from tui_manager.ui.frame.key_footer import FooterKey, footer_line, key_at, said_of_key
-from tui_manager.ui.key_bindings import ACTIONS, KeyMap, Pane, ScreenName, footer_actions
+from tui_manager.ui.key_bindings import footer_actions
 
 KEYS = [
     FooterKey("new_task", "n", "n", "New"),

@@ -11,6 +11,8 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.ui.action import Pane, ScreenName
+from tui_manager.ui.action_table import ACTIONS
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm, RenameForm
@@ -22,7 +24,7 @@ from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.notices import NoticesScreen
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
-from tui_manager.ui.key_bindings import ACTIONS, Pane, ScreenName, actions_of
+from tui_manager.ui.key_bindings import actions_of
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.output.output_pane import OutputPane
 from tui_manager.ui.output.save_output import SaveOutputScreen

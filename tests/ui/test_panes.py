@@ -7,8 +7,9 @@ from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle
 from tests.ui.test_keys import WAY
+from tui_manager.ui.action import ScreenName
+from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.key_bindings import BY_ID, ScreenName
 
 PANES = {  # how many panes tab goes through
     ScreenName.DASHBOARD: 4,

@@ -16,13 +16,13 @@ from tui_manager.domain.status import Reason, TaskStatus
 from tui_manager.domain.task import Counts
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
+from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.form import TickBox
 from tui_manager.ui.forms.rerun_choice import KEYS, RerunChoice
 from tui_manager.ui.forms.rerun_task import RerunScreen
-from tui_manager.ui.key_bindings import BY_ID
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
 SIZES = [(80, 24), (160, 48)]

@@ -1,5 +1,5 @@
 """What an action of the screen is: its keys, its words, and in which screens and panes it works.
-The actions themselves are in `key_bindings.py`."""
+The actions themselves are in `action_table.py`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

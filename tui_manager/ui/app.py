@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
+from tui_manager.ui.action import ScreenName
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.join_token import ask_for_join_token
@@ -26,7 +27,6 @@ from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.hosts.target_of_new_task import target_of_new_task
-from tui_manager.ui.key_bindings import ScreenName
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, OpenOperator
 from tui_manager.ui.preferences import Preferences
@@ -72,7 +72,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ManagerProvider}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "say_how_to_quit", show=False)]
-    ENABLE_COMMAND_PALETTE = False  # the keys of `key_bindings` open it
+    ENABLE_COMMAND_PALETTE = False  # a key of the table opens it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (not a ClassVar there)
 
     def __init__(

@@ -13,12 +13,13 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
+from tui_manager.ui.action import ScreenName
 from tui_manager.ui.dashboard_panes import HOSTS, IN_TABS, NOW, OUTPUT, RECENT, TABS, DashboardPanes
 from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.hosts.dashboard_host_table import DashboardHostTable
 from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_table import no_hosts
-from tui_manager.ui.key_bindings import ScreenName, bindings_of, key_of, open_host, open_task
+from tui_manager.ui.key_bindings import bindings_of, key_of, open_host, open_task
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link

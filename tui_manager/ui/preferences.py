@@ -8,7 +8,8 @@ from enum import StrEnum
 from itertools import combinations
 
 from tui_manager.ui.action import KEY_NAMES, Action, KeyMap, ScreenName, key_text
-from tui_manager.ui.key_bindings import BY_ID, actions_of
+from tui_manager.ui.action_table import BY_ID
+from tui_manager.ui.key_bindings import actions_of
 
 
 class ThemeName(StrEnum):

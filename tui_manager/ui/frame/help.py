@@ -13,10 +13,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from tui_manager.ui.action import Action, Group, KeyMap, Pane
+from tui_manager.ui.action_table import ACTIONS, FORM_KEYS, MOVES
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of
 from tui_manager.ui.drawing.state_words_and_colours import LEGEND
-from tui_manager.ui.key_bindings import ACTIONS, FORM_KEYS, MOVES, Action, Group, KeyMap, Pane
 from tui_manager.ui.terminal.closable import ClosableScreen
 
 _KEY = 10  # cells

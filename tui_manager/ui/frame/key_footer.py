@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from textual import events
 from textual.strip import Strip
 
-from tui_manager.ui.action import key_text
+from tui_manager.ui.action import Action, KeyMap, ScreenName, key_text
+from tui_manager.ui.action_table import ACTIONS, BY_ID
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of
-from tui_manager.ui.key_bindings import ACTIONS, BY_ID, Action, KeyMap, ScreenName
 
 _ALWAYS = ("help", "back")  # the actions that have room however narrow the screen is
 # The actions that show a screen.

@@ -14,18 +14,12 @@ from textual.widgets import Static
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
+from tui_manager.ui.action import Action, Pane, ScreenName
+from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
 from tui_manager.ui.frame.key_footer import FooterKey, KeyFooter, said_of_key
-from tui_manager.ui.key_bindings import (
-    BY_ID,
-    Action,
-    Pane,
-    ScreenName,
-    bindings_of,
-    footer_actions,
-    key_of,
-)
+from tui_manager.ui.key_bindings import bindings_of, footer_actions, key_of
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import MARKED_MAX, RowList
 from tui_manager.ui.listing.row_table import RowTable

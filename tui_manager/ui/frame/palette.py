@@ -16,13 +16,12 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task_filter_and_sort import TASK_KEYS
 from tui_manager.operator.api import Operator
+from tui_manager.ui.action import Action
+from tui_manager.ui.action_table import ACTIONS, BY_ID
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph, task_glyph
 from tui_manager.ui.frame.key_footer import SHOWS
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.key_bindings import (
-    ACTIONS,
-    BY_ID,
-    Action,
     actions_of,
     open_host,
     open_schedule,

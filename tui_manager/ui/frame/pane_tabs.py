@@ -8,9 +8,10 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
+from tui_manager.ui.action import KeyMap
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span
-from tui_manager.ui.key_bindings import KeyMap, key_of
+from tui_manager.ui.key_bindings import key_of
 
 
 class PaneTabs(SpanWidget):

@@ -1,5 +1,5 @@
 """What the keys of a screen do to hosts, with the questions before. Which key does it is in
-`key_bindings.py`."""
+`action_table.py`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +11,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
+from tui_manager.ui.action import Action
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
@@ -22,7 +23,7 @@ from tui_manager.ui.forms.questions import (
     remove_question,
 )
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.key_bindings import Action, key_of
+from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import is_open

@@ -13,6 +13,7 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task import Task
+from tui_manager.ui.action import Action, Pane, ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.pane_tabs import PaneTabs
@@ -20,7 +21,7 @@ from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_facts import all_facts
 from tui_manager.ui.hosts.host_head import host_head, host_vitals
 from tui_manager.ui.hosts.host_run_table import HostRunTable
-from tui_manager.ui.key_bindings import Action, Pane, ScreenName, bindings_of, open_task
+from tui_manager.ui.key_bindings import bindings_of, open_task
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import CallFailed, Link

@@ -10,11 +10,11 @@ from textual.widget import Widget
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.ui.action import ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.key_bindings import (
-    ScreenName,
     bindings_of,
     open_host,
     open_schedule,

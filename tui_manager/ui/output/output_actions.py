@@ -1,10 +1,10 @@
 """What the keys of a screen do to its output pane: follow, wrap, times, pager, and save, which has
 a form in `save_output.py`. A file of its own, because several screens have such a pane. Searches
-are in `search_actions.py`. Which key does it is in `key_bindings.py`."""
+are in `search_actions.py`. Which key does it is in `action_table.py`."""
 
 from textual.widgets import Input
 
-from tui_manager.ui.key_bindings import BY_ID
+from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.output.output_pane import OutputPane, Source
 from tui_manager.ui.output.pager import pager, text_file
 from tui_manager.ui.output.save_output import SaveOutputScreen

@@ -14,11 +14,12 @@ from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_parameters import Parameter
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import TemplateDetail
+from tui_manager.ui.action import DEFAULT_KEYS, KeyMap
 from tui_manager.ui.drawing.number_format import count_of, since
 from tui_manager.ui.drawing.schedule_words import due_texts, head_line, source_text, wrap_parts
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spans, wrap
 from tui_manager.ui.drawing.step_words import rule_texts, step_text
-from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap, key_of
+from tui_manager.ui.key_bindings import key_of
 
 _TEXT_LINES = 400  # of a task file that are shown
 _LINE_WIDTH = 1000  # characters of one of its lines

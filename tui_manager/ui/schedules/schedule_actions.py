@@ -1,5 +1,5 @@
 """What keys do to templates and schedules, with the questions before. Which key does it is in
-`key_bindings.py`."""
+`action_table.py`."""
 
 from collections.abc import Callable
 from dataclasses import replace

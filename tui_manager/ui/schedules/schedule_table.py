@@ -9,10 +9,10 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import SCHEDULE_KEYS, Schedule
 from tui_manager.domain.status import TaskStatus
-from tui_manager.ui.action import Pane
+from tui_manager.ui.action import KeyMap, Pane
 from tui_manager.ui.drawing.schedule_words import next_text, run_glyph, run_words, schedule_glyph
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
-from tui_manager.ui.key_bindings import KeyMap, key_of
+from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link

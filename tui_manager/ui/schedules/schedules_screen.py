@@ -13,11 +13,12 @@ from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleSpec
 from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.template import TemplateDetail
+from tui_manager.ui.action import Action, Pane, ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.forms.task_file_reader import TaskFileReader
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.pane_tabs import PaneTabs
-from tui_manager.ui.key_bindings import Action, Pane, ScreenName, bindings_of, key_of, open_task
+from tui_manager.ui.key_bindings import bindings_of, key_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.schedules.run_table import RunTable

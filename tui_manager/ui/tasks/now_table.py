@@ -12,11 +12,11 @@ from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import Counts, Task
 from tui_manager.domain.task_filter_and_sort import RUNNING_TASKS
 from tui_manager.domain.task_map import TaskSummary
-from tui_manager.ui.action import Pane
+from tui_manager.ui.action import DEFAULT_KEYS, KeyMap, Pane
 from tui_manager.ui.drawing.number_format import number, progress, progress_bar, running_time
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, plain, spans
 from tui_manager.ui.drawing.state_words_and_colours import task_glyph
-from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap, key_of
+from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.table_layout import GAP, Column, ColumnWidths
 from tui_manager.ui.manager_link import Link

@@ -1,5 +1,5 @@
 """What the keys of a screen do to tasks: start, cancel, pause, resume, run again and edit a copy,
-with the questions before. Which key does it is in `key_bindings.py`."""
+with the questions before. Which key does it is in `action_table.py`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +12,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import TemplateVersion
+from tui_manager.ui.action import Action
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.questions import (
@@ -29,7 +30,6 @@ from tui_manager.ui.forms.task_file_form import open_task_file_form
 from tui_manager.ui.forms.task_file_reader import read_beside
 from tui_manager.ui.forms.task_in_form import fits_form
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.key_bindings import Action
 from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.tasks.task_labels import is_of_use, task_label
 

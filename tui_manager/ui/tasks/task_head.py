@@ -8,6 +8,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task import RolloutProgress, Task, TaskDetail
 from tui_manager.domain.task_map import TaskMap
+from tui_manager.ui.action import DEFAULT_KEYS, KeyMap
 from tui_manager.ui.drawing.number_format import (
     age,
     count_of,
@@ -23,7 +24,7 @@ from tui_manager.ui.drawing.state_words_and_colours import (
     task_glyph,
     task_state,
 )
-from tui_manager.ui.key_bindings import DEFAULT_KEYS, KeyMap, key_of
+from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.tasks.task_table import author, elapsed, remaining
 
 _BAR_MOST = 56  # cells

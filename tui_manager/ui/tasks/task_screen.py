@@ -14,9 +14,10 @@ from tui_manager.domain.status import Reason
 from tui_manager.domain.task import CommandHost, Task, TaskDetail
 from tui_manager.domain.task_map import FailureGroup, TaskMap
 from tui_manager.domain.task_spec import Offline
+from tui_manager.ui.action import Action, ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans
-from tui_manager.ui.key_bindings import Action, ScreenName, bindings_of, key_of, open_task
+from tui_manager.ui.key_bindings import bindings_of, key_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane

@@ -12,7 +12,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Counts, Task, estimate_remaining
 from tui_manager.domain.task_filter_and_sort import TASK_KEYS
 from tui_manager.domain.task_map import TaskSummary
-from tui_manager.ui.action import Pane
+from tui_manager.ui.action import KeyMap, Pane
 from tui_manager.ui.drawing.number_format import (
     MOMENT_AND_AGE,
     count_of,
@@ -24,7 +24,7 @@ from tui_manager.ui.drawing.number_format import (
 )
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph, task_state
-from tui_manager.ui.key_bindings import KeyMap, key_of
+from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.tasks.failure_summary import failure_words
 from tui_manager.ui.tasks.summed_table import NO_SUMMARY, SummedTable

@@ -8,7 +8,8 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task
-from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_task
+from tui_manager.ui.action import ScreenName
+from tui_manager.ui.key_bindings import bindings_of, open_task
 from tui_manager.ui.listing.row_list import MARKED_MAX
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.tasks.task_actions import TaskActions
