@@ -50,8 +50,9 @@ async def seeded_fleet() -> FakeOperator:
     await save_templates(fleet)
     await _old_tasks(fleet)
     _host_asked(fleet)
-    await _rotate(fleet)
+    rotation = await _saved_rotation(fleet)
     await _upgrade(fleet)
+    await _rotate(fleet, rotation)
     why = "Another host is known as web03."
     fleet.record("refuse_host", actor="manager", text=why, name="web03", count="11")
     await _spec(fleet, "restart web", "env=prod", "systemctl restart nginx", start=False)
@@ -166,10 +167,20 @@ async def _old_tasks(fleet: FakeOperator) -> None:
     fleet.clock = now
 
 
-async def _rotate(fleet: FakeOperator) -> None:
+async def _saved_rotation(fleet: FakeOperator) -> int:
+    """A task that is started later."""
     now = fleet.clock
     fleet.clock = now - timedelta(seconds=48)
-    task = await _spec(fleet, "rotate logs", "@all", "logrotate -f /etc/logrotate.conf")
+    command = "logrotate -f /etc/logrotate.conf"
+    task_id = await _spec(fleet, "rotate logs", "@all", command, start=False)
+    fleet.clock = now
+    return task_id
+
+
+async def _rotate(fleet: FakeOperator, task: int) -> None:
+    now = fleet.clock
+    fleet.clock = now - timedelta(seconds=7)
+    await fleet.start_task(task)
     for name in ("db1", "db2", "web01"):
         fleet.finish(fleet.execution(task, name))
     fleet.clock = now
