@@ -111,6 +111,15 @@ def test_a_secret_that_is_no_text_is_wrong_input() -> None:
     assert (caught.value.field, str(caught.value)) == ("secret", "The secret K is not UTF-8.")
 
 
+@given(made(AuditEntry), st.permutations("abcdefghij"))
+def test_what_the_audit_keeps_stays_in_its_order(entry: AuditEntry, names: list[str]) -> None:
+    message = convert_security.entry_to_wire(replace(entry, detail=dict.fromkeys(names, "x")))
+    sent = wire.AuditEntry.FromString(message.SerializeToString())
+    assert list(convert_security.entry_from_wire(sent).detail) == names
+    del sent.detail_names[:]
+    assert list(convert_security.entry_from_wire(sent).detail) == sorted(names)
+
+
 @given(made(TokenSpec))
 def test_a_tokens_every_field_survives_but_no_uses_are_one(spec: TokenSpec) -> None:
     message = convert_security.token_spec_to_wire(spec)

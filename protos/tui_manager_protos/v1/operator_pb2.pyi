@@ -1828,6 +1828,7 @@ class AuditEntry(_message.Message):
     HOST_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     TASK_NAME_FIELD_NUMBER: _builtins.int
+    DETAIL_NAMES_FIELD_NUMBER: _builtins.int
     audit_id: _builtins.int
     """grows"""
     actor: _builtins.str
@@ -1848,6 +1849,10 @@ class AuditEntry(_message.Message):
     def detail(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """what else was worth keeping"""
 
+    @_builtins.property
+    def detail_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """the keys of detail, in the order in which they are shown"""
+
     def __init__(
         self,
         *,
@@ -1860,10 +1865,11 @@ class AuditEntry(_message.Message):
         host: _builtins.str = ...,
         detail: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         task_name: _builtins.str = ...,
+        detail_names: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor", b"actor", "at", b"at", "audit_id", b"audit_id", "detail", b"detail", "host", b"host", "host_id", b"host_id", "task_id", b"task_id", "task_name", b"task_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor", b"actor", "at", b"at", "audit_id", b"audit_id", "detail", b"detail", "detail_names", b"detail_names", "host", b"host", "host_id", b"host_id", "task_id", b"task_id", "task_name", b"task_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

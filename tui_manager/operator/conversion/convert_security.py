@@ -1,5 +1,7 @@
 """Join tokens, admission and the audit between the wire and the domain."""
 
+from collections.abc import Mapping, Sequence
+
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.audit import AuditEntry
@@ -93,6 +95,7 @@ def entry_to_wire(entry: AuditEntry) -> wire.AuditEntry:
         host_id=entry.host_id,
         host=entry.host,
         detail=entry.detail,
+        detail_names=entry.detail,
         task_name=entry.task_name,
     )
 
@@ -106,6 +109,12 @@ def entry_from_wire(message: wire.AuditEntry) -> AuditEntry:
         task_id=message.task_id,
         host_id=message.host_id,
         host=message.host,
-        detail=dict(message.detail),
+        detail=_in_order(message.detail, message.detail_names),
         task_name=message.task_name,
     )
+
+
+def _in_order(detail: Mapping[str, str], names: Sequence[str]) -> Mapping[str, str]:
+    """A map of a message has another order in each process. Its names say the one that was
+    written; a manager of an older version sends none."""
+    return {name: detail[name] for name in [*names, *sorted(detail)] if name in detail}
