@@ -100,13 +100,13 @@ RETURNING host, execution_id;
 -- Guard of GIVE_UP_SENDING: the command never left the manager, and its host is offline.
 UPDATE command_hosts SET status = 'failed', reason = 'undeliverable', detail = :detail,
     ready = false, finished_at = :now
-WHERE id = :id AND +attention = 4;
+WHERE id = :id AND +attention = 4 AND sent_at IS NULL;
 
 -- name: refuse_sending
 -- Guard of REFUSE_SENDING: the command never left the manager, and its host cannot do it.
 UPDATE command_hosts SET status = 'failed', reason = 'rejected', detail = :detail,
     ready = false, finished_at = :now
-WHERE id = :id AND +attention = 4;
+WHERE id = :id AND +attention = 4 AND sent_at IS NULL;
 
 -- name: lose_agent
 -- Guard of LOSE_AGENT: rows that were sent to a host that is away for too long. A row with a delivery
@@ -156,7 +156,8 @@ WITH target AS MATERIALIZED (
 UPDATE command_hosts AS ch SET status = 'skipped', reason = :reason, ready = false,
     finished_at = target.now
 FROM target
-WHERE ch.id = ANY (ARRAY(SELECT id FROM target)) AND ch.id = target.id;
+WHERE ch.id = ANY (ARRAY(SELECT id FROM target)) AND ch.id = target.id
+  AND +ch.attention = 4 AND ch.sent_at IS NULL;
 
 -- name: make_ready
 -- The next commands on some hosts: the first one behind a position that has not ended. In a pause, a
@@ -174,7 +175,8 @@ UPDATE command_hosts AS ch SET ready = true, deliver_before = (
     SELECT coalesce(t.paused_at, target.now) + t.delivery_timeout FROM tasks AS t
     WHERE t.id = ch.task_id AND t.offline = 'wait')
 FROM target
-WHERE ch.id = ANY (ARRAY(SELECT id FROM target)) AND ch.id = target.id;
+WHERE ch.id = ANY (ARRAY(SELECT id FROM target)) AND ch.id = target.id
+  AND +ch.attention = 4;
 
 -- name: set_output_sizes
 -- How much output of executions is stored, and how much came over their limit.

@@ -26,12 +26,14 @@ SELECT host FROM rollout_hosts
 WHERE task_id = :task_id AND state IN ('waiting', 'expected') LIMIT :limit;
 
 -- name: not_sent
--- Hosts that may begin, but of which no command was sent.
+-- Hosts that may begin, but of which no command was sent. One that another manager claims just now is
+-- waited for.
 SELECT rh.host FROM rollout_hosts AS rh
 JOIN command_hosts AS ch ON ch.host = rh.host AND ch.task_id = rh.task_id AND ch.position = 0
     AND ch.status IN ('pending', 'running')
 WHERE rh.task_id = :task_id AND rh.state = 'under_way' AND ch.status = 'pending'
-  AND ch.sent_at IS NULL;
+  AND ch.sent_at IS NULL
+FOR NO KEY UPDATE OF ch;
 
 -- name: overdue
 -- Hosts that were waited for long enough, with their current commands, of which some may have been sent

@@ -95,13 +95,13 @@ RETURNING host, execution_id;
 -- Guard of GIVE_UP_SENDING: the command never left the manager, and its host is offline.
 UPDATE command_hosts SET status = 'failed', reason = 'undeliverable', detail = :detail,
     ready = 0, finished_at = :now
-WHERE id = :id AND status = 'pending';
+WHERE id = :id AND status = 'pending' AND sent_at IS NULL;
 
 -- name: refuse_sending
 -- Guard of REFUSE_SENDING: the command never left the manager, and its host cannot do it.
 UPDATE command_hosts SET status = 'failed', reason = 'rejected', detail = :detail,
     ready = 0, finished_at = :now
-WHERE id = :id AND status = 'pending';
+WHERE id = :id AND status = 'pending' AND sent_at IS NULL;
 
 -- name: lose_agent
 -- Guard of LOSE_AGENT: rows that were sent to a host that is away for too long. A row with a delivery
