@@ -11,7 +11,7 @@ import pytest
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.manager_parts import greeting, result
 from tui_manager.domain.gateway import Standing
-from tui_manager.domain.report import Run, Started
+from tui_manager.domain.report import Held, HeldState, ResumeAction, Run, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import CommandHost
 from tui_manager.service.core.host_directory import EXPECTED_FOR
@@ -154,4 +154,58 @@ async def test_a_new_leader_goes_on_with_the_silences_that_it_knows(fleet: Fleet
     fleet.managers.clock.turn(heard + LOST_AFTER.total_seconds() - fleet.managers.clock.seconds)
     fleet.managers.clock.turn(2 * BEAT_EVERY)
     await fleet.c.silence.look()
+    assert (await fleet.row(running)).reason is Reason.AGENT_LOST
+
+
+async def test_what_waits_for_a_host_that_has_just_come_to_another_manager_goes_on_waiting(
+    fleet: Fleet,
+) -> None:
+    """The leader has not heard of it yet, but the database knows it."""
+    await fleet.lose_b()
+    task_id = await fleet.a.started("web01")
+    await fleet.managers.settle()
+    fleet.managers.clock.turn(EXPECTED_FOR + 1)
+    await fleet.c.hosts.open_session(greeting("web01", host_id=fleet.host_id), None)
+    await fleet.a.silence.look()
+    assert (await fleet.row(task_id)).status is CommandHostStatus.PENDING
+    fleet.c.hosts.session_ready(fleet.host_id)
+    await fleet.send(fleet.c)
+
+
+async def test_a_run_of_a_host_that_has_just_come_to_another_manager_goes_on(fleet: Fleet) -> None:
+    task_id = await fleet.a.started("web01", "sleep 1", "echo two")
+    run = await fleet.send(fleet.b)
+    await fleet.b.report(fleet.host_id, Started(run.execution_id, timedelta()))
+    await fleet.lose_b()
+    fleet.managers.clock.turn(LOST_AFTER.total_seconds() + 1)
+    held = (Held(run.execution_id, HeldState.RUNNING),)
+    greets = greeting("web01", host_id=fleet.host_id, held=held)
+    opened = await fleet.c.hosts.open_session(greets, None)
+    assert [resume.action for resume in opened.resumes] == [ResumeAction.GO_ON]
+    await fleet.a.silence.look()
+    assert not fleet.entry.declared_lost
+    await fleet.c.report(fleet.host_id, result(run.execution_id))
+    await fleet.managers.settle()
+    first, second = await fleet.a.rows(task_id)
+    assert first.status is CommandHostStatus.COMPLETED
+    assert second.status is CommandHostStatus.PENDING
+
+
+async def test_a_session_that_the_leader_never_saw_begins_a_new_silence(fleet: Fleet) -> None:
+    """It has ended before the leader looked."""
+    running = await fleet.a.started("web01")
+    run = await fleet.send(fleet.b)
+    await fleet.b.report(fleet.host_id, Started(run.execution_id, timedelta()))
+    await fleet.lose_b()
+    fleet.managers.clock.turn(LOST_AFTER.total_seconds() - EXPECTED_FOR)
+    held = (Held(run.execution_id, HeldState.RUNNING),)
+    greets = greeting("web01", host_id=fleet.host_id, held=held)
+    opened = await fleet.c.hosts.open_session(greets, None)
+    await fleet.c.hosts.close_session(fleet.host_id, opened.generation, "test")
+    await fleet.managers.settle()
+    fleet.managers.clock.turn(EXPECTED_FOR)
+    await fleet.a.silence.look()
+    assert (await fleet.row(running)).status is CommandHostStatus.RUNNING
+    fleet.managers.clock.turn(LOST_AFTER.total_seconds())
+    await fleet.a.silence.look()
     assert (await fleet.row(running)).reason is Reason.AGENT_LOST

@@ -160,9 +160,18 @@ class Directory:
         if ended:
             self._has_gone(entry, now, ended.heard_at)
         self.put(row, now, monotonic)
-        if is_elsewhere and entry.online and row.generation > before:
+        if is_elsewhere and row.generation > before:
             self._moved.add(row.row_id)  # also if it was online elsewhere before
+            if not entry.online:
+                self._has_been(entry, monotonic)
         return ended
+
+    def _has_been(self, entry: HostEntry, monotonic: float) -> None:
+        """It was connected to another manager since it was heard last: its silence begins anew. If
+        that manager is not known, or has died just now, the host is expected."""
+        entry.silent_since, entry.declared_lost = monotonic, False
+        if entry.row.online:
+            self._expect(entry, monotonic)
 
     def follow_gateways(
         self, heard_at: Mapping[int, float], alive: Collection[int], now: datetime, monotonic: float

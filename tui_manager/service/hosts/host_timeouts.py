@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
@@ -20,6 +21,19 @@ from tui_manager.storage.views.command_delivery import UnsentCommand
 log = logging.getLogger(__name__)
 _AWAY = "The host did not come back in time."
 _UNDELIVERED = "It could not be handed to its host within the task's delivery timeout."
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedHost:
+    """A host that is away, as far as is known here.
+
+    Attributes:
+        generation: of the session after which nothing was heard of it.
+    """
+
+    entry: HostEntry
+    row_id: int
+    generation: int
 
 
 class HostTimeouts:
@@ -65,22 +79,34 @@ class HostTimeouts:
     async def _fail_not_back(self) -> None:
         """Hosts that were expected, and have not come: what was started since and does not wait for
         its host fails."""
-        not_back = self._directory.not_back(self._clock.monotonic())
+        not_back = _judged(self._directory.not_back(self._clock.monotonic()))
         if not_back:
-            tasks = await self._core.plan(lambda tx: self._fail_started(tx, not_back))
-            self._directory.expect_no_more(not_back)
+            away, tasks = await self._core.plan(lambda tx: self._fail_started(tx, not_back))
+            self._directory.expect_no_more(away)
             self._core.feed.publish(Changes(tasks=frozenset(tasks)))
 
-    def _fail_started(self, tx: Transaction, not_back: list[HostEntry]) -> set[int]:
-        hosts.set_offline(tx, [(entry.row.row_id, entry.row.generation) for entry in not_back])
+    def _fail_started(
+        self, tx: Transaction, not_back: Sequence[JudgedHost]
+    ) -> tuple[list[HostEntry], set[int]]:
+        """The hosts that are given up, and the tasks in which commands have failed."""
+        away = self._still_away(tx, not_back)
+        hosts.set_offline(tx, [(host.row_id, host.generation) for host in away])
         unsent = [
             item
-            for entry in not_back
+            for host in away
             for item in command_delivery.unsent_since(
-                tx, entry.row.row_id, self._expected_since(entry)
+                tx, host.row_id, self._expected_since(host.entry)
             )
         ]
-        return _fail_unsent(tx, unsent, _AWAY, self._clock.stamp())
+        tasks = _fail_unsent(tx, unsent, _AWAY, self._clock.stamp())
+        return [host.entry for host in away], tasks
+
+    def _still_away(self, tx: Transaction, judged: Sequence[JudgedHost]) -> list[JudgedHost]:
+        """Those of these hosts that have not come back by the database either. One may have come to
+        another manager a moment ago. Until the end of the transaction none comes."""
+        sessions = [(host.row_id, host.generation) for host in judged]
+        away = hosts.lock_away(tx, sessions, self._directory.alive)
+        return [host for host in judged if host.row_id in away]
 
     def _expected_since(self, entry: HostEntry) -> int:
         """A host is expected since the start of this manager, or since its own one has gone."""
@@ -102,8 +128,8 @@ class HostTimeouts:
             await self._clock_watch.look()  # which moves deadlines if the clock has jumped
             for entry in silent:
                 entry.declared_lost = entry.away  # it may have come back meanwhile
-            away = [entry for entry in silent if entry.declared_lost]
-            lost = await self._core.plan(lambda tx: self._fail_hosts(tx, away))
+            judged = _judged(entry for entry in silent if entry.declared_lost)
+            lost = await self._core.plan(lambda tx: self._fail_hosts(tx, judged))
         except NotLeadingError:
             for entry in silent:
                 entry.declared_lost = False
@@ -112,8 +138,9 @@ class HostTimeouts:
             for entry in silent:
                 entry.declared_lost, entry.silent_since = False, self._clock.monotonic()
             raise
-        _log_lost(lost)
-        self._core.feed.publish(Changes(tasks=frozenset().union(*lost.values())))
+        for entry in silent:
+            entry.declared_lost &= entry.row.row_id in lost
+        self._tell_lost(lost)
 
     async def _fail_undelivered(self) -> None:
         await self._clock_watch.look()
@@ -125,7 +152,7 @@ class HostTimeouts:
             )
         )
         entries = map(self._directory.find_row, unanswered)
-        silent = [entry for entry in entries if entry and entry.away and entry.declared_lost]
+        silent = _judged(entry for entry in entries if entry and entry.away and entry.declared_lost)
         if not (unsent or silent):
             return
         tasks, lost = await self._core.plan(
@@ -134,28 +161,36 @@ class HostTimeouts:
                 self._fail_hosts(tx, silent),
             )
         )
-        _log_lost(lost)
-        self._core.feed.publish(Changes(tasks=frozenset(tasks).union(*lost.values())))
+        self._core.feed.publish(Changes(tasks=frozenset(tasks)))
+        self._tell_lost(lost)
 
-    def _fail_hosts(self, tx: Transaction, silent: list[HostEntry]) -> dict[str, set[int]]:
-        """The tasks of each host, by its name, in which commands have failed."""
+    def _fail_hosts(self, tx: Transaction, silent: Sequence[JudgedHost]) -> dict[int, set[int]]:
+        """Fails what was sent to those of these hosts that are away, and what waits for them.
+
+        Returns:
+            The tasks of each of them, by its row id, in which commands have failed.
+        """
         now = self._clock.stamp()
         lost = {}
-        for entry in silent:
-            host = entry.row.row_id
-            unsent = command_delivery.unsent_of_host(tx, host)
-            lost[entry.row.name] = task_status.fail_host(
-                tx, host, unsent, _AWAY, now, for_good=False
+        for host in self._still_away(tx, silent):
+            unsent = command_delivery.unsent_of_host(tx, host.row_id)
+            lost[host.row_id] = task_status.fail_host(
+                tx, host.row_id, unsent, _AWAY, now, for_good=False
             )
         for task_id in set().union(*lost.values()):
             task_status.update_task_status(tx, task_id, now)
         return lost
 
+    def _tell_lost(self, lost: Mapping[int, set[int]]) -> None:
+        for row_id, tasks in lost.items():
+            entry = self._directory.find_row(row_id)
+            if tasks and entry:
+                log.warning("agent lost", extra={"host": entry.row.name, "tasks": sorted(tasks)})
+        self._core.feed.publish(Changes(tasks=frozenset().union(*lost.values())))
 
-def _log_lost(lost: Mapping[str, set[int]]) -> None:
-    for name, tasks in lost.items():
-        if tasks:
-            log.warning("agent lost", extra={"host": name, "tasks": sorted(tasks)})
+
+def _judged(entries: Iterable[HostEntry]) -> list[JudgedHost]:
+    return [JudgedHost(entry, entry.row.row_id, entry.row.generation) for entry in entries]
 
 
 def _fail_unsent(

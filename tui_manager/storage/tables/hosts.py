@@ -191,6 +191,21 @@ def fence(
     return {row["id"]: Admission(row["admission"]) for row in rows}
 
 
+def lock_away(
+    tx: Transaction, sessions: Iterable[tuple[int, int]], alive: Iterable[int]
+) -> frozenset[int]:
+    """The row ids of those of these hosts that are not connected. No session of them begins until
+    the end of the transaction.
+
+    Args:
+        sessions: the row id of a host, and the generation of its last session that is known. A host
+            with a newer one is left out, also if that has ended.
+        alive: the numbers of the other managers that are alive.
+    """
+    values = {"sessions": pack_rows(sessions), "alive": pack_values(alive)}
+    return frozenset(fetch_ids(tx, _SQL["lock_away"], values))
+
+
 def connected_to(
     tx: Transaction, gateways: Iterable[int], row_ids: Iterable[int]
 ) -> frozenset[int]:

@@ -83,6 +83,16 @@ JOIN jsonb_array_elements(:sessions::jsonb) AS session (value)
 WHERE h.gateway = :gateway
 ORDER BY h.id FOR SHARE OF h;
 
+-- name: lock_away
+-- Hosts of which no newer session has begun, and which are not connected to another manager that is
+-- alive. A newer session waits for the lock.
+SELECT h.id FROM hosts AS h
+JOIN jsonb_array_elements(:sessions::jsonb) AS session (value)
+  ON h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint
+WHERE NOT (h.online AND h.gateway = ANY (
+    ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:alive::jsonb))))
+ORDER BY h.id FOR NO KEY UPDATE OF h;
+
 -- name: connected_to
 -- Those of some hosts that are connected to one of some managers.
 SELECT id FROM hosts

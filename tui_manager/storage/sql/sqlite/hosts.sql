@@ -78,6 +78,14 @@ SELECT h.id, h.admission FROM json_each(:sessions) AS session
 JOIN hosts AS h ON h.id = session.value->>0
 WHERE h.generation = session.value->>1 AND h.gateway = :gateway;
 
+-- name: lock_away
+-- Hosts of which no newer session has begun, and which are not connected to another manager that is
+-- alive.
+SELECT h.id FROM json_each(:sessions) AS session
+JOIN hosts AS h ON h.id = session.value->>0
+WHERE h.generation = session.value->>1
+  AND NOT (h.online AND h.gateway IN (SELECT value FROM json_each(:alive)));
+
 -- name: connected_to
 -- Those of some hosts that are connected to one of some managers.
 SELECT id FROM hosts
