@@ -44,6 +44,8 @@ async def _counted(tally: Tally, name: str, run: Awaitable[object]) -> object:
         return await run
     except Exception as error:
         tally.failed(error, name)
+        sys.stdout.write(f"violation: {tally.violations[-1].splitlines()[0]}\n")
+        sys.stdout.flush()
         return None
 
 

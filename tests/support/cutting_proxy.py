@@ -96,10 +96,11 @@ class CuttingProxy:
     def _pass_to_server(self, line: "_Line") -> None:
         with contextlib.suppress(OSError), line.client.makefile("rb") as messages:
             begin = messages.read(4)
-            begin += messages.read(struct.unpack("!I", begin)[0] - 4)
-            if not self._swallows(line, begin):
-                line.server.sendall(begin)
-            while head := messages.read(5):
+            if len(begin) == 4:  # else the connection has ended at once
+                begin += messages.read(struct.unpack("!I", begin)[0] - 4)
+                if not self._swallows(line, begin):
+                    line.server.sendall(begin)
+            while len(head := messages.read(5)) == 5:
                 message = head + messages.read(struct.unpack("!I", head[1:])[0] - 4)
                 if self._swallows(line, message):
                     continue

@@ -81,6 +81,8 @@ async def _said_again(server: NatsServer, dice: random.Random) -> AsyncIterator[
 
     async def repeat(message: Msg) -> None:
         await asyncio.sleep(dice.uniform(0, _LATE))
+        if client.is_closed:
+            return
         await client.publish(message.subject, message.data, headers=_AGAIN)
         repeated.append(message.subject)
 
@@ -95,7 +97,7 @@ async def _said_again(server: NatsServer, dice: random.Random) -> AsyncIterator[
         await client.subscribe(">", cb=hear)
         yield repeated
     finally:
+        await client.close()  # first: what it hears would come again
         for task in list(repeating):
             task.cancel()
         await asyncio.gather(*repeating, return_exceptions=True)
-        await client.close()
