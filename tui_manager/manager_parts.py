@@ -34,6 +34,7 @@ from tui_manager.service.managers.link_notifier import LinkNotifier
 from tui_manager.service.managers.notifier import NoNotifier, Notifier
 from tui_manager.service.managers.planning import Planning
 from tui_manager.service.managers.requests_from_gateways import RequestsFromGateways
+from tui_manager.service.managers.running_elsewhere import RunningElsewhere
 from tui_manager.service.managers.task_ends import TaskEnds
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
 from tui_manager.service.reports.report_service import ReportService
@@ -89,6 +90,7 @@ class SharedParts:
     bridge: ChangeBridge
     hosts: HostsElsewhere
     vitals: VitalsExchange
+    running: RunningElsewhere
     watch: DatabaseWatch
 
 
@@ -181,18 +183,12 @@ def _leadership(
     sessions.set_managers(given)
 
     def tell_agents(standing: Standing) -> None:
-        sessions.set_managers(_addresses(standing) or given)
+        sessions.set_managers(standing.agent_addresses or given)
 
     leadership.on_change.append(tell_agents)
     core.statistics.gauges.standing = lambda: leadership.standing
     core.statistics.gauges.clock_ahead = lambda: server_time.clock_ahead
     return leadership
-
-
-def _addresses(standing: Standing) -> list[str]:
-    """Where agents find a manager, also one that may come back; none if there is one manager."""
-    found = [one.address for one in standing.gateways if one.address and not one.stopped]
-    return found if len(found) > 1 else []
 
 
 def _share(parts: Parts, task_ends: TaskEnds, schedule_loop: ScheduleLoop) -> SharedParts:
@@ -205,8 +201,9 @@ def _share(parts: Parts, task_ends: TaskEnds, schedule_loop: ScheduleLoop) -> Sh
     leadership.on_change.append(
         lambda standing: bridge.follow_standing(standing, leadership.heard_at())
     )
-    bridge.on_heard += [task_ends.hear, schedule_loop.hear]
-    return SharedParts(bridge, hosts, vitals, DatabaseWatch(core, sessions))
+    running = RunningElsewhere(core)
+    bridge.on_heard += [task_ends.hear, schedule_loop.hear, running.hear]
+    return SharedParts(bridge, hosts, vitals, running, DatabaseWatch(core, sessions))
 
 
 def _notifier(settings: Settings, database: Database, manager_id: str) -> Notifier:

@@ -203,6 +203,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
             asyncio.create_task(shared.bridge.run(), name="changes of other managers"),
             asyncio.create_task(shared.hosts.run(), name="hosts that are not back"),
             asyncio.create_task(shared.vitals.run(), name="vitals of other managers"),
+            asyncio.create_task(shared.running.run(), name="commands of other managers"),
             asyncio.create_task(shared.watch.run(), name="database watch"),
         ]
     if parts.tls:

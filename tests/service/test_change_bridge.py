@@ -1,6 +1,7 @@
 """What one manager does, the others on its database show and do."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -82,7 +83,8 @@ async def test_a_host_that_another_manager_does_not_know_yet_gets_its_command(
     assert _texts(await b.send()) == ["true"]
 
 
-async def test_any_manager_cancels(managers: Managers) -> None:
+async def test_any_manager_cancels(managers: Managers, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     a, b, c = managers
     opened = await b.connect("web1")
     other = await a.connect("web2")
@@ -96,6 +98,9 @@ async def test_any_manager_cancels(managers: Managers) -> None:
     await managers.settle()
     assert b.dispatcher.cancels == [(opened.host_id, run.execution_id)]
     assert a.dispatcher.cancels == [(other.host_id, run_of_a.execution_id)]
+    told = [record.message for record in caplog.records if "cancel " in f"{record.message} "]
+    assert told.count("another manager tells the agent of the cancel") == 2
+    assert "cancel waits for the agent" not in told
 
 
 async def test_any_manager_resumes(managers: Managers) -> None:

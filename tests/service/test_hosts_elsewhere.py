@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from tests.support.following_managers import Manager, Managers, following_managers
-from tests.support.manager_parts import manager_parts, spec
+from tests.support.manager_parts import manager_parts, result, spec
 from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
+from tui_manager.domain.report import Started
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.operator.alerts import HostCounts, attention
@@ -63,26 +64,44 @@ async def test_vitals_and_features_come_with_the_beats(managers: Managers) -> No
     a, b, _ = managers
     opened = await b.connect("web1", features=("cgroup", "script"))
     b.hosts.record_vitals(opened.host_id, opened.generation, VITALS)
-    b.directory.update_running(opened.host_id, ["one", "two"], [])
     b.hosts.add_unknown(opened.host_id, opened.generation, ["an id"])
     await managers.settle()
     assert _shown(a).vitals is None
     await _exchange(b, a)
     shown = _shown(a)
     assert shown.vitals == _shown(b).vitals
-    assert shown.running == 2
     assert shown.features == {Feature.CGROUP, Feature.SCRIPT}
     assert shown.cpu_history == (12.5,)
     assert len((await a.fleet.get_host("web1")).vitals_history) == 1
     (alert,) = attention(a.core, HostCounts())
     assert alert.text.startswith("web1 holds 1 execution that this database does not know")
-    assert fleet_counts.load_of_fleet(a.directory, managers.clock.instant).busy == 1
     await a.exchange.look()  # there is nothing new
     assert _shown(a).cpu_history == (12.5,)
     await b.hosts.close_session(opened.host_id, opened.generation, "test")
     await managers.settle()
     await a.exchange.look()
     assert (_shown(a).vitals, _shown(a).features) == (None, frozenset())
+
+
+async def test_what_runs_is_counted_by_what_is_stored(managers: Managers) -> None:
+    """Vitals come later, and may tell of what has ended."""
+    a, b, _ = managers
+    opened = await b.connect("web1")
+    b.hosts.record_vitals(opened.host_id, opened.generation, VITALS)
+    await managers.settle()
+    await a.tasks.start_task(await a.tasks.create_task(spec("web1", "true")))
+    await managers.settle()
+    ((host_id, run),) = await b.send()
+    await b.report(host_id, Started(run.execution_id, timedelta()))
+    await managers.settle()
+    await a.running.look()
+    await _exchange(b, a)
+    now = managers.clock.instant
+    assert (_shown(a).running, fleet_counts.load_of_fleet(a.directory, now).busy) == (1, 1)
+    await b.report(host_id, result(run.execution_id))
+    await managers.settle()
+    await a.running.look()
+    assert (_shown(a).running, fleet_counts.load_of_fleet(a.directory, now).busy) == (0, 0)
 
 
 async def test_vitals_that_cannot_be_read_are_left_out(

@@ -14,6 +14,7 @@ from tui_manager.service.managers.change_bridge import ChangeBridge
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 from tui_manager.service.managers.notifier import ignore
 from tui_manager.service.managers.requests_from_gateways import RequestsFromGateways
+from tui_manager.service.managers.running_elsewhere import RunningElsewhere
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
 
 _TURNS_MAX = 50  # of messages and what follows from them; more would never end
@@ -66,6 +67,7 @@ class Manager:
         requests = RequestsFromGateways(parts.core, parts.dispatch, parts.dispatcher)
         self.bridge = ChangeBridge(parts.core, self.notifier, self.follower, requests)
         self.exchange = VitalsExchange(parts.core)
+        self.running = RunningElsewhere(parts.core)
         self.number = parts.core.database.gateway
         self.alive = True
         wire.notifiers.append(self.notifier)

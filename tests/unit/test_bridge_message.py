@@ -12,7 +12,7 @@ from tui_manager.service.managers.bridge_message import (
     MalformedMessageError,
     decode,
 )
-from tui_manager.service.managers.missed_messages import MissedMessages
+from tui_manager.service.managers.missed_messages import MissedMessages, Missing
 from tui_manager.service.managers.notifier import MESSAGE_MAX
 
 MESSAGE = BridgeMessage(
@@ -113,12 +113,13 @@ def _said(number: int, committed: int = 0, run: str = "a run") -> BridgeMessage:
 
 def test_a_number_that_is_missing_is_found_once() -> None:
     missed = MissedMessages()
-    assert missed.hear(_said(4))  # what was said before is not known
-    assert [missed.hear(_said(number)) for number in (5, 6)] == [False, False]
-    assert missed.hear(_said(8))
-    assert [missed.hear(_said(number)) for number in (8, 7, 9)] == [False, False, False]
-    assert missed.hear(_said(1, run="after a restart"))
-    assert not missed.hear(_said(2, run="after a restart"))
+    nothing, before = Missing.NOTHING, Missing.BEFORE
+    assert missed.hear(_said(4)) is before  # what was said before is not known
+    assert [missed.hear(_said(number)) for number in (5, 6)] == [nothing, nothing]
+    assert missed.hear(_said(8)) is Missing.MESSAGES
+    assert [missed.hear(_said(number)) for number in (8, 7, 9)] == [nothing] * 3
+    assert missed.hear(_said(1, run="after a restart")) is before
+    assert missed.hear(_said(2, run="after a restart")) is nothing
 
 
 def test_what_was_committed_and_not_said_is_found_once() -> None:

@@ -56,6 +56,11 @@ class Gateway:
         return GatewayState.STOPPED if self.stopped else GatewayState.NOT_HEARD
 
     @property
+    def with_address(self) -> str:
+        """`NAME (ADDRESS)`."""
+        return f"{self.name} ({self.address})" if self.address else self.name
+
+    @property
     def hosts(self) -> int | None:
         """Hosts that are connected to it, or were when it was heard last; None: not known."""
         return self.health.sessions if self.health else None
@@ -97,6 +102,14 @@ class Standing:
     def others(self) -> tuple[Gateway, ...]:
         """All but the one that says so."""
         return tuple(one for one in self.gateways if one.number != self.own)
+
+    @property
+    def agent_addresses(self) -> tuple[str, ...]:
+        """Where agents find a manager, also one that may come back; none if there is one manager.
+        This one is the first."""
+        found = [one for one in self.gateways if one.address and not one.stopped]
+        found.sort(key=lambda one: one.number != self.own)
+        return tuple(one.address for one in found) if len(found) > 1 else ()
 
     def recent(self, now: datetime) -> "Standing":
         """Without the managers that have been gone for longer than `GONE_AFTER`: their machine or

@@ -220,9 +220,24 @@ class Directory:
             entry = self._by_row_id.get(row_id)
             if entry is None or entry.elsewhere is None or entry.row.gateway != gateway:
                 continue
-            entry.vitals, entry.elsewhere, news = vitals, session, True
+            session.running = entry.elsewhere.running
+            entry.vitals, entry.elsewhere = replace(vitals, running=session.running), session
+            news = True
             entry.cpu.append(vitals.cpu_percent)
             entry.history.add(vitals, monotonic)
+        return news
+
+    def take_running(self, running: Mapping[int, int]) -> bool:
+        """How many commands run on hosts that are connected elsewhere, by their row ids; none on
+        those that are not named. Returns whether a number has changed."""
+        news = False
+        for row_id in self._online - self._here:
+            entry, count = self._by_row_id[row_id], running.get(row_id, 0)
+            if entry.elsewhere is None or entry.elsewhere.running == count:
+                continue
+            entry.elsewhere.running, news = count, True
+            if entry.vitals:
+                entry.vitals = replace(entry.vitals, running=count)
         return news
 
     def remove(self, host_id: str) -> None:

@@ -63,10 +63,12 @@ class SessionElsewhere:
     Attributes:
         features: what its agent can do, as that manager told last.
         unknown: how many executions the agent holds that the database does not know.
+        running: how many run there, by what is stored. Vitals may be older than that.
     """
 
     features: frozenset[Feature] = frozenset()
     unknown: int = 0
+    running: int = 0
 
 
 @dataclass(slots=True)
@@ -124,7 +126,7 @@ class HostEntry:
         """How many executions run on it, as far as that is known."""
         if self.session is not None:
             return len(self.session.running)
-        return self.vitals.running if self.elsewhere and self.vitals else 0
+        return self.elsewhere.running if self.elsewhere else 0
 
     @property
     def unknown(self) -> int:

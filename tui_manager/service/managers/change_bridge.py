@@ -177,8 +177,8 @@ class ChangeBridge:
             return
         if message is None or message.gateway == self._core.database.gateway:
             return
-        if self._missed.hear(message):
-            log.info("a message was lost", extra={"gateway": message.gateway})
+        if missing := self._missed.hear(message):
+            log.info(missing, extra={"gateway": message.gateway})
             self._look_at_everything()
         self._receive(message.changes, message.requests)
 

@@ -6,8 +6,17 @@ number of transactions that a manager has committed grows in the database, and n
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from tui_manager.service.managers.bridge_message import BridgeMessage
+
+
+class Missing(StrEnum):
+    """Why this manager does not know all that another one has told, in words for the log."""
+
+    NOTHING = ""
+    BEFORE = "another manager has started, or is heard anew"
+    MESSAGES = "a message was lost"
 
 
 @dataclass(slots=True)
@@ -32,18 +41,19 @@ class MissedMessages:
     def __init__(self) -> None:
         self._senders: dict[int, _Sender] = {}
 
-    def hear(self, message: BridgeMessage) -> bool:
-        """A message has come. Returns whether others before it have not: one number is missing, or
-        it is the first of a run. Before that its sender may have changed what it told nobody."""
+    def hear(self, message: BridgeMessage) -> Missing:
+        """A message has come. Says whether others before it have not: a number is missing, or it is
+        the first of a run. Before that its sender may have changed what it told nobody."""
         sender = self._senders.setdefault(message.gateway, _Sender())
-        new_run = message.run != sender.run
-        if new_run:
-            sender.run, sender.number = message.run, message.number - 1
+        if message.run != sender.run:
+            sender.run, missing = message.run, Missing.BEFORE
         elif message.number <= sender.number:
-            return False  # it has come twice, or late
-        missed = new_run or message.number > sender.number + 1
+            return Missing.NOTHING  # it has come twice, or late
+        else:
+            follows = message.number == sender.number + 1
+            missing = Missing.NOTHING if follows else Missing.MESSAGES
         sender.number, sender.committed = message.number, message.committed
-        return missed
+        return missing
 
     def compare(self, stored: Mapping[int, int]) -> bool:
         """Whether a manager had committed, at the last comparison, what no message has told of

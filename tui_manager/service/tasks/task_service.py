@@ -205,6 +205,10 @@ class TaskService:
         entry = self._core.directory.find_row(host)
         name, host_id = (entry.row.name, entry.row.host_id) if entry else ("", "")
         ids = {"task": task_id, "host": name, "execution": execution_id}
+        if entry and entry.elsewhere:
+            more = {"gateway": entry.row.gateway}
+            log.info("another manager tells the agent of the cancel", extra=ids | more)
+            return
         try:
             await self._dispatcher.send_cancel_to_agent(host_id, execution_id)
         except AgentUnavailableError:

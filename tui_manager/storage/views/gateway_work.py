@@ -28,3 +28,14 @@ def all_unanswered_cancels(tx: Transaction, hosts: Iterable[int]) -> list[tuple[
     """The same of all tasks, on some hosts by their row ids."""
     rows = tx.execute(_SQL["all_unanswered_cancels"], {"hosts": pack_values(hosts)})
     return [(row["host"], row["execution_id"]) for row in rows]
+
+
+def running_elsewhere(tx: Transaction, gateway: int) -> dict[int, int]:
+    """How many commands run on hosts that are connected to other managers, by the row ids of the
+    hosts.
+
+    Args:
+        gateway: the number of this manager.
+    """
+    rows = tx.execute(_SQL["running_elsewhere"], {"gateway": gateway})
+    return {row["host"]: row["running"] for row in rows}

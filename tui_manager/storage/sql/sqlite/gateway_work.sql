@@ -21,3 +21,10 @@ FROM json_each(:hosts) AS asked JOIN command_hosts AS ch ON ch.host = asked.valu
 WHERE ch.status IN ('pending', 'running') AND ch.sent_at IS NOT NULL
   AND ch.cancel_requested_at IS NOT NULL
 ORDER BY ch.id;
+
+-- name: running_elsewhere
+-- How many commands run on each host that is connected to another manager.
+SELECT ch.host, count(*) AS running
+FROM command_hosts AS ch JOIN hosts AS h ON h.id = ch.host
+WHERE ch.status = 'running' AND ch.sent_at IS NOT NULL AND h.online AND h.gateway <> :gateway
+GROUP BY ch.host;
