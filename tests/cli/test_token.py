@@ -8,6 +8,7 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.main import main
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.token import TokenState
 
 Capture = pytest.CaptureFixture[str]
@@ -26,6 +27,20 @@ def operator(connect_to: Connect, capsys: Capture) -> FakeOperator:
     made.listed[3] = replace(made.listed[3], used=2)
     capsys.readouterr()
     return made
+
+
+def test_the_line_to_paste_names_all_managers(
+    operator: FakeOperator, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = operator.manager_status
+    addresses = ("m2.example.org:7443", "m1.example.org:7443")
+
+    async def of_several() -> ManagerStatus:
+        return replace(await asked(), agent_addresses=addresses)
+
+    monkeypatch.setattr(operator, "manager_status", of_several)
+    assert main(["token", "create"]) == 0
+    assert f"run --manager {','.join(addresses)} --join-token TOKEN" in capsys.readouterr().err
 
 
 def test_the_list_has_what_hosts_may_enrol_with(operator: FakeOperator, capsys: Capture) -> None:

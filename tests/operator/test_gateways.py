@@ -32,23 +32,33 @@ def test_all_is_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "expected"),
+    ("gone", "offline", "expected"),
     [
         (
             DEAD,
-            "Manager web-b (10.0.0.2:7443) was not heard for 12 s: its 4,000 hosts dial",
+            4000,
+            "web-b (10.0.0.2:7443) was not heard for 12 s: 4,000 hosts that it had last are",
         ),
-        (replace(DEAD, health=Health(sessions=1)), "12 s: its 1 host dials the others."),
-        (replace(DEAD, health=Health()), "12 s: its hosts dial the others."),
-        (replace(DEAD, health=None, last_seen=None), "not heard: its hosts dial the others."),
-        (replace(DEAD, address=""), "Manager web-b was not heard for 12 s: its 4,000 hosts dial"),
+        (DEAD, 1, "12 s: 1 host that it had last is offline. Look"),
+        (DEAD, 0, "12 s: no host that it had last is offline. Look"),
+        (replace(DEAD, last_seen=None), 0, "not heard: no host"),
+        (replace(DEAD, address=""), 2, "web-b was not heard for 12 s: 2 hosts that"),
     ],
 )
-def test_a_manager_that_is_not_heard_is_named(gone: Gateway, expected: str) -> None:
-    (sentence,) = said(Standing(1, (A, gone, C)))
-    assert sentence.startswith("Manager web-b")
-    assert expected in sentence
-    assert sentence.endswith("Look at its machine, and start the manager again.")
+def test_a_manager_that_is_not_heard_is_named(gone: Gateway, offline: int, expected: str) -> None:
+    (alert,) = manager_alerts(Standing(1, (A, gone, C)), NOW, offline={2: offline})
+    assert alert.text.startswith("Manager web-b")
+    assert expected in alert.text
+    assert alert.text.endswith("Look at its machine, and start the manager again.")
+
+
+def test_agents_are_given_all_managers_but_those_that_were_stopped() -> None:
+    assert Standing(2, (A, replace(B, alive=False), C)).agent_addresses == (
+        "10.0.0.2:7443",
+        "10.0.0.1:7443",
+        "10.0.0.3:7443",
+    )
+    assert Standing(1, (A, replace(B, stopped=True))).agent_addresses == ()
 
 
 def test_a_manager_that_stopped_in_order_or_a_day_ago_is_not_missed() -> None:
@@ -58,13 +68,12 @@ def test_a_manager_that_stopped_in_order_or_a_day_ago_is_not_missed() -> None:
 
 
 def test_of_many_that_are_not_heard_those_with_the_most_hosts_are_named() -> None:
-    gone = [
-        replace(DEAD, number=number, name=f"web-{number}", health=Health(sessions=number))
-        for number in range(10, 17)
-    ]
-    *named, others = said(Standing(1, (A, *gone)))
-    assert [text.split()[1] for text in named] == [f"web-{n}" for n in (16, 15, 14, 13, 12)]
-    assert others == "2 other managers were not heard either."
+    numbers = range(10, 17)
+    gone = [replace(DEAD, number=number, name=f"web-{number}") for number in numbers]
+    offline = {number: number for number in numbers}
+    *named, others = manager_alerts(Standing(1, (A, *gone)), NOW, offline=offline)
+    assert [alert.text.split()[1] for alert in named] == [f"web-{n}" for n in (16, 15, 14, 13, 12)]
+    assert others.text == "2 other managers were not heard either."
 
 
 @pytest.mark.parametrize(

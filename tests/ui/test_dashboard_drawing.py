@@ -259,7 +259,9 @@ async def test_the_header_has_its_width_always() -> None:
             assert ("no alerts" in plain(line)) == (not alerts)
 
 
-NOT_HEARD = "Manager m2 (10.0.0.2:7443) was not heard{}: its 4,000 hosts dial the others. Look."
+NOT_HEARD = (
+    "Manager m2 (10.0.0.2:7443) was not heard{}: 4,000 hosts that it had last are offline. Look."
+)
 
 
 @pytest.mark.parametrize(

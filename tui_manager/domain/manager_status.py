@@ -1,8 +1,10 @@
 """The state and the statistics of the manager."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tui_manager.domain.address import dial_addresses
 from tui_manager.domain.alert import Alert
 
 
@@ -76,6 +78,8 @@ class ManagerStatus:
         leader: if there are others, the name of the one that leads; empty: none does.
         leads: this one leads.
         number: of this one among them; 0: it does not share its database.
+        agent_addresses: of all managers that were not stopped, for agents; empty: there is one.
+        others_heard: the other managers that are heard, `NAME (ADDRESS)`.
     """
 
     manager_id: str
@@ -105,3 +109,16 @@ class ManagerStatus:
     leader: str = ""
     leads: bool = False
     number: int = 0
+    agent_addresses: tuple[str, ...] = ()
+    others_heard: tuple[str, ...] = ()
+
+    def dials(self, own: Callable[[], Sequence[str]]) -> tuple[str, ...]:
+        """What an agent may give as `--manager`, the likeliest first: all managers, if there are
+        several, else the addresses of this one.
+
+        Args:
+            own: finds the addresses of this machine, at least one.
+        """
+        if self.agent_addresses:
+            return (",".join(self.agent_addresses),)
+        return dial_addresses(self.address, own)

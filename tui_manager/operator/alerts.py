@@ -1,5 +1,6 @@
 """What needs the attention of an operator, the most urgent first."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,7 +56,7 @@ def attention(
     statistics, directory, violations = core.statistics, core.directory, core.violations
     return (
         *_storage(statistics),
-        *(_managers(statistics, now) if now else ()),
+        *(_managers(core, now) if now else ()),
         *_clock(clock),
         *_authority(statistics),
         *_stuck_rollouts(statistics),
@@ -83,14 +84,15 @@ def _storage(statistics: Statistics) -> Iterator[Alert]:
         )
 
 
-def _managers(statistics: Statistics, now: datetime) -> Iterator[Alert]:
-    gauges = statistics.gauges
+def _managers(core: Core, now: datetime) -> Iterator[Alert]:
+    statistics, gauges = core.statistics, core.statistics.gauges
     return manager_alerts(
         gauges.standing(),
         now,
         storage_error=statistics.storage_error,
         notifier_problem=gauges.notifier_problem(),
         clock_ahead=gauges.clock_ahead(),
+        offline=Counter(entry.row.gateway for entry in core.directory if not entry.online),
     )
 
 

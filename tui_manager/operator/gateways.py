@@ -1,7 +1,7 @@
 """The managers of one database as an operator sees them: the list, and what of it needs attention.
 Pure. `alerts.py` has all other alerts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -12,6 +12,7 @@ from tui_manager.domain.alert import Alert
 from tui_manager.domain.gateway import Gateway, GatewayState, Standing
 
 CLOCK_OFF = timedelta(minutes=1)  # between two clocks; a larger difference is said
+NOBODY: Mapping[int, int] = {}
 _NAMED = 5  # managers that get their own sentence
 
 
@@ -39,6 +40,7 @@ def manager_alerts(
     storage_error: str = "",
     notifier_problem: str = "",
     clock_ahead: timedelta = timedelta(),
+    offline: Mapping[int, int] = NOBODY,
 ) -> Iterator[Alert]:
     """What is wrong with the managers of a database, most urgent first; nothing if this one shares
     none.
@@ -47,10 +49,11 @@ def manager_alerts(
         storage_error: why this manager cannot use the database. It then does not hear the others.
         notifier_problem: why managers cannot tell each other of changes; empty: they can.
         clock_ahead: how far the clock of this machine is ahead of the database's.
+        offline: how many hosts are offline that had each manager last, by its number.
     """
     if not storage_error and standing.gateways:
         yield from _leader(standing)
-        yield from _not_heard(standing.recent(now), now)
+        yield from _not_heard(standing.recent(now), now, offline)
         if notifier_problem and any(one.alive for one in standing.others):
             yield Alert(
                 f"Managers cannot tell each other of changes: {notifier_problem} Until they can, "
@@ -69,17 +72,20 @@ def _leader(standing: Standing) -> Iterator[Alert]:
         )
 
 
-def _not_heard(standing: Standing, now: datetime) -> Iterator[Alert]:
+def _not_heard(standing: Standing, now: datetime, offline: Mapping[int, int]) -> Iterator[Alert]:
     gone = [one for one in standing.others if one.state is GatewayState.NOT_HEARD]
-    gone.sort(key=lambda one: -(one.hosts or 0))
+    gone.sort(key=lambda one: -offline.get(one.number, 0))
     for one in gone[:_NAMED]:
         silent = one.silent_for(now)
         long = f" for {rough_duration(silent)}" if silent is not None else ""
         where = f" ({one.address})" if one.address else ""
-        count = f"{one.hosts:,} " if one.hosts else ""
-        hosts = "1 host dials" if one.hosts == 1 else f"{count}hosts dial"
+        count = offline.get(one.number, 0)
+        left = (
+            "1 host that it had last is" if count == 1 else f"{count:,} hosts that it had last are"
+        )
+        hosts = f"{left} offline" if count else "no host that it had last is offline"
         yield Alert(
-            f"Manager {one.name}{where} was not heard{long}: its {hosts} the others. "
+            f"Manager {one.name}{where} was not heard{long}: {hosts}. "
             "Look at its machine, and start the manager again."
         )
     if len(gone) > _NAMED:

@@ -152,6 +152,8 @@ class InProcessOperator:
             leader=standing.label(leader.number) if leader else "",
             leads=leader is not None and leader.number == standing.own,
             number=standing.own,
+            agent_addresses=standing.agent_addresses,
+            others_heard=tuple(one.with_address for one in standing.others if one.alive),
         )
 
     async def list_managers(self) -> Sequence[Gateway]:

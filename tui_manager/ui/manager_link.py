@@ -8,7 +8,6 @@ from datetime import datetime
 
 from textual.message import Message
 
-from tui_manager.domain.address import dial_addresses
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.manager_status import ManagerStatus
@@ -60,6 +59,14 @@ class Link:
         ran on hosts then may have ended since."""
         return self.away_since or self.now()
 
+    def others_heard(self) -> str:
+        """A sentence about the managers that were heard last, besides the one that is joined;
+        empty: there were none."""
+        others = self.status.others_heard if self.status else ()
+        if not others:
+            return ""
+        return f"On {' or '.join(others)}, run tui-manager to go on. "
+
     @property
     def operator(self) -> Operator:
         """The open operator. Raises UnreachableError before it is open."""
@@ -69,14 +76,15 @@ class Link:
 
     @property
     def dial_address(self) -> str:
-        """The address that a host dials, `host:port`; empty before the manager has answered."""
+        """What a host dials, `host:port`, those of all managers with commas; empty before the
+        manager has answered."""
         return next(iter(self.dial_addresses), "")
 
     @property
     def dial_addresses(self) -> tuple[str, ...]:
         """The addresses that a host may dial, the likeliest first; none before the manager has
         answered."""
-        return dial_addresses(self.status.address, self.own_addresses) if self.status else ()
+        return self.status.dials(self.own_addresses) if self.status else ()
 
 
 RETRY = 1.0  # seconds between two tries to reach the manager
@@ -112,7 +120,8 @@ class Feed:
                 try:
                     await self._watch(operator)
                 except ManagerError as error:
-                    self._link.set_unreachable(f"{error} Trying again…")
+                    others = self._link.others_heard()
+                    self._link.set_unreachable(f"{error} {others}Trying again…")
                     self._publish(Changes(manager=True))
                 await asyncio.sleep(RETRY)
 

@@ -544,6 +544,8 @@ class ManagerStatus(_message.Message):
     LEADS_FIELD_NUMBER: _builtins.int
     OTHERS_ALIVE_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
+    AGENT_ADDRESSES_FIELD_NUMBER: _builtins.int
+    OTHERS_HEARD_FIELD_NUMBER: _builtins.int
     manager_id: _builtins.str
     version: _builtins.str
     pid: _builtins.int
@@ -604,6 +606,14 @@ class ManagerStatus(_message.Message):
     def attention_subjects(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlertSubject]:
         """what each sentence is about"""
 
+    @_builtins.property
+    def agent_addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of all managers, host:port; empty: there is one"""
+
+    @_builtins.property
+    def others_heard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """the other managers that are heard, NAME (ADDRESS)"""
+
     def __init__(
         self,
         *,
@@ -635,10 +645,12 @@ class ManagerStatus(_message.Message):
         leads: _builtins.bool = ...,
         others_alive: _builtins.int = ...,
         number: _builtins.int = ...,
+        agent_addresses: _abc.Iterable[_builtins.str] | None = ...,
+        others_heard: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "health", b"health", "kill_grace", b"kill_grace", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "attention_subjects", b"attention_subjects", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "database", b"database", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "leader", b"leader", "leads", b"leads", "manager_id", b"manager_id", "number", b"number", "other_managers", b"other_managers", "others_alive", b"others_alive", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent_addresses", b"agent_addresses", "attention", b"attention", "attention_subjects", b"attention_subjects", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "database", b"database", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "leader", b"leader", "leads", b"leads", "manager_id", b"manager_id", "number", b"number", "other_managers", b"other_managers", "others_alive", b"others_alive", "others_heard", b"others_heard", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,7 +19,7 @@ from tui_manager.cli.printing.text import (
     write,
     write_json,
 )
-from tui_manager.domain.address import dial_addresses, join_line
+from tui_manager.domain.address import join_line
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_name_ranges import unfold_names
@@ -109,7 +109,7 @@ def _print_list(hosts: Sequence[Host], status: ManagerStatus, *, as_json: bool) 
 
 
 def _no_hosts(status: ManagerStatus) -> str:
-    line = join_line(dial_addresses(status.address, reachable_addresses)[0], status.security)
+    line = join_line(status.dials(reachable_addresses)[0], status.security)
     if status.security == "insecure":
         return f"No hosts yet; start an agent: {line}"
     make = f"make a token with `{PROGRAM} token create`, and start an agent with it"

@@ -14,7 +14,7 @@ from tui_manager.cli.printing.json_shapes import new_token_shape, token_shape
 from tui_manager.cli.printing.list_tables import token_table
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.text import note, write, write_json
-from tui_manager.domain.address import dial_addresses, is_local, join_line, other_addresses
+from tui_manager.domain.address import is_local, join_line, other_addresses
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.own_addresses import reachable_addresses
@@ -65,7 +65,7 @@ def _usage_note(spec: TokenSpec, token: NewToken, status: ManagerStatus) -> str:
     stderr of a script may be kept in a log."""
     hosts = "one host" if spec.uses == 1 else f"{spec.uses:,} hosts"
     shown = token.text if sys.stdout.isatty() and sys.stderr.isatty() else "TOKEN"
-    dials = dial_addresses(status.address, reachable_addresses)
+    dials = status.dials(reachable_addresses)
     text = (
         f"join token {token.token_id} lasts {format_duration(spec.ttl)}, for {hosts}; "
         f"paste there:\n{join_line(dials[0], status.security, shown)}"

@@ -146,6 +146,8 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         leader=status.leader,
         leads=status.leads,
         number=status.number,
+        agent_addresses=status.agent_addresses,
+        others_heard=status.others_heard,
     )
 
 
@@ -193,6 +195,8 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         leader=message.leader,
         leads=message.leads,
         number=message.number,
+        agent_addresses=tuple(message.agent_addresses),
+        others_heard=tuple(message.others_heard),
     )
 
 
