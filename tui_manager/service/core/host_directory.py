@@ -52,6 +52,7 @@ class Directory:
         self._online: set[int] = set()  # row ids
         self._here: set[int] = set()  # those of them that are connected to this manager
         self._moved: set[int] = set()  # row ids, see `take_moved`
+        self._own: set[int] = set()  # row ids, see `take_own`
         self._expected: dict[int, HostEntry] = {}  # by row id; see `expected_rows`
 
     @property
@@ -105,6 +106,7 @@ class Directory:
             entry = HostEntry(row, silent_since=session.heard_at)
             self._add(entry)
         self._replace_row(entry, row)
+        self._own.add(row.row_id)
         if not entry.online:
             entry.since = now
         entry.session, entry.elsewhere = session, None
@@ -126,11 +128,15 @@ class Directory:
         entry.cpu.clear()
 
     def put(self, row: HostRow, now: datetime, monotonic: float) -> None:
-        """`row` is what is stored of a host now. A new host is offline.
+        """`row` is what this manager has stored of a host. A new host is offline.
 
         Args:
             monotonic: seconds.
         """
+        self._own.add(row.row_id)
+        self._put(row, now, monotonic)
+
+    def _put(self, row: HostRow, now: datetime, monotonic: float) -> None:
         entry = self._entries.get(row.host_id)
         if entry is None:
             entry = HostEntry(row, monotonic, since=now)
@@ -142,7 +148,7 @@ class Directory:
         self._follow_connection(entry, monotonic)
 
     def follow(self, row: HostRow, now: datetime, monotonic: float) -> LiveSession | None:
-        """The same for a row that another manager may have changed.
+        """The same for a row that was read because another manager may have changed it.
 
         Returns:
             The session of the host here, which has ended because a newer one is elsewhere; the
@@ -150,7 +156,7 @@ class Directory:
         """
         entry = self._entries.get(row.host_id)
         if entry is None:
-            self.put(row, now, monotonic)
+            self._put(row, now, monotonic)
             return None
         session, before = entry.session, entry.row.generation
         is_elsewhere = row.gateway != self.gateway
@@ -159,7 +165,7 @@ class Directory:
         )
         if ended:
             self._has_gone(entry, now, ended.heard_at)
-        self.put(row, now, monotonic)
+        self._put(row, now, monotonic)
         if is_elsewhere and row.generation > before:
             self._moved.add(row.row_id)  # also if it was online elsewhere before
             if not entry.online:
@@ -334,6 +340,16 @@ class Directory:
         the same is connected as before."""
         moved, self._moved = self._moved, set()
         return moved
+
+    def take_own(self) -> set[int]:
+        """Row ids of the hosts that this manager has stored since the last call. When it came here,
+        such a row may have been older than one that was read before."""
+        own, self._own = self._own, set()
+        return own
+
+    def give_back_own(self, own: set[int]) -> None:
+        """These have not been read again."""
+        self._own |= own
 
     def expected_rows(self, monotonic: float) -> dict[int, float]:
         """Row ids of the hosts that were connected when their manager stopped or died and may still

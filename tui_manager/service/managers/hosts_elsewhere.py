@@ -62,7 +62,14 @@ class HostsElsewhere:
 
     async def _look(self) -> None:
         database, directory = self._core.database, self._directory
-        rows, seen = await database.read(lambda tx: hosts.changed_since(tx, directory.seen))
+        own = directory.take_own()
+        try:
+            rows, seen = await database.read(
+                lambda tx: hosts.changed_since(tx, directory.seen, own)
+            )
+        except StorageError:
+            directory.give_back_own(own)
+            raise
         directory.seen = seen
         for number, row in enumerate(rows, start=1):
             self._follow(row)

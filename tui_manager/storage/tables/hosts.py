@@ -214,17 +214,20 @@ def connected_to(
     return frozenset(fetch_ids(tx, _SQL["connected_to"], values))
 
 
-def changed_since(tx: Transaction, seen: int) -> tuple[list[HostRow], int]:
+def changed_since(
+    tx: Transaction, seen: int, also: Iterable[int] = ()
+) -> tuple[list[HostRow], int]:
     """Hosts that have changed, removed ones too. A host may come again that came the last time.
 
     Args:
         seen: what the last call returned; 0 at first.
+        also: row ids of hosts that are read in any case.
 
     Returns:
         The hosts, and `seen` of the next call.
     """
     now = int(tx.execute(_SQL["last_seen"]).fetchone()["seen"])
-    rows = tx.execute(_SQL["changed_since"], {"seen": seen})
+    rows = tx.execute(_SQL["changed_since"], {"seen": seen, "also": pack_values(also)})
     return [host_row(row) for row in rows], now
 
 

@@ -101,8 +101,12 @@ WHERE id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:row_i
   AND gateway = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:gateways::jsonb)));
 
 -- name: changed_since
--- Hosts that some transaction has changed that had not ended when `:seen` was read, removed ones too.
-SELECT * FROM hosts WHERE changed >= :seen::text::xid8 ORDER BY id;
+-- Hosts that some transaction has changed that had not ended when `:seen` was read, and some others;
+-- removed ones too.
+SELECT * FROM hosts
+WHERE changed >= :seen::text::xid8
+   OR id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:also::jsonb)))
+ORDER BY id;
 
 -- name: last_seen
 -- What `changed_since` takes the next time: the oldest transaction that has not ended.

@@ -94,7 +94,7 @@ WHERE id IN (SELECT value FROM json_each(:row_ids)) AND online = 1
 
 -- name: changed_since
 -- Every host: only several managers need to know what the others have changed.
-SELECT * FROM hosts WHERE :seen IS NOT NULL ORDER BY id;
+SELECT * FROM hosts WHERE :seen IS NOT NULL AND :also IS NOT NULL ORDER BY id;
 
 -- name: last_seen
 -- What `changed_since` takes the next time.
