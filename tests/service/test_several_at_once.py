@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.manager_parts import greeting
+from tui_manager.domain.report import Held, HeldState, ResumeAction, Started
+from tui_manager.service.reports import resume
 
 pytestmark = pytest.mark.postgresql
 
@@ -71,3 +75,37 @@ async def test_a_session_that_is_continued_late_hides_no_later_act(managers: Man
     await hello
     await managers.settle()
     assert _labels(managers, host_id) == ["b", "b", "b"]
+
+
+async def test_a_cancel_while_the_host_connects_to_another_manager_reaches_its_agent(
+    managers: Managers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, c = managers
+    await b.connect("web01")
+    await managers.settle()
+    task_id = await a.started("web01")
+    await managers.settle()
+    ((host_id, run),) = await b.send()
+    await b.report(host_id, Started(run.execution_id, timedelta()))
+    await managers.settle()
+    loop, reached, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    reconcile = resume.reconcile
+
+    def reconcile_slowly(*values: Any) -> resume.Reconciled:
+        done = reconcile(*values)
+        loop.call_soon_threadsafe(reached.set)
+        assert go_on.wait(30)
+        return done
+
+    monkeypatch.setattr(resume, "reconcile", reconcile_slowly)
+    held = (Held(run.execution_id, HeldState.RUNNING),)
+    greets = greeting("web01", host_id=host_id, held=held)
+    hello = asyncio.create_task(c.hosts.open_session(greets, None))
+    await reached.wait()
+    await a.tasks.cancel_task(task_id, "test")
+    await managers.settle()
+    go_on.set()
+    assert [answer.action for answer in (await hello).resumes] == [ResumeAction.GO_ON]
+    c.hosts.session_ready(host_id)
+    await managers.settle()
+    assert c.dispatcher.cancels == [(host_id, run.execution_id)]

@@ -48,11 +48,13 @@ class GatewayRequests:
     Attributes:
         wanted: another manager is alive. While it is False, nothing is gathered.
         on_request: called after each request.
+        on_opened: called with the row id of a host with which a session has begun here.
     """
 
     def __init__(self) -> None:
         self.wanted = False
         self.on_request: Callable[[], None] = lambda: None
+        self.on_opened: Callable[[int], None] = lambda _: None
         self._pending = Requests()
 
     def send(self, hosts: Iterable[int]) -> None:
@@ -69,6 +71,12 @@ class GatewayRequests:
         """Agents have to be told of cancels of this task."""
         if self.wanted:
             self._add(Requests(cancels=frozenset({task_id})))
+
+    def opened(self, host: int) -> None:
+        """A session has begun here with this host, by row id. A request of another manager that
+        came while it was being stored has found no session."""
+        if self.wanted:
+            self.on_opened(host)
 
     def take(self) -> Requests:
         """What was asked for since the last call."""

@@ -161,6 +161,7 @@ class HostService:
             self._violations.recent_refusals.forget(name)
         self._directory.open_session(row, session, self._core.clock.now())
         self._heartbeat.update(self._directory.connected)
+        self._core.requests.opened(row.row_id)
 
     def has_changed(self, host_id: str, name: str, machine_id: str) -> bool:
         """Whether a known host comes with another name or from another machine than before."""

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
@@ -50,14 +50,16 @@ class _Incoming:
 
     Attributes:
         own_hosts: hosts have changed here. What was read of them at the same time may be older.
+        opened: row ids of hosts with which sessions have begun here.
     """
 
     changes: Changes
     requests: Requests
     own_hosts: bool = False
+    opened: set[int] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.changes or self.requests or self.own_hosts)
+        return bool(self.changes or self.requests or self.own_hosts or self.opened)
 
 
 class ChangeBridge:
@@ -90,6 +92,7 @@ class ChangeBridge:
         self._said = -1  # how many transactions the newest message has told of
         self._was_malformed = False
         core.requests.on_request = self._outgoing.changed.set
+        core.requests.on_opened = self._hear_opened
         notifier.on_message = self.hear
         self.set_others_alive(alive=bool(core.directory.alive))
 
@@ -191,6 +194,12 @@ class ChangeBridge:
             self._incoming.requests |= requests
             self._arrived.set()
 
+    def _hear_opened(self, host: int) -> None:
+        """A cancel at another manager was perhaps committed after the session's transaction had
+        read what was canceled, and before there was a session."""
+        self._incoming.opened.add(host)
+        self._arrived.set()
+
     async def _follow_forever(self) -> None:
         pace, loop = Pace(), asyncio.get_running_loop()
         while True:
@@ -219,8 +228,11 @@ class ChangeBridge:
             for told in self.on_heard:
                 told(changes)
             await self._requests.fulfil(requests)
+            if incoming.opened and not requests.cancel_any:
+                await self._requests.cancel_on(incoming.opened)
         except StorageError:
             self._incoming.own_hosts |= incoming.own_hosts
+            self._incoming.opened |= incoming.opened
             self._receive(changes, requests)
             self._arrived.set()
             raise

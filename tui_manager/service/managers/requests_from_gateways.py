@@ -38,6 +38,16 @@ class RequestsFromGateways:
                 await read(lambda tx: gateway_work.unanswered_cancels(tx, gateway, tasks))
             )
 
+    async def cancel_on(self, hosts: Iterable[int]) -> None:
+        """Tells these hosts, by row id, of all cancels that they have not answered. Raises
+        StorageError."""
+        asked = list(hosts)
+        await self._cancel(
+            await self._core.database.read(
+                lambda tx: gateway_work.all_unanswered_cancels(tx, asked)
+            )
+        )
+
     def _wake(self, rows: Iterable[int]) -> None:
         """Not hosts that have gone meanwhile: where they connect, they are looked at."""
         entries = map(self._core.directory.find_row, rows)
