@@ -45,7 +45,7 @@ from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.pruning_loop import PruningLoop
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
-from tui_manager.settings import Settings
+from tui_manager.settings import Settings, manager_name
 from tui_manager.shared_keys import claim_database, open_keys
 from tui_manager.storage.engine.database import Database
 from tui_manager.transport.change_feed.nats_address import nats_address, nats_client_needed
@@ -139,7 +139,7 @@ async def assemble(
     notifier = _notifier(settings, database, core.manager_id)
     _connect_gauges(statistics, sessions, database, notifier)
     stalls, task_ends = StallWatch(core), TaskEnds(core, rollout_loop)
-    leadership = _leadership(core, server_time, sessions, settings.advertise)
+    leadership = _leadership(core, server_time, sessions, settings)
     loops = {
         "rollouts": rollout_loop.run,
         "schedules": schedule_loop.run,
@@ -173,13 +173,10 @@ async def assemble(
 
 
 def _leadership(
-    core: Core, server_time: ServerTime, sessions: Sessions, advertise: str
+    core: Core, server_time: ServerTime, sessions: Sessions, settings: Settings
 ) -> Leadership:
-    """
-    Args:
-        advertise: where agents find this manager, by its settings; empty: not known.
-    """
-    leadership, given = Leadership(core, server_time), [advertise] if advertise else []
+    leadership = Leadership(core, server_time, manager_name(settings))
+    given = [settings.advertise] if settings.advertise else []
     sessions.set_managers(given)
 
     def tell_agents(standing: Standing) -> None:

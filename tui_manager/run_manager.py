@@ -23,7 +23,7 @@ from tui_manager.service.core.core import NotLeadingError
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_contents import CommandContents
 from tui_manager.service.managers.leadership import leave
-from tui_manager.settings import Settings, advertised_address, enroll_address
+from tui_manager.settings import Settings, advertised_address, enroll_address, manager_name
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.enrollment_port import (
@@ -230,6 +230,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         started_at=parts.core.clock.now(),
         enroll_address=enrolling,
         database=parts.core.database.place,
+        name=manager_name(settings),
     )
     return InProcessOperator(
         identity,

@@ -3,6 +3,7 @@ services obey, for example `lost_after`, are in `service/service_settings.py`; `
 them. `cli/load_settings.py` reads the values from the command line, the environment and the
 file."""
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,6 +29,7 @@ class Settings(ServiceSettings):
             a password.
         change_feed: the URL of NATS, over which managers on one database tell each other of
             changes; empty: the database does it. It may hold a password.
+        name: of this manager among those on one database; empty: that of its machine.
         log_dir: holds the rotating log file.
         listen: address for agents, HOST:PORT; port 0 takes a free one.
         enroll_listen: address for enrolment, HOST:PORT; empty: the port after that of `listen`.
@@ -47,6 +49,7 @@ class Settings(ServiceSettings):
     state_dir: Path = field(default_factory=lambda: user_state_path(APP))
     database: str = field(default="", repr=False)
     change_feed: str = field(default="", repr=False)
+    name: str = ""
     log_dir: Path = field(default_factory=lambda: user_log_path(APP))
     listen: str = "127.0.0.1:7443"
     enroll_listen: str = ""
@@ -93,6 +96,11 @@ def enroll_address(settings: Settings) -> str:
             "--enroll-listen.",
         )
     return f"{place}:{int(port) + 1 if int(port) else 0}"
+
+
+def manager_name(settings: Settings) -> str:
+    """What operators know this manager by."""
+    return settings.name or socket.gethostname()
 
 
 def advertised_address(settings: Settings, listening: str) -> str:

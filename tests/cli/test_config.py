@@ -37,7 +37,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(
         'state_dir = "~/state"\ndatabase = "postgresql://tui@db1/tui"\nlog_dir = "/logs"\n'
-        'change_feed = "nats://n1"\n'
+        'change_feed = "nats://n1"\nname = "m1"\n'
         'listen = "localhost:0"\ninsecure = true\n'
         'lost_after = "2m"\nheartbeat = 7\nkill_grace = "1.5s"\noutput_limit = "32MiB"\n'
         "free_disk = 4096\nhistory_days = 2048\n"
@@ -54,6 +54,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         state_dir=Path.home() / "state",
         database="postgresql://tui@db1/tui",
         change_feed="nats://n1",
+        name="m1",
         log_dir=Path("/logs"),
         listen="localhost:0",
         enroll_listen="[::]:0",
@@ -105,6 +106,8 @@ def test_a_relative_state_dir_on_the_line_is_meant_from_here(
         ("listen = 'here'", "listen", "HOST:PORT"),
         ("listen = '127.0.0.1:65536'", "listen", "HOST:PORT"),
         ("listen = 7443", "listen", "HOST:PORT"),
+        ("name = 'm 1'", "name", "name = 'm 1': expected at most 63 letters, digits,"),
+        ("name = 1", "name", "expected at most 63 letters"),
         ("advertise = 'm1.example.org'", "advertise", "expected HOST:PORT"),
         ("advertise = '0.0.0.0:7443'", "advertise", "advertise = '0.0.0.0:7443': expected"),
         ("advertise = 'm1:0'", "advertise", "a port from 1 to 65535"),

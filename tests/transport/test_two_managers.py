@@ -32,6 +32,7 @@ async def managers(tmp_path: Path) -> AsyncIterator[tuple[RunningManager, Runnin
                         Settings(
                             state_dir=tmp_path / name,
                             database=url,
+                            name=name,
                             listen="127.0.0.1:0",
                             insecure=True,
                             free_disk=0,
@@ -54,6 +55,14 @@ async def _online(manager: RunningManager, *names: str) -> list[Host]:
         lambda: _hosts(manager),
         lambda hosts: {host.name for host in hosts if host.online} == {*names},
     )
+
+
+async def test_managers_have_the_names_of_their_settings(
+    managers: tuple[RunningManager, RunningManager],
+) -> None:
+    for manager in managers:
+        found = await wait_until(manager.operator.list_managers, lambda listed: len(listed) == 2)
+        assert [one.name for one in found] == ["first", "second"]
 
 
 async def test_an_operator_works_with_the_hosts_of_another_manager(

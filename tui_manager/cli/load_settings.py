@@ -33,6 +33,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 _SERVICE_SETTINGS = {item.name for item in fields(ServiceSettings)}
 NAMES = tuple(sorted((item.name for item in fields(Settings)), key=_SERVICE_SETTINGS.__contains__))
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _GROUP = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -162,8 +163,8 @@ def _read(name: str, value: object, source: str) -> object:
             return _boolean(value)
         if name == "server_names":
             return _server_names(value)
-        if name == "advertise":
-            return _advertised(value)
+        if name in ("name", "advertise"):
+            return _name(value) if name == "name" else _advertised(value)
         if name == "database":
             return check_url(value) if value != "" else ""
         if name == "change_feed":
@@ -241,6 +242,12 @@ def _address(value: object) -> str:
     except InvalidInputError:
         raise ValueError("expected HOST:PORT, the port from 0 to 65535") from None
     return value
+
+
+def _name(value: object) -> str:
+    if value != "" and not (isinstance(value, str) and _NAME.fullmatch(value)):
+        raise ValueError("expected at most 63 letters, digits, '.', '-' and '_'")
+    return str(value)
 
 
 def _advertised(value: object) -> str:

@@ -1,7 +1,6 @@
 """The Operator that calls the services of this process. Use it on the manager's loop only."""
 
 import os
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -87,6 +86,7 @@ class Identity:
     started_at: datetime
     enroll_address: str = ""
     database: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class InProcessOperator:
         standing = self.core.statistics.gauges.standing()
         own = Gateway(
             number=standing.own,
-            name=socket.gethostname(),
+            name=identity.name,
             address=identity.address,
             version=tui_manager.__version__,
             started_at=identity.started_at,

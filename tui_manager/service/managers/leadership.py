@@ -58,11 +58,16 @@ class Leadership:
             leads.
     """
 
-    def __init__(self, core: Core, server_time: ServerTime) -> None:
+    def __init__(self, core: Core, server_time: ServerTime, name: str = "") -> None:
+        """
+        Args:
+            name: what operators know this manager by; empty: the name of its machine.
+        """
         self._core = core
         self._database, self._clock = core.database, core.clock
         self._number = core.database.gateway
         self._server_time = server_time
+        self._name = name or socket.gethostname()
         self.address = ""
         self.standing = Standing(self._number)
         self.leading, self.following = asyncio.Event(), asyncio.Event()
@@ -89,7 +94,7 @@ class Leadership:
         """This manager starts. If nobody leads, it leads when this returns. Raises StorageError."""
         if not self._database.shared:
             return
-        name, version = socket.gethostname(), tui_manager.__version__
+        name, version = self._name, tui_manager.__version__
         now = self._clock.stamp()
         await self._database.write(lambda tx: gateways.begin(tx, self._number, name, version, now))
         await self.beat()
