@@ -39,6 +39,8 @@ def test_an_audit_that_has_everything_once_is_right() -> None:
     [
         ("(2, 1, 'start_task')", "(2, 1, 'pause_task')", "task 1 has start_task 0 times"),
         ("(4, 2, 'create_task')", "(4, 2, 'cancel_task')", "task 2 has create_task 0 times"),
+        ("(3, 1, 'cancel_task')", "(3, 1, 'pause_task')", "task 1 has cancel_task 0 times"),
+        ("(4, 2,", "(4, 2, 'cancel_task'), (5, 2,", "task 2 has cancel_task 1 times"),
         ("(4, 2,", "(4, 1, 'start_task'), (5, 2,", "task 1 has start_task 2 times"),
         ("(4, 2,", "(6, 2,", "the audit has other numbers than 1 to 4"),
     ],
