@@ -264,7 +264,7 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         self._reveals_cursor = False
         self.list.hold_page(offset, page)
         self.loaded = True
-        self.virtual_size = Size(self.scrollable_size.width, page.matching + HEADER)
+        self._fit_to_rows()
         self._show_changes(reveal)
         if self.list.missing and not page.partial:
             if not await self._reader.find_missing():
@@ -278,6 +278,10 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
             self._stale = True
         elif page.partial:
             self._read_on_soon()
+
+    def _fit_to_rows(self) -> None:
+        """Scrolls over all rows, and not to the side."""
+        self.virtual_size = Size(self.scrollable_size.width, self.list.matching + HEADER)
 
     async def find_marks(self) -> None:
         """Reads until it knows which marked rows are in the list. May raise ManagerError."""
@@ -374,5 +378,8 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         if not self._height or 0 <= self.list.cursor - self.first < self._height - HEADER:
             self._show_cursor()
         self._height = self.size.height
-        if not (self.loaded and self.list.holds(self.first, self.size.height)):
+        if self.loaded and self.list.holds(self.first, self.size.height):
+            self._fit_to_rows()
+            self.retitle()  # its foot may count the rows that are out of sight
+        else:
             self.reload()
