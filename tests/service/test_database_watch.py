@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from tests.support.manager_parts import TurnedClock
+from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.managers.database_watch import LOOKS_MAX, DatabaseWatch
 
@@ -29,6 +31,7 @@ class _Core:
     database: _Database = field(default_factory=_Database)
     directory: Directory = field(default_factory=Directory)
     agents: _Agents = field(default_factory=_Agents)
+    clock: Clock = field(default_factory=TurnedClock().clock)
 
     def __post_init__(self) -> None:
         self.watch = DatabaseWatch(self, self.agents)  # type: ignore[arg-type]

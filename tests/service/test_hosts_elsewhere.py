@@ -15,12 +15,13 @@ from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Started
-from tui_manager.domain.status import CommandHostStatus
+from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.host_directory import EXPECTED_FOR
 from tui_manager.service.core.host_entry import SessionElsewhere
+from tui_manager.service.managers.database_watch import LOOKS_MAX, DatabaseWatch
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack
 from tui_manager.storage.engine.transaction import Work
 from tui_manager.storage.tables import gateways
@@ -281,3 +282,39 @@ async def test_nothing_is_sent_on_a_session_whose_successor_is_stored(managers: 
     await connecting
     a.hosts.session_ready(opened.host_id)
     assert len(await a.send()) == 1
+
+
+class _NoAgents:
+    """An AgentsAway whose sessions a test ends."""
+
+    def send_away(self, _why: str) -> None:
+        pass
+
+    def take_again(self) -> None:
+        pass
+
+
+async def test_hosts_are_waited_for_after_nobody_could_reach_the_database(
+    managers: Managers,
+) -> None:
+    """All managers have sent their agents away, and a task starts before the agents are back."""
+    a, b, _ = managers
+    sessions = [(a, await a.connect("web1")), (b, await b.connect("web2"))]
+    await managers.settle()
+    watch = DatabaseWatch(a.core, _NoAgents())
+    watch.look()
+    for _ in range(LOOKS_MAX):
+        watch.look()
+    for manager, opened in sessions:
+        await manager.hosts.close_session(opened.host_id, opened.generation, "sent away")
+    watch.look()
+    await managers.settle()
+    task_id = await a.tasks.create_task(spec("@all"))
+    await a.tasks.start_task(task_id)
+    assert {row.status for row in await a.rows(task_id)} == {CommandHostStatus.PENDING}
+    back = await a.connect("web2")
+    a.hosts.session_ready(back.host_id)
+    assert len(await a.send()) == 1
+    managers.clock.turn(EXPECTED_FOR + 1)
+    await a.silence.look()
+    assert [row.reason for row in await a.rows(task_id)] == [Reason.UNDELIVERABLE, Reason.NONE]

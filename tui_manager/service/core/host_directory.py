@@ -380,6 +380,17 @@ class Directory:
         left = {row: entry for row, entry in self._expected.items() if entry.expected_until}
         self._expected = left
 
+    def expect(self, rows: Iterable[int], monotonic: float) -> None:
+        """These hosts have lost their connection although nothing was wrong with them, or will
+        soon; they are expected for a while.
+
+        Args:
+            rows: row ids.
+            monotonic: seconds.
+        """
+        for row in rows:
+            self._expect(self._by_row_id[row], monotonic)
+
     def _expect(self, entry: HostEntry, monotonic: float) -> None:
         entry.expected_until = monotonic + EXPECTED_FOR
         self._expected[entry.row.row_id] = entry

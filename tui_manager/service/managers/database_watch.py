@@ -14,7 +14,9 @@ _WHY = "This manager cannot reach its database. Another one may."
 
 class DatabaseWatch:
     """A manager whose machine is cut off from the database can store nothing that agents report.
-    Its agents are not cut off from the other managers, perhaps.
+    Its agents are not cut off from the other managers, perhaps. If nobody can reach the database,
+    all managers send their agents away: so all hosts that were connected then are waited for
+    afterwards.
 
     It counts looks, not seconds: a process that was stopped for a minute has not been cut off.
     """
@@ -26,6 +28,7 @@ class DatabaseWatch:
         self._looks = 0  # since the last commit
         self._others = False  # whether others were alive at the last commit
         self._away = False
+        self._connected = frozenset[int]()  # row ids, when the agents were sent away
 
     async def run(self) -> None:
         """Looks until cancelled."""
@@ -44,6 +47,7 @@ class DatabaseWatch:
         self._looks += 1
         if self._looks >= LOOKS_MAX and self._others and not self._away:
             self._away = True
+            self._connected = self._core.directory.online_rows()
             log.error("the agents are sent to other managers", extra={"reason": _WHY})
             self._agents.send_away(_WHY)
 
@@ -51,4 +55,5 @@ class DatabaseWatch:
         if self._away:
             self._away = False
             log.info("agents are taken again")
+            self._core.directory.expect(self._connected, self._core.clock.monotonic())
             self._agents.take_again()
