@@ -124,7 +124,10 @@ def test_after_a_steady_stream_another_address_is_dialed_soon() -> None:
         assert dialed[-1] == before
 
 
-@pytest.mark.parametrize("ending", [Ending.OVERLOADED, Ending.SHUTTING_DOWN, Ending.CLOSED])
+@pytest.mark.parametrize(
+    "ending",
+    [Ending.OVERLOADED, Ending.SHUTTING_DOWN, Ending.CLOSED, Ending.DUPLICATE_IDENTITY],
+)
 def test_a_manager_that_wants_a_pause_gets_it_and_others_are_dialed_meanwhile(
     ending: Ending,
 ) -> None:
@@ -149,9 +152,7 @@ def test_if_all_want_a_pause_the_shortest_is_kept() -> None:
     assert (reconnect.address, pause) == (first, 60 + FIRST_PAUSE)
 
 
-@pytest.mark.parametrize(
-    "ending", [Ending.REPLACED, Ending.PROTOCOL_ERROR, Ending.DUPLICATE_IDENTITY]
-)
+@pytest.mark.parametrize("ending", [Ending.REPLACED, Ending.PROTOCOL_ERROR])
 def test_what_no_other_manager_would_answer_otherwise_pauses_for_all(ending: Ending) -> None:
     reconnect = Reconnect(Highest(), ADDRESSES, Clock())
     assert reconnect.pause_after(StreamEnd(ending, retry_after=7)) == 7 + FIRST_PAUSE

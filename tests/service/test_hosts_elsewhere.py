@@ -223,6 +223,24 @@ async def test_another_agent_with_the_same_identity_is_refused_while_its_manager
     assert (await a.connect("web1", host_id=opened.host_id, instance_id="a copy")).generation == 2
 
 
+async def test_the_refusal_of_an_agent_that_has_restarted_is_no_alert_when_it_has_come_in(
+    managers: Managers,
+) -> None:
+    """The manager that it was connected to takes it, because that has not heard it for a while."""
+    a, b, _ = managers
+    opened = await b.connect("web1")
+    await managers.settle()
+    with pytest.raises(RefusedError, match=r"at another manager.*has just restarted"):
+        await a.connect("web1", host_id=opened.host_id, instance_id="restarted")
+    assert a.core.violations.recent_refusals.newest_first()
+    managers.clock.turn(60)
+    assert (
+        await b.connect("web1", host_id=opened.host_id, instance_id="restarted")
+    ).generation == 2
+    await managers.settle()
+    assert not a.core.violations.recent_refusals.newest_first()
+
+
 async def test_an_agent_whose_manager_was_cut_off_is_not_refused(managers: Managers) -> None:
     a, b, _ = managers
     opened = await b.connect("web1")

@@ -78,8 +78,10 @@ FATAL = frozenset(
 )
 # The same, but only of this address: it may be that of another manager, or of a newer one.
 FATAL_FROM_ALL = frozenset({Ending.WRONG_MANAGER, Ending.PROTOCOL_VERSION, Ending.WRONG_PIN})
-# Another address would give the same answer, so the pause that it asks for is for all of them.
-SAME_FROM_ALL = frozenset({Ending.REPLACED, Ending.PROTOCOL_ERROR, Ending.DUPLICATE_IDENTITY})
+# Another address would give the same answer, so the pause that it asks for is for all of them. Not
+# so DUPLICATE_IDENTITY: after a restart of the host, the manager that it was connected to knows
+# first that the old agent is gone.
+SAME_FROM_ALL = frozenset({Ending.REPLACED, Ending.PROTOCOL_ERROR})
 
 
 @dataclass(frozen=True, slots=True)

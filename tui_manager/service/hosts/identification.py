@@ -120,14 +120,15 @@ class Identification:
         in."""
         elsewhere = known.online and known.gateway in self.directory.alive
         if elsewhere and known.instance_id != greeting.instance_id:
-            raise _duplicate(known.name)
+            raise _duplicate(known.name, " at another manager")
 
 
-def _duplicate(name: str) -> RefusedError:
+def _duplicate(name: str, where: str = "") -> RefusedError:
+    restarted = "If the host has just restarted, its agent comes in soon. " if where else ""
     return RefusedError(
         Refusal.DUPLICATE_IDENTITY,
-        f"Another agent is connected as {name} with this same identity. If its state folder was "
-        "copied, give this one a new --state-dir and --name.",
+        f"Another agent is connected{where} as {name} with this same identity. {restarted}If its "
+        "state folder was copied, give this one a new --state-dir and --name.",
     )
 
 

@@ -83,7 +83,7 @@ class HostsElsewhere:
             return
         clock, before = self._core.clock, self._directory.get(row.host_id)
         admission = before.row.admission if before else row.admission
-        was_elsewhere = bool(before and before.elsewhere)
+        generation = before.row.generation if before and before.elsewhere else -1
         ended = self._directory.follow(row, clock.now(), clock.monotonic())
         if ended:
             fields = {"host": row.name, "session": ended.generation, "gateway": row.gateway}
@@ -91,7 +91,7 @@ class HostsElsewhere:
             self._sessions.end_replaced(row.host_id, ended.generation)
             self._core.requests.send([row.row_id])  # what this manager has claimed for it in vain
         entry = self._directory.get(row.host_id)
-        if entry and entry.elsewhere and not was_elsewhere:
+        if entry and entry.elsewhere and row.generation > generation:
             self._core.violations.recent_refusals.forget(row.name)
         if entry and entry.session and row.admission is not admission:
             self._tell_admission(row)
