@@ -12,8 +12,12 @@ import pytest
 
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.manager_parts import greeting
+from tests.support.schedules import TASK_FILE, hourly
+from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.report import Held, HeldState, ResumeAction, Started
+from tui_manager.domain.schedule import TemplateUse
 from tui_manager.service.reports import resume
+from tui_manager.storage.tables import schedules
 
 pytestmark = pytest.mark.postgresql
 
@@ -109,3 +113,40 @@ async def test_a_cancel_while_the_host_connects_to_another_manager_reaches_its_a
     c.hosts.session_ready(host_id)
     await managers.settle()
     assert c.dispatcher.cancels == [(host_id, run.execution_id)]
+
+
+async def _until_it_waits_or_is_done(acting: "asyncio.Task[Any]", manager: Manager) -> None:
+    """Until this act of a manager waits for a lock in the database."""
+    query = (
+        "SELECT count(*) AS number FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    waiting = 0
+    while not (waiting or acting.done()):
+        row = await manager.core.database.read(lambda tx: tx.execute(query).fetchone())
+        waiting = int(row["number"])
+
+
+async def test_a_template_that_a_schedule_begins_to_use_is_not_deleted(
+    managers: Managers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = managers
+    await a.templates.save("t", TASK_FILE, 0, "ana")
+    loop, reached, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    insert = schedules.insert
+
+    def insert_slowly(*values: Any) -> None:
+        loop.call_soon_threadsafe(reached.set)
+        assert go_on.wait(30)
+        insert(*values)
+
+    monkeypatch.setattr(schedules, "insert", insert_slowly)
+    schedule = hourly(template=TemplateUse("t"))
+    adding = asyncio.create_task(b.schedules.add_schedule(schedule, "bob"))
+    await reached.wait()
+    deleting = asyncio.create_task(a.templates.delete("t", "ana"))
+    await _until_it_waits_or_is_done(deleting, a)
+    go_on.set()
+    await adding
+    with pytest.raises(IllegalMoveError, match="cannot be deleted"):
+        await deleting

@@ -36,7 +36,7 @@ from tui_manager.service.schedules.start_now import StartNow, find, start_now
 from tui_manager.service.tasks.start_task import StartedTask
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import schedule_runs, schedules
+from tui_manager.storage.tables import schedule_runs, schedules, templates
 from tui_manager.storage.tables.schedule_runs import Outcome
 from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow
 
@@ -297,7 +297,10 @@ class ScheduleService:
 
 
 def _check_template_exists(tx: Transaction, spec: ScheduleSpec) -> None:
-    """Raises InvalidInputError if the template was deleted after the task was made."""
+    """Raises InvalidInputError if the template was deleted after the task was made. Until the end
+    of the transaction it is not deleted."""
+    if spec.template:
+        templates.lock(tx, spec.template.name)
     if spec.template and not schedules.newest_version(tx, spec):
         raise InvalidInputError("template", f"There is no template {spec.template.name}.")
 

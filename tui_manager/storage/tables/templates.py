@@ -136,6 +136,12 @@ def record_request(tx: Transaction, request_id: str, saved: TemplateVersion) -> 
     tx.execute(_SQL["forget_requests"], {**values, "kept": _REQUESTS_KEPT})
 
 
+def lock(tx: Transaction, name: str) -> None:
+    """No other manager saves or deletes this template, or gives it to a schedule, until the end of
+    the transaction."""
+    tx.execute(_SQL["lock"], {"name": name})
+
+
 def delete(tx: Transaction, name: str) -> int:
     """Deletes all versions of a template, and returns the number of the newest. A template that is
     saved under this name later counts on from there.
@@ -144,6 +150,7 @@ def delete(tx: Transaction, name: str) -> int:
         NotFoundError: there is no such template.
         IllegalMoveError: a schedule uses it.
     """
+    lock(tx, name)
     row = _newest(tx, name)
     if used := schedules.of_template(tx, name):
         which = f"schedule {used[0]} uses" if len(used) == 1 else f"schedules {_shown(used)} use"

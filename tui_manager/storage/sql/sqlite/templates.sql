@@ -5,6 +5,10 @@ SELECT t.id AS template, t.name, v.version, v.description, v.saved_by, v.saved_a
 FROM templates AS t JOIN template_versions AS v ON v.template = t.id AND v.version = t.version
 WHERE t.name = :name;
 
+-- name: lock
+-- Only this transaction saves or deletes this template, or gives it to a schedule, until its end.
+SELECT id FROM templates WHERE name = :name;
+
 -- name: text
 -- The text of one version.
 SELECT text FROM template_versions WHERE template = :template AND version = :version;
