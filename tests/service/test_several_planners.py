@@ -1,6 +1,8 @@
 """Only the leader plans: what is due, old or silent is left alone by every other manager, and done
 once."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,13 +11,17 @@ import pytest
 
 from tests.support.manager_parts import Parts
 from tests.support.old_history import ended
+from tests.support.rollouts import Fleet, host_names
 from tests.support.schedules import ANA, hourly, shown, turn_to
 from tests.support.several_managers import Managers, several_managers
+from tests.support.waiting import GIVE_UP, wait_until
 from tui_manager.domain.list_window import Window
-from tui_manager.domain.rollout_spec import RolloutSpec
+from tui_manager.domain.rollout_spec import HoldRule, RolloutSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core.core import NotLeadingError
+from tui_manager.service.tasks import pause_task
+from tui_manager.storage.engine.transaction import Transaction
 
 pytestmark = pytest.mark.postgresql
 DAY = 24 * 3600.0
@@ -105,3 +111,38 @@ async def test_a_manager_that_leads_later_plans_what_is_stored_then(managers: Ma
     turn_to(b, 5)
     await b.schedule_loop.look()
     assert await shown(b) == ["04:00 task 1", "05:00 task 2"]
+
+
+async def test_a_hold_that_another_manager_is_just_ending_does_not_expire(
+    managers: Managers,
+) -> None:
+    a, b = await managers.start("a"), await managers.start("b")
+    await managers.beat()
+    fleet = Fleet(a)
+    await fleet.connect(host_names(2))
+    rollout = RolloutSpec(batches="1", hold=HoldRule.FIRST, hold_timeout=timedelta(seconds=60))
+    task_id = await fleet.start(rollout=rollout)
+    await fleet.finish()
+    managers.clock.turn(61)
+    resumed, go_on = threading.Event(), threading.Event()
+
+    def resume(tx: Transaction) -> None:
+        pause_task.resume(tx, task_id, frozenset(), ANA, b.core.clock.stamp())
+        resumed.set()
+        go_on.wait(GIVE_UP)
+
+    resuming = asyncio.create_task(b.database.write(resume))
+    assert await asyncio.to_thread(resumed.wait, GIVE_UP)
+    taking = asyncio.create_task(fleet.take())
+    await wait_until(lambda: _waiting_for_locks(a), bool)
+    go_on.set()
+    await resuming
+    assert await taking == ["h002"]
+
+
+async def _waiting_for_locks(parts: Parts) -> int:
+    query = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return await parts.database.read(lambda tx: int(tx.execute(query).fetchone()[0]))

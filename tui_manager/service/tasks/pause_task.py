@@ -40,6 +40,7 @@ def resume(tx: Transaction, task_id: int, reachable: Set[int], actor: str, now: 
     Raises:
         NotFoundError, IllegalMoveError: there is no such task, or it is neither paused nor held.
     """
+    tasks.lock(tx, task_id)  # else a leader that has read the hold would end it as expired
     paused_at = tasks.resume(tx, task_id)
     if paused_at is not None:
         length = max(0, now - paused_at)
