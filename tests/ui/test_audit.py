@@ -186,14 +186,14 @@ async def test_it_is_filtered_as_it_is_typed(
         await press(pilot, "4", "slash")
         assert "#12 actor= action= host= task=" in shown(pilot)
         await press(pilot, *"#5")
-        assert "2 of 22" in shown(pilot)
+        assert "2 of 23" in shown(pilot)
         assert "task 6" not in shown(pilot)
         await press(pilot, "enter", "escape")
         assert "made task 6" in shown(pilot)
         await press(pilot, "slash", *"zz", "enter")
-        assert "None of 22 entries fits “zz”." in shown(pilot)
+        assert "None of 23 entries fits “zz”." in shown(pilot)
         await press(pilot, "escape", "ctrl+z")
-        assert "1 of 22" in shown(pilot)
+        assert "1 of 23" in shown(pilot)
         assert "refused an agent named web03" in shown(pilot)
 
 
