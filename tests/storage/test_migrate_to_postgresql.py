@@ -257,7 +257,7 @@ def test_an_older_schema_is_migrated_in_a_copy(tmp_path: Path, url: str, version
         for _, sql in migrations()[:version]:
             connection.executescript(sql)
         connection.execute(f"PRAGMA user_version = {version}")
-        connection.execute("INSERT INTO manager VALUES ('old', 0)")
+        connection.execute("INSERT INTO manager (manager_id, created_at) VALUES ('old', 0)")
     before = source.read_bytes()
     assert _move(source, url).rows["manager"] == 1
     (manager,) = _rows_of_server(url)["manager"]
