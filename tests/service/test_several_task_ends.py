@@ -19,6 +19,7 @@ from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task_spec import Offline
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.check import contradictions
+from tui_manager.storage.tables import hosts
 
 pytestmark = pytest.mark.postgresql
 LOST_AFTER = timedelta(minutes=5)
@@ -45,7 +46,10 @@ class Two:
         """The agent at `b` is silent for so long that its work fails."""
         entry = self.a.directory.get(self.host_b)
         assert entry
-        self.managers.clock.turn(2 * LOST_AFTER.total_seconds())
+        clock = self.managers.clock
+        for row in await self.a.database.read(hosts.all_hosts):  # as `a` follows `b`
+            self.a.directory.put(row, clock.instant, clock.seconds)
+        clock.turn(2 * LOST_AFTER.total_seconds())
         await self.a.silence.look()
 
     async def status(self, task_id: int) -> TaskStatus:

@@ -86,7 +86,8 @@ def test_a_missing_database_is_an_error_and_is_not_created(tmp_path: Path) -> No
 
 
 SPOILED: dict[str, str] = {
-    "managers": "DELETE FROM manager; INSERT INTO manager VALUES ('a', 1), ('b', 1)",
+    "managers": "DROP INDEX IF EXISTS manager_is_one; DELETE FROM manager;"
+    "INSERT INTO manager (manager_id, created_at) VALUES ('a', 1), ('b', 1)",
     "task_counters": "UPDATE tasks SET running = running + 1 WHERE id = 1",
     "command_counters": "UPDATE commands SET total = 7 WHERE id = 1",
     "status_and_reason": "UPDATE command_hosts SET reason = 'signal' WHERE status = 'completed'",

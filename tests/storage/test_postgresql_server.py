@@ -42,13 +42,13 @@ def test_a_test_gets_an_empty_database_of_its_own() -> None:
 
 def test_the_next_test_finds_the_database_as_the_migrations_leave_it() -> None:
     enter = "INSERT INTO audit (at, actor, action) VALUES (0, '', 'noted') RETURNING id"
-    write = "UPDATE last_write SET number = 7"
+    write = "UPDATE leader SET epoch = 7"
     with postgresql_database() as url, psycopg.connect(url) as connection:
         assert connection.execute(enter).fetchone() == (1,)
         assert connection.execute(write).rowcount == 1
     with postgresql_database() as again, psycopg.connect(again) as connection:
         assert again == url
-        assert connection.execute("SELECT number FROM last_write").fetchall() == [(0,)]
+        assert connection.execute("SELECT epoch FROM leader").fetchall() == [(0,)]
         assert connection.execute("SELECT count(*) FROM audit").fetchone() == (0,)
         assert connection.execute(enter).fetchone() == (1,)
 

@@ -18,6 +18,7 @@ FILES = sorted(
 GROWING = ("tasks", "commands", "command_contents", "command_hosts", "output_chunks", "audit")
 # What walks along a list on purpose: through a window, or through rows of which there are few.
 WALKS = {
+    ("gateway_work.sql", "running_elsewhere"),  # there is one manager
     ("manager_state.sql", "move_deadlines_of_sent"),
     ("command_hosts.sql", "hosts_with_work"),
     ("pruning.sql", "all_marked"),
