@@ -17,6 +17,7 @@ from tests.support.own_postgresql import (
     own_server,
     stalled,
     standby_of,
+    taken_connections,
     tui_url,
 )
 from tests.support.postgresql_notes import TABLE, note, notes
@@ -134,11 +135,9 @@ async def test_a_server_that_has_no_connection_left_when_it_is_back(
         async with open_database(tui_url(server)) as database:
             server.stop()
             server.start()
-            taken = [psycopg.connect(tui_url(server)) for _ in range(3)]
-            with pytest.raises(StorageError, match="has no connection left"):
-                await database.write(note("never"))
-            for one in taken:
-                one.close()
+            async with taken_connections(server, 3):
+                with pytest.raises(StorageError, match="has no connection left"):
+                    await database.write(note("never"))
             await wait_until(partial(_problem, database), lambda text: not text)
             await database.write(note("after"))
             assert await database.read(notes) == ["after"]

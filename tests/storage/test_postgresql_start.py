@@ -14,6 +14,7 @@ from tests.support.own_postgresql import (
     own_server,
     server_with_passwords,
     standby_of,
+    taken_connections,
 )
 from tests.support.own_postgresql import tui_url as socket_url
 from tests.support.postgresql import new_database
@@ -102,13 +103,9 @@ async def test_a_certificate_that_does_not_fit(server: PostgresqlServer, tmp_pat
 
 async def test_a_server_without_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     with own_server(max_connections="4", superuser_reserved_connections="1") as server:
-        taken = [psycopg.connect(socket_url(server)) for _ in range(3)]
-        try:
+        async with taken_connections(server, 3):
             with pytest.raises(StorageError, match="has no connection left; raise max_connections"):
                 await _open(socket_url(server))
-        finally:
-            for one in taken:
-                one.close()
 
 
 async def test_a_database_that_is_read_only() -> None:

@@ -6,13 +6,15 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import count
+from typing import Any
 
 import psutil
 import psycopg
 
 from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
+from tests.support.waiting import wait_until
 
 PASSWORD = "a5ecret"
 _NUMBERS = count()
@@ -30,6 +32,22 @@ def own_server(**settings: str) -> Iterator[PostgresqlServer]:
         as_superuser(server, f"CREATE USER tui_manager PASSWORD '{PASSWORD}'")
         as_superuser(server, "CREATE DATABASE tui OWNER tui_manager")
         yield server
+
+
+@contextlib.asynccontextmanager
+async def taken_connections(server: PostgresqlServer, number: int) -> AsyncIterator[None]:
+    """So many connections of `tui_manager` are open for the block. That of whoever waited until the
+    server was ready may still be ending."""
+
+    async def take() -> "psycopg.Connection[Any] | None":
+        with contextlib.suppress(psycopg.OperationalError):
+            return stack.enter_context(contextlib.closing(psycopg.connect(tui_url(server))))
+        return None
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(number):
+            await wait_until(take, lambda connection: connection is not None)
+        yield
 
 
 @contextlib.contextmanager
