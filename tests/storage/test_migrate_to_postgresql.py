@@ -45,7 +45,13 @@ from tui_manager.storage.maintenance.migrated_rows import (
 
 pytestmark = pytest.mark.sqlite("both engines are said here")
 FEATURES = ("script", "stdin")
-OF_SEVERAL = {"gateways", "leader", "gateway_vitals"}  # of several managers; empty on SQLite
+OF_SEVERAL = {"gateways", "leader", "gateway_vitals", "file_pieces"}  # of several managers; empty on SQLite
+FILE_SET = """
+    INSERT INTO file_sets (sha256, manifest_size, size, files, bytes, stored_at, used_at)
+    VALUES ('ab', 1, 2, 3, 4, 5, 6)"""
+TRANSFER = """
+    INSERT INTO transfers (command_host, bytes, files, unchanged_files, received_bytes, sha256)
+    SELECT max(id), 1, 1, 0, 1, 'ab' FROM command_hosts"""
 
 
 @pytest.fixture
@@ -95,6 +101,8 @@ async def _work(parts: Parts) -> None:
     for _, sent in parts.dispatcher.sent[-1:]:
         await parts.report(web01, result(sent.execution_id, totals=totals()))
     await parts.tasks.create_task(spec("@all", "never started"))
+    await parts.database.write(lambda tx: tx.execute(FILE_SET))
+    await parts.database.write(lambda tx: tx.execute(TRANSFER))
     clock_error = "INSERT INTO clock_errors (began, ended, behind, at_start) VALUES (1, 2, 3, 1)"
     await parts.database.write(lambda tx: tx.execute(clock_error))
 

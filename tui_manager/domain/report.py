@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from tui_manager.domain.facts import PackedFacts
+from tui_manager.domain.files import Transfer
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec import CommandSpec
 
@@ -55,6 +56,8 @@ class Result:
         age: since it ended, on the host's clock.
         duration: from exec to end; None if it never ran.
         memory_peak: bytes, of its largest process.
+        transfer: of a copy or a fetch that completed; of a fetch, of its set only the hash is
+            known here.
     """
 
     execution_id: str
@@ -69,6 +72,7 @@ class Result:
     cpu: timedelta = timedelta(0)
     memory_peak: int = 0
     kill_incomplete: bool = False
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True)

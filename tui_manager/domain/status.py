@@ -60,6 +60,7 @@ class Reason(StrEnum):
     BUDGET_SPENT = "budget_spent"
     HOLD_EXPIRED = "hold_expired"
     MAINTENANCE = "maintenance"
+    TRANSFER_FAILED = "transfer_failed"
 
 
 # The command may have run, or may still run.

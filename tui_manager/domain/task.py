@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from tui_manager.domain.files import Transfer
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task_parameters import Parameter
@@ -248,6 +249,7 @@ class CommandHost:
         batch: of its host in the rollout, from 1; 0: the task has none.
         waits_until: its host is offline, and until then it waits for the connection; None: it does
             not wait. While its task is paused, this moves on.
+        transfer: of a copy or a fetch that has begun; None: nothing is known.
     """
 
     execution_id: str
@@ -271,6 +273,7 @@ class CommandHost:
     kill_incomplete: bool
     batch: int = 0
     waits_until: datetime | None = None
+    transfer: Transfer | None = None
 
     @property
     def canceling(self) -> bool:

@@ -10,6 +10,7 @@ from tui_manager_protos.rules import command_defaults
 
 from tui_manager.domain.content import CONTENTS_LENGTH, Content, check_script
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.files import CopySpec, FetchSpec
 from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.task_parameters import PARAMETERS_MAX, Parameter
@@ -51,6 +52,8 @@ class StepKind(StrEnum):
 
     RUN = "run"
     SCRIPT = "script"
+    COPY = "copy"
+    FETCH = "fetch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class CommandSpec:
     """One step of a task as the operator gives it.
 
     Attributes:
-        text: shell text, an argument of `/bin/sh -c --`; empty with a script.
+        text: shell text, an argument of `/bin/sh -c --`; empty with a script, a copy, a fetch.
         timeout: from the exec of the shell until it is killed, 1 s to 7 d.
         parameters: reach the command as environment variables, and are shown with the task.
         environment: further variables for the command.
@@ -73,6 +76,7 @@ class CommandSpec:
         stdin: what it reads there; None: /dev/null.
         always: it runs also after a failure of an earlier step on the same host.
         barrier: no host begins it before all of its batch have ended the step before.
+        copy, fetch: what it does instead of running something; None: it runs something.
     """
 
     text: str
@@ -90,17 +94,28 @@ class CommandSpec:
     on_failure: OnFailure = OnFailure.STOP
     always: bool = False
     barrier: bool = False
+    copy: CopySpec | None = None
+    fetch: FetchSpec | None = None
 
     @property
     def kind(self) -> StepKind:
         """What it does."""
+        if self.transfer is not None:
+            return StepKind.FETCH if self.copy is None else StepKind.COPY
         return StepKind.RUN if self.script is None else StepKind.SCRIPT
+
+    @property
+    def transfer(self) -> CopySpec | FetchSpec | None:
+        """What it copies or fetches; None: it runs something."""
+        return self.copy or self.fetch
 
     @property
     def title(self) -> str:
         """A line that says what it is: its name, else the first line of its text."""
         if self.name.strip():
             return self.name.strip()
+        if self.transfer is not None:
+            return self.transfer.title.splitlines()[0][:NAME_LENGTH]
         if self.script is not None:
             return f"script {self.script.sha256[:12]}"
         return self.text.strip().splitlines()[0][:NAME_LENGTH]
@@ -153,8 +168,10 @@ class CommandSpec:
         self._check_secrets()
 
     def _check_command(self, *, stored: bool) -> None:
-        """The text, or the script and its arguments."""
-        if self.script is None:
+        """The text, the script and its arguments, or the files."""
+        if self.transfer is not None:
+            self._check_transfer()
+        elif self.script is None:
             if not self.text.strip():
                 raise InvalidInputError("command", "The command is empty.")
             if self.arguments:
@@ -176,6 +193,30 @@ class CommandSpec:
                 raise InvalidInputError(
                     "arguments", f"An argument is longer than {COMMAND_LENGTH} bytes."
                 )
+
+    def _check_transfer(self) -> None:
+        if self.copy and self.fetch:
+            raise InvalidInputError("copy", "A step has a copy or a fetch, not both.")
+        of_commands = {
+            "command": self.text,
+            "script": self.script,
+            "arguments": self.arguments,
+            "stdin": self.stdin,
+            "user": self.run_as_user,
+            "cwd": self.cwd,
+            "env": self.environment,
+            "param": self.parameters,
+            "secret": self.secrets,
+            "memory_max": self.limits.memory_max,
+            "tasks_max": self.limits.tasks_max,
+            "cpu_max": self.limits.cpu_max,
+        }
+        for name, value in of_commands.items():
+            if value:
+                raise InvalidInputError(name, f"A {self.kind} runs no command: leave out {name}.")
+        for transfer in (self.copy, self.fetch):
+            if transfer is not None:
+                transfer.check()
 
     def _check_whole_length(self) -> None:
         """Checks each variable too."""

@@ -62,6 +62,7 @@ _FAILURES = frozenset(
         Reason.SPAWN_FAILED,
         Reason.INTERRUPTED,
         Reason.UNDELIVERABLE,
+        Reason.TRANSFER_FAILED,
     }
 )
 

@@ -24,6 +24,7 @@ _REASON = {
     "spawn_failed": wire.RESULT_REASON_SPAWN_FAILED,
     "interrupted": wire.RESULT_REASON_INTERRUPTED,
     "undeliverable": wire.RESULT_REASON_UNDELIVERABLE,
+    "transfer_failed": wire.RESULT_REASON_TRANSFER_FAILED,
 }
 
 

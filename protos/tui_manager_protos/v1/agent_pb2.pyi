@@ -49,6 +49,23 @@ Order and repetition
   - A short command costs three messages: RunCommand, Report, Acknowledge; two when another waits
     behind it on its host: the Acknowledge goes out with the RunCommand of the next.
 
+Files
+
+  RunCommand.copy writes files on the host, RunCommand.fetch reads some. Their bytes are a file set:
+  a manifest (rules/file_manifest.py) and the data, which is the bytes of its distinct files one
+  after another. A set is known by the SHA-256 of its manifest, and that names the SHA-256 of each
+  file. The side that receives asks with FileRequest, the other one answers with FileParts in order,
+  and nothing is sent unasked. So the receiver decides how much is under way, and after a break of
+  the stream it asks from the byte on that it has. FileParts go out after everything else that waits.
+
+  - copy: the agent asks for the manifest, and then for the bytes of those files that the host lacks.
+  - fetch: the agent sends FilesFound, also again on each later stream. The manager asks for what it
+    lacks, and answers FilesStored. Only then the agent sends the Result. If FilesStored says
+    `retry`, a file has changed while it was read: the agent reads it again, and sends FilesFound.
+
+  A request about an execution that has ended, or whose bytes are gone, is answered by a FilePart
+  with a problem.
+
 Who speaks
 
   With TLS the port demands a client certificate, and the certificate alone says which host speaks:
@@ -170,6 +187,8 @@ class _ResultReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ResultRe
     """the supervisor or the host died under it"""
     RESULT_REASON_UNDELIVERABLE: _ResultReason.ValueType  # 6
     """arrived after start_before"""
+    RESULT_REASON_TRANSFER_FAILED: _ResultReason.ValueType  # 7
+    """of a copy or a fetch; detail says why"""
 
 class ResultReason(_ResultReason, metaclass=_ResultReasonEnumTypeWrapper):
     """Why a command failed, as far as the host can know."""
@@ -185,6 +204,8 @@ RESULT_REASON_INTERRUPTED: ResultReason.ValueType  # 5
 """the supervisor or the host died under it"""
 RESULT_REASON_UNDELIVERABLE: ResultReason.ValueType  # 6
 """arrived after start_before"""
+RESULT_REASON_TRANSFER_FAILED: ResultReason.ValueType  # 7
+"""of a copy or a fetch; detail says why"""
 Global___ResultReason: _TypeAlias = ResultReason  # noqa: Y015
 
 class _Admission:
@@ -239,6 +260,23 @@ RESUME_ACTION_STORED: ResumeAction.ValueType  # 3
 RESUME_ACTION_UNKNOWN: ResumeAction.ValueType  # 4
 """not in this database: finish it, keep it, send nothing of it"""
 Global___ResumeAction: _TypeAlias = ResumeAction  # noqa: Y015
+
+class _FileSetPart:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FileSetPartEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FileSetPart.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FILE_SET_PART_UNSPECIFIED: _FileSetPart.ValueType  # 0
+    FILE_SET_PART_MANIFEST: _FileSetPart.ValueType  # 1
+    FILE_SET_PART_DATA: _FileSetPart.ValueType  # 2
+
+class FileSetPart(_FileSetPart, metaclass=_FileSetPartEnumTypeWrapper): ...
+
+FILE_SET_PART_UNSPECIFIED: FileSetPart.ValueType  # 0
+FILE_SET_PART_MANIFEST: FileSetPart.ValueType  # 1
+FILE_SET_PART_DATA: FileSetPart.ValueType  # 2
+Global___FileSetPart: _TypeAlias = FileSetPart  # noqa: Y015
 
 class _CancelMode:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -319,6 +357,9 @@ class AgentMessage(_message.Message):
     HELLO_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
     CERTIFICATE_REQUEST_FIELD_NUMBER: _builtins.int
+    FILE_REQUEST_FIELD_NUMBER: _builtins.int
+    FILE_PART_FIELD_NUMBER: _builtins.int
+    FILES_FOUND_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """first, and once"""
@@ -327,18 +368,33 @@ class AgentMessage(_message.Message):
     def report(self) -> Global___Report: ...
     @_builtins.property
     def certificate_request(self) -> Global___CertificateRequest: ...
+    @_builtins.property
+    def file_request(self) -> Global___FileRequest:
+        """of a copy"""
+
+    @_builtins.property
+    def file_part(self) -> Global___FilePart:
+        """of a fetch"""
+
+    @_builtins.property
+    def files_found(self) -> Global___FilesFound:
+        """of a fetch"""
+
     def __init__(
         self,
         *,
         hello: Global___Hello | None = ...,
         report: Global___Report | None = ...,
         certificate_request: Global___CertificateRequest | None = ...,
+        file_request: Global___FileRequest | None = ...,
+        file_part: Global___FilePart | None = ...,
+        files_found: Global___FilesFound | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_request", b"certificate_request", "hello", b"hello", "message", b"message", "report", b"report"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_request", b"certificate_request", "file_part", b"file_part", "file_request", b"file_request", "files_found", b"files_found", "hello", b"hello", "message", b"message", "report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_request", b"certificate_request", "hello", b"hello", "message", b"message", "report", b"report"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_request", b"certificate_request", "file_part", b"file_part", "file_request", b"file_request", "files_found", b"files_found", "hello", b"hello", "message", b"message", "report", b"report"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "report", "certificate_request"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "report", "certificate_request", "file_request", "file_part", "files_found"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -357,6 +413,9 @@ class ManagerMessage(_message.Message):
     CERTIFICATE_ISSUED_FIELD_NUMBER: _builtins.int
     DISCONNECT_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    FILE_REQUEST_FIELD_NUMBER: _builtins.int
+    FILE_PART_FIELD_NUMBER: _builtins.int
+    FILES_STORED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome:
         """first, and once"""
@@ -379,6 +438,18 @@ class ManagerMessage(_message.Message):
 
     @_builtins.property
     def batch(self) -> Global___Batch: ...
+    @_builtins.property
+    def file_request(self) -> Global___FileRequest:
+        """of a fetch"""
+
+    @_builtins.property
+    def file_part(self) -> Global___FilePart:
+        """of a copy"""
+
+    @_builtins.property
+    def files_stored(self) -> Global___FilesStored:
+        """of a fetch"""
+
     def __init__(
         self,
         *,
@@ -391,12 +462,15 @@ class ManagerMessage(_message.Message):
         certificate_issued: Global___CertificateIssued | None = ...,
         disconnect: Global___Disconnect | None = ...,
         batch: Global___Batch | None = ...,
+        file_request: Global___FileRequest | None = ...,
+        file_part: Global___FilePart | None = ...,
+        files_stored: Global___FilesStored | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "batch", b"batch", "cancel_command", b"cancel_command", "certificate_issued", b"certificate_issued", "disconnect", b"disconnect", "message", b"message", "resume", b"resume", "run_command", b"run_command", "settings", b"settings", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "batch", b"batch", "cancel_command", b"cancel_command", "certificate_issued", b"certificate_issued", "disconnect", b"disconnect", "file_part", b"file_part", "file_request", b"file_request", "files_stored", b"files_stored", "message", b"message", "resume", b"resume", "run_command", b"run_command", "settings", b"settings", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "batch", b"batch", "cancel_command", b"cancel_command", "certificate_issued", b"certificate_issued", "disconnect", b"disconnect", "message", b"message", "resume", b"resume", "run_command", b"run_command", "settings", b"settings", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "batch", b"batch", "cancel_command", b"cancel_command", "certificate_issued", b"certificate_issued", "disconnect", b"disconnect", "file_part", b"file_part", "file_request", b"file_request", "files_stored", b"files_stored", "message", b"message", "resume", b"resume", "run_command", b"run_command", "settings", b"settings", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "resume", "run_command", "cancel_command", "acknowledge", "settings", "certificate_issued", "disconnect", "batch"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "resume", "run_command", "cancel_command", "acknowledge", "settings", "certificate_issued", "disconnect", "batch", "file_request", "file_part", "files_stored"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -643,6 +717,7 @@ class Report(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     VITALS_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    TRANSFERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def started(self) -> _containers.RepeatedCompositeFieldContainer[Global___Started]: ...
     @_builtins.property
@@ -655,6 +730,10 @@ class Report(_message.Message):
     def facts(self) -> Global___Facts:
         """all of them, when one has changed"""
 
+    @_builtins.property
+    def transfers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TransferProgress]:
+        """of running copies and fetches, about once a second"""
+
     def __init__(
         self,
         *,
@@ -663,10 +742,11 @@ class Report(_message.Message):
         results: _abc.Iterable[Global___Result] | None = ...,
         vitals: Global___Vitals | None = ...,
         facts: Global___Facts | None = ...,
+        transfers: _abc.Iterable[Global___TransferProgress] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "output", b"output", "results", b"results", "started", b"started", "vitals", b"vitals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "output", b"output", "results", b"results", "started", b"started", "transfers", b"transfers", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -746,6 +826,7 @@ class Result(_message.Message):
     CPU_FIELD_NUMBER: _builtins.int
     MEMORY_PEAK_FIELD_NUMBER: _builtins.int
     KILL_INCOMPLETE_FIELD_NUMBER: _builtins.int
+    TRANSFER_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
     status: Global___ResultStatus.ValueType
     reason: Global___ResultReason.ValueType
@@ -771,6 +852,10 @@ class Result(_message.Message):
     def cpu(self) -> _duration_pb2.Duration:
         """user and system, of all its processes"""
 
+    @_builtins.property
+    def transfer(self) -> Global___Transfer:
+        """of a copy or a fetch that completed"""
+
     def __init__(
         self,
         *,
@@ -786,10 +871,11 @@ class Result(_message.Message):
         cpu: _duration_pb2.Duration | None = ...,
         memory_peak: _builtins.int = ...,
         kill_incomplete: _builtins.bool = ...,
+        transfer: Global___Transfer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "age", b"age", "cpu", b"cpu", "duration", b"duration", "exit_code", b"exit_code", "signal", b"signal"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "age", b"age", "cpu", b"cpu", "duration", b"duration", "exit_code", b"exit_code", "signal", b"signal", "transfer", b"transfer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "age", b"age", "cpu", b"cpu", "detail", b"detail", "duration", b"duration", "execution_id", b"execution_id", "exit_code", b"exit_code", "kill_incomplete", b"kill_incomplete", "memory_peak", b"memory_peak", "reason", b"reason", "signal", b"signal", "status", b"status", "totals", b"totals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "age", b"age", "cpu", b"cpu", "detail", b"detail", "duration", b"duration", "execution_id", b"execution_id", "exit_code", b"exit_code", "kill_incomplete", b"kill_incomplete", "memory_peak", b"memory_peak", "reason", b"reason", "signal", b"signal", "status", b"status", "totals", b"totals", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
@@ -801,6 +887,74 @@ class Result(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__signal) -> _WhichOneofReturnType__signal | None: ...
 
 Global___Result: _TypeAlias = Result  # noqa: Y015
+
+@_typing.final
+class TransferProgress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    execution_id: _builtins.str
+    bytes: _builtins.int
+    """of the files that are done, and of the part of the one under way"""
+    files: _builtins.int
+    """that are done"""
+    def __init__(
+        self,
+        *,
+        execution_id: _builtins.str = ...,
+        bytes: _builtins.int = ...,
+        files: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "execution_id", b"execution_id", "files", b"files"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferProgress: _TypeAlias = TransferProgress  # noqa: Y015
+
+@_typing.final
+class Transfer(_message.Message):
+    """What a copy or a fetch did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BYTES_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FILES_FIELD_NUMBER: _builtins.int
+    RECEIVED_BYTES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    MANIFEST_SHA256_FIELD_NUMBER: _builtins.int
+    bytes: _builtins.int
+    """of all its files"""
+    files: _builtins.int
+    """without folders"""
+    unchanged_files: _builtins.int
+    """of a copy: the host had them with this mode and owner"""
+    received_bytes: _builtins.int
+    """that had to be sent for it, zeros included"""
+    sha256: _builtins.bytes
+    """of the file if it is one file, else of the manifest"""
+    manifest_sha256: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        bytes: _builtins.int = ...,
+        files: _builtins.int = ...,
+        unchanged_files: _builtins.int = ...,
+        received_bytes: _builtins.int = ...,
+        sha256: _builtins.bytes = ...,
+        manifest_sha256: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "files", b"files", "manifest_sha256", b"manifest_sha256", "received_bytes", b"received_bytes", "sha256", b"sha256", "unchanged_files", b"unchanged_files"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Transfer: _TypeAlias = Transfer  # noqa: Y015
 
 @_typing.final
 class StreamTotal(_message.Message):
@@ -1090,6 +1244,8 @@ class RunCommand(_message.Message):
     SCRIPT_FIELD_NUMBER: _builtins.int
     ARGUMENTS_FIELD_NUMBER: _builtins.int
     STDIN_FIELD_NUMBER: _builtins.int
+    COPY_FIELD_NUMBER: _builtins.int
+    FETCH_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
     """UUID, never reused"""
     command: _builtins.str
@@ -1144,6 +1300,12 @@ class RunCommand(_message.Message):
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """of the script, literal"""
 
+    @_builtins.property
+    def copy(self) -> Global___CopyFiles:
+        """Instead of a command or a script. Feature: files."""
+
+    @_builtins.property
+    def fetch(self) -> Global___FetchFiles: ...
     def __init__(
         self,
         *,
@@ -1165,10 +1327,12 @@ class RunCommand(_message.Message):
         script: _builtins.bytes | None = ...,
         arguments: _abc.Iterable[_builtins.str] | None = ...,
         stdin: _builtins.bytes | None = ...,
+        copy: Global___CopyFiles | None = ...,
+        fetch: Global___FetchFiles | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "kill_grace", b"kill_grace", "script", b"script", "start_before", b"start_before", "stdin", b"stdin", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "copy", b"copy", "fetch", b"fetch", "kill_grace", b"kill_grace", "script", b"script", "start_before", b"start_before", "stdin", b"stdin", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "arguments", b"arguments", "command", b"command", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "execution_id", b"execution_id", "kill_grace", b"kill_grace", "memory_max", b"memory_max", "output_limit", b"output_limit", "priority", b"priority", "pty", b"pty", "run_as_user", b"run_as_user", "script", b"script", "secret_names", b"secret_names", "start_before", b"start_before", "stdin", b"stdin", "tasks_max", b"tasks_max", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "arguments", b"arguments", "command", b"command", "copy", b"copy", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "execution_id", b"execution_id", "fetch", b"fetch", "kill_grace", b"kill_grace", "memory_max", b"memory_max", "output_limit", b"output_limit", "priority", b"priority", "pty", b"pty", "run_as_user", b"run_as_user", "script", b"script", "secret_names", b"secret_names", "start_before", b"start_before", "stdin", b"stdin", "tasks_max", b"tasks_max", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__script: _TypeAlias = _typing.Literal["script"]  # noqa: Y015
     _WhichOneofArgType__script: _TypeAlias = _typing.Literal["_script", b"_script"]  # noqa: Y015
@@ -1180,6 +1344,231 @@ class RunCommand(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stdin) -> _WhichOneofReturnType__stdin | None: ...
 
 Global___RunCommand: _TypeAlias = RunCommand  # noqa: Y015
+
+@_typing.final
+class FileSet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    MANIFEST_SIZE_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    """of the manifest"""
+    manifest_size: _builtins.int
+    """bytes"""
+    size: _builtins.int
+    """bytes of the data: its distinct files"""
+    files: _builtins.int
+    """without folders"""
+    bytes: _builtins.int
+    """of all its files; equal ones count each time"""
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.bytes = ...,
+        manifest_size: _builtins.int = ...,
+        size: _builtins.int = ...,
+        files: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "files", b"files", "manifest_size", b"manifest_size", "sha256", b"sha256", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileSet: _TypeAlias = FileSet  # noqa: Y015
+
+@_typing.final
+class CopyFiles(_message.Message):
+    """A file appears under its name whole, by a rename, or not at all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    BACKUP_FIELD_NUMBER: _builtins.int
+    to: _builtins.str
+    """Absolute. If it is a folder, or ends in `/`, it takes each first part of the paths in the
+    manifest; else it is the name of the only one.
+    """
+    mode: _builtins.int
+    """of files, 0 to 07777; absent: as in the manifest"""
+    owner: _builtins.str
+    """USER or USER:GROUP; empty: an existing file keeps its own"""
+    backup: _builtins.bool
+    """the old file stays beside the new one under another name"""
+    @_builtins.property
+    def files(self) -> Global___FileSet: ...
+    def __init__(
+        self,
+        *,
+        files: Global___FileSet | None = ...,
+        to: _builtins.str = ...,
+        mode: _builtins.int | None = ...,
+        owner: _builtins.str = ...,
+        backup: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "files", b"files", "mode", b"mode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "backup", b"backup", "files", b"files", "mode", b"mode", "owner", b"owner", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+
+Global___CopyFiles: _TypeAlias = CopyFiles  # noqa: Y015
+
+@_typing.final
+class FetchFiles(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATHS_FIELD_NUMBER: _builtins.int
+    RECURSIVE_FIELD_NUMBER: _builtins.int
+    recursive: _builtins.bool
+    """folders with what is in them"""
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """absolute"""
+
+    def __init__(
+        self,
+        *,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+        recursive: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["paths", b"paths", "recursive", b"recursive"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FetchFiles: _TypeAlias = FetchFiles  # noqa: Y015
+
+@_typing.final
+class FilesFound(_message.Message):
+    """What an agent has read for a fetch. The paths in its manifest are absolute, without the first `/`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    execution_id: _builtins.str
+    @_builtins.property
+    def files(self) -> Global___FileSet: ...
+    def __init__(
+        self,
+        *,
+        execution_id: _builtins.str = ...,
+        files: Global___FileSet | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_id", b"execution_id", "files", b"files"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilesFound: _TypeAlias = FilesFound  # noqa: Y015
+
+@_typing.final
+class FilesStored(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    RETRY_FIELD_NUMBER: _builtins.int
+    execution_id: _builtins.str
+    problem: _builtins.str
+    """empty: all is in the manager's store for good; else a sentence"""
+    retry: _builtins.bool
+    """a file has changed while it was read"""
+    def __init__(
+        self,
+        *,
+        execution_id: _builtins.str = ...,
+        problem: _builtins.str = ...,
+        retry: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_id", b"execution_id", "problem", b"problem", "retry", b"retry"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilesStored: _TypeAlias = FilesStored  # noqa: Y015
+
+@_typing.final
+class FileRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    execution_id: _builtins.str
+    part: Global___FileSetPart.ValueType
+    offset: _builtins.int
+    """bytes from the beginning of the part"""
+    length: _builtins.int
+    """bytes, 1 to 4 MiB"""
+    def __init__(
+        self,
+        *,
+        execution_id: _builtins.str = ...,
+        part: Global___FileSetPart.ValueType = ...,
+        offset: _builtins.int = ...,
+        length: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_id", b"execution_id", "length", b"length", "offset", b"offset", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileRequest: _TypeAlias = FileRequest  # noqa: Y015
+
+@_typing.final
+class FilePart(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    ZEROS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    execution_id: _builtins.str
+    part: Global___FileSetPart.ValueType
+    offset: _builtins.int
+    data: _builtins.bytes
+    """at most 256 KiB"""
+    zeros: _builtins.int
+    """this many bytes that are zero, at most what was asked for"""
+    problem: _builtins.str
+    """the bytes cannot be had: a sentence"""
+    def __init__(
+        self,
+        *,
+        execution_id: _builtins.str = ...,
+        part: Global___FileSetPart.ValueType = ...,
+        offset: _builtins.int = ...,
+        data: _builtins.bytes = ...,
+        zeros: _builtins.int = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "data", b"data", "problem", b"problem", "zeros", b"zeros"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "data", b"data", "execution_id", b"execution_id", "offset", b"offset", "part", b"part", "problem", b"problem", "zeros", b"zeros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["data", "zeros", "problem"]  # noqa: Y015
+    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+
+Global___FilePart: _TypeAlias = FilePart  # noqa: Y015
 
 @_typing.final
 class CancelCommand(_message.Message):

@@ -49,6 +49,23 @@ Order and repetition
   - A short command costs three messages: RunCommand, Report, Acknowledge; two when another waits
     behind it on its host: the Acknowledge goes out with the RunCommand of the next.
 
+Files
+
+  RunCommand.copy writes files on the host, RunCommand.fetch reads some. Their bytes are a file set:
+  a manifest (rules/file_manifest.py) and the data, which is the bytes of its distinct files one
+  after another. A set is known by the SHA-256 of its manifest, and that names the SHA-256 of each
+  file. The side that receives asks with FileRequest, the other one answers with FileParts in order,
+  and nothing is sent unasked. So the receiver decides how much is under way, and after a break of
+  the stream it asks from the byte on that it has. FileParts go out after everything else that waits.
+
+  - copy: the agent asks for the manifest, and then for the bytes of those files that the host lacks.
+  - fetch: the agent sends FilesFound, also again on each later stream. The manager asks for what it
+    lacks, and answers FilesStored. Only then the agent sends the Result. If FilesStored says
+    `retry`, a file has changed while it was read: the agent reads it again, and sends FilesFound.
+
+  A request about an execution that has ended, or whose bytes are gone, is answered by a FilePart
+  with a problem.
+
 Who speaks
 
   With TLS the port demands a client certificate, and the certificate alone says which host speaks:

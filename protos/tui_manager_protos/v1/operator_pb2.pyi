@@ -167,6 +167,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """nobody resumed the task in time"""
     REASON_MAINTENANCE: _Reason.ValueType  # 15
     """its host was in maintenance when its turn came"""
+    REASON_TRANSFER_FAILED: _Reason.ValueType  # 16
+    """a copy or fetch: disk full, wrong hash, no permission"""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a command host ended."""
@@ -198,6 +200,8 @@ REASON_HOLD_EXPIRED: Reason.ValueType  # 14
 """nobody resumed the task in time"""
 REASON_MAINTENANCE: Reason.ValueType  # 15
 """its host was in maintenance when its turn came"""
+REASON_TRANSFER_FAILED: Reason.ValueType  # 16
+"""a copy or fetch: disk full, wrong hash, no permission"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 class _OfflinePolicy:
@@ -2532,6 +2536,8 @@ class CommandSpec(_message.Message):
     ON_FAILURE_FIELD_NUMBER: _builtins.int
     ALWAYS_FIELD_NUMBER: _builtins.int
     BARRIER_FIELD_NUMBER: _builtins.int
+    COPY_FIELD_NUMBER: _builtins.int
+    FETCH_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """given whole to /bin/sh -c --; empty with a script"""
     cwd: _builtins.str
@@ -2581,6 +2587,14 @@ class CommandSpec(_message.Message):
     def stdin(self) -> Global___Content:
         """what it reads from stdin; absent: /dev/null"""
 
+    @_builtins.property
+    def copy(self) -> Global___CopyStep:
+        """files are written on the hosts; then text and script are empty"""
+
+    @_builtins.property
+    def fetch(self) -> Global___FetchStep:
+        """files are read from the hosts"""
+
     def __init__(
         self,
         *,
@@ -2602,14 +2616,169 @@ class CommandSpec(_message.Message):
         on_failure: Global___OnFailure.ValueType = ...,
         always: _builtins.bool = ...,
         barrier: _builtins.bool = ...,
+        copy: Global___CopyStep | None = ...,
+        fetch: Global___FetchStep | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["script", b"script", "stdin", b"stdin", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "fetch", b"fetch", "script", b"script", "stdin", b"stdin", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "arguments", b"arguments", "barrier", b"barrier", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "memory_max", b"memory_max", "name", b"name", "on_failure", b"on_failure", "parameters", b"parameters", "priority", b"priority", "run_as_user", b"run_as_user", "script", b"script", "secrets", b"secrets", "stdin", b"stdin", "tasks_max", b"tasks_max", "text", b"text", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "arguments", b"arguments", "barrier", b"barrier", "copy", b"copy", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "fetch", b"fetch", "memory_max", b"memory_max", "name", b"name", "on_failure", b"on_failure", "parameters", b"parameters", "priority", b"priority", "run_as_user", b"run_as_user", "script", b"script", "secrets", b"secrets", "stdin", b"stdin", "tasks_max", b"tasks_max", "text", b"text", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommandSpec: _TypeAlias = CommandSpec  # noqa: Y015
+
+@_typing.final
+class StoredFiles(_message.Message):
+    """Files that the manager stores: a manifest and the data. See agent.proto."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    MANIFEST_SIZE_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.str
+    """of the manifest, 64 hex digits"""
+    manifest_size: _builtins.int
+    """bytes"""
+    size: _builtins.int
+    """bytes of the data"""
+    files: _builtins.int
+    """without folders"""
+    bytes: _builtins.int
+    """of all its files; equal ones count each time"""
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.str = ...,
+        manifest_size: _builtins.int = ...,
+        size: _builtins.int = ...,
+        files: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "files", b"files", "manifest_size", b"manifest_size", "sha256", b"sha256", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoredFiles: _TypeAlias = StoredFiles  # noqa: Y015
+
+@_typing.final
+class CopyStep(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    BACKUP_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    to: _builtins.str
+    """absolute; if it is a folder, or ends in `/`, it takes the files under their names"""
+    mode: _builtins.int
+    """0 to 07777; absent: as at the source"""
+    owner: _builtins.str
+    """USER or USER:GROUP; empty: an existing file keeps its own"""
+    backup: _builtins.bool
+    """the old file stays beside the new one under another name"""
+    @_builtins.property
+    def files(self) -> Global___StoredFiles: ...
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what was copied, to be shown"""
+
+    def __init__(
+        self,
+        *,
+        files: Global___StoredFiles | None = ...,
+        to: _builtins.str = ...,
+        mode: _builtins.int | None = ...,
+        owner: _builtins.str = ...,
+        backup: _builtins.bool = ...,
+        sources: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "files", b"files", "mode", b"mode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mode", b"_mode", "backup", b"backup", "files", b"files", "mode", b"mode", "owner", b"owner", "sources", b"sources", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+
+Global___CopyStep: _TypeAlias = CopyStep  # noqa: Y015
+
+@_typing.final
+class FetchStep(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATHS_FIELD_NUMBER: _builtins.int
+    RECURSIVE_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    recursive: _builtins.bool
+    to: _builtins.str
+    """the folder of the operator for which it was made, to be shown"""
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """absolute"""
+
+    def __init__(
+        self,
+        *,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+        recursive: _builtins.bool = ...,
+        to: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["paths", b"paths", "recursive", b"recursive", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FetchStep: _TypeAlias = FetchStep  # noqa: Y015
+
+@_typing.final
+class HostTransfer(_message.Message):
+    """What a copy or a fetch did on a host, or has done until now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BYTES_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FILES_FIELD_NUMBER: _builtins.int
+    RECEIVED_BYTES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
+    bytes: _builtins.int
+    """of all its files; until now: of those that are done"""
+    files: _builtins.int
+    unchanged_files: _builtins.int
+    received_bytes: _builtins.int
+    """that had to be sent"""
+    sha256: _builtins.str
+    """of the file if it is one file, else of the manifest; empty: not ended"""
+    @_builtins.property
+    def stored(self) -> Global___StoredFiles:
+        """of a fetch: what it brings, once the host has found it"""
+
+    def __init__(
+        self,
+        *,
+        bytes: _builtins.int = ...,
+        files: _builtins.int = ...,
+        unchanged_files: _builtins.int = ...,
+        received_bytes: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+        stored: Global___StoredFiles | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stored", b"stored"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "files", b"files", "received_bytes", b"received_bytes", "sha256", b"sha256", "stored", b"stored", "unchanged_files", b"unchanged_files"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HostTransfer: _TypeAlias = HostTransfer  # noqa: Y015
 
 @_typing.final
 class Counts(_message.Message):
@@ -2869,6 +3038,7 @@ class CommandHost(_message.Message):
     KILL_INCOMPLETE_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     WAITS_UNTIL_FIELD_NUMBER: _builtins.int
+    TRANSFER_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
     task_id: _builtins.int
     command: _builtins.int
@@ -2905,6 +3075,10 @@ class CommandHost(_message.Message):
     def waits_until(self) -> _timestamp_pb2.Timestamp:
         """Its host is offline, and until then it waits for the connection; absent: it does not wait."""
 
+    @_builtins.property
+    def transfer(self) -> Global___HostTransfer:
+        """of a copy or a fetch that has begun; absent: nothing is known"""
+
     def __init__(
         self,
         *,
@@ -2929,10 +3103,11 @@ class CommandHost(_message.Message):
         kill_incomplete: _builtins.bool = ...,
         batch: _builtins.int = ...,
         waits_until: _timestamp_pb2.Timestamp | None = ...,
+        transfer: Global___HostTransfer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "cancel_requested_at", b"cancel_requested_at", "exit_code", b"exit_code", "finished_at", b"finished_at", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at", "waits_until", b"waits_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "cancel_requested_at", b"cancel_requested_at", "exit_code", b"exit_code", "finished_at", b"finished_at", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at", "transfer", b"transfer", "waits_until", b"waits_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "batch", b"batch", "cancel_requested_at", b"cancel_requested_at", "command", b"command", "detail", b"detail", "execution_id", b"execution_id", "exit_code", b"exit_code", "finished_at", b"finished_at", "host", b"host", "host_id", b"host_id", "kill_incomplete", b"kill_incomplete", "late", b"late", "reason", b"reason", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at", "status", b"status", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes", "task_id", b"task_id", "truncated_bytes", b"truncated_bytes", "waits_until", b"waits_until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "batch", b"batch", "cancel_requested_at", b"cancel_requested_at", "command", b"command", "detail", b"detail", "execution_id", b"execution_id", "exit_code", b"exit_code", "finished_at", b"finished_at", "host", b"host", "host_id", b"host_id", "kill_incomplete", b"kill_incomplete", "late", b"late", "reason", b"reason", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at", "status", b"status", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes", "task_id", b"task_id", "transfer", b"transfer", "truncated_bytes", b"truncated_bytes", "waits_until", b"waits_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015

@@ -19,6 +19,7 @@ from tui_manager.domain.task_spec import (
     TaskSpec,
 )
 from tui_manager.domain.template import TemplateVersion
+from tui_manager.operator.conversion import convert_files
 from tui_manager.operator.conversion.convert_manager import duration, length, word
 from tui_manager.operator.conversion.convert_rollout import rollout_from_wire, rollout_to_wire
 
@@ -153,6 +154,8 @@ def command_spec_to_wire(spec: CommandSpec) -> wire.CommandSpec:
         on_failure=ON_FAILURE[spec.on_failure],
         always=spec.always,
         barrier=spec.barrier,
+        copy=convert_files.copy_to_wire(spec.copy),
+        fetch=convert_files.fetch_to_wire(spec.fetch),
     )
 
 
@@ -174,6 +177,8 @@ def command_spec_from_wire(message: wire.CommandSpec) -> CommandSpec:
         on_failure=_on_failure_from_wire(message.on_failure),
         always=message.always,
         barrier=message.barrier,
+        copy=convert_files.copy_from_wire(message.copy) if message.HasField("copy") else None,
+        fetch=convert_files.fetch_from_wire(message.fetch) if message.HasField("fetch") else None,
     )
 
 

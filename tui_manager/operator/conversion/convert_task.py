@@ -16,7 +16,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.domain.task_filter_and_sort import TaskFilter
 from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.operator.conversion import convert_rollout
+from tui_manager.operator.conversion import convert_files, convert_rollout
 from tui_manager.operator.conversion.convert_manager import (
     duration,
     instant,
@@ -75,6 +75,7 @@ REASONS = {
     Reason.BUDGET_SPENT: wire.REASON_BUDGET_SPENT,
     Reason.HOLD_EXPIRED: wire.REASON_HOLD_EXPIRED,
     Reason.MAINTENANCE: wire.REASON_MAINTENANCE,
+    Reason.TRANSFER_FAILED: wire.REASON_TRANSFER_FAILED,
 }
 
 
@@ -268,6 +269,7 @@ def command_host_to_wire(row: CommandHost) -> wire.CommandHost:
         kill_incomplete=row.kill_incomplete,
         batch=row.batch,
         waits_until=timestamp(row.waits_until),
+        transfer=convert_files.transfer_to_wire(row.transfer),
     )
 
 
@@ -297,6 +299,7 @@ def command_host_from_wire(message: wire.CommandHost) -> CommandHost:
         kill_incomplete=message.kill_incomplete,
         batch=message.batch,
         waits_until=instant(message.waits_until) if has("waits_until") else None,
+        transfer=convert_files.transfer_from_wire(message.transfer) if has("transfer") else None,
     )
 
 

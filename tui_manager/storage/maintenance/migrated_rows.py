@@ -24,6 +24,8 @@ TABLES = (
     "command_contents",
     "secrets",
     "command_hosts",
+    "transfers",
+    "file_sets",
     "output_chunks",
     "rollouts",
     "rollout_batches",
@@ -57,7 +59,7 @@ JSON_COLUMNS: Mapping[str, Collection[str]] = {
     "tokens": ("labels",),
     "hosts": ("labels", "agent_labels", "bound_labels", "operator_labels", "facts"),
     "tasks": ("left_out", "parameters"),
-    "commands": ("parameters", "environment", "arguments"),
+    "commands": ("parameters", "environment", "arguments", "copy_step", "fetch_step"),
     "audit": ("detail",),
     "schedules": ("parameters",),
 }

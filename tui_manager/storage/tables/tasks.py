@@ -22,7 +22,7 @@ from tui_manager.storage.engine.statements import (
     to_datetime,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables import command_contents, rollouts, secrets
+from tui_manager.storage.tables import command_contents, rollouts, secrets, step_files
 
 _SQL = load_queries("tasks.sql")
 _PLAIN_PARAMETER = Parameter("")
@@ -117,6 +117,8 @@ def spec_of(row: Row, secret_names: Iterable[str] = ()) -> CommandSpec:
         on_failure=OnFailure(row["on_failure"]),
         always=bool(row["always"]),
         barrier=bool(row["barrier"]),
+        copy=step_files.copy_of(row["copy_step"]),
+        fetch=step_files.fetch_of(row["fetch_step"]),
     )
 
 
@@ -173,6 +175,9 @@ def insert(
                 "script_sha256": command.script and command.script.sha256,
                 "stdin_size": command.stdin and command.stdin.size,
                 "stdin_sha256": command.stdin and command.stdin.sha256,
+                "copy_step": step_files.copy_text(command.copy),
+                "fetch_step": step_files.fetch_text(command.fetch),
+                "files_sha256": command.copy and command.copy.files.sha256,
             }
             for position, command in enumerate(spec.commands)
         ],
@@ -204,7 +209,14 @@ def created_by_request(tx: Transaction, request_id: str, spec: TaskSpec) -> int 
 
 def _what_runs(command: CommandSpec) -> tuple[object, ...]:
     """What tells the commands of two tasks apart; contents are compared by their hashes."""
-    return command.text, command.script, command.arguments, command.stdin
+    return (
+        command.text,
+        command.script,
+        command.arguments,
+        command.stdin,
+        command.copy,
+        command.fetch,
+    )
 
 
 def was_started_by(tx: Transaction, task_id: int, request_id: str) -> bool:

@@ -10,6 +10,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.content import Content
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.facts import PackedFacts
+from tui_manager.domain.files import CopySpec
 from tui_manager.domain.report import (
     Acknowledged,
     ExecutionReport,
@@ -50,6 +51,7 @@ REASON = {
     pb.RESULT_REASON_SPAWN_FAILED: Reason.SPAWN_FAILED,
     pb.RESULT_REASON_INTERRUPTED: Reason.INTERRUPTED,
     pb.RESULT_REASON_UNDELIVERABLE: Reason.UNDELIVERABLE,
+    pb.RESULT_REASON_TRANSFER_FAILED: Reason.TRANSFER_FAILED,
 }
 _IMPLIED_REASON = {
     CommandHostStatus.COMPLETED: Reason.NONE,
@@ -272,12 +274,30 @@ def from_run(run: Run) -> pb.ManagerMessage:
         to.arguments.extend(spec.arguments)
     if spec.stdin is not None:
         to.stdin = _bytes_of(spec.stdin)
+    if spec.copy is not None:
+        _fill_copy(to.copy, spec.copy)
+    elif spec.fetch is not None:
+        to.fetch.paths.extend(spec.fetch.paths)
+        to.fetch.recursive = spec.fetch.recursive
     _fill(to.timeout, spec.timeout)
     _fill(to.kill_grace, run.kill_grace)
     to.output_limit = run.output_limit
     if run.start_before is not None:
         _fill(to.start_before, run.start_before)
     return message
+
+
+def _fill_copy(to: pb.CopyFiles, copy: CopySpec) -> None:
+    to.files.sha256 = bytes.fromhex(copy.files.sha256)
+    to.files.manifest_size = copy.files.manifest_size
+    to.files.size = copy.files.size
+    to.files.files = copy.files.files
+    to.files.bytes = copy.files.bytes
+    to.to = copy.to
+    if copy.mode is not None:
+        to.mode = copy.mode
+    to.owner = copy.owner
+    to.backup = copy.backup
 
 
 def _bytes_of(content: Content) -> bytes:

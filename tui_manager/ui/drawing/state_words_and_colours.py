@@ -59,6 +59,7 @@ _REASONS = {
     Reason.AGENT_LOST: "agent lost",
     Reason.AGENT_STATE_LOST: "agent lost its state",
     Reason.INTERRUPTED: "interrupted on the host",
+    Reason.TRANSFER_FAILED: "the transfer failed",
     Reason.CANCEL_UNCONFIRMED: "no proof of the kill",
     Reason.EARLIER_FAILED: "an earlier command failed here",
     Reason.BUDGET_SPENT: "too many hosts have failed",

@@ -20,6 +20,7 @@ _SHORT = {
     Reason.AGENT_LOST: "agent lost",
     Reason.AGENT_STATE_LOST: "agent reset",
     Reason.INTERRUPTED: "interrupted",
+    Reason.TRANSFER_FAILED: "files failed",
     Reason.CANCEL_UNCONFIRMED: "no proof",
 }
 _ROLES = {

@@ -21,6 +21,7 @@ _IN_SHORT = {
     Reason.AGENT_LOST: "lost",
     Reason.AGENT_STATE_LOST: "reset",
     Reason.INTERRUPTED: "interrupted",
+    Reason.TRANSFER_FAILED: "transfer failed",
     Reason.TIMEOUT: "timed out",
     Reason.CANCEL_UNCONFIRMED: "without proof",
     Reason.BUDGET_SPENT: "over the budget",

@@ -1,0 +1,80 @@
+"""File sets, the steps that copy and fetch, and what they did, between the wire and the domain."""
+
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer
+
+
+def file_set_to_wire(files: FileSet | None) -> wire.StoredFiles | None:
+    if files is None:
+        return None
+    return wire.StoredFiles(
+        sha256=files.sha256,
+        manifest_size=files.manifest_size,
+        size=files.size,
+        files=files.files,
+        bytes=files.bytes,
+    )
+
+
+def file_set_from_wire(message: wire.StoredFiles) -> FileSet:
+    sizes = (message.manifest_size, message.size, message.files, message.bytes)
+    return FileSet(message.sha256, *sizes)
+
+
+def copy_to_wire(copy: CopySpec | None) -> wire.CopyStep | None:
+    if copy is None:
+        return None
+    return wire.CopyStep(
+        files=file_set_to_wire(copy.files),
+        to=copy.to,
+        mode=copy.mode,
+        owner=copy.owner,
+        backup=copy.backup,
+        sources=copy.sources,
+    )
+
+
+def copy_from_wire(message: wire.CopyStep) -> CopySpec:
+    return CopySpec(
+        files=file_set_from_wire(message.files),
+        to=message.to,
+        mode=message.mode if message.HasField("mode") else None,
+        owner=message.owner,
+        backup=message.backup,
+        sources=tuple(message.sources),
+    )
+
+
+def fetch_to_wire(fetch: FetchSpec | None) -> wire.FetchStep | None:
+    if fetch is None:
+        return None
+    return wire.FetchStep(paths=fetch.paths, recursive=fetch.recursive, to=fetch.to)
+
+
+def fetch_from_wire(message: wire.FetchStep) -> FetchSpec:
+    return FetchSpec(tuple(message.paths), message.recursive, message.to)
+
+
+def transfer_to_wire(transfer: Transfer | None) -> wire.HostTransfer | None:
+    if transfer is None:
+        return None
+    return wire.HostTransfer(
+        bytes=transfer.bytes,
+        files=transfer.files,
+        unchanged_files=transfer.unchanged_files,
+        received_bytes=transfer.received_bytes,
+        sha256=transfer.sha256,
+        stored=file_set_to_wire(transfer.stored),
+    )
+
+
+def transfer_from_wire(message: wire.HostTransfer) -> Transfer:
+    return Transfer(
+        bytes=message.bytes,
+        files=message.files,
+        unchanged_files=message.unchanged_files,
+        received_bytes=message.received_bytes,
+        sha256=message.sha256,
+        stored=file_set_from_wire(message.stored) if message.HasField("stored") else None,
+    )

@@ -1,0 +1,34 @@
+"""The columns `copy_step` and `fetch_step` of `commands`, as JSON. What transfers did is in
+`transfers`, the sets are in `file_sets`."""
+
+import json
+from dataclasses import asdict
+
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet
+
+
+def copy_text(copy: CopySpec | None) -> str | None:
+    """The column of a copy."""
+    return None if copy is None else json.dumps(asdict(copy))
+
+
+def copy_of(text: str | None) -> CopySpec | None:
+    """The copy of a column."""
+    if text is None:
+        return None
+    values = json.loads(text)
+    values |= {"files": FileSet(**values["files"]), "sources": tuple(values["sources"])}
+    return CopySpec(**values)
+
+
+def fetch_text(fetch: FetchSpec | None) -> str | None:
+    """The column of a fetch."""
+    return None if fetch is None else json.dumps(asdict(fetch))
+
+
+def fetch_of(text: str | None) -> FetchSpec | None:
+    """The fetch of a column."""
+    if text is None:
+        return None
+    values = json.loads(text)
+    return FetchSpec(**values | {"paths": tuple(values["paths"])})
