@@ -45,7 +45,8 @@ from tui_manager.storage.maintenance.migrated_rows import (
 
 pytestmark = pytest.mark.sqlite("both engines are said here")
 FEATURES = ("script", "stdin")
-OF_SEVERAL = {"gateways", "leader", "gateway_vitals", "file_pieces"}  # of several managers; empty on SQLite
+# Of several managers; empty on SQLite.
+OF_SEVERAL = {"gateways", "leader", "gateway_vitals", "file_pieces"}
 FILE_SET = """
     INSERT INTO file_sets (sha256, manifest_size, size, files, bytes, stored_at, used_at)
     VALUES ('ab', 1, 2, 3, 4, 5, 6)"""
