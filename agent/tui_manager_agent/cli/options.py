@@ -57,9 +57,9 @@ def make_parser() -> Parser:
     questions = policy.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     check = questions.add_parser(
         "check",
-        help="whether a command would be allowed; nothing is run",
-        description="Says whether the policy allows a command, by which rule, or why not. Nothing "
-        "is run. To be asked as the agent's user.",
+        help="whether a command or files would be allowed; nothing is run",
+        description="Says whether the policy allows a command, or to read or write files, by which "
+        "rule, or why not. Nothing is run, read or written. To be asked as the agent's user.",
         epilog="exit status: 0 allowed; 1 refused; 2 wrong usage, or a policy that cannot be used",
         allow_abbrev=False,
     )

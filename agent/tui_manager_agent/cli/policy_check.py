@@ -1,14 +1,21 @@
-"""`tui-manager-agent policy check`: what the policy says of a command, without running it."""
+"""`tui-manager-agent policy check`: what the policy says of a command, a script or files.
+
+Nothing is run, written or read.
+"""
 
 import argparse
+import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
-from tui_manager_agent.policy.policy import CommandRequest, parse_limit
+from tui_manager_agent.policy.file_rules import FileAccess, TransferRequest, show_path
+from tui_manager_agent.policy.policy import CommandRequest, Verdict, parse_limit
+from tui_manager_agent.policy.policy_file import PolicyError, PolicyFile
 from tui_manager_agent.supervisor import shebang
 
 _TIMEOUT = format_duration(command_defaults.TIMEOUT)
@@ -26,6 +33,9 @@ class Question:
         user: empty: the agent's own.
         folder: empty: the user's home folder.
         timeout: ns.
+        read, written: absolute paths of files, which it is about if there are any.
+        owner: who is to own the files that are written; empty: nobody else than now.
+        mode: of the files that are written; None: as at their source.
     """
 
     policy: Path | None
@@ -36,6 +46,10 @@ class Question:
     folder: str
     variables: tuple[str, ...]
     timeout: int
+    read: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    owner: str = ""
+    mode: int | None = None
 
 
 def add_options(check: argparse.ArgumentParser) -> None:
@@ -63,14 +77,33 @@ def add_options(check: argparse.ArgumentParser) -> None:
         help="as `run --script FILE`; its arguments stand behind --",
     )
     check.add_argument("--stdin", action="store_true", help="as `run --stdin FILE`")
+    for access, command in ((FileAccess.READ, "fetch"), (FileAccess.WRITE, "copy")):
+        check.add_argument(
+            f"--{access}",
+            metavar="PATH",
+            type=_absolute,
+            action="append",
+            default=[],
+            help=f"as `{command}`: a file or folder of this host, instead of a command; may be "
+            "given more than once",
+        )
+    check.add_argument("--owner", metavar="U[:G]", default="", help="as `copy --owner U`")
+    check.add_argument("--mode", metavar="M", type=_mode, help="as `copy --mode M`")
     check.set_defaults(error=check.error)
     check.add_argument("words", metavar="COMMAND", nargs="*", help="shell text, behind --")
 
 
 def question(chosen: argparse.Namespace) -> Question:
     """The question that the options make. Raises SystemExit if they make none."""
-    if not chosen.words and chosen.script is None:
-        chosen.error("say which command to check, behind --, or which --script FILE")
+    with_files = bool(chosen.read or chosen.write)
+    with_command = bool(chosen.words or chosen.script)
+    if not with_files and not with_command:
+        chosen.error(
+            "say which command to check, behind --, or which --script FILE, or which files with "
+            "--read PATH or --write PATH"
+        )
+    if with_files and with_command:
+        chosen.error("--read and --write are about files: leave out the command")
     return Question(
         policy=chosen.policy,
         words=tuple(chosen.words),
@@ -80,14 +113,16 @@ def question(chosen: argparse.Namespace) -> Question:
         folder=chosen.cwd,
         variables=tuple(name.partition("=")[0] for name in chosen.env),
         timeout=chosen.timeout,
+        read=tuple(chosen.read),
+        written=tuple(chosen.write),
+        owner=chosen.owner,
+        mode=chosen.mode,
     )
 
 
 def answer(question: Question) -> int:
-    """Prints a line on stdout, and warnings about the file on stderr. Returns the exit status."""
-    from tui_manager_agent.policy import account
-    from tui_manager_agent.policy.policy_file import PolicyError, PolicyFile
-
+    """Prints a line on stdout, or one for each file, and warnings about the policy on stderr.
+    Returns the exit status."""
     file = PolicyFile(question.policy)
     try:
         script = _read_script(question.script)
@@ -103,7 +138,20 @@ def answer(question: Question) -> int:
         return ALLOWED
     for warning in file.warnings():
         sys.stderr.write(f"{warning}\n")
-    verdict = file.judge(
+    if question.read or question.written:
+        verdicts = list(_judge_files(file, question))
+    else:
+        verdicts = [(_judge_command(file, question, script), "")]
+    for verdict, path in verdicts:
+        of = f": {path}" if path else ""
+        sys.stdout.write(f"{verdict.refusal or f'allowed by {verdict.rule}{of}'}\n")
+    return REFUSED if any(verdict.refusal for verdict, _ in verdicts) else ALLOWED
+
+
+def _judge_command(file: PolicyFile, question: Question, script: str) -> Verdict:
+    from tui_manager_agent.policy import account
+
+    return file.judge(
         CommandRequest(
             command="" if script else " ".join(question.words),
             user=question.user or account.own().name,
@@ -115,8 +163,28 @@ def answer(question: Question) -> int:
             has_stdin=question.has_stdin,
         )
     )
-    sys.stdout.write(f"{verdict.refusal or f'allowed by {verdict.rule}'}\n")
-    return REFUSED if verdict.refusal else ALLOWED
+
+
+def _judge_files(file: PolicyFile, question: Question) -> Iterator[tuple[Verdict, str]]:
+    """What the policy says of each file, with its path as it was judged: that of a folder ends in
+    `/`."""
+    asked = ((FileAccess.READ, question.read), (FileAccess.WRITE, question.written))
+    for access, paths in asked:
+        is_write = access is FileAccess.WRITE
+        request = TransferRequest(
+            access=access,
+            timeout=question.timeout,
+            owner=question.owner if is_write else "",
+            mode=question.mode if is_write else None,
+        )
+        for path in paths:
+            real = os.fsencode(os.path.realpath(path))
+            is_folder = path.endswith("/") or os.path.isdir(real)
+            verdict = file.judge(request)
+            if not verdict.refusal:
+                verdict = file.judge_path(real, access, is_folder=is_folder)
+            end = "/" if is_folder and real != b"/" else ""
+            yield verdict, show_path(real) + end
 
 
 class _ScriptError(Exception):
@@ -143,3 +211,15 @@ def _timeout(text: str) -> int:
         return parse_limit(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _absolute(text: str) -> str:
+    if not text.startswith("/"):
+        raise argparse.ArgumentTypeError(f"{text!r} does not begin with '/'")
+    return text
+
+
+def _mode(text: str) -> int:
+    if not text or len(text) > 4 or set(text) - set("01234567"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a mode: up to four digits from 0 to 7")
+    return int(text, 8)

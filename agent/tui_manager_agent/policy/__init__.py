@@ -1,4 +1,5 @@
-"""The owner's policy: where its file is, what it allows, as which users commands may run.
+"""The owner's policy: where its file is, as which users commands may run, which commands, scripts
+and files it allows.
 
 What is done with a command that it refuses is in `executions/`.
 """

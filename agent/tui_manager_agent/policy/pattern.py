@@ -10,6 +10,7 @@ Matching takes time in proportion to the text, whatever the pattern: the text co
 """
 
 import string
+from collections.abc import Iterator
 
 _HARMLESS = frozenset(string.ascii_letters + string.digits + "_,:/@%+=")
 _WITHIN_A_WORD = _HARMLESS | {".", "-"}
@@ -27,8 +28,14 @@ class Pattern:
 
     def matches(self, text: str) -> bool:
         """Whether the whole text matches."""
+        return any(end == len(text) for end in self.ends(text))
+
+    def ends(self, text: str) -> Iterator[int]:
+        """The lengths of the beginnings of a text that match, the shortest first."""
         reached = self._with_empty_runs({0})
         for at, character in enumerate(text):
+            if len(self._parts) in reached:
+                yield at
             harmless = _is_harmless(text, at)
             reached = self._with_empty_runs(
                 {
@@ -38,8 +45,9 @@ class Pattern:
                 }
             )
             if not reached:
-                return False
-        return len(self._parts) in reached
+                return
+        if len(self._parts) in reached:
+            yield len(text)
 
     def _after(self, position: int, character: str, harmless: bool) -> int:
         """Where in the pattern a character leads from `position`; -1: nowhere."""

@@ -5,13 +5,21 @@ The file of the policy is read in `policy_file.py`.
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.duration import format_duration, parse_duration
 
+from tui_manager_agent.policy.file_rules import (
+    SPECIAL_BITS,
+    FileAccess,
+    FilePatterns,
+    TransferRequest,
+    pattern_for,
+    show_path,
+)
 from tui_manager_agent.policy.pattern import Pattern
 from tui_manager_agent.supervisor import clock
 
@@ -24,6 +32,7 @@ _WIDE = re.compile(_NEGATED.pattern + r"|\\[sWD]")
 _CONTROLS_END = 0xA0  # there are no control characters from here on
 _LONGEST = timedelta.max.days * 86400  # seconds
 _SHOWN = 80  # characters of a name from the manager
+_DONE = {FileAccess.READ: "read", FileAccess.WRITE: "written"}
 
 
 def nanoseconds_of(duration: timedelta) -> int:
@@ -133,6 +142,7 @@ class Policy:
         folders: where a command may run, beside the home folder.
         reason: the owner's text for those who are refused.
         scripts: by the hash of their bytes.
+        files: which may be written and read.
     """
 
     rules: tuple[Rule, ...]
@@ -142,12 +152,48 @@ class Policy:
     folders: tuple[Pattern, ...] = ()
     reason: str = ""
     scripts: tuple[ScriptRule, ...] = ()
+    files: FilePatterns = field(default_factory=FilePatterns)
 
     def judge(self, request: CommandRequest, own_user: str) -> Verdict:
         """Allowed only if a rule names the command or script and it is within every limit."""
         judge = self._judge_script if request.script_sha256 else self._judge_text
         allowed = judge(request)
         return allowed if allowed.refusal else self._judge_limits(request, own_user, allowed)
+
+    def judge_transfer(self, request: TransferRequest, own_user: str) -> Verdict:
+        """Allowed if it is within every limit and may write or read any file at all. Each file is
+        judged by its path when that is known."""
+        access = request.access
+        if not self.files.of(access):
+            problem = f'no file may be {_DONE[access]}. To allow some: [files] {access} = ["/PATH"]'
+            return self._refuse("files", problem)
+        owner = request.owner.partition(":")[0]
+        if owner and owner not in self._users(own_user):
+            return self._refuse("users", f"files may not be given to {owner[:_SHOWN]}")
+        if request.mode is not None and request.mode & SPECIAL_BITS:
+            return self._refuse_special_bits(f"files with mode {request.mode:04o}")
+        refusal = self._refuse_timeout(request.timeout)
+        return refusal or Verdict(rule=f"files.{access}")
+
+    def judge_path(self, path: str, access: FileAccess, *, mode: int = 0) -> Verdict:
+        """Whether a file or folder may be written or read.
+
+        Args:
+            path: its real path; that of a folder ends in `/`.
+            mode: that a file is given.
+        """
+        shown = show_path(path)
+        if not self.files.allows(access, path):
+            pattern = f'[files] {access} = ["{pattern_for(path)}"]'
+            problem = f"{shown} may not be {_DONE[access]}. To allow it: {pattern}"
+            return self._refuse("files", problem)
+        if mode & SPECIAL_BITS and not path.endswith("/"):
+            return self._refuse_special_bits(f"{shown} with mode {mode:04o}")
+        return Verdict(rule=f"files.{access}")
+
+    def _refuse_special_bits(self, what: str) -> Verdict:
+        problem = "it would run with the rights of its owner or group, whoever starts it"
+        return self._refuse("files", f"{what} may not be written: {problem}")
 
     def _judge_text(self, request: CommandRequest) -> Verdict:
         command = request.command.strip(" \n")
@@ -183,13 +229,10 @@ class Policy:
         return self._refuse("stdin", problem)
 
     def _judge_limits(self, request: CommandRequest, own_user: str, allowed: Verdict) -> Verdict:
-        users = {own_user} if self.users is None else self.users
-        if request.user not in users:
+        if request.user not in self._users(own_user):
             return self._refuse("users", f"commands may not run as {request.user[:_SHOWN]}")
-        if self.max_timeout and request.timeout > self.max_timeout:
-            limit, asked = format_limit(self.max_timeout), format_limit(request.timeout)
-            problem = f"at most {limit}, not {asked}; ask for less with --timeout"
-            return self._refuse("max_timeout", problem)
+        if too_long := self._refuse_timeout(request.timeout):
+            return too_long
         if self.max_timeout and request.kill_grace > LONGEST_GRACE:
             problem = f"a kill grace of at most {format_limit(LONGEST_GRACE)}"
             return self._refuse("max_timeout", problem)
@@ -199,6 +242,17 @@ class Policy:
         if request.folder and not _any(self.folders, request.folder):
             return self._refuse("folders", f"not in {request.folder[:_SHOWN]}")
         return allowed
+
+    def _users(self, own_user: str) -> Collection[str]:
+        return {own_user} if self.users is None else self.users
+
+    def _refuse_timeout(self, timeout: int) -> Verdict | None:
+        """None: it is not too long."""
+        if not self.max_timeout or timeout <= self.max_timeout:
+            return None
+        limit, asked = format_limit(self.max_timeout), format_limit(timeout)
+        problem = f"at most {limit}, not {asked}; ask for less with --timeout"
+        return self._refuse("max_timeout", problem)
 
     def _refuse(self, limit: str, problem: str) -> Verdict:
         words = f": {self.reason}" if self.reason else ""

@@ -8,10 +8,17 @@ TOML the limits of all rules come before the first rule.
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tui_manager_agent.policy import account
+from tui_manager_agent.policy.file_rules import (
+    FileAccess,
+    FilePatterns,
+    PathPattern,
+    TransferRequest,
+)
 from tui_manager_agent.policy.pattern import Pattern
 from tui_manager_agent.policy.policy import (
     CommandRequest,
@@ -32,7 +39,7 @@ from tui_manager_agent.policy.trusted_file import (
 
 FILE = "policy.toml"
 _WORDS = 500  # characters of the owner's reason
-_LIMITS = ("reason", "users", "max_timeout", "environment", "folders", "allow", "scripts")
+_LIMITS = ("reason", "users", "max_timeout", "environment", "folders", "allow", "scripts", "files")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LOG = logging.getLogger(__name__)
 
@@ -47,7 +54,7 @@ def default_path() -> Path:
 
 
 class PolicyFile:
-    """The policy as its file says now. May be used by one thread at a time."""
+    """The policy as its file says now. Threads may share it."""
 
     def __init__(self, path: Path | None) -> None:
         """`path` is the file that the owner names; None: the default one, if it exists."""
@@ -57,6 +64,7 @@ class PolicyFile:
         self._policy: Policy | None = None
         self._problem = ""
         self._logged = ""
+        self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raises PolicyError if it cannot be used. Logs nothing."""
@@ -79,21 +87,48 @@ class PolicyFile:
             if may_match_line_break(regex)
         ]
 
-    def require_allowed(self, request: CommandRequest) -> None:
+    def require_allowed(self, request: CommandRequest | TransferRequest) -> None:
         """Raises RefusedError if the policy does not allow it."""
-        refusal = self.judge(request).refusal
-        if refusal:
-            raise RefusedError("rejected", refusal)
+        _require(self.judge(request))
 
-    def judge(self, request: CommandRequest) -> Verdict:
-        """What the policy says now."""
-        try:
-            policy = self._current()
-        except PolicyError as error:
-            self._log_state(logging.ERROR, f"policy unusable, nothing is allowed: {error}")
-            return Verdict(refusal=f"refused by this host's policy (file): {error}")
-        self._log_state(logging.INFO, policy)
-        return policy.judge(request, account.own().name) if policy else Verdict()
+    def require_write(self, path: bytes, *, is_folder: bool = False, mode: int = 0) -> None:
+        """As of FileRules."""
+        _require(self.judge_path(path, FileAccess.WRITE, is_folder=is_folder, mode=mode))
+
+    def require_read(self, path: bytes, *, is_folder: bool = False) -> None:
+        """As of FileRules."""
+        _require(self.judge_path(path, FileAccess.READ, is_folder=is_folder))
+
+    def judge(self, request: CommandRequest | TransferRequest) -> Verdict:
+        """What the policy says now. The paths of a transfer are judged one by one, when they are
+        known."""
+        own_user = account.own().name
+        if isinstance(request, TransferRequest):
+            return self._judge(lambda policy: policy.judge_transfer(request, own_user))
+        return self._judge(lambda policy: policy.judge(request, own_user))
+
+    def judge_path(
+        self, path: bytes, access: FileAccess, *, is_folder: bool, mode: int = 0
+    ) -> Verdict:
+        """What the policy says now of a path without links.
+
+        Args:
+            mode: that a file is given.
+        """
+        text = os.fsdecode(path)
+        if is_folder and not text.endswith("/"):
+            text += "/"
+        return self._judge(lambda policy: policy.judge_path(text, access, mode=mode))
+
+    def _judge(self, ask: Callable[[Policy], Verdict]) -> Verdict:
+        with self._lock:
+            try:
+                policy = self._current()
+            except PolicyError as error:
+                self._log_state(logging.ERROR, f"policy unusable, nothing is allowed: {error}")
+                return Verdict(refusal=f"refused by this host's policy (file): {error}")
+            self._log_state(logging.INFO, policy)
+        return ask(policy) if policy else Verdict()
 
     def _current(self) -> Policy | None:
         try:
@@ -127,11 +162,17 @@ class PolicyFile:
             what = f"no policy, every command is allowed: file={self.path}"
         elif isinstance(what, Policy):
             scripts = [f"scripts.{rule.name}" for rule in what.scripts]
-            names = ",".join([*(rule.name for rule in what.rules), *scripts])
+            files = [f"files.{access}" for access in FileAccess if what.files.of(access)]
+            names = ",".join([*(rule.name for rule in what.rules), *scripts, *files])
             what = f"policy: file={self.path} rules={names}"
         if what != self._logged:
             self._logged = what
             _LOG.log(level, "%s", what)
+
+
+def _require(verdict: Verdict) -> None:
+    if verdict.refusal:
+        raise RefusedError("rejected", verdict.refusal)
 
 
 def parse(text: str) -> Policy:
@@ -146,7 +187,9 @@ def parse(text: str) -> Policy:
         if name not in _LIMITS:
             raise PolicyError(f"There is no {name!r} in a policy; there are {', '.join(_LIMITS)}.")
     rules, scripts = fields.get("allow", {}), fields.get("scripts", {})
-    if not isinstance(rules, dict) or not isinstance(scripts, dict) or not (rules or scripts):
+    files = _file_rules(fields["files"]) if "files" in fields else FilePatterns()
+    are_tables = isinstance(rules, dict) and isinstance(scripts, dict)
+    if not are_tables or not (rules or scripts or "files" in fields):
         raise PolicyError(
             'It allows no command. Name some: [allow.NAME], and below it commands = ["…"].'
         )
@@ -158,6 +201,7 @@ def parse(text: str) -> Policy:
         variables=tuple(map(Pattern, _texts(fields, "environment"))),
         folders=tuple(map(Pattern, _texts(fields, "folders"))),
         reason=_reason(fields.get("reason", "")),
+        files=files,
     )
 
 
@@ -188,6 +232,17 @@ def _script_rule(name: str, value: object) -> ScriptRule:
         arguments=tuple(map(Pattern, _texts(fields, "arguments", where))),
         stdin=_stdin(fields, where),
     )
+
+
+def _file_rules(fields: object) -> FilePatterns:
+    if not isinstance(fields, dict) or not fields:
+        raise PolicyError('[files] must hold lists of paths: read = ["…"], or write, or both.')
+    _check_keys(fields, tuple(FileAccess), "files")
+    try:
+        patterns = {name: tuple(map(PathPattern, _texts(fields, name, "files"))) for name in fields}
+    except ValueError as error:
+        raise PolicyError(f"A pattern of [files] can match no path: {error}.") from error
+    return FilePatterns(**patterns)
 
 
 def _check_keys(fields: Mapping[str, object], known: Sequence[str], where: str) -> None:
