@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import math
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -122,17 +123,25 @@ class Fleet(Operators):
         """
         node = node or self.manager
         (manager,) = (one for one in self.managers if one.node is node)
+        text = await self._start_once(node)
+        while not node.alive:
+            if not _NO_DATABASE.match(text.rstrip().splitlines()[-1]):
+                raise AssertionError(f"{node.name} does not start.\n{self.explain()}")
+            text = await self._start_once(node)  # as systemd does; a fault has stopped the server
+        line = [line for line in text.splitlines() if line.startswith("listening on ")][-1]
+        manager.proxy.target = int(line.split()[2].rpartition(":")[2])
+
+    async def _start_once(self, node: Node) -> str:
+        """Starts a manager when the database is there, waits until it listens or has ended, and
+        returns its output."""
+        await self.database.there.wait()
         seen = _listening(node.text())
         self.start_program(node)
-        text = await self.wait(
+        return await self.wait(
             f"{node.name} to listen",
             node.text,
             lambda text: _listening(text) > seen or not node.alive,
         )
-        if not node.alive:
-            raise AssertionError(f"{node.name} does not start.\n{self.explain()}")
-        line = [line for line in text.splitlines() if line.startswith("listening on ")][-1]
-        manager.proxy.target = int(line.split()[2].rpartition(":")[2])
 
     def add_agent(self, name: str, *options: str) -> Node:
         """An agent that has a folder of its own as its host, not yet started."""
@@ -296,6 +305,9 @@ class Fleet(Operators):
             for name in self.agents
             if name not in online or self.gateway_of(name) is not manager
         }
+
+
+_NO_DATABASE = re.compile(r"tui-manager: The PostgreSQL database .* cannot be reached\.")
 
 
 def _listening(text: str) -> int:
