@@ -115,6 +115,26 @@ async def test_a_server_that_is_away_for_longer_than_a_write_waits(
         assert await database.read(notes) == ["before", "after"]
 
 
+async def test_what_reads_follows_what_writes_to_another_server(server: PostgresqlServer) -> None:
+    """A server whose standby has taken its place may still answer those who read."""
+
+    async def sessions() -> set[int]:
+        ask = (database.read(_session) for _ in range(10))
+        return set(await asyncio.gather(*ask))
+
+    async with open_database(tui_url(server)) as database:
+        before = await sessions()
+        assert database.reconnects == 0
+        as_superuser(server, f"SELECT pg_terminate_backend({await database.write(_session)})")
+        await database.write(note("on a new connection"))
+        assert database.reconnects == 1
+        assert not await sessions() & before
+
+
+def _session(tx: Transaction) -> int:
+    return int(tx.execute("SELECT pg_backend_pid() AS pid").fetchone()["pid"])
+
+
 async def test_a_server_that_goes_away_while_nothing_is_written(server: PostgresqlServer) -> None:
     async with open_database(tui_url(server)) as database:
         server.stop()

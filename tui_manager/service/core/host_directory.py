@@ -172,6 +172,24 @@ class Directory:
                 self._has_been(entry, monotonic)
         return ended
 
+    def restore(self, row: HostRow, now: datetime, monotonic: float) -> LiveSession | None:
+        """The same for a row of a database that may have gone back in time: it is right, also if
+        what is known here is newer. Of a host that this manager has stored meanwhile, it is not."""
+        entry = self._entries.get(row.host_id)
+        if entry is None or row.row_id in self._own:
+            return self.follow(row, now, monotonic)
+        session, is_here = entry.session, row.gateway == self.gateway
+        if session and is_here and row.generation >= session.generation:
+            return self.follow(row, now, monotonic)  # a newer one is being opened
+        has_changed = (row.gateway, row.generation) != (entry.row.gateway, entry.row.generation)
+        if entry.online and (session or has_changed):
+            self._has_gone(entry, now, session.heard_at if session else monotonic)
+        self._replace_row(entry, row)
+        self._follow_connection(entry, monotonic)
+        if row.online and has_changed and not entry.online:
+            self._expect(entry, monotonic)
+        return session
+
     def _has_been(self, entry: HostEntry, monotonic: float) -> None:
         """It was connected to another manager since it was heard last: its silence begins anew. If
         that manager is not known, or has died just now, the host is expected."""
@@ -247,14 +265,18 @@ class Directory:
         return news
 
     def remove(self, host_id: str) -> None:
-        """A host was removed; it was offline. It is still found by its row, which may have been
-        read from the database before."""
-        del self._entries[host_id]
+        """A host was removed. It is still found by its row, which may have been read from the
+        database before."""
+        entry = self._entries.pop(host_id)
+        if entry.online:
+            self._has_gone(entry, entry.since, entry.silent_since)
         self._by_admission = self._by_name = self._targets = self._all_as_targets = None
 
     def _replace_row(self, entry: HostEntry, row: HostRow) -> None:
         """Takes the new row, after which the host may have another place in the lists."""
         before, entry.row = entry.row, row
+        if before == row:
+            return
         if before.name != row.name:
             entry.sort_key = ""
         if (before.name, before.admission) != (row.name, row.admission):

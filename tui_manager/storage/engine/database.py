@@ -49,6 +49,11 @@ class Database:
         return self.engine.committed
 
     @property
+    def reconnects(self) -> int:
+        """How often it was lost and reached again; see Engine."""
+        return self.engine.reconnects
+
+    @property
     def epoch(self) -> int | None:
         """With which this manager believes that it leads the others; None: it does not."""
         return self.engine.epoch

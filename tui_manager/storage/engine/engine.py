@@ -64,6 +64,12 @@ class Engine(Protocol):
         ...
 
     @property
+    def reconnects(self) -> int:
+        """How often the connection that writes was lost, and is there again. The database may then
+        be another server, which lacks the newest transactions of other managers."""
+        ...
+
+    @property
     def epoch(self) -> int | None:
         """With which this manager believes that it leads the others; None: it does not."""
         ...

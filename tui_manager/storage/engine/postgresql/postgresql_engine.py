@@ -90,6 +90,11 @@ class PostgresqlEngine:
         return self._writing.problem
 
     @property
+    def reconnects(self) -> int:
+        """See Engine."""
+        return self._writing.reconnects
+
+    @property
     def epoch(self) -> int | None:
         """See Engine."""
         return self._lease.epoch
@@ -119,7 +124,7 @@ class PostgresqlEngine:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """See Engine."""
         try:
-            return await self._readers.read(work)
+            return await self._readers.read(work, self._writing.reconnects)
         except psycopg.Error as error:
             if not errors.is_storage_failure(error):
                 raise

@@ -40,13 +40,21 @@ class Readers:
         self._of_thread.reader = _Reader(self._address)
         self._readers.append(self._of_thread.reader)
 
-    async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Runs `work` on one consistent state. Raises psycopg.Error if that cannot be read."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._read, work)
+    async def read(self, work: Callable[[Transaction], T], reconnects: int) -> T:
+        """Runs `work` on one consistent state. Raises psycopg.Error if that cannot be read.
 
-    def _read(self, work: Callable[[Transaction], T]) -> T:
+        Args:
+            reconnects: of the connection that writes. One that was opened before the last of them
+                is not used: it may be of another server.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._read, work, reconnects)
+
+    def _read(self, work: Callable[[Transaction], T], reconnects: int) -> T:
         reader: _Reader = self._of_thread.reader
+        if reader.reconnects != reconnects:
+            reader.close()
+            reader.reconnects = reconnects
         return reader.read(work)
 
     def cut_stuck(self, limit: float | None = None) -> None:
@@ -66,10 +74,15 @@ class Readers:
 
 
 class _Reader:
-    """A connection that reads."""
+    """A connection that reads.
+
+    Attributes:
+        reconnects: see `Readers.read`.
+    """
 
     def __init__(self, address: PostgresqlAddress) -> None:
         self._address = address
+        self.reconnects = 0
         self._connection: psycopg.Connection[Any] | None = None
         self._socket: ConnectionSocket | None = None
         self._busy_since: float | None = None

@@ -61,7 +61,11 @@ class _CommitBatch:
 
 class WritingConnection:
     """Writes; used by one thread at a time. `problem` and `busy` may be read, and `cancel`, `cut`
-    and `cut_if_stuck` called, by any thread."""
+    and `cut_if_stuck` called, by any thread.
+
+    Attributes:
+        reconnects: how often the connection was lost, and is there again; read by any thread.
+    """
 
     def __init__(
         self, address: PostgresqlAddress, connection: TimedConnection, lease: Lease
@@ -80,6 +84,7 @@ class WritingConnection:
         self._final = ""  # why nothing is written any more
         self._busy_since: float | None = None
         self._was_cut = False
+        self.reconnects = 0
         self._socket = ConnectionSocket(connection)
         try:
             self._use(connection)
@@ -235,6 +240,7 @@ class WritingConnection:
             log.critical("the database has changed", extra={"error": self._final})
             raise StorageError(self._final) from error
         if lost:
+            self.reconnects += 1
             log.info("the database is back", extra={"database": self._address.name})
         return stored
 

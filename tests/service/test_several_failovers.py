@@ -1,0 +1,141 @@
+"""A manager goes on after the database has failed over to a server that lacks what other managers
+had stored last."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.following_managers import Manager, Managers, following_managers
+from tui_manager.domain.list_window import Window
+from tui_manager.service.core.change_feed import EVERYTHING
+from tui_manager.service.core.host_directory import EXPECTED_FOR
+from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.storage.engine.transaction import Transaction
+
+pytestmark = pytest.mark.postgresql
+_XIDS = 1_000_000  # by so many are the numbers of transactions of the other server lower
+
+
+@pytest.fixture
+async def managers(tmp_path: Path) -> AsyncIterator[Managers]:
+    async with following_managers(tmp_path) as made:
+        yield made
+
+
+async def _fail_over(manager: Manager, lose: Callable[[Transaction], Any]) -> None:
+    """This manager has lost nothing, and reaches a server on which others have: `lose` undoes it
+    there."""
+    manager.directory.seen += _XIDS
+    manager.database.engine._writing._connection.close()
+    await manager.database.write(lose)
+
+
+def _lose(statement: str) -> Callable[[Transaction], Any]:
+    return lambda tx: tx.execute(statement)
+
+
+def _entry(manager: Manager, host_id: str) -> HostEntry:
+    entry: HostEntry | None = manager.directory.get(host_id)
+    assert entry
+    return entry
+
+
+async def test_what_others_have_done_to_hosts_and_is_lost_is_forgotten(managers: Managers) -> None:
+    a, b, _ = managers
+    host_id = (await a.connect("web01")).host_id
+    await managers.settle()
+    await b.fleet.label(["web01"], {"x": "lost"}, [], "op")
+    await managers.settle()
+    assert _entry(a, host_id).row.labels == {"x": "lost"}
+    await _fail_over(a, _lose("UPDATE hosts SET labels = '{}', operator_labels = '{}'"))
+    await a.follower.look_if_due()
+    assert _entry(a, host_id).row.labels == {}
+    assert _entry(a, host_id).session
+    await b.fleet.label(["web01"], {"x": "again"}, [], "op")
+    await a.follower.look()
+    assert _entry(a, host_id).row.labels == {"x": "again"}
+
+
+async def test_watchers_hear_that_all_may_have_changed(managers: Managers) -> None:
+    a, _, _ = managers
+    told = a.feed.subscribe()
+    told.take()
+    await a.follower.look_if_due()
+    assert not told.changed.is_set()
+    await _fail_over(a, lambda _tx: None)
+    await a.follower.look_if_due()
+    assert told.take() == EVERYTHING
+
+
+async def test_a_host_comes_back_to_the_manager_that_had_it_before(managers: Managers) -> None:
+    """Another one had taken it over, more than once, and that is lost."""
+    a, b, c = managers
+    host_id = (await a.connect("web01")).host_id
+    await managers.settle()
+    for _ in range(3):
+        await b.connect("web01", host_id=host_id)
+    await managers.settle()
+    assert _entry(a, host_id).elsewhere
+    await _fail_over(a, _lose(f"UPDATE hosts SET generation = 1, gateway = {a.number}"))
+    await a.follower.look_if_due()
+    entry = _entry(a, host_id)
+    assert (entry.online, entry.row.generation) == (False, 1)
+    assert a.directory.expected_rows(managers.clock.seconds) == {entry.row.row_id: EXPECTED_FOR}
+    await c.connect("web01", host_id=host_id)
+    await a.follower.look()
+    assert (entry.row.gateway, entry.row.generation) == (c.number, 2)
+    assert entry.elsewhere
+
+
+@pytest.mark.parametrize("lost", ["generation = 0", "generation = 7, gateway = 77"])
+async def test_a_session_that_is_not_the_one_of_the_row_ends(managers: Managers, lost: str) -> None:
+    a, _, _ = managers
+    opened = await a.connect("web01")
+    other = await a.connect("web02")
+    await managers.settle()
+    await _fail_over(a, _lose(f"UPDATE hosts SET {lost} WHERE name = 'web01'"))
+    await a.follower.look_if_due()
+    assert a.sessions.replaced == [(opened.host_id, 1)]
+    assert not _entry(a, opened.host_id).online
+    assert _entry(a, other.host_id).session
+    await a.connect("web01", host_id=opened.host_id)
+    await a.follower.look()
+    assert _entry(a, opened.host_id).session
+    assert len(a.sessions.replaced) == 1
+
+
+async def test_a_session_that_begins_during_the_look_stays(managers: Managers) -> None:
+    a, _, _ = managers
+    opened = await a.connect("web01")
+    await managers.settle()
+    await _fail_over(a, _lose("UPDATE hosts SET generation = 0"))
+    read = a.database.read
+
+    async def read_and_open(work: Any) -> Any:
+        found = await read(work)
+        a.database.read = read
+        await a.connect("web01", host_id=opened.host_id)
+        await a.connect("web01", host_id=opened.host_id)
+        return found
+
+    a.database.read = read_and_open
+    await a.follower.look_if_due()
+    session = _entry(a, opened.host_id).session
+    assert session
+    assert session.generation == 2
+    await a.follower.look()
+    assert _entry(a, opened.host_id).session is session
+
+
+async def test_a_host_that_was_added_elsewhere_and_is_lost_is_gone(managers: Managers) -> None:
+    a, b, _ = managers
+    await a.connect("web01")
+    await b.connect("web02")
+    await managers.settle()
+    assert a.list_hosts(Window()).total == 2
+    await _fail_over(a, _lose("DELETE FROM hosts WHERE name = 'web02'"))
+    await a.follower.look_if_due()
+    assert [host.name for host in a.list_hosts(Window()).rows] == ["web01"]
+    assert len(a.directory.online_rows()) == 1
