@@ -198,6 +198,7 @@ def _share(parts: Parts, task_ends: TaskEnds, schedule_loop: ScheduleLoop) -> Sh
     leadership.on_change.append(
         lambda standing: bridge.follow_standing(standing, leadership.heard_at())
     )
+    leadership.on_missed = hosts.note_missed
     running = RunningElsewhere(core)
     bridge.on_heard += [task_ends.hear, schedule_loop.hear, running.hear]
     return SharedParts(bridge, hosts, vitals, running, DatabaseWatch(core, sessions))

@@ -1,21 +1,30 @@
 """A manager goes on after the database has failed over to a server that lacks what other managers
-had stored last."""
+had stored last; and one goes on that was taken for dead."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.following_managers import Manager, Managers, following_managers
+from tests.support.waiting import wait_until
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.service.core.change_feed import EVERYTHING
 from tui_manager.service.core.host_directory import EXPECTED_FOR
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.tables import gateways
 
 pytestmark = pytest.mark.postgresql
 _XIDS = 1_000_000  # by so many are the numbers of transactions of the other server lower
+_WAITING = """
+SELECT count(*) AS number FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')
+"""
 
 
 @pytest.fixture
@@ -139,3 +148,79 @@ async def test_a_host_that_was_added_elsewhere_and_is_lost_is_gone(managers: Man
     await a.follower.look_if_due()
     assert [host.name for host in a.list_hosts(Window()).rows] == ["web01"]
     assert len(a.directory.online_rows()) == 1
+
+
+async def _online(manager: Manager) -> list[str]:
+    rows = await manager.database.read(
+        lambda tx: tx.execute("SELECT name FROM hosts WHERE online ORDER BY name").fetchall()
+    )
+    return [row["name"] for row in rows]
+
+
+def _miss(tx: Transaction, missed: Manager) -> list[int] | None:
+    beats = {one.number: one.beats for one in gateways.all_gateways(tx)}
+    return gateways.declare_dead(tx, missed.number, beats[missed.number], 1)
+
+
+async def _taken_for_dead(managers: Managers) -> Manager:
+    """The second manager, which goes on alone with two hosts that count as offline."""
+    a, b, c = managers
+    await b.connect("web01")
+    await b.connect("web02")
+    await managers.settle()
+    assert len(await a.database.write(partial(_miss, missed=b))) == 2
+    managers.stand(gone=[a, c])
+    assert await _online(a) == []
+    return b  # type: ignore[no-any-return]
+
+
+async def test_a_manager_that_was_taken_for_dead_goes_on_alone(managers: Managers) -> None:
+    b = await _taken_for_dead(managers)
+    await b.leadership.beat()
+    await b.follower.look_if_due()
+    assert await _online(b) == ["web01", "web02"]
+
+
+async def test_hosts_that_cannot_be_put_online_at_once_are_later(managers: Managers) -> None:
+    b = await _taken_for_dead(managers)
+    await b.leadership.beat()
+    write = b.database.write
+
+    async def fail(_work: Any) -> Any:
+        b.database.write = write
+        raise StorageError("the database is away")
+
+    b.database.write = fail
+    with pytest.raises(StorageError):
+        await b.follower.look_if_due()
+    await b.follower.look_if_due()
+    assert await _online(b) == ["web01", "web02"]
+
+
+async def test_a_beat_hides_no_death_that_is_declared_at_the_same_moment(
+    managers: Managers,
+) -> None:
+    a, b, c = managers
+    await b.connect("web01")
+    declared, go_on = threading.Event(), threading.Event()
+
+    def declare(tx: Transaction) -> None:
+        _miss(tx, b)
+        declared.set()
+        go_on.wait()
+
+    async def waiting() -> int:
+        rows = await c.database.read(lambda tx: tx.execute(_WAITING).fetchall())
+        return int(rows[0]["number"])
+
+    declaring = asyncio.create_task(a.database.write(declare))
+    try:
+        await asyncio.to_thread(declared.wait)
+        beating = asyncio.create_task(b.leadership.beat())
+        await wait_until(waiting, bool)
+    finally:
+        go_on.set()
+    await declaring
+    await beating
+    await b.follower.look_if_due()
+    assert await _online(b) == ["web01"]

@@ -64,6 +64,7 @@ class Manager:
         self.parts, self.core = parts, parts.core
         self.notifier = WireNotifier(wire)
         self.follower = HostsElsewhere(parts.core, parts.dispatch, parts.sessions)
+        parts.leadership.on_missed = self.follower.note_missed
         requests = RequestsFromGateways(parts.core, parts.dispatch, parts.dispatcher)
         self.bridge = ChangeBridge(parts.core, self.notifier, self.follower, requests)
         self.exchange = VitalsExchange(parts.core)

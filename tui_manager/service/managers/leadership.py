@@ -10,7 +10,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tui_manager
 from tui_manager.domain.changes import Changes
@@ -38,8 +38,13 @@ _LOOK_EVERY = 1.0  # seconds between two looks at a beat that waits for the data
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a beat has found."""
+    """What a beat has found.
 
+    Attributes:
+        missed: others had taken this manager for dead.
+    """
+
+    missed: bool
     renewed: bool
     rows: list[GatewayRow]
     lease: LeaderRow
@@ -56,6 +61,7 @@ class Leadership:
         vitals: gives the packed vitals of this manager's hosts.
         on_change: called after a manager has come, gone, or got another address, or another one
             leads.
+        on_missed: called after others have taken this manager for dead, in error.
     """
 
     def __init__(self, core: Core, server_time: ServerTime, name: str = "") -> None:
@@ -73,6 +79,7 @@ class Leadership:
         self.leading, self.following = asyncio.Event(), asyncio.Event()
         self.vitals: Callable[[], str] | None = None
         self.on_change: list[Callable[[Standing], None]] = []
+        self.on_missed: Callable[[], None] = lambda: None
         self._beats: dict[int, Observed] = {}  # by the number of a manager
         self._renewals = Observed()
         self._looked_at = self._renewed_at = core.clock.monotonic()
@@ -161,7 +168,10 @@ class Leadership:
         if not self.leads and may_take_over(self._number, seen.lease, self._renewals):
             seen = await self._take_over(seen, began)
         self._update_standing(seen)
-        await self._act_on(seen.rows)
+        if seen.missed:
+            log.warning("this manager was not heard, and its hosts count as offline")
+            self.on_missed()
+        await self._miss_dead(seen.rows)
 
     def heard_at(self) -> Mapping[int, float]:
         """When each manager was heard last, in monotonic seconds, by its number. Time in which this
@@ -179,11 +189,10 @@ class Leadership:
         return self.vitals()
 
     def _beat(self, tx: Transaction, figures: str, vitals: str | None) -> _Seen:
-        rows = gateways.all_gateways(tx)  # first: a beat hides that it was missed
-        gateways.beat(tx, self._number, self.address, figures, vitals)
+        missed = gateways.beat(tx, self._number, self.address, figures, vitals)
         renewed = gateways.renew(tx, self._number)
         time = self._server_time.read(tx)
-        return _Seen(renewed, rows, gateways.leader(tx), time)
+        return _Seen(missed, renewed, gateways.all_gateways(tx), gateways.leader(tx), time)
 
     def _has_gone_back(self, lease: LeaderRow) -> bool:
         """Whether the lease, which was just renewed, has no more renewals than before: the database
@@ -210,7 +219,7 @@ class Leadership:
         self._renewed_at = began
         self._database.lead(lease.epoch)
         self._set_leads(leads=True)
-        return _Seen(True, seen.rows, lease, seen.time)
+        return replace(seen, renewed=True, lease=lease)
 
     def lose(self, reason: str) -> None:
         """This manager does not lead any more."""
@@ -252,14 +261,11 @@ class Leadership:
             )
         return Standing(own, tuple(found))
 
-    async def _act_on(self, rows: list[GatewayRow]) -> None:
-        """Hosts of managers that do not run go offline; those of this one may have, in error."""
+    async def _miss_dead(self, rows: list[GatewayRow]) -> None:
+        """Hosts of managers that do not run go offline."""
         for row in rows:
-            if row.number == self._number:
-                if row.missed_at is not None:
-                    log.warning("this manager was not heard, and its hosts count as offline")
-                    self._core.feed.publish(Changes(hosts=True))  # whoever follows them corrects it
-            elif self.leads and is_dead(row, self._beats[row.number]):
+            other = row.number != self._number
+            if other and self.leads and is_dead(row, self._beats[row.number]):
                 await self._declare_dead(row)
 
     async def _declare_dead(self, row: GatewayRow) -> None:

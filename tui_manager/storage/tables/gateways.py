@@ -64,16 +64,21 @@ def begin(tx: Transaction, number: int, name: str, version: str, now: int) -> No
 
 def beat(
     tx: Transaction, number: int, address: str, figures: str, vitals: str | None = None
-) -> None:
+) -> bool:
     """A manager runs.
 
     Args:
         figures: as JSON.
         vitals: of its hosts, packed; None: those that are stored stay.
+
+    Returns:
+        Whether others have taken it for dead since its last beat: its hosts count as offline.
     """
+    before = tx.execute(_SQL["lock"], {"gateway": number}).fetchone()  # nobody is about to miss it
     tx.execute(_SQL["beat"], {"gateway": number, "address": address, "figures": figures})
     if vitals is not None:
         tx.execute(_SQL["store_vitals"], {"gateway": number, "vitals": vitals})
+    return before is not None and before["missed_at"] is not None
 
 
 def vitals_of(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:

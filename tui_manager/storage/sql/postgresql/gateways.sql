@@ -4,6 +4,10 @@ UPDATE gateways SET name = :name, address = '', version = :version, started_at =
     stopped_at = NULL, missed_at = NULL, beats = beats + 1, figures = '{}'
 WHERE id = :gateway;
 
+-- name: lock
+-- A manager as it is now; until the end of the transaction nobody misses it.
+SELECT missed_at FROM gateways WHERE id = :gateway FOR NO KEY UPDATE;
+
 -- name: beat
 -- A manager runs. If others have missed it, they see it again.
 UPDATE gateways SET beats = beats + 1, address = :address, figures = :figures, stopped_at = NULL,
