@@ -4,7 +4,6 @@ A command with a script has up to 3 MiB on the wire. If ten thousand sessions co
 the same time, the manager would need more memory than there is.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -13,6 +12,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.report import Run
 from tui_manager.service.core.host_directory import EXPECTED_FOR
 from tui_manager.transport.messages import convert
+from tui_manager.transport.sessions.byte_budget import ByteBudget, Reservation
 
 BUDGET = 32 * 1024 * 1024  # bytes of large commands that are converted and not yet written
 # Seconds for an agent to take a command while others wait: as long as the manager waits at its
@@ -26,21 +26,20 @@ class _Contents(Protocol):
     async def add_to(self, run: Run) -> Run | None: ...
 
 
-class Reservation:
-    """A part of the budget that a session has, or waits for.
+class LargeReservation(Reservation):
+    """A part of the budget for one command.
 
     Attributes:
+        on_timeout: is called if the agent does not take the command in time and others wait.
         writing_since: an instant of the monotonic clock; None: it is not being written yet.
     """
 
     def __init__(
         self, size: int, on_granted: Callable[[], None], on_timeout: Callable[[], None]
     ) -> None:
-        self.size = size
-        self.granted = False
-        self.writing_since: float | None = None
-        self.on_granted = on_granted
+        super().__init__(size, on_granted)
         self.on_timeout = on_timeout
+        self.writing_since: float | None = None
 
 
 class LargeCommands:
@@ -62,62 +61,35 @@ class LargeCommands:
         """
         self._contents = contents
         self._monotonic = monotonic
-        self._budget = budget
         self._timeout = timeout
-        self._used = 0
-        self._waiting: OrderedDict[Reservation, None] = OrderedDict()
-        self._granted: OrderedDict[Reservation, None] = OrderedDict()
+        self._bytes: ByteBudget[LargeReservation] = ByteBudget(budget)
 
     @property
     def used(self) -> int:
         """Bytes that are reserved."""
-        return self._used
+        return self._bytes.used
 
     def reserve(
         self, size: int, on_granted: Callable[[], None], on_timeout: Callable[[], None]
-    ) -> Reservation:
-        """Asks for `size` bytes.
+    ) -> LargeReservation:
+        """Asks for `size` bytes. See `LargeReservation`."""
+        return self._bytes.reserve(LargeReservation(size, on_granted, on_timeout))
 
-        Args:
-            on_granted: is called when they are granted, maybe at once.
-            on_timeout: is called if the agent does not take the command in time and others wait.
-        """
-        reservation = Reservation(min(size, self._budget), on_granted, on_timeout)
-        self._waiting[reservation] = None
-        self._grant()
-        return reservation
-
-    def give_back(self, reservation: Reservation) -> None:
+    def give_back(self, reservation: LargeReservation) -> None:
         """Ends a reservation, granted or not. To be called once."""
-        if reservation.granted:
-            del self._granted[reservation]
-            self._used -= reservation.size
-        else:
-            del self._waiting[reservation]
-        self._grant()
-
-    def _grant(self) -> None:
-        while self._waiting:
-            first = next(iter(self._waiting))
-            if self._used + first.size > self._budget:
-                return
-            del self._waiting[first]
-            self._granted[first] = None
-            first.granted = True
-            self._used += first.size
-            first.on_granted()
+        self._bytes.give_back(reservation)
 
     def end_slow_writes(self) -> None:
         """Calls `on_timeout` of commands whose agents do not take them in time. If no other command
         waits, a slow agent has all the time that it needs."""
-        if not self._waiting:
+        if not self._bytes.waited_for:
             return
         since = self._monotonic() - self._timeout
-        for reservation in list(self._granted):
+        for reservation in self._bytes.granted:
             if reservation.writing_since is not None and reservation.writing_since <= since:
                 reservation.on_timeout()
 
-    async def message(self, reservation: Reservation, run: Run) -> pb.ManagerMessage | None:
+    async def message(self, reservation: LargeReservation, run: Run) -> pb.ManagerMessage | None:
         """The message of a command with its reservation, to be written now; None: its contents are
         lost."""
         if run.command.contents:

@@ -19,7 +19,7 @@ from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.ask_for_renewal import Renewal
-from tui_manager.transport.sessions.large_commands import LargeCommands, Reservation
+from tui_manager.transport.sessions.large_commands import LargeCommands, LargeReservation
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,8 @@ class Session:
         self._limits = limits
         self._on_room = on_room
         self._large = large
-        self._reserved: Reservation | None = None  # for the first of `_runs`
-        self._sending: Reservation | None = None  # for the message that is being written
+        self._reserved: LargeReservation | None = None  # for the first of `_runs`
+        self._sending: LargeReservation | None = None  # for the message that is being written
         self._control_messages: deque[pb.ManagerMessage] = deque()
         self._acknowledged: dict[str, Acknowledged] = {}
         self._cancels: dict[str, None] = {}
