@@ -142,10 +142,10 @@ def test_a_file_of_windows_is_read() -> None:
         ("steps = 'x'", "line 1: steps: it is text; write tables"),
         (STEP * 101, "deploy.toml: steps: a task file has at most 100 steps"),
         (STEP + "[[steps]]\nname = 'x'\n", "line 3: steps[1]: a step needs run"),
-        (STEP + "[[steps]]\nrunn = 'x'\n", "line 3: steps[1]: a step needs run = \"…\" or script = "
-         '"FILE" (did you mean run?)'),
+        (STEP + "[[steps]]\nrunn = 'x'\n", "line 3: steps[1]: a step needs run = \"…\", script = "
+         '"FILE", copy or fetch (did you mean run?)'),
         (STEP + "script_text = 'x'\n", "line 3: steps[0].script_text: the step has run too"),
-        (STEP + "copy = 'x'\n", "line 3: steps[0].copy: this version has no such steps"),
+        (STEP + "copy = 'x'\n", "line 3: steps[0].copy: the step has run too"),
         (STEP + "args = ['x']\n", "line 3: steps[0].args: a step with run has no args"),
         (STEP + "timeuot = 5\n", "line 3: steps[0].timeuot: a step has no such key; did you mean "
          "timeout?"),

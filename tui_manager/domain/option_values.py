@@ -1,4 +1,5 @@
-"""Sizes, counts and percentages as people type them: in options, settings and task files."""
+"""Sizes, counts, percentages and permission bits as people type them: in options, settings and task
+files."""
 
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ _BYTES: Mapping[str, int] = MappingProxyType(
 )
 # The digits are limited because an int64 holds no more.
 _COUNT = re.compile(r"[0-9]{1,9}")
+_MODE = re.compile(r"0?[0-7]{3,4}")
 _SIZE = re.compile(r"([0-9]{1,16}) ?(B|KiB|MiB|GiB|TiB|[KMGT]|)")
 
 
@@ -52,6 +54,18 @@ def parse_percent_limit(text: str) -> int:
     if not text.endswith("%") or not _COUNT.fullmatch(text[:-1]):
         raise ValueError("expected a percentage, such as 50%")
     return _not_zero(int(text[:-1]))
+
+
+def parse_mode(text: str) -> int:
+    """The permission bits in `text`, which are octal. Raises ValueError."""
+    if not _MODE.fullmatch(text):
+        raise ValueError("expected permission bits in octal, such as 0644 or 755")
+    return int(text, 8)
+
+
+def format_mode(mode: int) -> str:
+    """Permission bits as people write them: 0644."""
+    return f"{mode:04o}"
 
 
 def _not_zero(value: int) -> int:

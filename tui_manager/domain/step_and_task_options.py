@@ -10,8 +10,10 @@ from typing import Any
 from tui_manager_protos.rules.duration import format_duration, parse_duration
 
 from tui_manager.domain.option_values import (
+    format_mode,
     format_size,
     parse_count_limit,
+    parse_mode,
     parse_percent_limit,
     parse_size_limit,
 )
@@ -52,6 +54,12 @@ def _user(text: str) -> str:
     return text
 
 
+def _owner(text: str) -> str:
+    if not text:
+        raise ValueError("the name is empty; leave the option out to keep the owner")
+    return text
+
+
 def _hosts(text: str) -> str:
     # An unset variable of a script must not lift a limit.
     if not text.strip():
@@ -73,6 +81,14 @@ LIMIT_OPTIONS: Mapping[str, TaskOption] = MappingProxyType(
         "memory_max": TaskOption("memory_max", parse_size_limit, format_size),
         "tasks_max": TaskOption("tasks_max", parse_count_limit),
         "cpu_max": TaskOption("cpu_max", parse_percent_limit, "{}%".format),
+    }
+)
+# Of `CommandSpec.copy`.
+COPY_OPTIONS: Mapping[str, TaskOption] = MappingProxyType(
+    {
+        "mode": TaskOption("mode", parse_mode, format_mode),
+        "owner": TaskOption("owner", _owner),
+        "backup": TaskOption("backup", None),
     }
 )
 # Of the task as a whole.
@@ -102,7 +118,10 @@ ALL_OPTIONS: Mapping[str, TaskOption] = MappingProxyType(
 
 
 def with_step_options(step: CommandSpec, values: Mapping[str, Any]) -> CommandSpec:
-    """The step with these values of STEP_OPTIONS and LIMIT_OPTIONS; others are not looked at."""
+    """The step with these values of STEP_OPTIONS and LIMIT_OPTIONS; others are not looked at. A
+    copy or a fetch runs nothing, so that it has only the timeout."""
+    if step.transfer is not None:
+        return replace(step, timeout=values.get("timeout", step.timeout))
     limits = _fields(LIMIT_OPTIONS, values)
     return replace(step, **_fields(STEP_OPTIONS, values), limits=replace(step.limits, **limits))
 

@@ -15,7 +15,13 @@ from tui_manager.domain.step_and_task_options import (
     needed_option,
     with_task_options,
 )
-from tui_manager.domain.task_file_steps import STEP_KEYS, ReadContent, StepReader, read_options
+from tui_manager.domain.task_file_steps import (
+    STEP_KEYS,
+    ReadContent,
+    ReadFiles,
+    StepReader,
+    read_options,
+)
 from tui_manager.domain.task_parameters import PARAMETERS_MAX, Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.toml_table import FIELD, Number, Table, parse_toml
@@ -50,13 +56,19 @@ class TaskFile:
         return tuple(one for one in self.parameters if one.secret)
 
 
-def read_task_file(text: str, name: str, read_content: ReadContent | None = None) -> TaskFile:
+def read_task_file(
+    text: str,
+    name: str,
+    read_content: ReadContent | None = None,
+    read_files: ReadFiles | None = None,
+) -> TaskFile:
     """The task of a task file.
 
     Args:
         name: of the file, for errors.
         read_content: reads the file that `script` or `stdin` names; raises OSError or
             InvalidInputError. None: scripts and inputs must stand in the text.
+        read_files: reads the files that `copy` names. None: the text must say that they are stored.
 
     Raises:
         InvalidInputError: something in it is wrong; the error names file, line and key.
@@ -65,7 +77,8 @@ def read_task_file(text: str, name: str, read_content: ReadContent | None = None
     top = parse_toml(text.removeprefix("\ufeff"), name)
     _check_top_keys(top)
     parameters = _parameters(top)
-    steps = StepReader(top, read_content, frozenset(one.name for one in parameters)).read()
+    names = frozenset(one.name for one in parameters)
+    steps = StepReader(top, read_content, read_files, names).read()
     spec = TaskSpec(
         target=top.text("target") or "",
         commands=steps,
@@ -208,7 +221,8 @@ def fill(task_file: TaskFile, values: Mapping[str, str], secrets: Mapping[str, s
         if text is not None:
             (hidden if one.secret else shown)[one.name] = one.check_value(text)
     commands = tuple(
-        replace(step, parameters=shown, secrets=hidden) for step in task_file.spec.commands
+        step if step.transfer else replace(step, parameters=shown, secrets=hidden)
+        for step in task_file.spec.commands
     )
     described = tuple(replace(one, default=None) for one in task_file.parameters)
     return replace(task_file.spec, commands=commands, parameters=described)
@@ -297,13 +311,15 @@ def _with_default(described: Parameter, value: Parameter) -> Parameter:
 
 
 def _shared_parameters(spec: TaskSpec) -> dict[str, str]:
-    """The parameters that have the same value in all steps, and are no variable of a step."""
+    """The parameters that have the same value in all steps that run something, and are no variable
+    of a step."""
     counts = Counter(item for step in spec.commands for item in step.parameters.items())
     variables = {name for step in spec.commands for name in step.environment}
+    running = sum(step.transfer is None for step in spec.commands)
     return {
         name: value
         for (name, value), count in counts.items()
-        if count == len(spec.commands) and name not in variables
+        if count == running and name not in variables
     }
 
 

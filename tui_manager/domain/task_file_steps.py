@@ -1,13 +1,15 @@
 """Reads the steps of a task file, and the options of its steps and of the task."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Protocol
 
 from tui_manager.domain.content import CONTENTS_LENGTH, Content, content_of
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet
 from tui_manager.domain.step_and_task_options import (
+    COPY_OPTIONS,
     LIMIT_OPTIONS,
     STEP_OPTIONS,
     TaskOption,
@@ -22,14 +24,28 @@ from tui_manager.domain.task_spec import (
 from tui_manager.domain.toml_table import Table
 from tui_manager.domain.variables import check_variable
 
-STEP_KEYS = (
+_RULES = ("on_failure", "always", "barrier")
+_COMMAND_KEYS = (
     "name", "run", "script", "script_text", "args", "stdin", "stdin_text", *STEP_OPTIONS, "env",
-    *LIMIT_OPTIONS, "on_failure", "always", "barrier",
+    *LIMIT_OPTIONS, *_RULES,
 )  # fmt: skip
-_KINDS = ("run", "script", "script_text")
-_LATER_KINDS = ("copy", "fetch")
+_COPY_KEYS = (
+    "name", "copy", "to", *COPY_OPTIONS, "recursive", "stored", "timeout", *_RULES,
+)  # fmt: skip
+_FETCH_KEYS = ("name", "fetch", "to", "recursive", "timeout", *_RULES)
+STEP_KEYS = tuple(dict.fromkeys((*_COMMAND_KEYS, *_COPY_KEYS, *_FETCH_KEYS)))
+STORED_KEYS = ("sha256", "manifest_size", "size", "files", "bytes")
+_KINDS = ("run", "script", "script_text", "copy", "fetch")
 
 ReadContent = Callable[[str], bytes]
+
+
+class ReadFiles(Protocol):
+    """Reads the files that a copy names."""
+
+    def __call__(self, paths: Sequence[str], *, recursive: bool) -> tuple[FileSet, Sequence[str]]:
+        """The set that they make, and their names, to be shown. Raises InvalidInputError."""
+        ...
 
 
 def read_options(table: Table, options: Mapping[str, TaskOption]) -> dict[str, Any]:
@@ -54,10 +70,15 @@ class StepReader:
     """Reads the steps of a task file, whose top holds defaults for all."""
 
     def __init__(
-        self, top: Table, read_content: ReadContent | None, parameters: frozenset[str]
+        self,
+        top: Table,
+        read_content: ReadContent | None,
+        read_files: ReadFiles | None,
+        parameters: frozenset[str],
     ) -> None:
         self._top = top
         self._read_content = read_content
+        self._read_files = read_files
         self._parameters = parameters
         self._size = 0  # bytes of all contents so far
         self._defaults = read_options(top, STEP_OPTIONS) | read_options(top, LIMIT_OPTIONS)
@@ -75,7 +96,9 @@ class StepReader:
 
     def _step(self, table: Table) -> CommandSpec:
         kind = _kind(table)
-        table.check_keys(STEP_KEYS, "a step")
+        if kind in ("copy", "fetch"):
+            return self._transfer_step(table, kind)
+        table.check_keys(_COMMAND_KEYS, "a step")
         self._check_environment(table)
         values = read_options(table, STEP_OPTIONS) | read_options(table, LIMIT_OPTIONS)
         if "args" in table and kind == "run":
@@ -91,7 +114,49 @@ class StepReader:
             always=table.flag("always") or False,
             barrier=table.flag("barrier") or False,
         )
-        step = with_step_options(step, self._defaults | values)
+        return self._checked(table, kind, with_step_options(step, self._defaults | values))
+
+    def _transfer_step(self, table: Table, kind: str) -> CommandSpec:
+        """A copy or a fetch, whose paths are literal."""
+        table.check_keys(_COPY_KEYS if kind == "copy" else _FETCH_KEYS, f"a step with {kind}")
+        step = CommandSpec(
+            text="",
+            name=table.text("name") or "",
+            on_failure=_on_failure(table),
+            always=table.flag("always") or False,
+            barrier=table.flag("barrier") or False,
+            copy=self._copy(table) if kind == "copy" else None,
+            fetch=_fetch(table) if kind == "fetch" else None,
+        )
+        values = self._defaults | read_options(table, {"timeout": STEP_OPTIONS["timeout"]})
+        return self._checked(table, kind, with_step_options(step, values))
+
+    def _copy(self, table: Table) -> CopySpec:
+        to = table.text("to")
+        if to is None:
+            raise table.error("", 'a step with copy needs a path on the hosts: to = "/…".')
+        table.text("mode")  # a number would be read as decimal
+        values = read_options(table, COPY_OPTIONS)
+        files, sources = self._files(table)
+        return CopySpec(files, to, sources=tuple(sources), **values)
+
+    def _files(self, table: Table) -> tuple[FileSet, Sequence[str]]:
+        """What a step copies, and the names of that."""
+        paths, stored = table.text_or_texts("copy"), table.table("stored")
+        if stored is not None:
+            stored.check_keys(STORED_KEYS, "stored")
+            numbers = (stored.number(key) for key in STORED_KEYS[1:])
+            return FileSet(stored.text("sha256") or "", *numbers), paths
+        if not paths or "" in paths:
+            raise table.error("copy", "it names no file.")
+        if self._read_files is None:
+            raise table.error("copy", "no file can be read here; the text must say what is stored.")
+        try:
+            return self._read_files(paths, recursive=table.flag("recursive") or False)
+        except InvalidInputError as error:
+            raise table.error("copy", str(error)) from None
+
+    def _checked(self, table: Table, kind: str, step: CommandSpec) -> CommandSpec:
         try:
             step.check()
         except InvalidInputError as error:
@@ -101,7 +166,8 @@ class StepReader:
     def _step_error(self, table: Table, kind: str, error: InvalidInputError) -> InvalidInputError:
         """The error of a check, at the key that it is about: of the step, or of the top."""
         key = error.field.replace("-", "_")
-        key = {"command": kind, "script": kind, "arguments": "args"}.get(key, key)
+        of_kind = dict.fromkeys(("command", "script", "files", "paths"), kind)
+        key = {**of_kind, "arguments": "args"}.get(key, key)
         if key == "stdin" and "stdin_text" in table:
             key = "stdin_text"
         if key not in table and key in self._top and key in (*STEP_OPTIONS, *LIMIT_OPTIONS):
@@ -161,10 +227,7 @@ def _name(table: Table) -> str:
 
 def _kind(table: Table) -> str:
     """What the step does: the one key of _KINDS that it has."""
-    kinds = [key for key in (*_KINDS, *_LATER_KINDS) if key in table]
-    for key in kinds:
-        if key in _LATER_KINDS:
-            raise table.error(key, "this version has no such steps; it has run and script.")
+    kinds = [key for key in _KINDS if key in table]
     if len(kinds) > 1:
         raise table.error(kinds[1], f"the step has {kinds[0]} too; make two steps of it.")
     if not kinds:
@@ -172,8 +235,16 @@ def _kind(table: Table) -> str:
             get_close_matches(key, _KINDS, n=1) for key in table.values if key not in STEP_KEYS
         ]
         hint = next((f" (did you mean {words[0]}?)" for words in close if words), "")
-        raise table.error("", f'a step needs run = "…" or script = "FILE"{hint}.')
+        raise table.error("", f'a step needs run = "…", script = "FILE", copy or fetch{hint}.')
     return kinds[0]
+
+
+def _fetch(table: Table) -> FetchSpec:
+    return FetchSpec(
+        table.text_or_texts("fetch"),
+        recursive=table.flag("recursive") or False,
+        to=table.text("to") or "",
+    )
 
 
 def _on_failure(table: Table) -> OnFailure:

@@ -143,6 +143,22 @@ class Table:
             raise self._wrong(key, value, 'an array of texts: ["…", "…"]')
         return tuple(value)
 
+    def text_or_texts(self, key: str) -> tuple[str, ...]:
+        """A text alone, or the texts of an array; empty if it is not there."""
+        value = self.values.get(key)
+        return (value,) if type(value) is str else self.texts(key)
+
+    def number(self, key: str) -> int:
+        """A whole number, which must be there."""
+        value = self.values.get(key)
+        if type(value) is not int or value.bit_length() >= _BITS_MAX:
+            raise (
+                self._wrong(key, value, "a whole number")
+                if key in self
+                else self.error("", f"{key} is missing.")
+            )
+        return value
+
     def variables(self, key: str) -> dict[str, str]:
         """Names and texts; empty if it is not there."""
         table = self.table(key)

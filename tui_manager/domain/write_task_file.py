@@ -1,14 +1,16 @@
 """Writes a task file as TOML, with its scripts and inputs in it as text."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tomli_w
 
 from tui_manager.domain.content import Content
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.files import CopySpec, FetchSpec
 from tui_manager.domain.step_and_task_options import (
+    COPY_OPTIONS,
     LIMIT_OPTIONS,
     ROLLOUT_OPTIONS,
     STEP_OPTIONS,
@@ -16,6 +18,7 @@ from tui_manager.domain.step_and_task_options import (
     TaskOption,
 )
 from tui_manager.domain.task_file import TaskFile
+from tui_manager.domain.task_file_steps import STORED_KEYS
 from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
 
@@ -66,6 +69,8 @@ def _part(header: str, values: Mapping[str, Any]) -> str:
 
 def _literal(value: object) -> str:
     """A value as TOML. A text stays as it is where TOML allows it, and keeps its lines."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_literal(one)}' for key, one in value.items())} }}"
     if isinstance(value, str) and "\n" in value:
         if not _NOT_LITERAL.search(value):
             return f"'''\n{value}'''"
@@ -152,6 +157,7 @@ def _default(kind: ParameterType, text: str) -> object:
 def _step(index: int, step: CommandSpec) -> dict[str, Any]:
     values = {
         "name": step.name,
+        **(_transfer(step.transfer) if step.transfer else {}),
         "run": step.text,
         "script_text": _text(index, "script", step.script),
         "args": step.arguments,
@@ -165,6 +171,24 @@ def _step(index: int, step: CommandSpec) -> dict[str, Any]:
         values["stdin_text"] = _text(index, "stdin", step.stdin)
     values |= {key: True for key in ("always", "barrier") if getattr(step, key)}
     return values
+
+
+def _transfer(transfer: CopySpec | FetchSpec) -> dict[str, Any]:
+    """The keys of a copy or a fetch. A copy says what the manager has stored of it."""
+    if isinstance(transfer, FetchSpec):
+        recursive = {"recursive": True} if transfer.recursive else {}
+        return {"fetch": _one_or_all(transfer.paths), "to": transfer.to, **recursive}
+    files = transfer.files
+    return {
+        "copy": _one_or_all(transfer.sources),
+        "to": transfer.to,
+        **_options(COPY_OPTIONS, transfer, CopySpec(files, "")),
+        "stored": {key: getattr(files, key) for key in STORED_KEYS},
+    }
+
+
+def _one_or_all(texts: Sequence[str]) -> str | list[str]:
+    return texts[0] if len(texts) == 1 else list(texts)
 
 
 def _text(index: int, key: str, content: Content | None) -> str:
