@@ -1,0 +1,42 @@
+"""The part of the operator's API that is about the bytes of copied and fetched files; see
+`api.py`."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Protocol
+
+from tui_manager.domain.files import FileSet, FileSetPart
+
+# The bytes of a part from an offset on: pieces of at most 256 KiB, or the number of bytes that are
+# zero. The iterator blocks, so that a thread takes each piece.
+ReadPart = Callable[[FileSetPart, int], Iterator[bytes | int]]
+
+
+class FileCalls(Protocol):
+    """How an operator gives files to the manager, and gets those of hosts."""
+
+    async def store_files(
+        self,
+        files: FileSet,
+        read: ReadPart,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Stores a file set with the manager; what it has already is not read. If the manager is
+        lost meanwhile, the next call goes on at the byte.
+
+        Args:
+            read: an error that it raises ends the call as it is.
+            on_progress: is called with the number of bytes of the data that the manager has, by any
+                thread.
+
+        Raises:
+            InvalidInputError: ("files") what was read is not this set.
+            StorageError: the manager has no room.
+        """
+        ...
+
+    def read_files(
+        self, files: FileSet, part: FileSetPart, offset: int = 0
+    ) -> AsyncIterator[bytes | int]:
+        """The bytes of a stored set from `offset` on, or the number of bytes that are zero.
+        NotFoundError: the manager has removed the set."""
+        ...
