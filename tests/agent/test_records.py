@@ -9,6 +9,7 @@ import pytest
 from tui_manager_agent.journal.acknowledged import Acknowledged
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import Order, Result, RunAs
+from tui_manager_agent.policy.policy import CommandRequest
 from tui_manager_agent.policy.policy_file import parse
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -96,14 +97,20 @@ def test_the_log_of_acknowledged_keeps_all_of_a_result(tmp_path: Path) -> None:
     assert log.find(execution_id) == result
 
 
+def request_in(entries: dict[str, str]) -> CommandRequest:
+    request = Order.decode(entries).request
+    assert isinstance(request, CommandRequest)
+    return request
+
+
 @pytest.mark.parametrize("missing", ["user", "folder", "variables"])
 def test_a_policy_allows_nothing_that_an_older_agent_has_not_recorded(missing: str) -> None:
     limits = 'users = ["web"]\nenvironment = ["WORD", "TOKEN"]\n'
     policy = parse(limits + '[allow.echo]\ncommands = "echo $WORD"\n')
     entries = record.decode(ORDER)
-    assert not policy.judge(Order.decode(entries).request, "root").refusal
+    assert not policy.judge(request_in(entries), "root").refusal
     del entries[missing]
-    assert policy.judge(Order.decode(entries).request, "root").refusal
+    assert policy.judge(request_in(entries), "root").refusal
 
 
 def test_a_result_of_an_agent_is_spelled_as_ever(tmp_path: Path) -> None:

@@ -26,6 +26,14 @@ class ExecutionFolder:
         moved away, and a file that is not found is not gone."""
         os.stat(os.path.dirname(self._path))
 
+    def is_out_of_reach(self) -> bool:
+        """Whether `check_reachable` raises OSError."""
+        try:
+            self.check_reachable()
+        except OSError:
+            return True
+        return False
+
     def has(self, name: str) -> bool:
         return os.path.exists(f"{self._path}/{name}")
 
@@ -44,14 +52,18 @@ class ExecutionFolder:
         then.
 
         The order need not survive a crash of the host: then it is as if it had never arrived. If it
-        does survive, then so do its files.
+        does survive, then so do its files. That of a transfer does survive: another agent may go on
+        with it.
         """
+        is_transfer = order.transfer is not None
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
+            if is_transfer:
+                self.set_mark(record.TRANSFER)
             for name, content in (files or {}).items():
                 self.write_content(name, content)
             data = record.pad(record.seal(order.encode()))
-            record.create(f"{self._path}/{record.ACCEPTED}", data)
+            record.create(f"{self._path}/{record.ACCEPTED}", data, sync=is_transfer)
         except OSError:
             self.remove()
             raise
@@ -102,6 +114,30 @@ class ExecutionFolder:
         except FileNotFoundError:
             return None
         return Order.decode(entries) if entries else None
+
+    # ------------------------------------------------------------------------------ the transfer
+
+    def transfer_order(self) -> Order | None:
+        """The order of a transfer that was started; None if it is no transfer.
+
+        Raises OSError if it cannot be read, ValueError if it cannot be understood.
+        """
+        if not self.has(record.TRANSFER):
+            return None
+        entries = record.read_sealed(f"{self._path}/{record.STARTING}")
+        return Order.decode(entries)
+
+    def begin_transfer(self, boot_id: str) -> int:
+        """Notes that a transfer runs, and reserves disk for its result. Returns when it began in
+        this boot, boot-time ns: its timeout counts on after a restart of the agent, and anew after
+        one of the host. Raises OSError."""
+        entries = record.read(f"{self._path}/{record.TRANSFER}")
+        if entries.get("boot_id") == boot_id:
+            return int(entries["at"])
+        record.reserve(self._path, record.RESULT)
+        at = clock.now()
+        record.write(self._path, record.TRANSFER, record.encode({"boot_id": boot_id, "at": at}))
+        return at
 
     # ---------------------------------------------------------------------------- the supervisor
 
@@ -203,6 +239,9 @@ class ExecutionFolder:
 
     def write_result(self, result: Result) -> None:
         """Writes a result that no supervisor wrote. Raises OSError; even then it never starts."""
+        if self.has(record.TRANSFER):
+            self._write_result_of_transfer(result)
+            return
         self._withdraw_order()
         is_new = not self.folder.exists()
         try:
@@ -214,6 +253,17 @@ class ExecutionFolder:
                 self.remove()
             raise
         self.clear_mark(record.STARTING)
+
+    def _write_result_of_transfer(self, result: Result) -> None:
+        """The order goes last: an agent that is killed before goes on with it, or cancels it."""
+        try:
+            record.write(self._path, record.RESULT, result.encode())
+        except OSError:
+            self._withdraw_order()
+            raise
+        for name in os.listdir(self._path):
+            if name not in (record.RESULT, UNKNOWN):
+                self.clear_mark(name)
 
     def recover_result(self) -> None:
         """Finds the result that a supervisor had no time to give its name.

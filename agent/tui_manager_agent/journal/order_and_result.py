@@ -9,6 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tui_manager_agent.journal.transfer_records import (
+    CopyOrder,
+    TransferOrder,
+    Transferred,
+    decode_transfer,
+)
+from tui_manager_agent.policy.file_rules import FileAccess, TransferRequest
 from tui_manager_agent.policy.policy import CommandRequest
 from tui_manager_agent.supervisor import cgroup_limits, clock, contents, record
 
@@ -82,10 +89,10 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a supervisor is to run.
+    """What a supervisor is to run, or which files the agent is to transfer.
 
     Attributes:
-        command: shell text; empty with a script.
+        command: shell text; empty with a script, and of a transfer.
         user: the name of the user who runs it.
         folder: where the operator wants it to run; empty: no wish.
         cwd: where it runs.
@@ -101,6 +108,7 @@ class Order:
         environment: all variables of the command, secrets among them.
         script: None: it runs the command.
         stdin_size: bytes of what it reads from stdin, a file beside the order; None: /dev/null.
+        transfer: None: it runs something.
     """
 
     command: str
@@ -120,11 +128,12 @@ class Order:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     script: Script | None = None
     stdin_size: int | None = None
+    transfer: TransferOrder | None = None
 
     def encode(self) -> bytes:
         """The record of it."""
         entries: dict[str, object] = {
-            **self._program_entries(),
+            **(self.transfer.entries() if self.transfer else self._program_entries()),
             "user": self.user,
             "folder": self.folder,
             "cwd": self.cwd,
@@ -164,8 +173,9 @@ class Order:
         """Raises ValueError if an entry is missing that every version has written."""
         prefix = record.ENVIRONMENT
         try:
+            transfer = decode_transfer(entries)
             return cls(
-                command=_command(entries),
+                command="" if transfer else _command(entries),
                 user=entries.get("user", _NOT_RECORDED),
                 folder=entries.get("folder", _NOT_RECORDED),
                 cwd=entries["cwd"],
@@ -190,6 +200,7 @@ class Order:
                 stdin_size=int(entries[contents.STDIN_SIZE])
                 if contents.STDIN_SIZE in entries
                 else None,
+                transfer=transfer,
             )
         except KeyError as error:
             raise ValueError(f"an order without the entry {error}") from error
@@ -205,9 +216,16 @@ class Order:
         return (self.script.size if self.script else 0) + (self.stdin_size or 0)
 
     @property
-    def request(self) -> CommandRequest:
+    def request(self) -> CommandRequest | TransferRequest:
         """What a policy judges. Of an order that an older agent journalled not all is known, and no
         policy allows what is not known."""
+        if isinstance(self.transfer, CopyOrder):
+            copy = self.transfer
+            return TransferRequest(
+                access=FileAccess.WRITE, timeout=self.timeout, owner=copy.owner, mode=copy.mode
+            )
+        if self.transfer is not None:
+            return TransferRequest(access=FileAccess.READ, timeout=self.timeout)
         return CommandRequest(
             command=self.command,
             user=self.user,
@@ -277,6 +295,7 @@ class Result:
         duration, cpu: ns.
         memory_peak: bytes.
         kill_incomplete: processes of the command survived; None: nobody looked.
+        transfer: what a copy or a fetch has done; None: it did not complete, or was a command.
     """
 
     status: str
@@ -293,6 +312,7 @@ class Result:
     exit_code: int | None = None
     signal: int | None = None
     kill_incomplete: bool | None = None
+    transfer: Transferred | None = None
 
     def encode(self) -> bytes:
         """The record of it."""
@@ -312,6 +332,8 @@ class Result:
         )
         if self.kill_incomplete is not None:
             entries["kill_incomplete"] = int(self.kill_incomplete)
+        if self.transfer is not None:
+            entries.update(self.transfer.entries())
         return record.encode(entries)
 
     @classmethod
@@ -330,6 +352,7 @@ class Result:
             stored=_by_stream(entries, "stored"),
             dropped=_by_stream(entries, "dropped"),
             kill_incomplete=None if incomplete is None else incomplete == "1",
+            transfer=Transferred.decode(entries),
             **{name: int(entries[name]) for name in _NUMBERS if name in entries},
         )
 

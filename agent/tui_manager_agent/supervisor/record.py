@@ -23,6 +23,7 @@ STDERR = "stderr"
 SCRIPT = "script"  # what the order brings along to run
 STDIN = "stdin"  # what it brings along for the command to read
 LOG = "supervisor.log"
+TRANSFER = "transfer"  # there if the order is a copy or a fetch; says when that began
 
 MARK = "TUI_MANAGER_EXECUTION_ID"  # in the environment of every process of a command
 ENVIRONMENT = "env:"  # prefix of an order's entries that become environment variables
