@@ -46,7 +46,7 @@ class _Core:
 
 
 def test_the_agents_go_once_and_come_back_after_the_next_commit() -> None:
-    core = _Core(directory=Directory(alive=[2]))
+    core = _Core(directory=Directory(runs={2: 1}))
     core.commit()
     core.look(LOOKS_MAX - 1)
     assert core.agents.told == []
@@ -59,7 +59,7 @@ def test_the_agents_go_once_and_come_back_after_the_next_commit() -> None:
 
 
 def test_a_manager_that_commits_keeps_its_agents() -> None:
-    core = _Core(directory=Directory(alive=[2]))
+    core = _Core(directory=Directory(runs={2: 1}))
     for _ in range(5):
         core.commit()
         core.look(LOOKS_MAX - 1)

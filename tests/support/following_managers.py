@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
+from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.report import Run
 from tui_manager.service.managers.change_bridge import ChangeBridge
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
@@ -76,6 +77,11 @@ class Manager:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.parts, name)
 
+    @property
+    def gateway(self) -> Gateway:
+        """How it stands for the others."""
+        return Gateway(self.number, "", "", "", alive=self.alive)
+
     async def send(self) -> list[tuple[str, Run]]:
         """Sends everything that may be sent, and returns what was sent since the last call."""
         while await self.parts.dispatch.send_next():
@@ -101,10 +107,10 @@ class Managers:
             manager.alive = False
             manager.notifier.on_message = ignore
         for manager in self.all:
-            alive = {other.number for other in self.all if other.alive} - {manager.number}
+            others = [other.gateway for other in self.all if other is not manager]
             clock = manager.core.clock
-            manager.directory.follow_gateways({}, alive, clock.now(), clock.monotonic())
-            manager.bridge.set_others_alive(alive=bool(alive))
+            manager.directory.follow_gateways(others, {}, clock.now(), clock.monotonic())
+            manager.bridge.set_others_alive(alive=any(other.alive for other in others))
 
     async def settle(self) -> None:
         """Lets all follow each other until nothing more follows."""

@@ -35,6 +35,7 @@ class Gateway:
         stopped: it was stopped in order, and not started since.
         last_seen: when it was heard last, by the database's clock; None: not known.
         health: its newest figures; None: it has not told any.
+        runs: how often it has started; 0: not known.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Gateway:
     stopped: bool = False
     last_seen: datetime | None = None
     health: Health | None = None
+    runs: int = 0
 
     @property
     def state(self) -> GatewayState:

@@ -72,7 +72,7 @@ async def load_core(
     """Makes Core, with all stored hosts in its directory."""
     manager_id = await database.write(lambda tx: manager_state.manager_id(tx, clock.stamp()))
     with_work = await database.read(command_hosts.hosts_with_work)
-    directory = Directory(database.gateway, await _others(database))
+    directory = Directory(database.gateway, await _runs_of_others(database))
     rows, directory.seen = await database.read(lambda tx: hosts.changed_since(tx, 0))
     stored = [row for row in rows if not row.removed]
     directory.load(stored, clock.monotonic(), set(with_work))
@@ -88,14 +88,14 @@ async def load_core(
     )
 
 
-async def _others(database: Database) -> set[int]:
-    """The numbers of the other managers that run, as far as the database knows. One that has died
-    a moment ago is found by its beats."""
+async def _runs_of_others(database: Database) -> dict[int, int]:
+    """How often the other managers have started that run, as far as the database knows, by their
+    numbers. One that has died a moment ago is found by its beats."""
     if not database.shared:
-        return set()
+        return {}
     known = await database.read(gateways.all_gateways)
-    runs = {one.number for one in known if one.stopped_at is None and one.missed_at is None}
-    return runs - {database.gateway}
+    runs = (one for one in known if one.stopped_at is None and one.missed_at is None)
+    return {one.number: one.runs for one in runs if one.number != database.gateway}
 
 
 async def run_to_completion(act: Coroutine[Any, Any, T]) -> T:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host
 from tui_manager.domain.host_terms import asks_for_turned_away
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
@@ -26,6 +27,7 @@ def _as_target(row: HostRow) -> TargetHost:
     return TargetHost(row.host_id, row.name, row.labels, row.facts, row.maintenance)
 
 
+NOBODY: Mapping[int, int] = {}
 EXPECTED_FOR = 60.0  # seconds, for hosts that were online when their manager stopped or died
 
 
@@ -39,9 +41,14 @@ class Directory:
         seen: what of the database is known here; see `hosts.changed_since`.
     """
 
-    def __init__(self, gateway: int = 0, alive: Collection[int] = ()) -> None:
+    def __init__(self, gateway: int = 0, runs: Mapping[int, int] = NOBODY) -> None:
+        """
+        Args:
+            runs: how often each of the other managers has started that are alive, by its number.
+        """
         self.gateway = gateway
-        self.alive = frozenset(alive)
+        self.alive = frozenset(runs)
+        self._runs = dict(runs)  # also of those that were alive before
         self.seen = 0
         self._entries: dict[str, HostEntry] = {}
         self._by_row_id: dict[int, HostEntry] = {}
@@ -198,17 +205,25 @@ class Directory:
             self._expect(entry, monotonic)
 
     def follow_gateways(
-        self, heard_at: Mapping[int, float], alive: Collection[int], now: datetime, monotonic: float
+        self,
+        others: Iterable[Gateway],
+        heard_at: Mapping[int, float],
+        now: datetime,
+        monotonic: float,
     ) -> None:
-        """Other managers have come, stopped or died. Hosts of those that are gone are offline, and
-        expected for a while.
+        """Other managers have come, stopped, died or started again. Hosts of those that are gone,
+        and those that were connected before the start, are offline, and expected for a while.
 
         Args:
             heard_at: when the others were heard last, monotonic seconds, by their numbers. The
                 silence of their hosts counts from then.
-            alive: the numbers of those that are alive.
         """
-        gone, self.alive = self.alive.difference(alive), frozenset(alive)
+        present = {one.number: one for one in others if one.alive}
+        gone, self.alive = self.alive.difference(present), frozenset(present)
+        for number, one in present.items():
+            if one.runs > self._runs.get(number, one.runs):
+                gone |= {number}
+            self._runs[number] = one.runs
         limit = monotonic - EXPECTED_FOR
         for entry in self:
             gateway, was_online = entry.row.gateway, entry.online
@@ -216,17 +231,24 @@ class Directory:
             if gateway not in gone or entry.online:
                 continue
             if was_online:
-                entry.since = now
+                again = present.get(gateway)
+                entry.since = (again and again.started_at) or now
                 entry.silent_since = min(monotonic, heard_at.get(gateway, monotonic))
             if entry.silent_since > limit:  # perhaps the leader has found it a moment ago
                 self._expect(entry, monotonic)
+
+    def is_elsewhere(self, row: HostRow) -> bool:
+        """Whether by this row the host is connected to another manager that is alive, and has not
+        started again since."""
+        run = self._runs.get(row.gateway, 0)
+        return row.online and row.gateway in self.alive and row.gateway_run >= run
 
     def _follow_connection(self, entry: HostEntry, monotonic: float) -> None:
         """Finds out by the row whether a host that is not connected here is connected elsewhere."""
         row = entry.row
         if entry.session is not None or row.gateway == self.gateway:
             return
-        if row.online and row.gateway in self.alive:
+        if self.is_elsewhere(row):
             if entry.elsewhere is None:
                 entry.elsewhere = SessionElsewhere()
                 self._has_come(entry)

@@ -197,8 +197,7 @@ class EnrollmentService:
         entry = self._directory.get(known.host_id)
         session = entry.session if entry else None
         here = session is not None and session.is_alive(self._clock.monotonic())
-        elsewhere = known.online and known.gateway in self._directory.alive
-        if here or elsewhere:
+        if here or self._directory.is_elsewhere(known):
             raise RefusedError(
                 Refusal.DUPLICATE_IDENTITY,
                 f"Another agent is connected as {known.name} with this same key. If its state "

@@ -118,7 +118,7 @@ class Identification:
         """The same if it is connected to another manager that is alive. That one stores soon that
         an agent has gone. An agent that has lost its connection to there is the same one, and comes
         in."""
-        elsewhere = known.online and known.gateway in self.directory.alive
+        elsewhere = self.directory.is_elsewhere(known)
         if elsewhere and known.instance_id != greeting.instance_id:
             raise _duplicate(known.name, " at another manager")
 

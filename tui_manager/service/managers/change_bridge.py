@@ -97,15 +97,15 @@ class ChangeBridge:
         self.set_others_alive(alive=bool(core.directory.alive))
 
     def follow_standing(self, standing: Standing, heard_at: Mapping[int, float]) -> None:
-        """Other managers have come, stopped or died.
+        """Other managers have come, stopped, died or started again.
 
         Args:
             heard_at: when each was heard last, monotonic seconds, by its number.
         """
         clock = self._core.clock
-        alive = {one.number for one in standing.gateways if one.alive} - {standing.own}
-        self._core.directory.follow_gateways(heard_at, alive, clock.now(), clock.monotonic())
-        self.set_others_alive(alive=bool(alive))
+        others, directory = standing.others, self._core.directory
+        directory.follow_gateways(others, heard_at, clock.now(), clock.monotonic())
+        self.set_others_alive(alive=bool(directory.alive))
 
     def set_others_alive(self, *, alive: bool) -> None:
         """Whether there is anybody to tell. While there is not, nothing is gathered."""

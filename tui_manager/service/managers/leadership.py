@@ -59,8 +59,8 @@ class Leadership:
         standing: how all managers stand. It is never changed, but replaced.
         leading, following: events that say whether this manager leads.
         vitals: gives the packed vitals of this manager's hosts.
-        on_change: called after a manager has come, gone, or got another address, or another one
-            leads.
+        on_change: called after a manager has come, gone, started again, or got another address, or
+            another one leads.
         on_missed: called after others have taken this manager for dead, in error.
     """
 
@@ -257,6 +257,7 @@ class Leadership:
                     stopped=row.stopped_at is not None,
                     last_seen=at,
                     health=health,
+                    runs=row.runs,
                 )
             )
         return Standing(own, tuple(found))
@@ -309,9 +310,13 @@ async def leave(database: Database, now: int) -> None:
         log.warning("the others notice later that it stops", extra={"error": str(error)})
 
 
+def _state(one: Gateway) -> tuple[bool, ...]:
+    return one.alive, one.leads, one.stopped
+
+
 def _who(standing: Standing) -> object:
     """What of a standing others are told of; figures change with each beat."""
     return [
-        (one.number, one.name, one.address, one.version, one.alive, one.leads, one.stopped)
+        (one.number, one.runs, one.name, one.address, one.version, *_state(one))
         for one in standing.gateways
     ]

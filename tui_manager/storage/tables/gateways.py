@@ -27,6 +27,7 @@ class GatewayRow:
         stopped_at: when it stopped in order; None: it has not.
         missed_at: when the others took it for dead; None: they have not, or it was heard since.
         figures: of its newest beat, as JSON; see `domain/gateway.py`.
+        runs: how often it has started.
     """
 
     number: int
@@ -39,6 +40,7 @@ class GatewayRow:
     stopped_at: datetime | None
     missed_at: datetime | None = None
     figures: str = "{}"
+    runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def _gateway(row: Row) -> GatewayRow:
         stopped_at=to_datetime(row["stopped_at"]),
         missed_at=to_datetime(row["missed_at"]),
         figures=row["figures"],
+        runs=row["runs"],
     )
 
 

@@ -42,6 +42,8 @@ class HostRow:
         facts_at: when its agent told the facts; None: never.
         online: connected, when its manager last knew.
         gateway: of its newest session: the number of a manager; 0 on SQLite.
+        gateway_run: in which run of that manager the session began. If the manager has started
+            again since, the session has ended, although nobody has stored that.
         instance_id: of the agent of that session.
     """
 
@@ -72,6 +74,7 @@ class HostRow:
     facts_at: datetime | None = None
     online: bool = False
     gateway: int = 0
+    gateway_run: int = 0
     instance_id: str = ""
 
     @property
@@ -127,6 +130,7 @@ def host_row(row: Row) -> HostRow:
         facts_at=to_datetime(row["facts_at"]),
         online=bool(row["online"]),
         gateway=row["gateway"],
+        gateway_run=row["gateway_run"],
         instance_id=row["instance_id"],
     )
 

@@ -28,6 +28,7 @@ CREATE TABLE gateways (
     address text COLLATE "C" NOT NULL DEFAULT '',   -- that agents dial; empty: not known
     version text COLLATE "C" NOT NULL DEFAULT '',
     started_at bigint NOT NULL,
+    runs bigint NOT NULL DEFAULT 0,         -- how often it has started
     beats bigint NOT NULL DEFAULT 0,        -- counted up while it runs
     stopped_at bigint,                      -- in order; NULL: it has not
     missed_at bigint,                       -- NULL: the others have heard it since
@@ -95,6 +96,7 @@ CREATE TABLE hosts (
     since bigint NOT NULL,                  -- came online, or went offline
     online boolean NOT NULL DEFAULT false,  -- when its manager last knew
     gateway bigint NOT NULL DEFAULT 0,      -- of the newest session
+    gateway_run bigint NOT NULL DEFAULT 0,  -- in which run of that manager it began
     instance_id text COLLATE "C" NOT NULL DEFAULT '',        -- of the agent of that session
     key_hash bytea,                         -- SHA-256 of the key; NULL: known without TLS
     fingerprint text COLLATE "C" NOT NULL DEFAULT '',        -- of the key, in words

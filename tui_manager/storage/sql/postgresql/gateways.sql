@@ -1,7 +1,7 @@
 -- name: begin
 -- A manager starts.
 UPDATE gateways SET name = :name, address = '', version = :version, started_at = :now,
-    stopped_at = NULL, missed_at = NULL, beats = beats + 1, figures = '{}'
+    stopped_at = NULL, missed_at = NULL, runs = runs + 1, beats = beats + 1, figures = '{}'
 WHERE id = :gateway;
 
 -- name: lock

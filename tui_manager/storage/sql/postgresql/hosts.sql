@@ -44,6 +44,7 @@ UPDATE hosts SET
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
     hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
     address = :address, capacity = :capacity, since = :now, online = true, gateway = :gateway,
+    gateway_run = coalesce((SELECT runs FROM gateways WHERE id = :gateway), 0),
     instance_id = :instance_id,
     facts = coalesce(:facts::text, facts),
     facts_at = CASE WHEN :facts::text IS NULL THEN facts_at ELSE :now END
@@ -85,20 +86,22 @@ ORDER BY h.id FOR SHARE OF h;
 
 -- name: lock_away
 -- Hosts of which no newer session has begun, and which are not connected to another manager that is
--- alive. A newer session waits for the lock.
+-- alive and has not started again since. A newer session waits for the lock.
 SELECT h.id FROM hosts AS h
 JOIN jsonb_array_elements(:sessions::jsonb) AS session (value)
   ON h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint
-WHERE NOT (h.online AND h.gateway = ANY (
-    ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:alive::jsonb))))
+WHERE NOT (h.online AND EXISTS (
+    SELECT 1 FROM gateways AS g
+    WHERE g.id = h.gateway AND g.runs = h.gateway_run
+      AND g.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:alive::jsonb)))))
 ORDER BY h.id FOR NO KEY UPDATE OF h;
 
 -- name: connected_to
 -- Those of some hosts that are connected to one of some managers.
-SELECT id FROM hosts
-WHERE id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb)))
-  AND online
-  AND gateway = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:gateways::jsonb)));
+SELECT h.id FROM hosts AS h JOIN gateways AS g ON g.id = h.gateway AND g.runs = h.gateway_run
+WHERE h.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:row_ids::jsonb)))
+  AND h.online
+  AND g.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:gateways::jsonb)));
 
 -- name: changed_since
 -- Hosts that some transaction has changed that had not ended when `:seen` was read, and some others;

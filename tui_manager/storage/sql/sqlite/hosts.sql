@@ -42,6 +42,7 @@ UPDATE hosts SET
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
     hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
     address = :address, capacity = :capacity, since = :now, online = 1, gateway = :gateway,
+    gateway_run = coalesce((SELECT runs FROM gateways WHERE id = :gateway), 0),
     instance_id = :instance_id,
     facts = coalesce(:facts, facts), facts_at = iif(:facts IS NULL, facts_at, :now)
 WHERE host_id = :host_id
@@ -80,17 +81,20 @@ WHERE h.generation = session.value->>1 AND h.gateway = :gateway;
 
 -- name: lock_away
 -- Hosts of which no newer session has begun, and which are not connected to another manager that is
--- alive.
+-- alive and has not started again since.
 SELECT h.id FROM json_each(:sessions) AS session
 JOIN hosts AS h ON h.id = session.value->>0
 WHERE h.generation = session.value->>1
-  AND NOT (h.online AND h.gateway IN (SELECT value FROM json_each(:alive)));
+  AND NOT (h.online AND EXISTS (
+    SELECT 1 FROM gateways AS g
+    WHERE g.id = h.gateway AND g.runs = h.gateway_run
+      AND g.id IN (SELECT value FROM json_each(:alive))));
 
 -- name: connected_to
 -- Those of some hosts that are connected to one of some managers.
-SELECT id FROM hosts
-WHERE id IN (SELECT value FROM json_each(:row_ids)) AND online = 1
-  AND gateway IN (SELECT value FROM json_each(:gateways));
+SELECT h.id FROM hosts AS h JOIN gateways AS g ON g.id = h.gateway AND g.runs = h.gateway_run
+WHERE h.id IN (SELECT value FROM json_each(:row_ids)) AND h.online = 1
+  AND g.id IN (SELECT value FROM json_each(:gateways));
 
 -- name: changed_since
 -- Every host: only several managers need to know what the others have changed.
