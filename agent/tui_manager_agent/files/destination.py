@@ -1,0 +1,231 @@
+"""Where the files of a copy go: what the operator's DEST means, and its folders by descriptor.
+
+DEST's own path may hold links. It is made real once; from then on no link is followed, so that a
+link that somebody puts there meanwhile leads nowhere.
+"""
+
+import errno
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.problems import describe, failing
+from tui_manager_agent.files.work import TransferError
+from tui_manager_agent.policy.file_rules import show_path
+
+Parts = tuple[bytes, ...]  # of a path, below the base
+MAKE_MODE = 0o755  # of folders that only DEST names
+_OPEN_FOLDERS = 8  # descriptors
+# O_PATH needs no right to list a folder, only to go through it. macOS has none.
+_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What a DEST means. It must stay so when the copy goes on later: by then it may have made a
+    folder of that name.
+
+    Attributes:
+        base: a folder that exists; absolute and without links.
+        make: folders to be made below it, each in the one before.
+        name: takes the place of the first part of each path; empty: none does.
+    """
+
+    base: bytes
+    make: Parts = ()
+    name: bytes = b""
+
+    def parts(self, path: bytes) -> Parts:
+        """Where an entry with this path goes, below the base."""
+        first, *others = path.split(b"/")
+        return (*self.make, self.name or first, *others)
+
+    def full(self, parts: Parts) -> bytes:
+        """The absolute path."""
+        return b"/".join((self.base.rstrip(b"/"), *parts)) or b"/"
+
+
+def choose(to: str, *, several: bool) -> Destination:
+    """What DEST means on this host now. `several`: more than one file or folder is to go there.
+
+    Raises TransferError: it means nothing here.
+    """
+    path = to.encode("utf-8", "surrogateescape")
+    if not path.startswith(b"/") or b"\0" in path:
+        raise TransferError(f"The destination {show_path(path)!r} does not begin with /.")
+    is_folder_name = path.endswith((b"/", b"/.", b"/.."))
+    status = _stat(path)
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        return Destination(_real(path))
+    if status is not None and (several or is_folder_name):
+        why = "several files need one" if several else "its name ends in /"
+        raise TransferError(f"{show_path(path)} is no folder, and {why}.")
+    if is_folder_name:
+        return _below_existing(path)
+    parent, name = os.path.split(path)
+    with failing(parent):
+        if not stat.S_ISDIR(os.stat(parent).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "")
+    real = _real(parent)
+    return Destination(real, (name,)) if several else Destination(real, (), name)
+
+
+def _below_existing(path: bytes) -> Destination:
+    """A folder that is to be made, with those above it that are missing too."""
+    missing: list[bytes] = []
+    while _stat(path) is None:
+        path, part = os.path.split(path.rstrip(b"/"))
+        if part == b"..":
+            raise TransferError(f"{show_path(path)} does not exist, so it has no '..'.")
+        if part != b".":
+            missing.append(part)
+    return Destination(_real(path), tuple(reversed(missing)))
+
+
+def _stat(path: bytes) -> os.stat_result | None:
+    """Of what is there, links followed; None if nothing is."""
+    with failing(path):
+        try:
+            return os.stat(path)
+        except FileNotFoundError:
+            return None
+
+
+def _real(path: bytes) -> bytes:
+    with failing(path):
+        return os.path.realpath(path, strict=True)
+
+
+class Folders:
+    """Opens and makes the folders of a destination. Keeps a few of them open.
+
+    Descriptors that it gives are its own: use one before you ask for the next.
+    """
+
+    def __init__(self, destination: Destination, own: OwnFiles) -> None:
+        self._destination = destination
+        self._own = own
+        self._open: OrderedDict[Parts, int] = OrderedDict()
+
+    def close(self) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def open(self, parts: Parts) -> int:
+        """A descriptor for what is in a folder.
+
+        Raises TransferError, also if it is missing, a link, or the agent's own.
+        """
+        found = self._open.get(parts)
+        if found is None:
+            found = self._walk(parts) if parts else self._open_base()
+            self._open[parts] = found
+            if len(self._open) > _OPEN_FOLDERS:
+                os.close(self._open.popitem(last=False)[1])
+        self._open.move_to_end(parts)
+        return found
+
+    def find(self, parts: Parts) -> int | None:
+        """As `open`; None if it is missing."""
+        try:
+            return self.open(parts)
+        except TransferError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+
+    def sync(self, parts: Parts) -> None:
+        """Makes changes of names in a folder durable. Raises TransferError."""
+        with failing(self._destination.full(parts)), self._listed(parts) as descriptor:
+            os.fsync(descriptor)
+
+    def mode(self, parts: Parts) -> int:
+        """The mode bits of a folder. Raises TransferError."""
+        return stat.S_IMODE(os.fstat(self.open(parts)).st_mode)
+
+    def set_mode_and_owner(self, parts: Parts, mode: int, uid: int = -1, gid: int = -1) -> None:
+        """Keeps a set-group-ID bit, which it has from the folder above. Raises TransferError."""
+        with failing(self._destination.full(parts)), self._listed(parts) as descriptor:
+            if (uid, gid) != (-1, -1):
+                os.fchown(descriptor, uid, gid)
+            inherited = os.fstat(descriptor).st_mode & stat.S_ISGID
+            os.fchmod(descriptor, mode | inherited)
+
+    @contextmanager
+    def _listed(self, parts: Parts) -> Iterator[int]:
+        descriptor = os.open(b".", _LIST, dir_fd=self.open(parts))
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _open_base(self) -> int:
+        """From the root on, part by part, so that the agent's own folders are seen above it too."""
+        reached = os.open(b"/", _THROUGH)
+        path = b""
+        for part in filter(None, self._destination.base.split(b"/")):
+            path += b"/" + part
+            reached = self._step(reached, part, path)
+        return reached
+
+    def _walk(self, parts: Parts) -> int:
+        reached = os.dup(self.open(()))
+        for count, part in enumerate(parts, 1):
+            reached = self._step(reached, part, self._destination.full(parts[:count]))
+        return reached
+
+    def _step(self, folder: int, part: bytes, path: bytes) -> int:
+        """Opens a folder in another one, which it closes. Raises TransferError."""
+        try:
+            descriptor = os.open(part, _THROUGH, dir_fd=folder)
+        except OSError as error:
+            raise TransferError(self._refusal(folder, part, path, error)) from error
+        finally:
+            os.close(folder)
+        if self._own.is_in_state(os.fstat(descriptor)):
+            os.close(descriptor)
+            raise TransferError(refuse_own(path))
+        return descriptor
+
+    @staticmethod
+    def _refusal(folder: int, part: bytes, path: bytes, error: OSError) -> str:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            with suppress(OSError):
+                mode = os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode
+                return f"{show_path(path)} is {kind_of(mode)}, where a folder must be."
+        return describe(path, error)
+
+
+def find_at(folder: int, name: bytes, path: bytes) -> os.stat_result | None:
+    """What has that name in a folder, links not followed; None if nothing has.
+
+    `path`: the same, for the operator. Raises TransferError.
+    """
+    with failing(path):
+        try:
+            return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+
+def refuse_own(path: bytes) -> str:
+    return f"{show_path(path)} belongs to the agent itself, whose files a copy never writes."
+
+
+def kind_of(mode: int) -> str:
+    """What is there, in words."""
+    kinds = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFREG: "a file",
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFBLK: "a device",
+        stat.S_IFCHR: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "no regular file")

@@ -1,0 +1,129 @@
+"""The file that is at a destination already: what is refused, how it differs, what stays of it."""
+
+import errno
+import os
+import stat
+from itertools import count
+
+from tui_manager_protos.rules.file_manifest import PART_LENGTH, Entry
+
+from tui_manager_agent.files.attributes import Attributes
+from tui_manager_agent.files.destination import find_at, kind_of, refuse_own
+from tui_manager_agent.files.hashing import hash_file
+from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.problems import describe, failing
+from tui_manager_agent.files.work import Stop, TransferError
+from tui_manager_agent.files.write_progress import Difference
+from tui_manager_agent.policy.file_rules import show_path
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CHANGED = "Another program has changed {} while it was copied. Run it again."
+
+
+def look(folder: int, name: bytes, path: bytes, own: OwnFiles) -> os.stat_result | None:
+    """The regular file of that name in a folder; None if nothing is there.
+
+    Raises TransferError if something else is there, or if it is the agent's own.
+    """
+    status = find_at(folder, name, path)
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        kind = kind_of(status.st_mode)
+        advice = "Remove it or choose another destination"
+        raise TransferError(f"{show_path(path)} is {kind}, which a copy never replaces. {advice}.")
+    if (status and not own.may_be_replaced(status)) or not own.may_be_named(folder, name):
+        raise TransferError(refuse_own(path))
+    return status
+
+
+def compare(
+    folder: int,
+    name: bytes,
+    status: os.stat_result | None,
+    entry: Entry,
+    attributes: Attributes,
+    stop: Stop,
+) -> Difference:
+    """How a file, found by `look`, differs from what it is to be. Raises OSError, StoppedError."""
+    if status is None or status.st_size != entry.size:
+        return Difference.CONTENT
+    fits = attributes.fit(status, entry)
+    if not fits and (status.st_nlink > 1 or os.geteuid() not in (0, status.st_uid)):
+        return Difference.CONTENT  # a new file, as its other names are not to change with it
+    try:
+        descriptor = os.open(name, _READ, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.ENOENT):
+            return Difference.CONTENT
+        raise
+    try:
+        is_same = hash_file(descriptor, entry.size, stop.check).digest() == entry.sha256
+    finally:
+        os.close(descriptor)
+    if not is_same:
+        return Difference.CONTENT
+    return Difference.NONE if fits else Difference.ATTRIBUTES
+
+
+def set_attributes(
+    folder: int,
+    name: bytes,
+    path: bytes,
+    found: os.stat_result | None,
+    entry: Entry,
+    attributes: Attributes,
+) -> None:
+    """Gives mode and owner to a file whose content is right; `found` when it was compared.
+
+    Raises TransferError, also if it has changed since then.
+    """
+    with failing(path):
+        descriptor = os.open(name, _READ, dir_fd=folder)
+        try:
+            if found is None or _state(os.fstat(descriptor)) != _state(found):
+                raise TransferError(_CHANGED.format(show_path(path)))
+            attributes.apply(descriptor, entry, found)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_nlink, status.st_size, status.st_mtime_ns
+
+
+def keep_backup(folder: int, name: bytes, path: bytes, stamp: str) -> None:
+    """Gives the old file a second name beside it, such as `NAME.backup-20261127T234005Z`. It may
+    have that name already. Raises TransferError."""
+    old = find_at(folder, name, path)
+    if old is None:
+        return
+    with failing(path, "kept as a backup"):
+        for number in count(1):
+            backup = backup_name(name, stamp, number)
+            try:
+                os.link(name, backup, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            except FileExistsError:
+                there = os.stat(backup, dir_fd=folder, follow_symlinks=False)
+                if not os.path.samestat(there, old):
+                    continue
+            except OSError as error:
+                problem = describe(path, error, "kept as a backup, which is a hard link")
+                raise TransferError(problem) from error
+            return
+
+
+def backup_name(name: bytes, stamp: str, number: int = 1) -> bytes:
+    """A name that is too long for the ending is cut, between two characters."""
+    ending = f".backup-{stamp}" + (f"-{number}" if number > 1 else "")
+    kept = name[: PART_LENGTH - len(ending)]
+    for _ in range(3):  # as long as one can be in UTF-8, without its first byte
+        if name[len(kept) : len(kept) + 1] and name[len(kept)] & 0xC0 == 0x80:
+            kept = kept[:-1]
+    return kept + ending.encode()
+
+
+def require_folder(status: os.stat_result, path: bytes) -> None:
+    """Raises TransferError if what is there, where a folder must be, is none."""
+    if not stat.S_ISDIR(status.st_mode):
+        kind = kind_of(status.st_mode)
+        raise TransferError(f"{show_path(path)} is {kind}, where a folder must be.")

@@ -1,0 +1,48 @@
+"""The SHA-256 of files, piece by piece."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from tui_manager_protos.rules.transfer_window import PART_LENGTH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
+
+_ZEROS = bytes(PART_LENGTH)
+
+
+def new_sha256() -> Hash:
+    """A hash of nothing yet."""
+    from hashlib import sha256  # here, because it loads OpenSSL, which costs memory
+
+    return sha256()
+
+
+def hash_file(descriptor: int, size: int, check: Callable[[], None]) -> Hash:
+    """The hash of the first `size` bytes of a file, or of all if it is shorter.
+
+    Calls `check` before each piece; it raises what ends the work. Raises OSError.
+    """
+    done = 0
+    hashed = new_sha256()
+    while done < size:
+        check()
+        piece = os.pread(descriptor, min(PART_LENGTH, size - done), done)
+        if not piece:
+            break
+        hashed.update(piece)
+        done += len(piece)
+    return hashed
+
+
+def add_zeros(hashed: Hash, count: int, check: Callable[[], None]) -> None:
+    """Adds so many zero bytes to a hash."""
+    while count:
+        check()
+        length = min(count, PART_LENGTH)
+        hashed.update(_ZEROS if length == PART_LENGTH else bytes(length))
+        count -= length

@@ -1,0 +1,142 @@
+"""What can be found out about a copy before anything is written: what the policy of the owner
+forbids, what is in the way, and whether the disk has room.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tui_manager_protos.rules.file_manifest import Entry, EntryKind
+
+from tui_manager_agent.files.attributes import Attributes
+from tui_manager_agent.files.destination import MAKE_MODE, Destination, Folders, Parts, find_at
+from tui_manager_agent.files.existing_file import look, require_folder
+from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.partial_file import RESUMED_FROM, partial_name
+from tui_manager_agent.files.problems import failing
+from tui_manager_agent.files.work import Stop, TransferError
+from tui_manager_agent.policy.file_rules import FileRules, show_path
+
+_UNIT = 512  # bytes of a block in `stat`
+
+
+@dataclass(slots=True)
+class _Room:
+    """What one file system has and must have, in bytes.
+
+    Attributes:
+        folder: one on it, for the operator.
+        largest: of one file; an old one goes only when the new one is there.
+    """
+
+    folder: bytes
+    free: int
+    free_files: int
+    needed: int = 0
+    needed_files: int = 0
+    largest: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Survey:
+    """Looks at the place of each entry. Nothing is written."""
+
+    destination: Destination
+    folders: Folders
+    attributes: Attributes
+    rules: FileRules
+    own: OwnFiles
+    stop: Stop
+    execution_id: str
+    backup: bool
+    _rooms: dict[int, _Room] = field(default_factory=dict)
+
+    def run(self, entries: Iterable[tuple[int, Entry]]) -> None:
+        """`entries` with their numbers. Raises TransferError, RefusedError, StoppedError."""
+        self._judge_made_folders()
+        for number, entry in entries:
+            self.stop.check()
+            parts = self.destination.parts(entry.path)
+            if entry.kind is EntryKind.FOLDER:
+                self._look_at_folder(parts, entry)
+            else:
+                self._look_at_file(number, parts, entry)
+        for room in self._rooms.values():
+            _require_room(room)
+
+    def _judge_made_folders(self) -> None:
+        make = self.destination.make
+        for end in range(1, len(make) + 1):
+            if self.folders.find(make[:end]) is None:
+                path = self.destination.full(make[:end])
+                self.rules.require_write(path, is_folder=True, mode=MAKE_MODE)
+
+    def _look_at_folder(self, parts: Parts, entry: Entry) -> None:
+        path = self.destination.full(parts)
+        parent = self.folders.find(parts[:-1])
+        status = None if parent is None else find_at(parent, parts[-1], path)
+        if status is not None:
+            require_folder(status, path)
+            self.folders.open(parts)  # refuses the agent's own
+            return
+        mode = self.attributes.folder_mode(entry)
+        self.rules.require_write(path, is_folder=True, mode=mode)
+
+    def _look_at_file(self, number: int, parts: Parts, entry: Entry) -> None:
+        path = self.destination.full(parts)
+        folder = self.folders.find(parts[:-1])
+        status = None
+        partial = 0
+        if folder is not None:
+            status = look(folder, parts[-1], path, self.own)
+            partial = self._size_of_partial(folder, number, entry)
+        self.rules.require_write(path, mode=self.attributes.file_mode(entry))
+        if status is None or status.st_size != entry.size:
+            room = self._room(self.folders.open(()) if folder is None else folder, path)
+            self._count(room, entry.size - partial, status)
+
+    def _size_of_partial(self, folder: int, number: int, entry: Entry) -> int:
+        """Bytes of disk that the copy itself took before a restart."""
+        if entry.size <= RESUMED_FROM:
+            return 0
+        try:
+            name = partial_name(self.execution_id, number)
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            return 0
+        return min(status.st_blocks * _UNIT, entry.size)
+
+    def _count(self, room: _Room, size: int, old: os.stat_result | None) -> None:
+        room.needed += size
+        room.largest = max(room.largest, size)
+        if old is None or self.backup:
+            room.needed_files += 1
+        elif old.st_nlink == 1:
+            room.needed -= old.st_blocks * _UNIT
+
+    def _room(self, folder: int, path: bytes) -> _Room:
+        with failing(path):
+            device = os.fstat(folder).st_dev
+            room = self._rooms.get(device)
+            if room is None:
+                status = os.fstatvfs(folder)
+                free = status.f_bavail * status.f_frsize
+                files = status.f_favail if status.f_files else 1 << 62
+                room = self._rooms[device] = _Room(os.path.dirname(path), free, files)
+            return room
+
+
+def _require_room(room: _Room) -> None:
+    """Raises TransferError. Sparse files count whole: nobody knows yet where their holes are."""
+    needed = max(room.needed, room.largest)
+    where = show_path(room.folder)
+    if needed > room.free:
+        raise TransferError(
+            f"The files need {needed:,} bytes in {where}, and {room.free:,} are free there. "
+            "Make room, then run it again."
+        )
+    if room.needed_files > room.free_files:
+        raise TransferError(
+            f"The file system of {where} takes {room.free_files:,} more files, and the copy has "
+            f"{room.needed_files:,}. Remove some, then run it again."
+        )

@@ -1,0 +1,209 @@
+"""The work of a copy: writes the files of a manifest on this host.
+
+Each file appears under its name whole, or not at all, also if the agent or the host dies meanwhile.
+The next agent goes on where this one was.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui_manager_protos.rules.file_manifest import (
+    Entry,
+    EntryKind,
+    ManifestError,
+    ManifestTotals,
+    checked,
+    read_entries,
+)
+
+from tui_manager_agent.files.attributes import Attributes, parse_attributes
+from tui_manager_agent.files.destination import Folders, choose
+from tui_manager_agent.files.file_groups import Group, Grouping
+from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.partial_file import partial_name
+from tui_manager_agent.files.survey import Survey
+from tui_manager_agent.files.work import Source, Stop, TransferError
+from tui_manager_agent.files.write_group import GroupWriter
+from tui_manager_agent.files.write_progress import WriteProgress
+from tui_manager_agent.journal.transfer_records import CopyOrder, Transferred
+from tui_manager_agent.policy.file_rules import FileRules
+
+MANIFEST = "manifest"  # a file in the execution's folder
+
+
+class WriteFiles:
+    """One copy; a `Work`."""
+
+    def __init__(
+        self,
+        order: CopyOrder,
+        execution_id: str,
+        folder: Path,
+        source: Source,
+        rules: FileRules,
+        own: OwnFiles,
+        stop: Stop,
+    ) -> None:
+        """`folder`: the execution's; it has the manifest, and gets the progress."""
+        self.bytes = 0
+        self.files = 0
+        self._order = order
+        self._execution_id = execution_id
+        self._folder = folder
+        self._source = source
+        self._rules = rules
+        self._own = own
+        self._stop = stop
+        self._is_complete = False
+
+    def run(self) -> Transferred:
+        self._own.refresh()
+        attributes = parse_attributes(self._order.mode, self._order.owner)
+        contents = self._read_through(self._stop.check)
+        progress = self._progress(contents)
+        self._show(progress.bytes, progress.files)
+        with closing(Folders(progress.destination, self._own)) as folders:
+            self._survey(folders, attributes, progress)
+            writer = self._writer(folders, attributes, progress)
+            writer.make_destination()
+            planned: Group | None = None
+            for group in self._groups(folders, attributes, progress):
+                if planned:
+                    writer.write(planned)
+                planned = None if group.is_taken_up else group
+                if group.is_taken_up:
+                    writer.write(group)
+            if planned:
+                writer.write(planned)
+            writer.close_folders(self._entries())
+        self._is_complete = True
+        return self._transferred(progress, contents)
+
+    def discard(self) -> None:
+        """Removes the partial files. What has its name stays."""
+        if not self._is_complete:
+            with suppress(OSError, TransferError):
+                self._discard()
+
+    def _discard(self) -> None:
+        progress = self._progress(self._read_through(_go_on))
+        attributes = parse_attributes(self._order.mode, self._order.owner)
+        destination = progress.destination
+        with closing(Folders(destination, self._own)) as folders:
+            for number, entry in self._entries_after(progress.done):
+                parts = destination.parts(entry.path)
+                with suppress(OSError, TransferError):
+                    folder = folders.find(parts[:-1])
+                    if folder is not None and entry.kind is EntryKind.FILE:
+                        os.unlink(partial_name(self._execution_id, number), dir_fd=folder)
+            self._writer(folders, attributes, progress).close_unfinished_folders(self._entries())
+
+    def _progress(self, contents: "_Contents") -> WriteProgress:
+        found = WriteProgress.read(self._folder)
+        return found or WriteProgress(choose(self._order.to, several=contents.several))
+
+    def _survey(self, folders: Folders, attributes: Attributes, progress: WriteProgress) -> None:
+        survey = Survey(
+            destination=progress.destination,
+            folders=folders,
+            attributes=attributes,
+            rules=self._rules,
+            own=self._own,
+            stop=self._stop,
+            execution_id=self._execution_id,
+            backup=self._order.backup,
+        )
+        survey.run(self._entries_after(progress.done))
+
+    def _groups(
+        self, folders: Folders, attributes: Attributes, progress: WriteProgress
+    ) -> Iterator[Group]:
+        grouping = Grouping(
+            destination=progress.destination,
+            folders=folders,
+            attributes=attributes,
+            own=self._own,
+            stop=self._stop,
+            source=self._source,
+            execution_id=self._execution_id,
+        )
+        return grouping.groups(self._entries_after(progress.done))
+
+    def _writer(
+        self, folders: Folders, attributes: Attributes, progress: WriteProgress
+    ) -> GroupWriter:
+        return GroupWriter(
+            folders=folders,
+            attributes=attributes,
+            rules=self._rules,
+            own=self._own,
+            stop=self._stop,
+            source=self._source,
+            backup=self._order.backup,
+            progress=progress,
+            record_folder=self._folder,
+            on_progress=self._show,
+        )
+
+    def _show(self, done_bytes: int, done_files: int) -> None:
+        self.bytes, self.files = done_bytes, done_files
+
+    def _entries(self) -> Iterator[Entry]:
+        with (self._folder / MANIFEST).open("rb") as file:
+            yield from read_entries(file)
+
+    def _entries_after(self, done: int) -> Iterator[tuple[int, Entry]]:
+        """The entries that are to be done, with their numbers."""
+        for number, entry in enumerate(self._entries()):
+            if number >= done:
+                yield number, entry
+
+    def _read_through(self, check: Callable[[], None]) -> "_Contents":
+        """Raises TransferError: the manifest breaks a rule."""
+        contents = _Contents()
+        try:
+            for entry in checked(self._entries(), contents.totals):
+                check()
+                contents.add(entry)
+        except ManifestError as error:
+            raise TransferError(f"What the manager says of the files is wrong: {error}") from error
+        return contents
+
+    def _transferred(self, progress: WriteProgress, contents: "_Contents") -> Transferred:
+        manifest = self._order.files.sha256
+        return Transferred(
+            bytes=progress.bytes,
+            files=progress.files,
+            unchanged_files=progress.unchanged_files,
+            received_bytes=progress.received_bytes,
+            sha256=contents.last_sha256 if contents.totals.files == 1 else manifest,
+            manifest_sha256=manifest,
+        )
+
+
+def _go_on() -> None:
+    """Checks nothing: what is discarded was told to stop before."""
+
+
+@dataclass(slots=True)
+class _Contents:
+    """What a manifest has.
+
+    Attributes:
+        several: more than one file or folder lies at the top.
+        last_sha256: of its last file.
+    """
+
+    totals: ManifestTotals = field(default_factory=ManifestTotals)
+    several: bool = False
+    last_sha256: bytes = b""
+    _top: bytes = b""
+
+    def add(self, entry: Entry) -> None:
+        top = entry.path.partition(b"/")[0]
+        self.several = self.several or (bool(self._top) and top != self._top)
+        self._top = top
+        self.last_sha256 = entry.sha256 or self.last_sha256

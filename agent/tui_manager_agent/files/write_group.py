@@ -1,0 +1,221 @@
+"""Writes a group of files: their bytes beside their destinations, a sync, then their names."""
+
+import os
+import stat
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui_manager_protos.rules.file_manifest import Entry, EntryKind
+
+from tui_manager_agent.files.attributes import Attributes
+from tui_manager_agent.files.destination import MAKE_MODE, Folders, Parts, find_at, refuse_own
+from tui_manager_agent.files.existing_file import (
+    keep_backup,
+    look,
+    require_folder,
+    set_attributes,
+)
+from tui_manager_agent.files.file_groups import Group, GroupItem
+from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.partial_file import PartialFile
+from tui_manager_agent.files.problems import failing
+from tui_manager_agent.files.work import Source, Stop, TransferError
+from tui_manager_agent.files.write_progress import Difference, WriteProgress
+from tui_manager_agent.policy.file_rules import FileRules, show_path
+
+_OPEN = 0o700  # what the agent's user needs to write in a folder
+_IN_MAKING = stat.S_ISVTX  # marks a folder that does not have its last mode yet
+
+
+@dataclass(slots=True, kw_only=True)
+class GroupWriter:
+    """Writes the groups of one copy, one after the other.
+
+    Attributes:
+        progress: what is done; written to `record_folder` when another agent must know it.
+        on_progress: is told how many bytes and files are done.
+    """
+
+    folders: Folders
+    attributes: Attributes
+    rules: FileRules
+    own: OwnFiles
+    stop: Stop
+    source: Source
+    backup: bool
+    progress: WriteProgress
+    record_folder: Path
+    on_progress: Callable[[int, int], None]
+    _is_recorded: bool = False
+    _under_way: int = 0
+    _changed: set[Parts] = field(default_factory=set)
+
+    def make_destination(self) -> None:
+        """Makes the folders that DEST names."""
+        make = self.progress.destination.make
+        for end in range(1, len(make) + 1):
+            if self.folders.find(make[:end]) is None:
+                self._make_folder(make[:end], MAKE_MODE, Attributes())
+
+    def write(self, group: Group) -> None:
+        """All of a group. Raises TransferError, RefusedError, StoppedError, and OSError for the
+        execution's own folder."""
+        for item in group.items:
+            if item.is_folder:
+                mode = self.attributes.folder_mode(item.entry)
+                self._make_folder(item.parts, mode, self.attributes)
+            elif item.partial:
+                self._fill(item, item.partial)
+        for item in reversed(group.items):  # when the last is on the disk, all likely are
+            if item.partial:
+                item.partial.sync()
+        self._record_pending(group)
+        for item in group.items:
+            self.stop.check()
+            self._give_name(item)
+        for parts in self._changed:
+            self.folders.sync(parts)
+        self._changed.clear()
+        self._count(group)
+
+    def close_folders(self, entries: Iterable[Entry]) -> None:
+        """Gives their mode to new folders in which their owner may not write."""
+        closed = [
+            entry
+            for entry in entries
+            if entry.kind is EntryKind.FOLDER
+            and self._is_closed(self.attributes.folder_mode(entry))
+        ]
+        for entry in reversed(closed):  # the inner ones first, while they can be reached
+            parts = self.progress.destination.parts(entry.path)
+            self._close_folder(parts, self.attributes.folder_mode(entry))
+
+    def close_unfinished_folders(self, entries: Iterable[Entry]) -> None:
+        """The same for a copy that ends before all is written, with all folders that it has begun.
+        What cannot be done is left."""
+        destination = self.progress.destination
+        folders = [entry for entry in entries if entry.kind is EntryKind.FOLDER]
+        modes = {destination.parts(e.path): self.attributes.folder_mode(e) for e in folders}
+        make = destination.make
+        modes |= {make[:end]: MAKE_MODE for end in range(1, len(make) + 1)}
+        for parts in sorted(modes, key=len, reverse=True):
+            with suppress(TransferError):
+                self._close_folder(parts, modes[parts])
+
+    def _close_folder(self, parts: Parts, mode: int) -> None:
+        found = self.folders.mode(parts) & ~stat.S_ISGID
+        if found in (mode | _OPEN | _IN_MAKING, _OPEN | _IN_MAKING):
+            self.folders.set_mode_and_owner(parts, mode)
+            self.folders.sync(parts)
+
+    @staticmethod
+    def _is_closed(mode: int) -> bool:
+        return mode & _OPEN != _OPEN
+
+    # ------------------------------------------------------------------------------------ folders
+
+    def _make_folder(self, parts: Parts, mode: int, attributes: Attributes) -> None:
+        path = self.progress.destination.full(parts)
+        parent = self.folders.open(parts[:-1])
+        is_new = False
+        status = find_at(parent, parts[-1], path)
+        if status is None:
+            self._require_own_name(parent, parts[-1], path)
+            self._record_destination()
+            with failing(path):
+                with suppress(FileExistsError):  # another copy makes it too
+                    os.mkdir(parts[-1], _OPEN | _IN_MAKING, dir_fd=parent)
+                    is_new = True
+                status = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False)
+        require_folder(status, path)
+        was_left = stat.S_IMODE(status.st_mode) & ~stat.S_ISGID == _OPEN | _IN_MAKING
+        if is_new or (was_left and status.st_uid in attributes.uids()):
+            marked = _IN_MAKING if self._is_closed(mode) else 0
+            mode |= _OPEN | marked
+            self.folders.set_mode_and_owner(parts, mode, attributes.uid, attributes.gid)
+            self._changed |= {parts, parts[:-1]}
+
+    def _require_own_name(self, folder: int, name: bytes, path: bytes) -> None:
+        if not self.own.may_be_named(folder, name):
+            raise TransferError(refuse_own(path))
+
+    # -------------------------------------------------------------------------------------- files
+
+    def _fill(self, item: GroupItem, partial: PartialFile) -> None:
+        was_taken_up = partial.position > 0
+        descriptor = partial.open()
+        try:
+            self._pull(partial, descriptor)
+            if not partial.fits() and was_taken_up:  # somebody changed what was there
+                self._under_way -= partial.position
+                partial.restart(descriptor)
+                self.source.want(item.entry.offset, item.entry.size)
+                self._pull(partial, descriptor)
+            if not partial.fits():
+                raise TransferError(
+                    f"The bytes that came for {show_path(item.path)} are not those of the file. "
+                    "Check the disk and the memory of the manager, then copy it again."
+                )
+            folder = self.folders.open(item.parts[:-1])
+            old = look(folder, item.parts[-1], item.path, self.own)
+            partial.finish(descriptor, self.attributes, old)
+        finally:
+            os.close(descriptor)
+
+    def _pull(self, partial: PartialFile, descriptor: int) -> None:
+        self._advance(partial.position)
+        while not partial.is_whole:
+            before = partial.position
+            partial.add(descriptor, self.source.read(), self.stop)
+            self._advance(partial.position - before)
+            self.stop.check()
+
+    def _advance(self, length: int) -> None:
+        self._under_way += length
+        self.on_progress(self.progress.bytes + self._under_way, self.progress.files)
+
+    def _give_name(self, item: GroupItem) -> None:
+        if item.difference is Difference.NONE:
+            return
+        self.rules.require_write(item.path, mode=self.attributes.file_mode(item.entry))
+        folder, name = self.folders.open(item.parts[:-1]), item.parts[-1]
+        is_there = look(folder, name, item.path, self.own) is not None
+        if item.partial is None:
+            set_attributes(folder, name, item.path, item.found, item.entry, self.attributes)
+            return
+        if self.backup and is_there:
+            keep_backup(folder, name, item.path, self.progress.stamp)
+        item.partial.rename(name)
+        self._changed.add(item.parts[:-1])
+
+    # ----------------------------------------------------------------------------------- progress
+
+    def _record_destination(self) -> None:
+        """Once, before the copy makes a folder that would change what DEST means."""
+        if not self._is_recorded:
+            self.progress.write(self.record_folder)
+            self._is_recorded = True
+
+    def _record_pending(self, group: Group) -> None:
+        """Once all bytes of a group are safe, and none of them has its name."""
+        before = self.progress.pending
+        pending = {
+            item.number: difference
+            for item in group.items
+            if (difference := max(item.difference, before.get(item.number, Difference.NONE)))
+        }
+        self.progress.pending = pending
+        if pending:
+            self.progress.write(self.record_folder)
+            self._is_recorded = True
+
+    def _count(self, group: Group) -> None:
+        for item in group.items:
+            if not item.is_folder:
+                none = Difference.NONE
+                self.progress.count(item.entry.size, self.progress.pending.get(item.number, none))
+        self.progress.done = group.items[-1].number + 1
+        self._under_way = 0
+        self.on_progress(self.progress.bytes, self.progress.files)
