@@ -13,7 +13,7 @@ import grpc.aio
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import AgentStream, dial
+from tests.support.agent_stream import AgentStream, dial, hello
 from tests.support.waiting import wait_until
 from tui_manager import manager_parts
 from tui_manager.domain.errors import InvalidInputError
@@ -24,7 +24,10 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.run_manager import RunningManager, manager_thread, run_manager
 from tui_manager.service import limits
+from tui_manager.service.hosts.host_service import HostService
 from tui_manager.settings import Settings
+from tui_manager.transport.sessions import handshake
+from tui_manager.transport.sessions.handshake import Handshake
 from tui_manager.transport.sessions.sessions import Sessions
 
 
@@ -389,3 +392,44 @@ async def test_a_session_ends_if_a_newer_one_is_with_another_manager(
         sessions.end_replaced(welcome.host_id, welcome.generation)
         end = (await stream.read_until("disconnect")).disconnect
         assert end.reason == pb.DISCONNECT_REASON_REPLACED
+
+
+async def test_no_session_is_opened_for_an_agent_that_has_left_while_it_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a manager that is too slow for all of them would work for those alone that have left."""
+    monkeypatch.setattr(handshake, "OPENINGS_MAX", 1)
+    opened, may_open, cancelled = list[str](), asyncio.Event(), asyncio.Event()
+    came: asyncio.Queue[str] = asyncio.Queue()
+    check, welcome, open_session = Handshake._check, Handshake.welcome, HostService.open_session
+
+    def checked(self: Any, message: pb.AgentMessage, *rest: Any) -> Any:
+        came.put_nowait(message.hello.hostname)
+        return check(self, message, *rest)
+
+    async def welcomed(self: Any, context: Any) -> Any:
+        try:
+            return await welcome(self, context)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async def slowly(self: Any, greeting: Any, certificate: Any) -> Any:
+        opened.append(greeting.name)
+        await may_open.wait()
+        return await open_session(self, greeting, certificate)
+
+    monkeypatch.setattr(Handshake, "_check", checked)
+    monkeypatch.setattr(Handshake, "welcome", welcomed)
+    monkeypatch.setattr(HostService, "open_session", slowly)
+    settings = Settings(state_dir=tmp_path, listen="127.0.0.1:0", insecure=True, free_disk=0)
+    async with run_manager(settings) as running, contextlib.AsyncExitStack() as stack:
+        agents = [await stack.enter_async_context(dial(running.address)) for _ in range(3)]
+        for number, agent in enumerate(agents):
+            await agent.write(pb.AgentMessage(hello=hello(f"web{number}")))
+            assert await came.get() == f"web{number}"
+        agents[1].call.cancel()
+        await cancelled.wait()
+        may_open.set()
+        assert (await agents[2].read()).welcome.name == "web2"
+    assert opened == ["web0", "web2"]

@@ -56,7 +56,9 @@ class Link:
         welcome: is called with the Welcome, and returns what handles the messages after it, or
             raises WrongManagerError. The handler of `settings` gets those of the Welcome first.
         credentials: prove who both sides are; None: no TLS.
-        patience: seconds that a dial may take, TLS and all, and as many for the answer to Hello.
+        patience: seconds that a dial may take, TLS and all. For the answer to Hello there are at
+            least PATIENCE, also if there are other managers: one that takes a stream is alive, and
+            all of them may have thousands of agents to answer.
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class Link:
     async def _exchange(self, call: _Call, hello: wire.Hello) -> StreamEnd:
         await call.write(wire.AgentMessage(hello=hello))
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(max(self._patience, PATIENCE)):
                 first = await call.read()
         except TimeoutError:
             return StreamEnd(Ending.BAD_WELCOME, "no answer to Hello")

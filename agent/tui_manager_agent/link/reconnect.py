@@ -16,7 +16,7 @@ from tui_manager_agent.link.stream_endings import (
 
 FIRST_PAUSE = 1.0  # seconds
 LONGEST_PAUSE = 30.0  # seconds
-PATIENCE = 30.0  # seconds for a dial, and as many for the answer to Hello
+PATIENCE = 30.0  # seconds for a dial, and at least as many for the answer to Hello
 FIRST_PATIENCE = 10.0  # seconds, as long as another address may answer sooner
 
 
@@ -55,8 +55,8 @@ class Reconnect:
 
     @property
     def patience(self) -> float:
-        """Seconds to wait for a dial of the address, and as many for the answer to Hello. A manager
-        may have thousands of agents to answer, so each round waits longer."""
+        """Seconds to wait for a dial of the address. A manager may have thousands of agents to
+        answer, so each round waits longer."""
         if len(self._addresses) == 1:
             return PATIENCE
         return min(PATIENCE, FIRST_PATIENCE * 2.0 ** max(0, self._failures - 1))

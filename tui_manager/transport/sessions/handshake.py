@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[pb.AgentMessage, pb.ManagerMessage]
 
 RETRY_SOON = timedelta(seconds=1)
+# Others wait, and their agents may leave meanwhile: then nothing was done for them. Without this
+# limit, a manager with too little CPU time would open sessions only for agents that have left.
+OPENINGS_MAX = 256  # sessions that are opened at one time
 
 
 class HandshakeRefusedError(Exception):
@@ -71,6 +74,7 @@ class Handshake:
         self._secure = secure
         self._connection_rates = HostConnectionRates(core.clock.monotonic)
         self._unknown = TokenBuckets(UNKNOWN, core.clock.monotonic)
+        self._openings = asyncio.Semaphore(OPENINGS_MAX)
 
     async def welcome(self, context: Context) -> Session | None:
         """The session of a stream; None if its agent left before it sent Hello.
@@ -110,13 +114,14 @@ class Handshake:
         guard = MessageGuard(self._limits, self._clock.monotonic, unknown)
         greeting = self._check(hello, address_of(context), guard, certificate)
         otherwise = self._identity_changed(greeting, certificate)
-        opening = asyncio.ensure_future(self._open(greeting, guard, certificate, otherwise))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            with contextlib.suppress(RefusedError, StorageError):
-                await self.close_session(await opening, "cancelled")
-            raise
+        async with self._openings:
+            opening = asyncio.ensure_future(self._open(greeting, guard, certificate, otherwise))
+            try:
+                return await asyncio.shield(opening)
+            except asyncio.CancelledError:
+                with contextlib.suppress(RefusedError, StorageError):
+                    await self.close_session(await opening, "cancelled")
+                raise
 
     def _certificate(self, context: Context) -> PeerCertificate:
         """The certificate of the client, which TLS has verified. TLS does not verify again that it
