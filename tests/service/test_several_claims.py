@@ -113,3 +113,24 @@ async def test_a_pause_takes_back_no_turn_of_a_host_that_is_claimed(managers: Ma
     rollout = (await a.tasks.get_task(task_id)).task.rollout
     assert rollout is not None
     assert rollout.hosts_under_way == 2
+
+
+async def test_a_host_that_is_back_elsewhere_and_is_claimed_stays_under_way(
+    managers: Managers,
+) -> None:
+    """The leader knows only that it has gone."""
+    a, b = managers
+    task_id, _, _ = await _rollout_on_two(managers)
+    (host,) = (entry for entry in b.directory if entry.session)
+    host_id, generation = host.row.host_id, host.row.generation
+    await b.hosts.close_session(host_id, generation, "test")
+    await managers.settle()
+    await b.hosts.open_session(greeting("web2", host_id=host_id), None)
+    b.hosts.session_ready(host_id)
+    async with _claiming(b) as sending:
+        planning = asyncio.create_task(a.rollout_loop.look())
+    assert len(await sending) == 1
+    await planning
+    states = "SELECT state FROM rollout_hosts WHERE task_id = ? ORDER BY host"
+    rows = await a.database.read(lambda tx: tx.execute(states, (task_id,)).fetchall())
+    assert [row["state"] for row in rows] == ["under_way", "under_way"]

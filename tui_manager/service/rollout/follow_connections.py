@@ -71,7 +71,6 @@ def _has_gone(tx: Transaction, host: BegunHost, followed: Followed, wait_until: 
     until = None if host.offline is Offline.WAIT else wait_until
     if host.state in _WAITED_FOR:
         rollout_turns.set_wait(tx, host.task_id, [host.host], until)
-    elif host.unsent:
+    elif host.unsent and rollout_turns.set_ready(tx, host.task_id, [host.host], ready=False):
         state = HostState.EXPECTED if host.new else HostState.AWAY
-        rollout_turns.set_ready(tx, host.task_id, [host.host], ready=False)
         rollout_turns.set_state(tx, host.task_id, [host.host], state, until)

@@ -153,10 +153,11 @@ def set_wait(tx: Transaction, task_id: int, hosts: Iterable[int], wait_until: in
     tx.execute(_SQL["set_wait"], values)
 
 
-def set_ready(tx: Transaction, task_id: int, hosts: Iterable[int], *, ready: bool) -> None:
-    """Whether the current commands of these hosts may be sent."""
+def set_ready(tx: Transaction, task_id: int, hosts: Iterable[int], *, ready: bool) -> int:
+    """Whether the current commands of these hosts may be sent. Those that were sent already, as
+    another manager does it at any moment, are left alone. Returns how many are not sent."""
     values = {"task_id": task_id, "hosts": pack_values(hosts), "ready": ready}
-    tx.execute(_SQL["set_ready"], values)
+    return tx.execute(_SQL["set_ready"], values).rowcount
 
 
 def start_delivery(
