@@ -108,6 +108,25 @@ async def test_a_template_that_is_deleted_just_then_gets_no_schedule(
     assert await names(parts) == ["nightly"]
 
 
+async def test_a_version_that_is_deleted_just_then_gets_no_schedule(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The template is there again, but not this version of it."""
+    await parts.templates.save("restart", TASK_FILE, 0, ANA)
+    spec, make = hourly(template=TemplateUse("restart", version=1)), TaskMaker.make
+
+    async def makes(maker: TaskMaker, spec: ScheduleSpec) -> ScheduledTask:
+        made = await make(maker, spec)
+        await parts.templates.delete("restart", ANA)
+        await parts.templates.save("restart", TASK_FILE, 0, ANA)
+        return made
+
+    monkeypatch.setattr(TaskMaker, "make", makes)
+    with pytest.raises(InvalidInputError, match="no version 1 of the template restart"):
+        await parts.schedules.add_schedule(spec, ANA)
+    assert await names(parts) == []
+
+
 async def test_an_edit_keeps_history_and_pause_and_needs_the_revision(parts: Parts) -> None:
     await parts.connect("web01")
     await parts.schedules.add_schedule(hourly(), ANA)

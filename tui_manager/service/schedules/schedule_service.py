@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.cron_and_zone import PREVIEW_MAX, check_will_fire, read_cron
-from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
+from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.schedule import (
@@ -23,6 +23,7 @@ from tui_manager.domain.schedule import (
     SkipReason,
     check_schedule_name,
 )
+from tui_manager.domain.template import TemplateVersion
 from tui_manager.service.core.core import Core, NotLeadingError, run_to_completion
 from tui_manager.service.schedules.act_when_due import (
     CannotStartError,
@@ -297,12 +298,17 @@ class ScheduleService:
 
 
 def _check_template_exists(tx: Transaction, spec: ScheduleSpec) -> None:
-    """Raises InvalidInputError if the template was deleted after the task was made. Until the end
-    of the transaction it is not deleted."""
-    if spec.template:
-        templates.lock(tx, spec.template.name)
-    if spec.template and not schedules.newest_version(tx, spec):
-        raise InvalidInputError("template", f"There is no template {spec.template.name}.")
+    """Raises InvalidInputError if the template, or its version, was deleted after the task was
+    made. Until the end of the transaction it is not deleted."""
+    use = spec.template
+    if use is None:
+        return
+    templates.lock(tx, use.name)
+    version = use.version or schedules.newest_version(tx, spec)
+    try:
+        templates.check_exists(tx, TemplateVersion(use.name, version))
+    except NotFoundError as error:
+        raise InvalidInputError("template", str(error)) from None
 
 
 def _target(spec: ScheduleSpec, task: ScheduledTask) -> str:
