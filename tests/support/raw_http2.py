@@ -52,7 +52,11 @@ def _text(text: str) -> bytes:
 
 
 class RawConnection:
-    """One connection, with TLS when a context is given."""
+    """One connection, with TLS when a context is given.
+
+    Attributes:
+        answers_pings: as any client does that runs.
+    """
 
     def __init__(self, address: str, tls: ssl.SSLContext | None = None) -> None:
         host, _, port = address.rpartition(":")
@@ -60,7 +64,7 @@ class RawConnection:
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname="manager")
         self._came = b""
-        self.closed = False
+        self.closed, self.answers_pings = False, True
         self._windows = {0: _WINDOW, 1: _WINDOW}  # bytes that may be sent, by stream; 0: altogether
 
     def __enter__(self) -> "RawConnection":
@@ -125,6 +129,8 @@ class RawConnection:
         if kind == WINDOW and stream in self._windows:
             self._windows[stream] += int.from_bytes(payload, "big")
         if kind not in (SETTINGS, PING) or flags & _ACK:
+            return
+        if kind == PING and not self.answers_pings:
             return
         for at in range(0, len(payload) if kind == SETTINGS else 0, 6):
             if payload[at : at + 2] == _INITIAL_WINDOW:

@@ -192,6 +192,21 @@ async def test_pings_that_come_no_more_often_than_they_may_are_answered(tmp_path
         assert await asyncio.to_thread(ping) >= 10
 
 
+async def test_a_client_that_stands_still_is_given_up(tmp_path: Path) -> None:
+    """Its system takes what is sent, and its process does not answer."""
+
+    def stand_still() -> None:
+        with RawConnection(port.address, trusting()) as connection:
+            connection.answers_pings = False
+            connection.socket.settimeout(45)  # seconds; without its option gRPC takes a minute
+            connection.send(CALLED)
+            connection.frames()
+
+    timeouts = Timeouts(idle=600, enrollment=600, silence=0.2, answer=0.2)
+    async with _serve(tmp_path, timeouts) as port:
+        await asyncio.to_thread(stand_still)
+
+
 async def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
     async with _serve(tmp_path) as port:
         with pytest.raises(InvalidInputError, match=r"in use.*--enroll-listen") as caught:

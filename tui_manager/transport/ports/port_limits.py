@@ -35,6 +35,8 @@ class Timeouts:
         hello: for the first message of a stream; the manager may be busy with other streams.
         idle: for a connection without a stream.
         enrollment: for a whole enrolment.
+        silence: of the client, after which it is pinged.
+        answer: for the answer to that. Then its machine is gone, or its process stands still.
         ping: least time between two pings without other messages; the third ping that comes sooner
             ends the connection. Agents ping after 30 s (agent/tui_manager_agent/link/link.py).
     """
@@ -43,6 +45,8 @@ class Timeouts:
     hello: float = 30.0
     idle: float = 30.0
     enrollment: float = 20.0
+    silence: float = 30.0
+    answer: float = 10.0
     ping: float = 10.0
 
     def for_enrollment(self) -> "Timeouts":
@@ -103,8 +107,9 @@ def options(timeouts: Timeouts, connections: int, message: int) -> Options:
         # No compression: agents do not use it, and a small message cannot expand to a large one.
         ("grpc.compression_enabled_algorithms_bitset", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", _milliseconds(timeouts.ping)),
-        ("grpc.keepalive_time_ms", 30_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_time_ms", _milliseconds(timeouts.silence)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(timeouts.answer)),
+        ("grpc.http2.ping_timeout_ms", _milliseconds(timeouts.answer)),
     ]
 
 
