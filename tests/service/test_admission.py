@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.enrolled_hosts import host_key
-from tests.support.manager_parts import Parts, result, spec
+from tests.support.manager_parts import Parts, result, spec, stored_hosts
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -21,7 +21,6 @@ from tui_manager.domain.status import Admission, CommandHostStatus
 from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core import fleet_counts
 from tui_manager.service.hosts.host_service import OpenedSession
-from tui_manager.storage.tables import hosts
 
 ANA = "ana@pts/3"
 
@@ -39,7 +38,7 @@ async def _waiting(parts: Parts, name: str, **given: Any) -> OpenedSession:
 
 
 async def _stored(parts: Parts) -> dict[str, Admission]:
-    rows = await parts.database.read(hosts.all_hosts)
+    rows = await parts.database.read(stored_hosts)
     return {row.host_id: row.admission for row in rows}
 
 

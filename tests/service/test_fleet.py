@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import Parts, manager_parts
+from tests.support.manager_parts import Parts, manager_parts, stored_hosts
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -21,7 +21,6 @@ from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.service.core import fleet_counts
 from tui_manager.storage.maintenance.check import contradictions
-from tui_manager.storage.tables import hosts
 
 ANA = "ana@pts/3"
 
@@ -34,12 +33,12 @@ def shown(parts: Parts) -> dict[str, Host]:
 async def stays(parts: Parts, act: Awaitable[object], error: type[ManagerError], say: str) -> None:
     """`act` raises, and nothing is different after it."""
     before, audit = parts.list_hosts(Window()).rows, await parts.audited()
-    stored = await parts.database.read(hosts.all_hosts)
+    stored = await parts.database.read(stored_hosts)
     with pytest.raises(error, match=say):
         await act
     assert parts.list_hosts(Window()).rows == before
     assert await parts.audited() == audit
-    assert await parts.database.read(hosts.all_hosts) == stored
+    assert await parts.database.read(stored_hosts) == stored
 
 
 async def test_labels_of_an_operator_win_and_unset_shows_the_lower_one(parts: Parts) -> None:

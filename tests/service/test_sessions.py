@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import MANAGER_ID, Parts, counters_differ, result
+from tests.support.manager_parts import (
+    MANAGER_ID,
+    Parts,
+    counters_differ,
+    result,
+    stored_hosts,
+)
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.domain.list_window import Window
@@ -15,7 +21,6 @@ from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.vitals import Vitals
 from tui_manager.service.hosts import host_service
 from tui_manager.service.hosts.host_service import OpenedSession
-from tui_manager.storage.tables import hosts
 
 LOST_AFTER = 301.0
 
@@ -315,7 +320,7 @@ async def test_the_end_of_a_session_is_stored_when_the_database_is_back(
 
 async def _stored_online(parts: Parts) -> set[str]:
     """The hosts that are connected, as far as the database knows."""
-    return {row.name for row in await parts.database.read(hosts.all_hosts) if row.online}
+    return {row.name for row in await parts.database.read(stored_hosts) if row.online}
 
 
 async def test_a_session_is_not_silent_while_its_report_waits_for_the_database(

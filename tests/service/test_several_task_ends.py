@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, greeting, result
+from tests.support.manager_parts import Parts, failed, greeting, result, stored_hosts
 from tests.support.several_managers import Managers, several_managers
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.report import Held, HeldState, Run, Started
@@ -19,7 +19,6 @@ from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task_spec import Offline
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.check import contradictions
-from tui_manager.storage.tables import hosts
 
 pytestmark = pytest.mark.postgresql
 LOST_AFTER = timedelta(minutes=5)
@@ -47,7 +46,7 @@ class Two:
         entry = self.a.directory.get(self.host_b)
         assert entry
         clock = self.managers.clock
-        for row in await self.a.database.read(hosts.all_hosts):  # as `a` follows `b`
+        for row in await self.a.database.read(stored_hosts):  # as `a` follows `b`
             self.a.directory.put(row, clock.instant, clock.seconds)
         clock.turn(2 * LOST_AFTER.total_seconds())
         await self.a.silence.look()

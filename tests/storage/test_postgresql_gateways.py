@@ -11,7 +11,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from tests.support.manager_parts import greeting
+from tests.support.manager_parts import greeting, stored_hosts
 from tests.support.postgresql import postgresql_database
 from tests.support.waiting import wait_until
 from tui_manager.domain.status import Admission
@@ -235,7 +235,7 @@ async def test_a_manager_that_was_missed_leaves_its_hosts(two: tuple[Database, D
     assert (row.address, row.figures) == ("b:7443", '{"hosts": 1}')
     assert await first.read(lambda tx: gateways.vitals_of(tx, [2])) == {2: "[]"}
     assert await first.write(lambda tx: gateways.declare_dead(tx, 2, row.beats, 9)) == [1]
-    (host,) = await first.read(hosts.all_hosts)
+    (host,) = await first.read(stored_hosts)
     assert not host.online
     assert await first.write(lambda tx: gateways.declare_dead(tx, 2, row.beats, 9)) is None
     assert (await first.read(gateways.all_gateways))[1].missed_at

@@ -8,6 +8,7 @@ from importlib.resources import files
 import psycopg
 import pytest
 
+from tests.support.manager_parts import stored_hosts
 from tests.support.postgresql import postgresql_database, url_as_superuser
 from tests.support.shared_postgresql import MANAGER
 from tui_manager.domain.errors import StorageError
@@ -58,7 +59,7 @@ async def test_the_manager_writes(url: str) -> None:
         pruning.make_output_parts(tx, 30_000 * DAY)
         pruning.drop_output_parts(tx, 30_001 * DAY)
         pruning.remove_pruned_output(tx, 30_009 * DAY)
-        return [host.name for host in hosts.all_hosts(tx)]
+        return [host.name for host in stored_hosts(tx)]
 
     async with open_database(url) as database:
         assert await database.write(work) == ["web1"]

@@ -40,7 +40,7 @@ QUERIES: dict[tuple[str, str], tuple[dict[str, Any], *tuple[str, ...]]] = {
 
 
 def _prepared(tx: Transaction) -> int:
-    query = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%removed_at%'"
+    query = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%ORDER BY admission%'"
     count: int = tx.execute(query).fetchone()[0]
     return count
 
@@ -49,8 +49,8 @@ async def test_a_connection_keeps_its_prepared_statements() -> None:
     with postgresql_database() as url:
         async with open_database(url) as database:
             for _ in range(5):
-                await database.read(hosts.all_hosts)
-                await database.write(hosts.all_hosts)
+                await database.read(_look)
+                await database.write(_look)
             assert await database.read(_prepared) == 1
             assert await database.write(_prepared) == 1
 
@@ -74,6 +74,10 @@ def _add_ended(tx: Transaction) -> None:
         " SELECT 'e' || number, 1, 1, 0, 1, 'completed' FROM generate_series(1, 5000) AS number"
     )
     tx.execute("ANALYZE")
+
+
+def _look(tx: Transaction) -> None:
+    hosts.by_name(tx, "web1")
 
 
 @pytest.mark.parametrize("history", [False, True])

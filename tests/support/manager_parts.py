@@ -63,6 +63,8 @@ from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.tables import hosts
+from tui_manager.storage.tables.hosts import HostRow
 from tui_manager.storage.views import audit_list
 
 _IDS = ("journal_id", "machine_id", "instance_id")
@@ -218,6 +220,11 @@ class Parts:
                 results=tuple(item for item in items if isinstance(item, Result)),
             ),
         )
+
+
+def stored_hosts(tx: Transaction) -> list[HostRow]:
+    """Every host that was not removed, as the database has it."""
+    return [row for row in hosts.changed_since(tx, 0)[0] if not row.removed]
 
 
 def _store_manager_id(tx: Transaction) -> None:

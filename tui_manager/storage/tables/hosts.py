@@ -135,11 +135,6 @@ def host_row(row: Row) -> HostRow:
     )
 
 
-def all_hosts(tx: Transaction) -> list[HostRow]:
-    """Every host that was not removed."""
-    return [host_row(row) for row in tx.execute(_SQL["all"])]
-
-
 def by_host_id(tx: Transaction, host_id: str) -> HostRow | None:
     """One host, removed or not."""
     row = tx.execute(_SQL["by_host_id"], {"host_id": host_id}).fetchone()

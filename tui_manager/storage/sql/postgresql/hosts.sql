@@ -1,7 +1,3 @@
--- name: all
--- Every host that was not removed, for the directory that the service keeps in memory.
-SELECT * FROM hosts WHERE removed_at IS NULL ORDER BY id;
-
 -- name: by_host_id
 -- One host by the id that its agent knows, removed or not.
 SELECT * FROM hosts WHERE host_id = :host_id;
