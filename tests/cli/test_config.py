@@ -40,7 +40,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         'change_feed = "nats://n1"\nname = "m1"\n'
         'listen = "localhost:0"\ninsecure = true\n'
         'lost_after = "2m"\nheartbeat = 7\nkill_grace = "1.5s"\noutput_limit = "32MiB"\n'
-        "free_disk = 4096\nhistory_days = 2048\n"
+        "free_disk = 4096\nfiles_limit = 1048577\nhistory_days = 2048\n"
         'enroll_listen = "[::]:0"\nadvertise = "m1.example.org:7443"\n'
         'authority_certificate = "/ca.pem"\n'
         'authority_key = "/ca.key"\nserver_certificate = "~/s.pem"\nserver_key = "~/s.key"\n'
@@ -65,6 +65,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         kill_grace=timedelta(seconds=1.5),
         output_limit=32 << 20,
         free_disk=4096,
+        files_limit=1048577,
         history_days=2048,
         authority_certificate=Path("/ca.pem"),
         authority_key=Path("/ca.key"),

@@ -46,13 +46,17 @@ from tui_manager.storage.maintenance.migrated_rows import (
 pytestmark = pytest.mark.sqlite("both engines are said here")
 FEATURES = ("script", "stdin")
 # Of several managers; empty on SQLite.
-OF_SEVERAL = {"gateways", "leader", "gateway_vitals", "file_pieces"}
+OF_SEVERAL = {"gateways", "leader", "gateway_vitals", "file_uploads", "file_pieces"}
 FILE_SET = """
     INSERT INTO file_sets (sha256, manifest_size, size, files, bytes, stored_at, used_at)
     VALUES ('ab', 1, 2, 3, 4, 5, 6)"""
 TRANSFER = """
     INSERT INTO transfers (command_host, bytes, files, unchanged_files, received_bytes, sha256)
     SELECT max(id), 1, 1, 0, 1, 'ab' FROM command_hosts"""
+
+OF_TEMPLATE = """
+    INSERT INTO template_files (version, sha256) SELECT max(id), 'ab' FROM template_versions"""
+OF_SCHEDULE = "INSERT INTO schedule_files (schedule, sha256) SELECT max(id), 'ab' FROM schedules"
 
 
 @pytest.fixture
@@ -104,6 +108,8 @@ async def _work(parts: Parts) -> None:
     await parts.tasks.create_task(spec("@all", "never started"))
     await parts.database.write(lambda tx: tx.execute(FILE_SET))
     await parts.database.write(lambda tx: tx.execute(TRANSFER))
+    await parts.database.write(lambda tx: tx.execute(OF_TEMPLATE))
+    await parts.database.write(lambda tx: tx.execute(OF_SCHEDULE))
     clock_error = "INSERT INTO clock_errors (began, ended, behind, at_start) VALUES (1, 2, 3, 1)"
     await parts.database.write(lambda tx: tx.execute(clock_error))
 

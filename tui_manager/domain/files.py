@@ -45,6 +45,11 @@ class FileSet:
     files: int
     bytes: int
 
+    @property
+    def sizes(self) -> dict[FileSetPart, int]:
+        """Bytes of each part, the manifest first."""
+        return {FileSetPart.MANIFEST: self.manifest_size, FileSetPart.DATA: self.size}
+
     def check(self) -> None:
         """Raises InvalidInputError("files") for what no set can be."""
         if not _SHA256.fullmatch(self.sha256):

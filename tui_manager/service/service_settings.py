@@ -29,6 +29,7 @@ class ServiceSettings:
         kill_grace: time between SIGTERM and SIGKILL.
         output_limit: stored bytes of one command on one host, both streams together.
         free_disk: bytes that must be free in the state folder before a task can start.
+        files_limit: bytes of the files on their way to and from hosts that the manager keeps.
         history_days: days after its end at which a task is removed with its output, and for which
             the history of schedules is kept; 0: for ever.
         groups: host groups, name → target.
@@ -45,6 +46,7 @@ class ServiceSettings:
     )
     output_limit: Annotated[int, Bounds(1024, 16 << 30, size=True)] = command_defaults.OUTPUT_LIMIT
     free_disk: Annotated[int, Bounds(0, 1 << 50, size=True)] = 256 * _MIB
+    files_limit: Annotated[int, Bounds(_MIB, 1 << 50, size=True)] = 20 << 30
     history_days: Annotated[int, Bounds(0, 36_500)] = 30
     groups: Mapping[str, str] = field(default_factory=dict)
 

@@ -324,6 +324,23 @@ ON_FAILURE_CONTINUE: OnFailure.ValueType  # 2
 """the next step; the host counts as failed all the same"""
 Global___OnFailure: _TypeAlias = OnFailure  # noqa: Y015
 
+class _StoredFilesPart:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StoredFilesPartEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StoredFilesPart.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STORED_FILES_PART_UNSPECIFIED: _StoredFilesPart.ValueType  # 0
+    STORED_FILES_PART_MANIFEST: _StoredFilesPart.ValueType  # 1
+    STORED_FILES_PART_DATA: _StoredFilesPart.ValueType  # 2
+
+class StoredFilesPart(_StoredFilesPart, metaclass=_StoredFilesPartEnumTypeWrapper): ...
+
+STORED_FILES_PART_UNSPECIFIED: StoredFilesPart.ValueType  # 0
+STORED_FILES_PART_MANIFEST: StoredFilesPart.ValueType  # 1
+STORED_FILES_PART_DATA: StoredFilesPart.ValueType  # 2
+Global___StoredFilesPart: _TypeAlias = StoredFilesPart  # noqa: Y015
+
 class _HostClass:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -2664,6 +2681,143 @@ class StoredFiles(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StoredFiles: _TypeAlias = StoredFiles  # noqa: Y015
+
+@_typing.final
+class FilesPiece(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PART_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    ZEROS_FIELD_NUMBER: _builtins.int
+    part: Global___StoredFilesPart.ValueType
+    offset: _builtins.int
+    """bytes from the beginning of the part"""
+    data: _builtins.bytes
+    """up to 1 MiB"""
+    zeros: _builtins.int
+    """this many bytes that are zero"""
+    def __init__(
+        self,
+        *,
+        part: Global___StoredFilesPart.ValueType = ...,
+        offset: _builtins.int = ...,
+        data: _builtins.bytes = ...,
+        zeros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "data", b"data", "zeros", b"zeros"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "data", b"data", "offset", b"offset", "part", b"part", "zeros", b"zeros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["data", "zeros"]  # noqa: Y015
+    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+
+Global___FilesPiece: _TypeAlias = FilesPiece  # noqa: Y015
+
+@_typing.final
+class StoreFilesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGIN_FIELD_NUMBER: _builtins.int
+    PIECE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def begin(self) -> Global___StoredFiles:
+        """first"""
+
+    @_builtins.property
+    def piece(self) -> Global___FilesPiece: ...
+    def __init__(
+        self,
+        *,
+        begin: Global___StoredFiles | None = ...,
+        piece: Global___FilesPiece | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin", b"begin", "piece", b"piece", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin", b"begin", "piece", b"piece", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["begin", "piece"]  # noqa: Y015
+    _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
+
+Global___StoreFilesRequest: _TypeAlias = StoreFilesRequest  # noqa: Y015
+
+@_typing.final
+class StoreFilesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WANTED_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
+    stored: _builtins.bool
+    """last: the manager has all of it for good"""
+    @_builtins.property
+    def wanted(self) -> Global___FilesWanted: ...
+    def __init__(
+        self,
+        *,
+        wanted: Global___FilesWanted | None = ...,
+        stored: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "stored", b"stored", "wanted", b"wanted"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "stored", b"stored", "wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["wanted", "stored"]  # noqa: Y015
+    _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
+
+Global___StoreFilesResponse: _TypeAlias = StoreFilesResponse  # noqa: Y015
+
+@_typing.final
+class FilesWanted(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PART_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    part: Global___StoredFilesPart.ValueType
+    offset: _builtins.int
+    """the first byte that the manager lacks"""
+    def __init__(
+        self,
+        *,
+        part: Global___StoredFilesPart.ValueType = ...,
+        offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset", b"offset", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilesWanted: _TypeAlias = FilesWanted  # noqa: Y015
+
+@_typing.final
+class ReadFilesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    part: Global___StoredFilesPart.ValueType
+    offset: _builtins.int
+    """the first byte that is wanted"""
+    @_builtins.property
+    def files(self) -> Global___StoredFiles: ...
+    def __init__(
+        self,
+        *,
+        files: Global___StoredFiles | None = ...,
+        part: Global___StoredFilesPart.ValueType = ...,
+        offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "offset", b"offset", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadFilesRequest: _TypeAlias = ReadFilesRequest  # noqa: Y015
 
 @_typing.final
 class CopyStep(_message.Message):

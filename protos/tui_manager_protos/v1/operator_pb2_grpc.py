@@ -314,6 +314,16 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputResponse.FromString,
                 _registered_method=True)
+        self.StoreFiles = channel.stream_stream(
+                '/tui_manager.v1.OperatorService/StoreFiles',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.StoreFilesRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.StoreFilesResponse.FromString,
+                _registered_method=True)
+        self.ReadFiles = channel.unary_stream(
+                '/tui_manager.v1.OperatorService/ReadFiles',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadFilesRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.FilesPiece.FromString,
+                _registered_method=True)
         self.WatchChanges = channel.unary_stream(
                 '/tui_manager.v1.OperatorService/WatchChanges',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.WatchChangesRequest.SerializeToString,
@@ -751,6 +761,24 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StoreFiles(self, request_iterator, context):
+        """Gives the manager files, before a task or a saved task file names them. The client sends `begin`;
+        the manager says which part it wants from which byte on, and the client sends the pieces from there
+        to the end of the part. The last answer says `stored`: all is checked and durable. After a break
+        the same again goes on at the byte. INVALID_ARGUMENT if the bytes do not fit the hashes or the
+        manifest breaks a rule, ABORTED if there is no room.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadFiles(self, request, context):
+        """Stored files, from a byte of one part on until its end. NOT_FOUND if they were removed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchChanges(self, request, context):
         """What changed, coalesced, at most 10 a second. The first comes at once and says to read
         everything. Ends with UNAVAILABLE when the manager ends.
@@ -1041,6 +1069,16 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.SearchOutput,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputResponse.SerializeToString,
+            ),
+            'StoreFiles': grpc.stream_stream_rpc_method_handler(
+                    servicer.StoreFiles,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.StoreFilesRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.StoreFilesResponse.SerializeToString,
+            ),
+            'ReadFiles': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadFiles,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadFilesRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.FilesPiece.SerializeToString,
             ),
             'WatchChanges': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchChanges,
@@ -2560,6 +2598,60 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/SearchOutput',
             tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StoreFiles(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/tui_manager.v1.OperatorService/StoreFiles',
+            tui__manager__protos_dot_v1_dot_operator__pb2.StoreFilesRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.StoreFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadFiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ReadFiles',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ReadFilesRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.FilesPiece.FromString,
             options,
             channel_credentials,
             insecure,

@@ -235,6 +235,15 @@ class OperatorServiceStub:
     """
     SearchOutput: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SearchOutputRequest, _operator_pb2.SearchOutputResponse]
     """Searches a bounded part of the output of a task. INVALID_ARGUMENT."""
+    StoreFiles: _grpc.StreamStreamMultiCallable[_operator_pb2.StoreFilesRequest, _operator_pb2.StoreFilesResponse]
+    """Gives the manager files, before a task or a saved task file names them. The client sends `begin`;
+    the manager says which part it wants from which byte on, and the client sends the pieces from there
+    to the end of the part. The last answer says `stored`: all is checked and durable. After a break
+    the same again goes on at the byte. INVALID_ARGUMENT if the bytes do not fit the hashes or the
+    manifest breaks a rule, ABORTED if there is no room.
+    """
+    ReadFiles: _grpc.UnaryStreamMultiCallable[_operator_pb2.ReadFilesRequest, _operator_pb2.FilesPiece]
+    """Stored files, from a byte of one part on until its end. NOT_FOUND if they were removed."""
     WatchChanges: _grpc.UnaryStreamMultiCallable[_operator_pb2.WatchChangesRequest, _operator_pb2.Changes]
     """What changed, coalesced, at most 10 a second. The first comes at once and says to read
     everything. Ends with UNAVAILABLE when the manager ends.
@@ -417,6 +426,15 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """
     SearchOutput: _aio.UnaryUnaryMultiCallable[_operator_pb2.SearchOutputRequest, _operator_pb2.SearchOutputResponse]  # type: ignore[assignment]
     """Searches a bounded part of the output of a task. INVALID_ARGUMENT."""
+    StoreFiles: _aio.StreamStreamMultiCallable[_operator_pb2.StoreFilesRequest, _operator_pb2.StoreFilesResponse]  # type: ignore[assignment]
+    """Gives the manager files, before a task or a saved task file names them. The client sends `begin`;
+    the manager says which part it wants from which byte on, and the client sends the pieces from there
+    to the end of the part. The last answer says `stored`: all is checked and durable. After a break
+    the same again goes on at the byte. INVALID_ARGUMENT if the bytes do not fit the hashes or the
+    manifest breaks a rule, ABORTED if there is no room.
+    """
+    ReadFiles: _aio.UnaryStreamMultiCallable[_operator_pb2.ReadFilesRequest, _operator_pb2.FilesPiece]  # type: ignore[assignment]
+    """Stored files, from a byte of one part on until its end. NOT_FOUND if they were removed."""
     WatchChanges: _aio.UnaryStreamMultiCallable[_operator_pb2.WatchChangesRequest, _operator_pb2.Changes]  # type: ignore[assignment]
     """What changed, coalesced, at most 10 a second. The first comes at once and says to read
     everything. Ends with UNAVAILABLE when the manager ends.
@@ -932,6 +950,27 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.SearchOutputResponse, _abc.Awaitable[_operator_pb2.SearchOutputResponse]]:
         """Searches a bounded part of the output of a task. INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def StoreFiles(
+        self,
+        request_iterator: _MaybeAsyncIterator[_operator_pb2.StoreFilesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_operator_pb2.StoreFilesResponse], _abc.AsyncIterator[_operator_pb2.StoreFilesResponse]]:
+        """Gives the manager files, before a task or a saved task file names them. The client sends `begin`;
+        the manager says which part it wants from which byte on, and the client sends the pieces from there
+        to the end of the part. The last answer says `stored`: all is checked and durable. After a break
+        the same again goes on at the byte. INVALID_ARGUMENT if the bytes do not fit the hashes or the
+        manifest breaks a rule, ABORTED if there is no room.
+        """
+
+    @_abc_1.abstractmethod
+    def ReadFiles(
+        self,
+        request: _operator_pb2.ReadFilesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_operator_pb2.FilesPiece], _abc.AsyncIterator[_operator_pb2.FilesPiece]]:
+        """Stored files, from a byte of one part on until its end. NOT_FOUND if they were removed."""
 
     @_abc_1.abstractmethod
     def WatchChanges(

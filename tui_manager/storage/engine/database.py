@@ -103,6 +103,10 @@ class Database:
         """
         return await self.engine.read(work)
 
+    async def write_aside(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` in a transaction of its own beside the writer; see Engine."""
+        return await self.engine.write_aside(work)
+
 
 @contextlib.asynccontextmanager
 async def open_database(

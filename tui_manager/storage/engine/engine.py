@@ -101,6 +101,15 @@ class Engine(Protocol):
         """
         ...
 
+    async def write_aside(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` in a transaction of its own that is not in the way of the others; only where
+        the database is shared. It may run twice, and does not know who leads.
+
+        Raises:
+            StorageError: the database cannot be written now.
+        """
+        ...
+
     @property
     def new_message_link(self) -> Callable[[], MessageLink] | None:
         """Makes what carries messages between the managers of this database; None: there is only

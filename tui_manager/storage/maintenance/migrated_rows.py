@@ -35,8 +35,10 @@ TABLES = (
     "clock_errors",
     "templates",
     "template_versions",
+    "template_files",
     "template_requests",
     "schedules",
+    "schedule_files",
     "schedule_runs",
 )
 COUNTED = ("tasks", "commands")

@@ -71,6 +71,7 @@ class PostgresqlEngine:
         self._writing = writing
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="postgresql-writer")
         self._readers = Readers(address)
+        self._aside = Readers(address, writes=True)
         self._stopping: Callable[[], bool] = lambda: False
         self._running = 0  # transactions that are not yet committed
         self._size = size
@@ -123,8 +124,15 @@ class PostgresqlEngine:
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """See Engine."""
+        return await self._run_on(self._readers, work)
+
+    async def write_aside(self, work: Callable[[Transaction], T]) -> T:
+        """See Engine."""
+        return await self._run_on(self._aside, work)
+
+    async def _run_on(self, readers: Readers, work: Callable[[Transaction], T]) -> T:
         try:
-            return await self._readers.read(work, self._writing.reconnects)
+            return await readers.read(work, self._writing.reconnects)
         except psycopg.Error as error:
             if not errors.is_storage_failure(error):
                 raise
@@ -161,6 +169,7 @@ class PostgresqlEngine:
     def _look(self) -> None:
         """Waits for no server: the next look ends what this one has begun."""
         self._readers.cut_stuck()
+        self._aside.cut_stuck()
         self._writing.cut_if_stuck(readers.READ_MAX)
         if self._stopping():
             return
@@ -202,6 +211,7 @@ class PostgresqlEngine:
         """Waits for what runs, and closes all connections."""
         await asyncio.to_thread(self._writer.shutdown)
         await asyncio.to_thread(self._readers.close)
+        await asyncio.to_thread(self._aside.close)
         if self._reading_size is not None:
             await asyncio.wait([self._reading_size])
         self._writing.close()

@@ -1,4 +1,5 @@
-"""The connections that read, each in a thread of its own."""
+"""The connections beside the one that writes, each in a thread of its own: those that read, and one
+that writes what is in the way of nobody."""
 
 import asyncio
 import contextlib
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from tui_manager.storage.engine.postgresql import units_of_work
 from tui_manager.storage.engine.postgresql.connection import (
     STATEMENT_MAX,
     ConnectionSocket,
@@ -30,18 +32,25 @@ class Readers:
     """Reads in a few threads. Each opens its connection when it first needs one, and anew after it
     was lost."""
 
-    def __init__(self, address: PostgresqlAddress) -> None:
-        self._threads = ThreadPoolExecutor(_COUNT, "postgresql-reader", self._begin_thread)
+    def __init__(self, address: PostgresqlAddress, *, writes: bool = False) -> None:
+        """
+        Args:
+            writes: there is one connection, which also writes.
+        """
+        count, name = (1, "postgresql-aside") if writes else (_COUNT, "postgresql-reader")
+        self._threads = ThreadPoolExecutor(count, name, self._begin_thread)
+        self._begin = units_of_work.BEGIN if writes else _BEGIN
         self._address = address
         self._of_thread = threading.local()
         self._readers: list[_Reader] = []
 
     def _begin_thread(self) -> None:
-        self._of_thread.reader = _Reader(self._address)
+        self._of_thread.reader = _Reader(self._address, self._begin)
         self._readers.append(self._of_thread.reader)
 
     async def read(self, work: Callable[[Transaction], T], reconnects: int) -> T:
-        """Runs `work` on one consistent state. Raises psycopg.Error if that cannot be read.
+        """Runs `work` in a transaction of its own, perhaps twice. Raises psycopg.Error if that is
+        not possible now.
 
         Args:
             reconnects: of the connection that writes. One that was opened before the last of them
@@ -74,14 +83,19 @@ class Readers:
 
 
 class _Reader:
-    """A connection that reads.
+    """A connection and its transactions.
 
     Attributes:
         reconnects: see `Readers.read`.
     """
 
-    def __init__(self, address: PostgresqlAddress) -> None:
+    def __init__(self, address: PostgresqlAddress, begin: str) -> None:
+        """
+        Args:
+            begin: the statement that begins a transaction.
+        """
         self._address = address
+        self._begin = begin
         self.reconnects = 0
         self._connection: psycopg.Connection[Any] | None = None
         self._socket: ConnectionSocket | None = None
@@ -106,7 +120,7 @@ class _Reader:
             self.close()
             self._connection = connect(self._address, self._hold)
         connection = self._connection
-        connection.execute(_BEGIN)
+        connection.execute(self._begin.encode())
         try:
             result = work(PostgresqlTransaction(connection))
         except BaseException:

@@ -114,6 +114,10 @@ class SqliteEngine:
         finally:
             self._readers.put_nowait(reader)
 
+    async def write_aside(self, work: Callable[[Transaction], T]) -> T:
+        """See Engine: there is no other manager for whom anything could be written."""
+        raise StorageError("A database of SQLite has one writer.")
+
     def is_storage_failure(self, error: Exception) -> bool:
         """See Engine."""
         return is_storage_failure(error)

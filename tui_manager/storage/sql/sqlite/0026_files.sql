@@ -14,21 +14,48 @@ CREATE TABLE file_sets (
     size INTEGER NOT NULL,            -- bytes of the data
     files INTEGER NOT NULL,           -- without folders
     bytes INTEGER NOT NULL,           -- of all files; equal ones count each time
-    stored_at INTEGER NOT NULL,       -- microseconds since 1970 UTC
-    used_at INTEGER NOT NULL          -- by an upload, a task or a transfer
+    stored_at INTEGER NOT NULL,       -- when it last came; microseconds since 1970 UTC
+    used_at INTEGER NOT NULL,         -- by an upload, a task or a transfer
+    upload INTEGER                    -- whose pieces are its bytes, of file_uploads; NULL: there are none
 ) STRICT;
 
 CREATE INDEX file_sets_by_use ON file_sets (used_at);
+CREATE INDEX file_sets_of_upload ON file_sets (upload) WHERE upload IS NOT NULL;
 
--- The bytes of sets, for the other managers of a PostgreSQL database. On SQLite this stays empty.
+-- The bytes of sets, for the other managers of a PostgreSQL database: a manager writes them piece by
+-- piece as an upload, and then the set names it. On SQLite both tables stay empty.
+CREATE TABLE file_uploads (
+    id INTEGER PRIMARY KEY,
+    seen_at INTEGER NOT NULL          -- microseconds since 1970 UTC; one that no set names ends a day later
+) STRICT;
+
 CREATE TABLE file_pieces (
     id INTEGER PRIMARY KEY,
-    file_set INTEGER NOT NULL REFERENCES file_sets (id) ON DELETE CASCADE,
+    upload INTEGER NOT NULL REFERENCES file_uploads (id),
     part TEXT NOT NULL CHECK (part IN ('manifest', 'data')),
     number INTEGER NOT NULL,          -- of the piece in its part, from 0
     bytes BLOB NOT NULL,              -- 1 MiB; of the last piece less
-    UNIQUE (file_set, part, number)
+    UNIQUE (upload, part, number)
 ) STRICT;
+
+-- The sets that saved task files name: of versions of templates, and of schedules. They are kept.
+CREATE TABLE template_files (
+    id INTEGER PRIMARY KEY,
+    version INTEGER NOT NULL REFERENCES template_versions (id) ON DELETE CASCADE,
+    sha256 TEXT NOT NULL,             -- of file_sets
+    UNIQUE (version, sha256)
+) STRICT;
+
+CREATE INDEX template_files_by_set ON template_files (sha256);
+
+CREATE TABLE schedule_files (
+    id INTEGER PRIMARY KEY,
+    schedule INTEGER NOT NULL REFERENCES schedules (id) ON DELETE CASCADE,
+    sha256 TEXT NOT NULL,             -- of file_sets
+    UNIQUE (schedule, sha256)
+) STRICT;
+
+CREATE INDEX schedule_files_by_set ON schedule_files (sha256);
 
 -- What completed copies and fetches did.
 CREATE TABLE transfers (
