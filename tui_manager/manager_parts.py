@@ -22,6 +22,8 @@ from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.enrollment.admission_service import AdmissionService
 from tui_manager.service.enrollment.enrollment_service import EnrollmentPort, EnrollmentService
 from tui_manager.service.enrollment.fleet_service import FleetService
+from tui_manager.service.files.clean_up_files import FilesCleanUp
+from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.hosts.stall_watch import StallWatch
@@ -79,6 +81,8 @@ class Parts:
     schedules: ScheduleService
     clock_watch: ClockWatch
     notifier: Notifier
+    files: FileStore
+    files_clean_up: FilesCleanUp
     shared: "SharedParts | None" = None
     tls: "TlsParts | None" = None
 
@@ -133,7 +137,8 @@ async def assemble(
     sessions, secrets = Sessions(), CommandSecrets(SecretBox(keys.secrets_key()))
     dispatch = DispatchLoop(core, sessions, secrets)
     rollout_loop = RolloutLoop(core, dispatch, clock_watch)
-    tasks = TaskService(core, sessions, dispatch, secrets, rollout_loop)
+    files = FileStore(core, settings.state_dir)
+    tasks = TaskService(core, sessions, dispatch, secrets, rollout_loop, files)
     maker = TaskMaker(core, tasks.starter)
     schedule_loop = ScheduleLoop(core, tasks.starter, maker, clock_watch)
     notifier = _notifier(settings, database, core.manager_id)
@@ -160,10 +165,12 @@ async def assemble(
         tasks=tasks,
         admissions=AdmissionService(core, dispatch, sessions),
         fleet=FleetService(core),
-        templates=TemplateService(core),
+        templates=TemplateService(core, files),
         schedules=ScheduleService(core, tasks.starter, maker, schedule_loop),
         clock_watch=clock_watch,
         notifier=notifier,
+        files=files,
+        files_clean_up=FilesCleanUp(core, files, clock_watch),
     )
     if database.shared:
         parts.shared = _share(parts, task_ends, schedule_loop)

@@ -85,6 +85,8 @@ async def run_manager(
         except Exception:  # opening the database may have made it the leader
             await leave(database, clock.stamp())
             raise
+        stack.push_async_callback(parts.files.close)
+        await parts.files.begin()
         if settings.database:
             state_dir.note_database(folder, settings.database, parts.core.manager_id)
         stack.push_async_callback(parts.leadership.stop)
@@ -197,6 +199,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.clock_watch.run(), name="clock"),
         asyncio.create_task(parts.notifier.run(), name="notifier"),
         asyncio.create_task(parts.hosts.store_ends(), name="ends of sessions"),
+        asyncio.create_task(parts.files_clean_up.run(), name="clean-up of files"),
     ]
     if shared := parts.shared:
         running += [
@@ -243,6 +246,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         fleet=parts.fleet,
         templates=parts.templates,
         schedules=parts.schedules,
+        files=parts.files,
     )
 
 

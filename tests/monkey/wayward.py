@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.files import FileSet, FileSetPart
 from tui_manager.operator.api import Call, ForwardingOperator, Operator
 
 _Reply = TypeVar("_Reply")
@@ -42,6 +43,11 @@ class WaywardOperator(ForwardingOperator):
         answer = await call.on(self._truth)
         await self._passes()
         return answer
+
+    def read_files(
+        self, files: FileSet, part: FileSetPart, offset: int = 0
+    ) -> AsyncIterator[bytes | int]:
+        return self._truth.read_files(files, part, offset)
 
     def watch(self) -> AsyncIterator[Changes]:
         return self._truth.watch()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from tests.support.fake_files import FakeFiles
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
@@ -243,8 +244,9 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
 
 
-class RecordingOperator(ForwardingOperator):
-    """Answers with `answers[call]`: a value, an error to raise, or something to call and await.
+class RecordingOperator(FakeFiles, ForwardingOperator):
+    """Answers with `answers[call]`: a value, an error to raise, or something to call and await. It
+    keeps files in memory.
 
     Attributes:
         calls: what was called, with its arguments.
@@ -254,6 +256,7 @@ class RecordingOperator(ForwardingOperator):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls: list[tuple[Any, ...]] = []
         self.answers: dict[str, Any] = {name: answer for name, _, answer in CALLS}
         self.changes: Callable[[], AsyncIterator[Changes]] = silence

@@ -14,7 +14,7 @@ from tui_manager_protos.rules.file_manifest import (
 
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, UnreachableError
 from tui_manager.domain.files import FileSet, FileSetPart
-from tui_manager.operator.file_calls import ReadPart
+from tui_manager.operator.file_calls import ReadPart, each_piece
 
 
 class FakeFiles:
@@ -49,7 +49,7 @@ class FakeFiles:
         parts = []
         for part in FileSetPart:
             had = self._incoming.setdefault((files.sha256, part), bytearray())
-            for piece in read(part, len(had)):
+            async for piece in each_piece(read(part, len(had))):
                 data = bytes(piece) if isinstance(piece, int) else piece
                 self.sent += len(data)
                 had += data

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from tests.support.fake_core import EVERYTHING as EVERYTHING
 from tests.support.fake_core import START as START
+from tests.support.fake_files import FakeFiles
 from tests.support.fake_new_task import FakeNewTask
 from tests.support.fake_reruns import FakeReruns
 from tests.support.fake_rows import FakeTask, run_of_host
@@ -21,7 +22,7 @@ from tui_manager.domain.status import Admission, TaskStatus
 from tui_manager.domain.vitals import VitalsPoint
 
 
-class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
+class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask, FakeFiles):
     """Implements the Operator Protocol over dicts.
 
     Args:

@@ -46,6 +46,8 @@ from tui_manager.service.enrollment.enrollment_service import (
     EnrollmentService,
 )
 from tui_manager.service.enrollment.fleet_service import FleetService
+from tui_manager.service.files.clean_up_files import FilesCleanUp
+from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.host_service import HostService, OpenedSession
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.hosts.stall_watch import StallWatch
@@ -140,6 +142,8 @@ class Parts:
     sessions: RecordingSessions
     authority: NotingAuthority
     clock: TurnedClock
+    files: FileStore
+    files_clean_up: FilesCleanUp
     seen: int = 0  # of the commands that the dispatcher was given
 
     def __post_init__(self) -> None:
@@ -303,7 +307,7 @@ async def manager_parts(
     statistics, dispatcher = Statistics(feed, clock), RecordingDispatcher()
     given = Limits(**{"free_disk": 0, **limits})
     opening = open_database(database_in(folder), statistics.record_transaction, key=key)
-    async with opening as opened:
+    async with opening as opened, contextlib.AsyncExitStack() as stack:
         database = RepeatingDatabase(opened)
         watch = ClockWatch(database, clock, feed)
         await watch.begin()
@@ -313,7 +317,10 @@ async def manager_parts(
         dispatch = DispatchLoop(core, dispatcher, secrets)
         rollout_loop = RolloutLoop(core, dispatch, watch)
         sessions, authority = RecordingSessions(), NotingAuthority()
-        tasks = TaskService(core, dispatcher, dispatch, secrets, rollout_loop)
+        files = FileStore(core, folder)
+        await files.begin()
+        stack.push_async_callback(files.close)
+        tasks = TaskService(core, dispatcher, dispatch, secrets, rollout_loop, files)
         maker = TaskMaker(core, tasks.starter)
         schedule_loop = ScheduleLoop(core, tasks.starter, maker, watch)
         leadership = Leadership(core, ServerTime(clock))
@@ -345,7 +352,7 @@ async def manager_parts(
             tasks=tasks,
             admission=AdmissionService(core, dispatch, sessions),
             fleet=FleetService(core),
-            templates=TemplateService(core),
+            templates=TemplateService(core, files),
             schedules=ScheduleService(core, tasks.starter, maker, schedule_loop),
             schedule_loop=schedule_loop,
             enrollment=EnrollmentService(
@@ -354,6 +361,8 @@ async def manager_parts(
             sessions=sessions,
             authority=authority,
             clock=turned,
+            files=files,
+            files_clean_up=FilesCleanUp(core, files, watch),
         )
 
 

@@ -25,6 +25,7 @@ from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.new_task_calls import NewTaskCalls
 from tui_manager.operator.output_calls import OutputCalls
 from tui_manager.operator.schedule_calls import ScheduleCalls
@@ -36,7 +37,7 @@ _Reply = TypeVar("_Reply")
 
 
 class Operator(
-    TaskOverviewCalls, NewTaskCalls, TemplateCalls, ScheduleCalls, OutputCalls, Protocol
+    TaskOverviewCalls, NewTaskCalls, TemplateCalls, ScheduleCalls, OutputCalls, FileCalls, Protocol
 ):
     """Everything an operator can see and do."""
 
@@ -274,7 +275,8 @@ def _forwarded(
 
 
 class ForwardingOperator(ABC):
-    """An Operator that passes every call to `forward`; `watch` is left to the subclass.
+    """An Operator that passes every call to `forward`; `watch` and `read_files` are left to the
+    subclass.
 
     Each call of the Protocol has a line here. mypy misses it if it is forgotten.
     """
@@ -337,3 +339,4 @@ class ForwardingOperator(ABC):
     read_output = _forwarded(Operator.read_output)
     follow_output = _forwarded(Operator.follow_output)
     search_output = _forwarded(Operator.search_output)
+    store_files = _forwarded(Operator.store_files)

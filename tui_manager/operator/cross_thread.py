@@ -5,13 +5,14 @@ between the two, because grpc.aio misbehaves on event loops in two threads of on
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.files import FileSet, FileSetPart
 from tui_manager.operator.api import Call, ForwardingOperator, Operator
 from tui_manager.operator.watching import watching
 
@@ -33,7 +34,23 @@ class CrossThreadOperator(ForwardingOperator):
 
     async def forward(self, call: Call[_Reply]) -> _Reply:
         """Runs the call on the manager's loop."""
-        sent = self._send(lambda: call.on(self._operator))
+        return await self._run(lambda: call.on(self._operator))
+
+    async def read_files(
+        self, files: FileSet, part: FileSetPart, offset: int = 0
+    ) -> AsyncIterator[bytes | int]:
+        """See Operator."""
+        pieces = self._operator.read_files(files, part, offset)
+        try:
+            while piece := await self._run(lambda: _next(pieces)):
+                yield piece
+        finally:
+            if isinstance(pieces, AsyncGenerator) and self._loop.is_running():
+                await self._run(lambda: _close(pieces))
+
+    async def _run(self, call: Callable[[], Coroutine[Any, Any, _Reply]]) -> _Reply:
+        """Runs a coroutine on the manager's loop."""
+        sent = self._send(call)
         reply = asyncio.wrap_future(sent)
         try:
             while not reply.done():
@@ -109,6 +126,15 @@ class _ChangeBuffer:
         self._filled.clear()
         taken, self._changes = self._changes, Changes()
         return taken
+
+
+async def _next(pieces: AsyncIterator[bytes | int]) -> bytes | int:
+    """The next piece; none at the end."""
+    return await anext(pieces, b"")
+
+
+async def _close(pieces: AsyncGenerator[Any, Any]) -> None:
+    await pieces.aclose()
 
 
 async def _pump(operator: Operator, buffer: _ChangeBuffer) -> None:

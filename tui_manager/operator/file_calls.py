@@ -1,14 +1,16 @@
 """The part of the operator's API that is about the bytes of copied and fetched files; see
 `api.py`."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Protocol
 
 from tui_manager.domain.files import FileSet, FileSetPart
 
 # The bytes of a part from an offset on: pieces of at most 256 KiB, or the number of bytes that are
-# zero. The iterator blocks, so that a thread takes each piece.
-ReadPart = Callable[[FileSetPart, int], Iterator[bytes | int]]
+# zero. An iterator that is not asynchronous blocks, so that a thread takes each piece.
+Pieces = Iterator[bytes | int] | AsyncIterator[bytes | int]
+ReadPart = Callable[[FileSetPart, int], Pieces]
 
 
 class FileCalls(Protocol):
@@ -40,3 +42,13 @@ class FileCalls(Protocol):
         """The bytes of a stored set from `offset` on, or the number of bytes that are zero.
         NotFoundError: the manager has removed the set."""
         ...
+
+
+async def each_piece(pieces: Pieces) -> AsyncGenerator[bytes | int, None]:
+    """The pieces of either kind of iterator."""
+    if isinstance(pieces, AsyncIterator):
+        async for piece in pieces:
+            yield piece
+        return
+    while piece := await asyncio.to_thread(next, pieces, b""):
+        yield piece

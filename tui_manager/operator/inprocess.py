@@ -1,7 +1,7 @@
 """The Operator that calls the services of this process. Use it on the manager's loop only."""
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
+from tui_manager.domain.files import FileSet, FileSetPart
 from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
@@ -37,13 +38,16 @@ from tui_manager.domain.template import TEMPLATE_SORT_COLUMNS, Template, Templat
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.alerts import HostCounts, attention
+from tui_manager.operator.file_calls import ReadPart
 from tui_manager.operator.gateways import list_gateways
+from tui_manager.operator.send_files import read_files, store_files
 from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_order import HOST_SORT_COLUMNS
 from tui_manager.service.core.host_search import list_hosts
 from tui_manager.service.enrollment.fleet_service import FleetService
+from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.stored_output import OutputOf
@@ -107,6 +111,7 @@ class InProcessOperator:
     fleet: FleetService
     templates: TemplateService
     schedules: ScheduleService
+    files: FileStore
 
     async def manager_status(self) -> ManagerStatus:
         now = self.clock.now()
@@ -408,6 +413,19 @@ class InProcessOperator:
         return await self.tasks.output.search(
             of, text, after, before, stderr_only=stderr_only, offset=offset
         )
+
+    async def store_files(
+        self,
+        files: FileSet,
+        read: ReadPart,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> None:
+        await store_files(self.files, files, read, on_progress)
+
+    def read_files(
+        self, files: FileSet, part: FileSetPart, offset: int = 0
+    ) -> AsyncIterator[bytes | int]:
+        return read_files(self.files, files, part, offset)
 
     def watch(self) -> AsyncIterator[Changes]:
         return self.core.feed.watch()

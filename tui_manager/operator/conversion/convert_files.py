@@ -2,7 +2,14 @@
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, FileSetPart, Transfer
+from tui_manager.operator.conversion.convert_manager import word
+
+PARTS = {
+    FileSetPart.MANIFEST: wire.STORED_FILES_PART_MANIFEST,
+    FileSetPart.DATA: wire.STORED_FILES_PART_DATA,
+}
 
 
 def file_set_to_wire(files: FileSet | None) -> wire.StoredFiles | None:
@@ -78,3 +85,22 @@ def transfer_from_wire(message: wire.HostTransfer) -> Transfer:
         sha256=message.sha256,
         stored=file_set_from_wire(message.stored) if message.HasField("stored") else None,
     )
+
+
+def part_from_wire(number: int) -> FileSetPart:
+    return word(PARTS, number)
+
+
+def piece_to_wire(part: FileSetPart, offset: int, content: bytes | int) -> wire.FilesPiece:
+    """Args: content: an int: so many bytes that are zero."""
+    if isinstance(content, int):
+        return wire.FilesPiece(part=PARTS[part], offset=offset, zeros=content)
+    return wire.FilesPiece(part=PARTS[part], offset=offset, data=content)
+
+
+def content_from_wire(message: wire.FilesPiece) -> bytes | int:
+    """The bytes of a piece, or how many that are zero. Raises InvalidInputError if it has none."""
+    content = message.zeros if message.WhichOneof("content") == "zeros" else message.data
+    if not content:
+        raise InvalidInputError("files", "A piece of a file set has no bytes.")
+    return content

@@ -34,6 +34,7 @@ from tui_manager.operator.conversion import (
     convert_task,
 )
 from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
+from tui_manager.operator.socket.file_client import FileClient
 from tui_manager.operator.socket.find_manager import find_manager
 from tui_manager.operator.socket.new_task_client import NewTaskClient
 from tui_manager.operator.socket.output_client import OutputClient
@@ -63,7 +64,7 @@ async def connect(state_dir: Path) -> AsyncIterator[Operator]:
 
 
 class SocketOperator(
-    NewTaskClient, TaskOverviewClient, TemplateClient, ScheduleClient, OutputClient
+    NewTaskClient, TaskOverviewClient, TemplateClient, ScheduleClient, OutputClient, FileClient
 ):
     """An Operator whose calls go over a gRPC channel; see Operator for each call."""
 

@@ -26,6 +26,7 @@ from tui_manager.operator.conversion import (
     convert_task,
 )
 from tui_manager.operator.socket.convert_errors import Context, answering
+from tui_manager.operator.socket.file_servicer import FileServicer
 from tui_manager.operator.socket.new_task_servicer import NewTaskServicer
 from tui_manager.operator.socket.output_servicer import OutputServicer
 from tui_manager.operator.socket.schedule_servicer import ScheduleServicer
@@ -95,6 +96,7 @@ class OperatorServicer(
     TemplateServicer,
     ScheduleServicer,
     OutputServicer,
+    FileServicer,
     OperatorServiceServicer,
 ):
     """Answers each call by one call of the operator."""

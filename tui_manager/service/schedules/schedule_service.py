@@ -37,7 +37,7 @@ from tui_manager.service.schedules.start_now import StartNow, find, start_now
 from tui_manager.service.tasks.start_task import StartedTask
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import schedule_runs, schedules, templates
+from tui_manager.storage.tables import file_sets, schedule_runs, schedules, templates
 from tui_manager.storage.tables.schedule_runs import Outcome
 from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow
 
@@ -63,6 +63,7 @@ class ScheduleService:
         Raises:
             InvalidInputError: the name, cron, zone, misfire, template, parameters or task file are
                 wrong; a parameter is secret.
+            NotFoundError: the manager does not have the files that the task file copies.
             IllegalMoveError: there is a schedule of this name, there are too many, the request id
                 was used for another one, or the clock is not believed now.
         """
@@ -82,7 +83,7 @@ class ScheduleService:
                 )
             _check_template_exists(tx, spec)
             self._check_clock(now)
-            schedules.insert(tx, new, actor, now, request_id)
+            self._pin(tx, schedules.insert(tx, new, actor, now, request_id), task)
             return record_change(tx, now, actor, "add_schedule", new)
 
         return await self._change("schedule added", spec.name, work)
@@ -115,6 +116,7 @@ class ScheduleService:
             with contextlib.suppress(InvalidInputError):  # the old ones cannot be read
                 self._skip_all(tx, row, now)
             schedules.edit(tx, schedules.get(tx, spec.name), new, now)
+            self._pin(tx, row.row_id, task)
             return record_change(tx, now, actor, "edit_schedule", new)
 
         return await self._change("schedule edited", spec.name, work)
@@ -123,6 +125,12 @@ class ScheduleService:
         spec.check()
         check_will_fire(read_cron(spec.cron, spec.zone), self._core.clock.now())
         return await self._maker.make(spec)
+
+    def _pin(self, tx: Transaction, row_id: int, task: ScheduledTask) -> None:
+        """Keeps the files that the own task file of a schedule copies; a template keeps its own.
+        Raises NotFoundError if they are not stored."""
+        own = task.spec.commands if task.spec and not task.newest else ()
+        file_sets.name_in_schedule(tx, row_id, self._starter.files.use(tx, own))
 
     def _check_clock(self, now: datetime) -> None:
         """Raises IllegalMoveError while the clock is not believed: due times that are still to

@@ -12,6 +12,7 @@ from tui_manager.domain.target import TargetHost, TaskHost
 from tui_manager.domain.task import TaskDetail
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
+from tui_manager.service.files.file_store import FileStore
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, hosts, tasks, templates
@@ -39,6 +40,7 @@ def create(
     tx: Transaction,
     spec: TaskSpec,
     secrets: CommandSecrets,
+    files: FileStore,
     now: int,
     request_id: str,
     rerun_of: int = 0,
@@ -47,19 +49,21 @@ def create(
 
     Args:
         secrets: seals those of the commands.
+        files: has those that the commands copy.
         now: microseconds since 1970 UTC.
         rerun_of: the task whose hosts it repeats; 0: none.
 
     Raises:
         IllegalMoveError: the request id was used for another task.
-        NotFoundError: there is no such version of its template. A task that is repeated keeps a
-            template that was deleted.
+        NotFoundError: there is no such version of its template, or the files that it copies are
+            not stored. A task that is repeated keeps a template that was deleted.
     """
     existing = tasks.created_by_request(tx, request_id, spec) if request_id else None
     if existing:
         return CreatedTask(existing, spec.target, new=False)
     if spec.template and not rerun_of:
         templates.check_exists(tx, spec.template)
+    files.use(tx, spec.commands)
     task_id = tasks.insert(tx, spec, now, request_id, rerun_of)
     secrets.store(tx, task_id, spec)
     more: dict[str, str | int] = {"rerun_of": rerun_of} if rerun_of else {}
@@ -92,14 +96,14 @@ class RerunRequest:
 
 
 def create_rerun(
-    tx: Transaction, asked: RerunRequest, secrets: CommandSecrets, now: int
+    tx: Transaction, asked: RerunRequest, secrets: CommandSecrets, files: FileStore, now: int
 ) -> CreatedTask:
     """Stores a pending task that repeats another one on its hosts of some classes.
 
     Args: as of `create`.
 
     Raises:
-        NotFoundError: there is no such task.
+        NotFoundError: there is no such task, or the files that it copies are not stored any more.
         IllegalMoveError: it has not ended, or a task would run on none of these hosts; or as
             `create`.
         InvalidInputError("secret"): the task needs another secret, or none of this name.
@@ -120,7 +124,7 @@ def create_rerun(
         runs = detail.include_maintenance or not all(h.in_maintenance(moment) for h in present)
         if not (present and runs):
             raise IllegalMoveError(_why_nowhere(asked, of_task, present, gone))
-    created = create(tx, spec, secrets, now, asked.request_id, asked.task_id)
+    created = create(tx, spec, secrets, files, now, asked.request_id, asked.task_id)
     return replace(created, gone=gone)
 
 

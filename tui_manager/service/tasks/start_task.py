@@ -15,6 +15,7 @@ from tui_manager.domain.target import ResolvedTarget
 from tui_manager.domain.task import Task, TaskDetail
 from tui_manager.domain.task_spec import Offline, has_barrier
 from tui_manager.service.core.task_status import update_task_status
+from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.engine.transaction import Transaction
@@ -88,6 +89,7 @@ def start(
     task_id: int,
     groups: Mapping[str, str],
     connections: Connections,
+    files: FileStore,
     actor: str,
     now: int,
 ) -> StartedTask:
@@ -96,11 +98,12 @@ def start(
     Args:
         groups: host groups that the target may name.
         connections: when the start was asked for.
+        files: has those that the commands copy.
         actor: who asked, `user@terminal`.
         now: microseconds since 1970 UTC.
 
     Raises:
-        NotFoundError: there is no such task.
+        NotFoundError: there is no such task, or the files that it copies are not stored any more.
         IllegalMoveError: it was started already.
         InvalidInputError: its target matches no host now.
     """
@@ -110,6 +113,7 @@ def start(
     targets = found.hosts
     connections = connections.looked_up(tx, {row_ids[target.host_id] for target in targets})
     tasks.start(tx, task_id, len(targets), found.left_out, now)
+    files.use(tx, (command.spec for command in detail.commands))
     command_ids = tasks.command_ids(tx, task_id)
     batches = _start_rollout(
         tx, detail, [row_ids[target.host_id] for target in targets], len(command_ids)

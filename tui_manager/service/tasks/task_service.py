@@ -29,6 +29,7 @@ from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
+from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import cancel_task, pause_task, start_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
@@ -55,13 +56,15 @@ class TaskService:
         dispatch: DispatchLoop,
         secrets: CommandSecrets,
         rollout_loop: RolloutLoop,
+        files: FileStore,
     ) -> None:
         self._core = core
         self._database = core.database
         self._dispatcher = dispatcher
         self._dispatch = dispatch
         self._secrets = secrets
-        self.starter = TaskStarter(core, dispatch, secrets, rollout_loop)
+        self._files = files
+        self.starter = TaskStarter(core, dispatch, secrets, rollout_loop, files)
         self.lists = Lists(core)
         self.overview = TaskOverview(core)
         self.typing_help = TypingHelp(core)
@@ -74,7 +77,8 @@ class TaskService:
         Raises:
             InvalidInputError: a field is out of bounds, or the notation of the target is wrong.
             IllegalMoveError: the request id was used for another task.
-            NotFoundError: there is no such version of its template.
+            NotFoundError: there is no such version of its template, or the manager does not have
+                the files that it copies.
         """
         request_id = check_request_id(request_id)
         self.starter.check(spec)
@@ -83,7 +87,7 @@ class TaskService:
     async def _create(self, spec: TaskSpec, request_id: str) -> int:
         stamp = self._core.clock.stamp
         created = await self._database.write(
-            lambda tx: create(tx, spec, self._secrets, stamp(), request_id)
+            lambda tx: create(tx, spec, self._secrets, self._files, stamp(), request_id)
         )
         self._announce(created)
         return created.task_id
@@ -125,7 +129,7 @@ class TaskService:
     async def _rerun(self, asked: RerunRequest) -> Rerun:
         stamp = self._core.clock.stamp
         created = await self._database.write(
-            lambda tx: create_rerun(tx, asked, self._secrets, stamp())
+            lambda tx: create_rerun(tx, asked, self._secrets, self._files, stamp())
         )
         self._announce(created)
         if created.new:  # it is linked from the old one too

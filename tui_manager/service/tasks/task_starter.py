@@ -8,6 +8,7 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.service.core.core import Core
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import start_task
 from tui_manager.service.tasks.create_task import create
@@ -27,11 +28,13 @@ class TaskStarter:
         dispatch: DispatchLoop,
         secrets: CommandSecrets,
         rollout_loop: RolloutLoop,
+        files: FileStore,
     ) -> None:
         self._core = core
         self._dispatch = dispatch
         self._secrets = secrets
         self._rollout_loop = rollout_loop
+        self.files = files
 
     def check(self, spec: TaskSpec) -> None:
         """Raises InvalidInputError if a field is out of bounds, or the notation of the target is
@@ -61,6 +64,7 @@ class TaskStarter:
             task_id,
             core.limits.groups,
             connections,
+            self.files,
             actor,
             core.clock.stamp(),
         )
@@ -69,7 +73,9 @@ class TaskStarter:
         self, tx: Transaction, spec: TaskSpec, connections: Connections, actor: str
     ) -> tuple[int, StartedTask]:
         """Stores a task and starts it; returns its task_id too. Raises as `start`."""
-        created = create(tx, spec, self._secrets, self._core.clock.stamp(), request_id="")
+        created = create(
+            tx, spec, self._secrets, self.files, self._core.clock.stamp(), request_id=""
+        )
         return created.task_id, self.start(tx, created.task_id, connections, actor)
 
     def announce(self, task_id: int, started: StartedTask) -> None:

@@ -19,19 +19,24 @@ from tui_manager.domain.template import (
     check_template_name,
 )
 from tui_manager.service.core.core import Core, run_to_completion
+from tui_manager.service.files.file_store import FileStore
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, command_contents, tasks, templates
+from tui_manager.storage.tables import audit, command_contents, file_sets, tasks, templates
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Save:
-    """What an operator asks for; the text is a task file that can be used."""
+    """What an operator asks for; the text is a task file that can be used.
+
+    Attributes:
+        spec: of the task file.
+    """
 
     name: str
     text: str
-    description: str
+    spec: TaskSpec
     actor: str
     request_id: str
 
@@ -39,8 +44,9 @@ class _Save:
 class TemplateService:
     """What operators do with templates. An actor is `user@terminal`."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, files: FileStore) -> None:
         self._core = core
+        self._files = files
         self._database = core.database
         # A text of 16 MiB takes seconds to read, and a multiple of its size in memory.
         self._one_text_at_a_time = asyncio.Lock()
@@ -58,7 +64,8 @@ class TemplateService:
 
         Raises:
             InvalidInputError: the name or the task file is wrong.
-            NotFoundError: there is no such task.
+            NotFoundError: there is no such task, or the manager does not have the files that the
+                task file copies.
             IllegalMoveError: the request id was used for another template.
         """
         request_id = check_request_id(request_id)
@@ -68,7 +75,7 @@ class TemplateService:
         async with self._one_text_at_a_time:
             text = text or await self._write_task_file(task_id)
             task_file = await asyncio.to_thread(read_task_file, text, name)
-        asked = _Save(name, text, task_file.spec.description, actor, request_id)
+        asked = _Save(name, text, task_file.spec, actor, request_id)
         return await run_to_completion(self._save(asked))
 
     async def text_of_task(self, task_id: int) -> str:
@@ -87,7 +94,7 @@ class TemplateService:
 
     async def _save(self, asked: _Save) -> int:
         stamp = self._core.clock.stamp
-        saved, new = await self._database.write(lambda tx: _store(tx, asked, stamp()))
+        saved, new = await self._database.write(lambda tx: _store(tx, asked, self._files, stamp()))
         if new:
             log.info("template saved", extra={"template": str(saved)})
             self._core.feed.publish(Changes(templates=True))
@@ -143,7 +150,9 @@ def _task_and_origin(tx: Transaction, task_id: int) -> tuple[TaskSpec, str]:
     return spec, origin
 
 
-def _store(tx: Transaction, asked: _Save, now: int) -> tuple[TemplateVersion, bool]:
+def _store(
+    tx: Transaction, asked: _Save, files: FileStore, now: int
+) -> tuple[TemplateVersion, bool]:
     """Stores the next version. False: it was stored before."""
     if asked.request_id:
         known = templates.saved_by_request(tx, asked.request_id, asked.name)
@@ -151,11 +160,13 @@ def _store(tx: Transaction, asked: _Save, now: int) -> tuple[TemplateVersion, bo
             return TemplateVersion(asked.name, known), False
     existing = templates.version_with_text(tx, asked.name, asked.text)
     version = existing or templates.insert(
-        tx, asked.name, asked.text, asked.description, asked.actor, now
+        tx, asked.name, asked.text, asked.spec.description, asked.actor, now
     )
     saved = TemplateVersion(asked.name, version)
     if asked.request_id:
         templates.record_request(tx, asked.request_id, saved)
     if existing is None:
+        copied = files.use(tx, asked.spec.commands)
+        file_sets.name_in_template(tx, saved.name, saved.version, copied)
         audit.record(tx, now, asked.actor, "save_template", template=str(saved))
     return saved, existing is None
