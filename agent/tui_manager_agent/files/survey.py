@@ -11,6 +11,7 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import MAKE_MODE, Destination, Folders, Parts, find_at
 from tui_manager_agent.files.existing_file import look, require_folder
+from tui_manager_agent.files.file_groups import GROUP_BYTES
 from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.partial_file import RESUMED_FROM, partial_name
 from tui_manager_agent.files.problems import failing
@@ -26,7 +27,9 @@ class _Room:
 
     Attributes:
         folder: one on it, for the operator.
-        largest: of one file; an old one goes only when the new one is there.
+        needed: beside what goes with the old files.
+        new: of all new files.
+        largest: of one file.
     """
 
     folder: bytes
@@ -34,6 +37,7 @@ class _Room:
     free_files: int
     needed: int = 0
     needed_files: int = 0
+    new: int = 0
     largest: int = 0
 
 
@@ -108,6 +112,7 @@ class Survey:
 
     def _count(self, room: _Room, size: int, old: os.stat_result | None) -> None:
         room.needed += size
+        room.new += size
         room.largest = max(room.largest, size)
         if old is None or self.backup:
             room.needed_files += 1
@@ -128,7 +133,8 @@ class Survey:
 
 def _require_room(room: _Room) -> None:
     """Raises TransferError. Sparse files count whole: nobody knows yet where their holes are."""
-    needed = max(room.needed, room.largest)
+    group = min(room.new, GROUP_BYTES)  # these old files go only when all new ones are there
+    needed = max(room.needed, room.largest, group)
     where = show_path(room.folder)
     if needed > room.free:
         raise TransferError(
