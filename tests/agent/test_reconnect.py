@@ -46,6 +46,11 @@ def test_every_reason_has_a_decision(reason: str) -> None:
         assert 0 <= Reconnect(random.Random()).pause_after(end) <= FIRST_PAUSE
 
 
+def test_a_reason_of_a_newer_manager_is_an_end_like_others() -> None:
+    end = ending_of(wire.Disconnect(reason=999, detail="Why not."), was_steady=False)  # type: ignore[arg-type]
+    assert (end.ending, end.detail) == (Ending.CLOSED, "Why not.")
+
+
 def test_pauses_double_up_to_a_ceiling() -> None:
     reconnect = Reconnect(Highest())
     pauses = [reconnect.pause_after(StreamEnd(Ending.UNREACHABLE)) for _ in range(8)]

@@ -373,7 +373,7 @@ async def test_agents_that_are_sent_away_come_in_again_only_when_they_may(
         ends.append((await second.hello("web02")).disconnect)
         for end in ends:
             assert (end.reason, end.detail) == (
-                pb.DISCONNECT_REASON_OVERLOADED,
+                pb.DISCONNECT_REASON_NO_DATABASE,
                 "The database is away.",
             )
             assert timedelta(0) < end.retry_after.ToTimedelta() <= timedelta(seconds=3)

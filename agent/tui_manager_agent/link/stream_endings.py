@@ -50,6 +50,7 @@ class Ending(StrEnum):
     SHUTTING_DOWN = "the manager shuts down"
     REPLACED = "a newer session took over"
     OVERLOADED = "the manager has too much to do"
+    NO_DATABASE = "the manager cannot use its database"
     PROTOCOL_ERROR = "the manager did not understand this agent"
     PROTOCOL_VERSION = "this agent and the manager speak different versions"
     DUPLICATE_IDENTITY = "another live agent has this identity"
@@ -105,9 +106,10 @@ class RefusedByManagerError(Exception):
 
 
 def ending_of(disconnect: wire.Disconnect, *, was_steady: bool) -> StreamEnd:
-    """How the manager ended the stream."""
-    prefix = "DISCONNECT_REASON_"
-    name = wire.DisconnectReason.Name(disconnect.reason).removeprefix(prefix)
+    """How the manager ended the stream. A newer manager may give a reason that is not known
+    here."""
+    found = wire.DisconnectReason.DESCRIPTOR.values_by_number.get(disconnect.reason)
+    name = found.name.removeprefix("DISCONNECT_REASON_") if found else ""
     return StreamEnd(
         ending=Ending.__members__.get(name, Ending.CLOSED),
         detail=disconnect.detail,

@@ -324,6 +324,8 @@ class _DisconnectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Disc
     """name, labels or ids out of bounds"""
     DISCONNECT_REASON_REJECTED: _DisconnectReason.ValueType  # 10
     DISCONNECT_REASON_REVOKED: _DisconnectReason.ValueType  # 11
+    DISCONNECT_REASON_NO_DATABASE: _DisconnectReason.ValueType  # 12
+    """the manager cannot use its database; come back after retry_after"""
 
 class DisconnectReason(_DisconnectReason, metaclass=_DisconnectReasonEnumTypeWrapper): ...
 
@@ -348,6 +350,8 @@ DISCONNECT_REASON_INVALID_HELLO: DisconnectReason.ValueType  # 9
 """name, labels or ids out of bounds"""
 DISCONNECT_REASON_REJECTED: DisconnectReason.ValueType  # 10
 DISCONNECT_REASON_REVOKED: DisconnectReason.ValueType  # 11
+DISCONNECT_REASON_NO_DATABASE: DisconnectReason.ValueType  # 12
+"""the manager cannot use its database; come back after retry_after"""
 Global___DisconnectReason: _TypeAlias = DisconnectReason  # noqa: Y015
 
 @_typing.final

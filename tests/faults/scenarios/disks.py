@@ -65,7 +65,7 @@ async def _full_and_free_again(fleet: Fleet) -> None:
     await fleet.wait(
         "agents to be turned away",
         lambda: fleet.agents["h1"].text() + fleet.agents["h2"].text(),
-        lambda text: "too much to do" in text,
+        lambda text: "cannot use its database" in text,
     )
     assert fleet.number(query) == 0, fleet.explain()
     fleet.note("there is space again")

@@ -9,7 +9,7 @@ from tui_manager.service.dispatch.task_dispatcher import AgentsAway
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 1.0  # seconds
 LOOKS_MAX = 10  # without a transaction that was committed; each manager beats more often
-_WHY = "This manager cannot reach its database. Another one may."
+_WHY = "Another manager may reach it."
 
 
 class DatabaseWatch:
@@ -48,7 +48,7 @@ class DatabaseWatch:
         if self._looks >= LOOKS_MAX and self._others and not self._away:
             self._away = True
             self._connected = self._core.directory.online_rows()
-            log.error("the agents are sent to other managers", extra={"reason": _WHY})
+            log.error("the database is out of reach: the agents are sent to other managers")
             self._agents.send_away(_WHY)
 
     def _take_again(self) -> None:

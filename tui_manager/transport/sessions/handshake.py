@@ -24,7 +24,7 @@ from tui_manager.transport.ports.port_limits import Timeouts, address_of
 from tui_manager.transport.sessions.ask_for_renewal import Renewal
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import Session
-from tui_manager.transport.sessions.sessions import Sessions, busy
+from tui_manager.transport.sessions.sessions import Sessions, without_database
 
 log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[pb.AgentMessage, pb.ManagerMessage]
@@ -89,7 +89,7 @@ class Handshake:
             retry_after = self._limits.heartbeat if transient else convert.RETRY_LATE
             raise HandshakeRefusedError(convert.from_refusal(error, retry_after)) from error
         except StorageError as error:
-            _refuse(pb.DISCONNECT_REASON_OVERLOADED, str(error), RETRY_SOON)
+            _refuse(pb.DISCONNECT_REASON_NO_DATABASE, str(error), RETRY_SOON)
 
     def slow_down(self, host_id: str) -> None:
         """Lets a host connect less often, because it has violated the protocol."""
@@ -106,7 +106,7 @@ class Handshake:
         if hello is None:
             return None
         if self._sessions.refuses:
-            raise HandshakeRefusedError(busy(self._sessions.refuses))
+            raise HandshakeRefusedError(without_database(self._sessions.refuses))
         # Only now: an agent does not read the reason if its stream ends before it has sent Hello.
         if certificate and self._clock.now() >= certificate.ends:
             raise HandshakeRefusedError(certificate_expired(certificate))

@@ -120,7 +120,7 @@ class Sessions:
         """See AgentsAway. The agents do not all come to the others at once."""
         self.refuses = why
         for session in list(self):
-            session.end(busy(why))
+            session.end(without_database(why))
 
     def take_again(self) -> None:
         """See AgentsAway."""
@@ -156,7 +156,8 @@ def _replaced() -> pb.ManagerMessage:
     return disconnect(reason, "A newer session took its place.", _RETURN_AFTER)
 
 
-def busy(why: str) -> pb.ManagerMessage:
-    """The last message to an agent that another manager should take."""
+def without_database(why: str) -> pb.ManagerMessage:
+    """The last message to an agent that another manager should take, as this one cannot reach its
+    database."""
     after = timedelta(seconds=random.uniform(*_AWAY_FOR))
-    return disconnect(pb.DISCONNECT_REASON_OVERLOADED, why, after)
+    return disconnect(pb.DISCONNECT_REASON_NO_DATABASE, why, after)
