@@ -81,12 +81,20 @@ async def _is_fenced(database: Database, session: HostRow) -> bool:
 async def test_a_manager_keeps_its_number(url: str) -> None:
     shown = "SELECT current_setting('tui_manager.gateway') AS gateway"
     numbers = []
-    for key in ("a", "b", "a"):
+    for key in ("a", "b", "a", "b", "a", "c"):
         async with open_database(url, key=key) as database:
             numbers.append(database.gateway)
             row = await database.write(lambda tx: tx.execute(shown).fetchone())
             assert int(row["gateway"]) == database.gateway
-    assert numbers == [1, 2, 1]
+    assert numbers == [1, 2, 1, 2, 1, 3]
+
+
+async def test_managers_that_start_together_have_different_numbers(url: str) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(open_database(url, key="first"))
+        opening = [stack.enter_async_context(open_database(url, key=key)) for key in "abcde"]
+        numbers = [database.gateway for database in await asyncio.gather(*opening)]
+    assert sorted(numbers) == [2, 3, 4, 5, 6]
 
 
 async def test_the_first_manager_leads_and_the_next_does_not(

@@ -11,10 +11,13 @@ import psycopg
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
+# Not the next number of a sequence, of which each start would use one up. If another manager takes
+# the same number at the same moment, this one tries again.
 _REGISTER = """
-INSERT INTO gateways (key, started_at)
-VALUES (:key, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
-ON CONFLICT (key) DO NOTHING
+INSERT INTO gateways (id, key, started_at)
+SELECT coalesce(max(id), 0) + 1, :key, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+FROM gateways
+ON CONFLICT DO NOTHING
 """
 _NUMBER = "SELECT id FROM gateways WHERE key = :key"
 _COUNT = "INSERT INTO last_write (gateway, number) VALUES (:gateway, 0) ON CONFLICT DO NOTHING"
@@ -59,8 +62,9 @@ def session_of(connection: "psycopg.Connection[Any]") -> ServerSession:
 def register(connection: "psycopg.Connection[Any]", key: str) -> int:
     """The number of the manager with this key, which is added if it is new."""
     tx = PostgresqlTransaction(connection)
-    tx.execute(_REGISTER, {"key": key})
-    number = int(tx.execute(_NUMBER, {"key": key}).fetchone()["id"])
+    while (row := tx.execute(_NUMBER, {"key": key}).fetchone()) is None:
+        tx.execute(_REGISTER, {"key": key})
+    number = int(row["id"])
     tx.execute(_COUNT, {"gateway": number})
     return number
 
