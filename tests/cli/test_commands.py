@@ -79,6 +79,16 @@ def test_hosts_as_a_table(operator: FakeOperator, capsys: Capture) -> None:
     assert len(rows) == 3
 
 
+def test_what_runs_on_a_host_is_not_known_before_its_vitals(
+    operator: FakeOperator, capsys: Capture
+) -> None:
+    operator.change_host("web02", vitals=None)
+    operator.change_host("web03", online=False, vitals=None)
+    assert main(["hosts"]) == 0
+    _, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[6:8] for row in rows] == [["25%", "2"], ["-", "-"], ["-", "0"]]
+
+
 def test_without_hosts_or_tasks(connect_to: Connect, capsys: Capture) -> None:
     connect_to(FakeOperator)
     assert main(["hosts"]) == main(["task", "list"]) == 0

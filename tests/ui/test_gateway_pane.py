@@ -45,6 +45,14 @@ def test_figures_of_a_manager_that_is_not_heard_are_left_out() -> None:
     assert away == ["m2", "✘", "not", "heard", "12s", "0.1.0", "10.0.0.2:7443"]
 
 
+def test_how_managers_stand_is_not_known_while_the_joined_one_does_not_answer() -> None:
+    fleet = FakeOperator()
+    add_managers(fleet)
+    _, *lines = gateway_lines(fleet.managers, 1, NOW, 120, away=True)
+    assert [plain(line).split()[-4:-1] for line in lines] == [["not", "known", "0.1.0"]] * 3
+    assert not any(word in plain(line) for line in lines for word in ("leads", "running", "%"))
+
+
 @pytest.mark.parametrize("width", [56, 76, 116, 196])
 def test_every_line_fits_and_says_state_and_address(width: int) -> None:
     big = Health(2**40, 1e9, 1e9, 9e9, 9e9, 2**50, 1e5, 2**40, 2**40)

@@ -109,7 +109,7 @@ def _host_row(host: Host) -> tuple[str, ...]:
         labels_text(host.labels) or "-",
         f"{vitals.cpu_percent:.0f}%" if vitals else "-",
         f"{vitals.memory_percent:.0f}%" if vitals else "-",
-        str(host.running),
+        "-" if host.online and vitals is None else str(host.running),
         local_time(host.since),
         host.address,
         f"{host.os} {host.arch}",

@@ -36,6 +36,8 @@ _ORDER = (
     GatewayState.RUNNING,
     GatewayState.STOPPED,
 )
+_CHANGES = ("state", "hosts", "cpu", "memory", "results", "queue", "delay", "up")
+_NOT_KNOWN = {"state": spans("○ not known", Role.MUTED)}
 _GLYPHS = {
     GatewayState.LEADS: ONLINE,
     GatewayState.RUNNING: ONLINE,
@@ -45,17 +47,23 @@ _GLYPHS = {
 
 
 def gateway_lines(
-    gateways: Sequence[Gateway], own: int, now: datetime, width: int
+    gateways: Sequence[Gateway], own: int, now: datetime, width: int, *, away: bool = False
 ) -> tuple[Spans, ...]:
     """A header and a line for each manager; those that are not heard first, then the leader.
 
     Args:
         own: the number of the manager that the screen is connected to.
+        away: that one does not answer, so how they all stand is not known.
     """
     columns = fit_columns(COLUMNS, width)
     lines = [_line(columns, [spans(column.title, Role.MUTED) for column, _ in columns])]
     for one in sorted(gateways, key=lambda one: (_ORDER.index(one.state), one.number)):
-        cells = [gateway_cell(one, column.key, width, own, now) for column, width in columns]
+        cells = [
+            _NOT_KNOWN.get(column.key, ())
+            if away and column.key in _CHANGES
+            else gateway_cell(one, column.key, width, own, now)
+            for column, width in columns
+        ]
         lines.append(_line(columns, cells))
     return tuple(lines)
 
@@ -147,4 +155,5 @@ class GatewayPane(TextScroll):
         self.border_title = f"Managers {len(self._gateways)}"
         width = self._lines.size.width or self.app.size.width
         now = self.link.data_time()
-        self._lines.set_lines(gateway_lines(self._gateways, status.number, now, width))
+        away = bool(self.link.trouble)
+        self._lines.set_lines(gateway_lines(self._gateways, status.number, now, width, away=away))
