@@ -190,7 +190,7 @@ def _leadership(
         sessions.set_managers(standing.agent_addresses or given)
 
     leadership.on_change.append(tell_agents)
-    core.statistics.gauges.standing = lambda: leadership.standing
+    core.statistics.gauges.standing = lambda: leadership.heard_standing
     core.statistics.gauges.clock_ahead = lambda: server_time.clock_ahead
     return leadership
 

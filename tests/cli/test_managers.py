@@ -58,6 +58,7 @@ def test_three_managers_for_scripts(operator: FakeOperator, capsys: Capture) -> 
         "name": "web-a",
         "address": "10.0.0.1:7443",
         "version": "0.1.0",
+        "state": "leads",
         "leads": True,
         "alive": True,
         "since": at,
@@ -73,10 +74,12 @@ def test_three_managers_for_scripts(operator: FakeOperator, capsys: Capture) -> 
         "name": "web-b",
         "address": "10.0.0.2:7443",
         "version": "0.2.0",
+        "state": "not heard",
         "leads": False,
         "alive": False,
     }
     assert (stopped["since"], stopped["last_seen"], stopped["leads"]) == (None, None, False)
+    assert stopped["state"] == "stopped"
 
 
 def test_a_manager_alone_is_a_list_of_one_that_leads(

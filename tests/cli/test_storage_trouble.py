@@ -89,7 +89,11 @@ def test_what_cannot_be_read_is_waited_for(connect_to: Connect, capsys: Capture)
 
 
 @pytest.mark.parametrize(
-    "arguments", [["hosts"], ["hosts", "--json"], ["task", "list"], ["task", "show", "1"]]
+    "arguments",
+    [
+        *(["hosts"], ["hosts", "--json"], ["task", "list"], ["task", "show", "1"]),
+        *(["managers"], ["managers", "--json"]),
+    ],
 )
 def test_lists_say_it_beside_what_they_show(
     connect_to: Connect, capsys: Capture, arguments: list[str]

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from tests.support.engines import database_in
 from tests.support.manager_parts import Parts
 from tests.support.several_managers import Managers, lease, set_lease, several_managers
 from tests.support.waiting import wait_until
 from tui_manager.domain.gateway import GatewayState
 from tui_manager.service.core.core import NotLeadingError
-from tui_manager.service.managers.lease_rules import BEAT_EVERY
+from tui_manager.service.managers.lease_rules import ALIVE_FOR, BEAT_EVERY
 from tui_manager.service.managers.planning import Planning
+from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.postgresql import connection
 from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.tables import gateways
 from tui_manager.storage.tables.gateways import LeaderRow
 
 pytestmark = pytest.mark.postgresql
@@ -297,3 +300,32 @@ async def test_vitals_are_stored_for_others_and_not_with_each_beat(managers: Man
     await managers.start("b")
     await managers.beat(times=6)
     assert next(packed) == 3
+
+
+async def test_without_the_database_nobody_else_is_heard_and_nobody_leads(
+    managers: Managers,
+) -> None:
+    a = await managers.start("a")
+    await managers.start("b")
+    await managers.beat(times=2)
+    known = [GatewayState.LEADS, GatewayState.RUNNING]
+    managers.clock.turn(ALIVE_FOR)  # as a process does that stands still
+    assert [one.state for one in a.leadership.heard_standing.gateways] == known
+    a.leadership._out_of_reach = True
+    a.leadership.end_lease_if_over()
+    nobody = [GatewayState.RUNNING, GatewayState.NOT_HEARD]
+    assert [one.state for one in a.leadership.heard_standing.gateways] == nobody
+    await managers.beat()
+    a.leadership._out_of_reach = False
+    assert [one.state for one in a.leadership.heard_standing.gateways] == known
+
+
+async def test_a_manager_that_never_began_is_not_shown(managers: Managers) -> None:
+    """It was refused, for example because its `cluster.key` is missing."""
+    a = await managers.start("a")
+    async with open_database(database_in(managers.folder), key="refused") as refused:
+        assert refused.gateway == 2
+    await managers.beat(times=5)
+    assert states(a) == [GatewayState.LEADS]
+    row = (await a.database.read(gateways.all_gateways))[1]
+    assert row.missed_at is None

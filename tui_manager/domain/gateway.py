@@ -113,6 +113,21 @@ class Standing:
         found.sort(key=lambda one: one.number != self.own)
         return tuple(one.address for one in found) if len(found) > 1 else ()
 
+    def without_leader(self) -> "Standing":
+        """The same if nobody leads."""
+        found = (replace(one, leads=False) for one in self.gateways)
+        return replace(self, gateways=tuple(found))
+
+    def without_others(self) -> "Standing":
+        """The same if nobody else is heard: the manager that says so cannot reach the database."""
+        return replace(
+            self,
+            gateways=tuple(
+                one if one.number == self.own else replace(one, alive=False, leads=False)
+                for one in self.gateways
+            ),
+        )
+
     def recent(self, now: datetime) -> "Standing":
         """Without the managers that have been gone for longer than `GONE_AFTER`: their machine or
         their state folder was given up."""

@@ -9,21 +9,23 @@ from datetime import UTC, datetime
 from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.printing.json_shapes import manager_shape
 from tui_manager.cli.printing.list_tables import manager_table
-from tui_manager.cli.printing.text import write, write_json
+from tui_manager.cli.printing.text import note_storage_trouble, write, write_json
 from tui_manager.domain.gateway import Gateway
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.settings import Settings
 
 
 def run_managers(settings: Settings, *, as_json: bool) -> int:
     """Prints the managers, and returns the exit status."""
-    managers = asyncio.run(_read(settings))
+    managers, status = asyncio.run(_read(settings))
     if as_json:
         write_json([manager_shape(manager) for manager in managers])
     else:
         write(manager_table(managers, datetime.now(UTC)))
+    note_storage_trouble(status)
     return 0
 
 
-async def _read(settings: Settings) -> Sequence[Gateway]:
+async def _read(settings: Settings) -> tuple[Sequence[Gateway], ManagerStatus]:
     async with connect(settings.state_dir) as operator:
-        return await operator.list_managers()
+        return await operator.list_managers(), await operator.manager_status()

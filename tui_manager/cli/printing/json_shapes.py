@@ -89,6 +89,7 @@ def manager_shape(manager: Gateway) -> Shape:
         "name": manager.name,
         "address": manager.address,
         "version": manager.version,
+        "state": manager.state,
         "leads": manager.state is GatewayState.LEADS,
         "alive": manager.alive,
         "since": timestamp(manager.started_at),

@@ -19,6 +19,7 @@ from tui_manager.domain.gateway import Gateway, Standing, figures_text, read_fig
 from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.server_time import Reading, ServerTime
 from tui_manager.service.managers.lease_rules import (
+    ALIVE_FOR,
     BEAT_EVERY,
     LEASE,
     Observed,
@@ -91,6 +92,14 @@ class Leadership:
     def leads(self) -> bool:
         """Whether this manager believes that it leads."""
         return self.leading.is_set()
+
+    @property
+    def heard_standing(self) -> Standing:
+        """How all managers stand, for operators. If the database has been out of reach for as long
+        as a manager counts as alive, nobody else is heard."""
+        silent = self._clock.monotonic() - self._looked_at >= ALIVE_FOR
+        away = self._out_of_reach or self._database.problem
+        return self.standing.without_others() if silent and away else self.standing
 
     def _set_leads(self, *, leads: bool) -> None:
         now, before = (self.leading, self.following) if leads else (self.following, self.leading)
@@ -192,7 +201,8 @@ class Leadership:
         missed = gateways.beat(tx, self._number, self.address, figures, vitals)
         renewed = gateways.renew(tx, self._number)
         time = self._server_time.read(tx)
-        return _Seen(missed, renewed, gateways.all_gateways(tx), gateways.leader(tx), time)
+        rows = [row for row in gateways.all_gateways(tx) if row.runs]  # others were refused
+        return _Seen(missed, renewed, rows, gateways.leader(tx), time)
 
     def _has_gone_back(self, lease: LeaderRow) -> bool:
         """Whether the lease, which was just renewed, has no more renewals than before: the database
@@ -226,10 +236,12 @@ class Leadership:
         if self.leads and self._database.shared:
             log.warning("this manager does not lead any more", extra={"reason": reason})
             self._do_not_lead()
+            self._core.feed.publish(Changes(manager=True))
 
     def _do_not_lead(self) -> None:
         self._database.lead(None)
         self._set_leads(leads=False)
+        self.standing = self.standing.without_leader()
 
     def _update_standing(self, seen: _Seen) -> None:
         before, self.standing = self.standing, self._stand(seen)
