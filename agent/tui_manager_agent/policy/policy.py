@@ -4,7 +4,6 @@ The file of the policy is read in `policy_file.py`.
 """
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +11,7 @@ from datetime import timedelta
 from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.duration import format_duration, parse_duration
 
+from tui_manager_agent.policy.control_characters import controls, named_controls
 from tui_manager_agent.policy.file_rules import (
     SPECIAL_BITS,
     FileAccess,
@@ -25,11 +25,6 @@ from tui_manager_agent.supervisor import clock
 
 LONGEST_GRACE = 3600 * clock.SECOND  # the longest that a manager's settings allow
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([nrtfva]))")
-_LETTERS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a"}
-_NEGATED = re.compile(r"\[\^\]?(?:\\.|[^\]\\])*\]")
-_WIDE = re.compile(_NEGATED.pattern + r"|\\[sWD]")
-_CONTROLS_END = 0xA0  # there are no control characters from here on
 _LONGEST = timedelta.max.days * 86400  # seconds
 _SHOWN = 80  # characters of a name from the manager
 _DONE = {FileAccess.READ: "read", FileAccess.WRITE: "written"}
@@ -96,7 +91,7 @@ class Rule:
         """A line break or another control character is allowed only if the rule names it. Otherwise
         a regex such as `[^;]` would allow one that its owner had not thought of."""
         return any(pattern.matches(command) for pattern in self.patterns) or any(
-            regex.fullmatch(command) and _controls(command) <= named_controls(regex)
+            regex.fullmatch(command) and controls(command) <= named_controls(regex)
             for regex in self.regexes
         )
 
@@ -273,31 +268,6 @@ def parse_limit(text: str) -> int:
 def format_limit(nanoseconds: int) -> str:
     """As `parse_limit` reads it. A manager may send more than a timedelta holds."""
     return format_duration(timedelta(seconds=min(nanoseconds / clock.SECOND, _LONGEST)))
-
-
-def _controls(text: str) -> set[str]:
-    return {character for character in text if unicodedata.category(character) == "Cc"}
-
-
-def named_controls(regex: "re.Pattern[str]") -> set[str]:
-    """The control characters that a regex names: as they are, as an escape such as `\\n`, or all of
-    them by `(?s)`, which says that a dot means every character."""
-    if regex.flags & re.DOTALL:
-        return _controls("".join(map(chr, range(_CONTROLS_END))))
-    pattern = _NEGATED.sub("", regex.pattern)  # which excludes what stands in it
-    named = _controls(pattern)
-    for escape in _ESCAPE.finditer(pattern):
-        two, four, letter = escape.groups()
-        named |= _controls(_LETTERS[letter] if letter else chr(int(two or four, 16)))
-    return named
-
-
-def may_match_line_break(regex: "re.Pattern[str]") -> bool:
-    """Whether a regex has a part that matches line breaks without naming them, as `[^;]` does."""
-    return not regex.flags & re.DOTALL and any(
-        not (part.startswith("[^") and re.search(r"\\[nsWD]", part))
-        for part in _WIDE.findall(regex.pattern)
-    )
 
 
 def _any(patterns: Iterable[Pattern], text: str) -> bool:

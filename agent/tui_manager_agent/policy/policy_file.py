@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tui_manager_agent.policy import account
+from tui_manager_agent.policy.control_characters import may_match_line_break
 from tui_manager_agent.policy.file_rules import (
     FileAccess,
     FilePatterns,
@@ -27,7 +28,6 @@ from tui_manager_agent.policy.policy import (
     Rule,
     ScriptRule,
     Verdict,
-    may_match_line_break,
     parse_limit,
 )
 from tui_manager_agent.policy.trusted_file import (
