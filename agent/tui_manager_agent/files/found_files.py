@@ -8,6 +8,7 @@ import io
 import os
 from array import array
 from bisect import bisect_right
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -180,22 +181,32 @@ def begin_set(folder: Path) -> FoundFiles:
     return FoundFiles(folder, open(f"{folder}/{MANIFEST}", "w+b", opener=record.open_private))
 
 
-def load_set(folder: Path) -> FoundFiles | None:
-    """The set that an earlier agent has found; None if it is not whole. Raises OSError."""
+def load_set(folder: Path, check: Callable[[], None]) -> FoundFiles | None:
+    """The set that an earlier agent has found; None if it is not whole. Raises OSError.
+
+    Calls `check` for each entry; it raises what ends the work.
+    """
     try:
         entries = record.read(f"{folder}/{_FOUND}")
         manifest = open(f"{folder}/{MANIFEST}", "r+b")  # noqa: SIM115
     except FileNotFoundError:
         return None
     found = FoundFiles(folder, manifest)
-    with suppress(ManifestError):
+    try:
         for entry in read_entries(manifest):
+            check()
             found._count(entry)
-        if found.files.sha256.hex() == entries.get("manifest"):
-            found.detail = entries.get("detail", "")
-            return found
-    found.close()
-    return None
+        is_whole = found.files.sha256.hex() == entries.get("manifest")
+    except ManifestError:
+        is_whole = False
+    except BaseException:
+        found.close()
+        raise
+    if not is_whole:
+        found.close()
+        return None
+    found.detail = entries.get("detail", "")
+    return found
 
 
 def remove_set(folder: Path) -> None:

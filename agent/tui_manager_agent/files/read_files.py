@@ -58,7 +58,7 @@ class ReadFiles:
     def run(self) -> Transferred:
         """Goes on with what an earlier agent has found, if that is whole. See `Work`."""
         self._own.refresh()
-        found = load_set(self._folder)
+        found = load_set(self._folder, self._stop.check)
         for _ in range(_ATTEMPTS):
             with closing(found or begin_set(self._folder)) as files:
                 if found is None:
@@ -111,7 +111,6 @@ class ReadFiles:
             return
         read = found.read_manifest if request.is_manifest else data.read
         while offset < end and not request.is_over:
-            self._stop.check()
             piece = read(offset, end - offset)
             self._requests.answer(request, offset, piece)
             offset += piece if isinstance(piece, int) else len(piece)

@@ -31,6 +31,7 @@ class PullingManager:
         problems: why it did not get something.
         on_data: called once, before it asks for the first data.
         on_request: called before each request.
+        says_retry: whether a fetch that it did not get is to be tried again.
         first_request: what it asks for before all else; None: as it should.
     """
 
@@ -42,6 +43,7 @@ class PullingManager:
         self.on_data: Callable[[], object] | None = None
         self.on_request: Callable[[], object] = lambda: None
         self.first_request: Request | None = None
+        self.says_retry = True
         self._request_length = request_length
         self._problem = ""
 
@@ -52,7 +54,7 @@ class PullingManager:
     def next(self) -> Request | Stored:
         self.on_request()
         if self._problem:
-            return Stored(self._problem, retry=True)
+            return Stored(self._problem, retry=self.says_retry)
         if self.first_request is not None:
             request, self.first_request = self.first_request, None
             return request
@@ -137,6 +139,21 @@ class PullingManager:
                 hashed.update(bytes(max(last - first, 0) % PART_LENGTH))
             at += length
         return hashed.digest()
+
+
+class Rules:
+    """Allows everything, and remembers what it was asked about. `on_ask` is called each time."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.on_ask: Callable[[], object] = lambda: None
+
+    def require_read(self, path: bytes, *, is_folder: bool = False) -> None:
+        self.asked.append(path + (b"/" if is_folder else b""))
+        self.on_ask()
+
+    def require_write(self, path: bytes, *, is_folder: bool = False, mode: int = 0) -> None:
+        raise AssertionError("nothing is written")
 
 
 class Host:

@@ -17,7 +17,7 @@ from tui_manager_agent.files.work import StoppedError, TransferError
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_protos.rules.file_manifest import EntryKind
 
-from tests.agent.files.pulling_manager import Host, PullingManager
+from tests.agent.files.pulling_manager import Host, PullingManager, Rules
 
 NAMES = [b"a b", b"\xff\xfe", b"line\nbreak", "ü".encode(), b"-x", b"*", b"x" * 255]
 
@@ -156,7 +156,9 @@ def test_a_path_that_is_none_is_refused(host: Host, path: str) -> None:
 def test_the_first_problems_are_named_and_nothing_is_fetched(host: Host, tree: Path) -> None:
     manager = PullingManager()
     (tree / "0").write_bytes(b"fine")
-    paths = [tree / str(number) for number in range(6)]
+    (tree / "9").write_bytes(b"not looked at any more")
+    paths = [tree / str(number) for number in range(10)]
+    host.rules = rules = Rules()
     with pytest.raises(TransferError) as raised:
         host.run(*paths, manager=manager)
     named = [
@@ -164,6 +166,7 @@ def test_the_first_problems_are_named_and_nothing_is_fetched(host: Host, tree: P
     ]
     assert str(raised.value) == "; ".join(named) + "; and there are more. Nothing was fetched."
     assert not manager.offers
+    assert rules.asked == [os.fsencode(tree / "0")]
 
 
 def test_a_file_that_may_not_be_read_is_named(
@@ -299,9 +302,12 @@ def test_a_policy_that_changes_holds_at_once(host: Host, tree: Path) -> None:
     host.use_policy(f'[files]\nread = ["{tree}/"]\n')
     manager = PullingManager()
     manager.on_data = lambda: host.policy.write_text('[files]\nread = ["/other"]\n')
+    problems: list[list[str]] = []
+    manager.on_request = lambda: problems.append(list(manager.problems))
     with pytest.raises(RefusedError):
         host.run(tree, manager=manager)
     assert "refused by this host's policy" in manager.problems[0]
+    assert not any(problems)  # it does not ask for more
 
 
 # ---------------------------------------------------------------------------------------- stopping
@@ -321,6 +327,17 @@ def test_it_stops_within_a_piece(host: Host, tree: Path, monkeypatch: pytest.Mon
     with pytest.raises(StoppedError):
         host.run(tree)
     assert count == 1
+
+
+def test_it_stops_between_folders(host: Host, tree: Path) -> None:
+    for letter in "abc":
+        (tree / letter).mkdir()
+    rules = Rules()
+    rules.on_ask = host.stop.set
+    host.rules = rules
+    with pytest.raises(StoppedError):
+        host.run(tree)
+    assert rules.asked == [os.fsencode(tree) + b"/"]
 
 
 def test_it_stops_in_a_hole(host: Host, tree: Path) -> None:

@@ -146,11 +146,12 @@ def test_what_is_not_whole_is_found_anew(host: Host, tree: Path, damage: str) ->
         (host.execution / "found").unlink()
     (tree / "b").write_bytes(b"b")
     assert host.fetch(tree, manager=manager).run().files == 2
+    assert len(manager.offers) == 2
 
 
 def test_kept_contents_are_found_anew_by_the_next_agent(host: Host) -> None:
     manager, _ = host.run("/proc/uptime")
-    assert found_files.load_set(host.execution) is None
+    assert found_files.load_set(host.execution, host.stop.check) is None
     assert host.fetch("/proc/uptime", manager=manager).run().files == 1
 
 
@@ -163,6 +164,27 @@ def test_nothing_is_left_in_the_folder(host: Host, tree: Path) -> None:
     work.discard()
     assert os.listdir(host.execution) == []
     work.discard()
+
+
+def test_what_the_manager_cannot_store_is_not_tried_again(host: Host, tree: Path) -> None:
+    (tree / "a").write_bytes(b"aaa")
+    manager = PullingManager()
+    manager.says_retry = False
+    manager.first_request = Request(is_manifest=False, offset=2, length=2)
+    with pytest.raises(TransferError, match=r"There are 3 bytes, and not 4\."):
+        host.run(tree, manager=manager)
+    assert len(manager.offers) == 1
+
+
+def test_a_file_that_changed_is_read_again_whatever_the_manager_says(
+    host: Host, tree: Path
+) -> None:
+    path = tree / "x"
+    path.write_bytes(b"old")
+    manager = PullingManager()
+    manager.says_retry = False
+    manager.on_data = lambda: os.truncate(path, 1)
+    assert host.run(path, manager=manager)[1].bytes == 1
 
 
 def test_a_request_beyond_the_end_is_refused(host: Host, tree: Path) -> None:
