@@ -4,6 +4,7 @@ Each file appears under its name whole, or not at all, also if the agent or the 
 The next agent goes on where this one was.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -20,10 +21,11 @@ from tui_manager_protos.rules.file_manifest import (
 )
 
 from tui_manager_agent.files.attributes import Attributes, parse_attributes
-from tui_manager_agent.files.destination import Folders, choose
+from tui_manager_agent.files.destination import Folders, Parts, choose
 from tui_manager_agent.files.file_groups import Group, Grouping
 from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.partial_file import partial_name
+from tui_manager_agent.files.problems import failing
 from tui_manager_agent.files.survey import Survey
 from tui_manager_agent.files.work import Source, Stop, TransferError
 from tui_manager_agent.files.write_group import GroupWriter
@@ -31,6 +33,7 @@ from tui_manager_agent.files.write_progress import WriteProgress
 from tui_manager_agent.journal.transfer_records import CopyOrder, Transferred
 from tui_manager_agent.policy.file_rules import FileRules
 
+_LOG = logging.getLogger(__name__)
 MANIFEST = "manifest"  # a file in the execution's folder
 
 
@@ -90,16 +93,23 @@ class WriteFiles:
 
     def _discard(self) -> None:
         progress = self._progress(self._read_through(_go_on))
-        attributes = parse_attributes(self._order.mode, self._order.owner)
-        destination = progress.destination
-        with closing(Folders(destination, self._own)) as folders:
+        attributes = Attributes(self._order.mode)
+        with closing(Folders(progress.destination, self._own)) as folders:
             for number, entry in self._entries_after(progress.done):
-                parts = destination.parts(entry.path)
-                with suppress(OSError, TransferError):
-                    folder = folders.find(parts[:-1])
-                    if folder is not None and entry.kind is EntryKind.FILE:
-                        os.unlink(partial_name(self._execution_id, number), dir_fd=folder)
+                if entry.kind is EntryKind.FILE:
+                    parts = progress.destination.parts(entry.path)
+                    self._remove_partial(folders, parts, number)
             self._writer(folders, attributes, progress).close_unfinished_folders(self._entries())
+
+    def _remove_partial(self, folders: Folders, parts: Parts, number: int) -> None:
+        name = partial_name(self._execution_id, number)
+        try:
+            folder = folders.find(parts[:-1])
+            if folder is not None:
+                with failing(name, "removed"), suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
+        except TransferError as error:
+            _LOG.warning("partial file left: execution_id=%s problem=%s", self._execution_id, error)
 
     def _progress(self, contents: "_Contents") -> WriteProgress:
         found = WriteProgress.read(self._folder)

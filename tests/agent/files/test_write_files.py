@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tui_manager_agent.files import destination
 from tui_manager_agent.files.work import TransferError
 
 from tests.agent.files.copying import Copy, mode_of, read_tree
@@ -197,6 +198,22 @@ def test_bytes_that_are_not_those_of_the_file_get_no_name(tmp_path: Path, target
         work.run()
     work.discard()
     assert read_tree(target) == {}
+
+
+def test_systems_that_are_not_linux(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macOS has no O_PATH, gives nothing back from memory, and makes no folder sticky at once."""
+    make_folder = os.mkdir
+    monkeypatch.setattr(destination, "_THROUGH", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    monkeypatch.delattr(os, "posix_fadvise", raising=False)
+    monkeypatch.setattr(
+        os, "mkdir", lambda name, mode, **more: make_folder(name, mode & 0o777, **more)
+    )
+    for _ in range(2):
+        Copy(tmp_path, TREE, f"{target}/", modes={"app/sub": 0o555}, backup=True).work().run()
+    assert read_tree(target) == TREE
+    assert (mode_of(target / "app"), mode_of(target / "app" / "sub")) == (0o755, 0o555)
 
 
 def test_progress_counts_what_is_there_too(tmp_path: Path, target: Path) -> None:
