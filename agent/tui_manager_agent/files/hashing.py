@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 from tui_manager_protos.rules.transfer_window import PART_LENGTH
@@ -27,15 +26,17 @@ def hash_file(descriptor: int, size: int, check: Callable[[], None]) -> Hash:
 
     Calls `check` before each piece; it raises what ends the work. Raises OSError.
     """
-    done = 0
     hashed = new_sha256()
-    while done < size:
-        check()
-        piece = os.pread(descriptor, min(PART_LENGTH, size - done), done)
-        if not piece:
-            break
-        hashed.update(piece)
-        done += len(piece)
+    block = memoryview(bytearray(min(PART_LENGTH, size)))  # one for all: new memory costs more
+    with open(descriptor, "rb", buffering=0, closefd=False) as file:
+        file.seek(0)
+        while size:
+            check()
+            count = file.readinto(block[:size])
+            if not count:
+                break
+            hashed.update(block[:count])
+            size -= count
     return hashed
 
 
