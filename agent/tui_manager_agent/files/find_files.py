@@ -31,6 +31,7 @@ from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.work import Stop, TransferError
 from tui_manager_agent.journal.transfer_records import FetchOrder
 from tui_manager_agent.policy.file_rules import FileRules, show_path
+from tui_manager_agent.policy.policy import RefusedError
 
 _PROBLEMS = 3  # are named
 _KEPT_LIMIT = 64 << 20  # bytes of files that have no size
@@ -239,10 +240,18 @@ class FindFiles:
         return None
 
     def _note(self, path: bytes, problem: str) -> None:
-        """Raises TransferError when there are too many to name."""
+        """Raises TransferError when there are too many to name, RefusedError if the policy does not
+        let anybody know what is at this path."""
+        self._require_known(os.path.realpath(path))
         self._problems[path] = f"{show_path(path)} cannot be fetched: {problem}"
         if len(self._problems) > _PROBLEMS:
             raise TransferError(self._describe_problems())
+
+    def _require_known(self, real: bytes) -> None:
+        try:
+            self._rules.require_read(real)
+        except RefusedError:
+            self._rules.require_read(real, is_folder=True)
 
     def _describe_problems(self) -> str:
         named = "; ".join(list(self._problems.values())[:_PROBLEMS])

@@ -166,7 +166,7 @@ def test_the_first_problems_are_named_and_nothing_is_fetched(host: Host, tree: P
     ]
     assert str(raised.value) == "; ".join(named) + "; and there are more. Nothing was fetched."
     assert not manager.offers
-    assert rules.asked == [os.fsencode(tree / "0")]
+    assert rules.asked == [os.fsencode(path) for path in paths[:5]]
 
 
 def test_a_file_that_may_not_be_read_is_named(
@@ -287,6 +287,20 @@ def test_the_policy_judges_where_links_lead(host: Host, tree: Path) -> None:
         assert "refused by this host's policy (files)" in str(raised.value)
         where = tree if path == tree else tree / "secret"
         assert f"): {where}" in str(raised.value)
+
+
+def test_a_policy_does_not_tell_what_is_where_nothing_may_be_read(host: Host, tree: Path) -> None:
+    for folder in (tree / "open", tree / "closed"):
+        folder.mkdir()
+        os.mkfifo(folder / "fifo")
+        (folder / "circle").symlink_to(folder / "circle")
+        (folder / "folder").mkdir()
+    host.use_policy(f'[files]\nread = ["{tree}/open/*"]\n')
+    for path in ("fifo", "absent", "circle", "folder"):
+        with pytest.raises(TransferError):
+            host.run(tree / "open" / path, recursive=False)
+        with pytest.raises(RefusedError, match=f"{tree}/closed/{path}"):
+            host.run(tree / "closed" / path, recursive=False)
 
 
 def test_a_folder_must_be_allowed_itself(host: Host, tree: Path) -> None:
