@@ -19,6 +19,7 @@ from tui_manager.cli.commands import (
     task,
     template,
     token,
+    transfer,
 )
 from tui_manager.operator.api import Operator
 
@@ -53,7 +54,7 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
             yield make()
 
         asking = (audit, clock, hosts, managers, output, rerun, run, schedule, task, template)
-        for module in (*asking, token):
+        for module in (*asking, token, transfer):
             monkeypatch.setattr(module, "connect", connect)
 
     return use

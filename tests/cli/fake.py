@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.support.fake_operator import FakeOperator as Manager
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.files import Transfer
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
@@ -63,17 +64,27 @@ class FakeOperator(Manager):
         signal: int | None = None,
         detail: str = "",
         truncated_bytes: int = 0,
+        transfer: Transfer | None = None,
     ) -> None:
         """The command ends on `host`."""
         self.clock = LATER
         execution_id = self.execution(task_id, host)
         rows = self.tasks[task_id].rows
         rows[execution_id] = replace(
-            rows[execution_id], signal=signal, truncated_bytes=truncated_bytes
+            rows[execution_id],
+            signal=signal,
+            truncated_bytes=truncated_bytes,
+            transfer=transfer or rows[execution_id].transfer,
         )
         code = 0 if status is CommandHostStatus.COMPLETED else exit_code
         operation = OPERATION_OF_RESULT[status]
         self.apply(execution_id, operation, reason, exit_code=code, detail=detail)
+
+    def end_transfer(self, execution_id: str, transfer: Transfer) -> None:
+        """A copy or a fetch completes on a host."""
+        rows = self.task_of(execution_id).rows
+        rows[execution_id] = replace(rows[execution_id], transfer=transfer)
+        self.apply(execution_id, Operation.COMPLETE, exit_code=0)
 
     async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
         """What is started, and not of a later batch, runs at once."""

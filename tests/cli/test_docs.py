@@ -37,15 +37,17 @@ FOREIGN = {
     "--require-hashes",
     *(
         "--checkpoint",
+        "--copy",
         "--database",
         "--dbname",
+        "--dest",
         "--install-missing",
         "--exit-on-error",
         "--file",
         "--format",
         "--no-owner",
     ),
-    *("--pgdata", "--single-transaction"),
+    *("--pgdata", "--rcopy", "--single-transaction"),
 }
 
 
@@ -98,6 +100,8 @@ ALL = {parser.prog: parser for parser in parsers(command_line_parser())}
 RUN = "tui-manager run"
 OF_RUN = options_of(ALL[RUN])
 TAKE_OPTIONS_OF_RUN = (
+    "tui-manager copy",
+    "tui-manager fetch",
     "tui-manager schedule add",
     "tui-manager schedule edit",
     "tui-manager template run",

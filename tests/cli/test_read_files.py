@@ -11,6 +11,7 @@ from tui_manager.cli.options import read_files
 from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.domain.content import CONTENT_LENGTH
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.operator.local_files.task_sources import TaskSources
 
 TASK = 'target = "web*"\n[[steps]]\n'
 
@@ -25,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_that_names_no_other_is_kept_as_it_is(file: Path) -> None:
     text = f"# why\r\n{TASK}run = 'date'\r\n"
     file.write_bytes(text.encode())
-    loaded = load_task_file(str(file))
+    loaded = load_task_file(str(file), TaskSources())
     assert (loaded.name, loaded.text) == ("job.toml", text)
     assert loaded.task_file.spec.commands[0].text == "date"
 
@@ -33,7 +34,7 @@ def test_a_file_that_names_no_other_is_kept_as_it_is(file: Path) -> None:
 def test_scripts_are_relative_to_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (file.parent / "work.sh").write_bytes(b"#!/bin/sh\ndate\n")
     monkeypatch.chdir("/")
-    loaded = load_task_file(str(file))
+    loaded = load_task_file(str(file), TaskSources())
     assert loaded.task_file.spec.commands[0].contents["script"].data == b"#!/bin/sh\ndate\n"
     assert "#!/bin/sh\ndate\n" in loaded.text
 
@@ -42,7 +43,7 @@ def test_a_task_file_can_come_from_stdin(file: Path, monkeypatch: pytest.MonkeyP
     (file.parent / "work.sh").write_bytes(b"#!/bin/sh\ndate\n")
     monkeypatch.chdir(file.parent)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
-    loaded = load_task_file("-")
+    loaded = load_task_file("-", TaskSources())
     assert loaded.name == "stdin"
     assert loaded.task_file.spec.commands[0].contents["script"].size == 15
 
@@ -50,7 +51,7 @@ def test_a_task_file_can_come_from_stdin(file: Path, monkeypatch: pytest.MonkeyP
 def test_what_is_wrong_with_the_file_is_said(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def said() -> str:
         with pytest.raises(InvalidInputError) as caught:
-            load_task_file(str(file))
+            load_task_file(str(file), TaskSources())
         return str(caught.value)
 
     file.write_bytes(b'target = "\xff"')
@@ -71,7 +72,7 @@ def test_what_is_wrong_with_a_script_is_said(file: Path) -> None:
 
     def said() -> str:
         with pytest.raises(InvalidInputError) as caught:
-            load_task_file(str(file))
+            load_task_file(str(file), TaskSources())
         assert str(caught.value).startswith("job.toml, line 3: steps[0].script: ")
         return str(caught.value).removeprefix("job.toml, line 3: steps[0].script: ")
 
@@ -87,4 +88,4 @@ def test_stdin_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_files, "TASK_FILE_LENGTH", 5)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"123456")))
     with pytest.raises(InvalidInputError, match="stdin: it has more than 5 bytes"):
-        load_task_file("-")
+        load_task_file("-", TaskSources())

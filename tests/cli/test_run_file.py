@@ -259,10 +259,11 @@ sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.parameter_values import fill_parameters, with_options
 from tui_manager.cli.options.read_files import load_task_file
+from tui_manager.operator.local_files.task_sources import TaskSources
 from tui_manager.domain.errors import InvalidInputError
 options = parse(["run", *sys.argv[1:]])
 try:
-    task_file = with_options(load_task_file(options.task_file).task_file, options)
+    task_file = with_options(load_task_file(options.task_file, TaskSources()).task_file, options)
     spec = fill_parameters(task_file, options)
     print("got", dict(spec.commands[0].parameters), dict(spec.commands[0].secrets))
 except InvalidInputError as error:

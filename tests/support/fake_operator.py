@@ -31,6 +31,7 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask, FakeFil
 
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
         super().__init__(now)
+        FakeFiles.__init__(self)
         self.attention: tuple[Alert, ...] = ()
         self.health = Health(commit_seconds=0.0021, loop_lag_seconds=0.004, memory_bytes=64 << 20)
         self.closed = False

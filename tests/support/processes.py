@@ -217,9 +217,11 @@ class Machine:
         """A task with its hosts, as `task show --json` tells; without the limits."""
 
         async def read(operator: Operator) -> dict[str, Any]:
-            task = (await operator.get_task(task_id)).task
+            detail = await operator.get_task(task_id)
             rows = await all_command_hosts(operator, task_id)
-            return task_shape(task) | {"hosts": [command_host_shape(row) for row in rows]}
+            steps = [command.spec for command in detail.commands]
+            hosts = [command_host_shape(row, steps[row.command]) for row in rows]
+            return task_shape(detail.task) | {"hosts": hosts}
 
         return self.ask(read)
 

@@ -11,6 +11,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.files import CopySpec, FetchSpec, FileSet
 from tui_manager.domain.step_and_task_options import with_step_options
 from tui_manager.domain.task_file import TaskFile, fill, read_task_file, task_file_of
+from tui_manager.domain.task_file_steps import LocalCopy
 from tui_manager.domain.task_spec import CommandSpec, StepKind, TaskSpec
 from tui_manager.domain.write_task_file import write_task_file
 
@@ -115,6 +116,16 @@ def test_an_error_names_line_and_key(text: str, expected: str) -> None:
 def test_files_are_not_read_where_there_are_none() -> None:
     with pytest.raises(InvalidInputError, match="no file can be read here"):
         read_task_file(COPY, "a.toml")
+
+
+def test_a_copy_that_is_not_stored_yet_is_written_with_its_files() -> None:
+    copy = CommandSpec("", copy=CopySpec(SET, "/etc/", sources=("app.conf",)))
+    task_file = TaskFile(TaskSpec("@all", (copy, copy)))
+    text = write_task_file(task_file, {0: LocalCopy(("conf/app.conf",), recursive=True)})
+    assert text.count("stored") == 1
+    assert 'copy = "conf/app.conf"\nto = "/etc/"\nrecursive = true\n' in text
+    spec = read_task_file(text, "a.toml", read_files=read_files).spec
+    assert spec == task_file.spec
 
 
 PATHS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=9)

@@ -54,11 +54,13 @@ async def all_tasks(
     return (await _all(read, window, lambda task: task.task_id, limit))[:limit]
 
 
-async def all_command_hosts(operator: Operator, task_id: int) -> list[CommandHost]:
-    """Every command host of a task, by command and name."""
+async def all_command_hosts(
+    operator: Operator, task_id: int, command: int | None = None
+) -> list[CommandHost]:
+    """Every command host of a task, or of one of its commands, by command and name."""
 
     async def read(window: Window) -> Page[CommandHost]:
-        return await operator.list_command_hosts(task_id, window)
+        return await operator.list_command_hosts(task_id, window, command)
 
     return await _all(read, Window(sort="host"), lambda row: row.execution_id)
 

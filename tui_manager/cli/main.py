@@ -110,10 +110,8 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
 def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a command that needs a running manager."""
     match options.action:
-        case "run":
-            from tui_manager.cli.commands.run import run_command
-
-            return run_command(settings, options)
+        case "run" | "copy" | "fetch":
+            return _run_task(settings, options)
         case "hosts":
             from tui_manager.cli.commands.hosts import run_hosts
 
@@ -150,6 +148,17 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             from tui_manager.cli.commands.output import run_output
 
             return run_output(settings, options)
+
+
+def _run_task(settings: Settings, options: argparse.Namespace) -> int:
+    """Runs a command that makes a task of what stands on the command line."""
+    if options.action == "run":
+        from tui_manager.cli.commands.run import run_command
+
+        return run_command(settings, options)
+    from tui_manager.cli.commands.transfer import run_copy, run_fetch
+
+    return (run_copy if options.action == "copy" else run_fetch)(settings, options)
 
 
 def _print_error(error: ManagerError, code: int) -> int:

@@ -32,6 +32,13 @@ def task_as_template(spec: TaskSpec, origin: str) -> str:
 def _work(spec: TaskSpec) -> Sequence[CommandSpec]:
     """What the steps run, without how."""
     return [
-        CommandSpec(one.text, script=one.script, arguments=one.arguments, stdin=one.stdin)
+        CommandSpec(
+            one.text,
+            script=one.script,
+            arguments=one.arguments,
+            stdin=one.stdin,
+            copy=one.copy,
+            fetch=one.fetch,
+        )
         for one in spec.commands
     ]

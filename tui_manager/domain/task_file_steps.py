@@ -1,6 +1,7 @@
 """Reads the steps of a task file, and the options of its steps and of the task."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, Protocol
@@ -38,6 +39,19 @@ STORED_KEYS = ("sha256", "manifest_size", "size", "files", "bytes")
 _KINDS = ("run", "script", "script_text", "copy", "fetch")
 
 ReadContent = Callable[[str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCopy:
+    """What a copy names on the machine of the operator, before it is stored.
+
+    Attributes:
+        paths: as typed.
+        recursive: folders too, with what is in them.
+    """
+
+    paths: tuple[str, ...]
+    recursive: bool = False
 
 
 class ReadFiles(Protocol):

@@ -18,7 +18,7 @@ from tui_manager.domain.step_and_task_options import (
     TaskOption,
 )
 from tui_manager.domain.task_file import TaskFile
-from tui_manager.domain.task_file_steps import STORED_KEYS
+from tui_manager.domain.task_file_steps import STORED_KEYS, LocalCopy
 from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
 
@@ -32,18 +32,23 @@ _LITERAL_LINE = re.compile(rf"[^'\0-\x1f{_HIDDEN}]*")
 # What a text between """ does not hold as it is.
 _SPECIAL = re.compile(rf'["\\\0-\x08\x0b-\x1f{_HIDDEN}]')
 _ESCAPES = {'"': r"\"", "\\": r"\\", "\r": r"\r"}
+_NO_COPIES: Mapping[int, LocalCopy] = {}
 _EMPTY_STEP = CommandSpec("")
 _EMPTY_TASK = TaskSpec("", ())
 
 
-def write_task_file(task_file: TaskFile) -> str:
+def write_task_file(task_file: TaskFile, copies: Mapping[int, LocalCopy] = _NO_COPIES) -> str:
     """The text of the task file, from which `read_task_file` makes an equal one.
+
+    Args:
+        copies: of these steps, by their index, the text names the files of the operator's machine,
+            and not what the manager has stored of them.
 
     Raises:
         InvalidInputError: a script or an input is not text in UTF-8, or is not here.
     """
     spec = task_file.spec
-    steps = [_step(index, step) for index, step in enumerate(spec.commands)]
+    steps = [_step(index, step, copies.get(index)) for index, step in enumerate(spec.commands)]
     top = {
         "name": spec.name,
         "target": spec.target,
@@ -154,10 +159,10 @@ def _default(kind: ParameterType, text: str) -> object:
             return text
 
 
-def _step(index: int, step: CommandSpec) -> dict[str, Any]:
+def _step(index: int, step: CommandSpec, copy: LocalCopy | None) -> dict[str, Any]:
     values = {
         "name": step.name,
-        **(_transfer(step.transfer) if step.transfer else {}),
+        **(_transfer(step.transfer, copy) if step.transfer else {}),
         "run": step.text,
         "script_text": _text(index, "script", step.script),
         "args": step.arguments,
@@ -173,18 +178,25 @@ def _step(index: int, step: CommandSpec) -> dict[str, Any]:
     return values
 
 
-def _transfer(transfer: CopySpec | FetchSpec) -> dict[str, Any]:
-    """The keys of a copy or a fetch. A copy says what the manager has stored of it."""
+def _transfer(transfer: CopySpec | FetchSpec, local: LocalCopy | None) -> dict[str, Any]:
+    """The keys of a copy or a fetch. A copy says what the manager has stored of it, or what is to
+    be read."""
     if isinstance(transfer, FetchSpec):
-        recursive = {"recursive": True} if transfer.recursive else {}
-        return {"fetch": _one_or_all(transfer.paths), "to": transfer.to, **recursive}
+        paths = {"fetch": _one_or_all(transfer.paths), "to": transfer.to}
+        return paths | _recursive(transfer.recursive)
     files = transfer.files
-    return {
-        "copy": _one_or_all(transfer.sources),
+    values = {
+        "copy": _one_or_all(local.paths if local else transfer.sources),
         "to": transfer.to,
         **_options(COPY_OPTIONS, transfer, CopySpec(files, "")),
-        "stored": {key: getattr(files, key) for key in STORED_KEYS},
     }
+    if local:
+        return values | _recursive(local.recursive)
+    return values | {"stored": {key: getattr(files, key) for key in STORED_KEYS}}
+
+
+def _recursive(recursive: bool) -> dict[str, Any]:
+    return {"recursive": True} if recursive else {}
 
 
 def _one_or_all(texts: Sequence[str]) -> str | list[str]:

@@ -1,20 +1,19 @@
 """`tui-manager run`: creates and starts a task, prints its output, waits for its end. `task follow`
-does only the last two. What ctrl-c does meanwhile is here too."""
+does only the last two."""
 
 import argparse
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from tui_manager_protos.rules.duration import format_duration
-
+from tui_manager.cli.commands.fetch_folders import NO_FOLDERS, make_folders, with_folders
 from tui_manager.cli.commands.run_output import GatheredOutput, JsonOutput, LiveLines, OutputPrinter
-from tui_manager.cli.connect_and_read import connect, output_after
-from tui_manager.cli.exit_status import COMPLETED, INTERRUPTED, NOT_COMPLETED
+from tui_manager.cli.commands.watch_task import TaskWatch
+from tui_manager.cli.connect_and_read import connect
+from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parameter_values import check_plan, fill_parameters, with_options
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
@@ -22,26 +21,27 @@ from tui_manager.cli.options.run import RUN_FORM, task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.cli.options.step_contents import given_content_options
 from tui_manager.cli.printing.json_shapes import plan_shape
-from tui_manager.cli.printing.rollout_text import WaitNote, plan_text
+from tui_manager.cli.printing.rollout_text import plan_text
 from tui_manager.cli.printing.standard_streams import OutputError
-from tui_manager.cli.printing.summary import count_words, note_left_out
-from tui_manager.cli.printing.text import StorageTroubleNote, note, write, write_json
-from tui_manager.domain.changes import Changes
+from tui_manager.cli.printing.summary import note_left_out
+from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.domain.errors import (
-    IllegalMoveError,
     InvalidInputError,
     ManagerError,
     NoAnswerError,
-    StorageError,
     UnreachableError,
 )
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_file import TaskFile
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
-from tui_manager.operator.watching import watching
 from tui_manager.settings import Settings
+
+if TYPE_CHECKING:  # only needed for copies and fetches
+    from tui_manager.cli.commands.copied_files import CopiedFiles
+    from tui_manager.cli.commands.watch_transfers import TransferWatch
+    from tui_manager.cli.printing.transfers import SavedByRow
 
 _Task = TypeVar("_Task")
 
@@ -59,7 +59,7 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
             raise InvalidInputError(
                 given[0], f"A task file names its scripts and its stdin; leave --{given[0]} out."
             )
-        return run_task_file(settings, options, load_task_file(options.task_file).task_file)
+        return _run_file(settings, options)
     if options.other_target is not None:
         raise InvalidInputError("target", f"--target needs --file; else: {RUN_FORM}")
     spec = task_spec(options)
@@ -68,13 +68,44 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
     )
 
 
-def run_task_file(settings: Settings, options: argparse.Namespace, task_file: TaskFile) -> int:
+def _run_file(settings: Settings, options: argparse.Namespace) -> int:
+    """Runs a task file, whose copies name files of this machine."""
+    from tui_manager.cli.commands.copied_files import CopiedFiles
+
+    with CopiedFiles() as copied:
+        loaded = load_task_file(options.task_file, copied.read)
+        copied.note_left_out()
+        return run_task_file(
+            settings, options, loaded.task_file, copied=copied, folder=loaded.folder
+        )
+
+
+def run_task_file(
+    settings: Settings,
+    options: argparse.Namespace,
+    task_file: TaskFile,
+    *,
+    copied: "CopiedFiles | None" = None,
+    folder: Path = Path(),
+) -> int:
     """Runs the task of a task file or a template, and returns the exit status. The options of `run`
-    and --target win over what is in it."""
+    and --target win over what is in it.
+
+    Args:
+        copied: the files of this machine that it copies; None: there are none.
+        folder: of this machine, from which the folders of fetches count.
+    """
     task_file = with_options(task_file, options)
     if options.plan:
         check_plan(task_file, options)
-    return _run_spec(settings, options, task_file.spec, lambda: fill_parameters(task_file, options))
+    return _run_spec(
+        settings,
+        options,
+        task_file.spec,
+        lambda: fill_parameters(task_file, options),
+        copied=copied,
+        folder=folder,
+    )
 
 
 def _run_spec(
@@ -82,16 +113,43 @@ def _run_spec(
     options: argparse.Namespace,
     spec: TaskSpec,
     complete: Callable[[], TaskSpec],
+    *,
+    copied: "CopiedFiles | None" = None,
+    folder: Path = Path(),
 ) -> int:
     """Runs a task. `complete` asks for what it lacks, and returns it with that."""
-    if options.plan and options.mode not in ("live", "json"):
-        raise InvalidInputError("plan", f"--plan starts nothing; leave --{options.mode} out.")
+    check_plan_mode(options)
     spec.check()  # before anybody is asked for a value in vain
     if options.plan:
-        return asyncio.run(_plan(settings, spec, as_json=options.mode == "json"))
+        return plan_only(settings, options, spec)
     spec = replace(complete(), created_by=this_actor())
     spec.check()
-    return asyncio.run(_run(settings, spec, options.mode))
+    return run_made(settings, options.mode, spec, copied, folder)
+
+
+def run_made(
+    settings: Settings,
+    mode: str,
+    spec: TaskSpec,
+    copied: "CopiedFiles | None" = None,
+    folder: Path = Path(),
+) -> int:
+    """Makes, starts and follows a task that lacks nothing, and returns the exit status."""
+    spec, folders = with_folders(spec, folder)
+    if mode not in ("detach", "no-start"):
+        make_folders(folders)
+    return asyncio.run(_run(settings, spec, mode, copied, folders))
+
+
+def check_plan_mode(options: argparse.Namespace) -> None:
+    """Raises InvalidInputError if a plan is asked for together with what only a task can do."""
+    if options.plan and options.mode not in ("live", "json"):
+        raise InvalidInputError("plan", f"--plan starts nothing; leave --{options.mode} out.")
+
+
+def plan_only(settings: Settings, options: argparse.Namespace, spec: TaskSpec) -> int:
+    """Prints what the task would do, and returns the exit status."""
+    return asyncio.run(_plan(settings, spec, as_json=options.mode == "json"))
 
 
 async def _plan(settings: Settings, spec: TaskSpec, *, as_json: bool) -> int:
@@ -105,25 +163,51 @@ async def _plan(settings: Settings, spec: TaskSpec, *, as_json: bool) -> int:
     return COMPLETED
 
 
-async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
+async def _run(
+    settings: Settings,
+    spec: TaskSpec,
+    mode: str,
+    copied: "CopiedFiles | None",
+    folders: Mapping[int, Path],
+) -> int:
     async with connect(settings.state_dir) as operator:
         if mode != "no-start":
-            await operator.preview_target(  # no task for a target without hosts
-                spec.target, include_maintenance=spec.include_maintenance
-            )
+            await check_target(operator, spec)
+        if copied is not None:
+            await copied.upload(operator)
         task_id = await expect_task(operator.create_task(spec))
-        return await start_and_follow(operator, task_id, mode)
+        return await start_and_follow(operator, task_id, mode, spec.commands, folders)
 
 
-async def start_and_follow(operator: Operator, task_id: int, mode: str) -> int:
-    """Starts a pending task, prints what `mode` says, and returns the exit status."""
+async def check_target(operator: Operator, spec: TaskSpec) -> None:
+    """Raises InvalidInputError for a target without hosts, for which no task is made."""
+    await operator.preview_target(spec.target, include_maintenance=spec.include_maintenance)
+
+
+async def start_and_follow(
+    operator: Operator,
+    task_id: int,
+    mode: str,
+    steps: Sequence[CommandSpec],
+    folders: Mapping[int, Path] = NO_FOLDERS,
+) -> int:
+    """Starts a pending task, prints what `mode` says, and returns the exit status.
+
+    Args:
+        steps: of the task.
+        folders: of this machine, for the files that its steps fetch, by the index of the step.
+    """
     if mode != "no-start":
         await _start(operator, task_id)
     with _name_task_in_errors(task_id):
         if mode in ("no-start", "detach"):
             write(f"{task_id}\n")
+            if mode == "detach" and any(step.fetch for step in steps):
+                note(f"`{PROGRAM} task files {task_id} DIR` saves what has come of its hosts")
             return COMPLETED
-        return await _Watch(operator, task_id, _printer(mode)).follow_to_end()
+        transfers = _watch_transfers(operator, task_id, steps, folders, mode)
+        printer = _printer(mode, transfers.saved if transfers else {})
+        return await TaskWatch(operator, task_id, printer, transfers).follow_to_end()
 
 
 @contextmanager
@@ -157,129 +241,39 @@ async def _start(operator: Operator, task_id: int) -> None:
         raise
 
 
-def _printer(mode: str) -> OutputPrinter:
+def _watch_transfers(
+    operator: Operator,
+    task_id: int,
+    steps: Sequence[CommandSpec],
+    folders: Mapping[int, Path],
+    mode: str,
+) -> "TransferWatch | None":
+    """What follows the copies and fetches of a task; None: it has none."""
+    if not any(step.transfer for step in steps):
+        return None
+    from tui_manager.cli.commands.watch_transfers import TransferWatch
+
+    return TransferWatch(operator, task_id, steps, folders, prints_hosts=mode == "live")
+
+
+def _printer(mode: str, saved: "SavedByRow") -> OutputPrinter:
     match mode:
         case "json":
-            return JsonOutput()
+            return JsonOutput(saved)
         case "gather":
-            return GatheredOutput()
+            return GatheredOutput(saved)
         case _:
-            return LiveLines()
+            return LiveLines(saved=saved)
 
 
 async def follow_task(operator: Operator, task_id: int) -> int:
     """Prints the output of a task, from its beginning until the task has ended, and returns the
     exit status. ctrl-c leaves the task alone."""
-    task = (await operator.get_task(task_id)).task
-    if task.status is TaskStatus.PENDING:
+    detail = await operator.get_task(task_id)
+    if detail.task.status is TaskStatus.PENDING:
         note(f"task {task_id} is not started; `{PROGRAM} task start {task_id}` starts it")
+    steps = [command.spec for command in detail.commands]
     with _name_task_in_errors(task_id):
-        return await _Watch(operator, task_id, LiveLines(), cancels=False).follow_to_end()
-
-
-class _Watch:
-    """Follows a task to its end. If it `cancels`, the first ctrl-c prints the progress, the second
-    cancels the task, the third ends the program while the task is being canceled. Otherwise the
-    first ctrl-c ends the program."""
-
-    def __init__(
-        self, operator: Operator, task_id: int, printer: OutputPrinter, *, cancels: bool = True
-    ) -> None:
-        self._operator = operator
-        self._task_id = task_id
-        self._printer = printer
-        self._cancels = cancels
-        self._presses: asyncio.Queue[None] = asyncio.Queue()
-        self._canceled = False
-        self._trouble_note = StorageTroubleNote()
-        self._wait_note = WaitNote(task_id)
-        self._position = 0  # of the output that was printed
-
-    async def follow_to_end(self) -> int:
-        """Waits for the end of the task, and returns the exit status."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._presses.put_nowait, None)
-        following = asyncio.create_task(self._follow())
-        answering = asyncio.create_task(self._answer_interrupts())
-        try:
-            await asyncio.wait((following, answering), return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                answering.result()
-                return INTERRUPTED
-            status = following.result()
-        finally:
-            loop.remove_signal_handler(signal.SIGINT)
-            for task in (following, answering):
-                task.cancel()
-            await asyncio.gather(following, answering, return_exceptions=True)
-        if self._canceled:
-            return INTERRUPTED
-        return COMPLETED if status is TaskStatus.COMPLETED else NOT_COMPLETED
-
-    async def _follow(self) -> TaskStatus:
-        try:
-            async with watching(self._operator) as changes:
-                await self._print_until_ended(changes)
-            detail = await self._operator.get_task(self._task_id)
-            await self._printer.finish(self._operator, detail)
-        except NoAnswerError as error:
-            raise NoAnswerError(
-                f"{error} Task {self._task_id} goes on without it; its hosts keep the results."
-            ) from error
-        except UnreachableError as error:
-            raise UnreachableError(
-                f"The manager has stopped. Task {self._task_id} goes on without it; its hosts keep "
-                "the results."
-            ) from error
-        return detail.task.status
-
-    async def _print_until_ended(self, changes: AsyncIterator[Changes]) -> None:
-        """Prints stored output until the task has ended. While output cannot be read or results
-        cannot be stored, prints a note and waits."""
-        unread = first = True
-        async for change in changes:
-            try:
-                if unread or change.touches(self._task_id):
-                    unread = True
-                    if await self._print_new_output():
-                        self._trouble_note.update("")
-                        return
-                    unread = False
-                if change.manager and not first:  # the first says that all has changed
-                    status = await self._operator.manager_status()
-                    self._trouble_note.update(status.health.storage_error)
-            except StorageError as error:
-                self._trouble_note.update(str(error))
-            first = False
-        raise UnreachableError("The manager has ended.")
-
-    async def _print_new_output(self) -> bool:
-        """Prints the output that was stored since the last call; True if the task has ended."""
-        # The status first: if the task has ended now, all its output is stored.
-        progress = await self._operator.get_task_progress(self._task_id)
-        async for chunk in output_after(self._operator, self._task_id, self._position):
-            self._printer.take(chunk)
-            self._position = chunk.position
-        self._printer.flush()
-        if not progress.status.ended:
-            self._wait_note.update(paused=progress.paused, hold=progress.hold)
-        return progress.status.ended
-
-    async def _answer_interrupts(self) -> None:
-        await self._presses.get()
-        if not self._cancels:
-            again = f"`{PROGRAM} task follow {self._task_id}` prints its output again"
-            note(f"task {self._task_id} goes on; {again}")
-            return
-        progress = await self._operator.get_task_progress(self._task_id)
-        elapsed = timedelta(seconds=int((progress.elapsed or timedelta()).total_seconds()))
-        note(
-            f"task {self._task_id}: {progress.counts.ended} of {progress.counts.total} ended after "
-            f"{format_duration(elapsed)}: {count_words(progress.counts)}; ctrl-c again cancels it"
-        )
-        await self._presses.get()
-        with suppress(IllegalMoveError):  # it has just ended
-            await self._operator.cancel_task(self._task_id)
-            self._canceled = True
-            note(f"canceling task {self._task_id}; ctrl-c again leaves without waiting")
-        await self._presses.get()
+        transfers = _watch_transfers(operator, task_id, steps, NO_FOLDERS, "live")
+        watch = TaskWatch(operator, task_id, LiveLines(), transfers, cancels=False)
+        return await watch.follow_to_end()

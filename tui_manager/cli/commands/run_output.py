@@ -6,18 +6,24 @@ import hashlib
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from tui_manager.cli.connect_and_read import all_command_hosts
 from tui_manager.cli.printing.json_shapes import Shape, output_shape, run_shape
+from tui_manager.cli.printing.status_line import clear_status
 from tui_manager.cli.printing.summary import summarize
 from tui_manager.cli.printing.text import cleaner_for, note, write_json
 from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.status import Stream
-from tui_manager.domain.task import CommandHost, Task, TaskDetail
+from tui_manager.domain.status import CommandHostStatus, Stream
+from tui_manager.domain.task import CommandHost, TaskDetail
+from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.operator.api import Operator, OutputChunk
 
+if TYPE_CHECKING:  # only needed for copies and fetches
+    from tui_manager.cli.printing.transfers import SavedByRow
+
 CUT = 1 << 20  # bytes of one stream of one host in JSON
+_NOTHING_SAVED: "SavedByRow" = {}
 _Key = tuple[str, Stream]
 
 
@@ -74,9 +80,15 @@ class LiveLines:
 
     Args:
         files: where the lines of each stream go; by default those of stderr go to stderr.
+        saved: what was saved of fetched files, when the task has ended.
     """
 
-    def __init__(self, files: Mapping[Stream, TextIO] | None = None) -> None:
+    def __init__(
+        self,
+        files: Mapping[Stream, TextIO] | None = None,
+        saved: "SavedByRow" = _NOTHING_SAVED,
+    ) -> None:
+        self._saved = saved
         self._lines: defaultdict[tuple[str, str, Stream], _Lines] = defaultdict(_Lines)
         self._files = files or {stream: _file(stream) for stream in Stream}
         self._clean = {stream: cleaner_for(file) for stream, file in self._files.items()}
@@ -101,11 +113,13 @@ class LiveLines:
     async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints lines without an end, and the summary."""
         self.end_lines()
-        await _note_end(operator, detail.task)
+        rows = await all_command_hosts(operator, detail.task.task_id)
+        _note_end(detail, rows, self._saved)
 
     def _print(self, host: str, stream: Stream, lines: Sequence[str]) -> None:
         if not lines:
             return
+        clear_status()
         if stream is not self._last:  # both may go to one place, where the order must stay
             self.flush()
             self._last = stream
@@ -114,9 +128,15 @@ class LiveLines:
 
 
 class GatheredOutput:
-    """Prints identical outputs once, under the folded names of their hosts."""
+    """Prints identical outputs once, under the folded names of their hosts; of copies and fetches
+    what they did.
 
-    def __init__(self) -> None:
+    Args:
+        saved: as of `LiveLines`.
+    """
+
+    def __init__(self, saved: "SavedByRow" = _NOTHING_SAVED) -> None:
+        self._saved = saved
         self._digests: defaultdict[_Key, hashlib._Hash] = defaultdict(hashlib.sha256)
 
     def take(self, chunk: OutputChunk) -> None:
@@ -137,13 +157,31 @@ class GatheredOutput:
                     groups[digest.digest()].append(row)
             for group in sorted(groups.values(), key=len, reverse=True):
                 await _print_group(operator, stream, group)
-        await _note_end(operator, detail.task, rows)
+        self._print_transfers(detail, rows)
+        _note_end(detail, rows, self._saved)
+
+    def _print_transfers(self, detail: TaskDetail, rows: Sequence[CommandHost]) -> None:
+        """Prints what the copies and fetches did that completed, the largest groups first."""
+        groups: defaultdict[str, list[CommandHost]] = defaultdict(list)
+        for row in rows:
+            step = detail.commands[row.command].spec
+            if step.transfer and row.status is CommandHostStatus.COMPLETED:
+                from tui_manager.cli.printing.transfers import end_words
+
+                groups[end_words(row, step, self._saved.get(row.execution_id))].append(row)
+        for words, group in sorted(groups.items(), key=lambda item: -len(item[1])):
+            sys.stdout.write(f"{_heading(group)}{words}\n")
+        sys.stdout.flush()
+
+
+def _heading(group: Sequence[CommandHost]) -> str:
+    rule = "-" * 15
+    return f"{rule}\n{fold_names(row.host for row in group)} ({len(group)})\n{rule}\n"
 
 
 async def _print_group(operator: Operator, stream: Stream, group: Sequence[CommandHost]) -> None:
     file, clean, lines = _file(stream), cleaner_for(_file(stream)), _Lines()
-    rule = "-" * 15
-    file.write(f"{rule}\n{fold_names(row.host for row in group)} ({len(group)})\n{rule}\n")
+    file.write(_heading(group))
     offset = 0
     while chunks := await operator.read_output(group[0].execution_id, stream, offset):
         for chunk in chunks:
@@ -154,9 +192,14 @@ async def _print_group(operator: Operator, stream: Stream, group: Sequence[Comma
 
 
 class JsonOutput:
-    """Prints one JSON object at the end."""
+    """Prints one JSON object at the end.
 
-    def __init__(self) -> None:
+    Args:
+        saved: as of `LiveLines`.
+    """
+
+    def __init__(self, saved: "SavedByRow" = _NOTHING_SAVED) -> None:
+        self._saved = saved
         self._text: defaultdict[_Key, list[str]] = defaultdict(list)
         self._decoders: defaultdict[_Key, codecs.IncrementalDecoder] = defaultdict(_decoder)
         self._seen: defaultdict[_Key, int] = defaultdict(int)
@@ -179,9 +222,10 @@ class JsonOutput:
     async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints the object."""
         rows = await all_command_hosts(operator, detail.task.task_id)
-        write_json(run_shape(detail, [self._shape(row) for row in rows]))
+        steps = [command.spec for command in detail.commands]
+        write_json(run_shape(detail, [self._shape(row, steps[row.command]) for row in rows]))
 
-    def _shape(self, row: CommandHost) -> Shape:
+    def _shape(self, row: CommandHost, step: CommandSpec) -> Shape:
         texts, cut = [], False
         for stream in Stream:
             key = (row.execution_id, stream)
@@ -190,17 +234,23 @@ class JsonOutput:
             rest = "" if over else self._decoders[key].decode(b"", final=True)
             texts.append("".join((*self._text[key], rest)))
             cut = cut or over
-        return output_shape(row, *texts, cut=cut)
+        shape = output_shape(row, step, *texts, cut=cut)
+        if saved := self._saved.get(row.execution_id):
+            same = {"unchanged": saved.unchanged, "unchanged_files": saved.unchanged_files}
+            shape |= same
+        return shape
 
 
-async def _note_end(
-    operator: Operator, task: Task, rows: Sequence[CommandHost] | None = None
-) -> None:
+def _note_end(detail: TaskDetail, rows: Sequence[CommandHost], saved: "SavedByRow") -> None:
     """Prints on stderr what was not kept, and the summary."""
-    if rows is None:
-        rows = await all_command_hosts(operator, task.task_id)
     note_truncated_output(rows)
-    note(summarize(task.counts, rows))
+    counts, steps = detail.task.counts, [command.spec for command in detail.commands]
+    if len(steps) == 1 and steps[0].transfer:
+        from tui_manager.cli.printing.transfers import summarize_transfer
+
+        note(summarize_transfer(counts, rows, steps[0], saved))
+    else:
+        note(summarize(counts, rows))
 
 
 def note_truncated_output(rows: Iterable[CommandHost]) -> None:

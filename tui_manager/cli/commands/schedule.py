@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from tui_manager.cli.commands.copied_files import CopiedFiles
 from tui_manager.cli.commands.run import expect_task, follow_task
 from tui_manager.cli.connect_and_read import all_schedules, connect, newest_runs
 from tui_manager.cli.exit_status import COMPLETED
@@ -31,19 +32,22 @@ _DUE_NOTED = 3
 
 def run_schedule(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a command of `schedule`, and returns the exit status."""
-    if options.schedule_action == "add":
-        spec = new_schedule(options)  # before a manager is asked for
-        return asyncio.run(_add(settings, spec))
-    return asyncio.run(_run(settings, options))
+    with CopiedFiles() as copied:
+        if options.schedule_action == "add":
+            spec = new_schedule(options, copied.read)  # before a manager is asked for
+            copied.note_left_out()
+            return asyncio.run(_add(settings, spec, copied))
+        return asyncio.run(_run(settings, options, copied))
 
 
-async def _add(settings: Settings, spec: ScheduleSpec) -> int:
+async def _add(settings: Settings, spec: ScheduleSpec, copied: CopiedFiles) -> int:
     async with connect(settings.state_dir) as operator:
+        await copied.upload(operator)
         await _print_saved(operator, await _expect(operator.add_schedule(spec), spec.name))
     return COMPLETED
 
 
-async def _run(settings: Settings, options: argparse.Namespace) -> int:
+async def _run(settings: Settings, options: argparse.Namespace, copied: CopiedFiles) -> int:
     async with connect(settings.state_dir) as operator:
         match options.schedule_action:
             case "list":
@@ -52,7 +56,9 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
                 await _print_one(operator, options.schedule, options.limit, as_json=options.json)
             case "edit":
                 before = (await operator.get_schedule(options.schedule)).schedule
-                spec = edited_schedule(before.spec, options)
+                spec = edited_schedule(before.spec, options, copied.read)
+                copied.note_left_out()
+                await copied.upload(operator)
                 edit = operator.edit_schedule(spec, before.revision)
                 await _print_saved(operator, await _expect(edit, spec.name))
                 if lost := lost_values(before.spec, spec):

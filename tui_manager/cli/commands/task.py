@@ -1,5 +1,5 @@
 """`tui-manager task list|show|start|cancel|pause|resume|follow`; `task rerun` has a file of its
-own."""
+own, `task files` is in `transfer.py`."""
 
 import argparse
 import asyncio
@@ -59,6 +59,10 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
             case "resume":
                 await operator.resume_task(options.task_id)
                 await _print_state(operator, options.task_id, as_json=options.json)
+            case "files":
+                from tui_manager.cli.commands.transfer import save_files
+
+                return await save_files(operator, options)
             case "follow":
                 return await follow_task(operator, options.task_id)
     return 0
@@ -87,7 +91,9 @@ async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
     if as_json:
         shown = task_shape(detail.task) | limits_shape(detail) | origin_shape(detail)
         shown |= steps_shape(detail)
-        write_json(shown | {"hosts": [command_host_shape(row) for row in rows]})
+        steps = [command.spec for command in detail.commands]
+        hosts = [command_host_shape(row, steps[row.command]) for row in rows]
+        write_json(shown | {"hosts": hosts})
         return
     write(task_text(detail))
     if rows:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from tui_manager.cli.commands.copied_files import CopiedFiles
 from tui_manager.cli.commands.run import run_task_file
 from tui_manager.cli.connect_and_read import all_templates, connect
 from tui_manager.cli.options.parser import PROGRAM
@@ -67,10 +68,13 @@ async def _read_list(settings: Settings, text: str) -> list[Template]:
 
 def _save(settings: Settings, name: str, source: str | int) -> None:
     check_template_name(name)  # before a large file is read
-    if isinstance(source, int):
-        version, new = asyncio.run(_send(settings, name, "", source))
-    else:
-        version, new = asyncio.run(_send(settings, name, load_task_file(source).text, 0))
+    with CopiedFiles() as copied:
+        if isinstance(source, int):
+            version, new = asyncio.run(_send(settings, name, "", source, copied))
+        else:
+            text = load_task_file(source, copied.read).text
+            copied.note_left_out()
+            version, new = asyncio.run(_send(settings, name, text, 0, copied))
     saved = TemplateVersion(name, version)
     write(f"{saved}\n")
     if not new:
@@ -99,9 +103,12 @@ async def _note_task(settings: Settings, saved: TemplateVersion, task_id: int) -
             )
 
 
-async def _send(settings: Settings, name: str, text: str, task_id: int) -> tuple[int, bool]:
-    """Saves it. Returns the version, and whether it is a new one."""
+async def _send(
+    settings: Settings, name: str, text: str, task_id: int, copied: CopiedFiles
+) -> tuple[int, bool]:
+    """Saves it, and the files that it copies. Returns the version, and whether it is a new one."""
     async with connect(settings.state_dir) as operator:
+        await copied.upload(operator)
         before = await _newest(operator, name)
         try:
             version = await operator.save_template(name, text, task_id)

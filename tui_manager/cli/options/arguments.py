@@ -13,12 +13,16 @@ from tui_manager.cli.options.parser import (
     plain,
 )
 from tui_manager.cli.options.run import RUN_FORM
+from tui_manager.cli.options.transfer import take_names
 from tui_manager.domain.errors import InvalidInputError
 
 # Arguments that may stand after `--`, besides numbers.
-_NAMES = ("target", "names", "new_name", "file", "template", "source", "schedule")
+_NAMES = ("target", "names", "new_name", "file", "template", "source", "schedule", "folder")
 # Options whose values are kept under another name, because that of the option is one of these.
-_OPTIONS = {"task_file": "file", "of_template": "template", "other_target": "target"}
+_OPTIONS = {
+    "task_file": "file", "of_template": "template", "other_target": "target", "file_mode": "mode",
+    "hosts": "host",
+}  # fmt: skip
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -43,8 +47,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         unknown = unknown[: len(unknown) - len(behind)] if not named else []
     if getattr(options, "schedule_action", "") in ("add", "edit"):
         unknown = _read_schedule(options, unknown, behind)
+    if options.action in ("copy", "fetch"):
+        unknown = take_names(options, unknown)
     for option, value in vars(options).items():
         setattr(options, option, _plain(option, value))
+    _check_utf8(options)
     if unknown:
         raise _unrecognized(options, list(map(plain, unknown)), dashes=dashes)
     return options
@@ -94,16 +101,33 @@ def _plain(option: str, value: Any) -> Any:
 
 
 def _decoded(argument: str) -> str:
-    """The text of an argument, which is UTF-8 also if the locale, such as C, has another
-    encoding."""
+    """The text of an argument, which is UTF-8 also if the locale, such as C, has another encoding.
+    Bytes that are not UTF-8 stay as they are."""
     try:
         argument.encode()
     except UnicodeEncodeError:
-        try:
-            return os.fsencode(argument).decode()
-        except UnicodeError:
-            raise InvalidInputError("arguments", f"{argument!a} is not valid UTF-8.") from None
+        return os.fsencode(argument).decode(errors="surrogateescape")
     return argument
+
+
+def _check_utf8(options: argparse.Namespace) -> None:
+    """Raises InvalidInputError for text that is not UTF-8. The files that `copy` names may have any
+    name."""
+    for option, value in vars(options).items():
+        words = value if isinstance(value, list) else [value]
+        if options.action == "copy" and option == "names":
+            words = [*words[:1], *words[-1:]]
+        for word in words:
+            if isinstance(word, str) and not _is_utf8(word):
+                raise InvalidInputError("arguments", f"{word!a} is not valid UTF-8.")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unrecognized(

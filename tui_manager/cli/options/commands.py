@@ -1,5 +1,5 @@
-"""The commands of the program and their options. Those of `run`, `hosts`, `token`, `template` and
-`schedule` have their own files."""
+"""The commands of the program and their options. Those of `run`, `copy`, `fetch`, `hosts`, `token`,
+`template` and `schedule` have their own files."""
 
 import argparse
 
@@ -22,6 +22,11 @@ from tui_manager.cli.options.schedule import add_schedule_commands
 from tui_manager.cli.options.task_list import add_task_list_options
 from tui_manager.cli.options.template import add_template_commands
 from tui_manager.cli.options.token import add_token_commands
+from tui_manager.cli.options.transfer import (
+    add_copy_options,
+    add_fetch_options,
+    add_task_files_options,
+)
 from tui_manager.domain.status import Stream
 
 DEMO_AGENTS = 3
@@ -53,10 +58,17 @@ def command_line_parser() -> Parser:
     add_run_options(
         add("run", "run a command on hosts and print its output", state, epilog=EXIT_CODES)
     )
+    add_copy_options(add("copy", "copy files of this machine to hosts", state, epilog=EXIT_CODES))
+    add_fetch_options(
+        add("fetch", "fetch files of hosts to this machine", state, epilog=EXIT_CODES)
+    )
     hosts = add("hosts", "list or show hosts, approve or remove them, label or rename them", state)
     add_hosts_commands(hosts, state)
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
-    add_task_commands(add("task", "list, show, start, cancel, rerun or follow tasks", state), state)
+    add_task_commands(
+        add("task", "list, show, start, cancel, rerun or follow tasks, save their files", state),
+        state,
+    )
     add_template_commands(
         add("template", "save, list, show, run, export or delete templates", state), state
     )
@@ -128,6 +140,7 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
         ("pause", "send no more commands of a task; what hosts already have goes on"),
         ("resume", "end the pause of a task, or its hold after a batch"),
         ("follow", "print the output of a task as `run` does, until the task ends"),
+        ("files", "save the files that a task has fetched from its hosts"),
     ):
         command = commands.add_parser(
             name,
@@ -143,6 +156,8 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
             command.add_argument("task_id", metavar="ID", type=task_id, help="the task's number")
         if name == "rerun":
             add_rerun_options(command)
+        elif name == "files":
+            add_task_files_options(command)
         elif name != "follow":
             add_json(command)
 

@@ -6,12 +6,16 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui_manager.cli.options.values import file_path
 from tui_manager.domain.content import CONTENT_LENGTH
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_file import TASK_FILE_LENGTH, TaskFile, read_task_file
 from tui_manager.domain.write_task_file import write_task_file
+
+if TYPE_CHECKING:  # it is only needed for copies
+    from tui_manager.operator.local_files.task_sources import TaskSources
 
 STDIN = "-"  # instead of the name of a task file
 
@@ -23,11 +27,13 @@ class LoadedTaskFile:
     Attributes:
         name: for errors, `deploy.toml`.
         source: as it was written.
-        names_files: it names scripts or inputs by paths.
+        folder: from which its relative paths count.
+        names_files: it names scripts, inputs or files to copy by paths.
     """
 
     name: str
     source: str
+    folder: Path
     names_files: bool
     task_file: TaskFile
 
@@ -38,11 +44,13 @@ class LoadedTaskFile:
         return write_task_file(self.task_file) if self.names_files else self.source
 
 
-def load_task_file(file: str) -> LoadedTaskFile:
-    """Reads a task file, and the scripts and inputs that it names by paths relative to it.
+def load_task_file(file: str, copied: "TaskSources") -> LoadedTaskFile:
+    """Reads a task file, and the scripts, inputs and files to copy that it names by paths relative
+    to it.
 
     Args:
         file: as typed; `-` is stdin, whose paths are relative to the current folder.
+        copied: reads the files that are to be copied.
 
     Raises:
         InvalidInputError: a file cannot be read, or something in it is wrong.
@@ -57,8 +65,9 @@ def load_task_file(file: str) -> LoadedTaskFile:
         named.append(content)
         return read_bytes(folder / file_path(content), CONTENT_LENGTH)
 
-    task_file = read_task_file(text, name, read_content)
-    return LoadedTaskFile(name, text, bool(named), task_file)
+    copied.folder = folder
+    task_file = read_task_file(text, name, read_content, copied)
+    return LoadedTaskFile(name, text, folder, bool(named or copied.all), task_file)
 
 
 def read_bytes(path: Path, limit: int) -> bytes:

@@ -94,14 +94,19 @@ def add_task_options(command: argparse.ArgumentParser, secret_help: str = _SECRE
     Args:
         secret_help: of `--secret`; argparse.SUPPRESS: the help does not show it.
     """
-    command.add_argument("--name", metavar="N", help="name of the task")
-    command.add_argument("--description", metavar="D", help="description of the task")
+    add_name_options(command)
     _add_variable_options(command)
     add_secret_option(command, secret_help)
     _add_process_options(command)
     _add_limit_options(command)
-    _add_offline_options(command)
+    add_offline_options(command)
     add_rollout_options(command)
+
+
+def add_name_options(command: argparse.ArgumentParser) -> None:
+    """Adds what the task is called."""
+    command.add_argument("--name", metavar="N", help="name of the task")
+    command.add_argument("--description", metavar="D", help="description of the task")
 
 
 def _add_variable_options(run: argparse.ArgumentParser) -> None:
@@ -128,15 +133,19 @@ def _add_process_options(run: argparse.ArgumentParser) -> None:
         "agent that runs as root and a policy that allows it",
     )
     run.add_argument("--cwd", metavar="DIR", help="folder to run in (default: the user's home)")
-    run.add_argument(
+    add_timeout_option(run, "time after which the command is killed, 1s to 7d")
+
+
+def add_timeout_option(command: argparse.ArgumentParser, text: str) -> None:
+    """Adds the time that it may take on a host; `text` says what ends then."""
+    command.add_argument(
         "--timeout",
         metavar="S",
-        help=f"time after which the command is killed, 1s to 7d: {DURATION_FORMS} (default "
-        f"{format_duration(TIMEOUT_DEFAULT)})",
+        help=f"{text}: {DURATION_FORMS} (default {format_duration(TIMEOUT_DEFAULT)})",
     )
 
 
-def _add_offline_options(run: argparse.ArgumentParser) -> None:
+def add_offline_options(run: argparse.ArgumentParser) -> None:
     """Adds what happens to hosts that are offline."""
     run.add_argument(
         "--offline",
@@ -233,7 +242,8 @@ def with_given_options(spec: TaskSpec, options: argparse.Namespace) -> TaskSpec:
     values = given_options(options)
     environment = parse_pairs("env", options.env)
     steps = (
-        replace(step, environment={**step.environment, **environment}) for step in spec.commands
+        step if step.transfer else replace(step, environment={**step.environment, **environment})
+        for step in spec.commands
     )
     texts = {
         name: getattr(options, name)

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
@@ -16,25 +17,34 @@ from tui_manager.domain.task_file import TaskFile, check_names, read_task_file, 
 from tui_manager.domain.template import split_version
 from tui_manager.domain.write_task_file import write_task_file
 
+if TYPE_CHECKING:  # it is only needed for copies
+    from tui_manager.operator.local_files.task_sources import TaskSources
+
 _WAYS = "--template NAME, --file TASK.toml, or TARGET and a command after `--`"
 
 
-def new_schedule(options: argparse.Namespace) -> ScheduleSpec:
-    """The schedule that `schedule add` makes. Raises InvalidInputError."""
+def new_schedule(options: argparse.Namespace, copied: "TaskSources") -> ScheduleSpec:
+    """The schedule that `schedule add` makes. Raises InvalidInputError.
+
+    Args:
+        copied: reads the files that its task copies.
+    """
     if not _ways(options):
         raise InvalidInputError(
             "template", f"The schedule needs a task: {_WAYS}.\nSee `{PROGRAM} schedule add --help`."
         )
     spec = ScheduleSpec(options.schedule, options.cron, options.zone)
-    return _with_task(_with_times(spec, options), options)
+    return _with_task(_with_times(spec, options), options, copied)
 
 
-def edited_schedule(before: ScheduleSpec, options: argparse.Namespace) -> ScheduleSpec:
-    """The schedule that `schedule edit` makes of one. Raises InvalidInputError."""
+def edited_schedule(
+    before: ScheduleSpec, options: argparse.Namespace, copied: "TaskSources"
+) -> ScheduleSpec:
+    """The schedule that `schedule edit` makes of one; otherwise as `new_schedule`."""
     after = _with_times(before, options)
     if _ways(options):
         _refuse_target_alone(options)
-        return _with_task(after, options)
+        return _with_task(after, options, copied)
     if _changes_task(options):
         return _with_same_task(after, options)
     times = (options.cron, options.zone, options.overlap, options.misfire)
@@ -100,7 +110,9 @@ def _with_times(spec: ScheduleSpec, options: argparse.Namespace) -> ScheduleSpec
     return spec
 
 
-def _with_task(spec: ScheduleSpec, options: argparse.Namespace) -> ScheduleSpec:
+def _with_task(
+    spec: ScheduleSpec, options: argparse.Namespace, copied: "TaskSources"
+) -> ScheduleSpec:
     """The same schedule with the task that the options give."""
     if _ways(options) > 1:
         raise InvalidInputError("template", f"Give the task in one way only: {_WAYS}.")
@@ -113,7 +125,7 @@ def _with_task(spec: ScheduleSpec, options: argparse.Namespace) -> ScheduleSpec:
         return _with_template(spec, TemplateUse(name, version, values, use.target), options)
     if options.task_file is None:
         return replace(spec, template=None, task_file=_text_of_command(options))
-    loaded = load_task_file(options.task_file)
+    loaded = load_task_file(options.task_file, copied)
     text = _changed(loaded.task_file, options) if _changes_task(options) else loaded.text
     return replace(spec, template=None, task_file=text)
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from tui_manager.cli.printing.text import timestamp
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.files import Transfer
 from tui_manager.domain.gateway import Gateway, GatewayState
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.resource_limits import NO_LIMITS
 from tui_manager.domain.task import CommandHost, Hold, Task, TaskDetail
 from tui_manager.domain.task_plan import TaskPlan
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.template import Template, TemplateVersion
 from tui_manager.domain.token import NewToken, Token
 from tui_manager.domain.vitals import Vitals
@@ -241,9 +242,15 @@ def origin_shape(detail: TaskDetail) -> Shape:
     }
 
 
-def command_host_shape(row: CommandHost) -> Shape:
-    """An element of "hosts" of `task show --json`; only a task with a rollout has batches."""
+def command_host_shape(row: CommandHost, step: CommandSpec) -> Shape:
+    """An element of "hosts" of `task show --json`; only a task with a rollout has batches, and only
+    copies and fetches have bytes.
+
+    Args:
+        step: of the row.
+    """
     batch = {"batch": row.batch} if row.batch else {}
+    files = transfer_shape(row.transfer) if step.transfer else {}
     return {
         "host": row.host,
         "command": row.command,
@@ -259,13 +266,27 @@ def command_host_shape(row: CommandHost) -> Shape:
         "finished_at": timestamp(row.finished_at),
         "late": row.late,
         **batch,
+        **files,
     }
 
 
-def output_shape(row: CommandHost, stdout: str, stderr: str, *, cut: bool) -> Shape:
+def transfer_shape(transfer: Transfer | None) -> Shape:
+    """What a copy or a fetch adds to its element; "sha256" is null until it has completed."""
+    return {
+        "bytes": transfer.bytes if transfer else 0,
+        "sha256": (transfer.sha256 or None) if transfer else None,
+        "unchanged": transfer.unchanged if transfer else False,
+        "files": transfer.files if transfer else 0,
+        "unchanged_files": transfer.unchanged_files if transfer else 0,
+    }
+
+
+def output_shape(
+    row: CommandHost, step: CommandSpec, stdout: str, stderr: str, *, cut: bool
+) -> Shape:
     """An element of "hosts" of `run --json`."""
     shape: Shape = {}
-    for name, value in command_host_shape(row).items():
+    for name, value in command_host_shape(row, step).items():
         if name == "stdout_bytes":
             shape |= {"stdout": stdout, "stderr": stderr}
         shape[name] = value

@@ -8,6 +8,7 @@ from datetime import datetime
 from tui_manager.cli.printing.summary import count_words, outcome
 from tui_manager.cli.printing.text import local_time, table
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.files import Transfer
 from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.status import Admission
@@ -145,12 +146,27 @@ def _command_host_row(row: CommandHost) -> tuple[str, ...]:
         row.host,
         str(row.command),
         "canceling" if row.canceling else f"{row.status}{' (late)' if row.late else ''}",
-        outcome(row) or "-",
+        _outcome(row) or "-",
         local_time(row.started_at),
         local_time(row.finished_at),
         str(row.stdout_bytes),
         str(row.stderr_bytes),
     )
+
+
+def _outcome(row: CommandHost) -> str:
+    """Why it ended, or what a copy or a fetch has done."""
+    if row.reason or row.transfer is None:
+        return outcome(row)
+    return f"{_transfer_words(row.transfer)}{f' ({row.detail})' if row.detail else ''}"
+
+
+def _transfer_words(transfer: Transfer) -> str:
+    """`3 files, 12 kB, 2 unchanged`."""
+    words = f"{transfer.files:,} file{'s' * (transfer.files != 1)}, {size(transfer.bytes)}"
+    if transfer.unchanged:
+        return f"unchanged: {words}"
+    return f"{words}, {transfer.unchanged_files:,} unchanged" if transfer.unchanged_files else words
 
 
 def _token_row(token: Token) -> tuple[str, ...]:

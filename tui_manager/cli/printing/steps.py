@@ -5,15 +5,33 @@ from shlex import quote
 
 from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.printing.text import table
+from tui_manager.domain.files import CopySpec
+from tui_manager.domain.option_values import format_mode
 from tui_manager.domain.task import Command
 from tui_manager.domain.task_spec import CommandSpec, OnFailure
 
 
 def step_what(step: CommandSpec) -> str:
-    """What it runs, on one line: the shell text, or a script with its arguments."""
+    """What it runs, on one line: the shell text, or a script with its arguments; or which files it
+    copies or fetches."""
+    if step.copy is not None:
+        return _copy_words(step.copy)
+    if step.fetch is not None:
+        recursive = " (recursive)" if step.fetch.recursive else ""
+        return f"fetch {' '.join(map(quote, step.fetch.paths))}{recursive}"
     if step.script is None:
         return " ⏎ ".join(step.text.splitlines())
     return " ".join((f"script of {step.script.size:,} bytes", *map(quote, step.arguments)))
+
+
+def _copy_words(copy: CopySpec) -> str:
+    """`copy app.conf keys to /etc/app/ (12 files, 20,480 bytes, mode 0640, owner root)`."""
+    files = copy.files
+    more = [f"{files.files:,} file{'s' * (files.files != 1)}", f"{files.bytes:,} bytes"]
+    more += [f"mode {format_mode(copy.mode)}"] if copy.mode is not None else []
+    more += [f"owner {copy.owner}"] if copy.owner else []
+    more += ["backup"] if copy.backup else []
+    return f"copy {' '.join(map(quote, copy.sources))} to {quote(copy.to)} ({', '.join(more)})"
 
 
 def step_rules(step: CommandSpec) -> str:

@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.cells import cell_len, set_cell_size
 
 from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.printing.status_line import clear_status
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.safe_text import safe_line, safe_text
 
@@ -20,12 +21,14 @@ _NARROWEST = 12  # cells of a column that is shortened
 
 def write(text: str) -> None:
     """Writes lines to stdout at once."""
+    clear_status()
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
     """Writes a note to the operator on stderr."""
+    clear_status()
     sys.stdout.flush()
     sys.stderr.write(f"{PROGRAM}: {safe_text(text)}\n")
     sys.stderr.flush()

@@ -1,0 +1,154 @@
+"""Follows a task until it has ended: prints its output, and says what ctrl-c does meanwhile."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tui_manager_protos.rules.duration import format_duration
+
+from tui_manager.cli.commands.run_output import OutputPrinter
+from tui_manager.cli.connect_and_read import output_after
+from tui_manager.cli.exit_status import COMPLETED, INTERRUPTED, NOT_COMPLETED, UNWRITABLE
+from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.printing.rollout_text import WaitNote
+from tui_manager.cli.printing.summary import count_words
+from tui_manager.cli.printing.text import StorageTroubleNote, note
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    NoAnswerError,
+    StorageError,
+    UnreachableError,
+)
+from tui_manager.domain.status import TaskStatus
+from tui_manager.operator.api import Operator
+from tui_manager.operator.watching import watching
+
+if TYPE_CHECKING:  # only needed for copies and fetches
+    from tui_manager.cli.commands.watch_transfers import TransferWatch
+
+
+class TaskWatch:
+    """Follows a task to its end. If it `cancels`, the first ctrl-c prints the progress, the second
+    cancels the task, the third ends the program while the task is being canceled. Otherwise the
+    first ctrl-c ends the program."""
+
+    def __init__(
+        self,
+        operator: Operator,
+        task_id: int,
+        printer: OutputPrinter,
+        transfers: "TransferWatch | None",
+        *,
+        cancels: bool = True,
+    ) -> None:
+        self._operator = operator
+        self._transfers = transfers
+        self._task_id = task_id
+        self._printer = printer
+        self._cancels = cancels
+        self._presses: asyncio.Queue[None] = asyncio.Queue()
+        self._canceled = False
+        self._trouble_note = StorageTroubleNote()
+        self._wait_note = WaitNote(task_id)
+        self._position = 0  # of the output that was printed
+
+    async def follow_to_end(self) -> int:
+        """Waits for the end of the task, and returns the exit status."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._presses.put_nowait, None)
+        following = asyncio.create_task(self._follow())
+        answering = asyncio.create_task(self._answer_interrupts())
+        try:
+            await asyncio.wait((following, answering), return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                answering.result()
+                return INTERRUPTED
+            status = following.result()
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+            for task in (following, answering):
+                task.cancel()
+            await asyncio.gather(following, answering, return_exceptions=True)
+        if self._canceled:
+            return INTERRUPTED
+        if status is not TaskStatus.COMPLETED:
+            return NOT_COMPLETED
+        return COMPLETED if self._transfers is None or self._transfers.complete else UNWRITABLE
+
+    async def _follow(self) -> TaskStatus:
+        try:
+            async with watching(self._operator) as changes:
+                if self._transfers is None:
+                    await self._print_until_ended(changes)
+                else:
+                    async with self._transfers.running():
+                        await self._print_until_ended(changes)
+            detail = await self._operator.get_task(self._task_id)
+            await self._printer.finish(self._operator, detail)
+        except NoAnswerError as error:
+            raise NoAnswerError(
+                f"{error} Task {self._task_id} goes on without it; its hosts keep the results."
+            ) from error
+        except UnreachableError as error:
+            raise UnreachableError(
+                f"The manager has stopped. Task {self._task_id} goes on without it; its hosts keep "
+                "the results."
+            ) from error
+        return detail.task.status
+
+    async def _print_until_ended(self, changes: AsyncIterator[Changes]) -> None:
+        """Prints stored output until the task has ended. While output cannot be read or results
+        cannot be stored, prints a note and waits."""
+        unread = first = True
+        async for change in changes:
+            try:
+                if unread or change.touches(self._task_id):
+                    unread = True
+                    if self._transfers is not None:
+                        self._transfers.wake()
+                    if await self._print_new_output():
+                        self._trouble_note.update("")
+                        return
+                    unread = False
+                if change.manager and not first:  # the first says that all has changed
+                    status = await self._operator.manager_status()
+                    self._trouble_note.update(status.health.storage_error)
+            except StorageError as error:
+                self._trouble_note.update(str(error))
+            first = False
+        raise UnreachableError("The manager has ended.")
+
+    async def _print_new_output(self) -> bool:
+        """Prints the output that was stored since the last call; True if the task has ended."""
+        # The status first: if the task has ended now, all its output is stored.
+        progress = await self._operator.get_task_progress(self._task_id)
+        async for chunk in output_after(self._operator, self._task_id, self._position):
+            self._printer.take(chunk)
+            self._position = chunk.position
+        self._printer.flush()
+        if not progress.status.ended:
+            self._wait_note.update(paused=progress.paused, hold=progress.hold)
+        return progress.status.ended
+
+    async def _answer_interrupts(self) -> None:
+        await self._presses.get()
+        if not self._cancels:
+            again = f"`{PROGRAM} task follow {self._task_id}` prints its output again"
+            note(f"task {self._task_id} goes on; {again}")
+            return
+        progress = await self._operator.get_task_progress(self._task_id)
+        elapsed = timedelta(seconds=int((progress.elapsed or timedelta()).total_seconds()))
+        note(
+            f"task {self._task_id}: {progress.counts.ended} of {progress.counts.total} ended after "
+            f"{format_duration(elapsed)}: {count_words(progress.counts)}; ctrl-c again cancels it"
+        )
+        await self._presses.get()
+        with suppress(IllegalMoveError):  # it has just ended
+            await self._operator.cancel_task(self._task_id)
+            self._canceled = True
+            note(f"canceling task {self._task_id}; ctrl-c again leaves without waiting")
+        await self._presses.get()

@@ -1,0 +1,41 @@
+"""One line on the terminal that says how far something is. It is drawn anew, and gives way to every
+other line. Nothing is shown if stderr is no terminal."""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+
+from rich.cells import cell_len, set_cell_size
+
+from tui_manager.domain.safe_text import safe_line
+
+_INTERVAL = 0.2  # seconds between two drawings
+_CLEAR = "\r\x1b[K"
+
+_shown = False
+_drawn_at = 0.0
+
+
+def show_status(text: Callable[[], str]) -> None:
+    """Draws the line, unless it was drawn just now."""
+    global _shown, _drawn_at
+    now = time.monotonic()
+    if now - _drawn_at < _INTERVAL or not sys.stderr.isatty():
+        return
+    width = shutil.get_terminal_size().columns - 1
+    line = safe_line(text())
+    if cell_len(line) > width:
+        line = set_cell_size(line, width - 1) + "…"
+    sys.stderr.write(f"{_CLEAR}{line}")
+    sys.stderr.flush()
+    _shown, _drawn_at = True, now
+
+
+def clear_status() -> None:
+    """Takes the line away before something else is printed."""
+    global _shown
+    if _shown:
+        sys.stderr.write(_CLEAR)
+        sys.stderr.flush()
+        _shown = False

@@ -1,0 +1,110 @@
+"""Copies and fetches in words: what happened on a host, how far a task is, how it ended."""
+
+from collections.abc import Mapping, Sequence
+
+from tui_manager.cli.printing.summary import summarize
+from tui_manager.cli.printing.text import one_line
+from tui_manager.domain.files import FetchSpec, FileSet
+from tui_manager.domain.status import CommandHostStatus as Status
+from tui_manager.domain.task import CommandHost, Counts
+from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.operator.local_files.host_folder import Saved
+from tui_manager.ui.drawing.number_format import size
+
+SavedByRow = Mapping[str, Saved]  # by execution_id
+_HOSTS_SHOWN = 20  # in the line that says how far a task is
+
+
+def files_words(files: int, total: int) -> str:
+    """`3 files, 12 kB`."""
+    return f"{files:,} file{'s' * (files != 1)}, {size(total)}"
+
+
+def end_words(row: CommandHost, step: CommandSpec, saved: Saved | None) -> str:
+    """What a copy or a fetch that completed did on a host: `copied 3 files, 12 kB`."""
+    transfer = row.transfer
+    if transfer is None:
+        return str(row.status)
+    words = f"{_past(step)} {files_words(transfer.files, transfer.bytes)}"
+    if is_unchanged(row, saved):
+        words = f"unchanged: {files_words(transfer.files, transfer.bytes)}"
+    else:
+        same = saved.unchanged_files if saved else transfer.unchanged_files
+        words += f", {same:,} of them unchanged" if same else ""
+    if saved and saved.renamed:
+        words += f", {saved.renamed:,} under other names"
+    if saved and saved.failed:
+        words += f", {saved.failed:,} not saved"
+    detail = one_line(row.detail)
+    return f"{words} ({detail})" if detail else words
+
+
+def is_unchanged(row: CommandHost, saved: Saved | None) -> bool:
+    """Whether all was there already: on the host, or of a fetch in the folder of this machine."""
+    if saved is not None:
+        return saved.unchanged
+    return row.transfer is not None and row.transfer.unchanged
+
+
+def _past(step: CommandSpec) -> str:
+    return "fetched" if step.fetch else "copied"
+
+
+def summarize_transfer(
+    counts: Counts, rows: Sequence[CommandHost], step: CommandSpec, saved: SavedByRow
+) -> str:
+    """`10 hosts: 8 copied, 2 unchanged`, of a task that has this step only."""
+    ended = [row for row in rows if row.status is Status.COMPLETED]
+    same = sum(is_unchanged(row, saved.get(row.execution_id)) for row in ended)
+    words = {_past(step): len(ended) - same, "unchanged": same}
+    done = [f"{number:,} {word}" for word, number in words.items() if number]
+    _, colon, faults = summarize(counts, rows).partition(": ")
+    others = [
+        f"{number:,} {name}"
+        for name, number in counts.as_dict().items()
+        if number and name not in ("total", "completed")
+    ]
+    hosts = f"{counts.total:,} host{'s' * (counts.total != 1)}"
+    return f"{hosts}: {', '.join((*done, *others)) or 'nothing'}{colon}{faults}"
+
+
+def progress_words(rows: Sequence[CommandHost], steps: Sequence[CommandSpec], speed: float) -> str:
+    """`3 of 10 hosts ended; 1.2 GB of 5.0 GB, 80 MB/s; web01 45%, web02 30%`.
+
+    Args:
+        rows: of copies and fetches.
+        steps: of the task.
+        speed: bytes a second; 0: it is not known.
+    """
+    ended = sum(row.status.ended for row in rows)
+    totals = [_set_of(row, steps) for row in rows]
+    known = sum(files.bytes for files in totals if files)
+    of = f" of {size(known)}" if all(totals) else ""
+    running = [row for row in rows if row.status is Status.RUNNING and row.transfer]
+    shown = [_share(row, _set_of(row, steps)) for row in running[:_HOSTS_SHOWN]]
+    parts = [
+        f"{ended:,} of {len(rows):,} hosts ended",
+        f"{size(bytes_done(rows))}{of}{f', {size(int(speed))}/s' if speed else ''}",
+        ", ".join(shown),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def bytes_done(rows: Sequence[CommandHost]) -> int:
+    """The bytes of all hosts together."""
+    return sum(row.transfer.bytes for row in rows if row.transfer)
+
+
+def _set_of(row: CommandHost, steps: Sequence[CommandSpec]) -> FileSet | None:
+    """What the host gets or gives; None: nobody knows yet."""
+    transfer = steps[row.command].transfer
+    if transfer is None or isinstance(transfer, FetchSpec):
+        return row.transfer.stored if row.transfer else None
+    return transfer.files
+
+
+def _share(row: CommandHost, files: FileSet | None) -> str:
+    assert row.transfer is not None
+    if files is None or not files.bytes:
+        return f"{row.host} {size(row.transfer.bytes)}"
+    return f"{row.host} {row.transfer.bytes * 100 // files.bytes}%"
