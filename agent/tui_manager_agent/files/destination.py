@@ -62,9 +62,8 @@ def choose(to: str, *, several: bool) -> Destination:
     status = _stat(path)
     if status is not None and stat.S_ISDIR(status.st_mode):
         return Destination(_real(path))
-    if status is not None and (several or is_folder_name):
-        why = "several files need one" if several else "its name ends in /"
-        raise TransferError(f"{show_path(path)} is no folder, and {why}.")
+    if status is not None and several:
+        raise TransferError(f"{show_path(path)} is no folder, and several files need one.")
     if is_folder_name:
         return _below_existing(path)
     parent, name = os.path.split(path)
@@ -123,7 +122,7 @@ class Folders:
         """
         found = self._open.get(parts)
         if found is None:
-            found = self._walk(parts) if parts else self._open_base()
+            found = self._walk(os.dup(self.open(())), parts) if parts else self._open_base()
             self._open[parts] = found
             if len(self._open) > _OPEN_FOLDERS:
                 os.close(self._open.popitem(last=False)[1])
@@ -140,9 +139,27 @@ class Folders:
             raise
 
     def sync(self, parts: Parts) -> None:
-        """Makes changes of names in a folder durable. Raises TransferError."""
-        with failing(self._destination.full(parts)), self._listed(parts) as descriptor:
-            os.fsync(descriptor)
+        """Makes changes of names in a folder durable.
+
+        Raises TransferError, also if another folder has its path by now: then the files are not
+        where the operator wants them.
+        """
+        path = self._destination.full(parts)
+        written = os.fstat(self.open(parts))
+        there = self._walk(self._open_base(), parts)
+        try:
+            if not os.path.samestat(os.fstat(there), written):
+                raise TransferError(
+                    f"{show_path(path)} was replaced while the copy wrote into it. Run it again."
+                )
+            with (
+                failing(path),
+                suppress(PermissionError),  # the agent's user may not list it
+                _listed(there) as descriptor,
+            ):
+                os.fsync(descriptor)
+        finally:
+            os.close(there)
 
     def mode(self, parts: Parts) -> int:
         """The mode bits of a folder. Raises TransferError."""
@@ -150,19 +167,11 @@ class Folders:
 
     def set_mode_and_owner(self, parts: Parts, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Keeps a set-group-ID bit, which it has from the folder above. Raises TransferError."""
-        with failing(self._destination.full(parts)), self._listed(parts) as descriptor:
+        with failing(self._destination.full(parts)), _listed(self.open(parts)) as descriptor:
             if (uid, gid) != (-1, -1):
                 os.fchown(descriptor, uid, gid)
             inherited = os.fstat(descriptor).st_mode & stat.S_ISGID
             os.fchmod(descriptor, mode | inherited)
-
-    @contextmanager
-    def _listed(self, parts: Parts) -> Iterator[int]:
-        descriptor = os.open(b".", _LIST, dir_fd=self.open(parts))
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
 
     def _open_base(self) -> int:
         """From the root on, part by part, so that the agent's own folders are seen above it too."""
@@ -173,8 +182,8 @@ class Folders:
             reached = self._step(reached, part, path)
         return reached
 
-    def _walk(self, parts: Parts) -> int:
-        reached = os.dup(self.open(()))
+    def _walk(self, reached: int, parts: Parts) -> int:
+        """From a folder, which it closes, to one below it."""
         for count, part in enumerate(parts, 1):
             reached = self._step(reached, part, self._destination.full(parts[:count]))
         return reached
@@ -199,6 +208,16 @@ class Folders:
                 mode = os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode
                 return f"{show_path(path)} is {kind_of(mode)}, where a folder must be."
         return describe(path, error)
+
+
+@contextmanager
+def _listed(folder: int) -> Iterator[int]:
+    """The same folder, opened for more than to go through it. Raises OSError."""
+    descriptor = os.open(b".", _LIST, dir_fd=folder)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def find_at(folder: int, name: bytes, path: bytes) -> os.stat_result | None:

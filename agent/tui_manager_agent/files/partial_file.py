@@ -45,7 +45,7 @@ class PartialFile:
         self._name = name
         self._entry = entry
         self._hashed = new_sha256()
-        self._id = (0, 0)
+        self._state: tuple[int, ...] = ()  # when it was closed last
         self._flushed = 0
         self._is_synced = False
 
@@ -80,7 +80,8 @@ class PartialFile:
         size = min(status.st_size, self._entry.size)
         hashed = hash_file(descriptor, size, stop.check)
         if size < self._entry.size or hashed.digest() == self._entry.sha256:
-            self.position, self._hashed, self._id = size, hashed, (status.st_dev, status.st_ino)
+            self.position, self._hashed = size, hashed
+            self._state = _state(os.fstat(descriptor))
 
     def restart(self, descriptor: int) -> None:
         """Forgets what is in it. Raises TransferError."""
@@ -106,8 +107,6 @@ class PartialFile:
             except FileExistsError:
                 os.unlink(self._name, dir_fd=folder)
                 descriptor = self._create(folder)
-            status = os.fstat(descriptor)
-            self._id = (status.st_dev, status.st_ino)
             return descriptor
 
     def _create(self, folder: int) -> int:
@@ -116,14 +115,16 @@ class PartialFile:
 
     def _reopen(self, folder: int, access: int) -> int:
         descriptor = os.open(self._name, access | _FLAGS, dir_fd=folder)
-        status = os.fstat(descriptor)
-        if (status.st_dev, status.st_ino) != self._id:
+        if _state(os.fstat(descriptor)) != self._state:
             os.close(descriptor)
-            raise TransferError(
-                f"Another program has replaced {show_path(self._name)} beside "
-                f"{show_path(self._path)} while it was written. Find out which one."
-            )
+            raise self._replaced()
         return descriptor
+
+    def _replaced(self) -> TransferError:
+        return TransferError(
+            f"Another program has replaced {show_path(self._name)} beside "
+            f"{show_path(self._path)} while it was written. Find out which, then run it again."
+        )
 
     def add(self, descriptor: int, piece: Piece, stop: Stop) -> None:
         """Writes the next piece. Raises TransferError."""
@@ -164,6 +165,7 @@ class PartialFile:
             else:  # `sync` could not open it
                 os.fsync(descriptor)
                 self._is_synced = True
+            self._state = _state(os.fstat(descriptor))
 
     def sync(self) -> None:
         """Makes it durable. Raises TransferError."""
@@ -181,4 +183,12 @@ class PartialFile:
         """Gives it its name. Raises TransferError."""
         folder = self._folders.open(self._folder)
         with failing(self._path):
+            status = os.stat(self._name, dir_fd=folder, follow_symlinks=False)
+            if _state(status) != self._state:
+                raise self._replaced()
             os.rename(self._name, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    """It differs for another file, also for one that got the number of a file that is gone."""
+    return status.st_dev, status.st_ino, status.st_ctime_ns, status.st_uid, status.st_size

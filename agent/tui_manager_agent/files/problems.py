@@ -11,6 +11,7 @@ _ADVICE = {
     errno.EDQUOT: "The quota is used up: make room or raise it, then run it again",
     errno.EROFS: "Choose another destination, or mount this file system for writing",
     errno.ENOENT: "Make the folder first, or end the destination with / so that it is made",
+    errno.ENOTDIR: "A part of this path is no folder",
     errno.EBUSY: "Something is mounted there: choose another destination",
     errno.ENAMETOOLONG: "This file system takes no name of that length",
     errno.EILSEQ: "This file system takes no name with these bytes",
