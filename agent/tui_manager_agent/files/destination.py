@@ -176,29 +176,29 @@ class Folders:
     def _open_base(self) -> int:
         """From the root on, part by part, so that the agent's own folders are seen above it too."""
         reached = os.open(b"/", _THROUGH)
-        path = b""
-        for part in filter(None, self._destination.base.split(b"/")):
-            path += b"/" + part
-            reached = self._step(reached, part, path)
+        parts = tuple(filter(None, self._destination.base.split(b"/")))
+        for count in range(1, len(parts) + 1):
+            reached = self._step(reached, Destination(b"/"), parts[:count])
         return reached
 
     def _walk(self, reached: int, parts: Parts) -> int:
         """From a folder, which it closes, to one below it."""
-        for count, part in enumerate(parts, 1):
-            reached = self._step(reached, part, self._destination.full(parts[:count]))
+        for count in range(1, len(parts) + 1):
+            reached = self._step(reached, self._destination, parts[:count])
         return reached
 
-    def _step(self, folder: int, part: bytes, path: bytes) -> int:
-        """Opens a folder in another one, which it closes. Raises TransferError."""
+    def _step(self, folder: int, within: Destination, parts: Parts) -> int:
+        """Opens the last of `parts`, which is in a folder that it closes. Raises TransferError."""
         try:
-            descriptor = os.open(part, _THROUGH, dir_fd=folder)
+            descriptor = os.open(parts[-1], _THROUGH, dir_fd=folder)
         except OSError as error:
-            raise TransferError(self._refusal(folder, part, path, error)) from error
+            problem = self._refusal(folder, parts[-1], within.full(parts), error)
+            raise TransferError(problem) from error
         finally:
             os.close(folder)
         if self._own.is_in_state(os.fstat(descriptor)):
             os.close(descriptor)
-            raise TransferError(refuse_own(path))
+            raise TransferError(refuse_own(within.full(parts)))
         return descriptor
 
     @staticmethod

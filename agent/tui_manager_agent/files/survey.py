@@ -3,6 +3,7 @@ forbids, what is in the way, and whether the disk has room.
 """
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind
 
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import MAKE_MODE, Destination, Folders, Parts, find_at
-from tui_manager_agent.files.existing_file import look, require_folder
+from tui_manager_agent.files.existing_file import backup_name, look, require_folder
 from tui_manager_agent.files.file_groups import GROUP_BYTES
 from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.partial_file import RESUMED_FROM, partial_name
@@ -53,6 +54,7 @@ class Survey:
     stop: Stop
     execution_id: str
     backup: bool
+    stamp: str
     _rooms: dict[int, _Room] = field(default_factory=dict)
 
     def run(self, entries: Iterable[tuple[int, Entry]]) -> None:
@@ -88,13 +90,17 @@ class Survey:
 
     def _look_at_file(self, number: int, parts: Parts, entry: Entry) -> None:
         path = self.destination.full(parts)
+        mode = self.attributes.file_mode(entry)
+        self.rules.require_write(path, mode=mode)
         folder = self.folders.find(parts[:-1])
         status = None
         partial = 0
         if folder is not None:
             status = look(folder, parts[-1], path, self.own)
             partial = self._size_of_partial(folder, number, entry)
-        self.rules.require_write(path, mode=self.attributes.file_mode(entry))
+        if status is not None and self.backup:
+            backup = self.destination.full((*parts[:-1], backup_name(parts[-1], self.stamp)))
+            self.rules.require_write(backup, mode=stat.S_IMODE(status.st_mode))
         if status is None or status.st_size != entry.size:
             room = self._room(self.folders.open(()) if folder is None else folder, path)
             self._count(room, entry.size - partial, status)

@@ -125,6 +125,7 @@ class WriteFiles:
             stop=self._stop,
             execution_id=self._execution_id,
             backup=self._order.backup,
+            stamp=progress.stamp,
         )
         survey.run(self._entries_after(progress.done))
 

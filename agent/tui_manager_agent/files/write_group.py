@@ -56,8 +56,7 @@ class GroupWriter:
         """Makes the folders that DEST names."""
         make = self.progress.destination.make
         for end in range(1, len(make) + 1):
-            if self.folders.find(make[:end]) is None:
-                self._make_folder(make[:end], MAKE_MODE, Attributes())
+            self._make_folder(make[:end], MAKE_MODE, Attributes())
 
     def write(self, group: Group) -> None:
         """All of a group. Raises TransferError, RefusedError, StoppedError, and OSError for the
@@ -201,13 +200,16 @@ class GroupWriter:
     def _record_pending(self, group: Group) -> None:
         """Once all bytes of a group are safe, and none of them has its name."""
         before = self.progress.pending
-        pending = {
-            item.number: difference
-            for item in group.items
-            if (difference := max(item.difference, before.get(item.number, Difference.NONE)))
-        }
+        last = group.items[-1].number
+        pending = {number: was for number, was in before.items() if number > last}
+        is_new = False
+        for item in group.items:
+            difference = max(item.difference, before.get(item.number, Difference.NONE))
+            if difference:
+                pending[item.number] = difference
+                is_new = True
         self.progress.pending = pending
-        if pending:
+        if is_new:
             self.progress.write(self.record_folder)
             self._is_recorded = True
 

@@ -305,6 +305,15 @@ def test_folders_that_only_the_destination_names_are_judged(tmp_path: Path, targ
     assert copy.rules.asked[:2] == [(base + b"/x", True, 0o755), (base + b"/x/y", True, 0o755)]
 
 
+def test_the_name_of_a_backup_is_judged(tmp_path: Path, target: Path) -> None:
+    (target / "a").write_bytes(b"old")
+    copy = Copy(tmp_path, {"a": b"new", "b": b"new"}, f"{target}/", backup=True)
+    copy.work().run()
+    judged = {path for path, *_ in copy.rules.asked}
+    assert judged == {os.fsencode(path) for path in (*target.iterdir(),)}
+    assert len(judged) == 3
+
+
 def test_what_the_policy_forbids_meanwhile_gets_no_name(tmp_path: Path, target: Path) -> None:
     copy = Copy(tmp_path, FEW, f"{target}/")
 

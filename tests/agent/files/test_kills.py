@@ -154,6 +154,36 @@ def test_a_folder_of_the_destinations_name_is_taken_up(tmp_path: Path, killer: K
         calls += 1
 
 
+def test_the_folders_of_the_destination_get_their_mode(tmp_path: Path, killer: Killer) -> None:
+    calls = 0
+    while True:
+        folder = tmp_path / str(calls)
+        folder.mkdir()
+        copy = Copy(folder, {"a": b"text"}, f"{folder}/x/y/")
+        if not _kill_until_done(copy, killer, calls):
+            break
+        copy.work().run()
+        modes = (mode_of(folder / "x"), mode_of(folder / "x" / "y"))
+        assert modes == (0o755, 0o755), calls
+        calls += 1
+
+
+def test_a_crash_of_the_host_that_kept_only_a_later_name(tmp_path: Path, killer: Killer) -> None:
+    tree = {name: name.encode() * 2000 for name in ("a", "b", "c")}
+    for calls in range(100):
+        folder = tmp_path / str(calls)
+        folder.mkdir()
+        copy = Copy(folder, tree, f"{folder}/")
+        assert _kill_until_done(copy, killer, calls)
+        if (copy.folder / "progress").exists():
+            break
+    partials = {path.name.split(".")[-2]: path for path in folder.glob(".tui-manager.*")}
+    os.truncate(partials["0"], 1000)
+    partials["2"].rename(folder / "c")
+    done = copy.work().run()
+    assert (done.unchanged_files, done.received_bytes) == (0, 6000)
+
+
 def test_large_files_go_on_at_the_byte(tmp_path: Path, killer: Killer) -> None:
     content = bytes(range(1, 251)) * 40
     copy = Copy(tmp_path, {"large": content}, f"{tmp_path}/large")
