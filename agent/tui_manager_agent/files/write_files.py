@@ -206,6 +206,7 @@ def _remove(folders: Folders, parts: Parts, name: bytes) -> None:
         return
     if folder is not None:
         with suppress(FileNotFoundError):
+            os.stat(name, dir_fd=folder, follow_symlinks=False)  # it may be a read-only disk
             os.unlink(name, dir_fd=folder)
 
 
