@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from tests.support.fake_core import EVERYTHING as EVERYTHING
 from tests.support.fake_core import START as START
-from tests.support.fake_files import FakeFiles
 from tests.support.fake_new_task import FakeNewTask
 from tests.support.fake_reruns import FakeReruns
 from tests.support.fake_rows import FakeTask, run_of_host
 from tests.support.fake_security import FakeSecurity
 from tests.support.fake_templates import FakeTemplates
+from tests.support.fake_transfers import FakeTransfers
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
@@ -22,7 +22,7 @@ from tui_manager.domain.status import Admission, TaskStatus
 from tui_manager.domain.vitals import VitalsPoint
 
 
-class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask, FakeFiles):
+class FakeOperator(FakeTransfers, FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
     """Implements the Operator Protocol over dicts.
 
     Args:
@@ -31,7 +31,6 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask, FakeFil
 
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
         super().__init__(now)
-        FakeFiles.__init__(self)
         self.attention: tuple[Alert, ...] = ()
         self.health = Health(commit_seconds=0.0021, loop_lag_seconds=0.004, memory_bytes=64 << 20)
         self.closed = False

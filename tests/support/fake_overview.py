@@ -103,9 +103,20 @@ class FakeOverview(FakeTasks):
         rows = self._task(task_id).rows.values()
         running = [row.execution_id for row in rows if row.status is CommandHostStatus.RUNNING]
         lines = self._last_lines(task_id, running)
-        percents = [lines[key].percent if key in lines else None for key in running]
+        percents = [
+            lines[key].percent if key in lines else self._transferred_percent(task_id, key)
+            for key in running
+        ]
         failures = tuple(self._failures(task_id))
         return TaskSummary(failures, announced_percent(percents))
+
+    def _transferred_percent(self, task_id: int, key: str) -> int | None:
+        """Of the bytes of a copy or a fetch."""
+        task = self._task(task_id)
+        row = task.rows[key]
+        copy = task.spec.commands[row.command].copy
+        found = copy.files if copy else row.transfer and row.transfer.stored
+        return row.transfer.bytes * 100 // found.bytes if row.transfer and found else None
 
     def _by_host(self, task_id: int) -> list[list[CommandHost]]:
         """The rows of each host, in the order of the rollout."""

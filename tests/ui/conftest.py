@@ -13,6 +13,7 @@ from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
+from textual.worker import WorkerCancelled
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
@@ -134,6 +135,15 @@ async def press(pilot: "Pilot[None]", *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
     await settle(pilot, 2)
+
+
+async def threads_done(pilot: "Pilot[None]", *groups: str) -> None:
+    """Waits for the workers of these groups, which use a thread, and for their effect."""
+    workers = [worker for worker in pilot.app.workers if worker.group in groups]
+    if workers:  # for none of them Textual would wait for all that there are
+        with suppress(WorkerCancelled):
+            await pilot.app.workers.wait_for_complete(workers)
+    await settle(pilot)
 
 
 def shown(pilot: "Pilot[None]") -> str:

@@ -9,16 +9,16 @@ from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task import CommandHost
+from tui_manager.ui.drawing.number_format import percent_bar
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.tasks.command_host_state import (
     STATE_WIDTH,
-    KillRules,
+    StepFacts,
     line_cell,
-    percent_bar,
     state_cell,
 )
 
-RULES = KillRules(timeout=timedelta(minutes=5), grace=timedelta(seconds=10))
+RULES = StepFacts(timeout=timedelta(minutes=5), grace=timedelta(seconds=10))
 
 
 def row(status: Status, reason: Reason = Reason.NONE, **more: object) -> CommandHost:
@@ -92,7 +92,7 @@ def test_a_row_counts_down_to_sigkill_and_then_waits_for_the_proof() -> None:
 
 
 def test_a_long_countdown_fits_its_column() -> None:
-    rules = KillRules(grace=timedelta(hours=1))
+    rules = StepFacts(grace=timedelta(hours=1))
     canceling = row(Status.RUNNING, cancel_requested_at=START)
     for seconds in range(0, 3700, 13):
         cell = state_cell(canceling, None, STATE_WIDTH, at(seconds), rules)

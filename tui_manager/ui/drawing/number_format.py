@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tui_manager.domain.task import Counts
-from tui_manager.ui.drawing.spans import Role, Span, Spans
+from tui_manager.ui.drawing.spans import Role, Span, Spans, spans
 
 _WIDE = 99  # cells: more than a number takes
 
@@ -159,6 +159,20 @@ def progress_bar(
         for (glyph, role, _), number in zip(parts, cells, strict=True)
         if number
     )
+
+
+_PERCENT_BAR_MOST = 9  # cells
+
+
+def percent_bar(percent: int, width: int, cells_most: int = _PERCENT_BAR_MOST) -> Spans:
+    """`▇▇▇▇▁▁ 61%`; only the number without room."""
+    cells = min(cells_most, width - len(" 100%"))
+    text = f"{percent:>3}%"
+    if cells < 2:
+        return spans(text.strip(), Role.ACTIVE)
+    full = min(cells, percent * cells // 100)
+    bar = (Span("▇" * full, Role.ACTIVE), Span("▁" * (cells - full), Role.MUTED))
+    return (*(span for span in bar if span.text), Span(f" {text}"))
 
 
 def divide_cells(numbers: Sequence[int], width: int) -> list[int]:

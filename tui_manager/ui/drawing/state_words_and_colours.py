@@ -123,9 +123,11 @@ def reason_words(reason: Reason) -> str:
 
 def command_host_text(row: CommandHost) -> str:
     """The state of a command host in words: `failed: exit code 100`."""
-    words = _command_host_state(row)
-    if row.detail:
-        words += f" ({safe_line(row.detail)})"
+    words, detail = _command_host_state(row), safe_line(row.detail)
+    if row.reason is Reason.TRANSFER_FAILED and detail:
+        words = f"{row.status}: {detail}"  # a sentence that says all
+    elif detail:
+        words += f" ({detail})"
     if row.kill_incomplete:
         words += ", some processes survive"
     return f"{words}, corrected late" if row.late else words
@@ -140,6 +142,8 @@ def _command_host_state(row: CommandHost) -> str:
             if row.waits_until is not None:
                 return "waits for its connection"
             return "waits for its start" if row.sent_at else waits
+        case Reason.NONE if row.transfer is not None and row.transfer.unchanged:
+            return "unchanged"
         case Reason.NONE | Reason.TIMEOUT | Reason.CANCELED:
             return str(row.status)
         case Reason.EXIT_CODE:

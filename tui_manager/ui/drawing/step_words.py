@@ -3,10 +3,14 @@
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task_spec import CommandSpec, OnFailure, StepKind
 from tui_manager.ui.drawing.number_format import size
+from tui_manager.ui.drawing.transfer_words import option_texts
 
 
 def step_text(spec: CommandSpec) -> str:
-    """What a step runs, in one line: its command, or its script with arguments."""
+    """What a step does, in one line: its command, its script with arguments, or which files it
+    copies or fetches."""
+    if spec.transfer is not None:
+        return safe_line(spec.transfer.title)
     if spec.kind is StepKind.RUN or spec.script is None:
         return safe_line(spec.text.strip())
     arguments = "".join(f" {safe_line(argument)}" for argument in spec.arguments)
@@ -20,3 +24,8 @@ def rule_texts(spec: CommandSpec) -> tuple[str, ...]:
         *(("always runs",) if spec.always else ()),
         *(("may fail",) if spec.on_failure is OnFailure.CONTINUE else ()),
     )
+
+
+def transfer_texts(spec: CommandSpec) -> tuple[str, ...]:
+    """How a copy or a fetch is done; nothing for other steps."""
+    return option_texts(spec.transfer) if spec.transfer is not None else ()

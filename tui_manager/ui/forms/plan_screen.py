@@ -16,7 +16,7 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, wrap
-from tui_manager.ui.drawing.step_words import rule_texts, step_text
+from tui_manager.ui.drawing.step_words import rule_texts, step_text, transfer_texts
 from tui_manager.ui.terminal.closable import ClosableScreen, is_open
 
 _LABEL = 13  # cells
@@ -43,7 +43,12 @@ def plan_lines(spec: TaskSpec, plan: TaskPlan, width: int) -> Sequence[Spans]:
     lines += [(), (Span(count_of(len(spec.commands), "step"), Role.MUTED),)]
     for position, step in enumerate(spec.commands, start=1):
         texts = "   ".join(
-            (shorten(step_text(step), _STEP_WIDTH), *step.option_texts, *rule_texts(step))
+            (
+                shorten(step_text(step), _STEP_WIDTH),
+                *transfer_texts(step),
+                *step.option_texts,
+                *rule_texts(step),
+            )
         )
         lines += _hanging(Span(f"{position:<{_NUMBERS[0]}}"), texts, width)
     return lines

@@ -8,9 +8,16 @@ from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
-from tui_manager.ui.drawing.number_format import day_and_time, running_time, timeout_text
+from tui_manager.ui.drawing import transfer_words
+from tui_manager.ui.drawing.number_format import (
+    day_and_time,
+    percent_bar,
+    running_time,
+    timeout_text,
+)
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import STDERR, TRUNCATED, reason_words
+from tui_manager.ui.drawing.transfer_words import TransferSpec
 
 STATE_WIDTH = 14  # cells; the words below fit
 _SHORT = {
@@ -32,53 +39,61 @@ _ROLES = {
     CommandHostStatus.COMPLETED: Role.MUTED,
     CommandHostStatus.RUNNING: Role.PLAIN,
 }
-_BAR_MOST = 9  # cells of the bar of a command that announces its progress
 _IN_SECONDS = 100  # below this, a countdown is in seconds
 
 
 @dataclass(frozen=True, slots=True)
-class KillRules:
-    """When a command is killed.
+class StepFacts:
+    """What is known of a command besides its row.
 
     Attributes:
         timeout: from its start to SIGTERM; None: not known.
         grace: from SIGTERM to SIGKILL; None: not known.
+        transfer: what it copies or fetches, if it does; it has no processes then.
+        rate: bytes a second of that; None: not known.
     """
 
     timeout: timedelta | None = None
     grace: timedelta | None = None
+    transfer: TransferSpec | None = None
+    rate: float | None = None
 
 
-def kill_left(row: CommandHost, now: datetime, rules: KillRules) -> timedelta | None:
+def kill_left(row: CommandHost, now: datetime, facts: StepFacts) -> timedelta | None:
     """How long until SIGKILL, zero or less once it is due; None while nothing ends the command, or
     if it is not known."""
-    term_at = _term_at(row, now, rules)
-    if term_at is None or rules.grace is None:
+    term_at = _term_at(row, now, facts)
+    if term_at is None or facts.grace is None or facts.transfer is not None:
         return None
-    return term_at + rules.grace - now
+    return term_at + facts.grace - now
 
 
-def _term_at(row: CommandHost, now: datetime, rules: KillRules) -> datetime | None:
+def _term_at(row: CommandHost, now: datetime, facts: StepFacts) -> datetime | None:
     """When SIGTERM was due."""
     if row.status is not CommandHostStatus.RUNNING or row.started_at is None:
         return None
     if row.cancel_requested_at is not None:
         return max(row.cancel_requested_at, row.started_at)
-    timeout_at = row.started_at + rules.timeout if rules.timeout is not None else None
+    timeout_at = row.started_at + facts.timeout if facts.timeout is not None else None
     return timeout_at if timeout_at is not None and timeout_at <= now else None
 
 
 def state_cell(
-    row: CommandHost, last: LastLine | None, width: int, now: datetime, rules: KillRules
+    row: CommandHost, last: LastLine | None, width: int, now: datetime, facts: StepFacts
 ) -> Spans:
     """The state in a word or two: `exit 3`, `SIGKILL in 7s`, or a bar for announced progress."""
-    if (left := kill_left(row, now, rules)) is not None:
+    if (left := kill_left(row, now, facts)) is not None:
         return spans(f"SIGKILL {_in(left)}", Role.CAUTION)
     if row.canceling:
         return spans("canceling", Role.CAUTION)
-    if row.status is CommandHostStatus.RUNNING and last is not None and last.percent is not None:
-        return percent_bar(last.percent, width)
-    return spans(_state_words(row), _ROLES[row.status])
+    percent = last.percent if last is not None else None
+    words = _state_words(row)
+    if facts.transfer is not None:
+        percent = transfer_words.percent_done(row, facts.transfer)
+        words = transfer_words.state_words(row, facts.transfer) or words
+    if row.status is CommandHostStatus.RUNNING and percent is not None:
+        return percent_bar(percent, width)
+    return spans(words, _ROLES[row.status])
 
 
 def _in(left: timedelta) -> str:
@@ -86,17 +101,6 @@ def _in(left: timedelta) -> str:
     if seconds <= 0:
         return "due"
     return f"in {seconds}s" if seconds < _IN_SECONDS else f"in {running_time(left, 5)}"
-
-
-def percent_bar(percent: int, width: int) -> Spans:
-    """`▇▇▇▇▁▁ 61%`; only the number without room."""
-    cells = min(_BAR_MOST, width - len(" 100%"))
-    number = f"{percent:>3}%"
-    if cells < 2:
-        return spans(number.strip(), Role.ACTIVE)
-    full = min(cells, percent * cells // 100)
-    bar = (Span("▇" * full, Role.ACTIVE), Span("▁" * (cells - full), Role.MUTED))
-    return (*(span for span in bar if span.text), Span(f" {number}"))
 
 
 def _state_words(row: CommandHost) -> str:
@@ -112,10 +116,11 @@ def _state_words(row: CommandHost) -> str:
     return str(row.status)
 
 
-def line_cell(row: CommandHost, last: LastLine | None, now: datetime, rules: KillRules) -> Spans:
+def line_cell(row: CommandHost, last: LastLine | None, now: datetime, facts: StepFacts) -> Spans:
     """What its row says of a command last: why it ended, if the state does not say it, and the last
-    line of its output, marked if that went to stderr."""
-    note = _note(row, now, rules)
+    line of its output, marked if that went to stderr. Of a copy or a fetch, what was transferred.
+    """
+    note = _note(row, now, facts)
     mark = (TRUNCATED,) if row.truncated_bytes else BLANK
     if last is None:
         return (*mark, *note)
@@ -125,23 +130,23 @@ def line_cell(row: CommandHost, last: LastLine | None, now: datetime, rules: Kil
     return (*mark, *note, *gap, *stderr, Span(safe_line(last.text), role))
 
 
-def _note(row: CommandHost, now: datetime, rules: KillRules) -> Spans:
+def _note(row: CommandHost, now: datetime, facts: StepFacts) -> Spans:
     if not row.status.ended:
-        return _open_note(row, now, rules)
-    words = _ended_words(row)
+        return _open_note(row, now, facts)
+    words = _ended_words(row, facts)
     if row.late:
         words = f"{words}, corrected late" if words else "corrected late"
     role = Role.CAUTION if row.kill_incomplete else Role.PLAIN
     return spans(words, role)
 
 
-def _open_note(row: CommandHost, now: datetime, rules: KillRules) -> Spans:
+def _open_note(row: CommandHost, now: datetime, facts: StepFacts) -> Spans:
     """Of a command that has not ended."""
-    left = kill_left(row, now, rules)
+    left = kill_left(row, now, facts)
     if left is not None:
         gone = "waits for proof that its processes are gone"
         does = gone if left <= timedelta(0) else "SIGTERM was sent"
-        timeout = None if row.canceling else rules.timeout
+        timeout = None if row.canceling else facts.timeout
         why = f"timeout of {timeout_text(timeout)}: " if timeout is not None else ""
         return spans(f"{why}{does}", Role.CAUTION)
     if row.canceling:
@@ -152,18 +157,25 @@ def _open_note(row: CommandHost, now: datetime, rules: KillRules) -> Spans:
     if row.status is CommandHostStatus.PENDING:
         batch = f"in batch {row.batch}" if row.batch else "to be sent"
         return spans("to be started" if row.sent_at else batch, Role.MUTED)
+    if facts.transfer is not None:
+        return spans(transfer_words.row_words(row, facts.transfer, facts.rate))
     return BLANK
 
 
-def _ended_words(row: CommandHost) -> str:
+def _ended_words(row: CommandHost, facts: StepFacts) -> str:
     """What the word for the state leaves open."""
     detail = safe_line(row.detail)
+    has_own = row.reason in (Reason.NONE, Reason.TRANSFER_FAILED)
+    if facts.transfer is not None and has_own:
+        return transfer_words.row_words(row, facts.transfer, None)
     if row.kill_incomplete:
         return f"processes survive: {detail}" if detail else "some of its processes survive"
     if row.reason in (Reason.NONE, Reason.EXIT_CODE, Reason.SIGNAL):
         return detail
     if row.reason is Reason.CANCELED and row.started_at is None:
         return f"before it started{_in_brackets(detail)}"
+    if facts.transfer is not None and row.reason in (Reason.CANCELED, Reason.TIMEOUT):
+        return detail
     if row.reason in (Reason.CANCELED, Reason.TIMEOUT):
         return f"all processes gone{_in_brackets(detail)}"
     return reason_words(row.reason) + _in_brackets(detail)

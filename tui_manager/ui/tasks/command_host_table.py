@@ -13,6 +13,7 @@ from tui_manager.domain.last_line import IDS_MAX, LastLine
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task import Command, CommandHost, Task
+from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.ui.action import KeyMap, Pane
 from tui_manager.ui.drawing.number_format import number, running_time, size
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_name, spans
@@ -28,10 +29,11 @@ from tui_manager.ui.manager_link import Link
 from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.tasks.command_host_state import (
     STATE_WIDTH,
-    KillRules,
+    StepFacts,
     line_cell,
     state_cell,
 )
+from tui_manager.ui.tasks.transfer_rates import TransferRates
 from tui_manager.ui.terminal.closable import while_open
 
 _HOST_LEAST, _HOST_MOST = 8, 44  # cells of a name
@@ -44,7 +46,7 @@ COLUMNS = (
 )
 # A task of one command needs no number of the command.
 STEP_COLUMNS = (COLUMNS[0], Column("command", "STEP", 4, right=True), *COLUMNS[1:])
-_NO_RULES = KillRules()
+_NO_FACTS = StepFacts()
 _LINES_MAX = 2_000  # last lines that are kept
 
 
@@ -54,7 +56,7 @@ def command_host_cell(
     width: int,
     now: datetime,
     last: LastLine | None = None,
-    rules: KillRules = _NO_RULES,
+    facts: StepFacts = _NO_FACTS,
 ) -> Spans:
     """The cell of a command host in a column; commands count from 1 on the screen."""
     match key:
@@ -65,9 +67,9 @@ def command_host_cell(
         case "host":
             return spans(shorten_name(safe_line(row.host), width), Role.STRONG)
         case "words":
-            return state_cell(row, last, width, now, rules)
+            return state_cell(row, last, width, now, facts)
         case "line":
-            return line_cell(row, last, now, rules)
+            return line_cell(row, last, now, facts)
         case _:
             if row.started_at is None:
                 return BLANK
@@ -129,6 +131,7 @@ class CommandHostTable(RowTable[CommandHost]):
         self._lines: dict[str, LastLine] = {}  # by execution_id
         self._lines_at: dict[str, int] = {}  # bytes that each had printed when its line was read
         self._reader_of_lines = PacedReader(self._read_lines)
+        self.rates = TransferRates()
 
     def show_task(self, task: Task, commands: Sequence[Command]) -> None:
         """What the rows belong to."""
@@ -162,15 +165,21 @@ class CommandHostTable(RowTable[CommandHost]):
             row = replace(row, batch=0)
         if self._paused:  # the wait for a host does not go on
             row = replace(row, waits_until=None)
-        return command_host_cell(row, key, width, now, last, self._rules(row.command))
+        return command_host_cell(row, key, width, now, last, self._facts(row))
 
-    def _rules(self, command: int) -> KillRules:
-        status = self.link.status
-        known = command < len(self._commands)
-        return KillRules(
-            self._commands[command].spec.timeout if known else None,
+    def _facts(self, row: CommandHost) -> StepFacts:
+        status, spec = self.link.status, self.spec_of(row)
+        return StepFacts(
+            spec.timeout if spec is not None else None,
             status.kill_grace if status is not None else None,
+            spec.transfer if spec is not None else None,
+            self.rates.rate(row),
         )
+
+    def spec_of(self, row: CommandHost) -> CommandSpec | None:
+        """What a row does; None: it is not known yet."""
+        known = row.command < len(self._commands)
+        return self._commands[row.command].spec if known else None
 
     async def fetch(self, window: Window) -> Page[CommandHost]:
         return await self.link.operator.list_command_hosts(self.task_id, window)
@@ -193,6 +202,8 @@ class CommandHostTable(RowTable[CommandHost]):
         return self._lines
 
     def refresh_changed(self, *, times: bool = False) -> None:
+        for row in self.in_sight():
+            self.rates.note(row, self.link.data_time())
         super().refresh_changed(times=times)
         self._widen_names()
         if self._ids_to_read() and self._reader_of_lines.request():

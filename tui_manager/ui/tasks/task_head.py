@@ -16,6 +16,7 @@ from tui_manager.ui.drawing.number_format import (
     number,
     progress_bar,
     running_time,
+    size,
 )
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, justify, shorten, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import (
@@ -152,12 +153,31 @@ def _progress(
     announced = (Span(f"{_GAP}running {shown}%", Role.ACTIVE),) if shown is not None else ()
     for cells, short in ((width // 3, False), (width // 6, False), (width // 6, True), (0, True)):
         bar = progress_bar(task.counts, min(_BAR_MOST, cells), ended=ended, percent=shown)
-        rollout = (*announced, *_rollout(task.rollout, ended=ended, short=short))
+        transferred = _transferred(detail, shown) if not short else ""
+        rollout = (
+            *announced,
+            *spans(f"{_GAP}{transferred}" if transferred else ""),
+            *_rollout(task.rollout, ended=ended, short=short),
+        )
         room = width - width_of((*bar, *rollout)) - 2
         counts = _host_counts(hosts or {}, task.host_count, room)
         if width_of(counts) <= room:
             break
     return (*bar, Span("  "), *counts, *rollout)
+
+
+def _transferred(detail: TaskDetail, percent: int | None) -> str:
+    """How much of its files a task has brought to all hosts: `412 MB of 952 MB`. Empty for a task
+    of several steps, or one whose files are not known before they are found.
+
+    Args:
+        percent: of the bytes of the hosts that are under way.
+    """
+    copy, counts = detail.commands[0].spec.copy, detail.task.counts
+    if len(detail.commands) > 1 or copy is None or not copy.files.bytes:
+        return ""
+    done = counts.completed + counts.running * (percent or 0) / 100
+    return f"{size(done * copy.files.bytes)} of {size(counts.total * copy.files.bytes)}"
 
 
 def _host_counts(hosts: HostCounts, total: int, width: int) -> Spans:

@@ -11,7 +11,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.list_window import LIMIT_MAX
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import CommandHost, Task, TaskDetail
+from tui_manager.domain.task import CommandHost, Task
 from tui_manager.domain.task_map import FailureGroup, TaskMap
 from tui_manager.domain.task_spec import Offline
 from tui_manager.ui.action import Action, ScreenName
@@ -21,12 +21,11 @@ from tui_manager.ui.key_bindings import bindings_of, key_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane
-from tui_manager.ui.output.output_actions import OutputActions
-from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
+from tui_manager.ui.output.output_pane import OutputPane, Source
 from tui_manager.ui.paced_reader import PacedReader
-from tui_manager.ui.tasks.command_host_table import CommandHostTable, cut_note, ended_without_output
+from tui_manager.ui.tasks.command_host_table import CommandHostTable, cut_note
 from tui_manager.ui.tasks.failure_summary import failure_lines
-from tui_manager.ui.tasks.task_actions import TaskActions
+from tui_manager.ui.tasks.task_files import TaskFiles
 from tui_manager.ui.tasks.task_head import (
     HostCounts,
     away_lines,
@@ -38,22 +37,19 @@ from tui_manager.ui.tasks.task_map_strip import TaskMapStrip
 from tui_manager.ui.tasks.task_steps import step_lines
 from tui_manager.ui.terminal.closable import while_open
 
-_MARGINS = 4  # cells beside a line of an empty output pane
 _AROUND = 2  # lines of the header and the footer
 _ROWS_LEAST, _OUTPUT_LEAST = 5, 3  # lines of both panes with their frames
 _MIDDLE, _TALL = 30, 45  # lines of a terminal that has room for more of the map and the failures
 
 
-class TaskScreen(OutputActions, TaskActions):
+class TaskScreen(TaskFiles):
     """The command hosts of a task, faults first, and their output."""
 
     SCREEN = ScreenName.TASK
     BINDINGS = bindings_of(ScreenName.TASK)
 
     def __init__(self, link: Link, task_id: int) -> None:
-        super().__init__(link)
-        self.task_id = task_id
-        self.detail: TaskDetail | None = None
+        super().__init__(link, task_id)
         self.all_hosts = False  # whether the output is of all hosts, not of the selected one
         self.map = TaskMap()
         self.failures: Sequence[FailureGroup] = ()
@@ -76,16 +72,6 @@ class TaskScreen(OutputActions, TaskActions):
             GroupsPane(self.link, self.task_id, id="groups"),
             id="task",
         )
-
-    @property
-    def rows(self) -> CommandHostTable:
-        """The command hosts."""
-        return self.query_one("#rows", CommandHostTable)
-
-    @property
-    def output(self) -> OutputPane:
-        """The output."""
-        return self.query_one("#output", OutputPane)
 
     @property
     def groups(self) -> GroupsPane:
@@ -292,15 +278,14 @@ class TaskScreen(OutputActions, TaskActions):
         if self.all_hosts or row is None:
             self.output.set_end_note(())
             self.output.ended = self.detail is not None and self.detail.task.status.ended
-            self.output.no_output_text = (NO_OUTPUT,)
+            self.output.no_output_text = self.without_output()
             self.output.show_failed(False)
             self.output.show(Source(self.task_id, title="all hosts", steps=steps))
             return
         self.output.set_end_note(cut_note(row))
         self.output.ended = row.status.ended
         self.output.show_failed(row.status.failed)
-        ending = ended_without_output(row, self.output.size.width - _MARGINS)
-        self.output.no_output_text = ending or (NO_OUTPUT,)
+        self.output.no_output_text = self.without_output(row)
         self.output.refresh()
         step = f", step {row.command + 1}" if steps else ""
         self.output.show(Source(self.task_id, row.host_id, row.execution_id, row.host, step))

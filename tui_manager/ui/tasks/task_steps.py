@@ -9,7 +9,7 @@ from tui_manager.domain.task_spec import HIDDEN, CommandSpec, StepKind
 from tui_manager.ui.drawing.number_format import timeout_text
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, fit, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import command_glyph
-from tui_manager.ui.drawing.step_words import rule_texts, step_text
+from tui_manager.ui.drawing.step_words import rule_texts, step_text, transfer_texts
 from tui_manager.ui.tasks.task_table import short_counts
 
 _SHOWN = 4  # steps
@@ -106,7 +106,7 @@ def _line(spec: CommandSpec, width: int, *before: Span) -> Spans:
     """A long text is shortened. Its rules, user, secrets, limits and timeout are not."""
     secrets = (f"{name}={HIDDEN}" for name in spec.secrets)
     stdin = (f"stdin {spec.stdin.size:,} bytes",) if spec.stdin else ()
-    texts = (*rule_texts(spec), *stdin, *spec.option_texts, *secrets)
+    texts = (*rule_texts(spec), *transfer_texts(spec), *stdin, *spec.option_texts, *secrets)
     options = "".join(f"   {safe_line(text)}" for text in texts)
     how = Span(f"{options}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
     room = max(_TEXT_LEAST, width - width_of((*before, how)))
