@@ -154,9 +154,9 @@ async def test_the_help_lists_every_action(fleet: FakeOperator, running: Running
             assert action.shown in text
         await press(pilot, "slash", *"repeat", "enter")
         assert "Run an ended task again" in shown(pilot)
-        assert "Save the shown output" not in shown(pilot)
+        assert "Save shown output" not in shown(pilot)
         await press(pilot, "escape")
-        assert "Save the shown output" in shown(pilot)
+        assert "Save shown output" in shown(pilot)
         await press(pilot, "question_mark")
         assert isinstance(pilot.app.screen, DashboardScreen)
 

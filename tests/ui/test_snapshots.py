@@ -1,7 +1,9 @@
 """What the screens look like, from a seeded fleet and a fixed clock."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -9,7 +11,8 @@ from textual.pilot import Pilot
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_fleet import words
 from tests.support.seeded_managers import add_managers
-from tests.ui.conftest import settle
+from tests.support.seeded_transfers import add_copy, add_fetch
+from tests.ui.conftest import settle, threads_done
 from tui_manager.domain.status import Admission
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.preferences import Preferences, ThemeName
@@ -137,6 +140,53 @@ def test_several_managers(
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+COPY_FORM = ("C", *"role=web", "tab", *"app.conf", "tab", *"/srv/app/", "tab", "tab", "space")
+FETCH_FORM = ("F", *"role=db", "tab", *"/var/log/postgresql", "tab", "space", "tab", *"./logs")
+FILES = {
+    "copy": Case(("3", "home", "down", "enter"), USUAL),
+    "fetch": Case(("3", "home", "enter", "end"), USUAL),
+    "save_files": Case(("3", "home", "enter", "end", "ctrl+s", "tab", "space"), SMALL),
+    "copy_form": Case(COPY_FORM, SMALL),
+    "fetch_form": Case(FETCH_FORM, SMALL),
+}
+FILES_CASES = {
+    **{f"{name}_{case.size[0]}x{case.size[1]}": case for name, case in FILES.items()},
+    **{f"copy_{w}x{h}": Case(FILES["copy"].keys, (w, h)) for w, h in (SMALL, LARGE)},
+    **{f"copy_form_{w}x{h}": Case(COPY_FORM, (w, h)) for w, h in (USUAL, LARGE)},
+    "copy_light": Case(FILES["copy"].keys, USUAL, ThemeName.LIGHT),
+    "copy_no_color": Case(FILES["copy"].keys, SMALL, colours=False),
+    "copy_form_light": Case(COPY_FORM, USUAL, ThemeName.LIGHT),
+    "copy_form_no_color": Case(COPY_FORM, SMALL, colours=False),
+    "fetch_80x24": Case(FILES["fetch"].keys, SMALL),
+}
+
+
+@pytest.mark.parametrize("name", list(FILES_CASES))
+def test_files(
+    name: str,
+    fleet: FakeOperator,
+    snap_compare: Compare,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "getcwd", lambda: "/home/ana")  # of the absolute path that is shown
+    (tmp_path / "app.conf").write_bytes(b"port = 80\n" * 150)
+    case = FILES_CASES[name]
+    if not case.colours:
+        monkeypatch.setenv("NO_COLOR", "1")
+    app = DashboardApp(fleet.open, now=fleet.now, preferences=Preferences(theme=case.theme))
+
+    async def before(pilot: "Pilot[None]") -> None:
+        await add_copy(fleet)
+        await add_fetch(fleet)
+        await settle(pilot)
+        await pilot.press(*case.keys)
+        await threads_done(pilot, "look")
+
+    assert snap_compare(app, terminal_size=case.size, run_before=before)
 
 
 @pytest.mark.parametrize("security", ["mTLS", "insecure"])

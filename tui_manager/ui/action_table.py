@@ -47,6 +47,16 @@ ACTIONS: tuple[Action, ...] = (
         words=("command", "run", "run command", "execute", "shell", "add"),
     ),
     Action(
+        "copy_files", ("C",), "C", "Copy files", "Copy files to marked or filtered hosts",
+        Group.TASKS, of_app=True,
+        words=("upload", "send", "push", "put", "scp", "sftp", "rsync", "new task"),
+    ),
+    Action(
+        "fetch_files", ("F",), "F", "Fetch files", "Fetch files of marked or filtered hosts",
+        Group.TASKS, of_app=True, screens=_OPENS,
+        words=("download", "get", "pull", "collect", "scp", "rsync", "slurp", "new task"),
+    ),
+    Action(
         "rerun_task", ("r",), "r", "Run again", "Run an ended task again, on some hosts",
         Group.TASKS, footer=_START, screens=_START | _HOST, panes=_OF_RUN,
         words=("again", "repeat", "rerun", "retry", "redo", "restart", "undo"),
@@ -256,9 +266,9 @@ ACTIONS: tuple[Action, ...] = (
         words=("less", "more", "view", "external"),
     ),
     Action(
-        "save_output", ("ctrl+s",), "ctrl+s", "Save output", "Save the shown output to a file",
+        "save_output", ("ctrl+s",), "ctrl+s", "Save output", "Save shown output, or fetched files",
         Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT | _OF_GROUPS,
-        words=("export", "download", "logs", "write"),
+        words=("export", "download", "logs", "write", "files", "fetched"),
     ),
     Action(
         "show_dashboard", ("1",), "1", "Dashboard", "Hosts, tasks and live output",
@@ -322,6 +332,7 @@ FORM_KEYS = (
     ("tab", "Next field; shift+tab: the field before"),
     ("f5", "Do what the form is for: start, save, run"),
     ("f4", "The plan of a new task"),
+    ("f2", "A command, a copy or a fetch of files"),
     ("↑ ctrl+r", "An earlier command; ctrl+r searches"),
     ("ctrl+e", "The command in $EDITOR"),
     ("ctrl+t", "The form as a task file"),

@@ -17,6 +17,8 @@ from tui_manager.domain.errors import ManagerError, StorageError, UnreachableErr
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.copy_form import FetchMade
+from tui_manager.ui.forms.files_texts import TaskKind
 from tui_manager.ui.forms.join_token import ask_for_join_token
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.questions import GOES_ON, quit_question
@@ -29,8 +31,10 @@ from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.hosts.target_of_new_task import target_of_new_task
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, OpenOperator
+from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.preferences import Preferences
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
+from tui_manager.ui.tasks.fetch_saver import FetchSaver
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 from tui_manager.ui.terminal.closable import is_open
@@ -103,6 +107,8 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
         self._last_error = ""
         self._status_stale = self._status_reading = False
         self._read_failed = False  # screens read everything again when the manager answers
+        self._fetch_saver = FetchSaver()
+        self._fetch_reader = PacedReader(self._save_fetched)
         self._typed_ahead = TypedAhead(self, super().on_event)
         for place, screen in (
             (ScreenName.DASHBOARD, DashboardScreen),
@@ -148,6 +154,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
         self._notify_screens(changes)
         if changes.tasks or changes.all_tasks:
             self.look_for_ended_tasks()
+            self._save_fetched_files()
         if changes.manager or changes.hosts or changes.all_tasks:
             self._status_stale = True
             if not self._status_reading:
@@ -170,6 +177,28 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
             self.post_message(CallFailed(error))
         finally:
             self._status_reading = False
+
+    # Fetched files.
+
+    @on(FetchMade)
+    def _follow_fetch(self, message: FetchMade) -> None:
+        self._fetch_saver.follow(message.task_id, message.folder)
+        self._save_fetched_files()
+
+    def _save_fetched_files(self) -> None:
+        if self._fetch_saver.waits and self._fetch_reader.request():
+            self._run_fetch_reader()
+
+    @work(group="fetched")
+    async def _run_fetch_reader(self) -> None:
+        try:
+            await self._fetch_reader.run()
+        except ManagerError as error:
+            self.post_message(CallFailed(error))
+
+    async def _save_fetched(self) -> None:
+        async for text, wrong in self._fetch_saver.save_ended(self.link.operator):
+            self.notify(text, severity="warning" if wrong else "information", markup=False)
 
     @on(CallFailed)
     def _show_error(self, message: CallFailed) -> None:
@@ -258,6 +287,17 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
 
     async def action_new_task(self) -> None:
         """The form, with the marked or filtered hosts as its target."""
+        await self._open_form(TaskKind.COMMAND)
+
+    async def action_copy_files(self) -> None:
+        """The same form, for files of this machine that hosts get."""
+        await self._open_form(TaskKind.COPY)
+
+    async def action_fetch_files(self) -> None:
+        """The same form, for files of hosts."""
+        await self._open_form(TaskKind.FETCH)
+
+    async def _open_form(self, kind: TaskKind) -> None:
         screen = self.screen
 
         def created(task_id: int | None) -> None:
@@ -275,7 +315,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
                 return
             if not is_open(screen):
                 return
-        await self.push_screen(NewTaskScreen(self.link, target), created)
+        await self.push_screen(NewTaskScreen(self.link, target, kind=kind), created)
 
     async def action_join_token(self) -> None:
         """The form, and then, once, the line to paste on a host."""

@@ -213,11 +213,10 @@ class Link:
                 if heartbeat.is_due(self._heartbeat):
                     report.vitals.CopyFrom(self._vitals())
                     heartbeat.begin()
-                if report.ByteSize():
-                    reported_at = time.monotonic()
-                    await call.write(wire.AgentMessage(report=report))
-                if message := self._outbox.file_message():
-                    await call.write(message)
+                elif not report.ByteSize():
+                    continue
+                reported_at = time.monotonic()
+                await call.write(wire.AgentMessage(report=report))
         finally:
             heartbeat.stop()
 

@@ -39,8 +39,7 @@ async def upload(
 
     def take(number: int) -> None:
         nonlocal stored, heard_at
-        if number > stored:
-            stored, heard_at = number, time.monotonic()
+        stored, heard_at = number, time.monotonic()
         if on_progress is not None:
             on_progress(number, files.size)
 

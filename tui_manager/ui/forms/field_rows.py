@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Collapsible, Input, Label
 
@@ -20,11 +21,13 @@ class Line:
     Attributes:
         field: its id.
         placeholder: what an empty one means.
+        suggester: completes what is typed; None: nothing does.
     """
 
     field: str
     label: str
     placeholder: str = ""
+    suggester: Suggester | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,24 @@ class FieldRow(Vertical):
         begun = self._begun.get(field.field, "")
         if isinstance(field, Tick):
             return TickBox(field.text, bool(begun), id=field.field, compact=True)
-        return Input(str(begun), id=field.field, compact=True, placeholder=field.placeholder)
+        return Input(
+            str(begun),
+            id=field.field,
+            compact=True,
+            placeholder=field.placeholder,
+            suggester=field.suggester,
+        )
 
-    def show(self, problems: Mapping[str, str]) -> None:
-        """Shows the problems of its fields, each in a line of its own."""
+    def show(self, problems: Mapping[str, str], note: str = "") -> None:
+        """Shows the problems of its fields, each in a line of its own; without any, the note."""
         wrong = [one for one in self.fields if one.field in problems]
         names = len(self.fields) > 1
         lines = [
             f"{one.label}: {problems[one.field]}" if names and one.label else problems[one.field]
             for one in wrong
         ]
-        shown = "\n".join(map(safe_line, lines))
+        shown = "\n".join(map(safe_line, lines)) or safe_line(note)
+        self._hint.set_class(bool(wrong), "problem")
         if shown != self._shown:
             self._shown = shown
             self._hint.display = bool(shown)

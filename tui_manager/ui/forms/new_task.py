@@ -1,4 +1,5 @@
-"""The form for a new task: all that `run` has. Errors are shown below their fields at each key."""
+"""The form for a new task: all that `run`, `copy` and `fetch` have. Errors are shown below their
+fields at each key."""
 
 from collections.abc import Iterable
 from dataclasses import fields as fields_of_class
@@ -6,7 +7,7 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.style import Style
 from textual.widget import Widget
@@ -21,11 +22,14 @@ from tui_manager.domain.write_task_file import write_task_file
 from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.forms.command_area import CommandArea
 from tui_manager.ui.forms.command_recall import CommandRecall, last_run
+from tui_manager.ui.forms.copy_form import CopyForm
 from tui_manager.ui.forms.edit_command import edited
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line, Tick
+from tui_manager.ui.forms.files_texts import TaskKind
 from tui_manager.ui.forms.form import COPIED
 from tui_manager.ui.forms.history_screen import HistoryScreen
 from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_command
+from tui_manager.ui.forms.kind_field import KindField
 from tui_manager.ui.forms.local_files import NamedFiles
 from tui_manager.ui.forms.new_task_fields import FormFields, split_names
 from tui_manager.ui.forms.new_task_folds import (
@@ -38,7 +42,6 @@ from tui_manager.ui.forms.rollout_fold import RolloutFold
 from tui_manager.ui.forms.rollout_texts import FIELDS as ROLLOUT_FIELDS
 from tui_manager.ui.forms.secret_fields import SecretFields
 from tui_manager.ui.forms.task_file_form import NEW_TASK_FILE, open_task_file_form
-from tui_manager.ui.forms.task_form import TaskForm
 from tui_manager.ui.forms.task_in_form import fields_of
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
@@ -56,26 +59,39 @@ _KEYS = (
 )
 _NO_LINE = "The command line stands here when every field is right."
 # Enter in one of these goes to the button that starts.
-_LAST_FIELDS = ("timeout", "within", "secret", "description", ROLLOUT_FIELDS[-1])
+_LAST_FIELDS = ("timeout", "within", "secret", "description", "owner", "folder", ROLLOUT_FIELDS[-1])
 _FILES = ("script", "stdin")
+_NAMES = {
+    TaskKind.COMMAND: "first line of the command",
+    TaskKind.COPY: "copy FILE to DEST",
+    TaskKind.FETCH: "fetch PATH",
+}
 
 
-class NewTaskScreen(TaskForm):
-    """A task of one command.
+class NewTaskScreen(CopyForm):
+    """A task of one step: a command or a script, a copy, or a fetch.
 
     Args:
         target: what the target begins with.
         spec: a task that is copied into the fields; it fits the form, see `fits_form`.
+        kind: what the task does, without a `spec`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "search_history", show=False, priority=True),
         Binding("ctrl+t", "open_text", show=False, priority=True),
         Binding("f6", "copy_line", show=False, priority=True),
+        Binding("f2", "next_kind", show=False, priority=True),
     ]
 
-    def __init__(self, link: Link, target: str = "", spec: TaskSpec | None = None) -> None:
-        begun = FormFields(target=target) if spec is None else fields_of(spec)
+    def __init__(
+        self,
+        link: Link,
+        target: str = "",
+        spec: TaskSpec | None = None,
+        kind: TaskKind = TaskKind.COMMAND,
+    ) -> None:
+        begun = FormFields(target=target, kind=kind) if spec is None else fields_of(spec)
         super().__init__(link, "New task" if spec is None else "Edit a copy", begun.target)
         self._begun = begun
         self.include_maintenance = begun.include_maintenance
@@ -88,13 +104,28 @@ class NewTaskScreen(TaskForm):
 
     # The fields.
 
-    def fields_below(self) -> Iterable[Widget]:
-        """The command, two rows, and three folds."""
-        begun = {one.name: getattr(self._begun, one.name) for one in fields_of_class(FormFields)}
+    def target_fields(self) -> Iterable[Widget]:
+        """What the task does, and on which hosts."""
         yield Horizontal(
-            Label("Command", classes="name"), CommandArea(self._begun.command), classes="field"
+            Label("Do", classes="name"),
+            KindField(self._begun.kind),
+            Label("  f2", classes="hint-beside"),
+            classes="field",
         )
-        yield Label(_HINT, id="command-hint", classes="hint", markup=False)
+        yield from super().target_fields()
+
+    def fields_below(self) -> Iterable[Widget]:
+        """The command or the files, two rows, and three folds."""
+        begun = {one.name: getattr(self._begun, one.name) for one in fields_of_class(FormFields)}
+        yield Vertical(
+            Horizontal(
+                Label("Command", classes="name"), CommandArea(self._begun.command), classes="field"
+            ),
+            Label(_HINT, id="command-hint", classes="hint", markup=False),
+            id="command-part",
+            classes="row",
+        )
+        yield from self.files_rows(self._begun.transfer)
         yield FieldRow(
             Line("name", "Name", "first line of the command"),
             Line("timeout", "Timeout", "1h  (90s, 5m, 2d)"),
@@ -111,12 +142,13 @@ class NewTaskScreen(TaskForm):
         yield RolloutFold(self._begun.rollout)
 
     def above_buttons(self) -> Iterable[Widget]:
-        """The equal command line."""
+        """The equal command line, and how much of the files is read or sent."""
+        yield from super().above_buttons()
         yield VerticalScroll(Label("", id="line", markup=False), id="line-box", can_focus=False)
 
     def on_mount(self) -> None:
         """The focus is on the first field that is empty."""
-        known = {one.name for one in fields_of_class(FormFields)}
+        known = {one.name for one in fields_of_class(FormFields)} - {"transfer", "kind"}
         self._fields = [
             field
             for field in self.query("Input, Checkbox")
@@ -125,9 +157,10 @@ class NewTaskScreen(TaskForm):
         self._folds = list(self.query(Fold))
         self._rows = [row for row in self.query(FieldRow) if row.parent is self.query_one("#form")]
         self._show_secrets()
+        self._show_kind()
         self.query_one("#form").border_subtitle = _KEYS
         self.remember_fields()
-        self.set_focus(self.query_one("#command" if self.target else "#target"))
+        self.set_focus(self.query_one(f"#{self._first_field}" if self.target else "#target"))
         self.check()
         self._read_history()
 
@@ -141,7 +174,39 @@ class NewTaskScreen(TaskForm):
             secret_values=self.query_one(SecretFields).values,
             contents=self._files.contents,
             rollout=self.query_one(RolloutFold).texts,
+            kind=self.kind,
+            transfer=self.transfer,
         )
+
+    # What the task does.
+
+    @property
+    def kind(self) -> TaskKind:
+        return self.query_one(KindField).kind
+
+    def action_next_kind(self) -> None:
+        """A key goes from one kind to the next, and to its first field."""
+        self.query_one(KindField).action_step(1)
+        self.set_focus(self.query_one(f"#{self._first_field}"))
+
+    @property
+    def _first_field(self) -> str:
+        """The id of the field that says what is done."""
+        rows = self.rows_of_kind
+        return rows.first_field if rows else "command"
+
+    @on(KindField.Changed)
+    def _show_kind(self) -> None:
+        """Shows the fields of the kind. Those of the others keep what was typed."""
+        runs = self.kind is TaskKind.COMMAND
+        self.query_one("#command-part").display = runs
+        self.show_files_rows()
+        self._fold("process").display = runs
+        for row in self._fold("input").rows:
+            row.display = runs or row.fields[0].field == "description"
+        self.query_one("#name", Input).placeholder = _NAMES[self.kind]
+        if self.is_mounted:
+            self.check()
 
     # While it is typed.
 
@@ -173,13 +238,15 @@ class NewTaskScreen(TaskForm):
             self.check()
 
     async def read_files(self) -> None:
-        for name in _FILES:
+        for name in _FILES if self.kind is TaskKind.COMMAND else ():
             await self._files.read_again(name, self.query_one(f"#{name}", Input).value.strip())
 
     def check_fields(self) -> None:
         fields = self.fields
         self.include_maintenance = fields.include_maintenance
-        problems = {**fields.problems(), **self._files.problems}
+        of_script = self._files.problems if self.kind is TaskKind.COMMAND else {}
+        problems = {**fields.problems(), **of_script}
+        problems |= self.show_files_problems(problems)
         self.hint("command", problems.get("command", ""), self._command_hint(fields))
         for row in self._rows:
             row.show(problems)
@@ -258,7 +325,7 @@ class NewTaskScreen(TaskForm):
         return self.fields.spec()
 
     def planned_spec(self) -> TaskSpec:
-        return self.fields.with_any_secrets().spec()
+        return self.fields.with_any_contents().spec()
 
     def action_open_text(self) -> None:
         """Opens the task file of what is typed, without the values of secrets."""
@@ -269,6 +336,9 @@ class NewTaskScreen(TaskForm):
     async def _open_text(self) -> None:
         try:
             await self.read_files()
+            with self.fields_disabled(start=False):  # the text names files that are stored
+                await self.read_files_to_copy()
+                await self.send_files()
             text = write_task_file(task_file_of(self.planned_spec())) if self.is_changed else ""
         except InvalidInputError as error:
             self.show_error(error)
@@ -298,7 +368,9 @@ class NewTaskScreen(TaskForm):
             self.app.notify(text, severity="error", markup=False)
 
     def _complain_at(self, field: str, text: str) -> None:
-        for row in (*self._rows, *(row for fold in self._folds for row in fold.rows)):
+        of_files = self.rows_of_kind.rows if self.rows_of_kind else ()
+        in_folds = (row for fold in self._folds for row in fold.rows)
+        for row in (*self._rows, *of_files, *in_folds):
             if any(one.field == field for one in row.fields):
                 row.show({field: text})
         for fold in self._folds:

@@ -25,6 +25,7 @@ from tui_manager.domain.task_spec import (
     check_delivery_timeout,
 )
 from tui_manager.domain.variables import check_variable
+from tui_manager.ui.forms.files_texts import NO_FILES, FilesTexts, TaskKind
 from tui_manager.ui.forms.rollout_texts import ALL_AT_ONCE, RolloutTexts
 from tui_manager.ui.forms.schedule_fields import parse_values
 
@@ -38,11 +39,9 @@ _FORM_FIELDS = {
     "tasks-max": "tasks_max",
     "cpu-max": "cpu_max",
 }
-_TYPED = (
+_OF_EVERY_KIND = ("name", "timeout", "within", "description")
+_OF_COMMANDS = (
     "command",
-    "name",
-    "timeout",
-    "within",
     "user",
     "cwd",
     "param",
@@ -54,7 +53,6 @@ _TYPED = (
     "memory_max",
     "tasks_max",
     "cpu_max",
-    "description",
 )
 
 
@@ -71,6 +69,8 @@ class FormFields:
         stdin, script: paths of files on this machine.
         arguments: of the script, quoted as in a shell.
         contents: what these files hold, by `stdin` and `script`.
+        kind: the fields of another one mean nothing.
+        transfer: the texts of a copy and of a fetch.
     """
 
     target: str = ""
@@ -95,6 +95,8 @@ class FormFields:
     cpu_max: str = ""
     description: str = ""
     rollout: RolloutTexts = ALL_AT_ONCE
+    kind: TaskKind = TaskKind.COMMAND
+    transfer: FilesTexts = NO_FILES
 
     def spec(self) -> TaskSpec:
         """The task that is asked for. Raises InvalidInputError with the field."""
@@ -117,6 +119,14 @@ class FormFields:
         return spec
 
     def _step(self) -> CommandSpec:
+        if self.kind is not TaskKind.COMMAND:
+            copies = self.kind is TaskKind.COPY
+            return CommandSpec(
+                "",
+                parse_timeout(self.timeout),
+                copy=self.transfer.copy() if copies else None,
+                fetch=None if copies else self.transfer.fetch(),
+            )
         script = self._content("script")
         names = parse_secret_names(self.secret)
         return CommandSpec(
@@ -164,8 +174,9 @@ class FormFields:
 
     def problems(self) -> Mapping[str, str]:
         """The errors by field, without those of the rollout. An empty field has none yet."""
-        found: dict[str, str] = {}
-        for name in _TYPED:
+        found = dict(self.transfer.problems(self.kind))
+        of_commands = _OF_COMMANDS if self.kind is TaskKind.COMMAND else ()
+        for name in (*of_commands, *_OF_EVERY_KIND):
             if getattr(self, name).strip():
                 _add_problem(found, replace(_EXAMPLE, **self._alone(name)).spec)
         if not found:  # what is wrong only with several fields together
@@ -187,9 +198,11 @@ class FormFields:
             changed["command"] = ""
         return changed
 
-    def with_any_secrets(self) -> "FormFields":
-        """The same with a value for each secret, where only the names matter."""
-        return replace(self, secret_values=_any_values(self.secret))
+    def with_any_contents(self) -> "FormFields":
+        """The same with a value for each secret and any files to copy, where only the names
+        matter."""
+        transfer = self.transfer.with_any_files()
+        return replace(self, secret_values=_any_values(self.secret), transfer=transfer)
 
     def complete(self) -> "FormFields":
         """The same with words in place of what is not typed yet."""
@@ -202,6 +215,7 @@ class FormFields:
             contents=files | dict(self.contents),
             secret_values=_any_values(self.secret),
             rollout=self.rollout if self.rollout.is_valid else ALL_AT_ONCE,
+            transfer=self.transfer.complete(),
         )
 
     def command_line(self, state_dir: str = "") -> str:
@@ -212,7 +226,13 @@ class FormFields:
         }
         try:
             self.rollout.spec()
-            return command_line(self.complete().spec(), files, state_dir=state_dir)
+            return command_line(
+                self.complete().spec(),
+                files,
+                state_dir=state_dir,
+                sources=self.transfer.complete().local_paths,
+                recursive=self.transfer.recursive,
+            )
         except (InvalidInputError, RuntimeError):  # no home folder of that user
             return ""
 

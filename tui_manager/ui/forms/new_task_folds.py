@@ -7,7 +7,9 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line
+from tui_manager.ui.forms.files_texts import TaskKind
 from tui_manager.ui.forms.new_task_fields import SECRETS_MAX, FormFields, split_names
+from tui_manager.ui.forms.path_suggester import PathSuggester
 from tui_manager.ui.forms.schedule_fields import parse_values
 from tui_manager.ui.forms.secret_fields import SecretFields
 
@@ -40,12 +42,12 @@ def input_fold(fields: FormFields, begun: Mapping[str, str | bool]) -> Fold:
     """What is run in place of a command, what it reads, and its limits."""
     rows = (
         FieldRow(
-            Line("script", "Script", "a file here, no command"),
+            Line("script", "Script", "a file here, no command", PathSuggester(several=False)),
             Line("arguments", "Arguments", "none"),
             begun=begun,
         ),
         FieldRow(
-            Line("stdin", "Stdin", "none  (a file here)"),
+            Line("stdin", "Stdin", "none  (a file here)", PathSuggester(several=False)),
             Line("memory_max", "Memory", "no limit  (512M, 2G)"),
             begun=begun,
         ),
@@ -73,7 +75,9 @@ def process_title(fields: FormFields) -> str:
 
 
 def input_title(fields: FormFields) -> str:
-    """`Script deploy.sh, memory 512M, described`."""
+    """`Script deploy.sh, memory 512M, described`. A copy and a fetch have a description only."""
+    if fields.kind is not TaskKind.COMMAND:
+        return "Described" if fields.description.strip() else "Description"
     limits = (("memory", fields.memory_max), ("processes", fields.tasks_max),
               ("CPU", fields.cpu_max))  # fmt: skip
     words = [

@@ -92,6 +92,13 @@ class TaskForm(Form[int]):
     async def read_files(self) -> None:
         """Reads what the fields name and the task holds. Raises InvalidInputError."""
 
+    async def read_files_to_copy(self) -> None:
+        """Reads those that are not part of the task, and may be large. Raises InvalidInputError."""
+
+    async def send_files(self) -> None:
+        """Gives the manager the files that the task needs before it is made. May raise
+        ManagerError."""
+
     def task_spec(self) -> TaskSpec:
         """The task that is asked for. Raises InvalidInputError with the field."""
         raise NotImplementedError
@@ -99,6 +106,9 @@ class TaskForm(Form[int]):
     def planned_spec(self) -> TaskSpec:
         """The same for a plan, which needs no values of parameters."""
         return self.task_spec()
+
+    def made(self, task_id: int, spec: TaskSpec) -> None:
+        """Called when the task is there."""
 
     @property
     def target_widget(self) -> Widget:
@@ -229,7 +239,7 @@ class TaskForm(Form[int]):
     @on(Button.Pressed, "#plan-button")
     def action_plan(self) -> None:
         """Shows hosts, batches and steps. Errors are shown at their fields."""
-        if not self._creating:
+        if not self.busy:
             self._plan()
 
     @while_open("plan", exclusive=True)
@@ -260,7 +270,7 @@ class TaskForm(Form[int]):
 
     def _create_once(self, *, start: bool) -> None:
         """A second press while the task is made does nothing."""
-        if not self._creating:
+        if not self.busy:
             self._creating = True
             self._create(start=start)
 
@@ -274,7 +284,7 @@ class TaskForm(Form[int]):
     async def try_to_create(self, *, start: bool) -> None:
         """Makes the task and closes the form, or shows what is wrong."""
         try:
-            with self._fields_disabled(start=start):
+            with self.fields_disabled(start=start):
                 task_id = await self._create_and_start(start=start)
         except InvalidInputError as error:
             self.show_error(error)
@@ -285,7 +295,7 @@ class TaskForm(Form[int]):
                 self.dismiss(task_id)
 
     @contextmanager
-    def _fields_disabled(self, *, start: bool) -> Iterator[None]:
+    def fields_disabled(self, *, start: bool) -> Iterator[None]:
         """Meanwhile the fields take no keys: what is typed would not be in the task. Then the field
         that had the focus has it again."""
         form, button = self.query_one("#form"), self.query_one("#start", Button)
@@ -304,6 +314,7 @@ class TaskForm(Form[int]):
     async def _create_and_start(self, *, start: bool) -> int | None:
         """Returns the id of the task; None if the operator does not want to start it."""
         await self.read_files()
+        await self.read_files_to_copy()
         spec = self.task_spec()
         if start:
             preview = await self.link.operator.preview_target(
@@ -314,7 +325,9 @@ class TaskForm(Form[int]):
                 ConfirmScreen(question)
             ):
                 return None
+        await self.send_files()
         task_id = await self.link.operator.create_task(spec, self._request_for(spec))
+        self.made(task_id, spec)
         if start:
             await self._start_created(task_id)
         return task_id

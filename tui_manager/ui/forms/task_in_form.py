@@ -17,11 +17,15 @@ from tui_manager.domain.task_spec import (
     TIMEOUT_DEFAULT,
     Offline,
     OnFailure,
+    StepKind,
     TaskSpec,
 )
+from tui_manager.ui.forms.files_texts import TaskKind, texts_of
 from tui_manager.ui.forms.kept_text import keeps_command
 from tui_manager.ui.forms.new_task_fields import FormFields
 from tui_manager.ui.forms.rollout_texts import RolloutTexts
+
+_KINDS = {StepKind.COPY: TaskKind.COPY, StepKind.FETCH: TaskKind.FETCH}
 
 
 def fits_form(spec: TaskSpec) -> bool:
@@ -68,6 +72,8 @@ def fields_of(spec: TaskSpec) -> FormFields:
         secret=" ".join(step.secrets),
         description=spec.description,
         rollout=_rollout_texts(spec.rollout),
+        kind=_KINDS.get(step.kind, TaskKind.COMMAND),
+        transfer=texts_of(step.copy, step.fetch),
         **limits,
     )
 
@@ -124,6 +130,10 @@ def _lines(fields: FormFields) -> tuple[str, ...]:
         fields.param,
         fields.env,
         fields.description,
+        fields.transfer.files,
+        fields.transfer.to,
+        fields.transfer.paths,
+        fields.transfer.folder,
     )
 
 
