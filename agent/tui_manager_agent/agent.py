@@ -149,6 +149,9 @@ class Agent:
             "cancel_command": executions.cancel,
             "resume": executions.resume,
             "acknowledge": executions.acknowledge,
+            "file_part": self._outbox.files.on_part,
+            "file_request": self._outbox.files.on_request,
+            "files_stored": self._outbox.files.on_stored,
             **self._admission.handlers(),
             "settings": self._on_settings,
         }

@@ -15,6 +15,7 @@ from tui_manager_protos.v1.agent_pb2_grpc import (
     add_CommandServiceServicer_to_server,
 )
 
+from tests.agent.fake_files import FakeFiles, FakeSet
 from tests.support.waiting import GIVE_UP
 
 STDOUT = wire.STREAM_STDOUT
@@ -56,6 +57,7 @@ class FakeManager(CommandServiceServicer):
         refusal: said instead of Welcome.
         security: what its port shows and demands; None: no TLS.
         peers: the certificates that clients showed, PEM.
+        files: what it gives for copies, and gets of fetches.
     """
 
     def __init__(self) -> None:
@@ -76,6 +78,7 @@ class FakeManager(CommandServiceServicer):
         self.reports: list[wire.Report] = []
         self.closed_politely = 0
         self.complaints: list[str] = []
+        self.files = FakeFiles()
         self.port = 0
         self._changed = asyncio.Condition()
         self._outgoing: asyncio.Queue[wire.ManagerMessage | None] = asyncio.Queue()
@@ -142,6 +145,17 @@ class FakeManager(CommandServiceServicer):
         self.send(run_command=run)
         return execution_id
 
+    def copy(self, files: FakeSet, to: str, **more: object) -> str:
+        """Sends RunCommand; returns the execution's id."""
+        execution_id = str(more.pop("execution_id", uuid.uuid4()))
+        self.files.add(execution_id, files)
+        copy = wire.CopyFiles(files=files.message, to=to)
+        return self.run("", execution_id=execution_id, copy=copy, **more)
+
+    def fetch(self, *paths: str, **more: object) -> str:
+        """Sends RunCommand; returns the execution's id."""
+        return self.run("", fetch=wire.FetchFiles(paths=paths), **more)
+
     def cancel(
         self, execution_id: str, mode: wire.CancelMode.ValueType = wire.CANCEL_MODE_KILL
     ) -> None:
@@ -184,6 +198,11 @@ class FakeManager(CommandServiceServicer):
         async for message in messages:
             if request := message.certificate_request.csr_der:
                 await self._note(partial(self.certificate_requests.append, request))
+                continue
+            if not message.HasField("report"):
+                for reply in self.files.replies(message):
+                    outgoing.put_nowait(reply)
+                await self._note(lambda: None)
                 continue
             acknowledge = wire.Acknowledge()
             self._store(message.report, acknowledge)

@@ -22,7 +22,7 @@ def forbidden(*_: object) -> NoReturn:
     raise PermissionError(errno.EPERM, "Operation not permitted")
 
 
-def broken(*_: object) -> NoReturn:
+def broken(*_: object, **__: object) -> NoReturn:
     """Replaces a function that reads or changes a file."""
     raise OSError(errno.EIO, "Input/output error")
 

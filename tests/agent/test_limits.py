@@ -89,6 +89,7 @@ async def test_an_agent_tells_its_manager_and_rejects_what_it_cannot(
         "host-variables",
         "script",
         "stdin",
+        "files",
         "cgroup",
         "memory-max",
         "tasks-max",

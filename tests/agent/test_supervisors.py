@@ -155,11 +155,11 @@ async def test_an_order_that_comes_as_the_agent_stops_waits_for_the_next_one(
     loop = asyncio.get_running_loop()
     release = runner._accept_and_start
 
-    def release_slowly(spool: ExecutionFolder, accept: Callable[[], Order]) -> Order | None:
-        late = release(spool, accept)
+    def release_slowly(spool: ExecutionFolder, accept: Callable[[], Order]) -> tuple[Order, bool]:
+        order = release(spool, accept)
         loop.call_soon_threadsafe(released.set)
         stopped.wait()
-        return late
+        return order
 
     monkeypatch.setattr(runner, "_accept_and_start", release_slowly)
     agent = InProcess(tmp_path)

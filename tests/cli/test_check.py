@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.file_sets import make_set, store
+from tests.support.manager_parts import manager_parts
 from tui_manager.cli.main import main
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database import open_database
@@ -98,3 +100,27 @@ def test_a_database_of_another_program_exits_with_2(
         connection.commit()
     assert main(["check", str(tmp_path / "other.db")]) == 2
     assert capsys.readouterr().out == ""
+
+
+def test_files_that_are_missing_or_damaged_are_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_set({b"app.conf": b"x" * 100})
+
+    async def make() -> None:
+        async with manager_parts(tmp_path) as parts:
+            await store(parts.files, made)
+
+    asyncio.run(make())
+    check = ["check", "--state-dir", str(tmp_path)]
+    assert main(check) == 0
+    data = tmp_path / "files" / f"{made.files.sha256}.data"
+    data.write_bytes(b"y" * 100)
+    assert main(check) == 1
+    assert "is damaged: The bytes of b'app.conf' arrived" in capsys.readouterr().out
+    data.unlink()
+    assert main([*check, "--json"]) == 1
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert finding["check"] == "files"
+    assert finding["text"].endswith(f"{data} is missing. Copy or fetch its files once more.")
+    assert main([*check, str(tmp_path / DATABASE)]) == 0  # a backup, which has no files

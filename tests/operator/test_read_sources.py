@@ -7,15 +7,20 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc import aio
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind, read_entries
 
 from tests.support.fake_files import FakeFiles
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
-from tui_manager.domain.files import FileSetPart
+from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.operator.file_calls import ReadPart
+from tui_manager.operator.local_files import upload as upload_module
 from tui_manager.operator.local_files.read_sources import Canceled, read_sources
 from tui_manager.operator.local_files.sources import Sources
 from tui_manager.operator.local_files.upload import upload
+from tui_manager.operator.socket.convert_errors import error_of
 
 DATA = bytes(range(256)) * 3000  # several pieces
 
@@ -256,6 +261,34 @@ async def test_an_upload_without_a_manager_ends_and_says_how_to_go_on(tmp_path: 
         await upload(manager, sources)
         await upload(manager, sources)  # it has all
     assert manager.sent == sources.files.manifest_size + len(DATA)
+
+
+async def test_an_upload_that_never_gets_further_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Breaking(FakeFiles):
+        async def store_files(
+            self,
+            files: FileSet,
+            read: ReadPart,
+            on_progress: Callable[[int], None] | None = None,
+        ) -> None:
+            assert on_progress is not None
+            on_progress(100)
+            raise UnreachableError("The manager has gone.")
+
+    (tmp_path / "a").write_bytes(DATA)
+    monkeypatch.setattr(upload_module, "_RETRY_AFTER", 0)
+    expected = pytest.raises(UnreachableError, match="The manager has 100 of 768,000 bytes")
+    with read_sources([tmp_path / "a"], recursive=False) as sources, expected:
+        await upload(Breaking(), sources, patience=0.01)
+
+
+def test_a_write_that_is_cut_off_says_that_the_manager_has_gone() -> None:
+    failure = aio.AioRpcError(
+        grpc.StatusCode.INTERNAL, aio.Metadata(), aio.Metadata(), "Internal error from Core"
+    )
+    assert isinstance(error_of(failure, "/state"), UnreachableError)
 
 
 def test_the_temporary_files_are_gone_after_an_error(

@@ -125,6 +125,10 @@ SPOILED: dict[str, str] = {
     "VALUES (1, 1, 1, 1)",
     "schedule_paused": "INSERT INTO schedule_runs (schedule, due) VALUES (1, 1); "
     "UPDATE schedules SET paused_at = 1",
+    "files_not_stored": "UPDATE commands SET files_sha256 = 'ab' WHERE task_id = 3",
+    "file_pieces": "INSERT INTO file_uploads VALUES (1, 0); INSERT INTO file_sets (sha256, "
+    "manifest_size, size, files, bytes, stored_at, used_at, upload) "
+    "VALUES ('ab', 1, 2, 3, 4, 5, 6, 1)",
     "foreign_key": "DELETE FROM hosts WHERE name = 'web02'",
     "schema": "DROP TRIGGER command_hosts_counted_in",
 }

@@ -40,9 +40,7 @@ QUERIES: dict[tuple[str, str], tuple[dict[str, Any], *tuple[str, ...]]] = {
 
 
 def _prepared(tx: Transaction) -> int:
-    query = (
-        "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%ORDER BY admission%'"
-    )
+    query = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%BY admission%'"
     count: int = tx.execute(query).fetchone()[0]
     return count
 

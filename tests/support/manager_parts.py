@@ -300,7 +300,7 @@ async def manager_parts(
     """The services on a database in `folder`. They are left as if the manager was killed.
 
     Args:
-        key: names it among several managers of the database.
+        key: names it among several managers of the database; its files have a folder of their own.
     """
     turned = turned or TurnedClock()
     clock, feed = turned.clock(), ChangeFeed()
@@ -317,7 +317,7 @@ async def manager_parts(
         dispatch = DispatchLoop(core, dispatcher, secrets)
         rollout_loop = RolloutLoop(core, dispatch, watch)
         sessions, authority = RecordingSessions(), NotingAuthority()
-        files = FileStore(core, folder)
+        files = FileStore(core, folder / key)
         await files.begin()
         stack.push_async_callback(files.close)
         tasks = TaskService(core, dispatcher, dispatch, secrets, rollout_loop, files)

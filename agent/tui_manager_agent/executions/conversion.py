@@ -6,6 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.journal.order_and_result import STREAMS, Result
+from tui_manager_agent.journal.transfer_records import Transferred
 from tui_manager_agent.supervisor import clock
 
 WIRE_STREAM = {"stdout": wire.STREAM_STDOUT, "stderr": wire.STREAM_STDERR}
@@ -69,4 +70,17 @@ def to_result(execution_id: str, result: Result, boot_id: str) -> wire.Result:
         message.duration.CopyFrom(to_duration(result.duration))
     if result.cpu is not None:
         message.cpu.CopyFrom(to_duration(result.cpu))
+    if result.transfer is not None:
+        message.transfer.CopyFrom(to_transfer(result.transfer))
     return message
+
+
+def to_transfer(done: Transferred) -> wire.Transfer:
+    return wire.Transfer(
+        bytes=done.bytes,
+        files=done.files,
+        unchanged_files=done.unchanged_files,
+        received_bytes=done.received_bytes,
+        sha256=done.sha256,
+        manifest_sha256=done.manifest_sha256,
+    )

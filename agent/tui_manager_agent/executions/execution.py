@@ -58,6 +58,8 @@ class Execution:
         self._sent = dict.fromkeys(STREAMS, 0)
         self._start_sent = False
         self._result_sent = False
+        self._progress: tuple[int, int] | None = None  # of a transfer: bytes and files
+        self._progress_sent: tuple[int, int] | None = None
 
     @property
     def ended(self) -> bool:
@@ -77,6 +79,16 @@ class Execution:
                 self._sizes[stream] = max(self._sizes[stream], self.spool.size(stream))
             if self._started:
                 self.state = State.RUNNING
+
+    def begin_transfer(self, started: int) -> None:
+        """It is a copy or a fetch, which runs since then; boot-time ns."""
+        self._started = started
+        self.state = State.RUNNING
+
+    def set_progress(self, size: int, files: int) -> bool:
+        """How many bytes and files of a transfer are done. False if that is known already."""
+        was, self._progress = self._progress, (size, files)
+        return was != self._progress
 
     def set_result(self, result: Result) -> None:
         """It has ended. The result says how much output there is."""
@@ -107,6 +119,7 @@ class Execution:
     def report_again(self) -> None:
         """Reports everything once more that the manager may not have stored."""
         self._start_sent = self._result_sent = False
+        self._progress_sent = None
         self._sent = dict(self._stored)
         self._read_failures.clear()
 
@@ -142,6 +155,11 @@ class Execution:
             age = conversion.to_duration(clock.now() - self._started)
             report.started.append(wire.Started(execution_id=self.id, age=age))
             self._start_sent = True
+            used += _OVERHEAD
+        if self._progress not in (None, self._progress_sent) and not self.ended:
+            size, files = self._progress
+            report.transfers.add(execution_id=self.id, bytes=size, files=files)
+            self._progress_sent = self._progress
             used += _OVERHEAD
         for stream in STREAMS:
             used += self._add_output(report, stream, budget - used, window)

@@ -18,6 +18,8 @@ from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.runner import Runner
 from tui_manager_agent.executions.script_copies import ScriptCopies
 from tui_manager_agent.executions.supervisors import FifoListener
+from tui_manager_agent.executions.transfers import Transfers
+from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.journal.ack_compactor import AckCompactor
 from tui_manager_agent.journal.disk_thread import DiskThread
@@ -71,11 +73,28 @@ class ExecutionRequests:
             SpoolQuota(spool_limit),
             boot_id=identity.boot_id,
         )
+        self._transfers = Transfers(
+            self._held,
+            self._disk,
+            outbox,
+            policy,
+            OwnFiles(identity.state_dir, policy.path),
+            boot_id=identity.boot_id,
+        )
         self._recovery = Recovery(
-            self._held, self.queue, boot_id=identity.boot_id, cgroup_root=cgroup_root
+            self._held,
+            self.queue,
+            self._transfers,
+            boot_id=identity.boot_id,
+            cgroup_root=cgroup_root,
         )
         self._runner = Runner(
-            self._held, self.queue, self._recovery.supervisors, self._disk, policy
+            self._held,
+            self.queue,
+            self._recovery.supervisors,
+            self._transfers,
+            self._disk,
+            policy,
         )
         self._copies = ScriptCopies(identity.journal_id)
         self._fifo = FifoListener(identity.state_dir, self._held.refresh_by_id)
@@ -92,6 +111,7 @@ class ExecutionRequests:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._runner.serve())
             tasks.create_task(self._recovery.serve())
+            tasks.create_task(self._transfers.serve())
             tasks.create_task(self._compactor.serve())
             tasks.create_task(self._remove_expired())
             if os.geteuid() == 0:  # else there are no commands of other users
@@ -110,6 +130,7 @@ class ExecutionRequests:
         """Everything held, for Hello. Nothing more is reported of it until Resume."""
         for execution in self._held:
             execution.begin_session()
+        self._outbox.files.begin_session()
         return [execution.for_hello() for execution in self._held]
 
     async def run(self, message: wire.RunCommand) -> None:

@@ -11,6 +11,7 @@ from tui_manager_protos.rules.host_variables import is_host_variable
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.conversion import to_nanoseconds
+from tui_manager_agent.executions.make_transfer_order import make_transfer_order
 from tui_manager_agent.journal.order_and_result import Order, RunAs, Script
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.account import Account
@@ -20,7 +21,7 @@ from tui_manager_agent.supervisor import cgroup_limits, clock, record, shebang
 TIMEOUT = nanoseconds_of(command_defaults.TIMEOUT)
 KILL_GRACE = nanoseconds_of(command_defaults.KILL_GRACE)
 CONTENT_LENGTH = 1024 * 1024  # bytes of a script, and of what a command reads from stdin
-FEATURES = ("script", "stdin")  # that Hello lists
+FEATURES = ("script", "stdin", "files")  # that Hello lists
 _LANGUAGE = ("LANG", "LANGUAGE", "TZ")
 _INHERITED = (*_LANGUAGE, "PATH", "TMPDIR", "SHELL")
 _SHOWN = 80  # characters of a name from the manager
@@ -50,6 +51,7 @@ def make_order(
     own = account.own()
     user = _find_user(run.run_as_user, own)
     is_own = user is own
+    transfer = make_transfer_order(run)
     start_before = to_nanoseconds(run.start_before) if run.HasField("start_before") else None
     return Order(
         command=run.command,
@@ -75,6 +77,7 @@ def make_order(
         },
         script=_script(run, "" if is_own else copy_path(run.execution_id)),
         stdin_size=len(run.stdin) if run.HasField("stdin") else None,
+        transfer=transfer,
     )
 
 

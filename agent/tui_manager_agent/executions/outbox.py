@@ -1,10 +1,12 @@
-"""The executions with news for the manager, gathered into reports."""
+"""The executions with news for the manager, gathered into reports; and behind those the messages
+of transfers."""
 
 import asyncio
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.execution import Execution
+from tui_manager_agent.executions.file_messages import FileMessages
 
 RETRY_AFTER = 2.0  # seconds until output that could not be read is read again
 WINDOW = 1024 * 1024  # bytes of one execution under way, unless the manager says otherwise
@@ -12,9 +14,14 @@ REPORT = 768 * 1024  # bytes of a report, unless the manager's limit on messages
 
 
 class Outbox:
-    """Executions with news, in turn, each once."""
+    """Executions with news, in turn, each once.
+
+    Attributes:
+        files: what running transfers have to send.
+    """
 
     def __init__(self) -> None:
+        self.files = FileMessages(self.wake)
         self._window = WINDOW
         self._limit = REPORT
         self._pending: dict[str, Execution] = {}
@@ -24,6 +31,7 @@ class Outbox:
     def add(self, execution: Execution) -> None:
         """Something about an execution may have changed."""
         self._pending[execution.id] = execution
+        self.files.set_ready(execution.id)
         self._has_news.set()
 
     def remove(self, execution: Execution) -> None:
@@ -65,6 +73,14 @@ class Outbox:
         if not self._pending:
             self._has_news.clear()
         return report
+
+    def file_message(self) -> wire.AgentMessage | None:
+        """The next message of a transfer, if there is one. It goes out after a report, so that the
+        many bytes of files hold nothing up."""
+        message = self.files.next_message()
+        if self.files.has_any:
+            self._has_news.set()
+        return message
 
     def _retry_later(self, execution: Execution) -> None:
         if execution.id not in self._to_retry:

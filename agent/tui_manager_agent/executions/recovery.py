@@ -10,6 +10,7 @@ from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
+from tui_manager_agent.executions.transfers import Transfers
 from tui_manager_agent.journal.order_and_result import Order, Owner, Result
 from tui_manager_agent.journal.read_failures import ReadFailures
 from tui_manager_agent.supervisor import record
@@ -32,10 +33,17 @@ class Recovery:
     """
 
     def __init__(
-        self, held: HeldExecutions, queue: RunQueue, *, boot_id: str, cgroup_root: CgroupRoot | None
+        self,
+        held: HeldExecutions,
+        queue: RunQueue,
+        transfers: Transfers,
+        *,
+        boot_id: str,
+        cgroup_root: CgroupRoot | None,
     ) -> None:
         self._held = held
         self._queue = queue
+        self._transfers = transfers
         self._boot_id = boot_id
         self.supervisors = Supervisors(self._supervisor_exited, cgroup_root)
         self._lost: asyncio.Queue[tuple[Execution, str]] = asyncio.Queue()
@@ -64,6 +72,11 @@ class Recovery:
         if execution.state is State.ACCEPTED:
             execution.state = State.STARTING
         self._queue.reserve(execution.id)
+        try:
+            if not problem and self._transfers.restore(execution):
+                return
+        except (OSError, ValueError) as error:
+            problem = _unreadable(error)
         if problem or not self._is_supervised(execution):
             self._lost.put_nowait((execution, problem))
 
@@ -74,8 +87,7 @@ class Recovery:
         except (OSError, ValueError) as error:
             if not execution.spool.has(record.ACCEPTED):  # a supervisor may have it
                 return None, ""
-            reason = error.strerror if isinstance(error, OSError) else error
-            return None, f"its order cannot be read: {reason}"
+            return None, _unreadable(error)
 
     def _is_supervised(self, execution: Execution) -> bool:
         """Whether its supervisor is alive, which is then watched."""
@@ -132,7 +144,9 @@ class Recovery:
         unreadable = self._recover_result(execution)
         if self._held.check_ended(execution):
             return
-        if problem:
+        if problem and execution.spool.has(record.TRANSFER):
+            result = Result(status="failed", reason="transfer_failed", detail=problem)
+        elif problem:
             detail = f"the agent cannot start a supervisor: {problem}"
             result = Result(status="failed", reason="spawn_failed", detail=detail)
         else:
@@ -179,6 +193,11 @@ class Recovery:
             duration=spool.run_time(self._boot_id),
             kill_incomplete=bool(survivors),
         )
+
+
+def _unreadable(error: OSError | ValueError) -> str:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return f"its order cannot be read: {reason}"
 
 
 def kill_remaining_processes(execution_id: str, owner: Owner) -> tuple[int, list[str]]:

@@ -1,4 +1,5 @@
-"""From an order to a supervisor: executions start in turn, and are canceled at any stage."""
+"""From an order to its supervisor or transfer: executions start in turn, and are canceled at any
+stage."""
 
 import asyncio
 import logging
@@ -8,6 +9,7 @@ from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
+from tui_manager_agent.executions.transfers import Transfers
 from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import Order, Result
@@ -18,19 +20,21 @@ _LOG = logging.getLogger(__name__)
 
 
 class Runner:
-    """Starts executions in turn, and passes cancels on to their supervisors."""
+    """Starts executions in turn, and passes cancels on to their supervisors or transfers."""
 
     def __init__(
         self,
         held: HeldExecutions,
         queue: RunQueue,
         supervisors: Supervisors,
+        transfers: Transfers,
         disk: DiskThread,
         policy: PolicyFile,
     ) -> None:
         self._held = held
         self._queue = queue
         self._supervisors = supervisors
+        self._transfers = transfers
         self._disk = disk
         self._policy = policy
         self._failed_cancels: dict[str, Execution] = {}
@@ -70,17 +74,17 @@ class Runner:
     async def _begin_at_once(self, execution: Execution, accept: Callable[[], Order]) -> None:
         """As if it had waited for its turn, but in one trip to the disk."""
         try:
-            late_order = await self._disk.run(_accept_and_start, execution.spool, accept)
+            order, is_late = await self._disk.run(_accept_and_start, execution.spool, accept)
         except (RefusedError, OSError) as error:
             await self._fail(execution, error, "write its journal")
             return
-        if late_order is not None:
+        if is_late:
             self._queue.release(execution.id)
-            execution.order = late_order
+            execution.order = order
             self._queue.add(execution)
         else:
             execution.state = State.STARTING
-            await self._launch(execution)
+            await self._launch(execution, order)
 
     async def _start_in_turn(self) -> None:
         while True:
@@ -124,12 +128,12 @@ class Runner:
         try:
             await self._disk.run(self._check_and_mark_starting, execution.spool, order)
         except (RefusedError, OSError) as error:
-            if _is_out_of_reach(execution.spool):
+            if execution.spool.is_out_of_reach():
                 self._wait_for_folder(execution, order)
             else:
                 await self._fail(execution, error, "start a supervisor")
         else:
-            await self._launch(execution)
+            await self._launch(execution, order)
 
     def _check_and_mark_starting(self, spool: ExecutionFolder, order: Order) -> None:
         """The owner may have changed the policy while the order waited."""
@@ -143,7 +147,10 @@ class Runner:
         self._queue.put_back(execution)
         asyncio.get_running_loop().call_later(CHECK_EVERY, self._queue.changed.set)
 
-    async def _launch(self, execution: Execution) -> None:
+    async def _launch(self, execution: Execution, order: Order) -> None:
+        if order.transfer is not None:
+            self._transfers.start(execution, order)
+            return
         try:
             if await self._supervisors.start_supervisor(execution.id, execution.spool):
                 _LOG.info("starting: execution_id=%s", execution.id)
@@ -172,6 +179,7 @@ class Runner:
             await self._request_cancel(execution)
 
     async def _request_cancel(self, execution: Execution) -> None:
+        self._transfers.cancel(execution)
         try:
             await self._disk.run(execution.spool.request_cancel)
         except OSError as error:
@@ -190,18 +198,10 @@ class Runner:
                     await self._request_cancel(execution)
 
 
-def _accept_and_start(spool: ExecutionFolder, accept: Callable[[], Order]) -> Order | None:
-    """Returns an order that came too late, which is not started; else None."""
+def _accept_and_start(spool: ExecutionFolder, accept: Callable[[], Order]) -> tuple[Order, bool]:
+    """Returns an order, and whether it came too late; then it is not started."""
     order = accept()
     if order.is_late:
-        return order
+        return order, True
     spool.mark_starting()
-    return None
-
-
-def _is_out_of_reach(spool: ExecutionFolder) -> bool:
-    try:
-        spool.check_reachable()
-    except OSError:
-        return True
-    return False
+    return order, False

@@ -4,7 +4,6 @@ Each file appears under its name whole, or not at all, also if the agent or the 
 The next agent goes on where this one was.
 """
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -25,15 +24,13 @@ from tui_manager_agent.files.destination import Folders, Parts, choose
 from tui_manager_agent.files.file_groups import Group, Grouping
 from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.partial_file import partial_name
-from tui_manager_agent.files.problems import failing
 from tui_manager_agent.files.survey import Survey
 from tui_manager_agent.files.work import Source, Stop, TransferError
 from tui_manager_agent.files.write_group import GroupWriter
 from tui_manager_agent.files.write_progress import WriteProgress
 from tui_manager_agent.journal.transfer_records import CopyOrder, Transferred
-from tui_manager_agent.policy.file_rules import FileRules
+from tui_manager_agent.policy.file_rules import FileRules, show_path
 
-_LOG = logging.getLogger(__name__)
 MANIFEST = "manifest"  # a file in the execution's folder
 
 
@@ -86,30 +83,36 @@ class WriteFiles:
         return self._transferred(progress, contents)
 
     def discard(self) -> None:
-        """Removes the partial files. What has its name stays."""
-        if not self._is_complete:
-            with suppress(OSError, TransferError):
-                self._discard()
-
-    def _discard(self) -> None:
-        progress = self._progress(self._read_through(_go_on))
+        """Removes the partial files. What has its name stays. Raises OSError if one is left."""
+        if self._is_complete:
+            return
+        try:
+            progress = self._progress(self._read_through(_go_on))
+        except FileNotFoundError:
+            os.stat(self._folder)  # only if that is there, nothing was begun
+            return
+        except TransferError:  # nor with a wrong manifest or destination
+            return
         attributes = Attributes(self._order.mode)
         with closing(Folders(progress.destination, self._own)) as folders:
-            for number, entry in self._entries_after(progress.done):
-                if entry.kind is EntryKind.FILE:
-                    parts = progress.destination.parts(entry.path)
-                    self._remove_partial(folders, parts, number)
+            left = self._remove_partials(folders, progress)
             self._writer(folders, attributes, progress).close_unfinished_folders(self._entries())
+        if left is not None:
+            raise left
 
-    def _remove_partial(self, folders: Folders, parts: Parts, number: int) -> None:
-        name = partial_name(self._execution_id, number)
-        try:
-            folder = folders.find(parts[:-1])
-            if folder is not None:
-                with failing(name, "removed"), suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=folder)
-        except TransferError as error:
-            _LOG.warning("partial file left: execution_id=%s problem=%s", self._execution_id, error)
+    def _remove_partials(self, folders: Folders, progress: WriteProgress) -> OSError | None:
+        """Returns why one could not be removed."""
+        left: OSError | None = None
+        for number, entry in self._entries_after(progress.done):
+            parts = progress.destination.parts(entry.path)
+            if entry.kind is EntryKind.FILE:
+                name = partial_name(self._execution_id, number)
+                try:
+                    _remove(folders, parts[:-1], name)
+                except OSError as error:
+                    path = show_path(progress.destination.full((*parts[:-1], name)))
+                    left = OSError(error.errno, error.strerror, path)
+        return left
 
     def _progress(self, contents: "_Contents") -> WriteProgress:
         found = WriteProgress.read(self._folder)
@@ -193,6 +196,18 @@ class WriteFiles:
             sha256=contents.last_sha256 if contents.totals.files == 1 else manifest,
             manifest_sha256=manifest,
         )
+
+
+def _remove(folders: Folders, parts: Parts, name: bytes) -> None:
+    """Removes a partial file, if it is there. Raises OSError."""
+    try:
+        folder = folders.find(parts)
+    except TransferError:  # a link, or something else that the copy did not write to
+        return
+    if folder is not None:
+        with suppress(FileNotFoundError):
+            os.stat(name, dir_fd=folder, follow_symlinks=False)  # it may be a read-only disk
+            os.unlink(name, dir_fd=folder)
 
 
 def _go_on() -> None:

@@ -213,10 +213,11 @@ class Link:
                 if heartbeat.is_due(self._heartbeat):
                     report.vitals.CopyFrom(self._vitals())
                     heartbeat.begin()
-                elif not report.ByteSize():
-                    continue
-                reported_at = time.monotonic()
-                await call.write(wire.AgentMessage(report=report))
+                if report.ByteSize():
+                    reported_at = time.monotonic()
+                    await call.write(wire.AgentMessage(report=report))
+                if message := self._outbox.file_message():
+                    await call.write(message)
         finally:
             heartbeat.stop()
 

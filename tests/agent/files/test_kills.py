@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tui_manager_agent.files import file_groups, partial_file
 
+from tests.agent.faults import broken
 from tests.agent.files.copying import Copy, mode_of, read_tree
 
 CALLS = (
@@ -244,4 +245,22 @@ def test_a_discard_of_what_never_ran(tmp_path: Path) -> None:
     copy = Copy(tmp_path, {"a": b"text"}, f"{tmp_path}/a")
     (copy.folder / "manifest").unlink()
     copy.work().discard()
+    copy.state.rename(tmp_path / "moved away")
+    with pytest.raises(FileNotFoundError):
+        copy.work().discard()
     assert not (tmp_path / "a").exists()
+
+
+def test_a_partial_file_that_cannot_be_removed_is_named(
+    tmp_path: Path, killer: Killer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Copy(tmp_path, {"a": b"text", "b": b"text"}, f"{tmp_path}/")
+    assert _kill_until_done(copy, killer, 8)
+    partials = list(tmp_path.glob(".tui-manager.*"))
+    assert len(partials) == 2
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "unlink", broken)
+        with pytest.raises(OSError, match=r"Input/output error: '/.*\.1\.part'"):
+            copy.work().discard()
+    copy.work().discard()
+    assert list(tmp_path.glob(".tui-manager.*")) == []

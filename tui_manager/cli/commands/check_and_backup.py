@@ -3,19 +3,31 @@ a running manager."""
 
 import shlex
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.text import note, one_line, write, write_json
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.security.cluster_key import CLUSTER_KEY
+from tui_manager.service.files.check_files import check_files
+from tui_manager.service.files.files_folder import FOLDER
 from tui_manager.settings import Settings
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database_url import hide_password
 from tui_manager.storage.engine.sqlite.migrations import check_version
 from tui_manager.storage.engine.sqlite.read_only import read_only
 from tui_manager.storage.maintenance.backup import back_up
-from tui_manager.storage.maintenance.check import CheckResult, check_database, check_postgresql
+from tui_manager.storage.maintenance.check import (
+    FILES_SINCE,
+    CheckResult,
+    Finding,
+    check_database,
+    check_postgresql,
+    read_postgresql,
+)
+from tui_manager.storage.tables import file_sets
+from tui_manager.storage.tables.file_sets import FileSetRow
 
 CLEAN, FOUND = 0, 1
 _SHOWN = 100  # lines of one kind of finding
@@ -34,11 +46,35 @@ def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
         path = file_path(file) if file else settings.state_dir / DATABASE
         _check_ours(path)
         place, checked = str(path), check_database(path)
+    unreadable = {"integrity", "schema"} & {finding.check for finding in checked.findings}
+    if not (file or unreadable):  # a backup has no files
+        checked = _with_files(settings, checked)
     if as_json:
         write_json(_shape(place, checked))
     else:
         _print(checked)
     return FOUND if checked.findings else CLEAN
+
+
+def _with_files(settings: Settings, checked: CheckResult) -> CheckResult:
+    """The same with what is wrong in the folder of files."""
+    found = check_files(settings.state_dir / FOLDER, lambda: _stored_sets(settings))
+    more = (Finding("files", text) for text in found)
+    return replace(checked, findings=(*checked.findings, *more))
+
+
+def _stored_sets(settings: Settings) -> list[FileSetRow]:
+    """The sets that the database has."""
+    if settings.database:
+        return read_postgresql(settings.database, file_sets.all_sets)
+    return read_only(settings.state_dir / DATABASE, _sets_of_file)
+
+
+def _sets_of_file(tx: sqlite3.Connection) -> list[FileSetRow]:
+    """The same; an older schema has none."""
+    if tx.execute("PRAGMA user_version").fetchone()[0] < FILES_SINCE:
+        return []
+    return file_sets.all_sets(tx)
 
 
 def _check_ours(path: Path) -> None:

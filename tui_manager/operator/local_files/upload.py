@@ -39,7 +39,8 @@ async def upload(
 
     def take(number: int) -> None:
         nonlocal stored, heard_at
-        stored, heard_at = number, time.monotonic()
+        if number > stored:
+            stored, heard_at = number, time.monotonic()
         if on_progress is not None:
             on_progress(number, files.size)
 

@@ -158,7 +158,7 @@ class FileStore:
     async def _load(self, files: FileSet, upload: int) -> None:
         """Reads a set from the database into the folder. The caller holds its lock."""
         log.info("a file set is read from the database", extra={"file_set": files.sha256})
-        await self.room.make(files.manifest_size + files.size)
+        await self.room.make(files.manifest_size + files.size, copies=True)
         async with self._partial(files, _FROM_DATABASE) as partial:
             try:
                 await self._shared.read(upload, partial)
@@ -169,6 +169,7 @@ class FileStore:
                     f"database: {error} Copy or fetch the files once more."
                 ) from error
             await self.threads.run(partial.move_into_place)
+        self.room.add_copy(files.manifest_size + files.size)
 
     @contextlib.asynccontextmanager
     async def receive(self, files: FileSet, owner: str = OPERATOR) -> AsyncIterator[Incoming]:

@@ -1,6 +1,7 @@
 """The threads in which the store reads, writes and checks files, and locks for sets."""
 
 import asyncio
+from asyncio import sleep
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -43,7 +44,7 @@ class FileThreads:
             try:
                 return await loop.run_in_executor(threads, call)
             except FolderMissingError:
-                await asyncio.sleep(PAUSE)
+                await sleep(PAUSE)
         return await loop.run_in_executor(threads, call)
 
     def submit(self, call: Callable[[], T]) -> "asyncio.Future[T]":

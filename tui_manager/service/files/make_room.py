@@ -47,19 +47,26 @@ class FilesRoom:
         self._stored += size
         self._copies += size
 
-    async def make(self, size: int) -> None:
+    def add_copy(self, size: int) -> None:
+        """Notes that the folder got a set of so many bytes from the database."""
+        self._copies += size
+
+    async def make(self, size: int, *, copies: bool = False) -> None:
         """Makes room for so many bytes.
+
+        Args:
+            copies: they are of a set that is stored in the database, so only the folder gets them.
 
         Raises:
             StorageError: there is not enough. The sentence says what to do.
         """
         await self._look(exactly=False)
-        if not await self._lacks(size):
+        if not await self._lacks(size, copies=copies):
             return
         await self._look(exactly=True)
-        while await self._lacks(size):
-            if not await self._remove_one(size):
-                raise StorageError(await self._why(size))
+        while await self._lacks(size, copies=copies):
+            if not await self._remove_one(size, copies=copies):
+                raise StorageError(await self._why(size, copies=copies))
             await self._look(exactly=True)
 
     async def _look(self, *, exactly: bool) -> None:
@@ -74,16 +81,18 @@ class FilesRoom:
             self._copies = sum(one.size for one in await self._threads.run(self._folder.stored))
         self._read_at = now
 
-    def _over_limit(self, size: int) -> bool:
-        return self._stored + self._partial + size > self._core.limits.files_limit
+    def _all_over_limit(self, size: int, *, copies: bool) -> bool:
+        """Whether all sets of all managers would take too much."""
+        taken = self._stored + self._partial + size
+        return not copies and taken > self._core.limits.files_limit
 
     def _folder_over_limit(self, size: int) -> bool:
-        """The same for the folder, which has only a part of the sets of a shared database."""
+        """Whether the folder would, which has only some of the sets of a shared database."""
         shared = self._core.database.shared
         return shared and self._copies + self._partial + size > self._core.limits.files_limit
 
-    async def _lacks(self, size: int) -> bool:
-        if self._over_limit(size) or self._folder_over_limit(size):
+    async def _lacks(self, size: int, *, copies: bool) -> bool:
+        if self._all_over_limit(size, copies=copies) or self._folder_over_limit(size):
             return True
         return await self._free_disk() < size
 
@@ -91,12 +100,12 @@ class FilesRoom:
         """Bytes that may be used on the disk."""
         return await self._threads.run(self._folder.free) - self._core.limits.free_disk
 
-    async def _remove_one(self, size: int) -> bool:
+    async def _remove_one(self, size: int, *, copies: bool) -> bool:
         """Removes what is needed least; False: all is needed."""
         if await self.remove_left_behind(NEEDED_FOR):
             return True
         shared = self._core.database.shared
-        if shared and not self._over_limit(size):
+        if shared and not self._all_over_limit(size, copies=copies):
             return await self._remove_copy()
         if removed := await self.remove_least_used():
             log.info("a file set is removed to make room", extra={"file_set": removed.sha256})
@@ -135,9 +144,10 @@ class FilesRoom:
         rows = {row.files.sha256: row for row in await self._core.database.read(file_sets.all_sets)}
         for one in stored:
             row = rows.get(one.sha256)
-            if row is None or row.upload is None:
+            lock = self._locks.of(one.sha256)
+            if row is None or row.upload is None or lock.locked():
                 continue
-            async with self._locks.of(one.sha256):
+            async with lock:
                 await self._threads.run(self._folder.remove, one.sha256)
             return True
         return False
@@ -156,10 +166,10 @@ class FilesRoom:
             removed = True
         return removed
 
-    async def _why(self, size: int) -> str:
+    async def _why(self, size: int, *, copies: bool) -> str:
         """Why there is not enough room, and what to do."""
         limits, path = self._core.limits, self._folder.path
-        if self._over_limit(size) or self._folder_over_limit(size):
+        if self._all_over_limit(size, copies=copies) or self._folder_over_limit(size):
             return (
                 f"These files need {_amount(size)}, and the files that the manager keeps take "
                 f"{_amount(self._stored + self._partial)} of {_amount(limits.files_limit)}: tasks "

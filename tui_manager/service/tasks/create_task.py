@@ -63,12 +63,14 @@ def create(
         return CreatedTask(existing, spec.target, new=False)
     if spec.template and not rerun_of:
         templates.check_exists(tx, spec.template)
-    files.use(tx, spec.commands)
+    copied = files.use(tx, spec.commands)
     task_id = tasks.insert(tx, spec, now, request_id, rerun_of)
     secrets.store(tx, task_id, spec)
     more: dict[str, str | int] = {"rerun_of": rerun_of} if rerun_of else {}
     if spec.template:
         more["template"] = str(spec.template)
+    if copied:
+        more["files"] = " ".join(one.sha256 for one in copied)
     audit.record(
         tx, now, spec.created_by, "create_task", task_id=task_id, target=spec.target, more=more
     )

@@ -6,9 +6,10 @@ Each query of `sql/check.sql` finds rows; here is a sentence for each, with the 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
 from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import InvalidInputError
@@ -21,6 +22,7 @@ from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.pruning import marked
 
+T = TypeVar("T")
 _SQL = load_queries("check.sql")
 _COUNTERS = [*(item.name for item in fields(Counts)), "has_faults"]  # the last on PostgreSQL
 _OF = "execution {execution_id} of task {task_id}"
@@ -83,7 +85,13 @@ _SENTENCES: Mapping[str, str] = {
     "schedule_task": "Row {run} of the history of the schedule {schedule} names task {task_id}, "
     "which that schedule has not started.",
     "schedule_paused": "The schedule {schedule} is paused, and a due time of it waits.",
+    "files_not_stored": "The file set {file_set} is not stored, and {what} copies it. Copy its "
+    "files once more.",
+    "file_pieces": "The file set {file_set} has {found} bytes in the database instead of "
+    "{expected}.",
 }
+
+FILES_SINCE = 26  # the first schema with sets of files
 
 # The first schema that has the tables and columns of a query; all others need the schema 1.
 _SINCE = {
@@ -94,6 +102,7 @@ _SINCE = {
         ("out_of_turn", "barrier", "rollout_batch", "rollout_counters", "contents"), 17
     ),
     **dict.fromkeys((name for name in _SENTENCES if name.startswith("schedule_")), 19),
+    **dict.fromkeys(("files_not_stored", "file_pieces"), FILES_SINCE),
 }
 _PROBLEMS = (100, 50, 20, 5, 1)  # limits of SQLite's integrity check, tried in order
 _PRUNED_SINCE = 7  # the first schema with tasks that are pruned and still have rows
@@ -134,9 +143,15 @@ def check_postgresql(url: str) -> CheckResult:
         InvalidInputError: it has not this program's schema, or the client is not installed.
         StorageError: it cannot be reached or read.
     """
+    return read_postgresql(url, _check_rows)
+
+
+def read_postgresql(url: str, work: Callable[[Transaction], T]) -> T:
+    """What `work` returns of one state of a database of PostgreSQL. Raises as
+    `check_postgresql`."""
     with client_needed():
         from tui_manager.storage.engine.postgresql import read_only as postgresql
-    return postgresql.read_only(url, _check_rows)
+    return postgresql.read_only(url, work)
 
 
 def _check(tx: sqlite3.Connection) -> CheckResult:

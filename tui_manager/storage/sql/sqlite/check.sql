@@ -286,3 +286,29 @@ WHERE t.schedule IS NOT r.schedule ORDER BY r.id;
 -- Nothing waits while a schedule is paused.
 SELECT s.name AS schedule FROM schedules AS s JOIN schedule_runs AS r ON r.schedule = s.id
 WHERE s.paused_at IS NOT NULL AND r.decided_at IS NULL ORDER BY s.id;
+
+-- name: files_not_stored
+-- Sets that a task copies which has not ended, or that a saved task file names, are stored.
+SELECT 'task ' || t.id AS what, c.files_sha256 AS file_set
+FROM commands AS c JOIN tasks AS t ON t.id = c.task_id
+WHERE c.files_sha256 IS NOT NULL AND t.status IN ('pending', 'running')
+AND NOT EXISTS (SELECT 1 FROM file_sets AS s WHERE s.sha256 = c.files_sha256)
+UNION ALL
+SELECT 'the template ' || n.name || '@' || v.version, f.sha256
+FROM template_files AS f JOIN template_versions AS v ON v.id = f.version
+JOIN templates AS n ON n.id = v.template
+WHERE NOT EXISTS (SELECT 1 FROM file_sets AS s WHERE s.sha256 = f.sha256)
+UNION ALL
+SELECT 'the schedule ' || n.name, f.sha256
+FROM schedule_files AS f JOIN schedules AS n ON n.id = f.schedule
+WHERE NOT EXISTS (SELECT 1 FROM file_sets AS s WHERE s.sha256 = f.sha256)
+ORDER BY 1, 2;
+
+-- name: file_pieces
+-- The pieces of a set in the database are as many bytes as it has.
+SELECT s.sha256 AS file_set, s.manifest_size + s.size AS expected, coalesce(p.bytes, 0) AS found
+FROM file_sets AS s LEFT JOIN (
+    SELECT upload, sum(length(bytes)) AS bytes FROM file_pieces GROUP BY upload) AS p
+ON p.upload = s.upload
+WHERE s.upload IS NOT NULL AND coalesce(p.bytes, 0) <> s.manifest_size + s.size
+ORDER BY s.id;

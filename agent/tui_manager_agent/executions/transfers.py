@@ -1,0 +1,253 @@
+"""The copies and fetches that run on this host, from their start to their result.
+
+A transfer is work of the agent itself, in one thread. It needs no supervisor: an agent that was
+killed under it leaves on disk how far it was, and the next one goes on from there.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from tui_manager_agent.executions.execution import Execution
+from tui_manager_agent.executions.file_messages import Channel, FileMessages
+from tui_manager_agent.executions.held_executions import HeldExecutions
+from tui_manager_agent.executions.outbox import Outbox
+from tui_manager_agent.executions.supervisors import CHECK_EVERY
+from tui_manager_agent.files.answers import Answers
+from tui_manager_agent.files.copy_work import CopyWork
+from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.pull import Pull
+from tui_manager_agent.files.read_files import ReadFiles
+from tui_manager_agent.files.work import Stop, StoppedError, TransferError, Work
+from tui_manager_agent.journal.disk_thread import DiskThread
+from tui_manager_agent.journal.order_and_result import Order, Result
+from tui_manager_agent.journal.transfer_records import CopyOrder
+from tui_manager_agent.policy.policy import RefusedError
+from tui_manager_agent.policy.policy_file import PolicyFile
+from tui_manager_agent.supervisor import clock, record
+
+PROGRESS_EVERY = 1.0  # seconds
+STOP_WITHIN = 5.0  # seconds that an agent that ends waits for a thread, which its disk may hold up
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True, eq=False)
+class Transfer:
+    """One transfer that runs.
+
+    Attributes:
+        started: boot-time ns.
+        ending: the status for which its work was told to stop; empty: it was not.
+    """
+
+    execution: Execution
+    order: Order
+    stop: Stop = field(default_factory=Stop)
+    started: int = 0
+    ending: str = ""
+
+    @property
+    def left(self) -> float:
+        """Seconds until its timeout."""
+        return (self.started + self.order.timeout - clock.now()) / clock.SECOND
+
+    def end(self, status: str) -> None:
+        """Tells its work to stop. The first status counts."""
+        self.ending = self.ending or status
+        self.stop.set()
+
+
+class Transfers:
+    """Runs the works of transfers, and ends their executions.
+
+    A transfer is canceled, or its time is over, only once its thread has ended: then nothing is
+    written any more.
+    """
+
+    def __init__(
+        self,
+        held: HeldExecutions,
+        disk: DiskThread,
+        outbox: Outbox,
+        policy: PolicyFile,
+        own: OwnFiles,
+        *,
+        boot_id: str,
+    ) -> None:
+        self._held = held
+        self._disk = disk
+        self._outbox = outbox
+        self._messages: FileMessages = outbox.files
+        self._policy = policy
+        self._own = own
+        self._boot_id = boot_id
+        self._running: dict[str, Transfer] = {}
+        self._to_run: asyncio.Queue[Transfer] = asyncio.Queue()
+
+    async def serve(self) -> None:
+        """Works until it is cancelled; then the works are stopped, and the next agent goes on."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                transfer = await self._to_run.get()
+                tasks.create_task(self._run_to_result(transfer))
+
+    def start(self, execution: Execution, order: Order) -> None:
+        """Runs a transfer whose order is `starting`. It has its capacity already."""
+        transfer = Transfer(execution, order)
+        self._running[execution.id] = transfer
+        self._to_run.put_nowait(transfer)
+
+    def restore(self, execution: Execution) -> bool:
+        """Goes on with a transfer that an earlier agent had started. False if it is none.
+
+        Raises OSError, ValueError if its order cannot be read.
+        """
+        order = execution.spool.transfer_order()
+        if order is not None:
+            self.start(execution, order)
+        return order is not None
+
+    def cancel(self, execution: Execution) -> None:
+        """Stops a transfer, if it is one that runs."""
+        if transfer := self._running.get(execution.id):
+            transfer.end("canceled")
+
+    # --------------------------------------------------------------------------- from start to end
+
+    async def _run_to_result(self, transfer: Transfer) -> None:
+        execution = transfer.execution
+        try:
+            while (result := await self._attempt(transfer)) is None:
+                _LOG.error("its folder is away, again later: execution_id=%s", execution.id)
+                await asyncio.sleep(CHECK_EVERY)
+        except Exception as error:
+            result = _broken_off(transfer, error)
+        await self._held.end(execution, result)
+        del self._running[execution.id]
+
+    async def _attempt(self, transfer: Transfer) -> Result | None:
+        """Does what is left to do, and returns the result. None if the state folder was moved away:
+        to be tried again."""
+        channel, work = self._make(transfer)
+        try:
+            await self._disk.run(self._begin, transfer)
+            transfer.execution.begin_transfer(transfer.started)
+            self._outbox.add(transfer.execution)
+            result = await self._work(transfer, channel, work)
+        except OSError as error:
+            if transfer.execution.spool.is_out_of_reach():
+                return None
+            result = _failed(f"The agent cannot use its own folder: {error.strerror}.")
+        except RefusedError as error:
+            result = _failed(str(error), error.reason)
+        return await self._discard(transfer, work, result)
+
+    def _make(self, transfer: Transfer) -> tuple[Channel, Work]:
+        """A work that has not run yet, and what it says to the manager and is told."""
+        execution, what, stop = transfer.execution, transfer.order.transfer, transfer.stop
+        wake = self._messages.waker(execution.id)
+        folder, rest = execution.spool.folder, (self._policy, self._own, stop)
+        if isinstance(what, CopyOrder):
+            pull = Pull(wake, stop)
+            return pull, CopyWork(what, execution.id, folder, pull, *rest)
+        if what is None:
+            raise ValueError(f"the execution {execution.id} is no transfer")
+        answers = Answers(wake, stop)
+        return answers, ReadFiles(what, execution.id, folder, answers, *rest)
+
+    def _begin(self, transfer: Transfer) -> None:
+        """Notes that it runs. Its order is judged once more: it may have waited, or another agent
+        may have begun it. Raises RefusedError, OSError."""
+        spool = transfer.execution.spool
+        transfer.started = spool.begin_transfer(self._boot_id)
+        if spool.has(record.CANCEL):
+            transfer.end("canceled")
+        elif transfer.left <= 0:
+            transfer.end("timeout")
+        else:
+            self._policy.require_allowed(transfer.order.request)
+
+    async def _work(self, transfer: Transfer, channel: Channel, work: Work) -> Result:
+        """Runs the work, unless it was told to stop before. Raises OSError, RefusedError."""
+        if transfer.ending:
+            return Result(status=transfer.ending)
+        _LOG.info("transfer runs: execution_id=%s", transfer.execution.id)
+        self._messages.add(transfer.execution, channel)
+        try:
+            done = await self._in_thread(transfer, work, work.run)
+        except StoppedError:
+            return Result(status=transfer.ending)
+        except TransferError as error:
+            return _failed(str(error))
+        except (OSError, RefusedError):
+            raise
+        except Exception as error:
+            return _broken_off(transfer, error)
+        finally:
+            self._messages.remove(transfer.execution)
+        return Result(status="completed", detail=done.detail, transfer=done)
+
+    async def _discard(self, transfer: Transfer, work: Work, result: Result) -> Result | None:
+        """Removes what must not stay, before the result can say so. None as of `_attempt`."""
+        try:
+            await self._in_thread(transfer, work, work.discard)
+        except OSError as error:
+            if transfer.execution.spool.is_out_of_reach():
+                return None
+            _LOG.error("not removed: execution_id=%s error=%s", transfer.execution.id, error)
+            left = f"A part of a file is left on the host: {error}."
+            result = replace(result, detail=f"{result.detail} {left}".strip())
+        duration = clock.now() - transfer.started if transfer.started else None
+        return replace(result, started=transfer.started, duration=duration)
+
+    async def _in_thread(self, transfer: Transfer, work: Work, call: Callable[[], _T]) -> _T:
+        """Runs a call of the work in a thread, and waits for its end. Raises what it raises."""
+        future = Future[_T]()
+        name = f"transfer {transfer.execution.id}"
+        # Not a thread of an executor: Python would wait for it at its end, however long that is.
+        threading.Thread(target=_run, args=(call, future), name=name, daemon=True).start()
+        running = asyncio.wrap_future(future)
+        try:
+            while not running.done():
+                await self._watch(transfer, work, running)
+        except asyncio.CancelledError:  # the agent ends
+            transfer.stop.set()
+            done, _ = await asyncio.wait((running,), timeout=STOP_WITHIN)
+            if not done or running.exception():
+                _LOG.info("transfer left to the next agent: execution_id=%s", transfer.execution.id)
+            raise
+        return running.result()
+
+    async def _watch(self, transfer: Transfer, work: Work, running: "asyncio.Future[_T]") -> None:
+        """Waits for a moment. Reports how far it is, and stops it when its time is over."""
+        pause = PROGRESS_EVERY if transfer.ending else min(PROGRESS_EVERY, transfer.left)
+        await asyncio.wait((running,), timeout=max(pause, 0.0))
+        if not transfer.ending and transfer.left <= 0:
+            transfer.end("timeout")
+        execution = transfer.execution
+        if execution.set_progress(work.bytes, work.files):
+            self._outbox.add(execution)
+
+
+def _run(call: Callable[[], _T], future: "Future[_T]") -> None:
+    try:
+        result = call()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+def _broken_off(transfer: Transfer, error: Exception) -> Result:
+    """A fault of this program in one transfer must not end the agent."""
+    _LOG.error("broken off: execution_id=%s", transfer.execution.id, exc_info=error)
+    return _failed(f"The agent has failed: {type(error).__name__}: {error}.")
+
+
+def _failed(detail: str, reason: str = "transfer_failed") -> Result:
+    return Result(status="failed", reason=reason, detail=detail)

@@ -1,0 +1,162 @@
+"""The limit of the folder, and the free disk."""
+
+import errno
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.file_sets import MadeSet, make_set, read, send, store
+from tests.support.manager_parts import Parts, manager_parts, spec
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.files import CopySpec, FileSetPart
+from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.service.files import incoming as incoming_module
+
+MIB = 1 << 20
+HOUR = timedelta(hours=1).total_seconds()
+
+
+def large(name: bytes, size: int = 300 * 1024) -> MadeSet:
+    return make_set({name: name * (size // len(name))})
+
+
+def copy(made: MadeSet) -> CommandSpec:
+    return CommandSpec("", copy=CopySpec(made.files, "/srv/app/", sources=("app.conf",)))
+
+
+async def stored(parts: Parts, *sets: MadeSet) -> list[bool]:
+    """Which of the sets are stored: in the database and in the folder alike."""
+    found = []
+    for made in sets:
+        there = await parts.files.find(made.files.sha256) is not None
+        assert parts.files.folder.has(made.files) is there
+        found.append(there)
+    return found
+
+
+async def test_the_least_used_set_goes_first(tmp_path: Path) -> None:
+    a, b, c, d = (large(name) for name in (b"a", b"b", b"c", b"d"))
+    async with manager_parts(tmp_path, files_limit=MIB) as parts:
+        for made in (a, b, c):
+            await store(parts.files, made)
+            parts.clock.turn(10)
+        parts.clock.turn(HOUR)
+        await parts.tasks.create_task(spec("@all", copy(a)))  # used last
+        await parts.tasks.cancel_task(1)
+        await store(parts.files, d)
+        assert await stored(parts, a, b, c, d) == [True, False, True, True]
+
+
+async def test_what_came_within_the_hour_stays(tmp_path: Path) -> None:
+    a, b, c, d = (large(name) for name in (b"a", b"b", b"c", b"d"))
+    async with manager_parts(tmp_path, files_limit=MIB) as parts:
+        for made in (a, b, c):
+            await store(parts.files, made)
+        parts.clock.turn(HOUR - 10)
+        with pytest.raises(StorageError, match="Set files_limit"):
+            await store(parts.files, d)
+        async with parts.files.receive(a.files) as incoming:  # it came once more
+            assert incoming.complete
+        parts.clock.turn(20)
+        await store(parts.files, d)
+        assert await stored(parts, a, b, c, d) == [True, False, True, True]
+
+
+async def test_what_a_task_needs_that_has_not_ended_stays(tmp_path: Path) -> None:
+    a, b = large(b"a", 600 * 1024), large(b"b", 600 * 1024)
+    async with manager_parts(tmp_path, files_limit=MIB) as parts:
+        await store(parts.files, a)
+        await parts.tasks.create_task(spec("@all", copy(a)))
+        parts.clock.turn(2 * HOUR)
+        with pytest.raises(StorageError, match=r"600.* of 1\.0 MiB"):
+            await store(parts.files, b)
+        await parts.tasks.cancel_task(1)
+        await store(parts.files, b)
+        assert await stored(parts, a, b) == [False, True]
+
+
+async def test_a_set_that_grows_past_the_limit_ends_in_the_middle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at once, each of which would fit alone."""
+    monkeypatch.setattr(incoming_module, "_LOOK_EVERY", 64 * 1024)
+    a, b = large(b"a", 700 * 1024), large(b"b", 700 * 1024)
+    async with manager_parts(tmp_path, files_limit=MIB) as parts:
+        async with parts.files.receive(a.files) as one, parts.files.receive(b.files) as other:
+            await send(one, a, piece=50_000)
+            with pytest.raises(StorageError, match="Set files_limit"):
+                await send(other, b, piece=50_000)
+            await one.finish()
+        assert await read(parts.files, a)
+
+
+async def test_less_than_free_disk_is_never_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = large(b"a")
+    async with manager_parts(tmp_path, free_disk=100 * MIB) as parts:
+        free = 100 * MIB + made.files.size
+        monkeypatch.setattr(parts.files.folder, "free", lambda: free)
+        with pytest.raises(StorageError, match=r"100.* MiB are free .* 100.0 MiB stay free"):
+            await store(parts.files, made)
+        free += MIB
+        await store(parts.files, made)
+
+
+async def test_a_full_disk_makes_room_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = large(b"old"), large(b"new")
+    async with manager_parts(tmp_path) as parts:
+        await store(parts.files, old)
+        parts.clock.turn(2 * HOUR)
+        folder = parts.files.folder
+        monkeypatch.setattr(folder, "free", lambda: 0 if folder.has(old.files) else MIB)
+        await store(parts.files, new)
+        assert not folder.has(old.files)
+        if parts.database.shared:  # it is read from the database when it is needed
+            monkeypatch.undo()
+            assert await read(parts.files, old)
+        else:
+            assert await stored(parts, old, new) == [False, True]
+
+
+async def test_a_disk_that_is_full_in_the_middle_loses_nothing(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, written, real = large(b"a"), 0, os.pwrite
+
+    def pwrite(descriptor: int, data: Any, offset: int) -> int:
+        nonlocal written
+        if written > 100_000:
+            real(descriptor, data[:10], offset)  # a part of it is there
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written += real(descriptor, data, offset)
+        return len(data)
+
+    async with parts.files.receive(made.files) as incoming:
+        monkeypatch.setattr(os, "pwrite", pwrite)
+        with pytest.raises(StorageError, match=r"No space left on device\. Free some space"):
+            await send(incoming, made, piece=30_000)
+        monkeypatch.undo()
+        have = incoming.have(FileSetPart.DATA)
+        assert have >= 90_000
+    assert await store(parts.files, made) == made.files.size - have
+    assert await read(parts.files, made)
+
+
+async def test_what_was_left_behind_for_an_hour_makes_room(tmp_path: Path) -> None:
+    a, b = large(b"a", 600 * 1024), large(b"b", 600 * 1024)
+    async with manager_parts(tmp_path, files_limit=MIB) as parts:
+        async with parts.files.receive(a.files) as incoming:
+            await send(incoming, a, piece=50_000)
+        with pytest.raises(StorageError):
+            await store(parts.files, b)
+        now = parts.clock.instant.timestamp()
+        for path in parts.files.folder.incoming.iterdir():
+            os.utime(path, (now - HOUR - 1, now - HOUR - 1))
+        await store(parts.files, b)
+        assert not list(parts.files.folder.incoming.iterdir())
