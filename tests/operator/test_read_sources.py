@@ -55,6 +55,16 @@ async def test_equal_files_are_sent_once(tmp_path: Path) -> None:
     assert (sources.files.files, sources.files.bytes) == (5, 13)
 
 
+async def test_many_small_files_come_in_few_pieces(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number}").write_bytes(f"{number}".encode() * 500)
+    with read_sources([tmp_path], recursive=True) as sources:
+        pieces = list(sources.read(FileSetPart.DATA, 100))
+        _entries, data = await stored(sources)
+    assert b"".join(piece for piece in pieces if isinstance(piece, bytes)) == data[100:]
+    assert len(pieces) == 2
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A folder with links, a pipe, and names that are hard to write."""

@@ -14,6 +14,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.files import FileSet, FileSetPart
 
 PIECE = 256 * 1024  # bytes that one piece has at most
+_HOLE_MIN = 64 * 1024  # bytes of a file in which holes are looked for
 _HOLE_MAX = 1 << 30  # bytes of one piece of zeros
 _PATH_MAX = 65_535  # bytes of a path of this machine: what its number in the index holds
 
@@ -102,7 +103,7 @@ class Sources:
         """
         if part is FileSetPart.MANIFEST:
             return self._read_manifest(offset)
-        return self._read_data(offset)
+        return _joined(self._read_data(offset))
 
     def _read_manifest(self, offset: int) -> Iterator[bytes]:
         self._manifest.flush()
@@ -116,6 +117,24 @@ class Sources:
                 yield from _pieces(located, max(offset - located.offset, 0))
             except OSError as error:
                 raise cannot_read(located.path, error) from error
+
+
+def _joined(pieces: Iterator[bytes | int]) -> Iterator[bytes | int]:
+    """The same bytes, with those of small files together in one piece."""
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if isinstance(piece, int) or size + len(piece) > PIECE:
+            if waiting:
+                yield b"".join(waiting)
+            waiting, size = [], 0
+        if isinstance(piece, int):
+            yield piece
+        else:
+            waiting.append(piece)
+            size += len(piece)
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _pieces(located: Located, position: int) -> Iterator[bytes | int]:
@@ -140,6 +159,8 @@ def _pieces(located: Located, position: int) -> Iterator[bytes | int]:
 def _next_data(descriptor: int, position: int, size: int) -> tuple[int, int]:
     """Where the next bytes begin that the file system has stored, and where they end. What is
     before them is a hole."""
+    if size <= _HOLE_MIN:
+        return position, size
     try:
         begin = os.lseek(descriptor, position, os.SEEK_DATA)
         end = os.lseek(descriptor, begin, os.SEEK_HOLE)
