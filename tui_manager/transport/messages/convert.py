@@ -30,6 +30,7 @@ from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import field_limits
+from tui_manager.transport.messages.convert_files import to_transfer
 
 RETRY_LATE = timedelta(seconds=30)  # after a problem that only a person can solve
 _DISKS = 64  # most disks of a host
@@ -162,6 +163,7 @@ def _to_result(result: pb.Result) -> Result:
         cpu=field_limits.duration(result.cpu),
         memory_peak=field_limits.number(result.memory_peak),
         kill_incomplete=result.kill_incomplete,
+        transfer=to_transfer(result.transfer) if result.HasField("transfer") else None,
     )
 
 

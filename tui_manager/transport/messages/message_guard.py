@@ -1,7 +1,9 @@
 """Checks every message of an agent before anything else is done with it.
 
-    order    Hello comes first and once; then reports; a certificate request when one was asked for
+    order    Hello comes first and once; then reports; a certificate request when one was asked for;
+             file parts that were asked for
     sizes    of ids, items of a message, bytes of one Output; gRPC limits the whole message
+    files    hashes, sizes, offsets and lengths; see `file_message_guard`
     facts    how many, and their names
     values   enums that this protocol has
     rates    of messages and what is in them: see `message_rates`
@@ -17,12 +19,20 @@ from typing import Literal
 from tui_manager_protos.rules.facts import FACTS_LIMIT, is_fact_name
 from tui_manager_protos.rules.names_and_labels import LABELS_LIMIT
 from tui_manager_protos.rules.protocol_version import PROTOCOL_VERSION
+from tui_manager_protos.rules.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2
 
 from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.domain.file_transfer import FilePiece
 from tui_manager.service.limits import Limits
-from tui_manager.transport.messages import convert
+from tui_manager.transport.messages import convert, convert_files
+from tui_manager.transport.messages.asked_parts import AskedParts
+from tui_manager.transport.messages.file_message_guard import (
+    wrong_files,
+    wrong_request,
+    wrong_transfer,
+)
 from tui_manager.transport.messages.message_rates import (
     FACTS,
     VITALS_A_HEARTBEAT,
@@ -37,7 +47,7 @@ HELD_MAX = 50_000  # executions in Hello
 
 _SHOWN = 80  # characters of a wrong name in an error
 
-Kind = Literal["hello", "report", "certificate_request"]
+Kind = Literal["hello", "report", "certificate_request", "file_request", "file_part", "files_found"]
 _IDS = ("journal_id", "machine_id", "boot_id", "instance_id", "host_id", "manager_id")
 
 
@@ -49,9 +59,13 @@ class ViolationError(RefusedError):
 
 
 class MessageGuard:
-    """The bounds of one stream, and how much of its rates is used."""
+    """The bounds of one stream, and how much of its rates is used.
 
-    __slots__ = ("_greeted", "_rates", "_renewal_expected", "_window")
+    Attributes:
+        asked_parts: the parts of files that the manager has asked for.
+    """
+
+    __slots__ = ("_greeted", "_rates", "_renewal_expected", "_window", "asked_parts")
 
     def __init__(
         self, limits: Limits, monotonic: Callable[[], float], unknown: TokenBucket | None = None
@@ -65,6 +79,7 @@ class MessageGuard:
         self._rates = MessageRates(limits.heartbeat, monotonic, unknown)
         self._greeted = False
         self._renewal_expected = False
+        self.asked_parts = AskedParts()
 
     def check(self, message: pb.AgentMessage) -> Kind:
         """Checks a message and returns its kind.
@@ -84,6 +99,8 @@ class MessageGuard:
             self._check_report(message.report)
         elif kind == "certificate_request":
             self._check_certificate_request()
+        elif kind != "hello":
+            self._check_files(message)
         else:
             raise ViolationError("Hello was sent twice.")
         return kind
@@ -100,8 +117,28 @@ class MessageGuard:
                 "Too many executions were reported that are not known, or that have another result."
             )
 
+    def take_part(self, part: pb.FilePart) -> FilePiece | None:
+        """The bytes that came, once a message with them is checked; None: nobody wants them any
+        more. Raises ViolationError if they were not asked for."""
+        _check_execution(part.execution_id)
+        if part.part not in convert_files.PART:
+            raise ViolationError(f"A part of files has the unknown value {part.part}.")
+        piece = convert_files.to_piece(part)  # once, as it copies the bytes
+        if piece.sent > PART_LENGTH:
+            raise ViolationError(
+                f"A FilePart has {piece.sent:,} bytes; {PART_LENGTH:,} are allowed."
+            )
+        if self.asked_parts.take(piece):
+            return piece
+        if not self.asked_parts.has_ended(part.execution_id):
+            raise ViolationError(
+                f"A FilePart of {part.execution_id} came that the manager did not ask for."
+            )
+        return None
+
     def _check_report(self, report: pb.Report) -> None:
         items = len(report.started) + len(report.output) + len(report.results)
+        items += len(report.transfers)
         if items > ITEMS_MAX:
             raise ViolationError(f"A report has {items:,} items; {ITEMS_MAX:,} are allowed.")
         if not self._rates.count_report(items):
@@ -118,14 +155,31 @@ class MessageGuard:
                     f"Facts were sent more often than {FACTS.per_second:g} times a second."
                 )
             _check_facts(report.facts)
-        if not items:
-            return
+        if items:
+            self._check_items(report)
+
+    def _check_items(self, report: pb.Report) -> None:
         for started in report.started:
             _check_execution(started.execution_id)
         for output in report.output:
             self._check_output(output)
         for result in report.results:
             _check_result(result)
+        for progress in report.transfers:
+            _check_execution(progress.execution_id)
+
+    def _check_files(self, message: pb.AgentMessage) -> None:
+        """A request for bytes of files, some bytes, or files that were found."""
+        if not self._rates.count_report(0):
+            raise ViolationError(
+                f"More than {WORK.per_second:,.0f} messages about files a second were sent."
+            )
+        if message.HasField("file_request"):
+            _check_execution(message.file_request.execution_id)
+            _check_nothing(wrong_request(message.file_request))
+        elif message.HasField("files_found"):
+            _check_execution(message.files_found.execution_id)
+            _check_nothing(wrong_files(message.files_found.files))
 
     def _check_output(self, output: pb.Output) -> None:
         _check_execution(output.execution_id)
@@ -203,6 +257,8 @@ def _check_result(result: pb.Result) -> None:
         raise ViolationError(f"A result has totals of {len(result.totals):,} streams.")
     for total in result.totals:
         _check_value(convert.STREAM, total.stream, "A stream")
+    if result.HasField("transfer"):
+        _check_nothing(wrong_transfer(result.transfer))
 
 
 def _check_execution(execution_id: str) -> None:
@@ -218,6 +274,11 @@ def _check_id(what: str, text: str) -> None:
         raise _invalid(f"{what} has {len(text):,} characters; {ID_MAX} are allowed.")
     if not text.isprintable():
         raise _invalid(f"{what} has characters that cannot be printed.")
+
+
+def _check_nothing(wrong: str) -> None:
+    if wrong:
+        raise ViolationError(wrong)
 
 
 def _check_value(known: Iterable[int], value: int, what: str) -> None:
