@@ -47,6 +47,7 @@ from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.pruning_loop import PruningLoop
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
+from tui_manager.service.transfers.transfers import Transfers
 from tui_manager.settings import Settings, manager_name
 from tui_manager.shared_keys import claim_database, open_keys
 from tui_manager.storage.engine.database import Database
@@ -82,6 +83,7 @@ class Parts:
     clock_watch: ClockWatch
     notifier: Notifier
     files: FileStore
+    transfers: Transfers
     files_clean_up: FilesCleanUp
     shared: "SharedParts | None" = None
     tls: "TlsParts | None" = None
@@ -145,19 +147,14 @@ async def assemble(
     _connect_gauges(statistics, sessions, database, notifier)
     stalls, task_ends = StallWatch(core), TaskEnds(core, rollout_loop)
     leadership = _leadership(core, server_time, sessions, settings)
-    loops = {
-        "rollouts": rollout_loop.run,
-        "schedules": schedule_loop.run,
-        "host timeouts": HostTimeouts(core, clock_watch, stalls).run,
-        "pruning": PruningLoop(core, clock_watch).run,
-        "ends of tasks": task_ends.run,
-    }
+    timeouts, pruning = HostTimeouts(core, clock_watch, stalls), PruningLoop(core, clock_watch)
+    planning = _planning(leadership, rollout_loop, schedule_loop, timeouts, pruning, task_ends)
     parts = Parts(
         core=core,
         sessions=sessions,
         dispatch=dispatch,
         leadership=leadership,
-        planning=Planning(leadership, loops),
+        planning=planning,
         rollout_loop=rollout_loop,
         stalls=stalls,
         hosts=HostService(core, dispatch),
@@ -170,6 +167,7 @@ async def assemble(
         clock_watch=clock_watch,
         notifier=notifier,
         files=files,
+        transfers=Transfers(core, files),
         files_clean_up=FilesCleanUp(core, files, clock_watch),
     )
     if database.shared:
@@ -177,6 +175,24 @@ async def assemble(
     if not settings.insecure:
         parts.tls = await _make_tls(settings, parts, keys)
     return parts
+
+
+def _planning(
+    leadership: Leadership,
+    rollouts: RolloutLoop,
+    schedules: ScheduleLoop,
+    timeouts: HostTimeouts,
+    pruning: PruningLoop,
+    task_ends: TaskEnds,
+) -> Planning:
+    loops = {
+        "rollouts": rollouts.run,
+        "schedules": schedules.run,
+        "host timeouts": timeouts.run,
+        "pruning": pruning.run,
+        "ends of tasks": task_ends.run,
+    }
+    return Planning(leadership, loops)
 
 
 def _leadership(

@@ -63,6 +63,7 @@ from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.pruning_loop import PruningLoop
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
+from tui_manager.service.transfers.transfers import Transfers
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
@@ -144,6 +145,7 @@ class Parts:
     clock: TurnedClock
     files: FileStore
     files_clean_up: FilesCleanUp
+    transfers: Transfers
     seen: int = 0  # of the commands that the dispatcher was given
 
     def __post_init__(self) -> None:
@@ -363,6 +365,7 @@ async def manager_parts(
             clock=turned,
             files=files,
             files_clean_up=FilesCleanUp(core, files, watch),
+            transfers=Transfers(core, files, stalled_after=0.05),
         )
 
 

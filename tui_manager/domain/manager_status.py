@@ -15,6 +15,7 @@ class Health:
     Attributes:
         commands_per_second: results committed.
         bytes_per_second: output committed.
+        files_sent_per_second, files_received_per_second: bytes of copies and fetches.
         commit_seconds: median time of a commit, queueing included.
         loop_lag_seconds: how late the manager's loop ran a timer, at worst.
         memory_bytes: resident memory of the manager's process.
@@ -28,6 +29,8 @@ class Health:
     sessions: int = 0
     commands_per_second: float = 0.0
     bytes_per_second: float = 0.0
+    files_sent_per_second: float = 0.0
+    files_received_per_second: float = 0.0
     commit_seconds: float = 0.0
     loop_lag_seconds: float = 0.0
     memory_bytes: int = 0

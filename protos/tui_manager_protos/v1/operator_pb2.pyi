@@ -864,6 +864,8 @@ class Health(_message.Message):
     DATABASE_BYTES_FIELD_NUMBER: _builtins.int
     STORAGE_ERROR_FIELD_NUMBER: _builtins.int
     LOG_BYTES_FIELD_NUMBER: _builtins.int
+    FILES_SENT_PER_SECOND_FIELD_NUMBER: _builtins.int
+    FILES_RECEIVED_PER_SECOND_FIELD_NUMBER: _builtins.int
     sessions: _builtins.int
     commands_per_second: _builtins.float
     """results committed"""
@@ -886,6 +888,10 @@ class Health(_message.Message):
     """why the database cannot be written now; empty: it can"""
     log_bytes: _builtins.int
     """of database_bytes: committed, and not yet carried over into the file"""
+    files_sent_per_second: _builtins.float
+    """bytes of copies"""
+    files_received_per_second: _builtins.float
+    """bytes of fetches"""
     def __init__(
         self,
         *,
@@ -901,10 +907,12 @@ class Health(_message.Message):
         database_bytes: _builtins.int = ...,
         storage_error: _builtins.str = ...,
         log_bytes: _builtins.int = ...,
+        files_sent_per_second: _builtins.float = ...,
+        files_received_per_second: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_per_second", b"bytes_per_second", "commands_per_second", b"commands_per_second", "commit_seconds", b"commit_seconds", "cpu_percent", b"cpu_percent", "database_bytes", b"database_bytes", "log_bytes", b"log_bytes", "loop_lag_seconds", b"loop_lag_seconds", "memory_bytes", b"memory_bytes", "send_queue", b"send_queue", "sessions", b"sessions", "storage_error", b"storage_error", "write_queue", b"write_queue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_per_second", b"bytes_per_second", "commands_per_second", b"commands_per_second", "commit_seconds", b"commit_seconds", "cpu_percent", b"cpu_percent", "database_bytes", b"database_bytes", "files_received_per_second", b"files_received_per_second", "files_sent_per_second", b"files_sent_per_second", "log_bytes", b"log_bytes", "loop_lag_seconds", b"loop_lag_seconds", "memory_bytes", b"memory_bytes", "send_queue", b"send_queue", "sessions", b"sessions", "storage_error", b"storage_error", "write_queue", b"write_queue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from tui_manager.domain.files import Transfer
 from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host
 from tui_manager.domain.host_terms import asks_for_turned_away
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
-from tui_manager.domain.status import Admission, best_admission
+from tui_manager.domain.status import Admission, CommandHostStatus, best_admission
 from tui_manager.domain.target import TargetHost
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.vitals import Vitals
@@ -330,10 +331,13 @@ class Directory:
         entry = self._entries.get(host_id)
         if entry is None or entry.session is None:
             return False
-        running = entry.session.running
+        running, ended = entry.session.running, list(ended)
         before = len(running)
         running.update(started)
         running.difference_update(ended)
+        if entry.session.transfers:
+            for execution_id in ended:
+                entry.session.transfers.pop(execution_id, None)
         if entry.vitals and len(running) != entry.vitals.running:
             entry.vitals = replace(entry.vitals, running=len(running))
         return len(running) != before
@@ -366,6 +370,22 @@ class Directory:
         if row.waits_until is None or not self.is_online(row.host_id):
             return row
         return replace(row, waits_until=None)
+
+    def with_progress(self, row: CommandHost) -> CommandHost:
+        """A copy or a fetch that runs, with what it has done until now."""
+        if row.status is not CommandHostStatus.RUNNING:
+            return row
+        entry = self._entries.get(row.host_id)
+        found = entry.transfers.get(row.execution_id) if entry else None
+        return replace(row, transfer=found.progress) if found else row
+
+    def running_transfers(self) -> dict[int, dict[str, Transfer]]:
+        """The copies and fetches that run and how far they are: by task and execution."""
+        found: dict[int, dict[str, Transfer]] = {}
+        for row_id in self._online:
+            for execution_id, one in self._by_row_id[row_id].transfers.items():
+                found.setdefault(one.task_id, {})[execution_id] = one.progress
+        return found
 
     def offline_rows(self) -> frozenset[int]:
         """Row ids of the hosts that are not connected now."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from tui_manager_protos.rules.host_variables import variables_of_host
 
 from tui_manager.domain.agent_features import Feature
+from tui_manager.domain.files import Transfer
 from tui_manager.domain.host import Host
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.vitals import CPU_READINGS, Vitals
@@ -17,6 +18,18 @@ from tui_manager.service.core.vitals_history import VitalsHistory
 from tui_manager.storage.tables.hosts import HostRow
 
 UNKNOWN_MAX = 1000  # executions of one session
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTransfer:
+    """A copy or a fetch that runs.
+
+    Attributes:
+        progress: what it has done until now.
+    """
+
+    task_id: int
+    progress: Transfer
 
 
 @dataclass(slots=True)
@@ -31,6 +44,7 @@ class LiveSession:
             `UNKNOWN_MAX` are remembered.
         running: executions that run on its host, by what its agent has said.
         features: what its agent can do.
+        transfers: copies and fetches that run on its host, by execution.
     """
 
     generation: int
@@ -41,6 +55,7 @@ class LiveSession:
     unknown: set[str] = field(default_factory=set)
     running: set[str] = field(default_factory=set)
     features: frozenset[Feature] = frozenset()
+    transfers: dict[str, RunningTransfer] = field(default_factory=dict)
 
     def is_alive(self, monotonic: float) -> bool:
         """Whether its agent is surely there."""
@@ -64,11 +79,13 @@ class SessionElsewhere:
         features: what its agent can do, as that manager told last.
         unknown: how many executions the agent holds that the database does not know.
         running: how many run there, by what is stored. Vitals may be older than that.
+        transfers: copies and fetches that run there, by execution, as that manager told last.
     """
 
     features: frozenset[Feature] = frozenset()
     unknown: int = 0
     running: int = 0
+    transfers: Mapping[str, RunningTransfer] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -147,6 +164,12 @@ class HostEntry:
         if self.kept_variables is None:
             self.kept_variables = variables_of_host(self.row.name, self.row.labels)
         return self.kept_variables
+
+    @property
+    def transfers(self) -> Mapping[str, RunningTransfer]:
+        """Copies and fetches that run on it, by execution."""
+        session = self.session or self.elsewhere
+        return session.transfers if session else {}
 
     def session_of(self, generation: int) -> LiveSession | None:
         """Its session, if it is still the one of this generation."""

@@ -5,7 +5,7 @@ import logging
 import statistics
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import psutil
@@ -24,13 +24,19 @@ _ERROR_LASTS = 3.0  # seconds: a small write may succeed on a full disk, and the
 
 @dataclass(slots=True)
 class Counters:
-    """Counted since the start. A rate is the difference of two counts."""
+    """Counted since the start. A rate is the difference of two counts.
+
+    Attributes:
+        file_bytes_sent, file_bytes_received: of copies and fetches, as connections carried them.
+    """
 
     sent: int = 0
     results: int = 0
     late_results: int = 0
     conflicting_results: int = 0
     output_bytes: int = 0
+    file_bytes_sent: int = 0
+    file_bytes_received: int = 0
     refusals: int = 0
     violations: int = 0
     bad_tokens: int = 0
@@ -84,6 +90,10 @@ class Statistics:
     _written_since: bool = False
     _had_problem: bool = False
 
+    def count_sent_files(self, size: int) -> None:
+        """So many bytes of files were sent to an agent."""
+        self.counters.file_bytes_sent += size
+
     def record_transaction(self, seconds: float, error: str) -> None:
         """Takes the time of one transaction, and why it failed; empty: it did not."""
         self._commits.append(seconds)
@@ -123,26 +133,29 @@ class Statistics:
         process = psutil.Process()
         process.cpu_percent()
         ticks = 0
-        minute = (self.counters.results, self.counters.output_bytes)
+        minute = replace(self.counters)
         while True:
-            before = (self.clock.monotonic(), self.counters.results, self.counters.output_bytes)
+            since, before = self.clock.monotonic(), replace(self.counters)
             await asyncio.sleep(_TICK)
             self.check_storage()
-            self._measure(process, *before)
+            self._measure(process, since, before)
             self.feed.publish_figures(Changes(manager=True))
             ticks += 1
             if ticks % _LOG_EVERY == 0:
-                self._log(*minute)
-                minute = (self.counters.results, self.counters.output_bytes)
+                self._log(minute)
+                minute = replace(self.counters)
 
-    def _measure(self, process: psutil.Process, since: float, results: int, size: int) -> None:
-        seconds = self.clock.monotonic() - since
+    def _measure(self, process: psutil.Process, since: float, before: Counters) -> None:
+        seconds, now = self.clock.monotonic() - since, self.counters
         with process.oneshot():
             memory, cpu = process.memory_info().rss, process.cpu_percent()
         self.health = Health(
             sessions=self.gauges.sessions(),
-            commands_per_second=(self.counters.results - results) / seconds,
-            bytes_per_second=(self.counters.output_bytes - size) / seconds,
+            commands_per_second=(now.results - before.results) / seconds,
+            bytes_per_second=(now.output_bytes - before.output_bytes) / seconds,
+            files_sent_per_second=(now.file_bytes_sent - before.file_bytes_sent) / seconds,
+            files_received_per_second=(now.file_bytes_received - before.file_bytes_received)
+            / seconds,
             commit_seconds=statistics.median(self._commits) if self._commits else 0.0,
             loop_lag_seconds=max(0.0, seconds - _TICK),
             memory_bytes=memory,
@@ -154,14 +167,18 @@ class Statistics:
             storage_error=self.storage_error,
         )
 
-    def _log(self, results: int, size: int) -> None:
-        seconds = _TICK * _LOG_EVERY
+    def _log(self, before: Counters) -> None:
+        seconds, now = _TICK * _LOG_EVERY, self.counters
+        sent = now.file_bytes_sent - before.file_bytes_sent
+        received = now.file_bytes_received - before.file_bytes_received
         log.info(
             "statistics",
             extra={
                 "sessions": self.health.sessions,
-                "commands_per_second": round((self.counters.results - results) / seconds, 1),
-                "bytes_per_second": round((self.counters.output_bytes - size) / seconds),
+                "commands_per_second": round((now.results - before.results) / seconds, 1),
+                "bytes_per_second": round((now.output_bytes - before.output_bytes) / seconds),
+                "files_sent_per_second": round(sent / seconds),
+                "files_received_per_second": round(received / seconds),
                 "write_queue": self.health.write_queue,
                 "send_queue": self.health.send_queue,
                 "database_mb": self.health.database_bytes >> 20,

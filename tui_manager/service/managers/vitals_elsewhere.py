@@ -10,15 +10,17 @@ import json
 import logging
 import zlib
 from collections.abc import Mapping
+from dataclasses import astuple
 from datetime import timedelta
 from typing import Any
 
 from tui_manager.domain.agent_features import known
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.files import FileSet, Transfer
 from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_entry import SessionElsewhere
+from tui_manager.service.core.host_entry import RunningTransfer, SessionElsewhere
 from tui_manager.storage.tables import gateways
 
 log = logging.getLogger(__name__)
@@ -49,11 +51,17 @@ def pack(told: Told) -> str:
             [[disk.mount, disk.used >> _MIB, disk.total >> _MIB] for disk in vitals.disks],
             " ".join(sorted(session.features)),
             session.unknown,
+            [_pack_transfer(*item) for item in session.transfers.items()],
         ]
         for row_id, (vitals, session) in told.items()
     ]
     data = json.dumps(rows, separators=(",", ":")).encode()
     return base64.b64encode(zlib.compress(data, _FAST)).decode()
+
+
+def _pack_transfer(execution_id: str, transfer: RunningTransfer) -> list[object]:
+    done, found = transfer.progress, transfer.progress.stored
+    return [execution_id, transfer.task_id, done.bytes, done.files, found and astuple(found)]
 
 
 def unpack(text: str) -> Told:
@@ -69,6 +77,7 @@ def _unpack_host(row: list[Any]) -> tuple[Vitals, SessionElsewhere]:
     cpu, load, used, total, running, queued, cores, uptime, skew, disks, features, unknown = row[
         1:13
     ]
+    transfers = dict(map(_unpack_transfer, row[13] if len(row) > 13 else ()))
     vitals = Vitals(
         cpu_percent=float(cpu),
         load_1m=float(load),
@@ -81,7 +90,16 @@ def _unpack_host(row: list[Any]) -> tuple[Vitals, SessionElsewhere]:
         uptime=timedelta(seconds=uptime),
         skew=timedelta(seconds=skew),
     )
-    return vitals, SessionElsewhere(known(features.split()), int(unknown))
+    session = SessionElsewhere(known(features.split()), int(unknown), transfers=transfers)
+    return vitals, session
+
+
+def _unpack_transfer(row: list[Any]) -> tuple[str, RunningTransfer]:
+    execution_id, task_id, done, files, found = row[:5]
+    stored = FileSet(str(found[0]), *map(int, found[1:5])) if found else None
+    return str(execution_id), RunningTransfer(
+        int(task_id), Transfer(int(done), int(files), stored=stored)
+    )
 
 
 class VitalsExchange:
@@ -113,7 +131,10 @@ class VitalsExchange:
     async def pack_own(self) -> None:
         """Packs what is known now."""
         noted = {
-            entry.row.row_id: (entry.vitals, SessionElsewhere(entry.features, entry.unknown))
+            entry.row.row_id: (
+                entry.vitals,
+                SessionElsewhere(entry.features, entry.unknown, transfers=dict(entry.transfers)),
+            )
             for entry in self._directory
             if entry.session and entry.vitals
         }
@@ -132,7 +153,13 @@ class VitalsExchange:
                 self._read[gateway] = text
                 news |= await self._take(gateway, text)
         if news:
-            self._core.feed.publish_figures(Changes(hosts=True))
+            copying = frozenset(
+                transfer.task_id
+                for entry in self._directory
+                if entry.elsewhere
+                for transfer in entry.elsewhere.transfers.values()
+            )
+            self._core.feed.publish_figures(Changes(hosts=True, tasks=copying))
 
     async def _take(self, gateway: int, text: str) -> bool:
         try:

@@ -7,7 +7,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.service.core import task_status
 from tui_manager.service.core.task_status import EndedCommand
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import command_hosts, output
+from tui_manager.storage.tables import command_hosts, output, transfers
 from tui_manager.storage.tables.command_hosts import (
     CommandOnHost,
     Finish,
@@ -15,6 +15,7 @@ from tui_manager.storage.tables.command_hosts import (
     StoredExecution,
 )
 from tui_manager.storage.tables.output import OutputPiece
+from tui_manager.storage.tables.transfers import NewTransfer
 
 _COUNT_MAX = 1 << 60  # bytes: far below what an INTEGER of the database holds
 
@@ -35,6 +36,7 @@ class ReportWrites:
     _finishes: list[Finish] = field(default_factory=list)
     _lost: list[tuple[int, int]] = field(default_factory=list)
     _ended: list[EndedCommand] = field(default_factory=list)
+    _transfers: list[NewTransfer] = field(default_factory=list)
 
     def start(self, execution: StoredExecution, at: int) -> None:
         """It runs, since `at`."""
@@ -57,6 +59,8 @@ class ReportWrites:
         """It ends with a result, reported `now`; the size of its output is stored with it. A late
         result replaces a guess and lets no other command begin."""
         late = execution.status.ended
+        if result.transfer is not None:
+            self._transfers.append(NewTransfer(execution.row_id, result.transfer))
         self._grown.pop(execution.row_id, None)
         self._finishes.append(Finish(execution, result, now))
         execution.status, execution.reason = result.status, result.reason
@@ -93,6 +97,8 @@ class ReportWrites:
             command_hosts.set_output_sizes(tx, self._grown.values())
         if self._finishes:
             _check_all_changed(command_hosts.finish(tx, self._finishes), len(self._finishes))
+        if self._transfers:
+            transfers.insert(tx, self._transfers)
         for row_id, now in self._lost:
             command_hosts.lose_state(tx, row_id, now)
         task_status.advance_all(tx, self._ended)

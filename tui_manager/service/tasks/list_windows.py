@@ -88,7 +88,7 @@ class Lists:
             return command_host_list.scanned(tx, scan, window, total)
 
         if not window.text:
-            return self._without_waits_of_online(await self._database.read(plain))
+            return self._with_connections(await self._database.read(plain))
         terms = read_host_terms(window.text, COMMAND_HOST_KEYS, self._core.limits.groups)
         hosts = await matching_hosts(self._core, terms)
         key = (task_id, command, replace(window, offset=0, limit=0), hosts)
@@ -96,11 +96,13 @@ class Lists:
         found = await self._scanned(
             key, lambda: CommandHostScan(task_id, window, command, passes), scanned
         )
-        return self._without_waits_of_online(found)
+        return self._with_connections(found)
 
-    def _without_waits_of_online(self, page: Page[CommandHost]) -> Page[CommandHost]:
-        rows = [self._core.directory.without_wait_if_online(row) for row in page.rows]
-        return replace(page, rows=rows)
+    def _with_connections(self, page: Page[CommandHost]) -> Page[CommandHost]:
+        """With what is known of the connections of hosts only: waits, and progress of transfers."""
+        directory = self._core.directory
+        rows = map(directory.without_wait_if_online, page.rows)
+        return replace(page, rows=list(map(directory.with_progress, rows)))
 
     async def audit(self, window: Window) -> Page[AuditEntry]:
         """Who did what to whom, the newest first.

@@ -7,7 +7,7 @@ host.
 
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.filter_language import FilteredFields, FilterTerm, fits
@@ -16,6 +16,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
 from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
+from tui_manager.storage.tables import transfers
 from tui_manager.storage.views.filtered_scan import ROWS_A_STEP, Scan, ScanStep
 
 _SQL = load_queries("command_host_list.sql")
@@ -69,7 +70,7 @@ def window(
     """Command hosts of a task, which has `total` of them; for a window without a text."""
     groups = _groups(tx, task_id, window, command)
     skipped, wanted = window.offset, min(window.limit, LIMIT_MAX)
-    rows: list[CommandHost] = []
+    rows: list[Row] = []
     for group in groups:
         if len(rows) >= wanted:
             break
@@ -81,9 +82,9 @@ def window(
                 "offset": skipped,
                 "limit": wanted - len(rows),
             }
-            rows += [command_host_of(row) for row in tx.execute(_SQL[group.query], values)]
+            rows += tx.execute(_SQL[group.query], values)
         skipped = max(0, skipped - group.size)
-    return Page(rows, sum(group.size for group in groups), total)
+    return Page(_with_transfers(tx, rows), sum(group.size for group in groups), total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +179,22 @@ def scanned(
     """The window onto what a scan has found, after it has looked a step further."""
     scan.advance(tx)
     rows = tx.execute(_SQL["by_ids"], {"ids": scan.ids(window)})
-    found = [command_host_of(row) for row in rows]
-    return Page(found, len(scan.found), total, scan.partial)
+    return Page(_with_transfers(tx, list(rows)), len(scan.found), total, scan.partial)
+
+
+def _with_transfers(tx: Transaction, rows: Sequence[Row]) -> list[CommandHost]:
+    """The command hosts of rows, with what copies and fetches did. These have no output."""
+    candidates = [row["id"] for row in rows if _may_be_transfer(row)]
+    did = transfers.of_command_hosts(tx, candidates) if candidates else {}
+    found = map(command_host_of, rows)
+    if not did:
+        return list(found)
+    return [replace(one, transfer=did.get(row["id"])) for row, one in zip(rows, found, strict=True)]
+
+
+def _may_be_transfer(row: Row) -> bool:
+    completed = row["status"] == CommandHostStatus.COMPLETED
+    return bool(completed and not row["stdout_total"] and not row["stderr_total"])
 
 
 def command_host_of(row: Row) -> CommandHost:

@@ -1,0 +1,101 @@
+"""Receives the files of one fetch: asks its agent for the bytes that the store lacks."""
+
+import asyncio
+from collections.abc import Callable
+
+from tui_manager_protos.rules.transfer_window import PART_LENGTH, TransferWindow
+
+from tui_manager.domain.file_transfer import FilePiece, FileRequest
+from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.service.files.incoming import Incoming
+from tui_manager.service.transfers.fetch_turns import FetchTurns
+
+STALLED_AFTER = 30.0  # seconds without a byte, after which a fetch lets others have its turn
+
+
+class StalledError(Exception):
+    """Nothing came for a while, and others wait for their turn."""
+
+
+class ProblemOfAgentError(Exception):
+    """The agent cannot read the bytes; the sentence that it gave."""
+
+
+class ReceiveFiles:
+    """The requests of one fetch on one session, and what came for them."""
+
+    def __init__(
+        self,
+        execution_id: str,
+        files: FileSet,
+        turns: FetchTurns,
+        ask: Callable[[FileRequest], None],
+        window: TransferWindow,
+        stalled_after: float = STALLED_AFTER,
+    ) -> None:
+        """`ask`: sends a request to the agent."""
+        self._execution_id = execution_id
+        self._files = files
+        self._turns = turns
+        self._ask = ask
+        self._window = window
+        self._stalled_after = stalled_after
+        self._came: asyncio.Queue[FilePiece] = asyncio.Queue()  # as many as were asked for
+
+    def take(self, piece: FilePiece) -> None:
+        """Takes an answer of the agent."""
+        self._came.put_nowait(piece)
+
+    async def receive(self, incoming: Incoming) -> None:
+        """Receives what is missing.
+
+        Raises:
+            StalledError: it must wait for another turn.
+            ProblemOfAgentError: the agent cannot read the bytes.
+            InvalidInputError, StorageError: see the store.
+        """
+        await self._receive_part(incoming, FileSetPart.MANIFEST, self._files.manifest_size)
+        await self._receive_part(incoming, FileSetPart.DATA, self._files.size)
+
+    async def _receive_part(self, incoming: Incoming, part: FileSetPart, size: int) -> None:
+        asked = 0
+        while (have := incoming.have(part)) < size:
+            if asked < have or not self._window.under_way:
+                asked = have
+            asked = self._ask_for_more(part, asked, size)
+            piece = await self._next_piece()
+            if piece.problem:
+                raise ProblemOfAgentError(piece.problem)
+            self._window.received(piece.length, sent=piece.sent)
+            if piece.part is part and piece.offset <= have < piece.offset + piece.length:
+                await incoming.write(part, have, _behind(piece, have))
+
+    def _ask_for_more(self, part: FileSetPart, asked: int, size: int) -> int:
+        """Asks for as much as the window allows, and returns up to where."""
+        self._window.largest = self._turns.largest_window
+        while asked < size:
+            length = min(PART_LENGTH, max(1, self._window.size // 2), size - asked)
+            if length > self._window.room:
+                break
+            self._window.asked(length)
+            self._ask(FileRequest(self._execution_id, part, asked, length))
+            asked += length
+        return asked
+
+    async def _next_piece(self) -> FilePiece:
+        while True:
+            try:
+                async with asyncio.timeout(self._stalled_after):
+                    return await self._came.get()
+            except TimeoutError:
+                if self._turns.waited_for:
+                    raise StalledError from None
+
+
+def _behind(piece: FilePiece, offset: int) -> bytes | int:
+    """The bytes of a piece from an offset on: some may have come before, as an answer to a request
+    of an earlier turn."""
+    skipped = offset - piece.offset
+    if isinstance(piece.content, int):
+        return piece.content - skipped
+    return piece.content[skipped:] if skipped else piece.content

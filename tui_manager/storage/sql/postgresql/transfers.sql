@@ -1,0 +1,23 @@
+-- name: insert
+-- What copies and fetches did; `:rows` is a JSON array of arrays. A command that is neither has no row.
+INSERT INTO transfers (command_host, bytes, files, unchanged_files, received_bytes, sha256,
+                       stored_sha256)
+SELECT ch.id, (r.value->>1)::bigint, (r.value->>2)::bigint, (r.value->>3)::bigint,
+       (r.value->>4)::bigint, r.value->>5, CASE WHEN c.fetch_step IS NOT NULL THEN r.value->>6 END
+FROM jsonb_array_elements(:rows::jsonb) AS r (value)
+JOIN command_hosts AS ch ON ch.id = (r.value->>0)::bigint
+JOIN commands AS c ON c.id = ch.command_id
+WHERE ch.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:rows::jsonb)))
+  AND (c.copy_step IS NOT NULL OR c.fetch_step IS NOT NULL);
+
+-- name: of_command_hosts
+-- What some command hosts did, by their ids, a JSON array; of a fetch with the set that it has brought.
+SELECT x.*, f.manifest_size, f.size, f.files AS stored_files, f.bytes AS stored_bytes
+FROM transfers AS x LEFT JOIN file_sets AS f ON f.sha256 = x.stored_sha256
+WHERE x.command_host = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:ids::jsonb)));
+
+-- name: of_execution
+-- What an execution copies or fetches, and how far it is.
+SELECT ch.host, ch.task_id, ch.status, ch.sent_at, ch.cancel_requested_at, c.copy_step, c.fetch_step
+FROM command_hosts AS ch JOIN commands AS c ON c.id = ch.command_id
+WHERE ch.execution_id = :execution_id;

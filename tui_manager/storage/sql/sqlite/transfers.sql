@@ -1,0 +1,24 @@
+-- name: insert
+-- What copies and fetches did; `:rows` is a JSON array of arrays. A command that is neither has no row.
+INSERT INTO transfers (command_host, bytes, files, unchanged_files, received_bytes, sha256,
+                       stored_sha256)
+SELECT ch.id, json_extract(r.value, '$[1]'), json_extract(r.value, '$[2]'),
+       json_extract(r.value, '$[3]'), json_extract(r.value, '$[4]'), json_extract(r.value, '$[5]'),
+       CASE WHEN c.fetch_step IS NOT NULL THEN json_extract(r.value, '$[6]') END
+FROM json_each(:rows) AS r
+CROSS JOIN command_hosts AS ch ON ch.id = json_extract(r.value, '$[0]')
+CROSS JOIN commands AS c ON c.id = ch.command_id
+WHERE c.copy_step IS NOT NULL OR c.fetch_step IS NOT NULL;
+
+-- name: of_command_hosts
+-- What some command hosts did, by their ids, a JSON array; of a fetch with the set that it has brought.
+SELECT x.*, f.manifest_size, f.size, f.files AS stored_files, f.bytes AS stored_bytes
+FROM json_each(:ids) AS wanted
+CROSS JOIN transfers AS x ON x.command_host = wanted.value
+LEFT JOIN file_sets AS f ON f.sha256 = x.stored_sha256;
+
+-- name: of_execution
+-- What an execution copies or fetches, and how far it is.
+SELECT ch.host, ch.task_id, ch.status, ch.sent_at, ch.cancel_requested_at, c.copy_step, c.fetch_step
+FROM command_hosts AS ch JOIN commands AS c ON c.id = ch.command_id
+WHERE ch.execution_id = :execution_id;

@@ -1,0 +1,101 @@
+"""The table `transfers`: what copies and fetches did; and what an execution copies or fetches."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer
+from tui_manager.domain.status import CommandHostStatus
+from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
+from tui_manager.storage.engine.transaction import Row, Transaction
+from tui_manager.storage.tables import step_files
+
+_SQL = load_queries("transfers.sql")
+
+
+class NewTransfer(NamedTuple):
+    """What a command host did, by its row id."""
+
+    command_host: int
+    transfer: Transfer
+
+
+def insert(tx: Transaction, transfers: Iterable[NewTransfer]) -> None:
+    """Stores what command hosts did. A command that copies and fetches nothing is left out."""
+    rows = (
+        (
+            row_id,
+            transfer.bytes,
+            transfer.files,
+            transfer.unchanged_files,
+            transfer.received_bytes,
+            transfer.sha256,
+            transfer.stored and transfer.stored.sha256,
+        )
+        for row_id, transfer in transfers
+    )
+    tx.execute(_SQL["insert"], {"rows": pack_rows(rows)})
+
+
+def of_command_hosts(tx: Transaction, row_ids: Iterable[int]) -> dict[int, Transfer]:
+    """What these command hosts did, by their row ids; those that have done nothing are left out. A
+    set that has been removed is left out too."""
+    rows = tx.execute(_SQL["of_command_hosts"], {"ids": pack_values(row_ids)})
+    return {row["command_host"]: _transfer_of(row) for row in rows}
+
+
+def _transfer_of(row: Row) -> Transfer:
+    return Transfer(
+        bytes=row["bytes"],
+        files=row["files"],
+        unchanged_files=row["unchanged_files"],
+        received_bytes=row["received_bytes"],
+        sha256=row["sha256"],
+        stored=None if row["size"] is None else _stored_of(row),
+    )
+
+
+def _stored_of(row: Row) -> FileSet:
+    return FileSet(
+        row["stored_sha256"],
+        row["manifest_size"],
+        row["size"],
+        row["stored_files"],
+        row["stored_bytes"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOrder:
+    """What an execution copies or fetches.
+
+    Attributes:
+        host: the row id of its host.
+        sent: it was sent to its host.
+        canceled: an operator has asked for its end.
+        copy, fetch: one of them; both None: it runs a command.
+    """
+
+    host: int
+    task_id: int
+    status: CommandHostStatus
+    sent: bool
+    canceled: bool
+    copy: CopySpec | None
+    fetch: FetchSpec | None
+
+
+def of_execution(tx: Transaction, execution_id: str) -> TransferOrder | None:
+    """What an execution copies or fetches; None: it is not known."""
+    row = tx.execute(_SQL["of_execution"], {"execution_id": execution_id}).fetchone()
+    if row is None:
+        return None
+    return TransferOrder(
+        host=row["host"],
+        task_id=row["task_id"],
+        status=CommandHostStatus(row["status"]),
+        sent=row["sent_at"] is not None,
+        canceled=row["cancel_requested_at"] is not None,
+        copy=step_files.copy_of(row["copy_step"]),
+        fetch=step_files.fetch_of(row["fetch_step"]),
+    )
