@@ -33,6 +33,8 @@ from tui_manager.transport.ports.enrollment_port import (
 )
 from tui_manager.transport.ports.port_limits import Timeouts
 from tui_manager.transport.sessions.command_port import CommandService, serve_agents
+from tui_manager.transport.sessions.file_messages import FileMessages
+from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.handshake import Handshake
 from tui_manager.transport.sessions.large_commands import LargeCommands
 
@@ -140,9 +142,13 @@ async def _serve_hosts(
     room, tls, core = port_limits.share_open_files(), parts.tls, parts.core
     secure = tls is not None
     large = LargeCommands(CommandContents(core), core.clock.monotonic)
-    handshake = Handshake(core, parts.hosts, parts.sessions, large, timeouts, secure=secure)
+    share = FileShare(parts.files, core.statistics.count_sent_files)
+    handshake = Handshake(core, parts.hosts, parts.sessions, large, share, timeouts, secure=secure)
     security = tls.security() if tls else None
-    service = CommandService(handshake, parts.hosts, parts.reports, core.clock, security)
+    about_files = FileMessages(parts.hosts, parts.transfers)
+    service = CommandService(
+        handshake, parts.hosts, parts.reports, about_files, core.clock, security
+    )
     serving = serve_agents(
         service,
         core,
@@ -153,7 +159,7 @@ async def _serve_hosts(
         port_limits.options(timeouts, room.commands, core.limits.max_message),
         tls.credentials.commands.credentials if tls else None,
     )
-    async with serving as address:
+    async with contextlib.aclosing(parts.transfers.fetches), serving as address:
         if tls is None:
             yield address, ""
             return

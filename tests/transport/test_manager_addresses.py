@@ -15,6 +15,7 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.settings import Settings, advertised_address
 from tui_manager.transport.messages.message_guard import MessageGuard
+from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import Session
 from tui_manager.transport.sessions.sessions import Sessions
@@ -53,8 +54,11 @@ def add_sessions(sessions: Sessions, count: int) -> None:
         )
         guard = MessageGuard(Limits(), lambda: 0.0)
         large = LargeCommands(None, lambda: 0.0)  # type: ignore[arg-type]
+        files = FileShare(None, lambda _: None)  # type: ignore[arg-type]
         sessions.add(
-            Session(opened, Limits(), guard, lambda _: None, large, managers=sessions.managers)
+            Session(
+                opened, Limits(), guard, lambda _: None, large, files, managers=sessions.managers
+            )
         )
 
 

@@ -20,6 +20,7 @@ from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.command_port import write_messages
+from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import RUNS_MAX, UNKNOWN_MAX, Session, in_batches
 
@@ -41,9 +42,9 @@ def _session(
 ) -> Session:
     opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, Limits().heartbeat, (), ())
     guard = MessageGuard(Limits(), lambda: 0.0)
-    return Session(
-        opened, limits, guard, on_room, large or LargeCommands(_Contents(), time.monotonic)
-    )
+    large = large or LargeCommands(_Contents(), time.monotonic)
+    files = FileShare(None, lambda _: None)  # type: ignore[arg-type]
+    return Session(opened, limits, guard, on_room, large, files)
 
 
 def _run(number: int) -> Run:

@@ -23,6 +23,7 @@ from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import ViolationError
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import Certificates
+from tui_manager.transport.sessions.file_messages import FileMessages
 from tui_manager.transport.sessions.handshake import (
     RETRY_SOON,
     Context,
@@ -64,6 +65,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         handshake: Handshake,
         hosts: HostService,
         reports: ReportService,
+        files: FileMessages,
         clock: Clock,
         security: Security | None,
     ) -> None:
@@ -71,6 +73,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         self._handshake = handshake
         self._hosts = hosts
         self._reports = reports
+        self._files = files
         self._clock = clock
         self._security = security
 
@@ -91,6 +94,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         try:
             why = await self._run_session(session, context)
         finally:
+            self._files.close_session(session)
             await asyncio.shield(asyncio.ensure_future(self._handshake.close_session(session, why)))
 
     async def _run_session(self, session: Session, context: Context) -> str:
@@ -130,10 +134,15 @@ class CommandService(pb_grpc.CommandServiceServicer):
         return _End("ended by the agent")
 
     async def _handle_message(self, session: Session, message: pb.AgentMessage) -> None:
-        if session.guard.check(message) == "certificate_request":
+        kind = session.guard.check(message)
+        if kind == "report":
+            await self._handle_report(session, message.report)
+        elif kind == "certificate_request":
             await self._renew(session, message.certificate_request.csr_der)
-            return
-        report = message.report
+        else:
+            await self._files.handle(session, message)
+
+    async def _handle_report(self, session: Session, report: pb.Report) -> None:
         if report.HasField("vitals"):
             vitals = convert.to_vitals(report.vitals, self._clock.now())
             if heartbeat := self._hosts.record_vitals(session.host_id, session.generation, vitals):
@@ -142,11 +151,17 @@ class CommandService(pb_grpc.CommandServiceServicer):
             with self._hosts.busy_with(session.host_id, session.generation):
                 facts = convert.to_facts(report.facts)
                 await self._hosts.record_facts(session.host_id, session.generation, facts)
-        if not (report.started or report.output or report.results):
-            return
+        if report.started or report.output or report.results:
+            await self._store(session, report)
+        if report.transfers:
+            await self._files.record_progress(session, report)
+
+    async def _store(self, session: Session, report: pb.Report) -> None:
         with self._hosts.busy_with(session.host_id, session.generation):
             said = convert.to_report(report)
             outcome = await self._reports.handle_report(session.host_id, said)
+        if said.results:
+            self._files.end(session, (result.execution_id for result in said.results))
         session.queue_acknowledged(outcome.acknowledged)
         self._hosts.add_unknown(session.host_id, session.generation, outcome.unknown)
         session.queue_unknown(outcome.unknown)

@@ -22,6 +22,7 @@ from tui_manager.transport.messages.message_rates import UNKNOWN
 from tui_manager.transport.messages.token_bucket import TokenBuckets
 from tui_manager.transport.ports.port_limits import Timeouts, address_of
 from tui_manager.transport.sessions.ask_for_renewal import Renewal
+from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import Session
 from tui_manager.transport.sessions.sessions import Sessions, without_database
@@ -47,7 +48,7 @@ class Handshake:
     """Reads Hello and opens sessions.
 
     Args:
-        large: what all sessions share.
+        large, files: what all sessions share.
         secure: every stream has a client certificate. Without TLS the manager believes what Hello
             says.
     """
@@ -58,6 +59,7 @@ class Handshake:
         hosts: HostService,
         sessions: Sessions,
         large: LargeCommands,
+        files: FileShare,
         timeouts: Timeouts,
         *,
         secure: bool,
@@ -66,6 +68,7 @@ class Handshake:
         self._hosts = hosts
         self._sessions = sessions
         self._large = large
+        self._files = files
         self._clock = core.clock
         self._violations = core.violations
         self._limits = core.limits
@@ -216,6 +219,7 @@ class Handshake:
             guard,
             self._hosts.session_ready,
             self._large,
+            self._files,
             renewal,
             self._sessions.managers,
         )

@@ -12,13 +12,15 @@ from typing import NamedTuple
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import AgentUnavailableError
+from tui_manager.domain.file_transfer import FileRequest
 from tui_manager.domain.report import Acknowledged, Run
 from tui_manager.domain.status import Admission
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
-from tui_manager.transport.messages import convert
+from tui_manager.transport.messages import convert, convert_files
 from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.ask_for_renewal import Renewal
+from tui_manager.transport.sessions.file_parts import FileParts, FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands, LargeReservation
 
 log = logging.getLogger(__name__)
@@ -56,13 +58,14 @@ class Session:
         guard: MessageGuard,
         on_room: Callable[[str], None],
         large: LargeCommands,
+        files: FileShare,
         renewal: Renewal | None = None,
         managers: tuple[str, ...] = (),
     ) -> None:
         """
         Args:
             on_room: called with the host_id when a full session accepts commands again.
-            large: what all sessions share.
+            large, files: what all sessions share.
             renewal: of the certificate of the TLS handshake; None: without TLS.
             managers: the addresses of all managers; empty: the agent is told none.
 
@@ -79,6 +82,8 @@ class Session:
         self._limits = limits
         self._on_room = on_room
         self._large = large
+        self._file_share = files
+        self._file_parts: FileParts | None = None  # most sessions send no files
         self._reserved: LargeReservation | None = None  # for the first of `_runs`
         self._sending: LargeReservation | None = None  # for the message that is being written
         self._control_messages: deque[pb.ManagerMessage] = deque()
@@ -166,6 +171,7 @@ class Session:
         if self._ended:
             raise AgentUnavailableError("The session has ended.")
         self._cancels[execution_id] = None
+        self.forget_files(execution_id)
         for position, (run, _) in enumerate(self._runs):
             if run.execution_id == execution_id:
                 del self._runs[position]
@@ -187,6 +193,31 @@ class Session:
             if len(self._unknown) < UNKNOWN_MAX:
                 self._unknown[execution_id] = None
         self._pending.set()
+
+    @property
+    def file_parts(self) -> FileParts:
+        """What the session owes its agent of files."""
+        if self._file_parts is None:
+            self._file_parts = FileParts(self._file_share, self._pending.set)
+        return self._file_parts
+
+    def ask_for_files(self, request: FileRequest) -> None:
+        """Asks the agent for bytes of files."""
+        if not self._ended:
+            self.guard.asked_parts.ask(request)
+            self.send_control(convert_files.from_request(request))
+
+    def tell_stored(self, execution_id: str, problem: str = "", *, retry: bool = False) -> None:
+        """Tells the agent that the files of a fetch are stored, or a sentence that says why not."""
+        if not self._ended:
+            self.guard.asked_parts.end(execution_id)
+            self.send_control(convert_files.from_stored(execution_id, problem, retry=retry))
+
+    def forget_files(self, execution_id: str) -> None:
+        """An execution has ended or is to end: nothing more is sent or expected of its files."""
+        self.guard.asked_parts.end(execution_id)
+        if self._file_parts:
+            self._file_parts.forget(execution_id)
 
     def end(self, last: pb.ManagerMessage | None = None) -> None:
         """Ends the stream: only `last` is still sent, and nothing more is read."""
@@ -212,6 +243,8 @@ class Session:
                 continue
             if passing := self._take_passing():
                 return passing
+            if self._file_parts and (part := self._file_parts.take()):
+                return [part]
             self._pending.clear()
             await self._pending.wait()
 
@@ -219,6 +252,8 @@ class Session:
         """Nothing more is written."""
         self._end_sending()
         self._end_waiting()
+        if self._file_parts:
+            self._file_parts.close()
 
     def _take(self) -> list[pb.ManagerMessage]:
         """All that waits, but of the commands only the small ones before the first large one."""
@@ -286,6 +321,8 @@ class Session:
         self.end()
 
     def _end_sending(self) -> None:
+        if self._file_parts:
+            self._file_parts.written()
         if self._sending:
             self._large.give_back(self._sending)
             self._sending = None
