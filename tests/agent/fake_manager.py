@@ -152,9 +152,9 @@ class FakeManager(CommandServiceServicer):
         copy = wire.CopyFiles(files=files.message, to=to)
         return self.run("", execution_id=execution_id, copy=copy, **more)
 
-    def fetch(self, *paths: str, **more: object) -> str:
+    def fetch(self, *paths: str, recursive: bool = False, **more: object) -> str:
         """Sends RunCommand; returns the execution's id."""
-        return self.run("", fetch=wire.FetchFiles(paths=paths), **more)
+        return self.run("", fetch=wire.FetchFiles(paths=paths, recursive=recursive), **more)
 
     def cancel(
         self, execution_id: str, mode: wire.CancelMode.ValueType = wire.CANCEL_MODE_KILL
