@@ -5,6 +5,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from itertools import chain
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -32,6 +33,7 @@ class FileMessages:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._channels: dict[str, tuple[Execution, Channel]] = {}
+        self._left: dict[str, list[Pull]] = {}  # of works that have ended, with unanswered requests
         self._ready: dict[str, None] = {}
         self._refusals: deque[wire.FilePart] = deque(maxlen=REQUESTS)
 
@@ -51,8 +53,11 @@ class FileMessages:
         self.set_ready(execution.id)
 
     def remove(self, execution: Execution) -> None:
-        if self._channels.pop(execution.id, None):
-            self._ready_again()
+        """Its work has ended. The manager may still answer what it has asked for."""
+        _, channel = self._channels.pop(execution.id, (None, None))
+        if isinstance(channel, Pull) and channel.unanswered:
+            channel.fail("It has ended.")
+            self._left.setdefault(execution.id, []).append(channel)
 
     def set_ready(self, execution_id: str) -> None:
         """An execution may have something to send, if it is a transfer that runs."""
@@ -68,6 +73,7 @@ class FileMessages:
     def begin_session(self) -> None:
         """What an earlier stream has asked for gets no answer any more, on either side."""
         self._refusals.clear()
+        self._left.clear()
         for _, channel in self._channels.values():
             channel.begin_session()
 
@@ -101,8 +107,8 @@ class FileMessages:
         return _part_message(execution_id, found) if found else None
 
     def _unanswered(self) -> int:
-        channels = (channel for _, channel in self._channels.values())
-        return sum(channel.unanswered for channel in channels if isinstance(channel, Pull))
+        pulls = [channel for _, channel in self._channels.values() if isinstance(channel, Pull)]
+        return sum(pull.unanswered for pull in chain(pulls, *self._left.values()))
 
     def _ready_again(self) -> None:
         """There is room for another request."""
@@ -112,27 +118,24 @@ class FileMessages:
     # -------------------------------------------------------------------- what the manager says
 
     async def on_part(self, message: wire.FilePart) -> None:
-        _, channel = self._channels.get(message.execution_id, (None, None))
-        if not isinstance(channel, Pull):
-            _log_unknown("file_part", message.execution_id)
+        execution_id = message.execution_id
+        _, channel = self._channels.get(execution_id, (None, None))
+        left = self._left.get(execution_id)  # it has asked first, and answers come in order
+        pull = left[0] if left else channel
+        if not isinstance(pull, Pull):
+            _log_unknown("file_part", execution_id)
             return
-        content = message.WhichOneof("content")
-        if content == "problem":
-            channel.fail(message.problem or "The manager cannot send the files.")
-            return
-        piece = message.zeros if content == "zeros" else message.data
-        is_manifest = message.part == wire.FILE_SET_PART_MANIFEST
         was_full = self._unanswered() >= REQUESTS
-        try:
-            answered = channel.receive(is_manifest, message.offset, piece)
-        except UnaskedError as error:
-            _LOG.error("not asked for: execution_id=%s error=%s", message.execution_id, error)
-            channel.fail(f"The manager has sent {error}; start the copy again.")
-            return
-        if answered and was_full:
+        if message.HasField("problem"):
+            self._left.pop(execution_id, None)
+            if isinstance(channel, Pull):
+                channel.fail(message.problem or "The manager cannot send the files.")
+        elif _receive(pull, message):
+            if left and not pull.unanswered:
+                left.remove(pull)
+            self.set_ready(execution_id)
+        if was_full and self._unanswered() < REQUESTS:
             self._ready_again()
-        elif answered:
-            self.set_ready(message.execution_id)
 
     async def on_request(self, message: wire.FileRequest) -> None:
         _, channel = self._channels.get(message.execution_id, (None, None))
@@ -164,6 +167,18 @@ class FileMessages:
             )
         )
         self._wake()
+
+
+def _receive(pull: Pull, message: wire.FilePart) -> bool:
+    """Whether a request is answered with this part. One that does not fit ends the copy."""
+    piece = message.zeros if message.HasField("zeros") else message.data
+    is_manifest = message.part == wire.FILE_SET_PART_MANIFEST
+    try:
+        return pull.receive(is_manifest, message.offset, piece)
+    except UnaskedError as error:
+        _LOG.error("not asked for: execution_id=%s error=%s", message.execution_id, error)
+        pull.fail(f"The manager has sent {error}; start the copy again.")
+        return False
 
 
 def to_file_set(files: FileSet) -> wire.FileSet:

@@ -162,17 +162,20 @@ class Pull:
             asked.at = got.end
             if asked.at == asked.end:
                 self._asked.popleft()
-            self._pieces.append(piece)
-            self._unread += length
+            if not self._problem:
+                self._pieces.append(piece)
+                self._unread += length
             self._window.received(length, sent=0 if isinstance(piece, int) else length)
             self._changed.notify_all()
             return asked.at == asked.end
 
     def fail(self, problem: str) -> None:
-        """The work ends with this problem, a sentence. Nothing more is asked for."""
+        """The work ends with this problem, a sentence. Nothing more is asked for, and what comes is
+        only counted."""
         with self._changed:
             self._problem = self._problem or problem
             self._wanted.clear()
+            self._pieces.clear()
             self._changed.notify_all()
 
     def begin_session(self) -> None:
