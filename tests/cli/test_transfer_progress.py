@@ -101,6 +101,18 @@ def test_the_line_gives_way_to_every_other_one(
     assert terminal.getvalue() == ("\r\x1b[K1 of 3 hosts ended…\r\x1b[Ktui-manager: left out\n")
 
 
+def test_a_line_that_stands_for_a_while_is_always_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr(status_line, "_drawn_at", float("inf"))
+    show_status(lambda: "1 of 3")
+    show_status(lambda: "checks", at_once=True)
+    clear_status()
+    assert terminal.getvalue() == "\r\x1b[Kchecks\r\x1b[K"
+
+
 def test_nothing_is_drawn_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     show_status(lambda: "1 of 3")
     clear_status()

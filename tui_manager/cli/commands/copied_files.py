@@ -6,7 +6,6 @@ from typing import Self
 
 from tui_manager.cli.printing.status_line import clear_status, show_status
 from tui_manager.cli.printing.text import note
-from tui_manager.cli.printing.transfers import files_words
 from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.local_files.task_sources import TaskSources
 from tui_manager.ui.drawing.number_format import size
@@ -49,8 +48,11 @@ class CopiedFiles:
 
 
 def _show_reading(total: int, files: int) -> None:
-    show_status(lambda: f"reading: {files_words(files, total)}")
+    show_status(lambda: f"reading: {size(total)} in {files:,} files")
 
 
 def _show_upload(sent: int, total: int) -> None:
-    show_status(lambda: f"giving the files to the manager: {size(sent)} of {size(total)}")
+    if sent == total:
+        show_status(lambda: "the manager checks the files", at_once=True)
+    else:
+        show_status(lambda: f"giving the files to the manager: {size(sent)} of {size(total)}")

@@ -17,11 +17,15 @@ _shown = False
 _drawn_at = 0.0
 
 
-def show_status(text: Callable[[], str]) -> None:
-    """Draws the line, unless it was drawn just now."""
+def show_status(text: Callable[[], str], *, at_once: bool = False) -> None:
+    """Draws the line, unless it was drawn just now.
+
+    Args:
+        at_once: draws it in any case, as it stands for a while.
+    """
     global _shown, _drawn_at
     now = time.monotonic()
-    if now - _drawn_at < _INTERVAL or not sys.stderr.isatty():
+    if (now - _drawn_at < _INTERVAL and not at_once) or not sys.stderr.isatty():
         return
     width = shutil.get_terminal_size().columns - 1
     line = safe_line(text())
