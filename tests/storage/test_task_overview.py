@@ -10,6 +10,7 @@ import pytest
 from tests.support.engines import open_transaction
 from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.files import CopySpec, FileSet, Transfer
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_map import (
@@ -21,6 +22,7 @@ from tui_manager.domain.task_map import (
 )
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import output
+from tui_manager.storage.tables.step_files import copy_text
 from tui_manager.storage.views import task_overview
 
 PENDING, RUNNING, COMPLETED, FAILED, CANCELED = (
@@ -179,6 +181,23 @@ def test_the_summary_says_how_far_the_running_commands_are(tx: Transaction) -> N
     assert percent(b"50%", b"\x1b]9;4;1;30\x07working") == 40
     assert percent(b"50%", b"starting") == 25  # one that announces nothing has done nothing
     assert percent(*[b"10%"] * SUMMED_RUNNING, b"99%", b"99%") == 10
+
+
+def test_the_summary_says_how_far_copies_and_fetches_are(tx: Transaction) -> None:
+    store(tx, [[(RUNNING, "", None)], [(RUNNING, "", None)], [(COMPLETED, "", None)]])
+    found = FileSet("a" * 64, 90, 150, 3, 200)
+
+    def percent(**done: Transfer) -> int | None:
+        transfers = {f"{host.removeprefix('h')}/0": one for host, one in done.items()}
+        return task_overview.summary(tx, 1, transfers).percent
+
+    assert percent() is None
+    assert percent(h0=Transfer(100, 1, stored=found)) == 50  # of a fetch
+    assert percent(h0=Transfer(100, 1, stored=found), h1=Transfer(0, 0)) == 25  # it looks for files
+    assert percent(h2=Transfer(200, 3, stored=found)) is None  # its result came meanwhile
+    copy = CopySpec(found, "/etc/", sources=("a",))
+    tx.execute("UPDATE commands SET copy_step = ?", (copy_text(copy),))
+    assert percent(h0=Transfer(60, 1), h1=Transfer(20, 0)) == 20
 
 
 def test_the_map_counts_the_offline_hosts_that_are_waited_for(tx: Transaction) -> None:

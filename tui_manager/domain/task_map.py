@@ -90,7 +90,8 @@ class TaskSummary:
     Attributes:
         failures: of its first `SUMMED_FAILURES` failed commands, the largest group first.
         percent: of the work of its running commands that is done, 0 to 100, as they announce it;
-            one that announces nothing counts as 0. None: none of the first `SUMMED_RUNNING` does.
+            one that announces nothing counts as 0. Of copies and fetches: of their bytes. None:
+            none of the first `SUMMED_RUNNING` does.
     """
 
     failures: tuple[FailureGroup, ...] = ()

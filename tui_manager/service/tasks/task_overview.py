@@ -85,7 +85,12 @@ class TaskOverview:
                 f"{len(task_ids)} tasks are too many: ask for {SUMMED_TASKS} at once.",
             )
 
+        transfers = self._directory.running_transfers()
+
         def read(tx: Transaction) -> Mapping[int, TaskSummary]:
-            return {task_id: task_overview.summary(tx, task_id) for task_id in task_ids}
+            return {
+                task_id: task_overview.summary(tx, task_id, transfers.get(task_id, {}))
+                for task_id in task_ids
+            }
 
         return await self._database.read(read)

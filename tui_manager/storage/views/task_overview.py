@@ -3,12 +3,13 @@ hosts have printed last."""
 
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
 from tui_manager.domain.common_label import LEAST_HOSTS, common_label
 from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.files import Transfer
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.last_line import TAIL_BYTES, LastLine, last_line
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
@@ -25,6 +26,7 @@ from tui_manager.domain.task_map import (
 )
 from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
+from tui_manager.storage.tables.step_files import copy_of
 from tui_manager.storage.views.command_host_list import command_host_of
 
 _SQL = load_queries("task_overview.sql")
@@ -32,6 +34,7 @@ _PENDING = WORST_FIRST.index("p")
 _GROUPS_MAX = 50
 _ALL_ROWS = 2**62
 _PIECES_MAX = 32  # of one stream that are looked at: its last line may be in many small ones
+_NO_TRANSFERS: Mapping[str, Transfer] = {}
 _STREAMS = {Stream.STDOUT: 1, Stream.STDERR: 2}
 
 
@@ -104,13 +107,34 @@ def _way(row: Row) -> _Way:
     return row["status"], row["reason"], row["exit_code"], row["signal"]
 
 
-def summary(tx: Transaction, task_id: int) -> TaskSummary:
-    """What the row of a task in a list says besides its counts, at a bounded cost."""
+def summary(
+    tx: Transaction, task_id: int, transfers: Mapping[str, Transfer] = _NO_TRANSFERS
+) -> TaskSummary:
+    """What the row of a task in a list says besides its counts, at a bounded cost.
+
+    Args:
+        transfers: how far its copies and fetches are that run, by execution_id.
+    """
     running = fetch_ids(tx, _SQL["running"], {"task_id": task_id, "limit": SUMMED_RUNNING})
     lines = (_last_line(tx, command_host) for command_host in running)
     percents = [line.percent if line else None for line in lines]
+    percents += _transfer_percents(tx, task_id, transfers)
     failures = map(_failure_group, _failure_rows(tx, task_id, SUMMED_FAILURES))
     return TaskSummary(tuple(failures), announced_percent(percents))
+
+
+def _transfer_percents(
+    tx: Transaction, task_id: int, transfers: Mapping[str, Transfer]
+) -> Iterator[int | None]:
+    """Of the bytes of copies and fetches. One whose files are not known yet counts as 0."""
+    ids = [*transfers][:SUMMED_RUNNING]
+    if not ids:
+        return
+    values = {"task_id": task_id, "execution_ids": pack_values(ids)}
+    for row in tx.execute(_SQL["copies"], values):
+        done, copy = transfers[row["execution_id"]], copy_of(row["copy_step"])
+        files = copy.files if copy else done.stored
+        yield min(100, done.bytes * 100 // files.bytes) if files and files.bytes else 0
 
 
 def _failure_group(row: Row) -> FailureGroup:
