@@ -80,7 +80,7 @@ def test_the_output_pane_says_what_was_copied() -> None:
     assert lines(done, replace(COPY, files=replace(SET, files=1, bytes=10))) == [
         "Copied.", "1 file, 10 B", "",
         "app.conf, keys → /etc/app/",
-        "1 file, 10 B, mode 0640, owner app:www, old files are kept",
+        "mode 0640, owner app:www, old files are kept",
         f"SHA-256 {SHA[:52]}", SHA[52:],
     ]  # fmt: skip
 

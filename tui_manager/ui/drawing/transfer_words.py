@@ -24,7 +24,7 @@ def option_texts(spec: TransferSpec) -> tuple[str, ...]:
             *((f"to {spec.to}",) if spec.to else ()),
         )
     return (
-        amount(spec.files.files, spec.files.bytes),
+        *((amount(spec.files.files, spec.files.bytes),) if spec.files.files else ()),
         *((f"mode {spec.mode:04o}",) if spec.mode is not None else ()),
         *((f"owner {spec.owner}",) if spec.owner else ()),
         *(("old files are kept",) if spec.backup else ()),
@@ -156,8 +156,14 @@ def _what(spec: TransferSpec, done: Transfer | None) -> Sequence[tuple[str, Role
         lines.append((f"{listed or 'files'} → {spec.to}", Role.MUTED))
     else:
         lines.append((f"from {listed}", Role.MUTED))
-    lines.append((", ".join(option_texts(spec)), Role.MUTED))
+    said = done is not None and bool(done.sha256)  # how many files, and how large
+    options = [text for text in option_texts(spec) if not (said and text == _amount_of(spec))]
+    lines.append((", ".join(options), Role.MUTED))
     if done is not None and done.sha256:
         of = "" if done.files == 1 else " of the list of files"
         lines.append((f"SHA-256{of} {done.sha256}", Role.MUTED))
-    return [line for line in lines if line != (", ", Role.MUTED)]
+    return [line for line in lines if line != ("", Role.MUTED)]
+
+
+def _amount_of(spec: TransferSpec) -> str:
+    return amount(spec.files.files, spec.files.bytes) if isinstance(spec, CopySpec) else ""

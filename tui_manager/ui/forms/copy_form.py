@@ -159,10 +159,9 @@ class CopyForm(TaskForm):
             self._transfers = False
             self._say_nothing()
         if names := self._to_send.left_out:
-            more = (
-                f" and {len(names) - _LEFT_OUT_SHOWN} more" if len(names) > _LEFT_OUT_SHOWN else ""
-            )
-            text = f"Left out: {', '.join(names[:_LEFT_OUT_SHOWN])}{more}."
+            hidden = len(names) - _LEFT_OUT_SHOWN
+            more = f" And {hidden:,} more." if hidden > 0 else ""
+            text = f"{' '.join(names[:_LEFT_OUT_SHOWN])}{more}"
             self.app.notify(text, severity="warning", markup=False)
 
     async def send_files(self) -> None:

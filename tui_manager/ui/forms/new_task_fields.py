@@ -230,7 +230,7 @@ class FormFields:
                 self.complete().spec(),
                 files,
                 state_dir=state_dir,
-                sources=self.transfer.complete().local_paths,
+                sources=self.transfer.local_paths,
                 recursive=self.transfer.recursive,
             )
         except (InvalidInputError, RuntimeError):  # no home folder of that user
