@@ -12,7 +12,8 @@ from tui_manager_protos.rules.transfer_window import PART_LENGTH
 
 from tui_manager_agent.files.own_files import OwnFiles, path_of
 from tui_manager_agent.files.work import Piece
-from tui_manager_agent.policy.file_rules import FileRules
+from tui_manager_agent.policy.file_rules import FileRules, show_path
+from tui_manager_agent.policy.policy import RefusedError
 
 _SMALLEST_HOLE = 64 * 1024  # bytes; less is read as zeros
 _BLOCK = 512  # bytes, the unit of st_blocks
@@ -124,13 +125,23 @@ def _open(
             if not _is_gone(real, status):
                 if not own.may_be_read(descriptor):
                     raise OwnFileError
-                rules.require_read(real, is_folder=is_folder)
+                _require_allowed(path, real, rules, is_folder=is_folder)
                 return descriptor, status
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _require_allowed(path: bytes, real: bytes, rules: FileRules, *, is_folder: bool) -> None:
+    """Raises RefusedError, which also says by which path this place was reached."""
+    try:
+        rules.require_read(real, is_folder=is_folder)
+    except RefusedError as error:
+        if path == real:
+            raise
+        raise RefusedError(error.reason, f"{error}. {show_path(path)} leads there.") from None
 
 
 def _require_kind(status: os.stat_result, *, is_folder: bool) -> None:

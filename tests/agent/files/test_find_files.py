@@ -287,6 +287,9 @@ def test_the_policy_judges_where_links_lead(host: Host, tree: Path) -> None:
         assert "refused by this host's policy (files)" in str(raised.value)
         where = tree if path == tree else tree / "secret"
         assert f"): {where}" in str(raised.value)
+    for path in (tree / "allowed", tree / "allowed" / "link"):
+        with pytest.raises(RefusedError, match=rf"{tree}/allowed/link leads there\."):
+            host.run(path)
 
 
 def test_a_policy_does_not_tell_what_is_where_nothing_may_be_read(host: Host, tree: Path) -> None:
