@@ -31,6 +31,7 @@ from tui_manager.service.transfers.transfer_orders import (
 )
 from tui_manager.service.transfers.transfer_progress import ProgressOfTransfers
 
+_SHOWN = 300  # bytes of a path in a sentence
 log = logging.getLogger(__name__)
 
 
@@ -181,7 +182,9 @@ class Fetches:
             while not await self._take_turn(fetch):
                 log.info("a fetch stands still and waits for another turn", extra=fetch.fields)
             problem = ""
-        except (WrongDataError, ProblemOfAgentError) as error:
+        except WrongDataError as error:
+            problem, retry = _describe_change(error), True
+        except ProblemOfAgentError as error:
             problem, retry = str(error), True  # most often a file has changed
         except (InvalidInputError, StorageError) as error:
             problem = str(error)
@@ -209,3 +212,9 @@ class Fetches:
             except StalledError:
                 return False
         return True
+
+
+def _describe_change(error: WrongDataError) -> str:
+    """Says which file has changed, as far as that is known."""
+    path = error.path[:_SHOWN].decode(errors="backslashreplace")
+    return f"/{path} changed while it was read." if path else str(error)
