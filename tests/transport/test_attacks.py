@@ -63,6 +63,20 @@ test_attack_load.py: what costs
     a host that dials all the time           a_host_that_dials_again_and_again_is_slowed_down_alone
     a host that says too much                whoever_says_too_much_is_cut_off_alone
 
+test_attack_files.py: the files of copies and fetches
+    a request for another host's files       the_files_of_another_hosts_copy_are_not_sent
+    bytes in the name of another host        what_another_host_was_asked_for_cannot_be_answered
+    found files in the name of another       a_host_cannot_say_what_another_has_found
+
+test_copies.py: what an agent asks of the files of its own copies
+    bytes outside of them                    bytes_outside_of_the_set_are_a_violation
+    requests without end                     too_many_requests_are_a_violation
+    reading nothing of what it asked for     an_agent_that_reads_nothing_is_not_ended_for_it
+
+test_fetches.py: what an agent says of the files that are fetched
+    bytes that nobody asked for              parts_that_were_not_asked_for_are_a_violation
+    other sizes than those of the files      lies_about_the_sizes_are_found
+
 test_ports.py: what gRPC keeps out by itself
     more connections than there is room for  more_connections_than_there_is_room_for_are_closed
     many calls on a connection               a_connection_has_few_calls_at_once
@@ -153,7 +167,7 @@ def _tests(file: str) -> set[str]:
 
 def test_every_attack_has_its_test() -> None:
     table = _table()
-    assert len(table) == 18
+    assert len(table) == 21
     for file, named in table.items():
         assert named <= _tests(file), file
 

@@ -13,7 +13,7 @@ from tui_manager_protos.rules.transfer_window import TransferWindow
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.file_transfer import FilePiece, FileRequest
-from tui_manager.domain.files import FileSet
+from tui_manager.domain.files import FileSet, FileSetPart
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import WrongDataError
 from tui_manager.service.files.file_store import FileStore
@@ -206,7 +206,8 @@ class Fetches:
             try:
                 async with self._store.receive(fetch.files, fetch.execution_id) as incoming:
                     if not incoming.complete:
-                        log.info("files are fetched", extra=fetch.fields)
+                        begin = {"from": incoming.have(FileSetPart.DATA)}
+                        log.info("files are received", extra=fetch.fields | begin)
                         await fetch.receiving.receive(incoming)
                         await incoming.finish()
             except StalledError:
