@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -276,6 +277,8 @@ async def test_an_upload_without_a_manager_ends_and_says_how_to_go_on(tmp_path: 
 async def test_an_upload_that_never_gets_further_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = calls = 0
+
     class Breaking(FakeFiles):
         async def store_files(
             self,
@@ -283,15 +286,20 @@ async def test_an_upload_that_never_gets_further_ends(
             read: ReadPart,
             on_progress: Callable[[int], None] | None = None,
         ) -> None:
+            nonlocal now, calls
+            now, calls = now + 4, calls + 1
+            assert calls < 10
             assert on_progress is not None
             on_progress(100)
             raise UnreachableError("The manager has gone.")
 
     (tmp_path / "a").write_bytes(DATA)
     monkeypatch.setattr(upload_module, "_RETRY_AFTER", 0)
+    monkeypatch.setattr(upload_module, "time", SimpleNamespace(monotonic=lambda: now))
     expected = pytest.raises(UnreachableError, match="The manager has 100 of 768,000 bytes")
     with read_sources([tmp_path / "a"], recursive=False) as sources, expected:
-        await upload(Breaking(), sources, patience=0.01)
+        await upload(Breaking(), sources)
+    assert calls == 4
 
 
 def test_a_write_that_is_cut_off_says_that_the_manager_has_gone() -> None:
