@@ -141,7 +141,8 @@ def _require_allowed(path: bytes, real: bytes, rules: FileRules, *, is_folder: b
     except RefusedError as error:
         if path == real:
             raise
-        raise RefusedError(error.reason, f"{error}. {show_path(path)} leads there.") from None
+        refusal = str(error).removesuffix(".")
+        raise RefusedError(error.reason, f"{refusal}. {show_path(path)} leads there.") from None
 
 
 def _require_kind(status: os.stat_result, *, is_folder: bool) -> None:

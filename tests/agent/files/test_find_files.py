@@ -276,7 +276,7 @@ def test_the_policy_judges_where_links_lead(host: Host, tree: Path) -> None:
     (tree / "allowed" / "x").write_bytes(b"x")
     (tree / "secret").write_bytes(b"secret")
     (tree / "in").symlink_to(tree / "allowed" / "x")
-    host.use_policy(f'[files]\nread = ["{tree}/allowed/*"]\n')
+    host.use_policy(f'reason = "Ask Ana."\n[files]\nread = ["{tree}/allowed/*"]\n')
     assert host.run(tree / "in")[0].data == b"x"
     assert host.run(tree / "allowed")[0].data == b"x"
     (tree / "allowed" / "link").symlink_to(tree / "secret")
@@ -288,7 +288,7 @@ def test_the_policy_judges_where_links_lead(host: Host, tree: Path) -> None:
         where = tree if path == tree else tree / "secret"
         assert f"): {where}" in str(raised.value)
     for path in (tree / "allowed", tree / "allowed" / "link"):
-        with pytest.raises(RefusedError, match=rf"{tree}/allowed/link leads there\."):
+        with pytest.raises(RefusedError, match=rf"Ask Ana\. {tree}/allowed/link leads there\."):
             host.run(path)
 
 
