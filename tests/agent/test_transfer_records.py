@@ -91,6 +91,14 @@ def test_a_result_is_read_as_it_was_written() -> None:
     assert Result.decode(record.decode(Result(status="failed").encode())).transfer is None
 
 
+def test_an_older_agent_knows_the_reason_of_each_result() -> None:
+    """It ends when it is to report one that it does not know."""
+    result = Result(status="failed", reason="transfer_failed", detail="no room")
+    entries = record.decode(result.encode())
+    assert entries["reason"] == "interrupted"
+    assert Result.decode(entries) == result
+
+
 def test_its_result_leaves_nothing_else(folder: ExecutionFolder) -> None:
     folder.accept(transfer())
     folder.mark_starting()

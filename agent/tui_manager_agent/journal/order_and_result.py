@@ -279,6 +279,8 @@ class Owner:
         )
 
 
+# What a result says to an older agent, which ends if it does not know a reason; by the reason.
+_OLDER_REASON = {"transfer_failed": "interrupted"}
 # The numbers of a result, by the names of their entries.
 _NUMBERS = ("duration", "cpu", "memory_peak", "exit_code", "signal")
 
@@ -318,11 +320,13 @@ class Result:
         """The record of it."""
         entries: dict[str, object] = {
             "status": self.status,
-            "reason": self.reason,
+            "reason": _OLDER_REASON.get(self.reason, self.reason),
             "detail": self.detail,
             "ended": self.ended,
             "boot_id": self.boot_id,
         }
+        if self.reason in _OLDER_REASON:
+            entries["exact_reason"] = self.reason
         if self.started:
             entries["at"] = self.started
         entries.update((f"{stream}_stored", size) for stream, size in self.stored.items())
@@ -344,7 +348,7 @@ class Result:
         incomplete = entries.get("kill_incomplete")
         return cls(
             status=entries["status"],
-            reason=entries.get("reason", ""),
+            reason=entries.get("exact_reason", entries.get("reason", "")),
             detail=entries.get("detail", ""),
             ended=int(entries.get("ended", 0)),
             boot_id=entries.get("boot_id", ""),
