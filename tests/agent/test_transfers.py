@@ -113,6 +113,16 @@ async def test_files_are_fetched(manager: FakeManager, agent: AgentProcess, to: 
     assert result.transfer.manifest_sha256 == received.found.sha256
 
 
+async def test_what_it_does_not_need_is_not_written_down(
+    manager: FakeManager, agent: AgentProcess, to: Path
+) -> None:
+    execution_id = await begun(manager, to, environment={"TOKEN": "a secret"})
+    folder = folder_of(agent, manager, execution_id)
+    assert all(b"a secret" not in path.read_bytes() for path in folder.iterdir())
+    manager.cancel(execution_id)
+    await manager.result(execution_id)
+
+
 async def test_hello_says_that_this_agent_copies_files(
     manager: FakeManager, agent: AgentProcess
 ) -> None:

@@ -70,11 +70,7 @@ def make_order(
         limits={name: value for name in cgroup_limits.NEEDS if (value := getattr(run, name))},
         start_before=0 if start_before is None else clock.now() + start_before,
         run_as=None if is_own else RunAs(uid=user.uid, gid=user.gid, groups=user.groups),
-        environment={
-            **_base_environment(user, _INHERITED if is_own else _LANGUAGE),
-            **run.environment,
-            record.MARK: run.execution_id,
-        },
+        environment={} if transfer else _environment(run, user, is_own=is_own),
         script=_script(run, "" if is_own else copy_path(run.execution_id)),
         stdin_size=len(run.stdin) if run.HasField("stdin") else None,
         transfer=transfer,
@@ -148,6 +144,11 @@ def _find_user(name: str, own: Account) -> Account:
     if user is None:
         raise RefusedError("rejected", f"there is no user {shown} on this host")
     return user
+
+
+def _environment(run: wire.RunCommand, user: Account, *, is_own: bool) -> dict[str, str]:
+    base = _base_environment(user, _INHERITED if is_own else _LANGUAGE)
+    return {**base, **run.environment, record.MARK: run.execution_id}
 
 
 def _base_environment(user: Account, inherited: tuple[str, ...]) -> dict[str, str]:
