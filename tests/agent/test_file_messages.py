@@ -11,6 +11,7 @@ from tui_manager_agent.files.pull import Pull
 from tui_manager_agent.files.work import Stop
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.transfer_records import FileSet
+from tui_manager_protos.rules.transfer_window import FIRST, LARGEST
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 FOUND = FileSet(sha256=bytes(32), manifest_size=10, size=1 << 30, files=1, bytes=1 << 30)
@@ -128,6 +129,22 @@ async def test_a_work_that_runs_again_is_not_given_what_the_one_before_has_asked
     assert pull.unanswered == 1
     await answer(messages, second.file_request)
     assert pull.read() == 10
+
+
+def test_all_copies_share_a_window(messages: FileMessages) -> None:
+    copies = []
+    for number in range(20):
+        copy, pull = add_copy(messages, f"copy{number}", 0)
+        copies.append(copy)
+        pull.want(0, LARGEST)
+    asked = [message.file_request.length for message in all_of(messages)]
+    assert LARGEST * 3 // 4 < sum(asked) <= LARGEST
+    for copy in copies[1:]:
+        messages.remove(copy)
+    messages.begin_session()
+    messages.set_ready("copy0")
+    alone = [message.file_request.length for message in all_of(messages)]
+    assert FIRST * 3 // 4 < sum(alone) <= FIRST
 
 
 def test_nothing_is_sent_of_what_the_manager_does_not_know(messages: FileMessages) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import chain
 
+from tui_manager_protos.rules.transfer_window import LARGEST, SMALLEST
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.execution import Execution
@@ -50,11 +51,13 @@ class FileMessages:
     def add(self, execution: Execution, channel: Channel) -> None:
         """From now on messages of this execution go to its channel, and come from it."""
         self._channels[execution.id] = execution, channel
+        self._share_window()
         self.set_ready(execution.id)
 
     def remove(self, execution: Execution) -> None:
         """Its work has ended. The manager may still answer what it has asked for."""
         _, channel = self._channels.pop(execution.id, (None, None))
+        self._share_window()
         if isinstance(channel, Pull) and channel.unanswered:
             channel.fail("It has ended.")
             self._left.setdefault(execution.id, []).append(channel)
@@ -107,8 +110,16 @@ class FileMessages:
         return _part_message(execution_id, found) if found else None
 
     def _unanswered(self) -> int:
-        pulls = [channel for _, channel in self._channels.values() if isinstance(channel, Pull)]
-        return sum(pull.unanswered for pull in chain(pulls, *self._left.values()))
+        return sum(pull.unanswered for pull in chain(self._pulls(), *self._left.values()))
+
+    def _pulls(self) -> list[Pull]:
+        return [channel for _, channel in self._channels.values() if isinstance(channel, Pull)]
+
+    def _share_window(self) -> None:
+        """All copies together take no more memory than one, unless there are very many."""
+        pulls = self._pulls()
+        for pull in pulls:
+            pull.limit_window(max(SMALLEST, LARGEST // len(pulls)))
 
     def _ready_again(self) -> None:
         """There is room for another request."""

@@ -128,6 +128,11 @@ class Pull:
         """Requests that the manager has not answered to their end."""
         return len(self._asked)
 
+    def limit_window(self, size: int) -> None:
+        """So many bytes may be under way at most."""
+        with self._changed:
+            self._window.largest = size
+
     def next_request(self) -> PartRange | None:
         """What to ask for now, if anything. Call it again after that."""
         with self._changed:
