@@ -82,15 +82,26 @@ class Machine:
         self, name: str, *arguments: str, program: str = "tui-manager", **variables: str
     ) -> Program:
         """Starts a program beside the test, with these variables too."""
+        return self._start(name, arguments, program, variables)
+
+    def _start(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        program: str,
+        variables: Mapping[str, str],
+        folder: Path | None = None,
+    ) -> Program:
         out, err = self.folder / f"{name}.out", self.folder / f"{name}.err"
         with out.open("ab") as stdout, err.open("ab") as stderr:
             process = start(
                 program,
                 arguments,
-                self.environment() | variables,
+                {**self.environment(), **variables},
                 stdout=stdout,
                 stderr=stderr if self.stderr is None else self.stderr,
                 umask=self.umask,
+                folder=folder,
             )
         self.programs.append(Program(name, process, out, err))
         return self.programs[-1]
@@ -130,13 +141,19 @@ class Machine:
     def agent(self, name: str, *options: str, state: str = "", token: str = "") -> Program:
         """Starts an agent; `state` is the name of its state folder, `name` unless given."""
         number = sum(program.name.startswith(f"agent-{name}-") for program in self.programs)
-        return self.start(
+        self.disk_of(name).mkdir(parents=True, exist_ok=True)
+        words = ("run", "--manager", self.address, *self._security(), "--name", name)
+        return self._start(
             f"agent-{name}-{number}",
-            *("run", "--manager", self.address, *self._security(), "--name", name),
-            *("--state-dir", str(self.folder / "agents" / (state or name)), *options),
-            program="tui-manager-agent",
-            **({"TUI_MANAGER_AGENT_JOIN_TOKEN": token} if token else {}),
+            (*words, "--state-dir", str(self.folder / "agents" / (state or name)), *options),
+            "tui-manager-agent",
+            {"TUI_MANAGER_AGENT_JOIN_TOKEN": token} if token else {},
+            self.disk_of(name),
         )
+
+    def disk_of(self, name: str) -> Path:
+        """The folder that stands for the disk of a host: its agent starts in it."""
+        return self.folder / "disks" / name
 
     def token(self, *options: str) -> str:
         """A join token."""

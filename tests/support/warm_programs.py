@@ -61,11 +61,13 @@ def start(
     umask: int = -1,
     prefix: Sequence[str] = (),
     inject: Path | None = None,
+    folder: Path | None = None,
 ) -> Running:
     """Starts an installed program in a session of its own.
 
     Args:
         umask: -1: that of the test.
+        folder: in which it starts; None: that of the test.
         prefix: the words of a program that starts it.
         inject: the folder that `environment` has as PYTHONPATH, if its `sitecustomize` can do its
             work before the fork. It finds LD_FAULTS_ARM then, and again after the fork.
@@ -82,6 +84,7 @@ def start(
             stdout=stdout,
             stderr=stderr,
             env=environment,
+            cwd=folder,
             umask=umask,
             start_new_session=True,
         )
@@ -93,7 +96,7 @@ def start(
             null.fileno() if stream == subprocess.DEVNULL else _descriptor(stream)
             for stream in (stdin, stdout, stderr)
         ]
-        return _servers[key].fork(arguments, environment, umask, descriptors)
+        return _servers[key].fork(arguments, environment, umask, descriptors, folder)
 
 
 def run(
@@ -217,13 +220,14 @@ class _Server:
         environment: Mapping[str, str],
         umask: int,
         descriptors: Sequence[int],
+        folder: Path | None,
     ) -> _Fork:
         """Starts the program."""
         asked = {
             "arguments": arguments,
             "environment": dict(environment),
             "umask": umask if umask >= 0 else _umask(),
-            "folder": os.getcwd(),
+            "folder": str(folder or os.getcwd()),
         }
         ours, theirs = socket.socketpair()
         with theirs:
