@@ -215,6 +215,7 @@ def test_the_tables_of_faults_have_the_names_of_make_faults(title: str) -> None:
     shown_otherwise = {
         "runs, each checked whole",
         "commands on hosts",
+        "copies and fetches that completed on hosts",
         "tasks with a rollout",
         "tasks of several steps",
         "tasks with a barrier",

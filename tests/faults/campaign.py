@@ -11,6 +11,7 @@ from tests.faults import faults_of_managers as faults_of_managers  # which adds 
 from tests.faults.checker import Allowed, check
 from tests.faults.command import command
 from tests.faults.faults import FAULTS
+from tests.faults.file_checks import compare_fetched
 from tests.faults.fleet import Fleet, fleet_of
 from tests.faults.keeping import kept_alive, resumed
 from tests.faults.tally import Tally
@@ -61,7 +62,11 @@ async def _runs_of_a_fleet(
     deck: list[str],
 ) -> None:
     reasons = {"undeliverable"}  # of hosts that are offline when a task starts
-    async with kept_alive(fleet, dice), resumed(fleet, random.Random(dice.random())):
+    async with (
+        kept_alive(fleet, dice),
+        resumed(fleet, random.Random(dice.random())),
+        fleet.files.watched(),
+    ):
         for _ in range(runs):
             names = [_draw(dice, kinds, deck) for _ in range(dice.randint(1, 3))]
             reasons.update(*(FAULTS[name].reasons for name in names))
@@ -70,9 +75,11 @@ async def _runs_of_a_fleet(
             hits = _hits(fleet)
             await _run(fleet, dice, names, tally)
             tally.faults[AT_A_FAILPOINT] += _hits(fleet) - hits
+            await compare_fetched(fleet, fleet.files)
             check(fleet, Allowed(reasons=reasons))
             tally.runs += 1
     tally.commands += fleet.number("SELECT count(*) FROM command_hosts")
+    tally.transfers += fleet.number("SELECT count(*) FROM transfers")
     tally.output_bytes += fleet.number("SELECT sum(length(data)) FROM output_chunks")
 
 
@@ -94,6 +101,8 @@ async def _run(fleet: Fleet, dice: random.Random, names: list[str], tally: Tally
         lengths = [dice.randint(10, 120) for _ in range(dice.choice((1, 1, 2, 3, 4)))]
         planned += len(fleet.agents) * sum(lengths) * _LINE
         commands = [_step(dice, lines) for lines in lengths]
+        at = dice.randint(0, len(commands))
+        commands[at:at] = await _file_steps(fleet, dice)
         rollout = _rollout(dice)
         if has_barrier(commands):
             rollout = replace(rollout, strict=False)
@@ -121,6 +130,15 @@ def _step(dice: random.Random, lines: int) -> CommandSpec:
         always=dice.random() < 0.3,
         barrier=dice.random() < 0.3,
     )
+
+
+async def _file_steps(fleet: Fleet, dice: random.Random) -> list[CommandSpec]:
+    """Copies and fetches, in every other task."""
+    kinds = dice.choice(("", "", "", "c", "f", "cf", "ccf"))
+    steps = [
+        await fleet.files.copy(dice) if kind == "c" else fleet.files.fetch(dice) for kind in kinds
+    ]
+    return [replace(step, on_failure=dice.choice(tuple(OnFailure))) for step in steps]
 
 
 def _rollout(dice: random.Random) -> RolloutSpec:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.faults.audit_checks import audit_violations
 from tests.faults.command import Expected, Trace, expected, read_traces
+from tests.faults.file_checks import FILE_COLUMNS, FILE_JOIN, file_violations, is_transfer
 from tests.faults.fleet import Fleet
 from tests.faults.rollout_checks import rollout_violations
 from tests.faults.step_checks import STEP_COLUMNS, step_violations
@@ -17,12 +18,13 @@ from tui_manager.storage.engine.transaction import Row
 _STREAMS = {1: "stdout", 2: "stderr"}
 _STATUSES = ("pending", "running", "completed", "failed", "timeout", "canceled", "skipped")
 _ROWS = f"""
-SELECT ch.*, c.environment, h.name AS host_name, {STEP_COLUMNS}
+SELECT ch.*, c.environment, h.name AS host_name, {STEP_COLUMNS}, {FILE_COLUMNS}
 FROM command_hosts AS ch JOIN commands AS c ON c.id = ch.command_id
-JOIN tasks AS t ON t.id = ch.task_id JOIN hosts AS h ON h.id = ch.host ORDER BY ch.id
+JOIN tasks AS t ON t.id = ch.task_id JOIN hosts AS h ON h.id = ch.host {FILE_JOIN} ORDER BY ch.id
 """
 _SKIPPED = {"earlier_failed", "budget_spent", "hold_expired", "maintenance"}
 _NEVER_RAN = {"undeliverable", "rejected", "spawn_failed", *_SKIPPED}
+_NOTHING = Expected(b"", b"", 0)  # what a copy or a fetch prints
 _MAY_BE_CUT = {"interrupted", "agent_state_lost", "canceled", "agent_lost", "cancel_unconfirmed"}
 
 
@@ -64,6 +66,7 @@ def find_violations(fleet: Fleet, allowed: Allowed) -> list[str]:
         found += [
             f"{row['execution_id']}: {wrong}" for wrong in _of_row(fleet, row, trace, allowed)
         ]
+    found += file_violations(fleet.files, rows)
     found += step_violations(rows, trace, corrected=allowed.corrected)
     found += audit_violations(fleet.rows)
     return found + _tasks(fleet, rows) + rollout_violations(fleet.rows, corrected=allowed.corrected)
@@ -72,7 +75,11 @@ def find_violations(fleet: Fleet, allowed: Allowed) -> list[str]:
 def _of_row(fleet: Fleet, row: Row, trace: Trace, allowed: Allowed) -> list[str]:
     begun = trace.begun.get(row["execution_id"], 0)
     ended = trace.ended.get(row["execution_id"], 0)
-    planned = expected(row["execution_id"], row["environment"], row["host_name"])
+    if is_transfer(row):
+        planned, begun = _NOTHING, int(row["status"] == "completed")
+        ended = begun
+    else:
+        planned = expected(row["execution_id"], row["environment"], row["host_name"])
     wrong = _status(row, begun, ended, planned, allowed)
     whole = row["status"] == "completed" or row["reason"] == "exit_code"
     dropped = row["truncated_bytes"] if allowed.dropped else 0

@@ -20,6 +20,14 @@ MANAGER_POINTS = {
     "after.acknowledge": 20,
     "before.send_acknowledge": 20,
     "after.send_acknowledge": 20,
+    **{
+        f"{side}.{name}": 2
+        for name in (
+            *("send_file_part", "send_file_request", "send_files_stored"),
+            *("store_piece", "store_set"),
+        )
+        for side in ("before", "after")
+    },
 }
 AGENT_POINTS = {
     **{
@@ -43,6 +51,15 @@ AGENT_POINTS = {
     "after.handle_cancel_command": 1,
     "before.request_cancel": 1,
     "after.request_cancel": 1,
+    **{
+        f"{side}.{name}": 2
+        for name in (
+            *("send_file_request", "send_file_part", "send_files_found"),
+            *("handle_file_request", "handle_file_part", "handle_files_stored"),
+            *("open_partial", "add_partial", "sync_partial", "rename_partial", "note_progress"),
+        )
+        for side in ("before", "after")
+    },
 }
 SUPERVISOR_POINTS = {
     **{

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from tests.faults.command import GO
+from tests.faults.files_of_fleet import FilesOfFleet
 from tests.faults.fleet_database import FleetDatabase, fleet_database
 from tests.faults.manager_of_fleet import ManagerOfFleet, manager_of_fleet
 from tests.faults.node import Node
@@ -50,6 +51,7 @@ class Fleet(Operators):
         proxy: those between agents and managers, as one.
         database: read past the managers.
         dial: the address that new agents dial, if not that of the proxies.
+        files: what is copied to hosts and fetched from them.
         story: what was done to them, with times; shown when a check fails.
         cgroups: commands are killed in cgroups, where the system has them for tests. If not, no
             agent finds any, and processes are looked for.
@@ -73,6 +75,7 @@ class Fleet(Operators):
         """
         super().__init__(seed)
         self.folder = folder
+        self.files = FilesOfFleet(self)
         self.spread = spread
         self.dial = ""
         self.cgroups = NO_CGROUPS not in os.environ if cgroups is None else cgroups
@@ -145,13 +148,13 @@ class Fleet(Operators):
 
     def add_agent(self, name: str, *options: str) -> Node:
         """An agent that has a folder of its own as its host, not yet started."""
-        host = self.folder / "hosts" / name
+        host = self.host(name)
         host.mkdir(parents=True, exist_ok=True)
         address = self.dial or self.proxy.address
         arguments = ["run", "--insecure", "--manager", address, "--name", name]
         arguments += ["--state-dir", str(host / "state"), *options]
         environment = {"TMPDIR": str(host), "HOME": str(host)}
-        self.agents[name] = Node(name, self.folder, arguments, environment)
+        self.agents[name] = Node(name, self.folder, arguments, environment, starts_in=host)
         return self.agents[name]
 
     def host(self, name: str) -> Path:
@@ -207,6 +210,7 @@ class Fleet(Operators):
                 stdout=log,
                 stderr=log,
                 inject=None if environment.keys() & _SHIFTS or node.code else _INJECT,
+                folder=node.starts_in,
             )
 
     async def kill(self, node: Node) -> None:

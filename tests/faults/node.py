@@ -17,6 +17,7 @@ class Node:
     Attributes:
         prefix: the words of a program that starts it.
         code: the folder from which its next start takes our packages; None: the usual one.
+        starts_in: a folder; None: that of the test.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Node:
     environment: dict[str, str] = field(default_factory=dict)
     prefix: list[str] = field(default_factory=list)
     code: Path | None = None
+    starts_in: Path | None = None
     process: Running | None = None
 
     @property

@@ -1,6 +1,8 @@
 """Dies at every failpoint once: those with a name, and those between the statements of the
 transactions of the manager, from a host's first Hello to the end of its task."""
 
+import random
+
 from tests.faults.checker import Allowed, check
 from tests.faults.command import command
 from tests.faults.failpoints import (
@@ -9,10 +11,12 @@ from tests.faults.failpoints import (
     MANAGER_POINTS,
     SUPERVISOR_POINTS,
 )
+from tests.faults.file_checks import compare_fetched
 from tests.faults.fleet import Fleet
 from tests.faults.keeping import kept_alive
 from tests.faults.node import Node
 from tests.faults.scenarios.running import all_ended, new_fleet
+from tests.support.file_trees import MIB, noise, random_tree
 
 NAMED = tuple(
     (who, point)
@@ -36,10 +40,33 @@ async def dies_at(seed: str, who: str, point: str, count: int = 1) -> bool:
             node.arm(point, count)
             fleet.note(f"{who} dies at {point}, time {count}")
             fleet.start_agent("h1")
-            await _one_task(fleet, node)
+            if _is_of_files(who, point):
+                await _files_and_back(fleet, node)
+            else:
+                await _one_task(fleet, node)
+        await compare_fetched(fleet, fleet.files)
         reasons = {"undeliverable"} if who == "manager" else {"undeliverable", "interrupted"}
         check(fleet, Allowed(reasons=reasons))
         return bool(node.hits)
+
+
+def _is_of_files(who: str, point: str) -> bool:
+    words = ("file", "partial", "progress", "store")
+    return who in ("manager", "agent") and any(word in point for word in words)
+
+
+async def _files_and_back(fleet: Fleet, node: Node) -> None:
+    """A task that copies files and fetches others; a manager stores the first before it."""
+    await fleet.online("h1")
+    dice = random.Random(fleet.seed)
+    tree = {**random_tree(dice, fleet.seed), b"large": noise(fleet.seed, 2 * MIB)}
+    async with fleet.files.watched():
+        copy, fetch = await fleet.files.copy_of(tree, "place"), fleet.files.fetch_of({"h1": tree})
+        task_id = await fleet.run("h1", copy, fetch)
+        await all_ended(fleet, task_id)
+    rows = fleet.rows("SELECT status, reason, detail FROM command_hosts WHERE task_id = ?", task_id)
+    assert [row["status"] for row in rows] == ["completed"] * 2, [tuple(row) for row in rows]
+    node.disarm()
 
 
 async def _one_task(fleet: Fleet, node: Node) -> None:

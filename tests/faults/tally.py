@@ -14,6 +14,7 @@ class Tally:
     steps: int = 0
     barriers: int = 0
     commands: int = 0
+    transfers: int = 0
     output_bytes: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
@@ -29,7 +30,8 @@ class Tally:
 
     def add(self, other: "Tally") -> None:
         """Counts what another process has done."""
-        for name in ("runs", "rollouts", "steps", "barriers", "commands", "output_bytes"):
+        kinds = ("runs", "rollouts", "steps", "barriers", "commands", "transfers", "output_bytes")
+        for name in kinds:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.faults.update(other.faults)
         self.violations += other.violations
@@ -43,6 +45,7 @@ class Tally:
         rows += [("tasks of several steps", str(self.steps))]
         rows += [("tasks with a barrier", str(self.barriers))]
         rows += [("commands on hosts", str(self.commands))]
+        rows += [("copies and fetches that completed on hosts", str(self.transfers))]
         rows += [("output, compared byte by byte", f"{self.output_bytes / 1e6:.1f} MB")]
         rows += [("**violations**", f"**{len(self.violations)}**")]
         lines = [f"`{how}`", "", "| fault | times |", "|---|---:|"]

@@ -151,6 +151,23 @@ def _fork_server(module: Any) -> None:
     launch.__file__ = os.path.join(os.path.dirname(__file__), "launch.py")
 
 
+def _incoming(module: Any) -> None:
+    incoming = module.Incoming
+    incoming.write = POINTS.around_async("store_piece", incoming.write)
+    incoming.finish = POINTS.around_async("store_set", incoming.finish)
+
+
+def _partial_file(module: Any) -> None:
+    partial = module.PartialFile
+    for name in ("open", "add", "sync", "rename"):
+        setattr(partial, name, POINTS.around(f"{name}_partial", getattr(partial, name)))
+
+
+def _write_progress(module: Any) -> None:
+    progress = module.WriteProgress
+    progress.write = POINTS.around("note_progress", progress.write)
+
+
 def _reconnect(module: Any) -> None:
     module.FIRST_PAUSE, module.LONGEST_PAUSE = 0.1, 0.5
 
@@ -169,9 +186,12 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager.storage.engine.postgresql.counted_commits": _counted_commits,
     "tui_manager.storage.engine.postgresql.units_of_work": _units_of_work,
     "tui_manager.storage.engine.sqlite.connection": _connection,
+    "tui_manager.service.files.incoming": _incoming,
     "tui_manager.transport.sessions.command_port": _server,
     "tui_manager.transport.sessions.session": _session,
     "tui_manager_agent.executions.cgroup_support": _cgroup_support,
+    "tui_manager_agent.files.partial_file": _partial_file,
+    "tui_manager_agent.files.write_progress": _write_progress,
     "tui_manager_agent.link.link": _link,
     "tui_manager_agent.journal.execution_folder": _spool,
     "tui_manager_agent.journal.acknowledged": _acknowledged,

@@ -1,0 +1,125 @@
+"""Copies and fetches while programs die, streams break, and operators change their minds."""
+
+import asyncio
+import hashlib
+import random
+
+from tests.faults.checker import Allowed, check
+from tests.faults.file_checks import compare_fetched
+from tests.faults.files_of_fleet import IN
+from tests.faults.fleet import Fleet
+from tests.faults.keeping import kept_alive
+from tests.faults.scenarios.running import all_ended, new_fleet, scenario
+from tests.support.file_trees import MIB, OF_HOST, Tree, noise, odd_tree, partial_files
+
+_HOSTS = ("h1", "h2")
+_CUTS = 8
+
+
+def _tree(seed: str, size: int = 3 * MIB) -> Tree:
+    return {**odd_tree(), b"large": noise(seed, size), b"seed": seed.encode()}
+
+
+async def _checked(fleet: Fleet, allowed: Allowed | None = None) -> None:
+    await compare_fetched(fleet, fleet.files)
+    check(fleet, allowed)
+
+
+def _has_begun(fleet: Fleet, host: str) -> bool:
+    """Whether a copy has a partial file on a host."""
+    return bool(partial_files(fleet.files.disk(host) / IN))
+
+
+def _statuses(fleet: Fleet, task_id: int) -> set[str]:
+    rows = fleet.rows("SELECT status FROM command_hosts WHERE task_id = ?", task_id)
+    return {str(row["status"]) for row in rows}
+
+
+@scenario("connections cut again and again while files are on their way")
+async def cut(seed: str) -> None:
+    """It goes on at the byte: with every stream a little more is there."""
+    async with new_fleet(seed, *_HOSTS) as fleet, kept_alive(fleet), fleet.files.watched():
+        copy = await fleet.files.copy_of(_tree(seed, 8 * MIB), "place")
+        fetch = fleet.files.fetch_of({host: _tree(f"{seed} {host}") for host in _HOSTS})
+        task_id = await fleet.run("@all", copy, fetch)
+        for _ in range(_CUTS):
+            await asyncio.sleep(0.15)  # not for something to happen: it is cut whatever happens
+            fleet.note(f"{fleet.proxy.cut()} connections cut")
+        await all_ended(fleet, task_id)
+        assert _statuses(fleet, task_id) == {"completed"}, fleet.explain()
+        await _checked(fleet)
+
+
+@scenario("two copies to one place at the same time")
+async def one_place(seed: str) -> None:
+    """The same names with other contents: each file is of one of them, whole."""
+    async with new_fleet(seed, *_HOSTS) as fleet, fleet.files.watched():
+        steps = [await fleet.files.copy_of(_tree(f"{seed} {which}"), "place") for which in "abc"]
+        tasks = [await fleet.run("@all", step) for step in steps]
+        await all_ended(fleet, *tasks)
+        for task_id in tasks:
+            assert _statuses(fleet, task_id) == {"completed"}, fleet.explain()
+        await _checked(fleet)
+
+
+@scenario("a copy canceled in the middle")
+async def canceled(seed: str) -> None:
+    """Nothing of it is left, and the old files stay."""
+    async with new_fleet(seed, *_HOSTS) as fleet, fleet.files.watched():
+        old = await fleet.files.copy_of({b"large": b"old", b"other": b"old"}, "place")
+        await all_ended(fleet, await fleet.run("@all", old))
+        tree: Tree = {b"large": noise(seed, 48 * MIB)}
+        new = await fleet.files.copy_of(tree, "place")
+        with fleet.proxy.delayed(0.05):
+            task_id = await fleet.run("@all", new)
+            await fleet.wait("it to begin", lambda: _has_begun(fleet, "h1"))
+            await fleet.cancel(task_id)
+            await all_ended(fleet, task_id)
+        assert _statuses(fleet, task_id) == {"canceled"}, fleet.explain()
+        for host in _HOSTS:
+            assert (fleet.files.disk(host) / IN / "place/tree/large").read_bytes() == b"old"
+        await _checked(fleet)
+
+
+@scenario("managers and agents killed by turns while files are on their way")
+async def killed_by_turns(seed: str) -> None:
+    async with new_fleet(seed, *_HOSTS) as fleet, kept_alive(fleet), fleet.files.watched():
+        dice = random.Random(seed)
+        tree = _tree(seed, 24 * MIB)
+        copy = await fleet.files.copy_of(tree, "place")
+        fetch = fleet.files.fetch_of({host: _tree(f"{seed} {host}", 24 * MIB) for host in _HOSTS})
+        with fleet.proxy.delayed(0.01):
+            task_id = await fleet.run("@all", copy, fetch)
+            for node in (*fleet.nodes, *fleet.nodes):
+                await asyncio.sleep(dice.uniform(0.2, 0.8))
+                if node.alive:
+                    await fleet.kill(node)
+        await all_ended(fleet, task_id)
+        assert _statuses(fleet, task_id) == {"completed"}, fleet.explain()
+        await _checked(fleet)
+
+
+@scenario("a source of a fetch that changes while it is read")
+async def changing(seed: str) -> None:
+    """What comes is a content that the file had, whole, or the fetch says that it changes."""
+    contents = [noise(f"{seed} {number}", 2 * MIB) for number in range(20)]
+    async with new_fleet(seed, "h1") as fleet:
+        fetch = fleet.files.fetch_of({"h1": {b"large": contents[0]}})
+        assert fetch.fetch
+        path = fleet.files.on_disk("h1", fetch.fetch.paths[0]) / "large"
+        task_id = await fleet.run("h1", fetch)
+        draft = fleet.host("h1") / "draft"
+        for content in contents:
+            await asyncio.to_thread(draft.write_bytes, content)
+            draft.rename(path)
+            await asyncio.sleep(0.02)  # not for something to happen: it changes whatever happens
+        await all_ended(fleet, task_id)
+        (row,) = fleet.rows("SELECT status, reason, detail FROM command_hosts")
+        said = f"{row['status']} {row['reason']}: {row['detail']}"
+        if row["status"] != "completed":
+            assert said.startswith("failed transfer_failed"), f"{said}\n{fleet.explain()}"
+            assert OF_HOST[1:] in row["detail"], f"{said}\n{fleet.explain()}"
+            return
+        hashes = {hashlib.sha256(content).hexdigest() for content in contents}
+        (sha256,) = (each["sha256"] for each in fleet.rows("SELECT sha256 FROM transfers"))
+        assert sha256 in hashes, f"{sha256} is none of the contents\n{fleet.explain()}"
