@@ -293,3 +293,10 @@ async def test_sent_bytes_are_counted_when_they_are_written(source: Source) -> N
     session.file_parts.ask(request(0, 10))
     await part(session)
     assert counted == [1000]
+
+
+async def test_a_long_hole_is_one_part(session: Session, source: Source) -> None:
+    source.hole = True
+    session.file_parts.ask(request(0, 4 * 1024 * KIB))
+    assert (await part(session)).zeros == 4 * 1024 * KIB
+    assert await sent(session) == []

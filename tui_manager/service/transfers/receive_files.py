@@ -3,7 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-from tui_manager_protos.rules.transfer_window import PART_LENGTH, TransferWindow
+from tui_manager_protos.rules.transfer_window import (
+    PART_LENGTH,
+    REQUEST_LENGTH,
+    TransferWindow,
+)
 
 from tui_manager.domain.file_transfer import FilePiece, FileRequest
 from tui_manager.domain.files import FileSet, FileSetPart
@@ -40,6 +44,7 @@ class ReceiveFiles:
         self._ask = ask
         self._window = window
         self._stalled_after = stalled_after
+        self._step = PART_LENGTH  # bytes of a request, if the window allows it
         self._came: asyncio.Queue[FilePiece] = asyncio.Queue()  # as many as were asked for
 
     def take(self, piece: FilePiece) -> None:
@@ -67,6 +72,7 @@ class ReceiveFiles:
             if piece.problem:
                 raise ProblemOfAgentError(piece.problem)
             self._window.received(piece.length, sent=piece.sent)
+            self._follow_hole(piece)
             if piece.part is part and piece.offset <= have < piece.offset + piece.length:
                 await incoming.write(part, have, _behind(piece, have))
 
@@ -74,13 +80,22 @@ class ReceiveFiles:
         """Asks for as much as the window allows, and returns up to where."""
         self._window.largest = self._turns.largest_window
         while asked < size:
-            length = min(PART_LENGTH, max(1, self._window.size // 2), size - asked)
-            if length > self._window.room:
+            if self._step > PART_LENGTH:  # in a hole, whose zeros need no window
+                length, room = self._step, 2 * self._step - self._window.under_way
+            else:
+                length, room = min(self._step, self._window.size // 2), self._window.room
+            length = max(1, min(length, size - asked))
+            if length > room:
                 break
             self._window.asked(length)
             self._ask(FileRequest(self._execution_id, part, asked, length))
             asked += length
         return asked
+
+    def _follow_hole(self, piece: FilePiece) -> None:
+        """Asks for more at once as long as only zeros come: an agent sends them as their number."""
+        most = min(REQUEST_LENGTH, max(PART_LENGTH, self._turns.largest_window // 2))
+        self._step = min(most, 2 * self._step) if isinstance(piece.content, int) else PART_LENGTH
 
     async def _next_piece(self) -> FilePiece:
         while True:

@@ -211,8 +211,10 @@ class FileParts:
         problem = ""
         for _ in range(_TRIES):
             try:
-                read = self._share.source.read(owed.sha256, request.part, offset, length)
-                return FilePiece(request.execution_id, request.part, offset, await read)
+                content = await self._share.source.read(owed.sha256, request.part, offset, length)
+                if isinstance(content, int):
+                    content = await self._read_hole(owed, content)
+                return FilePiece(request.execution_id, request.part, offset, content)
             except (NotFoundError, InvalidInputError) as error:
                 problem = str(error)
                 break
@@ -220,6 +222,18 @@ class FileParts:
                 problem = str(error)
                 await asyncio.sleep(_RETRY)
         return _refused(request, owed.done, problem)
+
+    async def _read_hole(self, owed: _Owed, zeros: int) -> int:
+        """The number of all zeros that follow, as far as they were asked for: one part has them."""
+        offset = owed.request.offset + owed.done
+        while zeros < owed.left:
+            more = await self._share.source.read(
+                owed.sha256, owed.request.part, offset + zeros, min(owed.left - zeros, self._length)
+            )
+            if not isinstance(more, int):
+                break
+            zeros += more
+        return zeros
 
     def _take_read(self, owed: _Owed, piece: FilePiece) -> None:
         if piece.problem:
