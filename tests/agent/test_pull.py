@@ -8,7 +8,7 @@ import pytest
 from tui_manager_agent.files.pull import REQUESTS, PartRange, Pull, UnaskedError
 from tui_manager_agent.files.work import Piece, Stop, StoppedError, TransferError
 from tui_manager_protos.rules.transfer_window import FIRST as WINDOW
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
+from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
 
 from tests.support.waiting import GIVE_UP
 
@@ -105,6 +105,26 @@ def test_zeros_take_no_memory(sender: Sender) -> None:
     sender.pull.receive(False, 0, request.end)
     pieces: list[Piece] = [sender.pull.read(), sender.pull.read()]
     assert pieces == [10, REQUEST - 10]
+
+
+def test_holes_take_few_requests(sender: Sender) -> None:
+    size = 1 << 40
+    sender.pull.want(0, size)
+    requests = sender.take_requests()
+    for request in requests:
+        sender.pull.receive(False, request.at, request.end - request.at)
+    for _ in range(10):
+        (request,) = sender.take_requests()  # nothing has to be read before
+        sender.pull.receive(False, request.at, request.end - request.at)
+    assert request.end - request.at == REQUEST_LENGTH
+    (request,) = sender.take_requests()
+    sender.answer(request, bytes(request.end))
+    assert sender.take_requests() == []  # this is no hole any more, and waits in memory
+    read = 0
+    while read < request.end:
+        piece = sender.pull.read()
+        read += piece if isinstance(piece, int) else len(piece)
+    assert all(request.end - request.at <= REQUEST for request in sender.take_requests())
 
 
 def test_a_new_stream_goes_on_at_the_byte(sender: Sender) -> None:

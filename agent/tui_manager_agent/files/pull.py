@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui_manager_protos.rules.transfer_window import PART_LENGTH, TransferWindow
+from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH, TransferWindow
 
 from tui_manager_agent.files.work import Piece, Stop, TransferError
 
@@ -51,7 +51,8 @@ class Pull:
         self._asked: deque[PartRange] = deque()  # the rest of those that are unanswered
         self._pieces: deque[Piece] = deque()
         self._first_at = 0  # of the first piece, bytes that were read
-        self._unread = 0  # bytes of all pieces
+        self._unread = 0  # bytes of all pieces, but zeros
+        self._hole = 0  # bytes to ask for next, as zeros came last; 0: something else came
         self._window = TransferWindow(time.monotonic)
         self._was_woken = False
         self._problem = ""
@@ -107,9 +108,9 @@ class Pull:
         self._reads[0] -= size
         if not self._reads[0]:
             self._reads.popleft()
-        self._unread -= size
         if isinstance(first, int):
             return size
+        self._unread -= size
         return first if size == length else first[begin : begin + size]
 
     def _wake_if_needed(self) -> None:
@@ -169,8 +170,13 @@ class Pull:
                 self._asked.popleft()
             if not self._problem:
                 self._pieces.append(piece)
-                self._unread += length
-            self._window.received(length, sent=0 if isinstance(piece, int) else length)
+            if isinstance(piece, int):
+                self._hole = min(2 * max(self._hole, self._window.size // 4), REQUEST_LENGTH)
+                self._window.received(length, sent=0)
+            else:
+                self._hole = 0
+                self._unread += 0 if self._problem else length
+                self._window.received(length)
             self._changed.notify_all()
             return asked.at == asked.end
 
@@ -192,9 +198,13 @@ class Pull:
 
     def _askable(self) -> int:
         """Bytes that may be asked for now. It waits for a quarter of the window, so that requests
-        are not small."""
+        are not small. In a hole of a sparse file, of which hardly anything is sent, it asks for
+        more and more, for one range at a time."""
         if not self._wanted or len(self._asked) >= REQUESTS:
             return 0
         first = self._wanted[0]
-        length = min(first.end - first.at, self._window.size // 4)
+        length = first.end - first.at
+        if self._hole and not self._asked and not self._unread:
+            return min(length, self._hole)
+        length = min(length, self._window.size // 4)
         return length if length <= self._window.room - self._unread else 0
