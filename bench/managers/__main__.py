@@ -42,7 +42,7 @@ class Scale:
     idle: float
 
 
-FULL = Scale(killed=2_000, counts=(1, 2, 3, 4), agents=8_000, each=3, most=40_000, idle=20.0)
+FULL = Scale(killed=2_000, counts=(1, 2, 3, 4), agents=4_000, each=3, most=40_000, idle=20.0)
 QUICK = Scale(killed=200, counts=(1, 2), agents=400, each=2, most=800, idle=3.0)
 TINY = Scale(killed=10, counts=(1, 2), agents=10, each=1, most=20, idle=0.5)
 SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}
@@ -55,7 +55,11 @@ async def _killed(scale: Scale) -> list[Figure]:
 async def _growth(scale: Scale) -> list[Figure]:
     found = []
     for count in scale.counts:
-        found += await growth.measure(count, scale.agents, LISTEN_NOTIFY, scale.each, scale.idle)
+        measured = await growth.measure(
+            count, scale.agents, LISTEN_NOTIFY, scale.each, scale.idle
+        )
+        say(f"\n{figure_table(measured)}")
+        found += measured
     return found
 
 
