@@ -83,6 +83,15 @@ BUDGETS: tuple[Budget, ...] = (
         at_least=True,
         of_floor=True,
     ),
+    Budget(
+        what="a file to hosts",
+        key="file_rate",
+        limit=0.5,
+        at_least=True,
+        of_floor=True,
+        agents=10,
+    ),
+    Budget(what="the manager's memory meanwhile", key="file_memory", limit=64),
     Budget(what="its memory: growth over three runs", key="output_10mb_growth", limit=16),
     # The design has three times a bare start as the limit. That floor is not measured yet.
     Budget(what="1,000,000 command hosts: start", key="history_start", limit=1),

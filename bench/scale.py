@@ -31,6 +31,7 @@ class Scale:
         engines: sizes of the fleets that are measured on both engines of the database.
         screen: agents behind the dashboard; `presses` keys and `lines` of output on it.
         history: of the database with a past; `queries` times each query.
+        file_bytes: of the file that is copied to `file_hosts` real hosts.
         host_look: seconds of the look at an idle real agent; `host_commands` run on it.
     """
 
@@ -51,6 +52,8 @@ class Scale:
     lines: int
     history: Shape
     queries: int
+    file_bytes: int
+    file_hosts: int
     host_look: float
     host_commands: int
 
@@ -73,6 +76,8 @@ FULL = Scale(
     lines=100,
     history=Shape(rows=1_000_000, hosts=10_000),
     queries=20,
+    file_bytes=100_000_000,
+    file_hosts=10,
     host_look=30.0,
     host_commands=50,
 )
@@ -94,6 +99,8 @@ QUICK = Scale(
     lines=40,
     history=Shape(rows=50_000, hosts=1_000),
     queries=10,
+    file_bytes=20_000_000,
+    file_hosts=3,
     host_look=5.0,
     host_commands=20,
 )
@@ -116,6 +123,8 @@ TINY = Scale(
     lines=4,
     history=Shape(rows=300, hosts=20),
     queries=2,
+    file_bytes=100_000,
+    file_hosts=2,
     host_look=0.2,
     host_commands=2,
 )

@@ -12,6 +12,7 @@ from bench.floors import rows
 from bench.floors.echo import Echo, measure_echo
 from bench.measures import arrival, commands, host, idle, inputs, keys, latency, lines, volume
 from bench.measures.engines import engines as both_engines
+from bench.measures.files import files as copied_files
 from bench.measures.long_history import Results, long_history
 from bench.real import real_fleet
 from bench.scale import Scale
@@ -144,6 +145,12 @@ async def hosts(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Fo
         }
 
 
+async def files(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:
+    """A file to real hosts."""
+    async with real_fleet(scale.file_hosts) as started:
+        return {"files": await copied_files(started, scale.file_bytes)}
+
+
 def floor_figures(floors: Floors) -> list[Figure]:
     """The floors themselves, as a benchmark of the machine."""
     commit = 1000 * statistics.median(floors.commits)
@@ -158,6 +165,7 @@ GROUPS: dict[str, Group] = {
     "single": single,
     "output": output,
     "hosts": hosts,
+    "files": files,
     "history": history,
     "engines": engines,
     "screen": screen,

@@ -55,9 +55,7 @@ async def _killed(scale: Scale) -> list[Figure]:
 async def _growth(scale: Scale) -> list[Figure]:
     found = []
     for count in scale.counts:
-        measured = await growth.measure(
-            count, scale.agents, LISTEN_NOTIFY, scale.each, scale.idle
-        )
+        measured = await growth.measure(count, scale.agents, LISTEN_NOTIFY, scale.each, scale.idle)
         say(f"\n{figure_table(measured)}")
         found += measured
     return found

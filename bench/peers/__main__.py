@@ -1,11 +1,10 @@
-"""`make bench-peers`: `python -m bench.peers [--hosts N]… [--salt N] [--only WORD]…`.
+"""`make bench-peers`: `python -m bench.peers [--hosts N]… [--salt N] [--only WORD]… [--files]`.
 
 The same command on the same number of hosts, ours and theirs in turn, several times; the median
 counts. Ours are real agents, and what they report is stored; none of the others stores anything.
 """
 
 import argparse
-import asyncio
 import statistics
 import sys
 import tempfile
@@ -18,19 +17,19 @@ from pathlib import Path
 from bench.ending import run_to_end
 from bench.figures import Figure, save, table
 from bench.machine import machine, sentence
-from bench.peers.contestants import Contestant, FailedError, ours, over_salt, over_ssh
-from bench.peers.salt import NotReadyError
+from bench.peers.contestants import Contestant, ours, over_salt, over_ssh
+from bench.peers.copiers import copiers
+from bench.peers.file_race import FileRace, Load
+from bench.peers.outcome import FAILURES, finish_in_time
 from bench.real import real_fleet
-from bench.workers import WorkerDiedError
 
 SHORT = "true"
 _LONG_HOSTS, _LONG_SIZE = 10, 10_000_000
 # Long lines, because most of the peers count lines rather than bytes.
 LONG = f"yes {'x' * 999} | head -c {_LONG_SIZE}"
 _ROUNDS = 3
-_WITHIN = 120.0  # seconds
 _PATIENCE = 30.0  # seconds; who takes longer is not asked again
-_FAILURES = (FailedError, WorkerDiedError, NotReadyError, ExceptionGroup)
+_LOADS = (Load(1, 100_000_000), Load(1_000, 10_000))
 
 
 @dataclass(slots=True)
@@ -50,12 +49,8 @@ class Race:
                 continue
             began = time.monotonic()
             try:
-                async with asyncio.timeout(_WITHIN):
-                    came = await contestant.run(self.command)
-            except TimeoutError:
-                self.failed[contestant.name] = f"took more than {_WITHIN:g} s"
-                continue
-            except _FAILURES as error:
+                came = await finish_in_time(contestant.run(self.command))
+            except FAILURES as error:
                 self.failed[contestant.name] = str(error)
                 continue
             taken = time.monotonic() - began
@@ -101,6 +96,14 @@ async def _run(race: Race, made: Path, salt: int, only: Sequence[str]) -> None:
                 await race.round(chosen)
 
 
+async def _copy(race: FileRace, made: Path, only: Sequence[str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as folder:
+        async with copiers(Path(folder), made, race.hosts) as found:
+            chosen = [one for one in found if not only or any(word in one.name for word in only)]
+            for number in range(_ROUNDS):
+                await race.round(Path(folder) / f"round-{number}", chosen)
+
+
 def _show(race: Race, figures: Sequence[Figure]) -> None:
     rows = [(one.what, f"{one.value:,.1f}", one.unit, one.note) for one in figures]
     rows += [(name, "failed", "", why[:100]) for name, why in race.failed.items()]
@@ -112,6 +115,7 @@ def _show(race: Race, figures: Sequence[Figure]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers")
     parser.add_argument("--hosts", type=int, action="append")
+    parser.add_argument("--files", action="store_true", help="only copy files")
     parser.add_argument("--salt", type=int, default=20, help="minions at most")
     parser.add_argument("--only", action="append", default=[], help="part of a name")
     parser.add_argument("--made", type=Path, default=Path(".peers"))
@@ -126,10 +130,16 @@ def main() -> int:
     sys.stdout.write(f"{sentence(found)}\n")
     figures: list[Figure] = []
     races = [Race(SHORT, hosts, 0) for hosts in options.hosts or (50, 200)]
-    for race in [*races, Race(LONG, _LONG_HOSTS, _LONG_SIZE)]:
+    for race in [] if options.files else [*races, Race(LONG, _LONG_HOSTS, _LONG_SIZE)]:
         run_to_end(_run(race, options.made, options.salt, options.only))
         _show(race, race.figures())
         figures += race.figures()
+    for load in _LOADS:
+        files = FileRace(load, _LONG_HOSTS)
+        run_to_end(_copy(files, options.made, options.only))
+        sys.stdout.write(files.text())
+        sys.stdout.flush()
+        figures += files.figures()
     save(options.out, "peers", found, figures)
     return 0
 

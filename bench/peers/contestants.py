@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.ending import end
 from bench.fleet import run
 from bench.peers import salt
+from bench.peers.outcome import FailedError
 from bench.peers.sshd import PROGRAM, Sshd, names, sshd
 from bench.real import RealFleet
 from bench.workers import worker
@@ -19,10 +20,6 @@ from tui_manager.domain.list_window import LIMIT_MAX, Window
 Runs = Callable[[str], Awaitable[int]]
 _FANOUT = "64"
 _AT_ONCE = 200  # hosts that Ansible talks to at once
-
-
-class FailedError(Exception):
-    """A contestant did not run the command on all hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def ours(fleet: RealFleet) -> list[Contestant]:
         return sum(row.stdout_bytes for row in page.rows)
 
     async def by_command(command: str) -> int:
-        return await _output(
+        return await output_of(
             (program, "run", "--state-dir", str(fleet.manager.state_dir), "@all", "--", command), {}
         )
 
@@ -98,7 +95,7 @@ async def over_salt(folder: Path, made: Path, count: int) -> AsyncIterator[list[
 
         async def go(command: str) -> int:
             words = (str(programs / "salt"), "-c", str(configuration), "--static", "--out=txt")
-            return await _output((*words, "-t", "60", "*", "cmd.run", command), {})
+            return await output_of((*words, "-t", "60", "*", "cmd.run", command), {})
 
         yield [Contestant(f"Salt, {count} minions", True, count, go)]
 
@@ -113,23 +110,27 @@ def _both(name: str, world: Sshd, count: int, made: Callable[[Path], Runs]) -> l
 def _clush(program: Path, conf: Path, count: int) -> Runs:
     hosts = ",".join(names(count))
     words = (str(program), "-S", "-f", _FANOUT, "-o", f"-F {conf}", "-w", hosts)
-    return lambda command: _output((*words, command), {})
+    return lambda command: output_of((*words, command), {})
 
 
 def _pdsh(conf: Path, count: int) -> Runs:
     words = ("pdsh", "-R", "ssh", "-S", "-f", _FANOUT, "-w", ",".join(names(count)))
-    return lambda command: _output((*words, command), {"PDSH_SSH_ARGS_APPEND": f"-F {conf}"})
+    return lambda command: output_of((*words, command), {"PDSH_SSH_ARGS_APPEND": f"-F {conf}"})
 
 
 def _ansible(program: Path, inventory: Path, world: Sshd) -> Runs:
     words = (str(program), "all", "-i", str(inventory), "-f", str(_AT_ONCE), "-m", "raw", "-a")
-    environment = {
+    return lambda command: output_of((*words, command), ansible_environment(world))
+
+
+def ansible_environment(world: Sshd) -> Mapping[str, str]:
+    """With which Ansible reaches the hosts over kept connections."""
+    return {
         "ANSIBLE_SSH_ARGS": f"-F {world.warm}",
         "ANSIBLE_HOME": str(world.folder / "ansible"),
         "ANSIBLE_HOST_KEY_CHECKING": "False",
         "LC_ALL": "C.UTF-8",
     }
-    return lambda command: _output((*words, command), environment)
 
 
 async def _parallel_ssh(stack: AsyncExitStack, python: Path, world: Sshd, count: int) -> Contestant:
@@ -144,8 +145,8 @@ async def _parallel_ssh(stack: AsyncExitStack, python: Path, world: Sshd, count:
     return Contestant("parallel-ssh, connections kept", True, count, go)
 
 
-async def _output(words: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Bytes that a program prints. Raises FailedError when it fails."""
+async def output_of(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Runs a program, and returns how many bytes it prints. Raises FailedError when it fails."""
     process = await asyncio.create_subprocess_exec(
         *words,
         stdin=asyncio.subprocess.DEVNULL,

@@ -1,10 +1,16 @@
 """The race with other programs: who is slow, fails or loses output is not counted as fast."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from bench.figures import Figure
 from bench.peers import __main__ as peers
-from bench.peers.contestants import Contestant, FailedError
+from bench.peers.contestants import Contestant
+from bench.peers.copiers import Copier
+from bench.peers.file_race import FileRace, Load
+from bench.peers.outcome import FailedError
 
 
 def _contestant(name: str, came: int) -> Contestant:
@@ -42,3 +48,32 @@ async def test_who_is_slow_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -
     one = _contestant("slow", 0)
     await _figures(race, one, rounds=3)
     assert len(race.seconds[one]) == 1
+
+
+def _copier(name: str, place: Path, *, loses: bool = False) -> Copier:
+    async def copy(source: Path) -> None:
+        if loses:
+            return
+        if source.is_dir():
+            shutil.copytree(source, place / source.name, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, place)
+
+    place.mkdir()
+    return Copier(name, [place], copy)
+
+
+@pytest.mark.parametrize("load", [Load(1, 1_000_000), Load(3, 10_000)], ids=lambda load: load.words)
+async def test_each_copies_twice_and_leaves_nothing(tmp_path: Path, load: Load) -> None:
+    race = FileRace(load, 1)
+    good = _copier("good", tmp_path / "good")
+    bad = _copier("bad", tmp_path / "bad", loses=True)
+
+    for number in range(2):
+        await race.round(tmp_path / f"round-{number}", [good, bad])
+
+    assert [len(times[good]) for times in (race.first, race.again)] == [2, 2]
+    assert race.failed == {"bad": "not all files came"}
+    assert {figure.key for figure in race.figures()} == {"peer_copy", "peer_copy_again"}
+    assert f"{load.words} to 1 hosts" in race.text()
+    assert set(tmp_path.rglob("*")) == {tmp_path / "good", tmp_path / "bad"}
