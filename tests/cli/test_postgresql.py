@@ -48,7 +48,7 @@ async def test_a_manager_runs_on_it_and_says_where_its_data_are(tmp_path: Path, 
     assert status.database.startswith("PostgreSQL 1")
     assert " at /" in status.database
     files = {path.name for path in tmp_path.iterdir()}
-    assert files == {"gateway", "manager.lock", "postgresql"}
+    assert files == {"files", "gateway", "manager.lock", "postgresql"}
     async with run_manager(_settings(tmp_path, url)) as manager:
         assert manager.manager_id == first
 
