@@ -117,7 +117,7 @@ def test_files_that_are_missing_or_damaged_are_found(
     data = tmp_path / "files" / f"{made.files.sha256}.data"
     data.write_bytes(b"y" * 100)
     assert main(check) == 1
-    assert "is damaged: The bytes of b'app.conf' arrived" in capsys.readouterr().out
+    assert "is damaged: The bytes of 'app.conf' arrived" in capsys.readouterr().out
     data.unlink()
     assert main([*check, "--json"]) == 1
     (finding,) = json.loads(capsys.readouterr().out)["findings"]

@@ -95,10 +95,15 @@ def check_data(manifest: BinaryIO, data: BinaryIO) -> None:
             fits = known.has(entry)
         if not fits:
             raise WrongDataError(
-                f"The bytes of {entry.path[:_SHOWN]!r} arrived with another hash: the file has "
+                f"The bytes of {_shown(entry.path)} arrived with another hash: the file has "
                 "changed while it was read, or the bytes on the way. Send it again.",
                 entry.path,
             )
+
+
+def _shown(path: bytes) -> str:
+    """A path for an error."""
+    return repr(path[:_SHOWN].decode(errors="replace"))
 
 
 def _hash_of(file: BinaryIO, size: int) -> bytes:

@@ -131,20 +131,25 @@ def start(
         ]
         command_hosts.insert(tx, task_id, command_id, position, rows)
     update_task_status(tx, task_id, now)
+    _record_start(tx, task, found, actor, now)
+    is_online = connections.online
+    online_ids = tuple(host.host_id for host in targets if row_ids[host.host_id] in is_online)
+    return StartedTask(online_ids, len(targets) - len(online_ids), found.left_out, bool(batches))
+
+
+def _record_start(tx: Transaction, task: Task, found: ResolvedTarget, actor: str, now: int) -> None:
+    """Writes the start into the audit."""
     audit.record(
         tx,
         now,
         actor,
         "start_task",
-        task_id=task_id,
+        task_id=task.task_id,
         target=task.target,
-        hosts=len(targets),
-        names=_fold([target.name for target in targets]),
+        hosts=len(found.hosts),
+        names=_fold([target.name for target in found.hosts]),
         more={"left_out": _fold(found.left_out)} if found.left_out else None,
     )
-    is_online = connections.online
-    online_ids = tuple(host.host_id for host in targets if row_ids[host.host_id] in is_online)
-    return StartedTask(online_ids, len(targets) - len(online_ids), found.left_out, bool(batches))
 
 
 def _resolve(
