@@ -163,6 +163,22 @@ async def test_files_are_saved_where_the_form_said_when_the_task_has_ended(
     assert (tmp_path / "logs/db1/var/log/app/a.log").read_bytes() == b"db1"
 
 
+async def test_a_fetch_that_runs_again_saves_in_the_same_folder(
+    fleet: FakeOperator, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await fetched(fleet, "logs")
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "3", "home", "r", "a")
+        assert "What is fetched is saved in logs." in shown(pilot)
+        await press(pilot, "f5")
+        await settle(pilot)
+        end_fetch(fleet, 8)
+        await settle(pilot)
+        await threads_done(pilot, "fetched")
+    assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["db1", "db2"]
+
+
 async def test_a_fetch_without_a_folder_is_saved_later(
     fleet: FakeOperator, running: Running
 ) -> None:

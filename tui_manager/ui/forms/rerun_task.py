@@ -20,6 +20,7 @@ from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE
+from tui_manager.ui.forms.copy_form import FetchMade
 from tui_manager.ui.forms.form import Form, TickBox
 from tui_manager.ui.forms.questions import gone_text, left_out_text, names_text, task_title
 from tui_manager.ui.forms.rerun_choice import KEYS, RerunChoice, hosts_line
@@ -64,6 +65,9 @@ class RerunScreen(Form[int]):
             for number, name in enumerate(self._choice.secrets):
                 yield Label(f"Secret {shorten(name, _SECRET_WIDTH)}", markup=False)
                 yield Input(id=f"secret-{number}", password=True, compact=True)
+            if self._fetch_folder:
+                text = f"What is fetched is saved in {safe_line(self._fetch_folder)}."
+                yield Label(text, classes="hint", markup=False)
             yield Label("", id="ask", classes="ask", markup=False)
             yield Input(id="number", compact=True, max_length=9, restrict="[0-9]*")
             yield Label("", id="problem", classes="problem", markup=False)
@@ -72,6 +76,12 @@ class RerunScreen(Form[int]):
                 back.can_focus = False  # esc does it
                 yield back
                 yield Button("Run  f5", id="run", compact=True, variant="primary")
+
+    @property
+    def _fetch_folder(self) -> str:
+        """Where the task has saved what it fetched; empty: nowhere, or it fetched nothing."""
+        steps = (command.spec for command in self._choice.detail.commands)
+        return next((step.fetch.to for step in steps if step.fetch and step.fetch.to), "")
 
     def _boxes(self) -> Iterable[Widget]:
         """The classes, then all of them, then the marked hosts."""
@@ -243,6 +253,8 @@ class RerunScreen(Form[int]):
         except ManagerError as error:
             self.query_one("#problem", Label).update(safe_line(str(error)))
         else:
+            if self._fetch_folder:
+                self.app.post_message(FetchMade(rerun.task_id, self._fetch_folder))
             await self._start_made(rerun.task_id)
             self.dismiss(rerun.task_id)
         finally:
