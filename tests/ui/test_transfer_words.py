@@ -12,7 +12,7 @@ from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task import CommandHost
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.drawing.transfer_words import TransferSpec, option_texts, pane_lines
+from tui_manager.ui.drawing.transfer_words import TransferSpec, option_texts, pane_lines, run_lines
 from tui_manager.ui.tasks.command_host_state import STATE_WIDTH, StepFacts, line_cell, state_cell
 from tui_manager.ui.tasks.transfer_rates import TransferRates
 
@@ -99,6 +99,20 @@ def test_the_output_pane_says_why_it_failed() -> None:
     said = lines(failed, COPY)
     assert said[0] == "The copy failed."
     assert " ".join(said[1:3]) == why
+
+
+def test_the_output_pane_says_what_a_stopped_copy_leaves() -> None:
+    assert lines(row(Status.CANCELED, Reason.CANCELED), COPY)[0] == (
+        "Canceled. Files that were whole by then stay."
+    )
+    before = row(Status.CANCELED, Reason.CANCELED, started_at=None)
+    assert lines(before, COPY)[0] == "canceled"
+
+
+def test_a_host_says_in_short_what_was_copied() -> None:
+    done = row(Status.COMPLETED, transfer=Transfer(10, 2, 2, 0, SHA))
+    assert [plain(line) for line in run_lines(done)] == ["Unchanged", "2 files, 10 B"]
+    assert run_lines(row(Status.COMPLETED)) == ()
 
 
 def test_option_texts() -> None:

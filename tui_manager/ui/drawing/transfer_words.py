@@ -122,6 +122,15 @@ def pane_lines(
     return tuple(lines)
 
 
+def run_lines(row: CommandHost) -> tuple[Spans, ...]:
+    """The same in short where only the row is known; nothing if it has copied and fetched
+    nothing."""
+    if row.transfer is None:
+        return ()
+    texts = (command_host_text(row), result_words(row.transfer))
+    return tuple((Span(text[:1].upper() + text[1:], Role.MUTED),) for text in texts)
+
+
 def _head(row: CommandHost, spec: TransferSpec, rate: float | None) -> Sequence[tuple[str, Role]]:
     copies, detail = isinstance(spec, CopySpec), row.detail.strip()
     match row.status:
@@ -137,11 +146,14 @@ def _head(row: CommandHost, spec: TransferSpec, rate: float | None) -> Sequence[
             verb = "Copied" if copies else "Fetched"
             first = "All files were there already." if row.transfer.unchanged else f"{verb}."
             words = ((result_words(row.transfer), Role.PLAIN),)
-            more = ((detail, Role.CAUTION),) if detail else ()
+            more = ((detail[:1].upper() + detail[1:], Role.CAUTION),) if detail else ()
             return ((first, Role.STRONG), *words, *more)
         case CommandHostStatus.FAILED if row.reason is Reason.TRANSFER_FAILED:
             first = "The copy failed." if copies else "The fetch failed."
             return ((first, Role.FAULT), *(((detail, Role.PLAIN),) if detail else ()))
+        case CommandHostStatus.CANCELED | CommandHostStatus.TIMEOUT if copies and row.started_at:
+            text = f"{command_host_text(row).capitalize()}. Files that were whole by then stay."
+            return ((text, Role.PLAIN),)
         case _:
             return ((command_host_text(row), Role.PLAIN),)
 

@@ -51,6 +51,7 @@ class CopyForm(TaskForm):
     def __init__(self, link: Link, title: str, target: str = "") -> None:
         super().__init__(link, title, target)
         self._begun_transfer = FilesTexts()
+        self._files_rows: tuple[FilesRows, ...] = ()
         self._to_send = FilesToSend()
         self._found: FileSet | None = None  # what was read of the files that are typed
         self._seen = Seen()
@@ -67,26 +68,24 @@ class CopyForm(TaskForm):
     def files_rows(self, begun: FilesTexts) -> Iterable[Widget]:
         """The fields of both kinds."""
         self._begun_transfer = begun
-        yield FilesRows(TaskKind.COPY, begun)
-        yield FilesRows(TaskKind.FETCH, begun)
+        self._files_rows = (FilesRows(TaskKind.COPY, begun), FilesRows(TaskKind.FETCH, begun))
+        return self._files_rows
 
     @property
     def rows_of_kind(self) -> FilesRows | None:
         """Those that are seen; None of a command."""
-        return next((rows for rows in self.query(FilesRows) if rows.kind is self.kind), None)
+        return next((rows for rows in self._files_rows if rows.kind is self.kind), None)
 
     def show_files_rows(self) -> None:
         """Shows the fields of the kind, and no others."""
-        for rows in self.query(FilesRows):
+        for rows in self._files_rows:
             rows.display = rows.kind is self.kind
         self._look()
 
     @property
     def transfer(self) -> FilesTexts:
         """What is typed."""
-        typed = {
-            name: value for rows in self.query(FilesRows) for name, value in rows.typed.items()
-        }
+        typed = {name: value for rows in self._files_rows for name, value in rows.typed.items()}
         return replace(self._begun_transfer, **typed, found=self._found)  # type: ignore[arg-type]
 
     def above_buttons(self) -> Iterable[Widget]:

@@ -53,7 +53,13 @@ class FilesRows(Vertical):
         texts = {one.name: getattr(begun, one.name) for one in fields(FilesTexts)}
         self.rows = [FieldRow(*row, begun=texts) for row in _ROWS[kind]]
         self.kind = kind
+        self._fields: list[Input | Checkbox] = []
         super().__init__(*self.rows, classes="row")
+
+    def on_mount(self) -> None:
+        """The rows have their fields."""
+        found = self.query("Input, Checkbox")
+        self._fields = [field for field in found if isinstance(field, Input | Checkbox)]
 
     @property
     def first_field(self) -> str:
@@ -63,11 +69,7 @@ class FilesRows(Vertical):
     @property
     def typed(self) -> dict[str, str | bool]:
         """What is typed and ticked, by the names of `FilesTexts`."""
-        return {
-            field.id: field.value
-            for field in self.query("Input, Checkbox")
-            if isinstance(field, Input | Checkbox) and field.id
-        }
+        return {field.id: field.value for field in self._fields if field.id}
 
     def show(self, problems: Mapping[str, str], notes: Mapping[str, str]) -> None:
         """Shows the problems of the fields, or what is said of those that have none."""

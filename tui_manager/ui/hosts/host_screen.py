@@ -16,6 +16,7 @@ from tui_manager.domain.task import Task
 from tui_manager.ui.action import Action, Pane, ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten
+from tui_manager.ui.drawing.transfer_words import run_lines
 from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_facts import all_facts
@@ -173,7 +174,7 @@ class HostScreen(OutputActions, HostActions):
         title = f"#{run.row.task_id} {run.task}"
         self.output.ended = run.row.status.ended
         self.output.show_failed(run.row.status.failed)
-        self.output.no_output_text = (NO_OUTPUT,)
+        self.output.no_output_text = run_lines(run.row) or (NO_OUTPUT,)
         source = Source(run.row.task_id, self.host_id, title=title, steps=run.steps > 1)
         self.output.show(source)
 
