@@ -34,8 +34,11 @@ NEED_ROOT = (
     "the manager's disk full",
     "an agent's disk full",
     "the host restarted",
+    "a host's disk full in the middle of a copy",
+    "the manager's disk full in the middle of a fetch",
 )
-NEED_SQLITE = ("the manager's disk full",)  # the disk of the state folder, which has the file
+# The disk of the state folder, which has the file.
+NEED_SQLITE = ("the manager's disk full", "the manager's disk full in the middle of a fetch")
 
 
 def fits(name: str) -> bool:

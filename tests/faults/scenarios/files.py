@@ -3,12 +3,15 @@
 import asyncio
 import hashlib
 import random
+import tempfile
+from pathlib import Path
 
 from tests.faults.checker import Allowed, check
 from tests.faults.file_checks import compare_fetched
 from tests.faults.files_of_fleet import IN
 from tests.faults.fleet import Fleet
 from tests.faults.keeping import kept_alive
+from tests.faults.scenarios.disks import fill, small_disk
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tests.support.file_trees import MIB, OF_HOST, Tree, noise, odd_tree, partial_files
 
@@ -123,3 +126,76 @@ async def changing(seed: str) -> None:
         hashes = {hashlib.sha256(content).hexdigest() for content in contents}
         (sha256,) = (each["sha256"] for each in fleet.rows("SELECT sha256 FROM transfers"))
         assert sha256 in hashes, f"{sha256} is none of the contents\n{fleet.explain()}"
+
+
+@scenario("a host's disk full in the middle of a copy")
+async def host_disk_full(seed: str) -> None:
+    """The copy fails and leaves the old file, and nothing else."""
+    async with new_fleet(seed) as fleet, fleet.files.watched():
+        fleet.add_agent("h1")
+        disk = fleet.files.disk("h1") / IN
+        with small_disk(disk, "24m"):
+            fleet.start_agent("h1")
+            await fleet.online("h1")
+            old = await fleet.files.copy_of({b"large": noise(seed, MIB)}, "place")
+            await all_ended(fleet, await fleet.run("h1", old))
+            new = await fleet.files.copy_of({b"large": noise(f"{seed} new", 16 * MIB)}, "place")
+            with fleet.proxy.delayed(0.02):
+                failing = await fleet.run("h1", new)
+                await fleet.wait("it to begin", lambda: _has_begun(fleet, "h1"))
+                fleet.note("the disk of the host is full")
+                filler = fill(disk)
+                await all_ended(fleet, failing)
+            await _failed(fleet, failing, "No space left on device")
+            assert (disk / "place/tree/large").read_bytes() == noise(seed, MIB), fleet.explain()
+            filler.unlink()
+            again = await fleet.run("h1", new)
+            await all_ended(fleet, again)
+            assert _statuses(fleet, again) == {"completed"}, fleet.explain()
+            await _checked(fleet, Allowed(reasons={"transfer_failed"}))
+            await fleet.kill(fleet.agents["h1"])
+
+
+@scenario("the manager's disk full in the middle of a fetch")
+async def manager_disk_full(seed: str) -> None:
+    """The fetch fails, and another one completes when there is space again."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        fleet = Fleet(Path(folder), seed)
+        with small_disk(fleet.state_dir, "64m"):
+            try:
+                await fleet.start("h1")
+                await _fetch_until_full(fleet)
+            finally:
+                await fleet.close()
+
+
+async def _fetch_until_full(fleet: Fleet) -> None:
+    fetch = fleet.files.fetch_of({"h1": {b"large": noise(fleet.seed, 32 * MIB)}})
+    with fleet.proxy.delayed(0.02):
+        failing = await fleet.run("h1", fetch)
+        files = fleet.state_dir / "files"
+        await fleet.wait("it to begin", lambda: _size(files), lambda size: size > MIB)
+        fleet.note("the disk of the manager is full")
+        filler = fill(fleet.state_dir)
+        said = "files not fetched"
+        await fleet.wait(said, fleet.manager.text, lambda text: said in text)
+    filler.unlink()
+    await all_ended(fleet, failing)
+    await _failed(fleet, failing, "No space left on device")
+    again = await fleet.run("h1", fetch)
+    await all_ended(fleet, again)
+    assert _statuses(fleet, again) == {"completed"}, fleet.explain()
+    await _checked(fleet, Allowed(reasons={"transfer_failed"}))
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+async def _failed(fleet: Fleet, task_id: int, why: str) -> None:
+    """On its only host, for this reason."""
+    query = "SELECT status, reason, detail FROM command_hosts WHERE task_id = ?"
+    (row,) = fleet.rows(query, task_id)
+    said = f"{row['status']} {row['reason']}: {row['detail']}"
+    assert said.startswith("failed transfer_failed"), f"{said}\n{fleet.explain()}"
+    assert why in said, f"{said}\n{fleet.explain()}"
