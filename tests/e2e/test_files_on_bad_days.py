@@ -1,9 +1,9 @@
-"""Files on bad days: a program is killed in the middle of a copy or a fetch, and goes on at the
+"""Files on bad days: a program is killed in the middle of a copy or a fetch, which goes on at the
 byte. Memory does not grow with a file."""
 
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,52 +11,96 @@ import pytest
 from tests.support.file_trees import MIB, OF_HOST, PARTIAL, noise, partial_files, read_tree
 from tests.support.processes import Machine
 from tests.support.programs import Program
+from tests.support.slow_proxy import SlowProxy
 
 pytestmark = pytest.mark.long
-LARGE = 160 * MIB
-MEMORY_MAX = 96 * MIB  # by which a program may grow while a file passes that is larger
+BEGUN = MIB  # bytes, after which a transfer is interrupted
+MEMORY_MAX = 48 * MIB  # by which a program may grow while a file passes that is larger
 HOSTS = ("h1", "h2")
 
 
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A large file of the operator."""
-    path = tmp_path_factory.mktemp("large") / "large.img"
+def _write(path: Path, size: int) -> Path:
+    """A file in which no MiB is like another one."""
     piece = noise("large", MIB)
     with path.open("wb") as file:
-        for number in range(LARGE // MIB):
+        for number in range(size // MIB):
             file.write(number.to_bytes(4, "big") + piece[4:])
     return path
 
 
-def _size_of_partial(folder: Path) -> int:
-    """Bytes of the files that are on their way into a folder."""
-    found = 0
-    for path in folder.rglob("*"):
-        try:
-            if PARTIAL.decode() in path.name:
-                found += path.stat().st_blocks * 512
-        except FileNotFoundError:
-            continue
-    return found
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For what cannot be slowed down."""
+    return _write(tmp_path_factory.mktemp("files") / "large.img", 96 * MIB)
 
 
-def _bytes_in(folder: Path) -> int:
-    found = 0
-    for path in folder.rglob("*"):
-        try:
-            found += path.stat().st_size
-        except FileNotFoundError:
-            continue
-    return found
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For a slow connection."""
+    return _write(tmp_path_factory.mktemp("files") / "small.img", 16 * MIB)
 
 
-def _same(path: Path, other: Path) -> bool:
-    with path.open("rb") as one, other.open("rb") as two:
-        while piece := one.read(MIB):
-            if piece != two.read(MIB):
-                return False
-        return not two.read(1)
+@pytest.fixture
+def running(machine: Machine) -> Machine:
+    """A manager and two agents."""
+    machine.serve()
+    machine.agents(*HOSTS)
+    return machine
+
+
+class Slow:
+    """A manager and two agents, whose connections are slow."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        _serve(machine)
+        self._real = machine.address
+        self.proxy = SlowProxy(self._real)
+        machine.address = self.proxy.address
+        machine.agents(*HOSTS)
+
+    def start(self, *words: str) -> int:
+        """The number of a task that runs by itself."""
+        done = self.machine.run(*words, "--detach")
+        assert done.code == 0, done
+        return max(int(task["task_id"]) for task in self.machine.tasks())
+
+    def wait_for_bytes(self, look: Callable[[], int]) -> None:
+        """Until a transfer is under way. Nothing may have ended by then."""
+        self.machine.wait_for("bytes", look, lambda size: size >= BEGUN)
+        assert [task["status"] for task in self.machine.tasks()] == ["running"]
+
+    def kill_manager(self) -> None:
+        _kill(_newest(self.machine, "serve"))
+        _serve(self.machine, "--listen", self._real)
+
+    def kill_agents(self) -> None:
+        for name in HOSTS:
+            _kill(_newest(self.machine, f"agent-{name}-"))
+            self.machine.agent(name)
+
+    def kill_all(self) -> None:
+        _kill(_newest(self.machine, "serve"))
+        self.kill_agents()
+        _serve(self.machine, "--listen", self._real)
+
+
+@pytest.fixture
+def slow(machine: Machine) -> Iterator[Slow]:
+    made = Slow(machine)
+    yield made
+    made.proxy.close()
+
+
+def _serve(machine: Machine, *options: str) -> None:
+    """Starts a manager; agents go on to dial what they dial."""
+    address = machine.address
+    machine.serve(*options)
+    machine.address = address or machine.address
+
+
+def _newest(machine: Machine, name: str) -> Program:
+    return [program for program in machine.programs if program.name.startswith(name)][-1]
 
 
 def _kill(program: Program) -> None:
@@ -64,176 +108,137 @@ def _kill(program: Program) -> None:
     program.process.wait(30)
 
 
-@pytest.fixture
-def running(machine: Machine) -> Machine:
-    """A manager, and two agents."""
-    machine.serve()
-    machine.agents(*HOSTS)
-    return machine
+def _bytes_in(folder: Path, name: str = "") -> int:
+    """How many bytes are on the disk below a folder, in files whose names begin so."""
+    found = 0
+    for path in folder.rglob(f"{name}*"):
+        try:
+            found += path.stat().st_blocks * 512 if path.is_file() else 0
+        except FileNotFoundError:  # it has just got another name
+            continue
+    return found
 
 
-def _serve_again(machine: Machine) -> None:
-    machine.serve("--listen", machine.address)
+def _least_partial(machine: Machine) -> int:
+    """Bytes of the partial files of the host that has least of them."""
+    return min(_bytes_in(machine.disk_of(name), PARTIAL.decode()) for name in HOSTS)
 
 
-def _agent(machine: Machine, name: str) -> Program:
-    found = [one for one in machine.programs if one.name.startswith(f"agent-{name}-")]
-    return found[-1]
-
-
-def _serve(machine: Machine) -> Program:
-    return [one for one in machine.programs if one.name.startswith("serve")][-1]
-
-
-def _kill_manager(machine: Machine) -> None:
-    _kill(_serve(machine))
-    _serve_again(machine)
-
-
-def _kill_agents(machine: Machine) -> None:
-    for name in HOSTS:
-        _kill(_agent(machine, name))
-        machine.agent(name)
-
-
-def _kill_all(machine: Machine) -> None:
-    _kill(_serve(machine))
-    _kill_agents(machine)
-    _serve_again(machine)
-
-
-KILLS = [_kill_manager, _kill_agents, _kill_all]
-
-
-def _started(machine: Machine, *words: str) -> int:
-    """The number of a task that runs by itself."""
-    done = machine.run(*words, "--detach")
-    assert done.code == 0, done
-    return max(int(task["task_id"]) for task in machine.tasks())
+KILLS = [Slow.kill_manager, Slow.kill_agents, Slow.kill_all]
 
 
 @pytest.mark.parametrize("kill", KILLS)
-def test_a_copy_goes_on_after_a_kill(
-    running: Machine, large: Path, kill: Callable[[Machine], None]
-) -> None:
-    task_id = _started(running, "copy", "@all", str(large), f"{OF_HOST}/in/")
-    running.wait_for(
-        "bytes of the copy",
-        lambda: [_size_of_partial(running.disk_of(name)) for name in HOSTS],
-        lambda sizes: min(sizes) > 4 * MIB or running.tasks()[0]["status"] != "running",
-    )
-    kill(running)
-    task = running.wait_for_task(task_id, "completed")
-    assert {(row["bytes"], row["unchanged"]) for row in task["hosts"]} == {(LARGE, False)}
+def test_a_copy_goes_on_after_a_kill(slow: Slow, small: Path, kill: Callable[[Slow], None]) -> None:
+    machine, content = slow.machine, small.read_bytes()
+    task_id = slow.start("copy", "@all", str(small), f"{OF_HOST}/in/")
+    slow.wait_for_bytes(lambda: _least_partial(machine))
+    kill(slow)
+    slow.proxy.slow = False
+    rows = machine.wait_for_task(task_id, "completed")["hosts"]
+    assert {(row["bytes"], row["unchanged"]) for row in rows} == {(len(content), False)}
+    assert re.search(r"files are sent .* part=data from=[1-9]", machine.story())
     for name in HOSTS:
-        assert _same(running.disk_of(name) / "in/large.img", large)
-        assert partial_files(running.disk_of(name)) == []
-    again = _started(running, "copy", "@all", str(large), f"{OF_HOST}/in/")
-    assert {row["unchanged"] for row in running.wait_for_task(again, "completed")["hosts"]} == {
-        True
-    }
+        assert read_tree(machine.disk_of(name) / "in") == {b"small.img": content}
+    again = slow.start("copy", "@all", str(small), f"{OF_HOST}/in/")
+    rows = machine.wait_for_task(again, "completed")["hosts"]
+    assert {row["unchanged"] for row in rows} == {True}
 
 
 @pytest.mark.parametrize("kill", KILLS)
 def test_a_fetch_goes_on_after_a_kill(
-    running: Machine, large: Path, tmp_path: Path, kill: Callable[[Machine], None]
+    slow: Slow, small: Path, tmp_path: Path, kill: Callable[[Slow], None]
 ) -> None:
-    for number, name in enumerate(HOSTS):  # different ones, as equal ones are stored once
-        path = running.disk_of(name) / "out.img"
-        path.write_bytes(bytes([number]) + large.read_bytes()[1:])
-    task_id = _started(running, "fetch", "@all", f"{OF_HOST}/out.img", str(tmp_path))
-    incoming = running.state_dir / "files"
-    running.wait_for(
-        "bytes of the fetch",
-        lambda: _bytes_in(incoming),
-        lambda size: size > 8 * MIB or running.tasks()[0]["status"] != "running",
-    )
-    kill(running)
-    running.wait_for_task(task_id, "completed")
-    saved = running.run("task", "files", str(task_id), str(tmp_path))
+    machine = slow.machine
+    contents = {name: name.encode() + small.read_bytes() for name in HOSTS}
+    for name, content in contents.items():  # not the same: equal files are stored once
+        (machine.disk_of(name) / "out.img").write_bytes(content)
+    task_id = slow.start("fetch", "@all", f"{OF_HOST}/out.img", "not now")
+    slow.wait_for_bytes(lambda: _bytes_in(machine.state_dir / "files"))
+    kill(slow)
+    slow.proxy.slow = False
+    machine.wait_for_task(task_id, "completed")
+    saved = machine.run("task", "files", str(task_id), str(tmp_path / "back"))
     assert saved.code == 0, saved
+    prefix = f"{OF_HOST[1:]}/out.img".encode()
+    for name, content in contents.items():
+        assert read_tree(tmp_path / "back" / name) == {prefix: content}
+
+
+def test_a_copy_that_is_canceled_leaves_the_old_file(slow: Slow, small: Path) -> None:
+    machine = slow.machine
     for name in HOSTS:
-        found = tmp_path / name / OF_HOST[1:] / "out.img"
-        assert _same(found, running.disk_of(name) / "out.img")
+        (machine.disk_of(name) / "small.img").write_bytes(b"old")
+    task_id = slow.start("copy", "@all", str(small), f"{OF_HOST}/")
+    slow.wait_for_bytes(lambda: _least_partial(machine))
+    assert machine.run("task", "cancel", str(task_id)).code == 0
+    machine.wait_for_task(task_id, "canceled")
+    for name in HOSTS:
+        assert (machine.disk_of(name) / "small.img").read_bytes() == b"old"
+        assert partial_files(machine.disk_of(name)) == []
+
+
+def test_a_copy_goes_on_without_the_client_that_started_it(slow: Slow, small: Path) -> None:
+    machine = slow.machine
+    copy = machine.start("copy", "copy", "h1", str(small), f"{OF_HOST}/in/")
+    slow.wait_for_bytes(lambda: _bytes_in(machine.disk_of("h1"), PARTIAL.decode()))
+    _kill(copy)
+    slow.proxy.slow = False
+    machine.wait_for_task(1, "completed")
+    assert read_tree(machine.disk_of("h1") / "in") == {b"small.img": small.read_bytes()}
+
+
+def _uploading(machine: Machine, large: Path) -> Program:
+    """A client that gives a large file to the manager, or has just done so."""
+    copy = machine.start("copy", "copy", "h1", str(large), f"{OF_HOST}/in/")
+    machine.wait_for(
+        "bytes of the upload",
+        lambda: _bytes_in(machine.state_dir / "files"),
+        lambda size: size > BEGUN or copy.process.poll() is not None,
+    )
+    return copy
+
+
+def _is_copied(machine: Machine, large: Path) -> bool:
+    return read_tree(machine.disk_of("h1") / "in") == {b"large.img": large.read_bytes()}
 
 
 def test_an_upload_goes_on_when_the_manager_is_back(running: Machine, large: Path) -> None:
-    words = ("copy", "h1", str(large), f"{OF_HOST}/in/", "--json")
-    copy = running.start("copy", *words)
-    _wait_for_upload(running, copy)
-    _kill_manager(running)
+    copy = _uploading(running, large)
+    _kill(_newest(running, "serve"))
+    _serve(running, "--listen", running.address)
     assert copy.wait() == 0, running.story()
-    assert _same(running.disk_of("h1") / "in/large.img", large)
+    assert _is_copied(running, large)
 
 
 def test_without_a_manager_an_upload_ends_and_nothing_was_started(
     running: Machine, large: Path
 ) -> None:
-    copy = running.start("copy", "copy", "h1", str(large), f"{OF_HOST}/in/")
-    _wait_for_upload(running, copy)
-    _kill(_serve(running))
+    copy = _uploading(running, large)
+    _kill(_newest(running, "serve"))
     assert copy.wait() == 3, running.story()
     assert "No task was made" in copy.err
-    stored = _bytes_in(running.state_dir / "files")
-    _serve_again(running)
+    _serve(running, "--listen", running.address)
     assert running.tasks() == []
-    assert stored > 0
+    running.wait_until_online("h1")
     done = running.run("copy", "h1", str(large), f"{OF_HOST}/in/")
     assert done.code == 0, done
-
-
-def _wait_for_upload(machine: Machine, copy: Program) -> None:
-    files = machine.state_dir / "files"
-    machine.wait_for(
-        "bytes of the upload",
-        lambda: _bytes_in(files),
-        lambda size: size > 4 * MIB or copy.process.poll() is not None,
-    )
+    assert _is_copied(running, large)
 
 
 def test_a_client_that_is_killed_while_it_uploads_leaves_no_task(
     running: Machine, large: Path
 ) -> None:
-    copy = running.start("copy", "copy", "h1", str(large), f"{OF_HOST}/in/")
-    _wait_for_upload(running, copy)
+    copy = _uploading(running, large)
     _kill(copy)
-    if not running.tasks():  # else it was faster
-        assert read_tree(running.disk_of("h1")) == {}
+    assert running.tasks() == []
+    assert read_tree(running.disk_of("h1")) == {}
     done = running.run("copy", "h1", str(large), f"{OF_HOST}/in/")
     assert done.code == 0, done
-    assert _same(running.disk_of("h1") / "in/large.img", large)
-
-
-def test_a_copy_goes_on_without_the_client_that_started_it(running: Machine, large: Path) -> None:
-    copy = running.start("copy", "copy", "h1", str(large), f"{OF_HOST}/in/")
-    running.wait_for("the task", running.tasks)
-    _kill(copy)
-    running.wait_for_task(1, "completed")
-    assert _same(running.disk_of("h1") / "in/large.img", large)
-
-
-def test_a_copy_that_is_canceled_leaves_the_old_file(running: Machine, large: Path) -> None:
-    old = running.disk_of("h1") / "large.img"
-    old.write_bytes(b"old")
-    task_id = _started(running, "copy", "h1", str(large), f"{OF_HOST}/")
-    running.wait_for(
-        "bytes of the copy",
-        lambda: _size_of_partial(running.disk_of("h1")),
-        lambda size: size > MIB or running.tasks()[0]["status"] != "running",
-    )
-    running.run("task", "cancel", str(task_id))
-    task = running.wait_for(
-        "the task to end", lambda: running.task(task_id), lambda task: task["finished_at"]
-    )
-    if task["status"] == "canceled":
-        assert old.read_bytes() == b"old"
-    else:  # it was faster
-        assert _same(old, large)
-    assert partial_files(running.disk_of("h1")) == []
+    assert _is_copied(running, large)
 
 
 def test_memory_does_not_grow_with_a_file(running: Machine, large: Path, tmp_path: Path) -> None:
-    programs = [_serve(running), _agent(running, "h1")]
+    programs = [_newest(running, "serve"), _newest(running, "agent-h1-")]
     before = [_peak(program) for program in programs]
     done = running.run("copy", "h1", str(large), f"{OF_HOST}/in/")
     assert done.code == 0, done
@@ -241,7 +246,8 @@ def test_memory_does_not_grow_with_a_file(running: Machine, large: Path, tmp_pat
     assert done.code == 0, done
     grown = [_peak(program) - size for program, size in zip(programs, before, strict=True)]
     assert max(grown) < MEMORY_MAX, [size // MIB for size in grown]
-    assert _same(tmp_path / "back/h1" / OF_HOST[1:] / "in/large.img", large)
+    back = {f"h1{OF_HOST}/in/large.img".encode(): large.read_bytes()}
+    assert read_tree(tmp_path / "back") == back
 
 
 def _peak(program: Program) -> int:
