@@ -1,5 +1,6 @@
 """The limit of the folder, and the free disk."""
 
+import contextlib
 import errno
 import os
 from datetime import timedelta
@@ -122,6 +123,34 @@ async def test_a_full_disk_makes_room_first(
             assert await read(parts.files, old)
         else:
             assert await stored(parts, old, new) == [False, True]
+
+
+@pytest.mark.parametrize("seconds", [2 * HOUR, 5])
+async def test_a_removed_set_is_let_go_unless_somebody_reads_it(
+    parts: Parts, seconds: float
+) -> None:
+    """Its room on the disk is free only then."""
+    made = large(b"a")
+    await store(parts.files, made)
+    parts.clock.turn(2 * HOUR)
+    assert await parts.files.read(made.files.sha256, FileSetPart.DATA, 0, 5) == b"aaaaa"
+    parts.clock.turn(seconds)
+    place = str(parts.files.folder.place(made.files.sha256, FileSetPart.DATA))
+    assert place in _open_files()
+    assert await parts.files.room.remove_least_used() == made.files
+    if seconds > 10:
+        assert f"{place} (deleted)" not in _open_files()
+    else:
+        assert await parts.files.read(made.files.sha256, FileSetPart.DATA, 5, 5) == b"aaaaa"
+
+
+def _open_files() -> set[str]:
+    """What the descriptors of this process lead to."""
+    found = set()
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(str(path.readlink()))
+    return found
 
 
 async def test_a_disk_that_is_full_in_the_middle_loses_nothing(

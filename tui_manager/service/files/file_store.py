@@ -35,6 +35,7 @@ OPERATOR = "operator"  # the owner of what operators send
 _FROM_DATABASE = "database"
 _OWNER = re.compile(r"[\w-]{1,64}")
 OPEN_MAX = 64  # sets that are open for reading, as long as nobody reads more at one time
+_BEING_READ = 10.0  # seconds since the last piece of a set, in which the next one may be read
 _HASH_SHOWN = 12
 
 
@@ -48,6 +49,7 @@ class FileStore:
         self.threads = FileThreads()
         self.locks = SetLocks()
         self.room = FilesRoom(core, self.folder, self.threads, self.locks)
+        self.room.on_remove = self._close_removed
         self._shared = SharedBytes(core, self.threads)
         self._opened: OrderedDict[str, OpenSet] = OrderedDict()  # by hash; last those used last
 
@@ -154,6 +156,15 @@ class FileStore:
             if not opened.users and (idle or len(self._opened) > keep):
                 del self._opened[sha256]
                 opened.close()
+
+    def _close_removed(self, sha256: str) -> None:
+        """Lets go of a set that was removed, so that the disk gets its room back; not of one that
+        somebody reads piece by piece."""
+        opened = self._opened.get(sha256)
+        now = self._core.clock.monotonic()
+        if opened and not opened.users and opened.used_at <= now - _BEING_READ:
+            del self._opened[sha256]
+            opened.close()
 
     async def _load(self, files: FileSet, upload: int) -> None:
         """Reads a set from the database into the folder. The caller holds its lock."""

@@ -1,6 +1,7 @@
 """Room for file sets: the limit of the folder, the free disk, and what is removed to make room."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from tui_manager.domain.errors import StorageError
@@ -23,6 +24,7 @@ class FilesRoom:
 
     Attributes:
         receiving: names of partial sets that are being received now.
+        on_remove: called with the hash of a set that was removed from the folder.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class FilesRoom:
         self._threads = threads
         self._locks = locks
         self.receiving: set[str] = set()
+        self.on_remove: Callable[[str], None] = lambda _: None
         self._stored = 0  # bytes of all sets, as last read
         self._copies = 0  # bytes of those in the folder
         self._partial = 0  # bytes of those that have not all arrived
@@ -134,8 +137,12 @@ class FilesRoom:
         async with self._locks.of(files.sha256):
             if not await self._core.database.write(work):
                 return False
-            await self._threads.run(self._folder.remove, files.sha256)
+            await self._remove_files(files.sha256)
         return True
+
+    async def _remove_files(self, sha256: str) -> None:
+        await self._threads.run(self._folder.remove, sha256)
+        self.on_remove(sha256)
 
     async def _remove_copy(self) -> bool:
         """Removes the set from the folder that was not opened for the longest time, and whose bytes
@@ -148,7 +155,7 @@ class FilesRoom:
             if row is None or row.upload is None or lock.locked():
                 continue
             async with lock:
-                await self._threads.run(self._folder.remove, one.sha256)
+                await self._remove_files(one.sha256)
             return True
         return False
 
