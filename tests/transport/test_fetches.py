@@ -1,9 +1,9 @@
 """Fetches: what agents have found is asked for and stored, and the agents are told."""
 
-import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,6 @@ from tests.support.file_agent import FEATURES, Answers, say_found
 from tests.support.file_sets import MadeSet, make_set
 from tests.support.waiting import wait_until
 from tui_manager import manager_parts
-from tui_manager.domain.errors import StorageError
 from tui_manager.domain.files import FetchSpec, FileSetPart, Transfer
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import TaskStatus
@@ -22,7 +21,6 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.api import Operator
 from tui_manager.run_manager import RunningManager, run_manager
-from tui_manager.service.files import file_store
 from tui_manager.service.transfers.fetch_turns import FetchTurns
 from tui_manager.service.transfers.transfers import Transfers
 from tui_manager.settings import Settings
@@ -226,23 +224,16 @@ async def test_a_problem_of_the_agent_ends_the_fetch(
         assert not (await Answers(agent, OTHER).until_stored()).problem
 
 
-async def test_files_for_which_there_is_no_room_are_refused(
-    manager: RunningManager, operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    @contextlib.asynccontextmanager
-    async def full(*_: object) -> AsyncIterator[None]:
-        raise StorageError("There is no room for 1,700,000 bytes of files.")
-        yield
-
-    monkeypatch.setattr(file_store.FileStore, "receive", full)
-    async with dial(manager.address) as agent:
-        _, (execution_id,) = await begin(operator, agent)
+async def test_files_for_which_there_is_no_room_are_refused(tmp_path: Path) -> None:
+    settings = replace(settings_of(tmp_path), files_limit=SIZE)
+    async with run_manager(settings) as manager, dial(manager.address) as agent:
+        _, (execution_id,) = await begin(manager.operator, agent)
         await say_found(agent, execution_id, MADE)
         told = (await agent.read_until("files_stored")).files_stored
-        assert (told.problem, told.retry) == (
-            "There is no room for 1,700,000 bytes of files.",
-            False,
-        )
+        assert "files_limit" in told.problem
+        assert not told.retry
+        await say_found(agent, execution_id, OTHER)  # which is small
+        assert not (await Answers(agent, OTHER).until_stored()).problem
 
 
 async def test_lies_about_the_sizes_are_found(manager: RunningManager, operator: Operator) -> None:
