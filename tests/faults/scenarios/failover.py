@@ -110,6 +110,55 @@ async def asynchronous(seed: str) -> None:
             check(fleet, Allowed(gaps=True, unknown=True))
 
 
+@several("the database failed over to a standby that lacks only what other managers wrote")
+async def lost_by_others(seed: str) -> None:
+    """One manager has lost nothing. It goes on, and what it knows of the others' hosts is no more
+    than what is stored."""
+    with (
+        tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder,
+        _with_standby(Path(folder), synchronous=False) as database,
+    ):
+        async with fleet_of(Path(folder), seed, *HOSTS, spread=True, database=database) as fleet:
+            one, two, stays = fleet.managers
+            await fleet.gather_agents(one)
+            await fleet.wait("the standby to have it", lambda: _has_all(database))
+            fleet.note(f"SIGSTOP {stays.node.name}; the standby gets nothing more")
+            stays.node.send(signal.SIGSTOP)
+            fleet.asked = [one, two]
+            follow_nobody(database.standby)
+            for gateway in (two, one, two):  # so the generations of sessions go on there
+                await fleet.gather_agents(gateway)
+            lost = await fleet.run("@all", command(5))
+            await fleet.ended_tasks([lost])
+            fleet.note(f"the standby takes the place of the server; SIGCONT {stays.node.name}")
+            database.fail_over()
+            stays.node.send(signal.SIGCONT)
+            for manager in (one, two):
+                await says(fleet, manager, "lacks the last", "Stop this manager and start it again")
+            fleet.asked = [stays]
+            await fleet.gather_agents(stays)
+            await fleet.wait("all to be read", stays.node.text, lambda text: _READ_AGAIN in text)
+            await _completes(fleet)
+            for manager in (one, two):
+                await fleet.terminate(manager.node)
+            await fleet.start_managers()
+            fleet.asked = list(fleet.managers)
+            await fleet.gather_agents(one)
+            await _completes(fleet)
+            check(fleet, Allowed(gaps=True, unknown=True))
+
+
+_READ_AGAIN = "all hosts were read again"
+
+
+async def _completes(fleet: Fleet) -> None:
+    """A task on all hosts completes."""
+    task_id = await fleet.run("@all", command(10))
+    await all_ended(fleet, task_id)
+    rows = fleet.rows("SELECT status FROM command_hosts WHERE task_id = ?", task_id)
+    assert [row["status"] for row in rows] == ["completed"] * len(HOSTS), fleet.explain()
+
+
 async def _all_beat(fleet: Fleet) -> None:
     """Waits until each manager has written something more."""
     query = "SELECT id, beats FROM gateways ORDER BY id"
