@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -100,6 +100,27 @@ def _real(path: bytes) -> bytes:
         return os.path.realpath(path, strict=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderChange:
+    """Mode and owner of a folder that the copy has made.
+
+    Attributes:
+        expected: its mode before is one of these; `uids`: and its owner. Else somebody has put
+            another folder in its place.
+        uid, gid: -1: as it is.
+    """
+
+    mode: int
+    expected: Container[int]
+    uids: Container[int]
+    uid: int = -1
+    gid: int = -1
+
+    def is_expected(self, status: os.stat_result) -> bool:
+        mode = stat.S_IMODE(status.st_mode) & ~stat.S_ISGID
+        return mode in self.expected and status.st_uid in self.uids
+
+
 class Folders:
     """Opens and makes the folders of a destination. Keeps a few of them open.
 
@@ -161,17 +182,21 @@ class Folders:
         finally:
             os.close(there)
 
-    def mode(self, parts: Parts) -> int:
-        """The mode bits of a folder. Raises TransferError."""
-        return stat.S_IMODE(os.fstat(self.open(parts)).st_mode)
+    def set_up(self, parts: Parts, change: FolderChange) -> bool:
+        """Gives a folder its mode and owner; False: it is not as the change expects it.
 
-    def set_mode_and_owner(self, parts: Parts, mode: int, uid: int = -1, gid: int = -1) -> None:
-        """Keeps a set-group-ID bit, which it has from the folder above. Raises TransferError."""
-        with failing(self._destination.full(parts)), _listed(self.open(parts)) as descriptor:
-            if (uid, gid) != (-1, -1):
-                os.fchown(descriptor, uid, gid)
-            inherited = os.fstat(descriptor).st_mode & stat.S_ISGID
-            os.fchmod(descriptor, mode | inherited)
+        It keeps a set-group-ID bit, which it has from the folder above. Raises TransferError.
+        """
+        folder = self.open(parts)
+        status = os.fstat(folder)
+        if not change.is_expected(status):
+            return False
+        with failing(self._destination.full(parts)), _listed(folder) as descriptor:
+            inherited = status.st_mode & stat.S_ISGID
+            if (change.uid, change.gid) != (-1, -1):
+                os.fchown(descriptor, change.uid, change.gid)
+            os.fchmod(descriptor, change.mode | inherited)
+            return True
 
     def _open_base(self) -> int:
         """From the root on, part by part, so that the agent's own folders are seen above it too."""

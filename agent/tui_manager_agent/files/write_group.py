@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,7 +11,14 @@ from pathlib import Path
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind
 
 from tui_manager_agent.files.attributes import Attributes
-from tui_manager_agent.files.destination import MAKE_MODE, Folders, Parts, find_at, refuse_own
+from tui_manager_agent.files.destination import (
+    MAKE_MODE,
+    FolderChange,
+    Folders,
+    Parts,
+    find_at,
+    refuse_own,
+)
 from tui_manager_agent.files.existing_file import (
     keep_backup,
     look,
@@ -27,6 +35,8 @@ from tui_manager_agent.policy.file_rules import FileRules, show_path
 
 _OPEN = 0o700  # what the agent's user needs to write in a folder
 _IN_MAKING = stat.S_ISVTX  # marks a folder that does not have its last mode yet
+_BEGUN = _OPEN | _IN_MAKING  # the mode with which one is made
+_MAKES_STICKY = sys.platform == "linux"  # others make no folder with that mark
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,9 +114,9 @@ class GroupWriter:
                 self._close_folder(parts, modes[parts])
 
     def _close_folder(self, parts: Parts, mode: int) -> None:
-        found = self.folders.mode(parts) & ~stat.S_ISGID
-        if found in (mode | _OPEN | _IN_MAKING, _OPEN | _IN_MAKING):
-            self.folders.set_mode_and_owner(parts, mode)
+        expected = (mode | _OPEN | _IN_MAKING, _BEGUN)
+        change = FolderChange(mode=mode, expected=expected, uids=self.attributes.uids())
+        if self.folders.set_up(parts, change):
             self.folders.sync(parts)
 
     @staticmethod
@@ -125,15 +135,19 @@ class GroupWriter:
             self._record_destination()
             with failing(path):
                 with suppress(FileExistsError):  # another copy makes it too
-                    os.mkdir(parts[-1], _OPEN | _IN_MAKING, dir_fd=parent)
+                    os.mkdir(parts[-1], _BEGUN, dir_fd=parent)
                     is_new = True
                 status = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False)
         require_folder(status, path)
-        was_left = stat.S_IMODE(status.st_mode) & ~stat.S_ISGID == _OPEN | _IN_MAKING
-        if is_new or (was_left and status.st_uid in attributes.uids()):
-            marked = _IN_MAKING if self._is_closed(mode) else 0
-            mode |= _OPEN | marked
-            self.folders.set_mode_and_owner(parts, mode, attributes.uid, attributes.gid)
+        marked = _IN_MAKING if self._is_closed(mode) else 0
+        change = FolderChange(
+            mode=mode | _OPEN | marked,
+            expected=(_BEGUN, _BEGUN if _MAKES_STICKY or not is_new else _OPEN),
+            uids=attributes.uids(),
+            uid=attributes.uid,
+            gid=attributes.gid,
+        )
+        if (is_new or change.is_expected(status)) and self.folders.set_up(parts, change):
             self._changed |= {parts, parts[:-1]}
 
     def _require_own_name(self, folder: int, name: bytes, path: bytes) -> None:

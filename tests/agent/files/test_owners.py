@@ -1,6 +1,7 @@
 """Who owns what a copy writes; what an agent can do that is not root; what a root agent does in
 folders of other users."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -8,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tui_manager_agent.files.work import TransferError
@@ -138,6 +140,13 @@ def test_modes_without_rights_for_the_owner(agent_of_nobody: Path) -> None:
         folder.chmod(0o700)
 
 
+def test_a_folder_that_its_owner_may_not_list_is_there_already(agent_of_nobody: Path) -> None:
+    for _ in range(2):
+        copy = Copy(agent_of_nobody, {"d": None}, f"{agent_of_nobody}/x/", modes={"d": 0o300})
+        copy.work().run()
+    assert mode_of(agent_of_nobody / "x" / "d") == 0o300
+
+
 def test_a_folder_that_is_not_writable(agent_of_nobody: Path) -> None:
     closed = agent_of_nobody / "closed"
     closed.mkdir(0o555)
@@ -230,6 +239,32 @@ def test_a_file_that_stands_where_the_partial_file_will(folder: Path, hostile: P
     assert copy.source.asked_bytes == 0 or copy.source.asked == [(0, 500_000)]
     assert owner_of(hostile / "a") == (0, 0)
     assert victim.read_bytes() == b"v" * 3000
+
+
+@pytest.mark.parametrize("after", ["mkdir", "stat"])
+def test_a_folder_that_takes_the_place_of_a_new_one(
+    folder: Path, hostile: Path, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one of root that stands in the home of the user, who can rename it."""
+    victim = hostile / "victim"
+    victim.mkdir()
+    victim.chmod(0o700)
+    copy = Copy(folder, {"d": None, "d/a": b"x"}, f"{hostile}/", owner="nobody")
+    call = getattr(os, after)
+
+    def swap(*arguments: Any, **options: Any) -> Any:
+        result = call(*arguments, **options)
+        if arguments[0] == b"d" and (hostile / "d").is_dir() and victim.is_dir():
+            (hostile / "d").rename(hostile / "moved")
+            victim.rename(hostile / "d")
+        return result
+
+    with monkeypatch.context() as calls:
+        calls.setattr(os, after, swap)
+        work = copy.work()
+        with contextlib.suppress(TransferError):
+            work.run()
+    assert (owner_of(hostile / "d"), mode_of(hostile / "d")) == ((0, 0), 0o700)
 
 
 def test_the_content_of_a_pipe_is_not_waited_for(folder: Path, hostile: Path) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.files import destination
+from tui_manager_agent.files import destination, write_group
 from tui_manager_agent.files.work import TransferError
 
 from tests.agent.files.copying import Copy, mode_of, read_tree
@@ -206,6 +206,7 @@ def test_systems_that_are_not_linux(
     """macOS has no O_PATH, gives nothing back from memory, and makes no folder sticky at once."""
     make_folder = os.mkdir
     monkeypatch.setattr(destination, "_THROUGH", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    monkeypatch.setattr(write_group, "_MAKES_STICKY", False)
     monkeypatch.delattr(os, "posix_fadvise", raising=False)
     monkeypatch.setattr(
         os, "mkdir", lambda name, mode, **more: make_folder(name, mode & 0o777, **more)
