@@ -19,8 +19,8 @@ from tui_manager_agent.files.problems import failing
 from tui_manager_agent.files.work import Source, Stop
 from tui_manager_agent.files.write_progress import Difference
 
-GROUP_ENTRIES = 64
-GROUP_BYTES = 4 << 20
+GROUP_ENTRIES = 256
+GROUP_BYTES = 8 << 20
 
 
 @dataclass(slots=True)

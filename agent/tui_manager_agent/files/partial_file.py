@@ -162,22 +162,18 @@ class PartialFile:
             attributes.apply(descriptor, self._entry, old)
             if attributes.file_mode(self._entry) & stat.S_IRUSR:
                 self._flush(descriptor)
-            else:  # `sync` could not open it
+            else:  # `open_to_sync` could not open it
                 os.fsync(descriptor)
                 self._is_synced = True
             self._state = _state(os.fstat(descriptor))
 
-    def sync(self) -> None:
-        """Makes it durable. Raises TransferError."""
+    def open_to_sync(self) -> int | None:
+        """A descriptor for `sync_files`; None: it is durable already. Raises TransferError."""
         if self._is_synced:
-            return
+            return None
         folder = self._folders.open(self._folder)
         with failing(self._path):
-            descriptor = self._reopen(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            return self._reopen(folder, os.O_RDONLY)
 
     def rename(self, name: bytes) -> None:
         """Gives it its name. Raises TransferError."""

@@ -3,8 +3,8 @@
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from tui_manager_agent.files.file_groups import Group, GroupItem
 from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.partial_file import PartialFile
 from tui_manager_agent.files.problems import failing
+from tui_manager_agent.files.sync_files import AT_ONCE, sync_files
 from tui_manager_agent.files.work import Source, Stop, TransferError
 from tui_manager_agent.files.write_progress import Difference, WriteProgress
 from tui_manager_agent.policy.file_rules import FileRules, show_path
@@ -77,9 +78,10 @@ class GroupWriter:
                 self._make_folder(item.parts, mode, self.attributes)
             elif item.partial:
                 self._fill(item, item.partial)
-        for item in reversed(group.items):  # when the last is on the disk, all likely are
-            if item.partial:
-                item.partial.sync()
+        written = [item for item in group.items if item.partial]
+        while written:
+            self._sync(written[-AT_ONCE:])  # when the last are on the disk, others likely are too
+            del written[-AT_ONCE:]
         self._record_pending(group)
         for item in group.items:
             self.stop.check()
@@ -188,6 +190,16 @@ class GroupWriter:
     def _advance(self, length: int) -> None:
         self._under_way += length
         self.on_progress(self.progress.bytes + self._under_way, self.progress.files)
+
+    def _sync(self, items: Sequence[GroupItem]) -> None:
+        files = {}
+        with ExitStack() as opened:
+            for item in items:
+                descriptor = item.partial.open_to_sync() if item.partial else None
+                if descriptor is not None:
+                    opened.callback(os.close, descriptor)
+                    files[descriptor] = item.path
+            sync_files(files)
 
     def _give_name(self, item: GroupItem) -> None:
         if item.difference is Difference.NONE:

@@ -1,5 +1,6 @@
 """Destinations where a copy writes nothing, or not what was meant, and what it says then."""
 
+import errno
 import os
 import shutil
 import socket
@@ -340,6 +341,27 @@ def test_a_full_disk(tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPat
         "Make room on this file system, then run it again."
     )
     assert read_tree(target) == {"a": b"old"}
+
+
+def test_a_disk_that_cannot_write_one_of_many_files(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = {f"f{number:02}": b"x%d" % number for number in range(50)}
+    copy = Copy(tmp_path, tree, f"{target}/")
+    work, sync = copy.work(), os.fsync
+
+    def sync_or_fail(descriptor: int) -> None:
+        if os.pread(descriptor, 10, 0) == b"x37":
+            raise OSError(errno.EIO, "Input/output error")
+        sync(descriptor)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", sync_or_fail)
+        with pytest.raises(TransferError, match="f37 cannot be written: Input/output error"):
+            work.run()
+    assert [path for path in read_tree(target) if ".part" not in path] == []
+    copy.work().run()
+    assert read_tree(target) == tree
 
 
 def test_a_disk_without_room_is_not_filled(tmp_path: Path, target: Path) -> None:
