@@ -46,9 +46,15 @@ class Attributes:
             and self.gid in (_KEEP, status.st_gid)
         )
 
-    def uids(self) -> set[int]:
-        """Whose a file may be that the copy has begun."""
-        return {os.geteuid(), os.geteuid() if self.uid == _KEEP else self.uid}
+    def keeps_owner(self, status: os.stat_result) -> bool:
+        """Whether a file belongs to the same user afterwards."""
+        return self.uid in (_KEEP, status.st_uid)
+
+    def uids(self, old: os.stat_result | None = None) -> set[int]:
+        """Whose a file may be that the copy has begun, and that takes the place of `old`."""
+        if self.uid != _KEEP:
+            return {os.geteuid(), self.uid}
+        return {os.geteuid(), old.st_uid if old and not os.geteuid() else os.geteuid()}
 
     def apply(self, descriptor: int, entry: Entry, old: os.stat_result | None) -> None:
         """Gives them to a file that takes the place of `old`. Raises OSError."""

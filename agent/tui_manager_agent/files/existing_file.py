@@ -17,6 +17,7 @@ from tui_manager_agent.files.write_progress import Difference
 from tui_manager_agent.policy.file_rules import show_path
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _CHANGED = "Another program has changed {} while it was copied. Run it again."
 
 
@@ -47,8 +48,8 @@ def compare(
     if status is None or status.st_size != entry.size:
         return Difference.CONTENT
     fits = attributes.fit(status, entry)
-    if not fits and (status.st_nlink > 1 or os.geteuid() not in (0, status.st_uid)):
-        return Difference.CONTENT  # a new file, as its other names are not to change with it
+    if not fits and not _may_be_changed(status, attributes):
+        return Difference.CONTENT
     try:
         descriptor = os.open(name, _READ, dir_fd=folder)
     except OSError as error:
@@ -62,6 +63,14 @@ def compare(
     if not is_same:
         return Difference.CONTENT
     return Difference.NONE if fits else Difference.ATTRIBUTES
+
+
+def _may_be_changed(status: os.stat_result, attributes: Attributes) -> bool:
+    """Whether mode and owner may be set in place; else a new file gets them. Other names of the
+    file must not change with it. And who may write it now can keep it open, and would write into it
+    also when it is another user's, or runs with the rights of one."""
+    own = status.st_uid == os.geteuid() or (not os.geteuid() and attributes.keeps_owner(status))
+    return own and status.st_nlink == 1 and not status.st_mode & _OTHERS_WRITE
 
 
 def set_attributes(

@@ -112,8 +112,7 @@ class Grouping:
             name = partial_name(self.execution_id, number)
             item.partial = PartialFile(self.folders, parts, item.path, name, entry)
             if entry.size > RESUMED_FROM:
-                uids = self.attributes.uids() | ({item.found.st_uid} if item.found else set())
-                item.partial.resume(uids, self.stop)
+                item.partial.resume(self.attributes.uids(item.found), self.stop)
         return item
 
     def _compare(self, item: GroupItem) -> Difference:

@@ -157,7 +157,10 @@ class PartialFile:
     def finish(self, descriptor: int, attributes: Attributes, old: os.stat_result | None) -> None:
         """Gives it mode and owner when it is whole. Raises TransferError."""
         with failing(self._path):
-            if os.fstat(descriptor).st_size != self._entry.size:
+            status = os.fstat(descriptor)
+            if status.st_uid not in attributes.uids(old):  # that user may have it open still
+                raise self._replaced()
+            if status.st_size != self._entry.size:
                 os.ftruncate(descriptor, self._entry.size)
             attributes.apply(descriptor, self._entry, old)
             if attributes.file_mode(self._entry) & stat.S_IRUSR:

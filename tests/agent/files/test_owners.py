@@ -87,6 +87,68 @@ def test_another_owner_alone_is_set_without_asking(folder: Path) -> None:
     assert owner_of(folder / "a") == (NOBODY.pw_uid, 0)
 
 
+@pytest.fixture
+def home(folder: Path) -> Path:
+    """A folder of nobody."""
+    path = folder / "home"
+    path.mkdir()
+    os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+    return path
+
+
+def keep_open(path: Path, content: bytes) -> int:
+    """Nobody has made this file, and has it open for writing."""
+    path.write_bytes(content)
+    os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+    return os.open(path, os.O_RDWR)
+
+
+@as_root
+def test_who_has_the_old_file_open_cannot_write_into_that_of_root(folder: Path, home: Path) -> None:
+    held = keep_open(home / "a", b"text")
+    copy = Copy(folder, {"a": b"text"}, f"{home}/", owner="root", mode=0o4755)
+    assert copy.work().run().unchanged_files == 0
+    os.pwrite(held, b"evil", 0)
+    os.close(held)
+    assert (owner_of(home / "a")[0], mode_of(home / "a")) == (0, 0o4755)
+    assert (home / "a").read_bytes() == b"text"
+
+
+@as_root
+def test_what_a_group_may_write_gets_another_mode_as_a_new_file(folder: Path, home: Path) -> None:
+    (home / "a").write_bytes(b"text")
+    (home / "a").chmod(0o664)
+    before = (home / "a").stat().st_ino
+    assert Copy(folder, {"a": b"text"}, f"{home}/", mode=0o4755).work().run().unchanged_files == 0
+    assert (home / "a").stat().st_ino != before
+    assert mode_of(home / "a") == 0o4755
+
+
+@as_root
+@pytest.mark.parametrize("owner", ["root", ""])
+def test_a_partial_file_of_another_user_never_becomes_that_of_root(
+    folder: Path, home: Path, owner: str
+) -> None:
+    """It is that of the old file's owner, who then puts a file of root in its place."""
+    content = os.urandom(400_000)
+    os.close(keep_open(home / "a", b"old"))
+    copy = Copy(folder, {"a": content}, f"{home}/", owner=owner)
+    held = keep_open(home / f".tui-manager.{copy.execution_id}.0.part", content)
+
+    def replace_old(_count: int) -> None:
+        os.chown(home / "a", 0, 0)
+
+    copy.source.before_read = replace_old
+    if owner:
+        copy.work().run()
+    else:
+        os.truncate(held, 300_000)
+        assert "has replaced" in refuse(copy)
+    os.pwrite(held, b"evil", 0)
+    os.close(held)
+    assert (home / "a").read_bytes() == (content if owner else b"old")
+
+
 @as_root
 def test_a_file_keeps_its_owner(folder: Path) -> None:
     (folder / "a").write_bytes(b"old")
