@@ -728,6 +728,7 @@ class Gateway(_message.Message):
     STOPPED_FIELD_NUMBER: _builtins.int
     LAST_SEEN_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """0: it does not share its database"""
     name: _builtins.str
@@ -741,6 +742,8 @@ class Gateway(_message.Message):
     """its beats are heard"""
     stopped: _builtins.bool
     """in order, and not started since"""
+    runs: _builtins.int
+    """how often it has started; 0: not known"""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """absent: not known"""
@@ -766,10 +769,11 @@ class Gateway(_message.Message):
         stopped: _builtins.bool = ...,
         last_seen: _timestamp_pb2.Timestamp | None = ...,
         health: Global___Health | None = ...,
+        runs: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health", "last_seen", b"last_seen", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "alive", b"alive", "health", b"health", "last_seen", b"last_seen", "leads", b"leads", "name", b"name", "number", b"number", "started_at", b"started_at", "stopped", b"stopped", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "alive", b"alive", "health", b"health", "last_seen", b"last_seen", "leads", b"leads", "name", b"name", "number", b"number", "runs", b"runs", "started_at", b"started_at", "stopped", b"stopped", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,6 +24,7 @@ def gateway_to_wire(gateway: Gateway) -> wire.Gateway:
         stopped=gateway.stopped,
         last_seen=timestamp(gateway.last_seen),
         health=None if gateway.health is None else health_to_wire(gateway.health),
+        runs=gateway.runs,
     )
 
 
@@ -39,4 +40,5 @@ def gateway_from_wire(message: wire.Gateway) -> Gateway:
         stopped=message.stopped,
         last_seen=instant(message.last_seen) if message.HasField("last_seen") else None,
         health=health_from_wire(message.health) if message.HasField("health") else None,
+        runs=message.runs,
     )
