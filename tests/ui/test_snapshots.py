@@ -149,6 +149,7 @@ FILES = {
     "fetch": Case(("3", "home", "enter", "end"), USUAL),
     "save_files": Case(("3", "home", "enter", "end", "ctrl+s", "tab", "space"), SMALL),
     "copy_form": Case(COPY_FORM, SMALL),
+    "kind": Case(("C", "shift+tab"), SMALL),
     "fetch_form": Case(FETCH_FORM, SMALL),
 }
 FILES_CASES = {

@@ -109,7 +109,7 @@ class NewTaskScreen(CopyForm):
         yield Horizontal(
             Label("Do", classes="name"),
             KindField(self._begun.kind),
-            Label("  f2", classes="hint-beside"),
+            Label("  f2", id="kind-key"),
             classes="field",
         )
         yield from super().target_fields()
