@@ -159,8 +159,9 @@ def _incoming(module: Any) -> None:
 
 def _partial_file(module: Any) -> None:
     partial = module.PartialFile
-    for name in ("open", "add", "sync", "rename"):
-        setattr(partial, name, POINTS.around(f"{name}_partial", getattr(partial, name)))
+    points = {"open": "open", "add": "add", "open_to_sync": "sync", "rename": "rename"}
+    for name, point in points.items():
+        setattr(partial, name, POINTS.around(f"{point}_partial", getattr(partial, name)))
 
 
 def _write_progress(module: Any) -> None:
