@@ -142,7 +142,7 @@ async def _serve_hosts(
     room, tls, core = port_limits.share_open_files(), parts.tls, parts.core
     secure = tls is not None
     large = LargeCommands(CommandContents(core), core.clock.monotonic)
-    share = FileShare(parts.files, core.statistics.count_sent_files)
+    share = FileShare(parts.files, core.statistics.count_sent_files, core.clock.monotonic)
     handshake = Handshake(core, parts.hosts, parts.sessions, large, share, timeouts, secure=secure)
     security = tls.security() if tls else None
     about_files = FileMessages(parts.hosts, parts.transfers)
@@ -155,6 +155,7 @@ async def _serve_hosts(
         parts.hosts,
         parts.sessions,
         large,
+        share,
         settings.listen,
         port_limits.options(timeouts, room.commands, core.limits.max_message),
         tls.credentials.commands.credentials if tls else None,

@@ -1,9 +1,14 @@
 """Copies: what agents ask for comes from the store, behind everything else."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import grpc.aio
 import pytest
 from tui_manager_protos.rules.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
@@ -12,6 +17,7 @@ from tests.support.agent_stream import AgentStream, dial
 from tests.support.file_agent import FEATURES, ask, pull, read_part, upload
 from tests.support.file_sets import make_set
 from tests.support.waiting import wait_until
+from tui_manager import run_manager as running_manager
 from tui_manager.domain.files import CopySpec, FileSetPart, Transfer
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import TaskStatus
@@ -22,7 +28,7 @@ from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.settings import Settings
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.maintenance.check import check_database
-from tui_manager.transport.sessions.file_parts import REQUESTS_MAX
+from tui_manager.transport.sessions.file_parts import REQUESTS_MAX, FileShare
 
 DATA, MANIFEST = FileSetPart.DATA, FileSetPart.MANIFEST
 MADE = make_set({b"app.conf": os.urandom(700_000), b"zeros": bytes(600_000), b"empty": b""})
@@ -274,6 +280,48 @@ async def test_an_agent_that_reads_nothing_is_not_ended_for_it(
         assert await pull(other, run.execution_id, DATA, 0, SIZE) == MADE.data
         await read_part(stalled)
         assert await violations(operator) == []
+
+
+async def test_an_agent_that_reports_and_reads_nothing_does_not_hold_up_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(source: Any, on_written: Any, monotonic: Any) -> FileShare:
+        return FileShare(source, on_written, monotonic, 4 * PART_LENGTH, timeout=0.2)
+
+    monkeypatch.setattr(running_manager, "FileShare", make)
+    settings = Settings(
+        state_dir=tmp_path,
+        listen="127.0.0.1:0",
+        insecure=True,
+        free_disk=0,
+        heartbeat=timedelta(seconds=2),
+    )
+    async with (
+        run_manager(settings) as manager,
+        dial(manager.address) as stalled,
+        dial(manager.address) as other,
+        asyncio.timeout(30),
+        asyncio.TaskGroup() as group,
+    ):
+        _, execution_id = await begin(manager.operator, stalled)
+        for _ in range(REQUESTS_MAX):
+            await ask(stalled, execution_id, DATA, 0, SIZE)
+        await other.hello("web02", features=FEATURES)
+        beats = [group.create_task(_beat(agent)) for agent in (stalled, other)]
+        await started(manager.operator, COPY, target="web02")
+        execution_id = (await other.read_until("run_command")).run_command.execution_id
+        for _ in range(20):  # the other one stalls meanwhile
+            assert await pull(other, execution_id, DATA, 0, SIZE) == MADE.data
+        for beat in beats:
+            beat.cancel()
+
+
+async def _beat(agent: AgentStream) -> None:
+    """Sends the heartbeats of an agent until its session ends."""
+    with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        while True:
+            await agent.report()
+            await asyncio.sleep(0.1)
 
 
 async def test_sent_bytes_are_counted(manager: RunningManager, operator: Operator) -> None:

@@ -63,7 +63,7 @@ def session_of(share: FileShare, name: str = "web01") -> Session:
 
 @pytest.fixture
 def share(source: Source) -> FileShare:
-    return FileShare(source, lambda _: None)
+    return FileShare(source, lambda _: None, time.monotonic)
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ async def test_the_next_part_is_read_when_the_one_before_is_written(
 
 
 async def test_the_parts_are_smaller_the_more_sessions_send(source: Source) -> None:
-    share = FileShare(source, lambda _: None, budget=4 * 256 * KIB)
+    share = FileShare(source, lambda _: None, time.monotonic, budget=4 * 256 * KIB)
     sessions = [session_of(share, f"web{number}") for number in range(4)]
     for session in sessions:
         session.file_parts.ask(request(0, PART_LENGTH))
@@ -169,7 +169,7 @@ async def test_the_parts_are_smaller_the_more_sessions_send(source: Source) -> N
 
 
 async def test_a_session_that_does_not_read_holds_up_no_other(source: Source) -> None:
-    share = FileShare(source, lambda _: None, budget=4 * 32 * KIB)
+    share = FileShare(source, lambda _: None, time.monotonic, budget=4 * 32 * KIB)
     slow, *others = [session_of(share, f"web{number}") for number in range(10)]
     for session in (slow, *others):
         session.file_parts.ask(request(0, 64 * KIB))
@@ -193,9 +193,65 @@ async def test_a_session_that_does_not_read_holds_up_no_other(source: Source) ->
     assert (share.used, share.sending) == (0, 0)
 
 
+async def test_agents_that_do_not_read_end_when_others_wait(source: Source) -> None:
+    now = 0.0
+    share = FileShare(source, lambda _: None, lambda: now, timeout=60.0)
+    stalled = [session_of(share, f"web{number}") for number in range(64)]
+    for session in stalled:
+        session.file_parts.ask(request(0, PART_LENGTH))
+        await part(session)  # it is never written
+    now = 200.0
+    share.end_slow_writes()
+    assert all(session.room for session in stalled)  # nobody waits
+    other = session_of(share, "other")
+    other.file_parts.ask(request(0, PART_LENGTH))
+    assert await sent(other) == []
+    share.end_slow_writes()
+    assert not any(session.room for session in stalled)
+    for session in stalled:
+        session.release()  # their streams have ended
+    assert (await part(other)).offset == 0
+    assert other.room
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_an_agent_that_does_not_read_ends_before_its_part_is_written_too(
+    source: Source, *, reads: bool
+) -> None:
+    """Its session writes something else, which the agent does not take."""
+    now = 0.0
+    share = FileShare(source, lambda _: None, lambda: now, budget=4 * KIB, timeout=60.0)
+    first, slow, other = (session_of(share, name) for name in ("first", "slow", "other"))
+    if reads:  # what comes while the part is read goes before it
+        source.may.clear()
+    else:  # it gets something else while it waits for its share
+        first.file_parts.ask(request(0, 1000))
+        await part(first)
+    slow.file_parts.ask(request(0, 1000))
+    assert await sent(slow) == []
+    slow.send_settings()
+    assert (await sent(slow))[0].HasField("settings")  # it is never written
+    other.file_parts.ask(request(0, 1000))
+    assert await sent(other) == []
+    now = 100.0
+    first.release()
+    source.may.set()
+    assert await sent(other) == []
+    share.end_slow_writes()
+    assert slow.room  # until now it had to wait itself
+    now = 159.0
+    share.end_slow_writes()
+    assert slow.room
+    now = 160.0
+    share.end_slow_writes()
+    assert not slow.room
+    slow.release()
+    assert (await part(other)).offset == 0
+
+
 async def test_ten_thousand_sessions_share_64_mib(source: Source) -> None:
     source.hole = True  # so that this test needs no memory itself
-    share = FileShare(source, lambda _: None)
+    share = FileShare(source, lambda _: None, time.monotonic)
     sessions = [session_of(share, f"web{number}") for number in range(10_000)]
     for session in sessions:
         session.file_parts.ask(request(0, PART_LENGTH))
@@ -286,7 +342,7 @@ async def test_an_error_of_the_program_ends_the_session(session: Session, source
 
 async def test_sent_bytes_are_counted_when_they_are_written(source: Source) -> None:
     counted: list[int] = []
-    session = session_of(FileShare(source, counted.append))
+    session = session_of(FileShare(source, counted.append, time.monotonic))
     session.file_parts.ask(request(0, 1000))
     await part(session)
     assert counted == []

@@ -54,7 +54,7 @@ def add_sessions(sessions: Sessions, count: int) -> None:
         )
         guard = MessageGuard(Limits(), lambda: 0.0)
         large = LargeCommands(None, lambda: 0.0)  # type: ignore[arg-type]
-        files = FileShare(None, lambda _: None)  # type: ignore[arg-type]
+        files = FileShare(None, lambda _: None, lambda: 0.0)  # type: ignore[arg-type]
         sessions.add(
             Session(
                 opened, Limits(), guard, lambda _: None, large, files, managers=sessions.managers

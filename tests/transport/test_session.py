@@ -43,7 +43,7 @@ def _session(
     opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, Limits().heartbeat, (), ())
     guard = MessageGuard(Limits(), lambda: 0.0)
     large = large or LargeCommands(_Contents(), time.monotonic)
-    files = FileShare(None, lambda _: None)  # type: ignore[arg-type]
+    files = FileShare(None, lambda _: None, lambda: 0.0)  # type: ignore[arg-type]
     return Session(opened, limits, guard, on_room, large, files)
 
 
@@ -186,6 +186,27 @@ async def test_the_time_for_a_write_does_not_run_while_its_script_is_read() -> N
     now = 160.0
     large.end_slow_writes()
     assert not first.room
+
+
+async def test_the_time_for_a_write_runs_while_the_agent_does_not_take_what_goes_before() -> None:
+    now = 0.0
+    large = LargeCommands(_Contents(), lambda: now, budget=1000, timeout=60.0)
+    first, slow, waiting = (_session(large=large) for _ in range(3))
+    for session in (first, slow, waiting):
+        session.queue_command(_script("large"))
+    assert [await _next(first), await _next(slow)] == [["large"], []]
+    slow.send_settings()
+    assert await _next(slow) == ["settings"]  # it is never written
+    assert await _next(waiting) == []
+    now = 100.0
+    first.release()  # now it is the turn of the slow one
+    large.end_slow_writes()
+    assert slow.room
+    now = 160.0
+    large.end_slow_writes()
+    assert [bool(slow.room), bool(waiting.room)] == [False, True]
+    slow.release()
+    assert await _next(waiting) == ["large"]
 
 
 async def test_a_session_that_waits_for_its_share_still_sends_all_else() -> None:

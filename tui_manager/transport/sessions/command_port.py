@@ -24,6 +24,7 @@ from tui_manager.transport.messages.message_guard import ViolationError
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import Certificates
 from tui_manager.transport.sessions.file_messages import FileMessages
+from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.handshake import (
     RETRY_SOON,
     Context,
@@ -219,6 +220,7 @@ async def serve_agents(
     hosts: HostService,
     sessions: Sessions,
     large: LargeCommands,
+    files: FileShare,
     address: str,
     options: port_limits.Options,
     credentials: grpc.ServerCredentials | None,
@@ -237,7 +239,7 @@ async def serve_agents(
     real = port_limits.listen(server, address, credentials)
     await server.start()
     working = [
-        asyncio.create_task(_watch(core, hosts, sessions, large)),
+        asyncio.create_task(_watch(core, hosts, sessions, large, files)),
         asyncio.create_task(sessions.tell_managers(asyncio.sleep)),
     ]
     try:
@@ -250,7 +252,9 @@ async def serve_agents(
         await asyncio.wait(working)
 
 
-async def _watch(core: Core, hosts: HostService, sessions: Sessions, large: LargeCommands) -> None:
+async def _watch(
+    core: Core, hosts: HostService, sessions: Sessions, large: LargeCommands, files: FileShare
+) -> None:
     clock, heartbeat = core.clock, core.limits.heartbeat.total_seconds()
     while True:
         began = clock.monotonic()
@@ -261,6 +265,7 @@ async def _watch(core: Core, hosts: HostService, sessions: Sessions, large: Larg
         for host_id, generation in hosts.silent_sessions():
             sessions.end(host_id, generation)
         large.end_slow_writes()
+        files.end_slow_writes()
 
 
 def _check_certificates(sessions: Sessions, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageE
 from tui_manager.domain.file_transfer import FilePiece, FileRequest
 from tui_manager.domain.files import FileSet, FileSetPart
 from tui_manager.transport.messages import convert_files
-from tui_manager.transport.sessions.byte_budget import ByteBudget, Reservation
+from tui_manager.transport.sessions.byte_budget import WRITE_TIMEOUT, ByteBudget, Reservation
 
 BUDGET = 64 * 1024 * 1024  # bytes of parts that are read and not yet written
 REQUESTS_MAX = 256  # of one session, not yet answered
@@ -44,12 +44,23 @@ class FileShare:
     """
 
     def __init__(
-        self, source: FileSource, on_written: Callable[[int], None], budget: int = BUDGET
+        self,
+        source: FileSource,
+        on_written: Callable[[int], None],
+        monotonic: Callable[[], float],
+        budget: int = BUDGET,
+        timeout: float = WRITE_TIMEOUT,
     ) -> None:
+        """
+        Args:
+            monotonic: a clock in seconds.
+            budget: bytes.
+            timeout: seconds for an agent to take a part while others wait.
+        """
         self.source = source
         self.on_written = on_written
         self.sending = 0
-        self._bytes: ByteBudget[Reservation] = ByteBudget(budget)
+        self._bytes = ByteBudget(budget, monotonic, timeout)
         self._reading: set[asyncio.Task[None]] = set()
 
     @property
@@ -63,9 +74,23 @@ class FileShare:
         fair = self._bytes.budget // (_COPIES * max(1, self.sending))
         return max(_LEAST, min(PART_LENGTH, fair))
 
-    def reserve(self, length: int, on_granted: Callable[[], None]) -> Reservation:
+    def reserve(
+        self, length: int, on_granted: Callable[[], None], on_timeout: Callable[[], None]
+    ) -> Reservation:
         """Asks for a part of so many bytes."""
-        return self._bytes.reserve(Reservation(length * _COPIES, on_granted))
+        return self._bytes.reserve(Reservation(length * _COPIES, on_granted, on_timeout))
+
+    def begin_reading(self, reservation: Reservation) -> None:
+        """The part is read from now on."""
+        self._bytes.begin_reading(reservation)
+
+    def begin_writing(self, reservation: Reservation) -> None:
+        """The part waits for the agent from now on."""
+        self._bytes.begin_writing(reservation)
+
+    def end_slow_writes(self) -> None:
+        """Ends the sessions whose agents do not take their parts in time while others wait."""
+        self._bytes.end_slow_writes()
 
     def give_back(self, reservation: Reservation) -> None:
         """Ends a reservation, granted or not. To be called once."""
@@ -100,10 +125,17 @@ class _Owed:
 class FileParts:
     """What one session owes its agent."""
 
-    def __init__(self, share: FileShare, on_ready: Callable[[], None]) -> None:
-        """`on_ready`: is called when `take` may have something."""
+    def __init__(
+        self, share: FileShare, on_ready: Callable[[], None], on_timeout: Callable[[], None]
+    ) -> None:
+        """
+        Args:
+            on_ready: is called when `take` may have something.
+            on_timeout: is called if the agent does not take a part in time and others wait.
+        """
         self._share = share
         self._on_ready = on_ready
+        self._on_timeout = on_timeout
         self._allowed: dict[str, FileSet] = {}
         self._owed: deque[_Owed] = deque()
         self._sending = False
@@ -157,6 +189,7 @@ class FileParts:
         if self._ready:
             piece, self._ready = self._ready, None
             self._writing = piece.sent
+            self._begin_writing()
             return convert_files.from_piece(piece)
         if self._reading or not self._owed:
             return None
@@ -167,8 +200,9 @@ class FileParts:
             return convert_files.from_piece(_refused(first.request, first.done, first.problem))
         if self._reservation is None:
             self._length = min(first.left, self._share.part_length)
-            self._reservation = self._share.reserve(self._length, self._on_ready)
+            self._reservation = self._share.reserve(self._length, self._on_ready, self._on_timeout)
         if self._reservation.granted:
+            self._share.begin_reading(self._reservation)
             self._reading = asyncio.create_task(self._read(first))
             self._share.hold(self._reading)
         return None
@@ -242,6 +276,11 @@ class FileParts:
         if not owed.left:
             self._owed.popleft()
         self._ready = piece
+        self._begin_writing()
+
+    def _begin_writing(self) -> None:
+        if self._reservation:
+            self._share.begin_writing(self._reservation)
 
     def _drop(self, execution_id: str) -> None:
         if any(owed.request.execution_id == execution_id for owed in self._owed):

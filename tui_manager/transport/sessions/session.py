@@ -20,8 +20,9 @@ from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert, convert_files
 from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.ask_for_renewal import Renewal
+from tui_manager.transport.sessions.byte_budget import Reservation
 from tui_manager.transport.sessions.file_parts import FileParts, FileShare
-from tui_manager.transport.sessions.large_commands import LargeCommands, LargeReservation
+from tui_manager.transport.sessions.large_commands import LargeCommands
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +85,8 @@ class Session:
         self._large = large
         self._file_share = files
         self._file_parts: FileParts | None = None  # most sessions send no files
-        self._reserved: LargeReservation | None = None  # for the first of `_runs`
-        self._sending: LargeReservation | None = None  # for the message that is being written
+        self._reserved: Reservation | None = None  # for the first of `_runs`
+        self._sending: Reservation | None = None  # for the message that is being written
         self._control_messages: deque[pb.ManagerMessage] = deque()
         self._acknowledged: dict[str, Acknowledged] = {}
         self._cancels: dict[str, None] = {}
@@ -198,7 +199,7 @@ class Session:
     def file_parts(self) -> FileParts:
         """What the session owes its agent of files."""
         if self._file_parts is None:
-            self._file_parts = FileParts(self._file_share, self._pending.set)
+            self._file_parts = FileParts(self._file_share, self._pending.set, self._end_slow)
         return self._file_parts
 
     def ask_for_files(self, request: FileRequest) -> None:
@@ -315,7 +316,7 @@ class Session:
         if self._ended:
             return
         log.warning(
-            "an agent was too slow to take a command with a script or stdin, and others waited",
+            "an agent was too slow to take a script, stdin or bytes of files, and others waited",
             extra={"host_id": self.host_id},
         )
         self.end()
