@@ -114,6 +114,17 @@ async def test_a_problem_answers_all_that_an_ended_copy_has_asked(messages: File
     assert len(all_of(messages)) == asked.count("copy0")
 
 
+def test_what_ended_copies_were_never_answered_does_not_count_for_ever(outbox: Outbox) -> None:
+    """A manager that has the result of a copy drops what it has not sent yet."""
+    for number in range(REQUESTS):
+        ended, _ = add_copy(outbox.files, f"copy{number}")
+        assert all_of(outbox.files)
+        outbox.files.remove(ended)
+        outbox.remove(ended)
+    add_copy(outbox.files, "last")
+    assert all_of(outbox.files)
+
+
 async def test_a_work_that_runs_again_is_not_given_what_the_one_before_has_asked(
     messages: FileMessages,
 ) -> None:

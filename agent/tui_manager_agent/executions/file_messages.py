@@ -55,12 +55,18 @@ class FileMessages:
         self.set_ready(execution.id)
 
     def remove(self, execution: Execution) -> None:
-        """Its work has ended. The manager may still answer what it has asked for."""
+        """Its work has ended. The manager may still answer what it has asked for, until it has the
+        result."""
         _, channel = self._channels.pop(execution.id, (None, None))
         self._share_window()
         if isinstance(channel, Pull) and channel.unanswered:
             channel.fail("It has ended.")
             self._left.setdefault(execution.id, []).append(channel)
+
+    def forget(self, execution_id: str) -> None:
+        """The manager has the result: what it has not answered by now, it does not answer."""
+        if self._left.pop(execution_id, None):
+            self._ready_again()
 
     def set_ready(self, execution_id: str) -> None:
         """An execution may have something to send, if it is a transfer that runs."""

@@ -38,6 +38,7 @@ class Outbox:
         """Nothing more is to be reported about an execution."""
         self._pending.pop(execution.id, None)
         self._to_retry.discard(execution.id)
+        self.files.forget(execution.id)
 
     def set_limits(self, *, window: int, max_message: int) -> None:
         """Takes the manager's limits in bytes, 0 for the usual ones. Ends a wait under old ones.
