@@ -2,6 +2,7 @@
 `template` and `schedule` have their own files."""
 
 import argparse
+from typing import Protocol
 
 from tui_manager import __version__
 from tui_manager.cli.options.database import add_database_commands
@@ -31,6 +32,14 @@ from tui_manager.domain.status import Stream
 
 DEMO_AGENTS = 3
 DEMO_AGENTS_MAX = 50
+
+
+class _Add(Protocol):
+    """Adds a command with its summary."""
+
+    def __call__(
+        self, name: str, summary: str, *parents: Parser, epilog: str = ""
+    ) -> argparse.ArgumentParser: ...
 
 
 def command_line_parser() -> Parser:
@@ -76,6 +85,12 @@ def command_line_parser() -> Parser:
         add("schedule", "make, list, show, edit, pause or run schedules", state), state
     )
     add_output_options(add("output", "print the output of a task, as raw bytes", state))
+    _add_manager_commands(add, state, listen)
+    return parser
+
+
+def _add_manager_commands(add: _Add, state: Parser, listen: Parser) -> None:
+    """The commands of the manager itself and its database."""
     add_json(
         add("managers", "list the managers of this database: who leads, and who is away", state)
     )
@@ -93,7 +108,6 @@ def command_line_parser() -> Parser:
         add("database", "move data into another database, or forget its keys", state), state
     )
     add_json(add("config", "list every setting, its value and where it comes from", state, listen))
-    return parser
 
 
 def _main_parser(*parents: Parser) -> Parser:
