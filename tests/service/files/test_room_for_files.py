@@ -79,6 +79,15 @@ async def test_what_a_task_needs_that_has_not_ended_stays(tmp_path: Path) -> Non
         assert await stored(parts, a, b) == [False, True]
 
 
+async def test_what_has_arrived_of_a_set_needs_no_room_again(tmp_path: Path) -> None:
+    made = large(b"a", 800 * 1024)
+    async with manager_parts(tmp_path, files_limit=MIB) as parts:
+        async with parts.files.receive(made.files) as incoming:
+            sent = await send(incoming, made, limit=500 * 1024, piece=50_000)
+        assert await store(parts.files, made) == made.files.size + made.files.manifest_size - sent
+        assert await read(parts.files, made)
+
+
 async def test_a_set_that_grows_past_the_limit_ends_in_the_middle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

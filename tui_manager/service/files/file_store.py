@@ -169,8 +169,8 @@ class FileStore:
     async def _load(self, files: FileSet, upload: int) -> None:
         """Reads a set from the database into the folder. The caller holds its lock."""
         log.info("a file set is read from the database", extra={"file_set": files.sha256})
-        await self.room.make(files.manifest_size + files.size, copies=True)
         async with self._partial(files, _FROM_DATABASE) as partial:
+            await self.room.make(partial.lacking, copies=True)
             try:
                 await self._shared.read(upload, partial)
                 await self.threads.run(partial.check, long=True)
@@ -199,8 +199,8 @@ class FileStore:
         if await self._take_in_again(files):
             yield self._incoming(files, None)
             return
-        await self.room.make(files.manifest_size + files.size)
         async with self._partial(files, owner) as partial:
+            await self.room.make(partial.lacking)
             yield self._incoming(files, partial)
 
     def _incoming(self, files: FileSet, partial: PartialSet | None) -> Incoming:

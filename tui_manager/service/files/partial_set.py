@@ -60,6 +60,11 @@ class PartialSet:
         """Bytes of both parts that have arrived."""
         return sum(self._have.values())
 
+    @property
+    def lacking(self) -> int:
+        """Bytes of both parts that are missing."""
+        return sum(map(self.lacks, _PARTS))
+
     def have(self, part: FileSetPart) -> int:
         """Bytes of a part that have arrived."""
         return self._have[part]
