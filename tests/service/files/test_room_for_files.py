@@ -12,8 +12,9 @@ import pytest
 from tests.support.file_sets import MadeSet, make_set, read, send, store
 from tests.support.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.files import CopySpec, FileSetPart
+from tui_manager.domain.files import CopySpec, FileSet, FileSetPart
 from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.service.files import file_store as file_store_module
 from tui_manager.service.files import incoming as incoming_module
 
 MIB = 1 << 20
@@ -79,6 +80,63 @@ async def test_what_a_task_needs_that_has_not_ended_stays(tmp_path: Path) -> Non
         assert await stored(parts, a, b) == [False, True]
 
 
+def announced(size: int) -> FileSet:
+    """A set of which somebody says that it has so many bytes."""
+    return FileSet("f" * 64, 100, size, 1, size)
+
+
+@pytest.mark.parametrize("size", [1 << 60, 800 * 1024])
+async def test_nothing_is_removed_for_what_can_never_fit(tmp_path: Path, size: int) -> None:
+    a, b, c = (large(name) for name in (b"a", b"b", b"c"))
+    async with manager_parts(tmp_path, files_limit=MIB) as parts:
+        await store(parts.files, a)
+        await store(parts.files, b)
+        await store(parts.files, c)
+        await parts.tasks.create_task(spec("@all", copy(c)))
+        parts.clock.turn(2 * HOUR)
+        with pytest.raises(StorageError, match="Set files_limit"):
+            async with parts.files.receive(announced(size), "e1"):
+                pass
+        assert await stored(parts, a, b, c) == [True, True, True]
+
+
+async def test_nothing_is_removed_for_what_the_disk_can_never_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = large(b"old")
+    async with manager_parts(tmp_path) as parts:
+        await store(parts.files, old)
+        parts.clock.turn(2 * HOUR)
+        monkeypatch.setattr(parts.files.folder, "free", lambda: MIB)
+        with pytest.raises(
+            StorageError, match=r"1\.0 MiB are free .*nobody needs take 300\.\d KiB"
+        ):
+            async with parts.files.receive(announced(2 * MIB), "e1"):
+                pass
+        assert await stored(parts, old) == [True]
+
+
+async def test_room_is_made_only_for_what_arrives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that says it has much, and sends nothing, costs nobody his files."""
+    a, b, new = large(b"a"), large(b"b"), large(b"new", 900 * 1024)
+    monkeypatch.setattr(file_store_module, "LOOK_EVERY", 64 * 1024)
+    monkeypatch.setattr(incoming_module, "LOOK_EVERY", 64 * 1024)
+    async with manager_parts(tmp_path, files_limit=MIB) as parts:
+        await store(parts.files, a)
+        parts.clock.turn(10)
+        await store(parts.files, b)
+        parts.clock.turn(2 * HOUR)
+        async with parts.files.receive(new.files, "e1") as incoming:
+            assert await stored(parts, a, b) == [True, True]
+            await send(incoming, new, limit=500 * 1024, piece=32 * 1024)
+            assert await stored(parts, a, b) == [False, True]
+            await send(incoming, new, piece=32 * 1024)
+            await incoming.finish()
+        assert await stored(parts, a, b, new) == [False, False, True]
+
+
 async def test_what_has_arrived_of_a_set_needs_no_room_again(tmp_path: Path) -> None:
     made = large(b"a", 800 * 1024)
     async with manager_parts(tmp_path, files_limit=MIB) as parts:
@@ -92,7 +150,7 @@ async def test_a_set_that_grows_past_the_limit_ends_in_the_middle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two at once, each of which would fit alone."""
-    monkeypatch.setattr(incoming_module, "_LOOK_EVERY", 64 * 1024)
+    monkeypatch.setattr(incoming_module, "LOOK_EVERY", 64 * 1024)
     a, b = large(b"a", 700 * 1024), large(b"b", 700 * 1024)
     async with manager_parts(tmp_path, files_limit=MIB) as parts:
         async with parts.files.receive(a.files) as one, parts.files.receive(b.files) as other:

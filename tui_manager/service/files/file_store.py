@@ -22,7 +22,7 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import check_manifest
 from tui_manager.service.files.file_threads import FileThreads, SetLocks
 from tui_manager.service.files.files_folder import FOLDER, FilesFolder, OpenSet
-from tui_manager.service.files.incoming import Incoming
+from tui_manager.service.files.incoming import LOOK_EVERY, Incoming
 from tui_manager.service.files.make_room import FilesRoom
 from tui_manager.service.files.partial_set import PartialSet
 from tui_manager.service.files.shared_bytes import SharedBytes
@@ -200,7 +200,7 @@ class FileStore:
             yield self._incoming(files, None)
             return
         async with self._partial(files, owner) as partial:
-            await self.room.make(partial.lacking)
+            await self.room.make(partial.lacking, first=min(partial.lacking, LOOK_EVERY))
             yield self._incoming(files, partial)
 
     def _incoming(self, files: FileSet, partial: PartialSet | None) -> Incoming:

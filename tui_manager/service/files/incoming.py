@@ -8,7 +8,7 @@ from tui_manager.service.files.file_threads import FileThreads
 from tui_manager.service.files.make_room import FilesRoom
 from tui_manager.service.files.partial_set import PartialSet
 
-_LOOK_EVERY = 16 << 20  # bytes after which the room is looked at again
+LOOK_EVERY = 16 << 20  # bytes for which room is made at once
 
 
 class Incoming:
@@ -60,9 +60,10 @@ class Incoming:
             return
         length = data if isinstance(data, int) else len(data)
         self._unlooked += length
-        if self._unlooked >= _LOOK_EVERY:
+        if self._unlooked >= LOOK_EVERY:
             self._unlooked = 0
-            await self._room.make(min(partial.lacks(part), max(length, _LOOK_EVERY)))
+            lacks = partial.lacks(part)
+            await self._room.make(lacks, first=min(lacks, max(length, LOOK_EVERY)))
         before = partial.arrived
         try:
             await self._threads.run(

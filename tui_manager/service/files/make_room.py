@@ -1,7 +1,9 @@
 """Room for file sets: the limit of the folder, the free disk, and what is removed to make room."""
 
 import logging
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from tui_manager.domain.errors import StorageError
@@ -17,6 +19,22 @@ log = logging.getLogger(__name__)
 NEEDED_FOR = timedelta(hours=1)  # after a set came: its task is made only then
 _LOOK_AGAIN = 5.0  # seconds after which the size of all sets is read anew
 _CANDIDATES = 50  # sets of one look for some that nobody needs
+
+
+@dataclass(frozen=True, slots=True)
+class _Removable:
+    """Bytes that could be removed to make room.
+
+    Attributes:
+        unneeded: of sets that nobody needs, and of what attempts have left behind.
+        in_folder: of the folder; with a shared database also of each set whose bytes are there.
+    """
+
+    unneeded: int
+    in_folder: int
+
+
+_NOTHING = _Removable(0, 0)
 
 
 class FilesRoom:
@@ -54,22 +72,28 @@ class FilesRoom:
         """Notes that the folder got a set of so many bytes from the database."""
         self._copies += size
 
-    async def make(self, size: int, *, copies: bool = False) -> None:
-        """Makes room for so many bytes.
+    async def make(self, size: int, *, first: int | None = None, copies: bool = False) -> None:
+        """Makes room for bytes that come. Nothing is removed for what can never fit.
 
         Args:
+            first: make it only for so many of them, so that nothing is removed for bytes that
+                are announced and never come; None: for all.
             copies: they are of a set that is stored in the database, so only the folder gets them.
 
         Raises:
-            StorageError: there is not enough. The sentence says what to do.
+            StorageError: there is not enough, or will not be. The sentence says what to do.
         """
         await self._look(exactly=False)
         if not await self._lacks(size, copies=copies):
             return
         await self._look(exactly=True)
-        while await self._lacks(size, copies=copies):
-            if not await self._remove_one(size, copies=copies):
-                raise StorageError(await self._why(size, copies=copies))
+        removable = await self._removable()
+        if await self._lacks(size, removable, copies=copies):
+            raise StorageError(await self._why(size, removable, copies=copies))
+        now = size if first is None else first
+        while await self._lacks(now, copies=copies):
+            if not await self._remove_one(now, copies=copies):
+                raise StorageError(await self._why(size, _NOTHING, copies=copies))
             await self._look(exactly=True)
 
     async def _look(self, *, exactly: bool) -> None:
@@ -84,20 +108,37 @@ class FilesRoom:
             self._copies = sum(one.size for one in await self._threads.run(self._folder.stored))
         self._read_at = now
 
-    def _all_over_limit(self, size: int, *, copies: bool) -> bool:
+    async def _removable(self) -> _Removable:
+        """What could be removed."""
+        before = self._core.clock.stamp() - from_timedelta(NEEDED_FOR)
+        sets = await self._core.database.read(
+            lambda tx: file_sets.removable(tx, before, sys.maxsize)
+        )
+        left = sum((await self._left_behind(NEEDED_FOR)).values())
+        unneeded = in_folder = left + sum(files.manifest_size + files.size for files in sets)
+        if self._core.database.shared:
+            stored = await self._threads.run(self._folder.stored)
+            known = await self._copied()
+            in_folder = left + sum(one.size for one in stored if one.sha256 in known)
+        return _Removable(unneeded, in_folder)
+
+    def _all_over_limit(self, size: int, removed: _Removable = _NOTHING, *, copies: bool) -> bool:
         """Whether all sets of all managers would take too much."""
-        taken = self._stored + self._partial + size
+        taken = self._stored + self._partial + size - removed.unneeded
         return not copies and taken > self._core.limits.files_limit
 
-    def _folder_over_limit(self, size: int) -> bool:
+    def _folder_over_limit(self, size: int, removed: _Removable = _NOTHING) -> bool:
         """Whether the folder would, which has only some of the sets of a shared database."""
-        shared = self._core.database.shared
-        return shared and self._copies + self._partial + size > self._core.limits.files_limit
+        taken = self._copies + self._partial + size - removed.in_folder
+        return self._core.database.shared and taken > self._core.limits.files_limit
 
-    async def _lacks(self, size: int, *, copies: bool) -> bool:
-        if self._all_over_limit(size, copies=copies) or self._folder_over_limit(size):
+    async def _lacks(self, size: int, removed: _Removable = _NOTHING, *, copies: bool) -> bool:
+        """Whether there is no room for so many bytes, even if so much was removed."""
+        if self._all_over_limit(size, removed, copies=copies):
             return True
-        return await self._free_disk() < size
+        if self._folder_over_limit(size, removed):
+            return True
+        return await self._free_disk() + removed.in_folder < size
 
     async def _free_disk(self) -> int:
         """Bytes that may be used on the disk."""
@@ -148,24 +189,27 @@ class FilesRoom:
         """Removes the set from the folder that was not opened for the longest time, and whose bytes
         are in the database."""
         stored = await self._threads.run(self._folder.stored)
-        rows = {row.files.sha256: row for row in await self._core.database.read(file_sets.all_sets)}
+        known = await self._copied()
         for one in stored:
-            row = rows.get(one.sha256)
             lock = self._locks.of(one.sha256)
-            if row is None or row.upload is None or lock.locked():
+            if one.sha256 not in known or lock.locked():
                 continue
             async with lock:
                 await self._remove_files(one.sha256)
             return True
         return False
 
+    async def _copied(self) -> set[str]:
+        """The sets whose bytes are in the database."""
+        rows = await self._core.database.read(file_sets.all_sets)
+        return {row.files.sha256 for row in rows if row.upload is not None}
+
     async def remove_left_behind(self, after: timedelta) -> bool:
         """Removes what attempts have left of which nothing came for so long; whether there was
         any."""
-        oldest = (self._core.clock.now() - after).timestamp()
         removed = False
-        for name, (size, written_at) in (await self._threads.run(self._folder.received)).items():
-            if written_at > oldest or name.rpartition(".")[0] in self.receiving:
+        for name, size in (await self._left_behind(after)).items():
+            if self._is_received(name):  # since a moment ago
                 continue
             path = self._folder.incoming / name
             await self._threads.run(path.unlink, True)
@@ -173,26 +217,50 @@ class FilesRoom:
             removed = True
         return removed
 
-    async def _why(self, size: int, *, copies: bool) -> str:
-        """Why there is not enough room, and what to do."""
+    async def _left_behind(self, after: timedelta) -> dict[str, int]:
+        """What attempts have left of which nothing came for so long: the size of each file."""
+        oldest = (self._core.clock.now() - after).timestamp()
+        return {
+            name: size
+            for name, (size, written_at) in (await self._threads.run(self._folder.received)).items()
+            if written_at <= oldest and not self._is_received(name)
+        }
+
+    def _is_received(self, name: str) -> bool:
+        """Whether a file of the folder `incoming` is being received now."""
+        return name.rpartition(".")[0] in self.receiving
+
+    async def _why(self, size: int, removable: _Removable, *, copies: bool) -> str:
+        """Why there is not enough room, even if so much was removed, and what to do."""
         limits, path = self._core.limits, self._folder.path
-        if self._all_over_limit(size, copies=copies) or self._folder_over_limit(size):
+        need = f"These files need {_amount(size)}, and"
+        if size > limits.files_limit:
             return (
-                f"These files need {_amount(size)}, and the files that the manager keeps take "
-                f"{_amount(self._stored + self._partial)} of {_amount(limits.files_limit)}: tasks "
-                "that have not ended, templates and schedules need them, or they came within the "
-                "last hour. Set files_limit, or delete templates that are not used any more."
+                f"{need} the manager keeps {_amount(limits.files_limit)} of files at most. Set "
+                "files_limit."
+            )
+        if self._all_over_limit(size, removable, copies=copies) or self._folder_over_limit(
+            size, removable
+        ):
+            kept = self._stored + self._partial - removable.unneeded
+            return (
+                f"{need} the files that the manager has to keep take {_amount(kept)} of "
+                f"{_amount(limits.files_limit)}: tasks that have not ended, templates and "
+                "schedules need them, or they came within the last hour. Set files_limit, or "
+                "delete templates that are not used any more."
             )
         free = await self._threads.run(self._folder.free)
+        more = removable.in_folder
         return (
-            f"These files need {_amount(size)}, and {_amount(free)} are free in {path}, of which "
-            f"{_amount(limits.free_disk)} stay free. Free some space, or set free_disk."
+            f"{need} {_amount(free)} are free in {path}, of which {_amount(limits.free_disk)} stay "
+            f"free{f'; files that nobody needs take {_amount(more)} more' if more else ''}. Free "
+            "some space, or set free_disk."
         )
 
 
 def _amount(size: int) -> str:
     """Bytes for people; rounded up, so that what is lacking is not shown as 0."""
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+    for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if size >= unit:
             return f"{size / unit:.1f} {name}"
     return f"{size} bytes"
