@@ -67,7 +67,7 @@ async def received(parts: Parts, made: MadeSet, turns: FetchTurns) -> AsyncItera
 async def test_bytes_are_asked_for_once_and_within_the_window(parts: Parts) -> None:
     async with received(parts, FULL, FetchTurns()) as agent:
         data = [one for one in agent.asked if one.part is DATA]
-        assert [one.offset for one in data] == list(range(0, FULL.files.size, PART_LENGTH))
+        assert [one.offset for one in data] == list(range(0, FULL.files.size, FIRST // 2))
         assert agent.most <= FIRST
         assert agent.window.under_way == 0
 

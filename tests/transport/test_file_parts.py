@@ -159,7 +159,7 @@ async def test_the_parts_are_smaller_the_more_sessions_send(source: Source) -> N
     share = FileShare(source, lambda _: None, time.monotonic, budget=4 * 256 * KIB)
     sessions = [session_of(share, f"web{number}") for number in range(4)]
     for session in sessions:
-        session.file_parts.ask(request(0, PART_LENGTH))
+        session.file_parts.ask(request(0, 256 * KIB))
     assert [len((await part(session)).data) for session in sessions] == [64 * KIB] * 4
     assert (share.used, share.sending) == (4 * 256 * KIB, 4)
     for session in sessions[1:]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tui_manager.domain.files import FileSet, FileSetPart
 
-# The bytes of a part from an offset on: pieces of at most 256 KiB, or the number of bytes that are
+# The bytes of a part from an offset on: pieces of at most 1 MiB, or the number of bytes that are
 # zero. An iterator that is not asynchronous blocks, so that a thread takes each piece.
 Pieces = Iterator[bytes | int] | AsyncIterator[bytes | int]
 ReadPart = Callable[[FileSetPart, int], Pieces]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 
-_ZEROS = bytes(PART_LENGTH)
+_BLOCK = 256 * 1024  # bytes
+_ZEROS = bytes(_BLOCK)
 
 
 def new_sha256() -> Hash:
@@ -27,7 +26,7 @@ def hash_file(descriptor: int, size: int, check: Callable[[], None]) -> Hash:
     Calls `check` before each piece; it raises what ends the work. Raises OSError.
     """
     hashed = new_sha256()
-    block = memoryview(bytearray(min(PART_LENGTH, size)))  # one for all: new memory costs more
+    block = memoryview(bytearray(min(_BLOCK, size)))  # one for all: new memory costs more
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
         file.seek(0)
         while size:
@@ -44,6 +43,6 @@ def add_zeros(hashed: Hash, count: int, check: Callable[[], None]) -> None:
     """Adds so many zero bytes to a hash."""
     while count:
         check()
-        length = min(count, PART_LENGTH)
-        hashed.update(_ZEROS if length == PART_LENGTH else bytes(length))
+        length = min(count, _BLOCK)
+        hashed.update(_ZEROS if length == _BLOCK else bytes(length))
         count -= length

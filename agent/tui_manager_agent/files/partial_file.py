@@ -7,7 +7,6 @@ import os
 import stat
 
 from tui_manager_protos.rules.file_manifest import Entry
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
 
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import Folders, Parts
@@ -17,7 +16,7 @@ from tui_manager_agent.files.work import Piece, Stop, TransferError
 from tui_manager_agent.policy.file_rules import show_path
 from tui_manager_agent.supervisor.record import write_at
 
-RESUMED_FROM = PART_LENGTH  # bytes: a file up to this size is cheaper to ask for again
+RESUMED_FROM = 256 * 1024  # bytes: a file up to this size is cheaper to ask for again
 _FLUSH = 8 << 20  # bytes that wait in memory for the disk at most
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import grpc
 from google.protobuf.message import Message
 from grpc import aio
+from tui_manager_protos.rules.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
@@ -31,6 +32,7 @@ _OPTIONS = (
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.http2.bdp_probe", 0),  # a ping and its answer for every few messages
+    ("grpc.http2.lookahead_bytes", PART_LENGTH),  # received and not yet read
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),  # as at the enrolment

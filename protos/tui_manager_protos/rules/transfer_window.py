@@ -10,7 +10,7 @@ FIRST = 512 * 1024  # bytes, before the rate is known
 SMALLEST = 128 * 1024  # bytes
 LARGEST = 4 * 1024 * 1024  # bytes
 REQUEST_LENGTH = 4 * 1024 * 1024  # bytes of one request
-PART_LENGTH = 256 * 1024  # bytes of one answer
+PART_LENGTH = 1024 * 1024  # bytes of one answer: each costs both sides time, however small it is
 _SECONDS = 0.5  # of what the connection carries
 _MEASURED_FOR = 0.25  # seconds, at least, from which a rate is computed
 

@@ -1549,7 +1549,7 @@ class FilePart(_message.Message):
     part: Global___FileSetPart.ValueType
     offset: _builtins.int
     data: _builtins.bytes
-    """at most 256 KiB"""
+    """at most 1 MiB"""
     zeros: _builtins.int
     """this many bytes that are zero, at most what was asked for"""
     problem: _builtins.str

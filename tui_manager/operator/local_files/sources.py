@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple, Self
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.files import FileSet, FileSetPart
 
-PIECE = 256 * 1024  # bytes that one piece has at most
+PIECE = 1024 * 1024  # bytes that one piece has at most
 _HOLE_MIN = 64 * 1024  # bytes of a file in which holes are looked for
 _HOLE_MAX = 1 << 30  # bytes of one piece of zeros
 _PATH_MAX = 65_535  # bytes of a path of this machine: what its number in the index holds
@@ -95,7 +95,7 @@ class Sources:
         self._index.close()
 
     def read(self, part: FileSetPart, offset: int) -> Iterator[bytes | int]:
-        """The bytes of a part of the set from `offset` on: pieces of at most 256 KiB, or the number
+        """The bytes of a part of the set from `offset` on: pieces of at most 1 MiB, or the number
         of bytes that are zero. Blocks.
 
         Raises:
