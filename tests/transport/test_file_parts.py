@@ -198,13 +198,13 @@ async def test_agents_that_do_not_read_end_when_others_wait(source: Source) -> N
     share = FileShare(source, lambda _: None, lambda: now, timeout=60.0)
     stalled = [session_of(share, f"web{number}") for number in range(64)]
     for session in stalled:
-        session.file_parts.ask(request(0, PART_LENGTH))
+        session.file_parts.ask(request(0, 256 * KIB))
         await part(session)  # it is never written
     now = 200.0
     share.end_slow_writes()
     assert all(session.room for session in stalled)  # nobody waits
     other = session_of(share, "other")
-    other.file_parts.ask(request(0, PART_LENGTH))
+    other.file_parts.ask(request(0, 256 * KIB))
     assert await sent(other) == []
     share.end_slow_writes()
     assert not any(session.room for session in stalled)
