@@ -136,7 +136,7 @@ async def _file_steps(fleet: Fleet, dice: random.Random) -> list[CommandSpec]:
     """Copies and fetches, in every other task."""
     kinds = dice.choice(("", "", "", "c", "f", "cf", "ccf"))
     steps = [
-        await fleet.files.copy(dice) if kind == "c" else fleet.files.fetch(dice) for kind in kinds
+        await (fleet.files.copy(dice) if kind == "c" else fleet.files.fetch(dice)) for kind in kinds
     ]
     return [replace(step, on_failure=dice.choice(tuple(OnFailure))) for step in steps]
 

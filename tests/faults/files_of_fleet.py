@@ -77,19 +77,19 @@ class FilesOfFleet:
         self._places.setdefault(to, []).append(tree)
         return CommandSpec("", copy=CopySpec(files, to, sources=(TREE,)))
 
-    def fetch(self, dice: random.Random) -> CommandSpec:
+    async def fetch(self, dice: random.Random) -> CommandSpec:
         """A step that fetches a new tree of each host."""
         name = f"{self._fleet.seed} fetch {len(self.fetched)}"
-        return self.fetch_of(
+        return await self.fetch_of(
             {host: random_tree(dice, f"{name} {host}") for host in self._fleet.agents}
         )
 
-    def fetch_of(self, trees: Mapping[str, Tree]) -> CommandSpec:
+    async def fetch_of(self, trees: Mapping[str, Tree]) -> CommandSpec:
         """A step that fetches these trees, by the names of the hosts that have them."""
         path = f"{OF_HOST}/{OUT}/{len(self.fetched)}"
         self.fetched[path] = dict(trees)
-        for host, tree in trees.items():
-            write_tree(self.on_disk(host, path), tree)
+        for host, tree in trees.items():  # not on the loop of the proxies, for which agents wait
+            await asyncio.to_thread(write_tree, self.on_disk(host, path), tree)
         return CommandSpec("", fetch=FetchSpec((path,), recursive=True))
 
     @contextlib.asynccontextmanager

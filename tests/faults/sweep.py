@@ -62,8 +62,9 @@ async def _files_and_back(fleet: Fleet, node: Node) -> None:
     dice = random.Random(fleet.seed)
     tree = {**random_tree(dice, fleet.seed), b"large": noise(fleet.seed, 2 * MIB)}
     async with fleet.files.watched():
-        copy, fetch = await fleet.files.copy_of(tree, "place"), fleet.files.fetch_of({"h1": tree})
-        task_id = await fleet.run("h1", copy, fetch)
+        copy = await fleet.files.copy_of(tree, "place")
+        fetch = await fleet.files.fetch_of({"h1": tree})
+        task_id = await fleet.run("h1", copy, fetch, offline=Offline.WAIT)
         await all_ended(fleet, task_id)
     rows = fleet.rows("SELECT status, reason, detail FROM command_hosts WHERE task_id = ?", task_id)
     assert [row["status"] for row in rows] == ["completed"] * 2, [tuple(row) for row in rows]

@@ -14,6 +14,7 @@ from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.disks import fill, small_disk
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tests.support.file_trees import MIB, OF_HOST, Tree, noise, odd_tree, partial_files
+from tui_manager.domain.task_spec import Offline
 
 _HOSTS = ("h1", "h2")
 _CUTS = 8
@@ -41,10 +42,11 @@ def _statuses(fleet: Fleet, task_id: int) -> set[str]:
 @scenario("connections cut again and again while files are on their way")
 async def cut(seed: str) -> None:
     """It goes on at the byte: with every stream a little more is there."""
+    tree, trees = _tree(seed, 8 * MIB), {host: _tree(f"{seed} {host}") for host in _HOSTS}
     async with new_fleet(seed, *_HOSTS) as fleet, kept_alive(fleet), fleet.files.watched():
-        copy = await fleet.files.copy_of(_tree(seed, 8 * MIB), "place")
-        fetch = fleet.files.fetch_of({host: _tree(f"{seed} {host}") for host in _HOSTS})
-        task_id = await fleet.run("@all", copy, fetch)
+        copy = await fleet.files.copy_of(tree, "place")
+        fetch = await fleet.files.fetch_of(trees)
+        task_id = await fleet.run("@all", copy, fetch, offline=Offline.WAIT)
         for _ in range(_CUTS):
             await asyncio.sleep(0.15)  # not for something to happen: it is cut whatever happens
             fleet.note(f"{fleet.proxy.cut()} connections cut")
@@ -58,7 +60,7 @@ async def one_place(seed: str) -> None:
     """The same names with other contents: each file is of one of them, whole."""
     async with new_fleet(seed, *_HOSTS) as fleet, fleet.files.watched():
         steps = [await fleet.files.copy_of(_tree(f"{seed} {which}"), "place") for which in "abc"]
-        tasks = [await fleet.run("@all", step) for step in steps]
+        tasks = [await fleet.run("@all", step, offline=Offline.WAIT) for step in steps]
         await all_ended(fleet, *tasks)
         for task_id in tasks:
             assert _statuses(fleet, task_id) == {"completed"}, fleet.explain()
@@ -68,13 +70,13 @@ async def one_place(seed: str) -> None:
 @scenario("a copy canceled in the middle")
 async def canceled(seed: str) -> None:
     """Nothing of it is left, and the old files stay."""
+    tree: Tree = {b"large": noise(seed, 24 * MIB)}
     async with new_fleet(seed, *_HOSTS) as fleet, fleet.files.watched():
         old = await fleet.files.copy_of({b"large": b"old", b"other": b"old"}, "place")
-        await all_ended(fleet, await fleet.run("@all", old))
-        tree: Tree = {b"large": noise(seed, 48 * MIB)}
+        await all_ended(fleet, await fleet.run("@all", old, offline=Offline.WAIT))
         new = await fleet.files.copy_of(tree, "place")
         with fleet.proxy.delayed(0.05):
-            task_id = await fleet.run("@all", new)
+            task_id = await fleet.run("@all", new, offline=Offline.WAIT)
             await fleet.wait("it to begin", lambda: _has_begun(fleet, "h1"))
             await fleet.cancel(task_id)
             await all_ended(fleet, task_id)
@@ -86,13 +88,13 @@ async def canceled(seed: str) -> None:
 
 @scenario("managers and agents killed by turns while files are on their way")
 async def killed_by_turns(seed: str) -> None:
+    dice, size = random.Random(seed), 16 * MIB
+    tree, trees = _tree(seed, size), {host: _tree(f"{seed} {host}", size) for host in _HOSTS}
     async with new_fleet(seed, *_HOSTS) as fleet, kept_alive(fleet), fleet.files.watched():
-        dice = random.Random(seed)
-        tree = _tree(seed, 24 * MIB)
         copy = await fleet.files.copy_of(tree, "place")
-        fetch = fleet.files.fetch_of({host: _tree(f"{seed} {host}", 24 * MIB) for host in _HOSTS})
+        fetch = await fleet.files.fetch_of(trees)
         with fleet.proxy.delayed(0.01):
-            task_id = await fleet.run("@all", copy, fetch)
+            task_id = await fleet.run("@all", copy, fetch, offline=Offline.WAIT)
             for node in (*fleet.nodes, *fleet.nodes):
                 await asyncio.sleep(dice.uniform(0.2, 0.8))
                 if node.alive:
@@ -107,10 +109,10 @@ async def changing(seed: str) -> None:
     """What comes is a content that the file had, whole, or the fetch says that it changes."""
     contents = [noise(f"{seed} {number}", 2 * MIB) for number in range(20)]
     async with new_fleet(seed, "h1") as fleet:
-        fetch = fleet.files.fetch_of({"h1": {b"large": contents[0]}})
+        fetch = await fleet.files.fetch_of({"h1": {b"large": contents[0]}})
         assert fetch.fetch
         path = fleet.files.on_disk("h1", fetch.fetch.paths[0]) / "large"
-        task_id = await fleet.run("h1", fetch)
+        task_id = await fleet.run("h1", fetch, offline=Offline.WAIT)
         draft = fleet.host("h1") / "draft"
         for content in contents:
             await asyncio.to_thread(draft.write_bytes, content)
@@ -138,10 +140,10 @@ async def host_disk_full(seed: str) -> None:
             fleet.start_agent("h1")
             await fleet.online("h1")
             old = await fleet.files.copy_of({b"large": noise(seed, MIB)}, "place")
-            await all_ended(fleet, await fleet.run("h1", old))
+            await all_ended(fleet, await fleet.run("h1", old, offline=Offline.WAIT))
             new = await fleet.files.copy_of({b"large": noise(f"{seed} new", 16 * MIB)}, "place")
             with fleet.proxy.delayed(0.02):
-                failing = await fleet.run("h1", new)
+                failing = await fleet.run("h1", new, offline=Offline.WAIT)
                 await fleet.wait("it to begin", lambda: _has_begun(fleet, "h1"))
                 fleet.note("the disk of the host is full")
                 filler = fill(disk)
@@ -149,7 +151,7 @@ async def host_disk_full(seed: str) -> None:
             await _failed(fleet, failing, "No space left on device")
             assert (disk / "place/tree/large").read_bytes() == noise(seed, MIB), fleet.explain()
             filler.unlink()
-            again = await fleet.run("h1", new)
+            again = await fleet.run("h1", new, offline=Offline.WAIT)
             await all_ended(fleet, again)
             assert _statuses(fleet, again) == {"completed"}, fleet.explain()
             await _checked(fleet, Allowed(reasons={"transfer_failed"}))
@@ -170,9 +172,9 @@ async def manager_disk_full(seed: str) -> None:
 
 
 async def _fetch_until_full(fleet: Fleet) -> None:
-    fetch = fleet.files.fetch_of({"h1": {b"large": noise(fleet.seed, 32 * MIB)}})
+    fetch = await fleet.files.fetch_of({"h1": {b"large": noise(fleet.seed, 32 * MIB)}})
     with fleet.proxy.delayed(0.02):
-        failing = await fleet.run("h1", fetch)
+        failing = await fleet.run("h1", fetch, offline=Offline.WAIT)
         files = fleet.state_dir / "files"
         await fleet.wait("it to begin", lambda: _size(files), lambda size: size > MIB)
         fleet.note("the disk of the manager is full")
@@ -182,7 +184,7 @@ async def _fetch_until_full(fleet: Fleet) -> None:
     filler.unlink()
     await all_ended(fleet, failing)
     await _failed(fleet, failing, "No space left on device")
-    again = await fleet.run("h1", fetch)
+    again = await fleet.run("h1", fetch, offline=Offline.WAIT)
     await all_ended(fleet, again)
     assert _statuses(fleet, again) == {"completed"}, fleet.explain()
     await _checked(fleet, Allowed(reasons={"transfer_failed"}))
