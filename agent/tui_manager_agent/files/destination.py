@@ -66,12 +66,16 @@ def choose(to: str, *, several: bool) -> Destination:
         raise TransferError(f"{show_path(path)} is no folder, and several files need one.")
     if is_folder_name:
         return _below_existing(path)
+    if several:
+        raise TransferError(
+            f"{show_path(path)} does not exist, and several files need a folder. Make it first, or "
+            "end the destination with / so that it is made."
+        )
     parent, name = os.path.split(path)
     with failing(parent):
         if not stat.S_ISDIR(os.stat(parent).st_mode):
             raise NotADirectoryError(errno.ENOTDIR, "")
-    real = _real(parent)
-    return Destination(real, (name,)) if several else Destination(real, (), name)
+    return Destination(_real(parent), (), name)
 
 
 def _below_existing(path: bytes) -> Destination:

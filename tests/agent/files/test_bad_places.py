@@ -164,6 +164,13 @@ def test_a_folder_and_a_file_do_not_take_each_others_place(tmp_path: Path, targe
     assert (target / "app").read_bytes() == b"stays"
 
 
+def test_several_files_do_not_make_a_folder_without_a_slash(tmp_path: Path, target: Path) -> None:
+    copy = Copy(tmp_path, {"a": b"1", "b": b"2"}, f"{target}/typo")
+    assert "typo does not exist, and several files need a folder." in refuse(copy)
+    assert read_tree(target) == {}
+    assert copy.source.asked == []
+
+
 def test_obstacles_are_found_before_anything_is_written(tmp_path: Path, target: Path) -> None:
     (target / "z").mkdir()
     tree = {**{f"f{number}": b"x" for number in range(100)}, "z": b"text"}

@@ -49,8 +49,8 @@ def test_a_destination_that_ends_in_a_slash_is_made_with_its_parents(
     assert mode_of(target / "x") == mode_of(target / "x" / "y") == 0o755
 
 
-def test_several_files_make_their_folder(tmp_path: Path, target: Path) -> None:
-    Copy(tmp_path, {"a": b"1", "b": b"2"}, f"{target}/new").work().run()
+def test_several_files_make_a_folder_that_ends_in_a_slash(tmp_path: Path, target: Path) -> None:
+    Copy(tmp_path, {"a": b"1", "b": b"2"}, f"{target}/new/").work().run()
     assert read_tree(target) == {"new": None, "new/a": b"1", "new/b": b"2"}
 
 
