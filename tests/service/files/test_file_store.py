@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.file_sets import MadeSet, make_set, read, send, store
 from tests.support.manager_parts import Parts, manager_parts
-from tui_manager.domain.errors import InvalidInputError, NotFoundError
+from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.files import FileSetPart
 
 MANIFEST, DATA = FileSetPart.MANIFEST, FileSetPart.DATA
@@ -64,6 +64,22 @@ async def test_an_upload_that_was_cut_goes_on_at_the_byte(tmp_path: Path, cut: i
         assert await store(parts.files, made) == whole - sent
         assert await read(parts.files, made)
         assert not list(parts.files.folder.incoming.iterdir())
+
+
+@pytest.mark.parametrize("part", FileSetPart)
+async def test_a_set_whose_part_was_removed_meanwhile_is_not_stored(
+    parts: Parts, part: FileSetPart
+) -> None:
+    made = some_set()
+    with pytest.raises(StorageError, match="No such file"):
+        async with parts.files.receive(made.files) as incoming:
+            await send(incoming, made)
+            for path in parts.files.folder.incoming.glob(f"*.{part}"):
+                path.unlink()
+            await incoming.finish()
+    assert await parts.files.find(made.files.sha256) is None
+    await store(parts.files, made)
+    assert await read(parts.files, made)
 
 
 async def test_a_set_of_one_empty_file_is_stored(parts: Parts) -> None:

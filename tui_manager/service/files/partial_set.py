@@ -176,11 +176,10 @@ class PartialSet:
         """
         with self._folder.errors():
             for part in (FileSetPart.DATA, FileSetPart.MANIFEST):
-                path = self._path(part)
-                if (
-                    part is FileSetPart.MANIFEST or path.exists()
-                ):  # the first attempt moved the data
-                    path.replace(self._folder.place(self.files.sha256, part))
+                path, place = self._path(part), self._folder.place(self.files.sha256, part)
+                if part is FileSetPart.MANIFEST or path.exists():  # an attempt may have moved data
+                    path.replace(place)
+                place.lstat()  # raises OSError if somebody has removed them
             sync_folder(self._folder.path)
 
     def close(self) -> None:
