@@ -12,7 +12,7 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
-from tests.operator.test_save_fetched import Host
+from tests.operator.test_save_fetched import Host, host_with
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.files import FileSet, Transfer
@@ -422,10 +422,64 @@ def test_task_files_takes_them_later(manager: Manager, tmp_path: Path, capsys: C
     captured = capsys.readouterr()
     assert captured.out == "web01: fetched 1 file, 5 B\nweb02: unchanged: 1 file, 5 B\n"
     assert captured.err == "tui-manager: web03 has sent no files: failed, rejected\n"
-    manager.operator.sets.clear()
-    assert main(["task", "files", "1", str(taken)]) == 2
     assert main(["task", "files", "1", str(taken), "--host", "web9"]) == 2
     assert "Task 1 has no host 'web9'." in capsys.readouterr().err
+
+
+async def lose_one(operator: FakeOperator) -> None:
+    """web01 has sent its files, and the manager has removed them meanwhile."""
+    first = logs(b"web01!")
+    fetched(operator, "web01", first)
+    for host in HOSTS[1:]:
+        fetched(operator, host, logs(host.encode()))
+    del operator.sets[first.files.sha256]
+
+
+def test_files_that_are_gone_do_not_keep_the_others_from_being_saved(
+    manager: Manager, tmp_path: Path, capsys: Capture
+) -> None:
+    manager.acts(lose_one)
+    for command in (["fetch", "@all", "/var/log/app"], ["task", "files", "1"]):
+        folder = tmp_path / command[0]
+        assert main([*command, str(folder)]) == 4
+        assert sorted(os.listdir(folder)) == ["web02", "web03"]
+        captured = capsys.readouterr()
+        assert "web01: fetched 1 file, 6 B, 1 not saved\n" in captured.out
+        assert "tui-manager: web01: The files are gone.\n" in captured.err
+
+
+def test_a_set_that_cannot_be_read_to_its_end_does_not_either(
+    manager: Manager, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(operator: FakeOperator) -> None:
+        sent = host_with({b"a": b"1", b"b": bytes(2 << 20), b"c": b"3"})
+        fetched(operator, "web01", sent)
+        manifest, data = operator.sets[sent.files.sha256]
+        operator.sets[sent.files.sha256] = manifest, data[:5]
+        for host in HOSTS[1:]:
+            fetched(operator, host, logs(host.encode()))
+
+    manager.acts(act)
+    assert main(["fetch", "@all", "/var/log", str(tmp_path)]) == 4
+    captured = capsys.readouterr()
+    assert "web01: fetched 3 files, 2.1 MB, 2 not saved\n" in captured.out
+    assert "tui-manager: web01: The file set" in captured.err
+    assert os.listdir(tmp_path / "web01") == ["a"]
+    assert (tmp_path / "web03/var/log/app").exists()
+
+
+def test_a_fetch_of_which_the_manager_has_no_set_is_said(
+    manager: Manager, tmp_path: Path, capsys: Capture
+) -> None:
+    async def act(operator: FakeOperator) -> None:
+        operator.end_on("web01", transfer=Transfer(5, 0, 0, 5, "ab" * 32))
+        for host in HOSTS[1:]:
+            fetched(operator, host, logs(host.encode()))
+
+    manager.acts(act)
+    assert main(["fetch", "@all", "/var/log/app", str(tmp_path)]) == 4
+    assert "web01: The manager does not have the files" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ["web02", "web03"]
 
 
 def test_task_files_is_for_fetches(manager: Manager, source: str, capsys: Capture) -> None:

@@ -136,6 +136,22 @@ async def test_what_cannot_be_saved_is_said(
         assert "The files are gone." in shown(pilot)
 
 
+async def test_files_that_are_gone_do_not_keep_the_others_from_being_saved(
+    fleet: FakeOperator, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await fetched(fleet, "logs")
+    del fleet.sets[next(iter(fleet.sets))]  # the manager has removed those of db1
+    async with running(fleet, (120, 36)) as pilot:
+        await opened(pilot)
+        await press(pilot, "tab", "space", "f5")
+        await threads_done(pilot, "save")
+        text = " ".join(shown(pilot).split())
+        assert "of 1 host" in text
+        assert "db1: The files are gone." in text
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["db2"]
+
+
 async def test_a_host_without_files_says_so(fleet: FakeOperator, running: Running) -> None:
     await fetched(fleet)
     async with running(fleet, (80, 24)) as pilot:

@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from tui_manager.cli.connect_and_read import all_command_hosts
@@ -13,7 +14,7 @@ from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.status_line import clear_status, show_status
 from tui_manager.cli.printing.text import note, write
 from tui_manager.cli.printing.transfers import bytes_done, end_words, files_words, progress_words
-from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.errors import ManagerError, NotFoundError, StorageError
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_spec import CommandSpec
@@ -142,18 +143,22 @@ def take_command(task_id: int) -> str:
 
 
 async def save_row(operator: FileCalls, row: CommandHost, folder: Path) -> Saved:
-    """Saves what was fetched from one host, and prints notes on files that could not be saved.
+    """Saves what was fetched from one host, and prints notes on files that could not be saved. If
+    the manager has lost the files or cannot read them, none of the rest is saved.
 
     Raises:
         OutputError: the folder cannot be written.
-        NotFoundError: the manager has removed the files.
+        UnreachableError: the manager is lost.
     """
     assert row.transfer is not None
-    files = row.transfer.stored
+    files, saved = row.transfer.stored, Saved()
     if files is None:
-        raise NotFoundError(f"The manager does not say which files {row.host} has sent.")
+        why = NotFoundError("The manager does not have the files (any more). Fetch them again.")
+        return _note_lost(row, saved, why)
 
-    def show(saved: Saved) -> None:
+    def show(now: Saved) -> None:
+        nonlocal saved
+        saved = now
         show_status(
             lambda: (
                 f"saving of {row.host}: {files_words(saved.files, saved.bytes)} of "
@@ -167,6 +172,8 @@ async def save_row(operator: FileCalls, row: CommandHost, folder: Path) -> Saved
         raise OutputError(
             f"{error} The manager has the files; {take_command(row.task_id)} saves them."
         ) from error
+    except (NotFoundError, StorageError) as error:
+        return _note_lost(row, saved, error)
     finally:
         clear_status()
     for problem in saved.problems:
@@ -174,3 +181,10 @@ async def save_row(operator: FileCalls, row: CommandHost, folder: Path) -> Saved
     if len(saved.problems) < saved.failed:
         note(f"{saved.failed - len(saved.problems):,} more files of {row.host} were not saved")
     return saved
+
+
+def _note_lost(row: CommandHost, saved: Saved, error: ManagerError) -> Saved:
+    """The manager cannot give the files of a host, or not all: those of other hosts are saved."""
+    assert row.transfer is not None
+    note(f"{row.host}: {error}")
+    return replace(saved, failed=max(1, row.transfer.files - saved.files))

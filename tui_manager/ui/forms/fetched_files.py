@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task import CommandHost
@@ -47,7 +47,7 @@ class SavedFiles:
         of = (
             f"{count_of(self.files, 'file')}, {size(self.bytes)}, of {count_of(self.hosts, 'host')}"
         )
-        texts = [f"Saved {of} in {folder}."]
+        texts = [f"Saved {of} in {folder}." if self.hosts else f"Nothing is saved in {folder}."]
         if self.unchanged:
             texts.append(f"{self.unchanged:,} {_were(self.unchanged)} there already.")
         if self.renamed:
@@ -105,7 +105,10 @@ async def save_rows(
     async for row in rows_with_files(operator, task_id, host_ids):
         assert row.transfer is not None
         assert row.transfer.stored is not None
-        saved.add(row.host, await save_fetched(operator, row.transfer.stored, folder, row.host))
+        try:
+            saved.add(row.host, await save_fetched(operator, row.transfer.stored, folder, row.host))
+        except (NotFoundError, StorageError) as error:
+            saved.problems.append(f"{row.host}: {error}")
         if on_progress is not None:
             on_progress(saved)
     return saved

@@ -39,7 +39,7 @@ class FetchSaver:
             except (InvalidInputError, ManagerError) as error:
                 yield f"The files of #{task_id} are not saved: {error}", True
             else:
-                if saved.hosts:
+                if saved.hosts or saved.problems:
                     yield f"#{task_id}: {saved.words(folder)}", bool(saved.problems)
                 else:
                     yield f"#{task_id} has brought no files to save in {folder}.", True
