@@ -311,7 +311,7 @@ class Fleet(Operators):
         }
 
 
-_NO_DATABASE = re.compile(r"tui-manager: The PostgreSQL database .* cannot be reached\.")
+_NO_DATABASE = re.compile(r"tui-manager: The PostgreSQL database .* cannot be (reached|used now)\.")
 
 
 def _listening(text: str) -> int:
