@@ -4,7 +4,7 @@ saved, and the exit statuses."""
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,10 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tests.operator.test_save_fetched import Host, host_with
+from tests.support.fake_operator import EVERYTHING
 from tui_manager.cli.main import main
-from tui_manager.domain.errors import StorageError
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.domain.files import FileSet, Transfer
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec import CommandSpec, Offline, StepKind, TaskSpec
@@ -94,6 +96,34 @@ def test_a_copy_gives_the_files_to_the_manager_and_starts_a_task(
         "web03: copied 1 file, 5 B",
     ]
     assert captured.err == "tui-manager: 3 hosts: 2 copied, 1 unchanged\n"
+
+
+def test_a_copy_that_sends_no_byte_says_what_it_changed(
+    manager: Manager, source: str, capsys: Capture
+) -> None:
+    async def change_modes(operator: FakeOperator) -> None:
+        for host in HOSTS:
+            operator.end_on(host, transfer=Transfer(5, 1, 0, 0, "ab" * 32))
+
+    manager.acts(change_modes)
+    assert main(["copy", "@all", source, "/etc/app/"]) == 0
+    assert "web01: changed only mode or owner: 1 file, 5 B\n" in capsys.readouterr().out
+
+
+def test_a_copy_waits_for_a_manager_that_goes_away(
+    connect_to: Connect, source: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks_off(self: FakeOperator) -> AsyncIterator[Changes]:
+        yield EVERYTHING
+        raise UnreachableError("The manager has ended.")
+
+    monkeypatch.setattr(FakeOperator, "watch", breaks_off)
+    connect_to(lambda: FakeOperator("web01"))
+    assert main(["copy", "@all", source, "/etc/app/"]) == 3
+    assert capsys.readouterr().err == (
+        "tui-manager: The manager has stopped. Copies and fetches of task 1 wait for it, and go on "
+        "where they are; commands that run go on without it.\n"
+    )
 
 
 def test_the_options_of_a_copy_stand_anywhere(manager: Manager, source: str) -> None:
@@ -188,11 +218,18 @@ def test_a_plan_reads_the_files_and_stores_none(
     manager: Manager, source: str, capsys: Capture
 ) -> None:
     assert main(["copy", "--plan", "@all", source, "/etc/", "--mode", "0644"]) == 0
-    assert "would run on 3 hosts" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "The copy would run on 3 hosts" in out
+    assert "copy app.conf to /etc/ (1 file, 5 bytes, mode 0644)\n" in out
     assert main(["copy", "--plan", "--json", "@all", source, "/etc/"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == [{"name": "", "kind": "copy"}]
     assert not manager.operator.tasks
     assert not manager.operator.sets
+
+
+def test_a_plan_says_what_is_fetched_and_where_it_goes(manager: Manager, capsys: Capture) -> None:
+    assert main(["fetch", "--plan", "@all", "/var/log/app", "--recursive", "logs"]) == 0
+    assert "fetch /var/log/app (recursive) into logs\n" in capsys.readouterr().out
 
 
 def test_a_manager_lost_while_it_gets_the_files_is_exit_status_3(

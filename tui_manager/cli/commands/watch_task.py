@@ -90,15 +90,19 @@ class TaskWatch:
             detail = await self._operator.get_task(self._task_id)
             await self._printer.finish(self._operator, detail)
         except NoAnswerError as error:
-            raise NoAnswerError(
-                f"{error} Task {self._task_id} goes on without it; its hosts keep the results."
-            ) from error
+            raise NoAnswerError(f"{error} {self._goes_on()}") from error
         except UnreachableError as error:
-            raise UnreachableError(
-                f"The manager has stopped. Task {self._task_id} goes on without it; its hosts keep "
-                "the results."
-            ) from error
+            raise UnreachableError(f"The manager has stopped. {self._goes_on()}") from error
         return detail.task.status
+
+    def _goes_on(self) -> str:
+        """What becomes of the task without a manager."""
+        if self._transfers is None:
+            return f"Task {self._task_id} goes on without it; its hosts keep the results."
+        return (
+            f"Copies and fetches of task {self._task_id} wait for it, and go on where they are; "
+            "commands that run go on without it."
+        )
 
     async def _print_until_ended(self, changes: AsyncIterator[Changes]) -> None:
         """Prints stored output until the task has ended. While output cannot be read or results

@@ -1,7 +1,7 @@
 """Rollouts in words: how a task goes through its hosts, where it is, and what it would do."""
 
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.printing.steps import need_table, step_table
+from tui_manager.cli.printing.steps import need_table, step_table, step_what
 from tui_manager.cli.printing.text import local_time, note, table
 from tui_manager.domain.plan_words import batch_rows, plan_details
 from tui_manager.domain.task import Hold, RolloutProgress
@@ -68,11 +68,15 @@ def plan_text(spec: TaskSpec, plan: TaskPlan) -> str:
     hosts = f"{number} host{'s' * (number != 1)}"
     ways = f"in {batches} batches" if batches > 1 else "in one batch"
     steps = spec.commands
-    what = f"{len(steps)} steps" if len(steps) > 1 else "command"
+    one = steps[0].kind if steps[0].transfer else "command"
+    what = f"{len(steps)} steps" if len(steps) > 1 else one
     lines = [f"Nothing is started. The {what} would run on {hosts}, {ways}:\n\n"]
     lines.append(table(_HEADER, batch_rows(plan), stretch=(2,)))
-    details = "".join(
-        f"{name:<{_LABEL}} {text}\n" for name, text in plan_details(spec, plan) if text
-    )
     shown = f"\n{step_table(steps)}" if need_table(steps) else ""
+    transfer = [("What", step_what(steps[0]))] if steps[0].transfer and not shown else []
+    details = "".join(
+        f"{name:<{_LABEL}} {text}\n"
+        for name, text in (*transfer, *plan_details(spec, plan))
+        if text
+    )
     return "".join((*lines, "\n" if details else "", details, shown))

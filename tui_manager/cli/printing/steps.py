@@ -18,7 +18,8 @@ def step_what(step: CommandSpec) -> str:
         return _copy_words(step.copy)
     if step.fetch is not None:
         recursive = " (recursive)" if step.fetch.recursive else ""
-        return f"fetch {' '.join(map(quote, step.fetch.paths))}{recursive}"
+        into = f" into {quote(step.fetch.to)}" if step.fetch.to else ""
+        return f"fetch {' '.join(map(quote, step.fetch.paths))}{recursive}{into}"
     if step.script is None:
         return " ⏎ ".join(step.text.splitlines())
     return " ".join((f"script of {step.script.size:,} bytes", *map(quote, step.arguments)))

@@ -56,7 +56,6 @@ def _command(command: Command) -> str:
     spec = command.spec
     parts = [step_what(spec)]
     parts += [f"sha256 {spec.script.sha256}"] if spec.script else []
-    parts += [f"into {spec.fetch.to}"] if spec.fetch and spec.fetch.to else []
     parts += [f"timeout {format_duration(spec.timeout)}"]
     parts += [f"stdin {spec.stdin.size:,} bytes"] if spec.stdin else []
     parts += spec.option_texts

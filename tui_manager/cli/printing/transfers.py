@@ -25,10 +25,13 @@ def end_words(row: CommandHost, step: CommandSpec, saved: Saved | None) -> str:
     transfer = row.transfer
     if transfer is None:
         return str(row.status)
-    words = f"{_past(step)} {files_words(transfer.files, transfer.bytes)}"
+    what = files_words(transfer.files, transfer.bytes)
+    words = f"{_past(step)} {what}"
     if is_unchanged(row, saved):
-        words = f"unchanged: {files_words(transfer.files, transfer.bytes)}"
+        words = f"unchanged: {what}"
     else:
+        if step.copy and transfer.bytes and not transfer.received_bytes:
+            words = f"changed only mode or owner: {what}"
         same = saved.unchanged_files if saved else transfer.unchanged_files
         words += f", {same:,} of them unchanged" if same else ""
     if saved and saved.renamed:

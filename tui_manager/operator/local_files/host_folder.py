@@ -89,7 +89,9 @@ class HostFolder:
         except OSError as error:
             raise SaveError(f"{self._path} cannot be opened: {error.strerror}.") from error
         except _FileProblem as problem:
-            raise SaveError(str(problem)) from None
+            raise SaveError(
+                f"The files of {host} cannot be saved in {self._path}: {problem}."
+            ) from None
         self._open = os.dup(self._top)
 
     def __enter__(self) -> Self:
