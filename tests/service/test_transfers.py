@@ -16,6 +16,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.service.transfers.transfer_orders import BrokenRuleError, NotUnderWayError
+from tui_manager.storage.tables import file_sets as file_sets_table
 
 MADE = make_set({b"app.conf": b"listen 80\n" * 1000, b"keys/a": b"k"})
 COPY = CommandSpec("", copy=CopySpec(MADE.files, "/etc/app/"))
@@ -60,6 +61,28 @@ async def test_what_a_fetch_brought_is_shown_with_its_sizes(parts: Parts) -> Non
     await parts.report(host_id, result(execution_id, transfer=replace(DID, stored=named)))
     row = await shown(parts, task_id)
     assert row.transfer == replace(DID, stored=MADE.files)
+
+
+@pytest.mark.parametrize(
+    ("sha256", "files", "size"),
+    [("b" * 64, 2, 10_001), (MADE.files.sha256, 3, 10_001), (MADE.files.sha256, 2, 9)],
+)
+async def test_a_fetch_has_not_brought_what_its_host_says_only(
+    parts: Parts, caplog: pytest.LogCaptureFixture, sha256: str, files: int, size: int
+) -> None:
+    host_id, _, execution_id, task_id = await running(parts, FETCH)
+    did = replace(DID, files=files, bytes=size)
+    said = replace(did, stored=FileSet(sha256, 0, 0, files, size))
+    await parts.report(host_id, result(execution_id, transfer=said))
+    if sha256 != MADE.files.sha256:  # it comes from elsewhere later
+        other = replace(MADE.files, sha256=sha256)
+        await parts.core.database.write(
+            lambda tx: file_sets_table.insert(tx, other, parts.core.clock.stamp(), None)
+        )
+    row = await shown(parts, task_id)
+    assert (row.status, row.transfer) == (CommandHostStatus.COMPLETED, did)
+    (warned,) = [one for one in caplog.records if "does not have" in one.message]
+    assert (vars(warned)["host"], vars(warned)["execution"]) == ("web01", execution_id)
 
 
 async def test_a_set_that_was_removed_is_not_shown(parts: Parts) -> None:

@@ -72,6 +72,7 @@ class ReportOutcome:
         foreign: executions of another host, which this host must not report.
         holes: executions of which output between the stored bytes and the reported ones is missing.
         over_limit: executions with more output than their limit; the rest was counted, not stored.
+        not_brought: fetches that name files that the manager does not have (any more).
     """
 
     refused: RefusedError | None = None
@@ -87,6 +88,7 @@ class ReportOutcome:
     foreign: set[str] = field(default_factory=set)
     holes: set[str] = field(default_factory=set)
     over_limit: set[str] = field(default_factory=set)
+    not_brought: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -120,7 +122,10 @@ def apply(tx: Transaction, gateway: int, received: Sequence[ReceivedReport]) -> 
             outcomes.append(ReportOutcome(refused=refused))
         else:
             outcomes.append(_ReportApplier(item, executions, writes).apply_report())
-    writes.write(tx)
+    not_brought = writes.write(tx)
+    for outcome in outcomes:
+        ended = (result.execution_id for _, result in outcome.results)
+        outcome.not_brought = not_brought.intersection(ended)
     now = max((item.at for item in received), default=0)
     tasks = {task_id: update_task_status(tx, task_id, now) for task_id in writes.tasks}
     return AppliedReports(outcomes, tasks)

@@ -25,6 +25,7 @@ def log_outcome(host: str, outcome: ReportOutcome) -> None:
             end = {"status": result.status, "reason": result.reason, "exit": result.exit_code}
             log.log(level, what, extra={**ids, **end})
     warn_of_each(log, "report of an unknown execution", host, outcome.unknown)
+    warn_of_each(log, "fetched files that the manager does not have", host, outcome.not_brought)
 
 
 def log_tasks(changed: Mapping[int, TaskStatus | None]) -> None:

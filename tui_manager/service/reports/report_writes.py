@@ -83,8 +83,11 @@ class ReportWrites:
             command = CommandOnHost(execution.task_id, execution.host, execution.position, now)
             self._ended.append(EndedCommand(command, execution.status, execution.reason))
 
-    def write(self, tx: Transaction) -> None:
+    def write(self, tx: Transaction) -> frozenset[str]:
         """Writes all of it. The caller then updates the status of `tasks`.
+
+        Returns:
+            Fetches that name files that they have not brought.
 
         Raises:
             RuntimeError: a guard of the database has found a change illegal.
@@ -97,11 +100,11 @@ class ReportWrites:
             command_hosts.set_output_sizes(tx, self._grown.values())
         if self._finishes:
             _check_all_changed(command_hosts.finish(tx, self._finishes), len(self._finishes))
-        if self._transfers:
-            transfers.insert(tx, self._transfers)
+        not_brought = transfers.insert(tx, self._transfers) if self._transfers else frozenset()
         for row_id, now in self._lost:
             command_hosts.lose_state(tx, row_id, now)
         task_status.advance_all(tx, self._ended)
+        return not_brought
 
 
 def _check_all_changed(changed: int, expected: int) -> None:

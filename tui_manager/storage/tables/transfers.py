@@ -20,9 +20,14 @@ class NewTransfer(NamedTuple):
     transfer: Transfer
 
 
-def insert(tx: Transaction, transfers: Iterable[NewTransfer]) -> None:
-    """Stores what command hosts did. A command that copies and fetches nothing is left out."""
-    rows = (
+def insert(tx: Transaction, transfers: Iterable[NewTransfer]) -> frozenset[str]:
+    """Stores what command hosts did. A command that copies and fetches nothing is left out.
+
+    Returns:
+        The executions that say that they have brought a set that the manager does not have, or that
+        has other sizes. They are stored without it.
+    """
+    rows = pack_rows(
         (
             row_id,
             transfer.bytes,
@@ -34,7 +39,10 @@ def insert(tx: Transaction, transfers: Iterable[NewTransfer]) -> None:
         )
         for row_id, transfer in transfers
     )
-    tx.execute(_SQL["insert"], {"rows": pack_rows(rows)})
+    wrong = tx.execute(_SQL["not_brought"], {"rows": rows})
+    not_brought = frozenset(row["execution_id"] for row in wrong)
+    tx.execute(_SQL["insert"], {"rows": rows})
+    return not_brought
 
 
 def of_command_hosts(tx: Transaction, row_ids: Iterable[int]) -> dict[int, Transfer]:

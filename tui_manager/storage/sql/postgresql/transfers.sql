@@ -1,9 +1,25 @@
+-- name: not_brought
+-- Of the rows for `insert`: fetches that name a set that is not here, or that has other files or bytes.
+SELECT ch.execution_id
+FROM jsonb_array_elements(:rows::jsonb) AS r (value)
+JOIN command_hosts AS ch ON ch.id = (r.value->>0)::bigint
+JOIN commands AS c ON c.id = ch.command_id
+WHERE ch.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:rows::jsonb)))
+  AND c.fetch_step IS NOT NULL AND r.value->>6 IS NOT NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM file_sets AS s WHERE s.sha256 = r.value->>6
+    AND s.files = (r.value->>2)::bigint AND s.bytes = (r.value->>1)::bigint);
+
 -- name: insert
 -- What copies and fetches did; `:rows` is a JSON array of arrays. A command that is neither has no row.
+-- A fetch has brought the set that its host names only if that has as many files and bytes.
 INSERT INTO transfers (command_host, bytes, files, unchanged_files, received_bytes, sha256,
                        stored_sha256)
 SELECT ch.id, (r.value->>1)::bigint, (r.value->>2)::bigint, (r.value->>3)::bigint,
-       (r.value->>4)::bigint, r.value->>5, CASE WHEN c.fetch_step IS NOT NULL THEN r.value->>6 END
+       (r.value->>4)::bigint, r.value->>5,
+       (SELECT s.sha256 FROM file_sets AS s
+        WHERE c.fetch_step IS NOT NULL AND s.sha256 = r.value->>6
+        AND s.files = (r.value->>2)::bigint AND s.bytes = (r.value->>1)::bigint)
 FROM jsonb_array_elements(:rows::jsonb) AS r (value)
 JOIN command_hosts AS ch ON ch.id = (r.value->>0)::bigint
 JOIN commands AS c ON c.id = ch.command_id

@@ -1,10 +1,24 @@
+-- name: not_brought
+-- Of the rows for `insert`: fetches that name a set that is not here, or that has other files or bytes.
+SELECT ch.execution_id
+FROM json_each(:rows) AS r
+CROSS JOIN command_hosts AS ch ON ch.id = json_extract(r.value, '$[0]')
+CROSS JOIN commands AS c ON c.id = ch.command_id
+WHERE c.fetch_step IS NOT NULL AND json_extract(r.value, '$[6]') IS NOT NULL
+AND NOT EXISTS (
+    SELECT 1 FROM file_sets AS s WHERE s.sha256 = json_extract(r.value, '$[6]')
+    AND s.files = json_extract(r.value, '$[2]') AND s.bytes = json_extract(r.value, '$[1]'));
+
 -- name: insert
 -- What copies and fetches did; `:rows` is a JSON array of arrays. A command that is neither has no row.
+-- A fetch has brought the set that its host names only if that has as many files and bytes.
 INSERT INTO transfers (command_host, bytes, files, unchanged_files, received_bytes, sha256,
                        stored_sha256)
 SELECT ch.id, json_extract(r.value, '$[1]'), json_extract(r.value, '$[2]'),
        json_extract(r.value, '$[3]'), json_extract(r.value, '$[4]'), json_extract(r.value, '$[5]'),
-       CASE WHEN c.fetch_step IS NOT NULL THEN json_extract(r.value, '$[6]') END
+       (SELECT s.sha256 FROM file_sets AS s
+        WHERE c.fetch_step IS NOT NULL AND s.sha256 = json_extract(r.value, '$[6]')
+        AND s.files = json_extract(r.value, '$[2]') AND s.bytes = json_extract(r.value, '$[1]'))
 FROM json_each(:rows) AS r
 CROSS JOIN command_hosts AS ch ON ch.id = json_extract(r.value, '$[0]')
 CROSS JOIN commands AS c ON c.id = ch.command_id
