@@ -6,14 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tui_manager_protos.rules.transfer_window import FIRST, PART_LENGTH, TransferWindow
+from tui_manager_protos.rules.transfer_window import FIRST, PART_LENGTH
 
 from tests.support.file_sets import MadeSet, make_set
 from tests.support.manager_parts import Parts
 from tui_manager.domain.file_transfer import FilePiece, FileRequest
 from tui_manager.domain.files import FileSetPart
+from tui_manager.service.files.incoming import Incoming
 from tui_manager.service.transfers.fetch_turns import FetchTurns
-from tui_manager.service.transfers.receive_files import ReceiveFiles
+from tui_manager.service.transfers.receive_files import STALLED_AFTER, ReceiveFiles, StalledError
 
 MIB = 1024 * 1024
 DATA = FileSetPart.DATA
@@ -28,18 +29,20 @@ class Agent:
         self.made = made
         self.asked: list[FileRequest] = []
         self.most = 0  # bytes under way
-        self.window = TransferWindow(lambda: parts.clock.seconds)
-        self.receiving = ReceiveFiles("e", made.files, turns, self.take, self.window)
-        self._waiting: asyncio.Queue[FileRequest] = asyncio.Queue()
+        self.receiving = ReceiveFiles(
+            "e", made.files, turns, self.take, lambda: parts.clock.seconds
+        )
+        self.window = self.receiving.window
+        self.waiting: asyncio.Queue[FileRequest] = asyncio.Queue()
 
     def take(self, request: FileRequest) -> None:
         self.asked.append(request)
         self.most = max(self.most, self.window.under_way)
-        self._waiting.put_nowait(request)
+        self.waiting.put_nowait(request)
 
     async def answer(self) -> None:
         while True:
-            asked = await self._waiting.get()
+            asked = await self.waiting.get()
             offset = asked.offset
             while offset < asked.end:
                 data = self.made.part(asked.part)[offset : asked.end]
@@ -87,3 +90,68 @@ async def test_many_fetches_together_ask_for_holes_in_small_steps(
     monkeypatch.setattr(FetchTurns, "largest_window", MIB)
     async with received(parts, SPARSE, FetchTurns()) as agent:
         assert agent.most <= MIB
+
+
+class Asked(Agent):
+    """Answers only what a test lets it."""
+
+    sent = 0  # bytes
+
+    def answer_next(self, length: int) -> None:
+        """Sends the next bytes of the data."""
+        begin = self.sent
+        self.sent += length
+        self.receiving.take(FilePiece("e", DATA, begin, FULL.data[begin : self.sent]))
+
+    async def until_asked(self, offset: int) -> None:
+        while (await self.waiting.get()).offset != offset:
+            pass
+
+
+@asynccontextmanager
+async def waited_for(parts: Parts) -> AsyncIterator[tuple[Asked, Incoming, asyncio.Task[None]]]:
+    """Data is received from an agent, while another fetch waits for its turn."""
+    turns = FetchTurns(1)
+    agent = Asked(parts, FULL, turns)
+
+    async def have_turn() -> None:
+        async with turns.turn():
+            pass
+
+    async with parts.files.receive(FULL.files, "e") as incoming:
+        await incoming.write(FileSetPart.MANIFEST, 0, FULL.manifest)
+        async with turns.turn():
+            receiving = asyncio.create_task(agent.receiving.receive(incoming))
+            other = asyncio.create_task(have_turn())
+            await agent.until_asked(0)
+            yield agent, incoming, receiving
+        await other
+
+
+async def test_a_fetch_that_had_its_time_takes_first_what_it_asked_for(parts: Parts) -> None:
+    async with waited_for(parts) as (agent, incoming, receiving):
+        parts.clock.turn(STALLED_AFTER + 1)
+        asked = list(agent.asked)
+        agent.answer_next(agent.window.under_way)
+        with pytest.raises(StalledError):
+            await receiving
+        assert agent.asked == asked
+        assert incoming.have(DATA) == agent.sent > 0
+
+
+async def test_a_fetch_that_drips_ends_its_turn(parts: Parts) -> None:
+    async with waited_for(parts) as (agent, incoming, receiving):
+        for _ in range(2):
+            parts.clock.turn(STALLED_AFTER)
+            agent.answer_next(1)
+            await asyncio.sleep(0)
+        with pytest.raises(StalledError):
+            await receiving
+        have = incoming.have(DATA)
+        assert 0 < have <= 2
+        # What comes without a turn is not kept. It is asked for again in the next turn.
+        agent.answer_next(agent.window.under_way)
+        receiving = asyncio.create_task(agent.receiving.receive(incoming))
+        await agent.until_asked(have)
+        receiving.cancel()
+        await asyncio.wait([receiving])

@@ -9,8 +9,6 @@ import logging
 from dataclasses import dataclass
 from typing import Protocol
 
-from tui_manager_protos.rules.transfer_window import TransferWindow
-
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.file_transfer import FilePiece, FileRequest
 from tui_manager.domain.files import FileSet, FileSetPart
@@ -126,9 +124,13 @@ class Fetches:
             "files": files.files,
             "bytes": files.bytes,
         }
-        window = TransferWindow(self._core.clock.monotonic)
         receiving = ReceiveFiles(
-            execution_id, files, self._turns, session.ask_for_files, window, self._stalled_after
+            execution_id,
+            files,
+            self._turns,
+            session.ask_for_files,
+            self._core.clock.monotonic,
+            self._stalled_after,
         )
         fetch = _Fetch(session, execution_id, files, receiving, fields)
         self._fetches[execution_id] = fetch
@@ -180,7 +182,7 @@ class Fetches:
         problem, retry = "An error of the manager, which its log shows.", False
         try:
             while not await self._take_turn(fetch):
-                log.info("a fetch stands still and waits for another turn", extra=fetch.fields)
+                log.info("a fetch lets others have their turn", extra=fetch.fields)
             problem = ""
         except WrongDataError as error:
             problem, retry = _describe_change(error), True
