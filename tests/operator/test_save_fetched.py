@@ -4,9 +4,11 @@ import asyncio
 import errno
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,6 +39,9 @@ class Host:
             Entry(path, EntryKind.FILE, mode, len(data), digest, len(self._data))
         )
         self._data += data
+
+    def add(self, entry: Entry) -> None:
+        self._manifest += encode(entry)
 
     def folder(self, path: bytes, mode: int = 0o755) -> None:
         self._manifest += encode(Entry(path, EntryKind.FOLDER, mode))
@@ -90,6 +95,30 @@ async def test_what_is_there_already_is_not_read_again(tmp_path: Path) -> None:
     saved = await host.save(tmp_path)
     assert (saved.files, saved.unchanged_files, saved.unchanged) == (3, 2, False)
     assert (tmp_path / "web01/etc/ssh/key").read_bytes() == BIG
+
+
+async def test_bytes_that_a_host_names_again_and_again_do_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host()
+    host.file(b"first", BIG)
+    for number in range(9):
+        entry = Entry(b"%d" % number, EntryKind.FILE, 0o644, len(BIG), _sha256(BIG), 0)
+        host.add(entry)
+    free = len(BIG) * 10
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert (await host.save(tmp_path)).files == 10
+    free = len(BIG)
+    assert (await host.save(tmp_path)).unchanged  # what is there needs no room
+    saved = await host.save(tmp_path, "web02")
+    assert (saved.files, saved.failed) == (0, 10)
+    (problem,) = saved.problems
+    assert f"no file of web02 is written: together they have {10 * len(BIG):,} bytes" in problem
+    assert not (tmp_path / "web02").exists()
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 async def test_modes_come_without_setuid_and_stay_readable_for_the_owner(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tui_manager_protos.rules.file_manifest import Entry
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.ids import new_request_id
-from tui_manager.operator.local_files.safe_names import numbered, safe_name
+from tui_manager.operator.local_files.safe_names import folder_name, numbered, safe_name
 
 _BLOCK = 1024 * 1024  # bytes of one read while a file is compared
 _MODE = 0o777  # what a fetched file may have: never setuid, setgid or sticky
@@ -74,7 +74,7 @@ class HostFolder:
     """
 
     def __init__(self, folder: Path, host: str) -> None:
-        self._name = safe_name(host.encode(errors="surrogateescape"))
+        self._name = folder_name(host)
         self._path = folder / self._name
         self._parts: tuple[bytes, ...] = ()  # of the folder that is open
         self._renamed = False  # whether a part of it has another name than on the host

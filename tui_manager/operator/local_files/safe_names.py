@@ -43,3 +43,8 @@ def _shortened(name: str, end: str = "") -> str:
         return name + end
     mark = f"~{hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]}{end}"
     return data[: NAME_LENGTH - len(mark)].decode(errors="ignore") + mark
+
+
+def folder_name(host: str) -> str:
+    """The name of the folder of a host's files."""
+    return safe_name(host.encode(errors="surrogateescape"))

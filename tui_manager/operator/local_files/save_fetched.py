@@ -3,7 +3,11 @@ manager, and leaves alone what is there already."""
 
 import asyncio
 import concurrent.futures
+import contextlib
 import hashlib
+import os
+import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -24,6 +28,7 @@ from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.domain.files import FileSet, FileSetPart
 from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.local_files.host_folder import HostFolder, Saved, SaveError
+from tui_manager.operator.local_files.safe_names import folder_name
 
 PATIENCE = 10.0  # seconds without a manager after which the saving ends
 _RETRY_AFTER = 0.5  # seconds
@@ -76,6 +81,8 @@ def _save(stream: "_Stream", folder: Path, host: str, on_progress: OnSave | None
     try:
         with tempfile.TemporaryFile() as manifest:
             _copy_manifest(stream, manifest)
+            if problem := _too_much(stream.files, folder, host):
+                return Saved(problems=[problem], failed=stream.files.files)
             with HostFolder(folder, host) as target:
                 for entry in _entries(manifest, stream.files):
                     _save_entry(stream, target, entry)
@@ -84,6 +91,31 @@ def _save(stream: "_Stream", folder: Path, host: str, on_progress: OnSave | None
                 return target.saved
     except OSError as error:  # of the temporary file
         raise SaveError(f"The list of the files of {host} cannot be kept: {error}.") from error
+
+
+def _too_much(files: FileSet, folder: Path, host: str) -> str:
+    """Why these files are not written at all; empty: they are. A host may name the same bytes
+    again and again, and a little data would fill the disk, so that nothing of others is saved."""
+    if files.bytes <= files.size:
+        return ""
+    free = shutil.disk_usage(folder).free
+    if files.bytes <= free or files.bytes <= free + _size_on_disk(folder / folder_name(host)):
+        return ""
+    return (
+        f"no file of {host} is written: together they have {files.bytes:,} bytes, and {free:,} are "
+        f"free in {folder}"
+    )
+
+
+def _size_on_disk(folder: Path) -> int:
+    """Bytes of the files in a folder, if there is one: what is there already needs no room."""
+    size = 0
+    with contextlib.suppress(OSError):
+        for _, _, names, descriptor in os.fwalk(folder):
+            for name in names:
+                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                size += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return size
 
 
 def _save_entry(stream: "_Stream", target: HostFolder, entry: Entry) -> None:
