@@ -25,6 +25,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 StrictModes no
 UsePAM no
+Subsystem sftp internal-sftp
 # bash reads the .bashrc of a user who comes over ssh, each time: what this one has in it is no
 # cost of the peers.
 SetEnv HOME={folder}
