@@ -7,6 +7,8 @@ from typing import Protocol
 
 from tui_manager.domain.files import FileSet, FileSetPart
 
+PIECE = 1024 * 1024  # bytes that one piece has at most
+
 # The bytes of a part from an offset on: pieces of at most 1 MiB, or the number of bytes that are
 # zero. An iterator that is not asynchronous blocks, so that a thread takes each piece.
 Pieces = Iterator[bytes | int] | AsyncIterator[bytes | int]

@@ -4,10 +4,8 @@ operator does for `FileCalls`."""
 from collections.abc import AsyncIterator, Callable
 
 from tui_manager.domain.files import FileSet, FileSetPart
-from tui_manager.operator.file_calls import ReadPart, each_piece
+from tui_manager.operator.file_calls import PIECE, ReadPart, each_piece
 from tui_manager.service.files.file_store import FileStore
-
-PIECE = 1024 * 1024  # bytes that are read at one time
 
 
 async def store_files(

@@ -12,8 +12,8 @@ from typing import BinaryIO, NamedTuple, Self
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.operator.file_calls import PIECE
 
-PIECE = 1024 * 1024  # bytes that one piece has at most
 _HOLE_MIN = 64 * 1024  # bytes of a file in which holes are looked for
 _HOLE_MAX = 1 << 30  # bytes of one piece of zeros
 _PATH_MAX = 65_535  # bytes of a path of this machine: what its number in the index holds

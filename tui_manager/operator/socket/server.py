@@ -25,6 +25,7 @@ from tui_manager.operator.conversion import (
     convert_spec,
     convert_task,
 )
+from tui_manager.operator.file_calls import PIECE
 from tui_manager.operator.socket.convert_errors import Context, answering
 from tui_manager.operator.socket.file_servicer import FileServicer
 from tui_manager.operator.socket.new_task_servicer import NewTaskServicer
@@ -43,6 +44,8 @@ from tui_manager.operator.watching import until, watching
 from tui_manager.security.private_files import private_folder
 
 _GRACE = 2.0  # seconds for running calls when the server ends
+# Of an upload: with the 64 KiB of gRPC a client stops many times within each piece.
+_UNREAD = ("grpc.http2.lookahead_bytes", PIECE)
 
 
 @asynccontextmanager
@@ -54,7 +57,7 @@ async def serve_operator(operator: Operator, state_dir: Path) -> AsyncIterator[P
     Yields the path of the socket. Raises StorageError when it cannot be made.
     """
     path = socket_path(state_dir)
-    server = aio.server(options=OPTIONS)
+    server = aio.server(options=(*OPTIONS, _UNREAD))
     servicer = OperatorServicer(operator)
     add_OperatorServiceServicer_to_server(servicer, server)
     _listen(server, path)
