@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions import transfers
+from google.protobuf.duration_pb2 import Duration
+from tui_manager_agent.executions import transfer_thread, transfers
 from tui_manager_agent.executions.file_messages import from_file_set
-from tui_manager_agent.files.work import Stop
+from tui_manager_agent.files.work import Stop, TransferError
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.journal.transfer_records import CopyOrder, Transferred
@@ -26,6 +27,12 @@ from tests.support.waiting import GIVE_UP
 
 FILES = FakeSet.of({"a": b"one"})
 ORDER = replace(order(command=""), transfer=CopyOrder(from_file_set(FILES.message), "/nowhere/"))
+
+
+ENDS = {
+    "canceled": wire.RESULT_STATUS_CANCELED,
+    "timeout": wire.RESULT_STATUS_TIMEOUT,
+}
 
 
 def folder_in(tmp_path: Path) -> tuple[str, ExecutionFolder]:
@@ -44,6 +51,8 @@ class FakeWork:
         self.runs, self.released, self.discarded = (threading.Event() for _ in range(3))
         self.error: Exception | None = None
         self.leaves = False
+        self.may_discard = threading.Event()
+        self.may_discard.set()
         self.stop = Stop()
 
     def __call__(self, *arguments: object) -> "FakeWork":
@@ -67,6 +76,7 @@ class FakeWork:
         )
 
     def discard(self) -> None:
+        self.may_discard.wait(GIVE_UP)
         self.discarded.set()
         if self.leaves:
             raise OSError(5, "Input/output error", "/srv/a.part")
@@ -78,6 +88,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWork]:
     monkeypatch.setattr(transfers, "CopyWork", work)
     yield work
     work.released.set()
+    work.may_discard.set()
 
 
 @pytest.fixture
@@ -87,10 +98,13 @@ async def agent(tmp_path: Path, work: FakeWork) -> AsyncIterator[LiveExecutions]
     await agent.stop()
 
 
-async def begin(agent: LiveExecutions, work: FakeWork) -> str:
+async def begin(agent: LiveExecutions, work: FakeWork, *, limit: Duration | None = None) -> str:
     execution_id = str(uuid.uuid4())
     copy = wire.CopyFiles(files=FILES.message, to="/nowhere/")
-    await agent.executions.run(wire.RunCommand(execution_id=execution_id, copy=copy))
+    run = wire.RunCommand(
+        execution_id=execution_id, copy=copy, timeout=limit, kill_grace=Duration()
+    )
+    await agent.executions.run(run)
     assert await asyncio.to_thread(work.runs.wait, GIVE_UP)
     return execution_id
 
@@ -163,6 +177,51 @@ async def test_an_agent_that_ends_waits_for_no_work_that_hangs(
     assert not work.discarded.is_set()
     (folder,) = tmp_path.glob(f"state/managers/*/executions/{execution_id}")
     assert not (folder / "result").exists()
+
+
+# --------------------------------------------------------------------- a file system that hangs
+
+
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer_thread, "END_WITHIN", 0)
+    monkeypatch.setattr(transfers, "PROGRESS_EVERY", 0.01)
+
+
+@pytest.mark.parametrize("end", ["canceled", "timeout"])
+async def test_a_work_that_hangs_does_not_keep_its_end_waiting(
+    agent: LiveExecutions, work: FakeWork, no_grace: None, end: str
+) -> None:
+    limit = Duration(nanos=500_000_000) if end == "timeout" else None
+    execution_id = await begin(agent, work, limit=limit)
+    if end == "canceled":
+        await agent.cancel(execution_id)
+    result = await agent.result(execution_id)
+    assert (result.status, result.reason) == (ENDS[end], wire.RESULT_REASON_UNSPECIFIED)
+    assert result.kill_incomplete
+    assert "does not answer" in result.detail
+    assert f".tui-manager.{execution_id}.*.part" in result.detail
+    assert result.HasField("duration")
+    assert work.stop.is_set
+    assert not work.discarded.is_set()
+    assert agent.executions.queue.running == 0
+    work.released.set()  # what it has left is removed once it ends after all
+    assert await asyncio.to_thread(work.discarded.wait, GIVE_UP)
+    assert (await agent.result(await agent.start("true"))).exit_code == 0
+
+
+async def test_what_hangs_while_it_is_removed_ends_too(
+    agent: LiveExecutions, work: FakeWork, no_grace: None
+) -> None:
+    work.may_discard.clear()
+    work.error = TransferError("The disk is full.")
+    execution_id = await begin(agent, work)
+    work.released.set()
+    result = await agent.result(execution_id)
+    assert result.reason == wire.RESULT_REASON_TRANSFER_FAILED
+    assert result.kill_incomplete
+    assert result.detail.startswith("The disk is full. The file system does not answer")
+    assert agent.executions.queue.running == 0
 
 
 @pytest.mark.parametrize("state", ["accepted", "starting", "begun", "draft"])

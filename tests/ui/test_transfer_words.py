@@ -46,6 +46,8 @@ def cells(what: CommandHost, spec: TransferSpec, rate: float | None = None) -> l
         (row(Status.FAILED, Reason.REJECTED, detail="[files] does not allow /etc/app."), COPY,
             ["refused", "rejected ([files] does not allow /etc/app.)"]),
         (row(Status.CANCELED, Reason.CANCELED), COPY, ["canceled", ""]),
+        (row(Status.TIMEOUT, Reason.TIMEOUT, detail="It hangs.", kill_incomplete=True), COPY,
+            ["timeout", "It hangs."]),
         (row(Status.RUNNING, cancel_requested_at=START), COPY,
             ["canceling", "waits for the answer of its host"]),
         (row(Status.RUNNING), FETCH, ["running", "looks for the files"]),
@@ -104,6 +106,10 @@ def test_the_output_pane_says_why_it_failed() -> None:
 def test_the_output_pane_says_what_a_stopped_copy_leaves() -> None:
     assert lines(row(Status.CANCELED, Reason.CANCELED), COPY)[0] == (
         "Canceled. Files that were whole by then stay."
+    )
+    hangs = row(Status.TIMEOUT, Reason.TIMEOUT, detail="It hangs.", kill_incomplete=True)
+    assert " ".join(lines(hangs, COPY)).startswith(
+        "Timeout (It hangs.). Files that were whole by then stay."
     )
     before = row(Status.CANCELED, Reason.CANCELED, started_at=None)
     assert lines(before, COPY)[0] == "canceled"

@@ -6,10 +6,9 @@ killed under it leaves on disk how far it was, and the next one goes on from the
 
 import asyncio
 import logging
-import threading
+import math
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from tui_manager_agent.executions.execution import Execution
@@ -17,12 +16,19 @@ from tui_manager_agent.executions.file_messages import Channel, FileMessages
 from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.supervisors import CHECK_EVERY
+from tui_manager_agent.executions.transfer_thread import (
+    HANGS,
+    HangsError,
+    Transfer,
+    discard_later,
+    start_thread,
+)
 from tui_manager_agent.files.answers import Answers
 from tui_manager_agent.files.copy_work import CopyWork
 from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.pull import Pull
 from tui_manager_agent.files.read_files import ReadFiles
-from tui_manager_agent.files.work import Stop, StoppedError, TransferError, Work
+from tui_manager_agent.files.work import StoppedError, TransferError, Work
 from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.order_and_result import Order, Result
 from tui_manager_agent.journal.transfer_records import CopyOrder
@@ -32,41 +38,19 @@ from tui_manager_agent.supervisor import clock, record
 
 PROGRESS_EVERY = 1.0  # seconds
 STOP_WITHIN = 5.0  # seconds that an agent that ends waits for a thread, which its disk may hold up
+_MAY_APPEAR = (
+    "A file may still appear there, and a part of one may be left: .tui-manager.{}.*.part."
+)
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
-
-
-@dataclass(slots=True, eq=False)
-class Transfer:
-    """One transfer that runs.
-
-    Attributes:
-        started: boot-time ns.
-        ending: the status for which its work was told to stop; empty: it was not.
-    """
-
-    execution: Execution
-    order: Order
-    stop: Stop = field(default_factory=Stop)
-    started: int = 0
-    ending: str = ""
-
-    @property
-    def left(self) -> float:
-        """Seconds until its timeout."""
-        return (self.started + self.order.timeout - clock.now()) / clock.SECOND
-
-    def end(self, status: str) -> None:
-        """Tells its work to stop. The first status counts."""
-        self.ending = self.ending or status
-        self.stop.set()
 
 
 class Transfers:
     """Runs the works of transfers, and ends their executions.
 
     A transfer is canceled, or its time is over, only once its thread has ended: then nothing is
-    written any more.
+    written any more. If the thread hangs, the result says so (`kill_incomplete`). The work checks
+    whether to stop before each change, so at most the call that hangs still has an effect.
     """
 
     def __init__(
@@ -94,7 +78,7 @@ class Transfers:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 transfer = await self._to_run.get()
-                tasks.create_task(self._run_to_result(transfer))
+                tasks.create_task(self._run_to_result(transfer, tasks))
 
     def start(self, execution: Execution, order: Order) -> None:
         """Runs a transfer whose order is `starting`. It has its capacity already."""
@@ -119,10 +103,10 @@ class Transfers:
 
     # --------------------------------------------------------------------------- from start to end
 
-    async def _run_to_result(self, transfer: Transfer) -> None:
+    async def _run_to_result(self, transfer: Transfer, tasks: asyncio.TaskGroup) -> None:
         execution = transfer.execution
         try:
-            while (result := await self._attempt(transfer)) is None:
+            while (result := await self._attempt(transfer, tasks)) is None:
                 _LOG.error("its folder is away, again later: execution_id=%s", execution.id)
                 await asyncio.sleep(CHECK_EVERY)
         except Exception as error:
@@ -130,10 +114,25 @@ class Transfers:
         await self._held.end(execution, result)
         del self._running[execution.id]
 
-    async def _attempt(self, transfer: Transfer) -> Result | None:
+    async def _attempt(self, transfer: Transfer, tasks: asyncio.TaskGroup) -> Result | None:
         """Does what is left to do, and returns the result. None if the state folder was moved away:
         to be tried again."""
         channel, work = self._make(transfer)
+        result: Result | None
+        try:
+            result = await self._work_and_discard(transfer, channel, work)
+        except HangsError as error:
+            tasks.create_task(discard_later(transfer, work, error.running))
+            result = _hangs(transfer, Result(status=transfer.ending))
+        if result is None:
+            return None
+        duration = clock.now() - transfer.started if transfer.started else None
+        return replace(result, started=transfer.started, duration=duration)
+
+    async def _work_and_discard(
+        self, transfer: Transfer, channel: Channel, work: Work
+    ) -> Result | None:
+        """None as of `_attempt`. Raises HangsError: nothing is known of what it left."""
         try:
             await self._disk.run(self._begin, transfer)
             transfer.execution.begin_transfer(transfer.started)
@@ -184,7 +183,7 @@ class Transfers:
             return Result(status=transfer.ending)
         except TransferError as error:
             return _failed(str(error))
-        except (OSError, RefusedError):
+        except (OSError, RefusedError, HangsError):
             raise
         except Exception as error:
             return _broken_off(transfer, error)
@@ -195,26 +194,36 @@ class Transfers:
     async def _discard(self, transfer: Transfer, work: Work, result: Result) -> Result | None:
         """Removes what must not stay, before the result can say so. None as of `_attempt`."""
         try:
-            await self._in_thread(transfer, work, work.discard)
+            await self._in_thread(transfer, work, work.discard, is_last=True)
+        except HangsError:
+            return _hangs(transfer, result)
         except OSError as error:
             if transfer.execution.spool.is_out_of_reach():
                 return None
             _LOG.error("not removed: execution_id=%s error=%s", transfer.execution.id, error)
             left = f"A part of a file is left on the host: {error}."
             result = replace(result, detail=f"{result.detail} {left}".strip())
-        duration = clock.now() - transfer.started if transfer.started else None
-        return replace(result, started=transfer.started, duration=duration)
+        return result
 
-    async def _in_thread(self, transfer: Transfer, work: Work, call: Callable[[], _T]) -> _T:
-        """Runs a call of the work in a thread, and waits for its end. Raises what it raises."""
-        future = Future[_T]()
-        name = f"transfer {transfer.execution.id}"
-        # Not a thread of an executor: Python would wait for it at its end, however long that is.
-        threading.Thread(target=_run, args=(call, future), name=name, daemon=True).start()
-        running = asyncio.wrap_future(future)
+    async def _in_thread(
+        self, transfer: Transfer, work: Work, call: Callable[[], _T], *, is_last: bool = False
+    ) -> _T:
+        """Runs a call of the work in a thread, and waits for its end. Raises what it raises, and
+        HangsError if it does not end in time once its work was told to.
+
+        Args:
+            is_last: it is to end at once.
+        """
+        running = start_thread(transfer, call)
+        loop = asyncio.get_running_loop()
+        due = loop.time() + transfer.grace if is_last else math.inf
         try:
             while not running.done():
                 await self._watch(transfer, work, running)
+                if transfer.ending:
+                    due = min(due, loop.time() + transfer.grace)
+                if loop.time() >= due and not running.done():
+                    raise HangsError(running)
         except asyncio.CancelledError:  # the agent ends
             transfer.stop.set()
             done, _ = await asyncio.wait((running,), timeout=STOP_WITHIN)
@@ -234,19 +243,19 @@ class Transfers:
             self._outbox.add(execution)
 
 
-def _run(call: Callable[[], _T], future: "Future[_T]") -> None:
-    try:
-        result = call()
-    except BaseException as error:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
-
-
 def _broken_off(transfer: Transfer, error: Exception) -> Result:
     """A fault of this program in one transfer must not end the agent."""
     _LOG.error("broken off: execution_id=%s", transfer.execution.id, exc_info=error)
     return _failed(f"The agent has failed: {type(error).__name__}: {error}.")
+
+
+def _hangs(transfer: Transfer, result: Result) -> Result:
+    """What becomes of a result if a thread of the work has not ended."""
+    _LOG.error("its file system does not answer: execution_id=%s", transfer.execution.id)
+    is_copy = isinstance(transfer.order.transfer, CopyOrder)
+    more = _MAY_APPEAR.format(transfer.execution.id) if is_copy else ""
+    detail = " ".join(filter(None, (result.detail, HANGS, more)))
+    return replace(result, detail=detail, kill_incomplete=True)
 
 
 def _failed(detail: str, reason: str = "transfer_failed") -> Result:

@@ -80,16 +80,18 @@ def set_attributes(
     found: os.stat_result | None,
     entry: Entry,
     attributes: Attributes,
+    stop: Stop,
 ) -> None:
     """Gives mode and owner to a file whose content is right; `found` when it was compared.
 
-    Raises TransferError, also if it has changed since then.
+    Raises TransferError, also if it has changed since then, and StoppedError.
     """
     with failing(path):
         descriptor = os.open(name, _READ, dir_fd=folder)
         try:
             if found is None or _state(os.fstat(descriptor)) != _state(found):
                 raise TransferError(_CHANGED.format(show_path(path)))
+            stop.check()
             attributes.apply(descriptor, entry, found)
             os.fsync(descriptor)
         finally:
@@ -100,15 +102,15 @@ def _state(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_nlink, status.st_size, status.st_mtime_ns
 
 
-def keep_backup(folder: int, name: bytes, path: bytes, stamp: str) -> None:
+def keep_backup(
+    folder: int, name: bytes, path: bytes, old: os.stat_result, stamp: str, stop: Stop
+) -> None:
     """Gives the old file a second name beside it, such as `NAME.backup-20261127T234005Z`. It may
-    have that name already. Raises TransferError."""
-    old = find_at(folder, name, path)
-    if old is None:
-        return
+    have that name already. Raises TransferError, StoppedError."""
     with failing(path, "kept as a backup"):
         for number in count(1):
             backup = backup_name(name, stamp, number)
+            stop.check()
             try:
                 os.link(name, backup, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             except FileExistsError:

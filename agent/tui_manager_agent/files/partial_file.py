@@ -177,13 +177,14 @@ class PartialFile:
         with failing(self._path):
             return self._reopen(folder, os.O_RDONLY)
 
-    def rename(self, name: bytes) -> None:
-        """Gives it its name. Raises TransferError."""
+    def rename(self, name: bytes, stop: Stop) -> None:
+        """Gives it its name. Raises TransferError, StoppedError."""
         folder = self._folders.open(self._folder)
         with failing(self._path):
             status = os.stat(self._name, dir_fd=folder, follow_symlinks=False)
             if _state(status) != self._state:
                 raise self._replaced()
+            stop.check()
             os.rename(self._name, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 

@@ -5,7 +5,7 @@ The next agent goes on where this one was.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from tui_manager_protos.rules.file_manifest import (
 )
 
 from tui_manager_agent.files.attributes import Attributes, parse_attributes
-from tui_manager_agent.files.destination import Folders, Parts, choose
+from tui_manager_agent.files.destination import Destination, Folders, Parts, choose
 from tui_manager_agent.files.file_groups import Group, Grouping
 from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.partial_file import partial_name
@@ -58,6 +58,7 @@ class WriteFiles:
         self._own = own
         self._stop = stop
         self._is_complete = False
+        self._group_writer: GroupWriter | None = None
 
     def run(self) -> Transferred:
         self._own.refresh()
@@ -68,6 +69,7 @@ class WriteFiles:
         with closing(Folders(progress.destination, self._own)) as folders:
             self._survey(folders, attributes, progress)
             writer = self._writer(folders, attributes, progress)
+            self._group_writer = writer
             writer.make_destination()
             planned: Group | None = None
             for group in self._groups(folders, attributes, progress):
@@ -86,6 +88,8 @@ class WriteFiles:
         """Removes the partial files. What has its name stays. Raises OSError if one is left."""
         if self._is_complete:
             return
+        if left := self._remove_under_way():
+            raise left
         try:
             progress = self._progress(self._read_through(_go_on))
         except FileNotFoundError:
@@ -95,22 +99,37 @@ class WriteFiles:
             return
         attributes = Attributes(self._order.mode)
         with closing(Folders(progress.destination, self._own)) as folders:
-            left = self._remove_partials(folders, progress)
+            left = self._remove_partials(
+                folders, progress.destination, self._entries_after(progress.done)
+            )
             self._writer(folders, attributes, progress).close_unfinished_folders(self._entries())
         if left is not None:
             raise left
 
-    def _remove_partials(self, folders: Folders, progress: WriteProgress) -> OSError | None:
+    def _remove_under_way(self) -> OSError | None:
+        """Removes the partial files that `run` has begun last, without a look into the execution's
+        folder: if the file system did not answer for a while, that may be gone. Returns as
+        `_remove_partials`."""
+        writer = self._group_writer
+        if writer is None:
+            return None
+        entries = ((item.number, item.entry) for item in writer.under_way)
+        with closing(Folders(writer.progress.destination, self._own)) as folders:
+            return self._remove_partials(folders, writer.progress.destination, entries)
+
+    def _remove_partials(
+        self, folders: Folders, destination: Destination, entries: Iterable[tuple[int, Entry]]
+    ) -> OSError | None:
         """Returns why one could not be removed."""
         left: OSError | None = None
-        for number, entry in self._entries_after(progress.done):
-            parts = progress.destination.parts(entry.path)
+        for number, entry in entries:
+            parts = destination.parts(entry.path)
             if entry.kind is EntryKind.FILE:
                 name = partial_name(self._execution_id, number)
                 try:
                     _remove(folders, parts[:-1], name)
                 except OSError as error:
-                    path = show_path(progress.destination.full((*parts[:-1], name)))
+                    path = show_path(destination.full((*parts[:-1], name)))
                     left = OSError(error.errno, error.strerror, path)
         return left
 

@@ -47,6 +47,7 @@ class GroupWriter:
     Attributes:
         progress: what is done; written to `record_folder` when another agent must know it.
         on_progress: is told how many bytes and files are done.
+        under_way: the items of the last group, whose partial files may be there.
     """
 
     folders: Folders
@@ -59,6 +60,7 @@ class GroupWriter:
     progress: WriteProgress
     record_folder: Path
     on_progress: Callable[[int, int], None]
+    under_way: Sequence[GroupItem] = ()
     _is_recorded: bool = False
     _under_way: int = 0
     _changed: set[Parts] = field(default_factory=set)
@@ -71,7 +73,12 @@ class GroupWriter:
 
     def write(self, group: Group) -> None:
         """All of a group. Raises TransferError, RefusedError, StoppedError, and OSError for the
-        execution's own folder."""
+        execution's own folder.
+
+        Each call to the host's file system may hang until the transfer has ended without it. So
+        each change that could do harm by then comes right behind a look at `stop`.
+        """
+        self.under_way = group.items
         for item in group.items:
             if item.is_folder:
                 mode = self.attributes.folder_mode(item.entry)
@@ -82,9 +89,9 @@ class GroupWriter:
         while written:
             self._sync(written[-AT_ONCE:])  # when the last are on the disk, others likely are too
             del written[-AT_ONCE:]
+        self.stop.check()
         self._record_pending(group)
         for item in group.items:
-            self.stop.check()
             self._give_name(item)
         for parts in self._changed:
             self.folders.sync(parts)
@@ -100,6 +107,7 @@ class GroupWriter:
             and self._is_closed(self.attributes.folder_mode(entry))
         ]
         for entry in reversed(closed):  # the inner ones first, while they can be reached
+            self.stop.check()
             parts = self.progress.destination.parts(entry.path)
             self._close_folder(parts, self.attributes.folder_mode(entry))
 
@@ -135,6 +143,7 @@ class GroupWriter:
         if status is None:
             self._require_own_name(parent, parts[-1], path)
             self._record_destination()
+            self.stop.check()
             with failing(path):
                 with suppress(FileExistsError):  # another copy makes it too
                     os.mkdir(parts[-1], _BEGUN, dir_fd=parent)
@@ -206,13 +215,16 @@ class GroupWriter:
             return
         self.rules.require_write(item.path, mode=self.attributes.file_mode(item.entry))
         folder, name = self.folders.open(item.parts[:-1]), item.parts[-1]
-        is_there = look(folder, name, item.path, self.own) is not None
+        old = look(folder, name, item.path, self.own)
+        self.stop.check()
         if item.partial is None:
-            set_attributes(folder, name, item.path, item.found, item.entry, self.attributes)
+            set_attributes(
+                folder, name, item.path, item.found, item.entry, self.attributes, self.stop
+            )
             return
-        if self.backup and is_there:
-            keep_backup(folder, name, item.path, self.progress.stamp)
-        item.partial.rename(name)
+        if self.backup and old is not None:
+            keep_backup(folder, name, item.path, old, self.progress.stamp, self.stop)
+        item.partial.rename(name, self.stop)
         self._changed.add(item.parts[:-1])
 
     # ----------------------------------------------------------------------------------- progress

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tui_manager.domain.files import CopySpec, FetchSpec, Transfer
 from tui_manager.domain.safe_text import safe_line
@@ -133,6 +134,7 @@ def run_lines(row: CommandHost) -> tuple[Spans, ...]:
 
 def _head(row: CommandHost, spec: TransferSpec, rate: float | None) -> Sequence[tuple[str, Role]]:
     copies, detail = isinstance(spec, CopySpec), row.detail.strip()
+    row = replace(row, kill_incomplete=False)  # it had no processes; the detail says what hangs
     match row.status:
         case CommandHostStatus.RUNNING:
             text = progress_words(row, spec, rate)
@@ -152,7 +154,8 @@ def _head(row: CommandHost, spec: TransferSpec, rate: float | None) -> Sequence[
             first = "The copy failed." if copies else "The fetch failed."
             return ((first, Role.FAULT), *(((detail, Role.PLAIN),) if detail else ()))
         case CommandHostStatus.CANCELED | CommandHostStatus.TIMEOUT if copies and row.started_at:
-            text = f"{command_host_text(row).capitalize()}. Files that were whole by then stay."
+            text = command_host_text(row)
+            text = f"{text[:1].upper()}{text[1:]}. Files that were whole by then stay."
             return ((text, Role.PLAIN),)
         case _:
             return ((command_host_text(row), Role.PLAIN),)

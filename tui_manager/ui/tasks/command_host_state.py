@@ -168,7 +168,7 @@ def _ended_words(row: CommandHost, facts: StepFacts) -> str:
     has_own = row.reason in (Reason.NONE, Reason.TRANSFER_FAILED)
     if facts.transfer is not None and has_own:
         return transfer_words.row_words(row, facts.transfer, None)
-    if row.kill_incomplete:
+    if row.kill_incomplete and facts.transfer is None:
         return f"processes survive: {detail}" if detail else "some of its processes survive"
     if row.reason in (Reason.NONE, Reason.EXIT_CODE, Reason.SIGNAL):
         return detail
