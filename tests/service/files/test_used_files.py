@@ -30,8 +30,10 @@ async def test_a_task_of_files_that_are_not_stored_is_refused(parts: Parts) -> N
     with pytest.raises(NotFoundError) as raised:
         await parts.tasks.create_task(spec("@all", copy(OTHER), copy()))
     assert str(raised.value) == (
-        "The manager does not have the files of the step `copy app.conf to /srv/app/` any more "
-        f"(file set {MADE.files.sha256[:12]}). Copy them once more from where they are."
+        "The manager does not have the files of the step `copy app.conf to /srv/app/` (file set "
+        f"{MADE.files.sha256[:12]}): it has removed them, or another manager has them. Copy them "
+        "from where they are; a task file takes them from its own folder if you remove `stored` "
+        "from the step."
     )
     assert not await parts.audited("create_task")
     await store(parts.files, MADE)
@@ -61,7 +63,7 @@ async def test_a_rerun_whose_files_are_gone_is_refused(parts: Parts) -> None:
     (row,) = await parts.rows(task_id)
     await parts.report(host.host_id, failed(row.execution_id))
     await forget(parts)
-    with pytest.raises(NotFoundError, match=r"the step `copy app.conf to /srv/app/` any more"):
+    with pytest.raises(NotFoundError, match=r"the step `copy app.conf to /srv/app/` "):
         await parts.tasks.rerun_task(task_id, [HostClass.FAILED])
     await store(parts.files, MADE)
     assert (await parts.tasks.rerun_task(task_id, [HostClass.FAILED])).task_id == task_id + 1
@@ -72,7 +74,7 @@ async def test_a_start_whose_files_are_gone_is_refused(parts: Parts) -> None:
     await store(parts.files, MADE)
     task_id = await parts.tasks.create_task(spec("web01", copy()))
     await forget(parts)
-    with pytest.raises(NotFoundError, match="any more"):
+    with pytest.raises(NotFoundError, match="does not have the files"):
         await parts.tasks.start_task(task_id)
     assert (await parts.tasks.get_task_status(task_id)) == "pending"
     await store(parts.files, MADE)
@@ -84,7 +86,7 @@ async def test_a_template_of_files_that_are_not_stored_is_refused(parts: Parts) 
     await parts.tasks.create_task(spec("@all", copy()))
     text = await parts.templates.text_of_task(1)
     await forget(parts)
-    with pytest.raises(NotFoundError, match="any more"):
+    with pytest.raises(NotFoundError, match="does not have the files"):
         await parts.templates.save("app", text, 0, "ana")
     await store(parts.files, MADE)
     assert await parts.templates.save("app", text, 0, "ana") == 1
@@ -102,7 +104,7 @@ async def test_a_schedule_whose_files_are_gone_says_so(parts: Parts) -> None:
     await parts.schedule_loop.look()
     (run,) = await runs(parts)
     assert run.skipped is SkipReason.REFUSED
-    assert "any more" in run.detail
+    assert "does not have the files" in run.detail
     await store(parts.files, MADE)
     turn_to(parts, 5)
     await parts.schedule_loop.look()

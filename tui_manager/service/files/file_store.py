@@ -88,9 +88,10 @@ class FileStore:
             row = file_sets.use(tx, files.sha256, self._core.clock.stamp())
             if row is None or (row.upload is None and not self.folder.has(row.files)):
                 raise NotFoundError(
-                    f"The manager does not have the files of the step `{copies[files].title}` any "
-                    f"more (file set {files.sha256[:_HASH_SHOWN]}). Copy them once more from where "
-                    "they are."
+                    f"The manager does not have the files of the step `{copies[files].title}` "
+                    f"(file set {files.sha256[:_HASH_SHOWN]}): it has removed them, or another "
+                    "manager has them. Copy them from where they are; a task file takes them from "
+                    "its own folder if you remove `stored` from the step."
                 )
             _check_same(row.files, files)
         return used
