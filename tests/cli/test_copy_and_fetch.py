@@ -365,6 +365,22 @@ def test_a_second_fetch_says_what_was_there(
     assert (tmp_path / "web01/var/log/app").read_text() == "web01"
 
 
+def test_the_json_of_a_fetch_says_which_files_have_other_names_here(
+    manager: Manager, tmp_path: Path, capsys: Capture
+) -> None:
+    async def act(operator: FakeOperator) -> None:
+        fetched(operator, "web01", host_with({b"var/a\n\xff": b"1", b"var/b": b"2"}))
+        for host in HOSTS[1:]:
+            fetched(operator, host, logs(b"x"))
+
+    manager.acts(act)
+    assert main(["fetch", "--json", "@all", "/var", str(tmp_path)]) == 0
+    shown = json.loads(capsys.readouterr().out)["hosts"]
+    new_names = [{"path": "/var/a\n\\xff", "here": "var/a%0A%FF"}]
+    assert [one["renamed"] for one in shown] == [new_names, [], []]
+    assert (tmp_path / "web01/var/a%0A%FF").read_bytes() == b"1"
+
+
 def test_a_relative_folder_is_stored_as_an_absolute_one(
     manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,6 +170,7 @@ async def test_hostile_names_become_safe_ones(tmp_path: Path) -> None:
         b"100% sure": b"11",
     }
     assert saved.renamed == 8
+    assert saved.new_names[1] == ("/C:/x", "C%3A/x")
     assert (await host.save(tmp_path)).unchanged
 
 
@@ -203,6 +204,12 @@ async def test_names_that_become_one_are_told_apart(tmp_path: Path) -> None:
         b"c/%0A~2": b"4",
     }
     assert (saved.files, saved.renamed) == (4, 4)
+    assert saved.new_names == [
+        ("/a\nb", "a%0Ab"),
+        ("/a%0Ab", "a%0Ab~2"),
+        ("/c/\n", "c/%0A"),
+        ("/c/%0A", "c/%0A~2"),
+    ]
     assert (await host.save(tmp_path)).unchanged
 
 

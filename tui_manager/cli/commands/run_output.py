@@ -236,8 +236,8 @@ class JsonOutput:
             cut = cut or over
         shape = output_shape(row, step, *texts, cut=cut)
         if saved := self._saved.get(row.execution_id):
-            same = {"unchanged": saved.unchanged, "unchanged_files": saved.unchanged_files}
-            shape |= same
+            shape |= {"unchanged": saved.unchanged, "unchanged_files": saved.unchanged_files}
+            shape["renamed"] = [{"path": path, "here": name} for path, name in saved.new_names]
         return shape
 
 

@@ -24,6 +24,7 @@ _MODE = 0o777  # what a fetched file may have: never setuid, setgid or sticky
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SAME_NAMES_MAX = 1000  # files of one host that would have one name here
 _PROBLEMS_SHOWN = 20
+_NEW_NAMES_KEPT = 1000
 # Errors of one file, after which the others are written.
 _OF_ONE_FILE = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR,
@@ -48,6 +49,7 @@ class Saved:
         unchanged_files: of them, those that were there before.
         bytes: of these files.
         renamed: how many have another name than on the host.
+        new_names: the first of them: paths on the host, and below the folder of the host here.
         problems: sentences on files that were not written, the first of them.
         failed: how many were not.
     """
@@ -56,6 +58,7 @@ class Saved:
     unchanged_files: int = 0
     bytes: int = 0
     renamed: int = 0
+    new_names: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     failed: int = 0
 
@@ -77,6 +80,7 @@ class HostFolder:
         self._name = folder_name(host)
         self._path = folder / self._name
         self._parts: tuple[bytes, ...] = ()  # of the folder that is open
+        self._names: tuple[str, ...] = ()  # of the same here
         self._renamed = False  # whether a part of it has another name than on the host
         self._written: set[tuple[int, int]] = set()  # device and inode of each file of the set
         self.saved = Saved()
@@ -136,7 +140,7 @@ class HostFolder:
                 continue
             self._check_replaceable(status, chosen)
             if status is not None and self._is_same(chosen, status, entry):
-                self._count(entry, status, renamed=renamed, unchanged=True)
+                self._count(entry, status, new_name=chosen if renamed else None, unchanged=True)
                 return None
             return Place(self, entry, chosen, renamed)
         raise _FileProblem(f"{_SAME_NAMES_MAX} other files have its name here")
@@ -167,23 +171,25 @@ class HostFolder:
         return found.digest() == entry.sha256
 
     def _count(
-        self, entry: Entry, status: os.stat_result, *, renamed: bool, unchanged: bool
+        self, entry: Entry, status: os.stat_result, *, new_name: str | None, unchanged: bool
     ) -> None:
         self._written.add((status.st_dev, status.st_ino))
         self.saved.files += 1
         self.saved.bytes += entry.size
         self.saved.unchanged_files += unchanged
-        self.saved.renamed += renamed
+        if new_name is not None:
+            self.saved.renamed += 1
+            if len(self.saved.new_names) < _NEW_NAMES_KEPT:
+                path = f"/{entry.path.decode(errors='backslashreplace')}"
+                self.saved.new_names.append((path, "/".join((*self._names, new_name))))
 
     def _enter(self, parts: tuple[bytes, ...], mode: int) -> None:
         """Opens the folder with these parts, and makes what is missing."""
         if parts == self._parts:
             return
-        descriptor, renamed = os.dup(self._top), False
+        descriptor, names = os.dup(self._top), tuple(map(safe_name, parts))
         try:
-            for number, part in enumerate(parts, start=1):
-                name = safe_name(part)
-                renamed = renamed or name.encode() != part
+            for number, name in enumerate(names, start=1):
                 inner = self._subfolder(descriptor, name, mode if number == len(parts) else _MODE)
                 os.close(descriptor)
                 descriptor = inner
@@ -191,7 +197,8 @@ class HostFolder:
             os.close(descriptor)
             raise
         os.close(self._open)
-        self._open, self._parts, self._renamed = descriptor, parts, renamed
+        self._open, self._parts, self._names = descriptor, parts, names
+        self._renamed = any(name.encode() != part for name, part in zip(names, parts, strict=True))
 
     def _subfolder(self, parent: int, name: str, mode: int) -> int:
         """The descriptor of a folder within a folder, which is made if it is missing."""
@@ -242,7 +249,8 @@ class Place:
                 with suppress(OSError):
                     os.unlink(partial, dir_fd=folder._open)
                 raise
-            folder._count(self._entry, status, renamed=self._renamed, unchanged=False)
+            new_name = self._name if self._renamed else None
+            folder._count(self._entry, status, new_name=new_name, unchanged=False)
 
     def _fill(self, descriptor: int, pieces: Iterable[bytes | int]) -> os.stat_result:
         found = hashlib.sha256()
