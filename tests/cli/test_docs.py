@@ -208,7 +208,7 @@ def test_the_table_of_audit_actions_is_what_the_service_writes() -> None:
     assert documented == set(audit_table._ACTIONS)
 
 
-@pytest.mark.parametrize("title", ["How it was tried", "Several managers"])
+@pytest.mark.parametrize("title", ["How it was tried", "On PostgreSQL", "Several managers"])
 def test_the_tables_of_faults_have_the_names_of_make_faults(title: str) -> None:
     named = re.findall(r"^\| ([^*|]+?) \| \d+ \|$", section(PAGES["survives.md"], title), re.M)
     assert len(named) > 20
