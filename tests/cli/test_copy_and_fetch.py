@@ -397,7 +397,9 @@ def test_a_fetch_that_nobody_waits_for_leaves_the_files_with_the_manager(
     mode: str, manager: Manager, tmp_path: Path, capsys: Capture
 ) -> None:
     assert main(["fetch", mode, "@all", "/var/log/app", str(tmp_path / "logs")]) == 0
-    assert capsys.readouterr().out == "1\n"
+    captured = capsys.readouterr()
+    assert captured.out == "1\n"
+    assert f"nothing comes into {tmp_path}/logs by itself" in captured.err
     assert not (tmp_path / "logs").exists()
 
 

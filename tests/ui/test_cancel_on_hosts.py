@@ -211,7 +211,9 @@ async def test_hosts_that_tasks_share_are_not_added_up() -> None:
     question = cancel_question([task] * 9)
     assert "on at most 3 hosts each have not ended." in question.lines[0]
     assert not question.typed
-    assert "on 3 hosts have not ended." in cancel_question([task]).lines[0]
+    question = cancel_question([task])
+    assert "on 3 hosts have not ended." in question.lines[0]
+    assert "a file in part is removed" in question.lines[2]
 
 
 async def test_what_waits_without_batches_names_none(running: Running) -> None:

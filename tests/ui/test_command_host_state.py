@@ -34,7 +34,7 @@ def row(status: Status, reason: Reason = Reason.NONE, **more: object) -> Command
 
 def cells(what: CommandHost, now: datetime = START, last: LastLine | None = None) -> list[str]:
     state = state_cell(what, last, STATE_WIDTH, now, RULES)
-    return [plain(state), plain(line_cell(what, last, now, RULES))]
+    return [plain(state), plain(line_cell(what, last, now, RULES, 80))]
 
 
 def at(seconds: float) -> datetime:

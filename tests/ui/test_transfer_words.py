@@ -22,10 +22,12 @@ FETCH = FetchSpec(("/var/log/app",), True, "./logs")
 SHA = "c" * 64
 
 
-def cells(what: CommandHost, spec: TransferSpec, rate: float | None = None) -> list[str]:
+def cells(
+    what: CommandHost, spec: TransferSpec, rate: float | None = None, width: int = 80
+) -> list[str]:
     facts = StepFacts(timedelta(hours=1), timedelta(seconds=10), spec, rate)
     state = state_cell(what, None, STATE_WIDTH, START, facts)
-    return [plain(state), plain(line_cell(what, None, START, facts))]
+    return [plain(state), plain(line_cell(what, None, START, facts, width))]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,20 @@ def test_a_row_says_how_far_its_files_are(
     what: CommandHost, spec: TransferSpec, said: list[str]
 ) -> None:
     assert cells(what, spec, 3_200_000) == said
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (46, "41 MB of 68 MB   3.2 MB/s   12 of 240 files"),
+        (40, "41 MB of 68 MB   3.2 MB/s"),
+        (24, "41 MB of 68 MB"),
+        (8, "41 MB of 68 MB"),
+    ],
+)
+def test_a_row_shows_no_number_that_is_cut(width: int, said: str) -> None:
+    what = row(Status.RUNNING, transfer=Transfer(41_000_000, 12))
+    assert cells(what, COPY, 3_200_000, width)[1] == said
 
 
 def test_a_set_without_bytes_has_no_bar() -> None:

@@ -202,12 +202,21 @@ async def start_and_follow(
     with _name_task_in_errors(task_id):
         if mode in ("no-start", "detach"):
             write(f"{task_id}\n")
-            if mode == "detach" and any(step.fetch for step in steps):
-                note(f"`{PROGRAM} task files {task_id} DIR` saves what has come of its hosts")
+            if any(step.fetch for step in steps):
+                _note_detached(task_id, folders)
             return COMPLETED
         transfers = _watch_transfers(operator, task_id, steps, folders, mode)
         printer = _printer(mode, transfers.saved if transfers else {})
         return await TaskWatch(operator, task_id, printer, transfers).follow_to_end()
+
+
+def _note_detached(task_id: int, folders: Mapping[int, Path]) -> None:
+    """Says how to get files that nobody here waits for."""
+    named = ", ".join(sorted({str(folder) for folder in folders.values()}))
+    note(
+        f"`{PROGRAM} task files {task_id} DIR` saves what has come of its hosts"
+        f"{f'; nothing comes into {named} by itself' if named else ''}"
+    )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tui_manager.ui.drawing.state_words_and_colours import command_host_text
 
 TransferSpec = CopySpec | FetchSpec
 FILES_ONLY: Spans = (Span("Files have no output; each host says how far it is.", Role.MUTED),)
+_GAP = "   "
 _SOURCES_SHOWN = 10
 
 
@@ -62,8 +63,11 @@ def state_words(row: CommandHost, spec: TransferSpec) -> str:
     return ""
 
 
-def progress_words(row: CommandHost, spec: TransferSpec, rate: float | None) -> str:
-    """How far it is: `41 MB of 68 MB   3.2 MB/s   12 of 240 files`. Empty before it begins."""
+def progress_words(
+    row: CommandHost, spec: TransferSpec, rate: float | None, width: int | None = None
+) -> str:
+    """How far it is: `41 MB of 68 MB   3.2 MB/s   12 of 240 files`. Empty before it begins. In a
+    width, in cells, only the first of these that fit."""
     done = row.transfer
     if done is None:
         return "looks for the files" if isinstance(spec, FetchSpec) else ""
@@ -74,7 +78,9 @@ def progress_words(row: CommandHost, spec: TransferSpec, rate: float | None) -> 
     of = spec.files if isinstance(spec, CopySpec) else done.stored
     if of is not None and of.files > 1:
         parts.append(f"{files:,} of {count_of(of.files, 'file')}")
-    return "   ".join(parts)
+    while len(parts) > 1 and width is not None and len(_GAP.join(parts)) > width:
+        parts.pop()
+    return _GAP.join(parts)
 
 
 def result_words(done: Transfer) -> str:

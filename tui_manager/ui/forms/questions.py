@@ -197,8 +197,8 @@ def cancel_question(tasks: Sequence[Task]) -> Question:
     lines = [
         f"{left:,} of {count_of(total, 'command')} on {_hosts_of_tasks(tasks)} "
         f"{'has' if left == 1 else 'have'} not ended.",
-        f"{'It gets' if left == 1 else 'They get'} SIGTERM, then SIGKILL. "
-        "What has ended stays as it is.",
+        "What runs gets SIGTERM, then SIGKILL. What has ended stays as it is.",
+        "Copies and fetches just stop: files that are whole stay, a file in part is removed.",
     ]
     if not hosts:
         lines = ["Not started yet: it will never run."]
@@ -228,6 +228,7 @@ def cancel_on_hosts_question(task: Task, names: Sequence[str]) -> Question:
     lines = [
         names_text(names),
         f"What runs there gets SIGTERM, then SIGKILL, and nothing more of the task runs on {it}.",
+        "Copies and fetches just stop: files that are whole stay, a file in part is removed.",
         "The task goes on with its other hosts. What has ended stays as it is.",
     ]
     return Question(

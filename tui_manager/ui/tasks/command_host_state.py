@@ -116,11 +116,14 @@ def _state_words(row: CommandHost) -> str:
     return str(row.status)
 
 
-def line_cell(row: CommandHost, last: LastLine | None, now: datetime, facts: StepFacts) -> Spans:
+def line_cell(
+    row: CommandHost, last: LastLine | None, now: datetime, facts: StepFacts, width: int
+) -> Spans:
     """What its row says of a command last: why it ended, if the state does not say it, and the last
-    line of its output, marked if that went to stderr. Of a copy or a fetch, what was transferred.
+    line of its output, marked if that went to stderr. Of a copy or a fetch, what was transferred:
+    as much as fits into the width, in cells, so that no number is cut.
     """
-    note = _note(row, now, facts)
+    note = _note(row, now, facts, width)
     mark = (TRUNCATED,) if row.truncated_bytes else BLANK
     if last is None:
         return (*mark, *note)
@@ -130,9 +133,9 @@ def line_cell(row: CommandHost, last: LastLine | None, now: datetime, facts: Ste
     return (*mark, *note, *gap, *stderr, Span(safe_line(last.text), role))
 
 
-def _note(row: CommandHost, now: datetime, facts: StepFacts) -> Spans:
+def _note(row: CommandHost, now: datetime, facts: StepFacts, width: int) -> Spans:
     if not row.status.ended:
-        return _open_note(row, now, facts)
+        return _open_note(row, now, facts, width)
     words = _ended_words(row, facts)
     if row.late:
         words = f"{words}, corrected late" if words else "corrected late"
@@ -140,7 +143,7 @@ def _note(row: CommandHost, now: datetime, facts: StepFacts) -> Spans:
     return spans(words, role)
 
 
-def _open_note(row: CommandHost, now: datetime, facts: StepFacts) -> Spans:
+def _open_note(row: CommandHost, now: datetime, facts: StepFacts, width: int) -> Spans:
     """Of a command that has not ended."""
     left = kill_left(row, now, facts)
     if left is not None:
@@ -158,7 +161,7 @@ def _open_note(row: CommandHost, now: datetime, facts: StepFacts) -> Spans:
         batch = f"in batch {row.batch}" if row.batch else "to be sent"
         return spans("to be started" if row.sent_at else batch, Role.MUTED)
     if facts.transfer is not None:
-        return spans(transfer_words.row_words(row, facts.transfer, facts.rate))
+        return spans(transfer_words.progress_words(row, facts.transfer, facts.rate, width))
     return BLANK
 
 

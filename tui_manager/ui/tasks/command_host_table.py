@@ -69,7 +69,7 @@ def command_host_cell(
         case "words":
             return state_cell(row, last, width, now, facts)
         case "line":
-            return line_cell(row, last, now, facts)
+            return line_cell(row, last, now, facts, width)
         case _:
             if row.started_at is None:
                 return BLANK
