@@ -72,8 +72,7 @@ class CopySpec:
     Attributes:
         files: which the manager must have stored before the task is created.
         to: absolute. If it is a folder of the host, or ends in `/`, it takes the files under their
-            names; else it is the name of the only one. It is always the name of the only folder,
-            unless it ends in `/`.
+            names; else it is the name of the only one.
         mode: permission bits of the files; None: as at the source.
         owner: USER or USER:GROUP; empty: an existing file keeps its owner.
         backup: the old file stays beside the new one under another name.

@@ -50,13 +50,8 @@ class Destination:
         return b"/".join((self.base.rstrip(b"/"), *parts)) or b"/"
 
 
-def choose(to: str, *, several: bool, tree: bool) -> Destination:
-    """What DEST means on this host now.
-
-    Args:
-        several: more than one file or folder is to go there.
-        tree: a folder is. Alone it has the name that DEST says, also if that is there: a copy that
-            is run again goes to the same place.
+def choose(to: str, *, several: bool) -> Destination:
+    """What DEST means on this host now. `several`: more than one file or folder is to go there.
 
     Raises TransferError: it means nothing here.
     """
@@ -66,11 +61,7 @@ def choose(to: str, *, several: bool, tree: bool) -> Destination:
     is_folder_name = path.endswith((b"/", b"/.", b"/.."))
     status = _stat(path)
     if status is not None and stat.S_ISDIR(status.st_mode):
-        real = _real(path)
-        if not tree or several or is_folder_name or real == b"/":
-            return Destination(real)
-        parent, name = os.path.split(real)
-        return Destination(parent, (), name)
+        return Destination(_real(path))
     if status is not None and several:
         raise TransferError(f"{show_path(path)} is no folder, and several files need one.")
     if is_folder_name:

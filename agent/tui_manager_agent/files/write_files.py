@@ -135,10 +135,7 @@ class WriteFiles:
 
     def _progress(self, contents: "_Contents") -> WriteProgress:
         found = WriteProgress.read(self._folder)
-        if found is not None:
-            return found
-        to, several, tree = self._order.to, contents.several, contents.tree
-        return WriteProgress(choose(to, several=several, tree=tree))
+        return found or WriteProgress(choose(self._order.to, several=contents.several))
 
     def _survey(self, folders: Folders, attributes: Attributes, progress: WriteProgress) -> None:
         survey = Survey(
@@ -242,19 +239,16 @@ class _Contents:
 
     Attributes:
         several: more than one file or folder lies at the top.
-        tree: a folder lies there.
         last_sha256: of its last file.
     """
 
     totals: ManifestTotals = field(default_factory=ManifestTotals)
     several: bool = False
-    tree: bool = False
     last_sha256: bytes = b""
     _top: bytes = b""
 
     def add(self, entry: Entry) -> None:
-        top, slash, _ = entry.path.partition(b"/")
-        self.tree = self.tree or bool(slash) or entry.kind is EntryKind.FOLDER
+        top = entry.path.partition(b"/")[0]
         self.several = self.several or (bool(self._top) and top != self._top)
         self._top = top
         self.last_sha256 = entry.sha256 or self.last_sha256

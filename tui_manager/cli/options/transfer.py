@@ -50,8 +50,7 @@ def add_copy_options(copy: argparse.ArgumentParser) -> None:
         copy,
         "TARGET FILE… DEST",
         "files of this machine, and an absolute path on the hosts: if it is a folder or ends in /, "
-        "it takes the files under their names, else it is the name of the only one; of a folder it "
-        "is always the name unless it ends in /",
+        "it takes the files under their names, else it is the name of the only one",
     )
     copy.add_argument(
         "--mode",
