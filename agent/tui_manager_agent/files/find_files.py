@@ -28,6 +28,7 @@ from tui_manager_agent.files.opened import (
     list_folder,
 )
 from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.refusals import refuse_given
 from tui_manager_agent.files.work import Stop, TransferError
 from tui_manager_agent.journal.transfer_records import FetchOrder
 from tui_manager_agent.policy.file_rules import FileRules, show_path
@@ -237,21 +238,27 @@ class FindFiles:
                 self._left_out[str(error)] += 1
         except OSError as error:
             self._note(path, str(error.strerror))
+        except RefusedError:
+            if path in self._given:
+                self._refuse(path)
+            raise
         return None
 
     def _note(self, path: bytes, problem: str) -> None:
         """Raises TransferError when there are too many to name, RefusedError if the policy does not
         let anybody know what is at this path."""
-        self._require_known(os.path.realpath(path))
+        try:
+            self._rules.require_read(os.path.realpath(path), is_folder=None)
+        except RefusedError:
+            self._refuse(path)
+            raise
         self._problems[path] = f"{show_path(path)} cannot be fetched: {problem}"
         if len(self._problems) > _PROBLEMS:
             raise TransferError(self._describe_problems())
 
-    def _require_known(self, real: bytes) -> None:
-        try:
-            self._rules.require_read(real)
-        except RefusedError:
-            self._rules.require_read(real, is_folder=True)
+    def _refuse(self, path: bytes) -> None:
+        real = os.path.realpath(path)
+        refuse_given(path, real, self._rules, is_recursive=self._is_recursive)
 
     def _describe_problems(self) -> str:
         named = "; ".join(list(self._problems.values())[:_PROBLEMS])

@@ -11,8 +11,9 @@ import stat
 from tui_manager_protos.rules.transfer_window import PART_LENGTH
 
 from tui_manager_agent.files.own_files import OwnFiles, path_of
+from tui_manager_agent.files.refusals import leads_there
 from tui_manager_agent.files.work import Piece
-from tui_manager_agent.policy.file_rules import FileRules, show_path
+from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.policy.policy import RefusedError
 
 _SMALLEST_HOLE = 64 * 1024  # bytes; less is read as zeros
@@ -141,8 +142,7 @@ def _require_allowed(path: bytes, real: bytes, rules: FileRules, *, is_folder: b
     except RefusedError as error:
         if path == real:
             raise
-        refusal = str(error).removesuffix(".")
-        raise RefusedError(error.reason, f"{refusal}. {show_path(path)} leads there.") from None
+        raise leads_there(path, error) from None
 
 
 def _require_kind(status: os.stat_result, *, is_folder: bool) -> None:

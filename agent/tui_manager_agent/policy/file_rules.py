@@ -51,11 +51,12 @@ class FileRules(Protocol):
             mode: that a file is given.
         """
 
-    def require_read(self, path: bytes, *, is_folder: bool = False) -> None:
+    def require_read(self, path: bytes, *, is_folder: bool | None = False) -> None:
         """Raises RefusedError if a file may not be read, or a folder not listed.
 
         Args:
             path: absolute, without links.
+            is_folder: None: it may be either, and is refused only if it may be read as neither.
         """
 
 

@@ -170,16 +170,21 @@ class Policy:
         refusal = self._refuse_timeout(request.timeout)
         return refusal or Verdict(rule=f"files.{access}")
 
-    def judge_path(self, path: str, access: FileAccess, *, mode: int = 0) -> Verdict:
+    def judge_path(
+        self, path: str, access: FileAccess, *, mode: int = 0, may_be_folder: bool = False
+    ) -> Verdict:
         """Whether a file or folder may be written or read.
 
         Args:
             path: its real path; that of a folder ends in `/`.
             mode: that a file is given.
+            may_be_folder: also if it does not end so.
         """
         shown = show_path(path)
-        if not self.files.allows(access, path):
-            pattern = f'[files] {access} = ["{pattern_for(path)}"]'
+        forms = (path, f"{path.rstrip('/')}/") if may_be_folder else (path,)
+        if not any(self.files.allows(access, form) for form in forms):
+            patterns = ", ".join(f'"{text}"' for text in dict.fromkeys(map(pattern_for, forms)))
+            pattern = f"[files] {access} = [{patterns}]"
             problem = f"{shown} may not be {_DONE[access]}. To allow it: {pattern}"
             return self._refuse("files", problem)
         if mode & SPECIAL_BITS and not path.endswith("/"):

@@ -95,7 +95,7 @@ class PolicyFile:
         """As of FileRules."""
         _require(self.judge_path(path, FileAccess.WRITE, is_folder=is_folder, mode=mode))
 
-    def require_read(self, path: bytes, *, is_folder: bool = False) -> None:
+    def require_read(self, path: bytes, *, is_folder: bool | None = False) -> None:
         """As of FileRules."""
         _require(self.judge_path(path, FileAccess.READ, is_folder=is_folder))
 
@@ -108,17 +108,21 @@ class PolicyFile:
         return self._judge(lambda policy: policy.judge(request, own_user))
 
     def judge_path(
-        self, path: bytes, access: FileAccess, *, is_folder: bool, mode: int = 0
+        self, path: bytes, access: FileAccess, *, is_folder: bool | None, mode: int = 0
     ) -> Verdict:
         """What the policy says now of a path without links.
 
         Args:
+            is_folder: None: it may be either.
             mode: that a file is given.
         """
         text = os.fsdecode(path)
         if is_folder and not text.endswith("/"):
             text += "/"
-        return self._judge(lambda policy: policy.judge_path(text, access, mode=mode))
+        either = is_folder is None
+        return self._judge(
+            lambda policy: policy.judge_path(text, access, mode=mode, may_be_folder=either)
+        )
 
     def _judge(self, ask: Callable[[Policy], Verdict]) -> Verdict:
         with self._lock:

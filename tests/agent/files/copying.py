@@ -61,7 +61,7 @@ class Judge:
         self.asked.append((path, is_folder, mode))
         self.forbids(path)
 
-    def require_read(self, path: bytes, *, is_folder: bool = False) -> None:
+    def require_read(self, path: bytes, *, is_folder: bool | None = False) -> None:
         raise AssertionError("a copy reads no file for the manager")
 
 

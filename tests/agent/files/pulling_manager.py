@@ -148,7 +148,7 @@ class Rules:
         self.asked: list[bytes] = []
         self.on_ask: Callable[[], object] = lambda: None
 
-    def require_read(self, path: bytes, *, is_folder: bool = False) -> None:
+    def require_read(self, path: bytes, *, is_folder: bool | None = False) -> None:
         self.asked.append(path + (b"/" if is_folder else b""))
         self.on_ask()
 

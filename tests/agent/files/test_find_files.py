@@ -306,11 +306,51 @@ def test_a_policy_does_not_tell_what_is_where_nothing_may_be_read(host: Host, tr
             host.run(tree / "closed" / path, recursive=False)
 
 
+@pytest.mark.parametrize("recursive", [False, True])
+@pytest.mark.parametrize("by_link", [False, True])
+def test_all_that_may_not_be_read_is_refused_with_the_same_words(
+    host: Host, tree: Path, recursive: bool, by_link: bool
+) -> None:
+    closed, way = tree / "closed", tree / "open" / "way" if by_link else tree / "closed"
+    closed.mkdir()
+    (tree / "open").mkdir()
+    (tree / "open" / "way").symlink_to(closed)
+    (closed / "file").write_bytes(b"secret")
+    (closed / "folder").mkdir()
+    (closed / "link").symlink_to("file")
+    (closed / "elsewhere").symlink_to("/etc/hosts")
+    (closed / "circle").symlink_to("circle")
+    os.mkfifo(closed / "fifo")
+    host.use_policy(f'[files]\nread = ["{tree}/open/*"]\n')
+    said = set()
+    for path in ("file", "absent", "folder", "link", "elsewhere", "circle", "fifo"):
+        with pytest.raises(RefusedError) as refused:
+            host.run(way / path, recursive=recursive)
+        said.add(str(refused.value).replace(f"/{path}", "/X"))
+    hint = f'["{closed}/X", "{closed}/X/"]' if recursive else f'["{closed}/X"]'
+    more = f". {way}/X leads there." if by_link else ""
+    assert said == {
+        f"refused by this host's policy (files): {closed}/X may not be read. "
+        f"To allow it: [files] read = {hint}{more}"
+    }
+
+
+def test_a_path_whose_links_lead_to_what_may_be_read_is_allowed(host: Host, tree: Path) -> None:
+    (tree / "run").mkdir()
+    (tree / "run" / "x").write_bytes(b"x")
+    (tree / "var").symlink_to("run")
+    host.use_policy(f'[files]\nread = ["{tree}/run/*"]\n')
+    assert host.run(tree / "var" / "x")[0].data == b"x"
+    host.use_policy(f'[files]\nread = ["{tree}/var/*"]\n')
+    with pytest.raises(RefusedError, match=rf"{tree}/run/x may not .*{tree}/var/x leads there\."):
+        host.run(tree / "var" / "x")
+
+
 def test_a_folder_must_be_allowed_itself(host: Host, tree: Path) -> None:
     (tree / "a.log").write_bytes(b"a")
     host.use_policy(f'[files]\nread = ["{tree}/*.log"]\n')
     assert host.run(tree / "a.log")[1].files == 1
-    with pytest.raises(RefusedError, match=f"{tree}/ may not be read"):
+    with pytest.raises(RefusedError, match=rf'{tree} may not be read.*"{tree}", "{tree}/"\]'):
         host.run(tree)
 
 

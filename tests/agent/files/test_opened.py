@@ -134,7 +134,7 @@ def test_a_file_that_is_always_replaced_is_not_found(
 
 def test_what_is_refused_does_not_stay_open(tmp_path: Path) -> None:
     class NoRules(Rules):
-        def require_read(self, path: bytes, *, is_folder: bool = False) -> None:
+        def require_read(self, path: bytes, *, is_folder: bool | None = False) -> None:
             raise RefusedError("rejected", "no")
 
     path = tmp_path / "x"
