@@ -139,7 +139,7 @@ async def assemble(
     sessions, secrets = Sessions(), CommandSecrets(SecretBox(keys.secrets_key()))
     dispatch = DispatchLoop(core, sessions, secrets)
     rollout_loop = RolloutLoop(core, dispatch, clock_watch)
-    files = FileStore(core, settings.state_dir)
+    files = FileStore(core, settings.state_dir, clock_watch)
     tasks = TaskService(core, sessions, dispatch, secrets, rollout_loop, files)
     maker = TaskMaker(core, tasks.starter)
     schedule_loop = ScheduleLoop(core, tasks.starter, maker, clock_watch)

@@ -319,7 +319,7 @@ async def manager_parts(
         dispatch = DispatchLoop(core, dispatcher, secrets)
         rollout_loop = RolloutLoop(core, dispatch, watch)
         sessions, authority = RecordingSessions(), NotingAuthority()
-        files = FileStore(core, folder / key)
+        files = FileStore(core, folder / key, watch)
         await files.begin()
         stack.push_async_callback(files.close)
         tasks = TaskService(core, dispatcher, dispatch, secrets, rollout_loop, files)

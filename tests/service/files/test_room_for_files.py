@@ -67,6 +67,45 @@ async def test_what_came_within_the_hour_stays(tmp_path: Path) -> None:
         assert await stored(parts, a, b, c, d) == [True, False, True, True]
 
 
+async def test_no_room_is_made_while_the_clock_is_in_doubt(tmp_path: Path) -> None:
+    a, b, new = large(b"a"), large(b"b"), large(b"new", 700 * 1024)
+    async with manager_parts(tmp_path, files_limit=MIB) as parts:
+        await store(parts.files, a)
+        async with parts.files.receive(b.files) as incoming:
+            await send(incoming, b, limit=150_000, piece=50_000)
+        parts.clock.instant += timedelta(days=400)  # the wall clock alone
+        with pytest.raises(
+            StorageError, match=r"4\d\d\.\d KiB of 1\.0 MiB\. No files .* clock accept"
+        ):
+            await store(parts.files, new)
+        assert await stored(parts, a) == [True]
+        assert await parts.files.room.remove_least_used(unused=True) is None
+        assert not await parts.files.room.remove_left_behind(timedelta(days=1))
+        assert await store(parts.files, b) < b.files.size  # it goes on
+        await parts.watch.accept("ana")
+        await store(parts.files, new)
+        assert await stored(parts, a, new) == [False, True]
+
+
+async def test_a_full_disk_keeps_files_while_the_clock_is_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = large(b"old"), large(b"new")
+    async with manager_parts(tmp_path) as parts:
+        await store(parts.files, old)
+        parts.clock.instant += timedelta(days=400)
+        folder = parts.files.folder
+        monkeypatch.setattr(folder, "free", lambda: 0 if folder.has(old.files) else MIB)
+        if parts.database.shared:  # the database has the bytes of the old one
+            await store(parts.files, new)
+            monkeypatch.undo()
+            assert await read(parts.files, old)
+        else:
+            with pytest.raises(StorageError, match=r"set free_disk\. No files .* clock accept"):
+                await store(parts.files, new)
+            assert await stored(parts, old) == [True]
+
+
 async def test_what_a_task_needs_that_has_not_ended_stays(tmp_path: Path) -> None:
     a, b = large(b"a", 600 * 1024), large(b"b", 600 * 1024)
     async with manager_parts(tmp_path, files_limit=MIB) as parts:

@@ -18,6 +18,7 @@ from pathlib import Path
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.files import FileSet, FileSetPart
 from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import check_manifest
 from tui_manager.service.files.file_threads import FileThreads, SetLocks
@@ -42,13 +43,13 @@ _HASH_SHOWN = 12
 class FileStore:
     """Used on the manager's loop. What blocks runs in threads."""
 
-    def __init__(self, core: Core, state_dir: Path) -> None:
+    def __init__(self, core: Core, state_dir: Path, clock_watch: ClockWatch) -> None:
         self.folder = FilesFolder(state_dir / FOLDER)
         self._core = core
         self._database = core.database
         self.threads = FileThreads()
         self.locks = SetLocks()
-        self.room = FilesRoom(core, self.folder, self.threads, self.locks)
+        self.room = FilesRoom(core, self.folder, self.threads, self.locks, clock_watch)
         self.room.on_remove = self._close_removed
         self._shared = SharedBytes(core, self.threads)
         self._opened: OrderedDict[str, OpenSet] = OrderedDict()  # by hash; last those used last

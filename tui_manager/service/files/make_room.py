@@ -4,14 +4,15 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.files import FileSet
+from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.file_threads import FileThreads, SetLocks
 from tui_manager.service.files.files_folder import FilesFolder
-from tui_manager.storage.engine.statements import from_timedelta
+from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import file_sets
 
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 NEEDED_FOR = timedelta(hours=1)  # after a set came: its task is made only then
 _LOOK_AGAIN = 5.0  # seconds after which the size of all sets is read anew
 _CANDIDATES = 50  # sets of one look for some that nobody needs
+_IN_DOUBT = (
+    "No files are removed to make room while the clock of the manager is in doubt. If it is right, "
+    "run: tui-manager clock accept"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,8 @@ _NOTHING = _Removable(0, 0)
 
 
 class FilesRoom:
-    """What the sets take, and removes some if there is not enough room.
+    """What the sets take, and removes some if there is not enough room. While the clock is in
+    doubt, nobody can tell what came long ago. Then it removes only copies of what the database has.
 
     Attributes:
         receiving: names of partial sets that are being received now.
@@ -46,9 +52,15 @@ class FilesRoom:
     """
 
     def __init__(
-        self, core: Core, folder: FilesFolder, threads: FileThreads, locks: SetLocks
+        self,
+        core: Core,
+        folder: FilesFolder,
+        threads: FileThreads,
+        locks: SetLocks,
+        clock_watch: ClockWatch,
     ) -> None:
         self._core = core
+        self._clock_watch = clock_watch
         self._folder = folder
         self._threads = threads
         self._locks = locks
@@ -110,10 +122,12 @@ class FilesRoom:
 
     async def _removable(self) -> _Removable:
         """What could be removed."""
-        before = self._core.clock.stamp() - from_timedelta(NEEDED_FOR)
-        sets = await self._core.database.read(
-            lambda tx: file_sets.removable(tx, before, sys.maxsize)
-        )
+        sets: list[FileSet] = []
+        if before := await self._long_ago(NEEDED_FOR):
+            came = from_datetime(before)
+            sets = await self._core.database.read(
+                lambda tx: file_sets.removable(tx, came, sys.maxsize)
+            )
         left = sum((await self._left_behind(NEEDED_FOR)).values())
         unneeded = in_folder = left + sum(files.manifest_size + files.size for files in sets)
         if self._core.database.shared:
@@ -144,8 +158,13 @@ class FilesRoom:
         """Bytes that may be used on the disk."""
         return await self._threads.run(self._folder.free) - self._core.limits.free_disk
 
+    async def _long_ago(self, after: timedelta) -> datetime | None:
+        """The time so long ago; None: the clock is in doubt. Raises StorageError."""
+        then = self._core.clock.now() - after  # before the look, which sees a jump until now
+        return then if await self._clock_watch.may_prune() else None
+
     async def _remove_one(self, size: int, *, copies: bool) -> bool:
-        """Removes what is needed least; False: all is needed."""
+        """Removes what is needed least; False: all is needed, or may be."""
         if await self.remove_left_behind(NEEDED_FOR):
             return True
         shared = self._core.database.shared
@@ -157,17 +176,20 @@ class FilesRoom:
 
     async def remove_least_used(self, *, unused: bool = False) -> FileSet | None:
         """Removes the set that was not used for the longest time and that nobody needs; None: all
-        are needed.
+        are needed, or may be.
 
         Args:
             unused: only one that no task uses that is kept.
         """
-        before = self._core.clock.stamp() - from_timedelta(NEEDED_FOR)
+        before = await self._long_ago(NEEDED_FOR)
+        if before is None:
+            return None
+        came = from_datetime(before)
         found = await self._core.database.read(
-            lambda tx: file_sets.removable(tx, before, _CANDIDATES, unused=unused)
+            lambda tx: file_sets.removable(tx, came, _CANDIDATES, unused=unused)
         )
         for files in found:
-            if await self._remove(files, before, unused=unused):
+            if await self._remove(files, came, unused=unused):
                 return files
         return None
 
@@ -219,11 +241,14 @@ class FilesRoom:
 
     async def _left_behind(self, after: timedelta) -> dict[str, int]:
         """What attempts have left of which nothing came for so long: the size of each file."""
-        oldest = (self._core.clock.now() - after).timestamp()
+        oldest = await self._long_ago(after)
+        if oldest is None:
+            return {}
+        received = await self._threads.run(self._folder.received)
         return {
             name: size
-            for name, (size, written_at) in (await self._threads.run(self._folder.received)).items()
-            if written_at <= oldest and not self._is_received(name)
+            for name, (size, written_at) in received.items()
+            if written_at <= oldest.timestamp() and not self._is_received(name)
         }
 
     def _is_received(self, name: str) -> bool:
@@ -239,22 +264,25 @@ class FilesRoom:
                 f"{need} the manager keeps {_amount(limits.files_limit)} of files at most. Set "
                 "files_limit."
             )
+        doubt = f" {_IN_DOUBT}" if self._clock_watch.doubt else ""
         if self._all_over_limit(size, removable, copies=copies) or self._folder_over_limit(
             size, removable
         ):
             kept = self._stored + self._partial - removable.unneeded
+            taken = f"{_amount(kept)} of {_amount(limits.files_limit)}"
+            if doubt:
+                return f"{need} the files that the manager has take {taken}.{doubt}"
             return (
-                f"{need} the files that the manager has to keep take {_amount(kept)} of "
-                f"{_amount(limits.files_limit)}: tasks that have not ended, templates and "
-                "schedules need them, or they came within the last hour. Set files_limit, or "
-                "delete templates that are not used any more."
+                f"{need} the files that the manager has to keep take {taken}: tasks that "
+                "have not ended, templates and schedules need them, or they came within the last "
+                "hour. Set files_limit, or delete templates that are not used any more."
             )
         free = await self._threads.run(self._folder.free)
         more = removable.in_folder
         return (
             f"{need} {_amount(free)} are free in {path}, of which {_amount(limits.free_disk)} stay "
             f"free{f'; files that nobody needs take {_amount(more)} more' if more else ''}. Free "
-            "some space, or set free_disk."
+            f"some space, or set free_disk.{doubt}"
         )
 
 
