@@ -22,10 +22,11 @@ def _carry(window: TransferWindow, clock: TurnedClock, rate: int, seconds: float
     """A connection that carries so many bytes a second answers all that is asked for."""
     end = clock.seconds + seconds
     while clock.seconds < end:
-        length = min(window.room, 64 * 1024)
-        window.asked(length)
+        window.asked(window.room)
+        length = min(window.under_way, 64 * 1024)
         clock.turn(length / rate)
         window.received(length)
+    window.restart()
 
 
 def test_the_first_window_does_not_know_the_rate(window: TransferWindow) -> None:
@@ -53,6 +54,17 @@ def test_it_follows_a_connection_that_becomes_slow(
     _carry(window, clock, 100 * MIB, 2)
     _carry(window, clock, 100_000, 5)
     assert window.size == SMALLEST
+
+
+def test_it_stays_large_while_little_is_asked_for(
+    window: TransferWindow, clock: TurnedClock
+) -> None:
+    """The answer to a small request says how long the way is, not how much it carries."""
+    for _ in range(10):
+        window.asked(70)
+        clock.turn(0.3)
+        window.received(70)
+    assert window.size == FIRST
 
 
 def test_time_in_which_nothing_is_asked_for_is_not_counted(

@@ -31,6 +31,7 @@ class TransferWindow:
         self._since = 0.0  # when something was under way last
         self._passed = 0.0  # seconds of the measurement
         self._came = 0  # bytes in them
+        self._was_used = False  # more than half of the window was under way in them
 
     @property
     def size(self) -> int:
@@ -52,6 +53,7 @@ class TransferWindow:
         if not self._under_way:
             self._since = self._monotonic()
         self._under_way += length
+        self._was_used = self._was_used or self._is_used
 
     def received(self, length: int, *, sent: int | None = None) -> None:
         """So many of them have come.
@@ -68,9 +70,15 @@ class TransferWindow:
         if self._passed < _MEASURED_FOR:
             return
         if self._came:  # else only zeros came, which say nothing about the connection
-            size = int(self._came / self._passed * _SECONDS)
-            self._size = min(LARGEST, max(SMALLEST, size))
+            size = min(LARGEST, max(SMALLEST, int(self._came / self._passed * _SECONDS)))
+            if size > self._size or self._was_used:  # else it could have carried more
+                self._size = size
         self._passed, self._came = 0.0, 0
+        self._was_used = self._is_used
+
+    @property
+    def _is_used(self) -> bool:
+        return self._under_way > self.size // 2
 
     def restart(self) -> None:
         """The connection has ended: nothing is under way."""
