@@ -214,6 +214,16 @@ def test_the_pattern_that_a_refusal_suggests_allows_the_path(path: str) -> None:
     assert not policy.judge_path(path, READ).refusal
 
 
+@pytest.mark.parametrize("number", ["", "-2"])
+def test_a_refusal_of_a_backup_suggests_a_pattern_for_the_next_ones(number: str) -> None:
+    path = "/etc/app.conf.backup-20261128T010738Z"
+    refusal = parse(FILES).judge_path(f"{path}{number}", WRITE).refusal
+    assert 'To allow it: [files] write = ["/etc/app.conf.backup-*"]' in refusal
+    policy = parse('[files]\nwrite = ["/etc/app.conf.backup-*"]\n')
+    assert not policy.judge_path(f"{path}{number}", WRITE).refusal
+    assert pattern_for(path.replace("app", "ä*")) == "/etc/"
+
+
 # -------------------------------------------------------------------------------------- the file
 
 
@@ -279,6 +289,9 @@ def test_the_owner_asks_of_files(
     for wrong, limit in (("--mode=4755", "files"), ("--owner=x:y", "users")):
         assert check(*options, f"--write={folder}/x", wrong) == 1
         assert f"({limit})" in capsys.readouterr().out
+    several = (f"--write={folder}/x", f"--write={folder}/y", "--owner=x:y")
+    assert check(*options, *several) == 1
+    assert capsys.readouterr().out.count("files may not be given to x") == 1
     assert check(f"--policy={policy_file}", f"--read={folder}/x") == 1
     assert "(max_timeout)" in capsys.readouterr().out
 

@@ -142,9 +142,12 @@ def answer(question: Question) -> int:
         verdicts = list(_judge_files(file, question))
     else:
         verdicts = [(_judge_command(file, question, script), "")]
-    for verdict, path in verdicts:
-        of = f": {path}" if path else ""
-        sys.stdout.write(f"{verdict.refusal or f'allowed by {verdict.rule}{of}'}\n")
+    said = (
+        verdict.refusal or f"allowed by {verdict.rule}{f': {path}' if path else ''}"
+        for verdict, path in verdicts
+    )
+    for line in dict.fromkeys(said):  # what is wrong with all of them is said once
+        sys.stdout.write(f"{line}\n")
     return REFUSED if any(verdict.refusal for verdict, _ in verdicts) else ALLOWED
 
 

@@ -29,11 +29,18 @@ def look(folder: int, name: bytes, path: bytes, own: OwnFiles) -> os.stat_result
     status = find_at(folder, name, path)
     if status is not None and not stat.S_ISREG(status.st_mode):
         kind = kind_of(status.st_mode)
-        advice = "Remove it or choose another destination"
+        advice = "Choose another destination"  # others may need it: nobody removes /dev/null
         raise TransferError(f"{show_path(path)} is {kind}, which a copy never replaces. {advice}.")
-    if (status and not own.may_be_replaced(status)) or not own.may_be_named(folder, name):
+    if status and not own.may_be_replaced(status):
         raise TransferError(refuse_own(path))
+    refuse_policy(folder, name, path, own)
     return status
+
+
+def refuse_policy(folder: int, name: bytes, path: bytes, own: OwnFiles) -> None:
+    """Raises TransferError if this is the place of the owner's policy."""
+    if not own.may_be_named(folder, name):
+        raise TransferError(refuse_own(path))
 
 
 def compare(

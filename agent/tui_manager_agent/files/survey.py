@@ -11,13 +11,19 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind
 
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import MAKE_MODE, Destination, Folders, Parts, find_at
-from tui_manager_agent.files.existing_file import backup_name, look, require_folder
+from tui_manager_agent.files.existing_file import (
+    backup_name,
+    look,
+    refuse_policy,
+    require_folder,
+)
 from tui_manager_agent.files.file_groups import GROUP_BYTES
 from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.partial_file import RESUMED_FROM, partial_name
 from tui_manager_agent.files.problems import failing
 from tui_manager_agent.files.work import Stop, TransferError
 from tui_manager_agent.policy.file_rules import FileRules, show_path
+from tui_manager_agent.policy.policy import RefusedError
 
 _UNIT = 512  # bytes of a block in `stat`
 
@@ -90,8 +96,11 @@ class Survey:
 
     def _look_at_file(self, number: int, parts: Parts, entry: Entry) -> None:
         path = self.destination.full(parts)
-        mode = self.attributes.file_mode(entry)
-        self.rules.require_write(path, mode=mode)
+        try:
+            self.rules.require_write(path, mode=self.attributes.file_mode(entry))
+        except RefusedError:
+            self._require_no_policy(parts, path)
+            raise
         folder = self.folders.find(parts[:-1])
         status = None
         partial = 0
@@ -104,6 +113,16 @@ class Survey:
         if status is None or status.st_size != entry.size:
             room = self._room(self.folders.open(()) if folder is None else folder, path)
             self._count(room, entry.size - partial, status)
+
+    def _require_no_policy(self, parts: Parts, path: bytes) -> None:
+        """Raises TransferError if the owner's policy is there: no change of it would allow that, so
+        its refusal would say something wrong."""
+        try:
+            folder = self.folders.find(parts[:-1])
+        except TransferError:  # the refusal does not tell what is there
+            return
+        if folder is not None:
+            refuse_policy(folder, parts[-1], path, self.own)
 
     def _size_of_partial(self, folder: int, number: int, entry: Entry) -> int:
         """Bytes of disk that the copy itself took before a restart."""

@@ -1,6 +1,7 @@
 """Which files an owner allows to be written and to be read, by patterns for their paths."""
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tui_manager_agent.supervisor import clock
 
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID
 _SHOWN = 300  # characters of a path in a sentence
+_BACKUP_TIME = re.compile(r"(?<=\.backup-)[0-9]{8}T[0-9]{6}Z(-[0-9]+)?\Z")
 _TIMEOUT = int(command_defaults.TIMEOUT.total_seconds()) * clock.SECOND
 
 
@@ -115,7 +117,11 @@ def _shown(character: str) -> str:
 
 
 def pattern_for(path: str) -> str:
-    """A pattern that allows a path: itself, or the folder above if no pattern can name it."""
+    """A pattern that allows a path: itself, or the folder above if no pattern can name it. For the
+    backup of a file, whose name has the time, all of them."""
+    of_file = _BACKUP_TIME.sub("", path)
+    if of_file != path and pattern_for(of_file) == of_file:
+        return f"{of_file}*"
     while len(path) > _SHOWN or not path.isprintable() or any(one in path for one in '*"\\'):
         path = path.rstrip("/").rpartition("/")[0] + "/"
     return path

@@ -134,7 +134,7 @@ def test_a_link_above_the_destination_that_comes_while_it_writes(
 
 def test_a_pipe_or_a_socket_is_not_replaced(tmp_path: Path, target: Path) -> None:
     os.mkfifo(target / "a")
-    assert "a is a named pipe, which a copy never replaces" in refuse(
+    assert "a is a named pipe, which a copy never replaces. Choose another" in refuse(
         Copy(tmp_path, FEW, f"{target}/a")
     )
     (target / "a").unlink()
@@ -258,6 +258,17 @@ def test_the_policy_is_never_written(tmp_path: Path, exists: bool, name: str) ->
     for to in (f"{tmp_path}/", f"{tmp_path}/{name}"):
         assert "belongs to the agent itself" in refuse(Copy(tmp_path, {name: b"new"}, to))
     assert (tmp_path / "policy.toml").exists() == exists
+
+
+def test_no_policy_can_allow_to_write_itself(tmp_path: Path) -> None:
+    """So no refusal says how."""
+    copy = Copy(tmp_path, {"policy.toml": b"new"}, f"{tmp_path}/")
+
+    def forbid(path: bytes) -> None:
+        raise RefusedError("rejected", "To allow it: …")
+
+    copy.rules.forbids = forbid
+    assert "belongs to the agent itself" in refuse(copy)
 
 
 def test_what_the_policy_links_to_is_never_written(tmp_path: Path, target: Path) -> None:
