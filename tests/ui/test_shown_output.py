@@ -9,6 +9,7 @@ from textual.strip import Strip
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.files import CopySpec, FileSet, Transfer
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.output.output_pane import OutputPane
@@ -255,3 +256,22 @@ async def test_output_is_drawn_again_only_if_there_is_more(
         await settle(pilot)
         assert drawn
         assert "one more" in shown(pilot)
+
+
+async def test_files_have_no_output_and_say_what_became_of_them(running: Running) -> None:
+    fleet = FakeOperator()
+    for host in ("web01", "web02"):
+        fleet.add_host(host)
+    files = FileSet("5d" * 32, 900, 68, 2, 68)
+    fleet.sets[files.sha256] = b"", b""
+    copy = CopySpec(files, "/srv/app/", sources=("app",))
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("", copy=copy),)))
+    await fleet.start_task(task)
+    fleet.finish_transfer(fleet.execution(task, "web01"), Transfer(68, 2, 2, 0, "ab" * 32))
+    fleet.fail_transfer(fleet.execution(task, "web02"), "/srv/app: No space left on device.")
+    async with running(fleet) as pilot:
+        await settle(pilot)
+        text = shown(pilot)
+        assert "web01: unchanged, 2 files, 68 B" in text
+        assert "No space left on device." in text
+        assert "No output" not in text

@@ -24,11 +24,12 @@ from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_actions import OutputActions
-from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
+from tui_manager.ui.output.output_pane import Source
 from tui_manager.ui.tasks.command_host_table import not_started
 from tui_manager.ui.tasks.now_table import NowTable
 from tui_manager.ui.tasks.recent_table import RecentTable, move_marks
 from tui_manager.ui.tasks.task_actions import TaskActions
+from tui_manager.ui.tasks.task_output_pane import TaskOutputPane
 from tui_manager.ui.tasks.task_pick import TaskPickTable
 from tui_manager.ui.terminal.closable import while_open
 
@@ -48,7 +49,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             tabs,
             RecentTable(self.link, id=RECENT),
             DashboardHostTable(self.link, id=HOSTS),
-            OutputPane(self.link, id=OUTPUT),
+            TaskOutputPane(self.link, id=OUTPUT),
         )
 
     def __init__(self, link: Link) -> None:
@@ -59,13 +60,11 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self._task_key = ""  # of the selected task; empty for none
         self._front = RECENT  # the pane that is seen if there are tabs
         self._only: tuple[int, Host] | None = None  # a task, and the one host whose output is shown
-        self._failed_read: tuple[
-            int, ...
-        ] = ()  # the task and counts when its failed hosts were read
+        # The task and counts when its failed hosts were read.
+        self._failed_read: tuple[int, ...] = ()
         self._recent_changed = True  # a task has changed that may be among the recent ones
-        self._running_keys: frozenset[str] = (
-            frozenset()
-        )  # keys of the tasks in Now when it was read last
+        # Keys of the tasks in Now when it was read last.
+        self._running_keys: frozenset[str] = frozenset()
 
     @property
     def now(self) -> NowTable:
@@ -83,9 +82,9 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         return self.query_one(f"#{HOSTS}", DashboardHostTable)
 
     @property
-    def output(self) -> OutputPane:
+    def output(self) -> TaskOutputPane:
         """The output."""
-        return self.query_one(f"#{OUTPUT}", OutputPane)
+        return self.query_one(f"#{OUTPUT}", TaskOutputPane)
 
     @property
     def selected_task(self) -> Task | None:
@@ -279,7 +278,8 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         else:
             self._only = None  # another task shows all hosts again
         pending = task.status is TaskStatus.PENDING
-        self.output.no_output_text = not_started(self.link.keys) if pending else (NO_OUTPUT,)
+        files = self.output.files_of(source)
+        self.output.no_output_text = not_started(self.link.keys) if pending else files
         self.output.ended = task.status.ended
         self.output.show(source)
 
