@@ -6,7 +6,6 @@ the hosts that are away.
 
 import asyncio
 import os
-import shutil
 import statistics
 import sys
 import time
@@ -67,13 +66,12 @@ class FileRace:
     failed: dict[str, str] = field(default_factory=dict)
 
     async def round(self, folder: Path, copiers: Sequence[Copier]) -> None:
-        """Each twice, one after the other; of what it made in `folder` nothing is left."""
+        """Each twice, one after the other, with a source in `folder`, which it makes."""
         source = await asyncio.to_thread(self.load.make, folder)
         for copier in copiers:
             if copier.name not in self.failed:
                 await self._copy_twice(copier, source)
-                await asyncio.to_thread(_clear, copier.places)
-        await asyncio.to_thread(shutil.rmtree, folder)
+                await asyncio.to_thread(_put_aside, copier.places)
 
     async def _copy_twice(self, copier: Copier, source: Path) -> None:
         for times in (self.first, self.again):
@@ -122,8 +120,10 @@ class FileRace:
         return f"\n== {self.load.words} to {self.hosts} hosts\n{shown}\n"
 
 
-def _clear(places: Sequence[Path]) -> None:
-    """Removes what was copied."""
+def _put_aside(places: Sequence[Path]) -> None:
+    """Makes room for the next round. Many files stay until the end: ext4 does not use their numbers
+    again at once, and looks long for others, so whoever comes next would pay for removing them."""
     for place in places:
-        shutil.rmtree(place / _FOLDER, ignore_errors=True)
         (place / "file").unlink(missing_ok=True)
+        if (copied := place / _FOLDER).exists():
+            copied.rename(place / f"{_FOLDER}-{time.monotonic_ns()}")
