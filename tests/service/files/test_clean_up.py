@@ -160,7 +160,22 @@ async def test_nothing_goes_while_the_clock_is_in_doubt(parts: Parts) -> None:
     await parts.files_clean_up.look()
     assert await parts.files.find(MADE.files.sha256)
     await parts.watch.accept("ana")
+    assert await is_kept(parts)  # it came a moment ago all the same
+    parts.clock.turn(HOUR + 1)
     assert not await is_kept(parts)
+
+
+async def test_a_set_that_came_while_the_clock_was_behind_is_not_older(parts: Parts) -> None:
+    parts.clock.instant -= timedelta(days=400)
+    await parts.watch.look()
+    await store(parts.files, MADE)
+    parts.clock.turn(10)
+    parts.clock.instant += timedelta(days=400)
+    assert await is_kept(parts)
+    assert await parts.watch.may_prune()
+    assert await parts.files.room.remove_least_used() is None
+    parts.clock.turn(HOUR)
+    assert await parts.files.room.remove_least_used() == MADE.files
 
 
 async def test_a_manager_that_is_killed_before_the_commit_takes_the_set_in_again(

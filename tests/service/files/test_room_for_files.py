@@ -83,6 +83,7 @@ async def test_no_room_is_made_while_the_clock_is_in_doubt(tmp_path: Path) -> No
         assert not await parts.files.room.remove_left_behind(timedelta(days=1))
         assert await store(parts.files, b) < b.files.size  # it goes on
         await parts.watch.accept("ana")
+        parts.clock.turn(HOUR + 1)
         await store(parts.files, new)
         assert await stored(parts, a, new) == [False, True]
 

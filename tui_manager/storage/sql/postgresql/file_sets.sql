@@ -31,9 +31,13 @@ SELECT s.sha256 FROM json_array_elements_text(:values) AS v JOIN file_sets AS s 
 -- name: removable
 -- Sets that nobody needs, those first that were not used for the longest time. A set is needed for a
 -- while after it came, while a saved task file names it, and while a task that has not ended uses it;
--- with `unused`, while any task does that is not pruned. `values`: only these sets, unless `any`.
+-- with `unused`, while any task does that is not pruned. One that came while the clock was behind came
+-- later than it says. `values`: only these sets, unless `any`.
 SELECT s.sha256, s.manifest_size, s.size, s.files, s.bytes FROM file_sets AS s
 WHERE s.stored_at < :before AND (:any::boolean OR s.sha256 IN (SELECT v.value FROM json_array_elements_text(:values) AS v))
+AND NOT EXISTS (
+    SELECT 1 FROM clock_errors AS e
+    WHERE s.stored_at BETWEEN e.began AND e.ended AND s.stored_at + e.behind >= :before)
 AND NOT EXISTS (SELECT 1 FROM template_files AS f WHERE f.sha256 = s.sha256)
 AND NOT EXISTS (SELECT 1 FROM schedule_files AS f WHERE f.sha256 = s.sha256)
 AND NOT EXISTS (
