@@ -228,7 +228,7 @@ async def test_a_database_without_its_files_refuses_their_tasks(tmp_path: Path) 
             parts.tasks.create_task(spec("@all", copy())),
             parts.tasks.start_task(2),
         ):
-            with pytest.raises(NotFoundError, match=r"copy app.conf to /srv/app/.*once more"):
+            with pytest.raises(NotFoundError, match=r"copy app.conf to /srv/app/.*Copy them from"):
                 await act
         assert await store(parts.files, MADE) > 0
         await parts.tasks.start_task(2)
