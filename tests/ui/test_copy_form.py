@@ -230,6 +230,8 @@ async def test_a_copy_of_a_task_keeps_the_stored_files(
         assert (
             note(pilot) == "as the manager has stored them: 1 file, 4 B; other names are read here"
         )
+        line = str(pilot.app.screen.query_one("#line", Label).content)
+        assert line.startswith("No command line copies files that only the manager has")
         await press(pilot, "f5")
         await threads_done(pilot, "create")
     assert fleet.tasks[8].spec.commands[0].copy == copy

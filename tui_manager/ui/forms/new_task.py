@@ -58,6 +58,7 @@ _KEYS = (
     "[@click=screen.open_text]ctrl+t as a task file[/]"
 )
 _NO_LINE = "The command line stands here when every field is right."
+_STORED = "No command line copies files that only the manager has; `task rerun` does."
 # Enter in one of these goes to the button that starts.
 _LAST_FIELDS = ("timeout", "within", "secret", "description", "owner", "folder", ROLLOUT_FIELDS[-1])
 _FILES = ("script", "stdin")
@@ -273,12 +274,19 @@ class NewTaskScreen(CopyForm):
             self.app.copy_to_clipboard(line)
             self.notify(COPIED, markup=False)
         else:
-            self.notify(_NO_LINE, severity="warning", markup=False)
+            self.notify(self._no_line, severity="warning", markup=False)
+
+    @property
+    def _no_line(self) -> str:
+        """Why there is no command line."""
+        fields = self.fields
+        stored = fields.kind is TaskKind.COPY and fields.transfer.uses_stored
+        return _STORED if stored else _NO_LINE
 
     def _show_line(self, line: str) -> None:
         label = self.query_one("#line", Label)
         label.set_class(not line, "hint")
-        label.update("\n".join(map(safe_line, line.split("\n"))) if line else _NO_LINE)
+        label.update("\n".join(map(safe_line, line.split("\n"))) if line else self._no_line)
 
     # Earlier commands, and the editor.
 

@@ -219,7 +219,10 @@ class FormFields:
         )
 
     def command_line(self, state_dir: str = "") -> str:
-        """The equal command line; empty if a field is wrong."""
+        """The equal command line; empty if a field is wrong, or if none is equal, since the files
+        are with the manager and perhaps nowhere else."""
+        if self.kind is TaskKind.COPY and self.transfer.uses_stored:
+            return ""
         files = {
             name: str(Path(getattr(self, name).strip()).expanduser().absolute())
             for name in ("script", "stdin")
