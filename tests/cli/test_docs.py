@@ -41,6 +41,7 @@ FOREIGN = {
         "--database",
         "--dbname",
         "--dest",
+        "--files",
         "--install-missing",
         "--exit-on-error",
         "--file",
