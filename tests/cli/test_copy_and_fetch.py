@@ -110,6 +110,18 @@ def test_a_copy_that_sends_no_byte_says_what_it_changed(
     assert "web01: changed only mode or owner: 1 file, 5 B\n" in capsys.readouterr().out
 
 
+def test_a_folder_that_may_come_to_two_places_is_named(
+    manager: Manager, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "a").write_bytes(b"conf\n")
+    copy = ["copy", "@all", "--recursive", f"{tmp_path}/site"]
+    assert main([*copy, "/srv/www", "--no-start"]) == 0
+    assert "site becomes /srv/www on hosts where that is missing" in capsys.readouterr().err
+    assert main([*copy, "/srv/www/", "--no-start"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_copy_waits_for_a_manager_that_goes_away(
     connect_to: Connect, source: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,7 +186,7 @@ def test_what_is_left_out_is_named(manager: Manager, tmp_path: Path, capsys: Cap
     top.mkdir()
     (top / "file").write_bytes(b"1")
     os.mkfifo(top / "pipe")
-    assert main(["copy", "--recursive", "web01", str(top), "/srv", "--detach"]) == 0
+    assert main(["copy", "--recursive", "web01", str(top), "/srv/", "--detach"]) == 0
     captured = capsys.readouterr()
     assert captured.out == "1\n"
     assert captured.err == f"tui-manager: {top}/pipe is left out: it is no regular file\n"

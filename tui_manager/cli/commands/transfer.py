@@ -3,6 +3,7 @@ files of hosts, and saves those that a task has fetched before."""
 
 import argparse
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,12 +38,23 @@ def run_copy(settings: Settings, options: argparse.Namespace) -> int:
         assert step.copy is not None
         files, names = copied.read(sources_of(options), recursive=options.recursive)
         copied.note_left_out()
+        _note_place_of_folder(sources_of(options), step.copy.to)
         copy = replace(step.copy, files=files, sources=tuple(names))
         spec = replace(spec, commands=(replace(step, copy=copy),))
         spec.check()
         if options.plan:
             return plan_only(settings, options, spec)
         return run_made(settings, options.mode, spec, copied)
+
+
+def _note_place_of_folder(sources: Sequence[str], to: str) -> None:
+    """Says that a folder may come to two places, before it is copied."""
+    if len(sources) == 1 and os.path.isdir(sources[0]) and not to.endswith("/"):
+        name = os.path.basename(os.path.abspath(sources[0]))
+        note(
+            f"{name} becomes {to} on hosts where that is missing, and {to}/{name} where it is a "
+            "folder; end DEST with / for the same place each time"
+        )
 
 
 async def _check_target(settings: Settings, spec: TaskSpec) -> None:
