@@ -19,7 +19,7 @@ class WaywardOperator(ForwardingOperator):
     """Hands calls on to the fake operator.
 
     Args:
-        told: called before each call that is handed on, with its name and its arguments.
+        told: called at once with the name and the arguments of each call.
     """
 
     def __init__(self, truth: FakeOperator, told: Callable[[str, tuple[Any, ...]], None]) -> None:
@@ -36,10 +36,10 @@ class WaywardOperator(ForwardingOperator):
         yield self
 
     async def forward(self, call: Call[_Reply]) -> _Reply:
+        self._told(call.name, call.arguments)
         await self._passes()
         if self._fails:
             raise StorageError("The disk is [b]full[/b].")
-        self._told(call.name, call.arguments)
         answer = await call.on(self._truth)
         await self._passes()
         return answer

@@ -11,6 +11,7 @@ from tests.support.manager_parts import result as ended
 from tui_manager.domain import agent_features
 from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.content import Content, content_of
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Run
 from tui_manager.domain.resource_limits import ResourceLimits
@@ -162,7 +163,9 @@ def test_each_feature_is_needed_by_what_uses_it() -> None:
         replace(spec, limits=ResourceLimits(**{name: 1 << 20}))
         for name in ("memory_max", "tasks_max", "cpu_max")
     ]
-    for using in (*limited, SCRIPT, replace(spec, stdin=content_of(b""))):
+    copy = CommandSpec("", copy=CopySpec(FileSet("ab" * 32, 1, 1, 1, 1), "/to"))
+    fetch = CommandSpec("", fetch=FetchSpec(("/from",)))
+    for using in (*limited, SCRIPT, replace(spec, stdin=content_of(b"")), copy, fetch):
         (missing,) = [one for one in Feature if agent_features.refusal(using, set(Feature) - {one})]
         needed.add(missing)
         assert missing in agent_features.refusal(using, ())

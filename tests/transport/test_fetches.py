@@ -262,7 +262,13 @@ async def test_a_canceled_fetch_asks_for_nothing_more(
         await answers.until_asked(len(MADE.manifest) + 500_000)
         await operator.cancel_task(task_id)
         await agent.read_until("cancel_command")
-        late = pb.FilePart(execution_id=execution_id, part=pb.FILE_SET_PART_DATA, data=b"late")
+        at = answers.unanswered[0].offset  # the next bytes that it was asked for
+        late = pb.FilePart(
+            execution_id=execution_id,
+            part=pb.FILE_SET_PART_DATA,
+            offset=at,
+            data=MADE.data[at : at + 4],
+        )
         await agent.write(pb.AgentMessage(file_part=late))
         canceled = pb.Result(execution_id=execution_id, status=pb.RESULT_STATUS_CANCELED)
         await agent.report(results=[canceled])
