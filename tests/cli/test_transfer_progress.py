@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fake import FakeOperator
-from tests.cli.test_copy_and_fetch import fetched, logs
+from tests.cli.transfers import fetched, logs
 from tests.support.waiting import wait_until
 from tui_manager.cli.commands.watch_transfers import TransferWatch
 from tui_manager.cli.printing import status_line
