@@ -1,7 +1,9 @@
 """Leaving a form: what was typed is not lost without a question."""
 
 import asyncio
+import threading
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from rich.color_triplet import ColorTriplet
@@ -11,7 +13,7 @@ from textual.widgets import Button, Input, Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
-from tests.ui.conftest import Running, press, settle, shown
+from tests.ui.conftest import Running, press, settle, shown, threads_done
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.task_spec import TaskSpec
@@ -21,6 +23,7 @@ from tui_manager.ui.drawing.theme import DARK, LIGHT
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.forms.form import Form, WrappedArea
 from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.output.save_output import SaveOutputScreen
 
 OPEN = {
     "new task": (("n",), "web01"),
@@ -217,6 +220,58 @@ async def test_f5_saves_output_as_in_all_forms(
             return path.exists()
 
         await wait_until(exists, lambda found: found)
+
+
+@pytest.mark.parametrize("keys", [["escape"], []], ids=["the form", "the app"])
+async def test_a_file_that_is_opened_is_closed_if_meanwhile_the_end_comes_of(
+    fleet: FakeOperator,
+    running: Running,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: list[str],
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+    files: list[IO[Any]] = []
+    real_open = Path.open
+
+    def slow_open(path: Path, mode: str = "r") -> IO[Any]:
+        asked.set()
+        go.wait()
+        files.append(real_open(path, mode))
+        return files[0]
+
+    monkeypatch.chdir(tmp_path)
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "ctrl+s")
+        monkeypatch.setattr(Path, "open", slow_open)
+        await pilot.press("f5")
+        await asyncio.to_thread(asked.wait)
+        await press(pilot, *keys)
+    go.set()
+
+    async def closed() -> bool:
+        return bool(files) and files[0].closed
+
+    await wait_until(closed, lambda found: found)
+
+
+async def test_a_disk_that_is_full_when_a_file_is_closed_is_said(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is in a buffer until then."""
+    real_open = Path.open
+
+    def full_disk(_path: Path, _mode: str) -> IO[Any]:
+        return real_open(Path("/dev/full"), "ab")
+
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "ctrl+s")
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", full_disk)
+            await press(pilot, "f5")
+            await threads_done(pilot, "save")
+        assert ".log: No space left on " in shown(pilot)
+        assert isinstance(pilot.app.screen, SaveOutputScreen)
 
 
 class OneArea(App[None]):

@@ -11,6 +11,7 @@ from threading import Event
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.files import FileSet
+from tui_manager.open_in_thread import open_in_thread
 from tui_manager.operator.api import Operator
 from tui_manager.operator.local_files.read_sources import read_sources
 from tui_manager.operator.local_files.sources import Sources
@@ -85,12 +86,10 @@ class FilesToSend:
         def read_all() -> Sources:
             return read_sources(expanded, recursive=recursive, on_progress=say, stop=stop.is_set)
 
-        reading = asyncio.ensure_future(asyncio.to_thread(read_all))
         try:
-            self._sources = await asyncio.shield(reading)
+            self._sources = await open_in_thread(read_all, Sources.close)
         except asyncio.CancelledError:
             stop.set()
-            reading.add_done_callback(_close_unused)
             raise
         return self._sources.files
 
@@ -131,9 +130,3 @@ def _expanded(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise InvalidInputError("files", f"{path}: {error}.") from error
-
-
-def _close_unused(reading: "asyncio.Future[Sources]") -> None:
-    """Nobody waits for what was read."""
-    if not reading.cancelled() and reading.exception() is None:
-        reading.result().close()

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.open_in_thread import close_in_thread, open_in_thread
 from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.manager_link import Link
@@ -78,7 +79,7 @@ class SaveOutputScreen(Form[None]):
         path = Path(name)
         try:
             path = await asyncio.to_thread(lambda: path.expanduser().absolute())
-            file = await asyncio.to_thread(path.open, "xb")
+            file = await open_in_thread(lambda: path.open("xb"), lambda opened: opened.close())
         except FileExistsError:
             self._show_problem(f"{path} exists already; give another name.")
             return
@@ -89,12 +90,16 @@ class SaveOutputScreen(Form[None]):
             self._show_problem(f"{path}: {error}.")
             return
         try:
-            written = await self._copy(file)
-        except (ManagerError, OSError) as error:
+            try:
+                written = await self._copy(file)
+            finally:
+                await close_in_thread(file.close)  # writes the rest
+        except ManagerError as error:
             self._show_problem(str(error))
             return
-        finally:
-            await asyncio.to_thread(file.close)
+        except OSError as error:
+            self._show_problem(f"{path}: {error.strerror}.")
+            return
         self.app.notify(f"Saved {size(written)} to {path}.", markup=False)
         self.dismiss()
 

@@ -8,11 +8,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.open_in_thread import open_in_thread
 from tui_manager.storage.engine.postgresql import errors, readers
 from tui_manager.storage.engine.postgresql.connection import (
     PostgresqlAddress,
@@ -216,6 +218,10 @@ class PostgresqlEngine:
             await asyncio.wait([self._reading_size])
         self._writing.close()
 
+    def close_unused(self) -> None:
+        """Closes the only connection that there is before the first use. Any thread may call it."""
+        self._writing.close()
+
 
 def _is_over(task: "asyncio.Task[None] | None") -> bool:
     return task is None or task.done()
@@ -239,7 +245,9 @@ async def open_postgresql(
         AlreadyRunningError: another manager with this key uses it.
         StorageError: it cannot be reached or used, or is from a newer program.
     """
-    engine = await asyncio.to_thread(_open, address, check_manager, key)
+    engine = await open_in_thread(
+        partial(_open, address, check_manager, key), PostgresqlEngine.close_unused
+    )
     watching = asyncio.create_task(engine.watch(), name="PostgreSQL")
     try:
         yield engine
