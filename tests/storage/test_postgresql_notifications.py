@@ -6,13 +6,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
 from tests.support.message_carriers import TIMES, Manager
-from tests.support.own_postgresql import as_superuser, own_server, standby_of, tui_url
+from tests.support.own_postgresql import (
+    as_superuser,
+    held_commit,
+    own_server,
+    require_standby,
+    standby_of,
+    tui_url,
+)
 from tests.support.postgresql import new_database
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
@@ -77,17 +86,19 @@ async def test_a_commit_with_notify_that_hangs_holds_up_messages_only() -> None:
                 assert database.new_message_link is not None
                 async with Manager(database.new_message_link) as one:
                     await one.works()
-                    as_superuser(server, "ALTER SYSTEM SET synchronous_standby_names = 'none'")
-                    as_superuser(server, "SELECT pg_reload_conf()")
-                    other.execute("INSERT INTO notes SELECT 0 FROM pg_notify('other', '')")
-                    hanging = asyncio.create_task(asyncio.to_thread(other.commit))
+                    hanging = await held_commit(server, partial(_note_and_notify, other))
                     await one.has_problem("No message has arrived")
                     assert not hanging.done()
                     await database.write(lambda tx: tx.execute("INSERT INTO notes VALUES (1)"))
-                    as_superuser(server, "ALTER SYSTEM RESET synchronous_standby_names")
-                    as_superuser(server, "SELECT pg_reload_conf()")
+                    require_standby(server, "")
                     await hanging
                     await one.works()
+
+
+async def _note_and_notify(connection: "psycopg.Connection[Any]", _number: int) -> None:
+    """A commit with NOTIFY, and with something for a standby."""
+    connection.execute("INSERT INTO notes SELECT 0 FROM pg_notify('other', '')")
+    await asyncio.to_thread(connection.commit)
 
 
 async def test_nothing_grows_while_the_server_is_away(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,7 +2,6 @@
 acknowledged is stored once; while it is away the manager says so; then all goes on by itself."""
 
 import asyncio
-import itertools
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,11 +13,14 @@ import pytest
 from tests.support.own_postgresql import (
     as_superuser,
     follow_nobody,
+    held_commit,
     own_server,
+    require_standby,
     stalled,
     standby_of,
     taken_connections,
     tui_url,
+    waiting_for_standby,
 )
 from tests.support.postgresql_notes import TABLE, note, notes
 from tests.support.postgresql_server import PostgresqlServer
@@ -209,16 +211,16 @@ async def test_a_standby_that_does_not_answer_holds_every_acknowledgement(
         writing = await _held_write(server, database)
         slow = "has not confirmed a transaction for 0 s: its disk or its standby is slow"
         await wait_until(partial(_problem, database), lambda text: slow in text)
-        pid = await wait_until(partial(_waiting_for_standby, server), bool)
+        pid = await wait_until(partial(waiting_for_standby, server), bool)
         as_superuser(server, f"SELECT pg_cancel_backend({pid})")
         await wait_until(partial(_problem, database), lambda text: "cancel" in text)
-        again = await wait_until(partial(_waiting_for_standby, server), bool)
+        again = await wait_until(partial(waiting_for_standby, server), bool)
         as_superuser(server, f"SELECT pg_terminate_backend({again})")
         await wait_until(
-            partial(_waiting_for_standby, server), lambda found: found not in (0, again)
+            partial(waiting_for_standby, server), lambda found: found not in (0, again)
         )
         assert not writing.done()
-        _require_standby(server, "")
+        require_standby(server, "")
         await writing
         await wait_until(partial(_problem, database), lambda text: not text)
         stored = await database.read(notes)
@@ -234,7 +236,7 @@ async def test_a_manager_that_waits_for_a_standby_can_be_stopped(
         database.stop_retrying()
         with pytest.raises(StorageError, match="not known whether the change was stored"):
             await writing
-    _require_standby(server, "")
+    require_standby(server, "")
     async with open_database(tui_url(server)) as database:
         await database.write(note("after"))
 
@@ -357,29 +359,5 @@ async def _notes_of(server: PostgresqlServer) -> list[str]:
 
 
 async def _held_write(server: PostgresqlServer, database: Database) -> "asyncio.Future[None]":
-    """A write that waits for a standby which there is not. The first ones do not wait: the server
-    takes a new setting over when it likes."""
-    _require_standby(server, "nobody")
-    for number in itertools.count():
-        writing = asyncio.ensure_future(database.write(note(str(number))))
-
-        async def look(writing: "asyncio.Future[None]" = writing) -> object:
-            return writing.done() or await _waiting_for_standby(server)
-
-        await wait_until(look, bool)
-        if not writing.done():
-            break
-    return writing
-
-
-async def _waiting_for_standby(server: PostgresqlServer) -> object:
-    """The session that waits for a standby; 0: there is none."""
-    statement = "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-    return as_superuser(server, statement)
-
-
-def _require_standby(server: PostgresqlServer, name: str) -> None:
-    with psycopg.connect(server.url(), autocommit=True) as superuser:
-        superuser.execute("SET synchronous_commit = local")
-        superuser.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'".encode())
-        superuser.execute("SELECT pg_reload_conf()")
+    """A write that waits for a standby which there is not."""
+    return await held_commit(server, lambda number: database.write(note(str(number))))

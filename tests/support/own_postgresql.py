@@ -1,14 +1,15 @@
 """PostgreSQL servers of a test of its own, which it may stop, stall and lose."""
 
+import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from itertools import count
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, TypeVar
 
 import psutil
 import psycopg
@@ -17,7 +18,8 @@ from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
 from tests.support.waiting import wait_until
 
 PASSWORD = "a5ecret"
-_NUMBERS = count()
+T = TypeVar("T")
+_NUMBERS = itertools.count()
 _ACCESS = """
 local all,replication all trust
 host all tui_manager 127.0.0.1/32 scram-sha-256
@@ -84,11 +86,55 @@ def standby_of(server: PostgresqlServer) -> Iterator[PostgresqlServer]:
 
 
 def follow_nobody(standby: PostgresqlServer) -> None:
-    """The standby does not get what is written from now on."""
+    """The standby, which follows a server, does not get what is written from now on."""
+    while not as_superuser(standby, "SELECT count(*) FROM pg_stat_wal_receiver"):
+        pass  # else the end of it would not be seen
     as_superuser(standby, "ALTER SYSTEM SET primary_conninfo = ''")
     as_superuser(standby, "SELECT pg_reload_conf()")
     while as_superuser(standby, "SELECT count(*) FROM pg_stat_wal_receiver"):
         pass
+
+
+def require_standby(server: PostgresqlServer, name: str) -> None:
+    """A commit waits for this standby from some moment after the call on, when the server has taken
+    the setting over; `held_commit` waits for that.
+
+    Args:
+        name: empty: commits wait for none, and those that wait are answered.
+    """
+    with psycopg.connect(server.url(), autocommit=True) as superuser:
+        superuser.execute("SET synchronous_commit = local")
+        superuser.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'".encode())
+        superuser.execute("SELECT pg_reload_conf()")
+
+
+async def waiting_for_standby(server: PostgresqlServer) -> object:
+    """The session that waits for a standby; 0: there is none."""
+    statement = "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    return as_superuser(server, statement)
+
+
+async def held_commit(
+    server: PostgresqlServer, commit: Callable[[int], Awaitable[T]]
+) -> "asyncio.Future[T]":
+    """A commit that waits for a standby which there is not, until `require_standby(server, "")`.
+    The first ones do not wait: the server takes the setting over when it likes.
+
+    Args:
+        commit: makes one; its argument counts from 0.
+    """
+    require_standby(server, "nobody")
+    for number in itertools.count():
+        committing = asyncio.ensure_future(commit(number))
+
+        async def look(committing: "asyncio.Future[T]" = committing) -> object:
+            return committing.done() or await waiting_for_standby(server)
+
+        await wait_until(look, bool)
+        if not committing.done():
+            break
+        await committing
+    return committing
 
 
 @contextlib.contextmanager
