@@ -59,6 +59,8 @@ async def test_a_token_says_the_pin_and_is_stored_as_a_hash_only(
         ({"uses": 0}, "uses"),
         ({"ttl": timedelta(0)}, "ttl"),
         ({"labels": {"a b": ""}}, "label"),
+        ({"key_sha256": b"short"}, "key_sha256"),
+        ({"key_sha256": bytes(32), "uses": 2}, "key_sha256"),
     ],
 )
 async def test_a_token_out_of_bounds_is_refused(
@@ -94,6 +96,34 @@ async def test_auto_approve_admits_at_once(parts: Parts) -> None:
     assert _hosts(parts)[0].admission is Admission.ADMITTED
     (entry,) = await parts.audited("admit_host")
     assert entry.detail["by"].endswith("of ana@pts/3")
+
+
+async def test_a_token_for_a_key_admits_its_host_alone(parts: Parts) -> None:
+    await parts.enroll("web01", auto_approve=True)
+    token = await parts.token(key_sha256=host_key("web02").key_hash)
+    refused = await _refused(parts, token, "web03")
+    assert (refused.refusal, "another key" in str(refused)) == (Refusal.BAD_TOKEN, True)
+    # Another host's token would leave it pending: its machine is known.
+    enrolled = await parts.enroll("web02", token=token, machine_id="machine-web01")
+    assert enrolled.admission is Admission.ADMITTED
+    assert await parts.enroll("web02", token=token) == enrolled
+    listed = await parts.enrollment.list_tokens(Window(), everything=True)
+    assert [one.key_sha256 for one in listed.rows] == [host_key("web02").key_hash, b""]
+
+
+async def test_a_token_for_a_key_admits_a_host_that_waits(parts: Parts) -> None:
+    waiting = await parts.enroll("web01")
+    token = await parts.token(key_sha256=host_key("web01").key_hash)
+    enrolled = await parts.enroll("web01", token=token)
+    assert (enrolled.host_id, enrolled.admission) == (waiting.host_id, Admission.ADMITTED)
+
+
+async def test_a_token_for_a_key_does_not_bring_back_a_revoked_host(parts: Parts) -> None:
+    enrolled = await parts.enroll("web01", auto_approve=True)
+    await parts.admission.revoke(["web01"], "ana")
+    token = await parts.token(key_sha256=host_key("web01").key_hash)
+    assert (await _refused(parts, token, "web01")).refusal is Refusal.REVOKED
+    assert _hosts(parts)[0].host_id == enrolled.host_id
 
 
 async def test_labels_of_the_token_replace_the_agents_for_ever(parts: Parts) -> None:

@@ -12,6 +12,7 @@ KNOWN_FAILURES = {
     (Status.FAILED, Reason.REJECTED),
     (Status.FAILED, Reason.SPAWN_FAILED),
     (Status.FAILED, Reason.TRANSFER_FAILED),
+    (Status.FAILED, Reason.UPDATE_FAILED),
     (Status.TIMEOUT, Reason.TIMEOUT),
 }
 # Nothing, because the command may still run, or its host was not reached, or somebody canceled it.

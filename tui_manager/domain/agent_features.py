@@ -23,6 +23,7 @@ class Feature(StrEnum):
     SCRIPT = "script"
     STDIN = "stdin"  # something to read there
     FILES = "files"  # copy and fetch
+    UPDATE = "update"  # another version of the agent; only one that runs from a bundle offers it
     # Its policy need not name the variables that the manager adds. Other agents do not get them.
     HOST_VARIABLES = host_variables.FEATURE
 
@@ -40,7 +41,8 @@ _NEEDS = (
     _Need(Feature.CPU_MAX, lambda spec: bool(spec.limits.cpu_max), "limit CPU time"),
     _Need(Feature.SCRIPT, lambda spec: spec.script is not None, "run scripts"),
     _Need(Feature.STDIN, lambda spec: spec.stdin is not None, "give a command its stdin"),
-    _Need(Feature.FILES, lambda spec: spec.transfer is not None, "copy or fetch files"),
+    _Need(Feature.FILES, lambda spec: bool(spec.copy or spec.fetch), "copy or fetch files"),
+    _Need(Feature.UPDATE, lambda spec: spec.update is not None, "update itself"),
 )
 _WORDS = {feature.value: feature for feature in Feature}
 

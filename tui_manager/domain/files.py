@@ -16,6 +16,8 @@ MANIFEST_LENGTH = 1 << 30  # bytes: about ten million files
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _OWNER_PART = r"(?!-)[^\s:/\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}"
 _OWNER = re.compile(f"{_OWNER_PART}(:{_OWNER_PART})?")
+_BUILD = re.compile(r"[0-9a-f]{12}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 _SHOWN = 80  # characters of a wrong value in an error
 
 
@@ -139,8 +141,41 @@ class FetchSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateSpec:
+    """A step that replaces the agents of its hosts by another version.
+
+    Attributes:
+        files: a single file, the bundle, which the manager must have stored before the task is
+            created.
+        version, build, system, arch: as the manifest of the bundle says.
+    """
+
+    files: FileSet
+    version: str
+    build: str
+    system: str
+    arch: str
+
+    @property
+    def title(self) -> str:
+        """What it does: `update the agent to 0.3.0 (build 0123456789ab)`."""
+        return f"update the agent to {self.version} (build {self.build})"
+
+    def check(self) -> None:
+        """Raises InvalidInputError, naming the field, when something is out of bounds."""
+        self.files.check()
+        if self.files.files != 1:
+            raise InvalidInputError("files", "An update has a single file, the bundle.")
+        if not _BUILD.fullmatch(self.build):
+            raise InvalidInputError("build", f"{self.build[:_SHOWN]!r} is not a build.")
+        for name in ("version", "system", "arch"):
+            if not _WORD.fullmatch(value := getattr(self, name)):
+                raise InvalidInputError(name, f"{value[:_SHOWN]!r} is not a {name}.")
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
-    """What a copy or a fetch did on a host; while it runs, what it has done until now.
+    """What a copy, a fetch or an update did on a host; while it runs, what it has done until now.
 
     Attributes:
         bytes: of all its files; while it runs: of those that are done, and of a part of the next.

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tui_manager.domain.files import CopySpec, FetchSpec
+from tui_manager.domain.files import CopySpec, FetchSpec, UpdateSpec
 from tui_manager.domain.step_and_task_options import (
     COPY_OPTIONS,
     LIMIT_OPTIONS,
@@ -79,13 +79,19 @@ def arguments(
 
 
 def _transfer_arguments(
-    spec: TaskSpec, transfer: CopySpec | FetchSpec, sources: Sequence[str], *, recursive: bool
+    spec: TaskSpec,
+    transfer: CopySpec | FetchSpec | UpdateSpec,
+    sources: Sequence[str],
+    *,
+    recursive: bool,
 ) -> Sequence[str]:
-    """The command `copy` or `fetch`, its options and its names."""
+    """The command `copy`, `fetch` or `agent update`, its options and its names."""
     if isinstance(transfer, CopySpec):
         words = ["copy"]
         options = [*_plain_options(spec, COPY_OPTIONS, transfer, CopySpec(transfer.files, ""))]
         names = [*(sources or transfer.sources or ("FILE",)), transfer.to]
+    elif isinstance(transfer, UpdateSpec):
+        words, options, names = ["agent", "update"], ["--bundle", *(sources or ("FILE",))], []
     else:
         words, options, recursive = ["fetch"], [], transfer.recursive
         names = [*transfer.paths, transfer.to or "DIR"]

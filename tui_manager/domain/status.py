@@ -61,6 +61,7 @@ class Reason(StrEnum):
     HOLD_EXPIRED = "hold_expired"
     MAINTENANCE = "maintenance"
     TRANSFER_FAILED = "transfer_failed"
+    UPDATE_FAILED = "update_failed"
 
 
 # The command may have run, or may still run.

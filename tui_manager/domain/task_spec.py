@@ -10,7 +10,7 @@ from tui_manager_protos.rules import command_defaults
 
 from tui_manager.domain.content import CONTENTS_LENGTH, Content, check_script
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import CopySpec, FetchSpec
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, UpdateSpec
 from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.task_parameters import PARAMETERS_MAX, Parameter
@@ -54,6 +54,7 @@ class StepKind(StrEnum):
     SCRIPT = "script"
     COPY = "copy"
     FETCH = "fetch"
+    UPDATE = "update"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class CommandSpec:
     """One step of a task as the operator gives it.
 
     Attributes:
-        text: shell text, an argument of `/bin/sh -c --`; empty with a script, a copy, a fetch.
+        text: shell text, an argument of `/bin/sh -c --`; empty with a script, files, an update.
         timeout: from the exec of the shell until it is killed, 1 s to 7 d.
         parameters: reach the command as environment variables, and are shown with the task.
         environment: further variables for the command.
@@ -76,7 +77,7 @@ class CommandSpec:
         stdin: what it reads there; None: /dev/null.
         always: it runs also after a failure of an earlier step on the same host.
         barrier: no host begins it before all of its batch have ended the step before.
-        copy, fetch: what it does instead of running something; None: it runs something.
+        copy, fetch, update: what it does instead of running something; at most one of them.
     """
 
     text: str
@@ -96,18 +97,26 @@ class CommandSpec:
     barrier: bool = False
     copy: CopySpec | None = None
     fetch: FetchSpec | None = None
+    update: UpdateSpec | None = None
 
     @property
     def kind(self) -> StepKind:
         """What it does."""
-        if self.transfer is not None:
-            return StepKind.FETCH if self.copy is None else StepKind.COPY
+        for kind in (StepKind.COPY, StepKind.FETCH, StepKind.UPDATE):
+            if getattr(self, kind) is not None:
+                return kind
         return StepKind.RUN if self.script is None else StepKind.SCRIPT
 
     @property
-    def transfer(self) -> CopySpec | FetchSpec | None:
-        """What it copies or fetches; None: it runs something."""
-        return self.copy or self.fetch
+    def transfer(self) -> CopySpec | FetchSpec | UpdateSpec | None:
+        """What it copies, fetches or installs; None: it runs something."""
+        return self.copy or self.fetch or self.update
+
+    @property
+    def stored_files(self) -> FileSet | None:
+        """The set that the manager must have stored before the task is created; None: none."""
+        giver = self.copy or self.update
+        return None if giver is None else giver.files
 
     @property
     def title(self) -> str:
@@ -195,8 +204,8 @@ class CommandSpec:
                 )
 
     def _check_transfer(self) -> None:
-        if self.copy and self.fetch:
-            raise InvalidInputError("copy", "A step has a copy or a fetch, not both.")
+        if sum(each is not None for each in (self.copy, self.fetch, self.update)) > 1:
+            raise InvalidInputError("copy", "A step has a copy, a fetch or an update, not two.")
         of_commands = {
             "command": self.text,
             "script": self.script,
@@ -214,9 +223,8 @@ class CommandSpec:
         for name, value in of_commands.items():
             if value:
                 raise InvalidInputError(name, f"A {self.kind} runs no command: leave out {name}.")
-        for transfer in (self.copy, self.fetch):
-            if transfer is not None:
-                transfer.check()
+        assert self.transfer is not None
+        self.transfer.check()
 
     def _check_whole_length(self) -> None:
         """Checks each variable too."""

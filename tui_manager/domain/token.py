@@ -13,6 +13,7 @@ from tui_manager.domain.host import check_labels
 TTL_DEFAULT = timedelta(minutes=15)
 TTL_RANGE = (timedelta(seconds=10), timedelta(days=30))
 USES_MAX = 100_000  # hosts
+_SHA256 = 32  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,15 @@ class TokenSpec:
         uses: how many hosts may.
         auto_approve: they are admitted at once, unless name or machine is known already.
         labels: given to them; an agent cannot change these.
+        key_sha256: of the SubjectPublicKeyInfo of a host's key: only this host may enrol with it,
+            and is admitted at once, whatever is known of its machine; empty: any host may.
     """
 
     ttl: timedelta = TTL_DEFAULT
     uses: int = 1
     auto_approve: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    key_sha256: bytes = b""
 
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""
@@ -45,6 +49,10 @@ class TokenSpec:
                 "uses", f"A token has from 1 to {USES_MAX:,} uses; {self.uses} is not."
             )
         check_labels(self.labels)
+        if self.key_sha256 and (len(self.key_sha256) != _SHA256 or self.uses != 1):
+            raise InvalidInputError(
+                "key_sha256", f"A token for one key has its SHA-256, {_SHA256} bytes, and one use."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,7 @@ class Token:
         created_by: `user@terminal`.
         uses, used: hosts that may enrol with it, and that have.
         labels: given to these hosts.
+        key_sha256: of the only host that may enrol with it; empty: any may.
     """
 
     token_id: int
@@ -89,3 +98,4 @@ class Token:
     used: int
     auto_approve: bool
     labels: Mapping[str, str]
+    key_sha256: bytes = b""

@@ -63,6 +63,7 @@ _FAILURES = frozenset(
         Reason.INTERRUPTED,
         Reason.UNDELIVERABLE,
         Reason.TRANSFER_FAILED,
+        Reason.UPDATE_FAILED,
     }
 )
 

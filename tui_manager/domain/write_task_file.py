@@ -8,7 +8,7 @@ import tomli_w
 
 from tui_manager.domain.content import Content
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import CopySpec, FetchSpec
+from tui_manager.domain.files import CopySpec, FetchSpec, UpdateSpec
 from tui_manager.domain.step_and_task_options import (
     COPY_OPTIONS,
     LIMIT_OPTIONS,
@@ -178,9 +178,13 @@ def _step(index: int, step: CommandSpec, copy: LocalCopy | None) -> dict[str, An
     return values
 
 
-def _transfer(transfer: CopySpec | FetchSpec, local: LocalCopy | None) -> dict[str, Any]:
+def _transfer(
+    transfer: CopySpec | FetchSpec | UpdateSpec, local: LocalCopy | None
+) -> dict[str, Any]:
     """The keys of a copy or a fetch. A copy says what the manager has stored of it, or what is to
     be read."""
+    if isinstance(transfer, UpdateSpec):
+        raise InvalidInputError("update", "A task file cannot hold an update of agents.")
     if isinstance(transfer, FetchSpec):
         paths = {"fetch": _one_or_all(transfer.paths), "to": transfer.to}
         return paths | _recursive(transfer.recursive)

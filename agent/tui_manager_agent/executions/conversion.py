@@ -26,6 +26,7 @@ _REASON = {
     "interrupted": wire.RESULT_REASON_INTERRUPTED,
     "undeliverable": wire.RESULT_REASON_UNDELIVERABLE,
     "transfer_failed": wire.RESULT_REASON_TRANSFER_FAILED,
+    "update_failed": wire.RESULT_REASON_UPDATE_FAILED,
 }
 
 

@@ -280,7 +280,7 @@ class Owner:
 
 
 # What a result says to an older agent, which ends if it does not know a reason; by the reason.
-_OLDER_REASON = {"transfer_failed": "interrupted"}
+_OLDER_REASON = {"transfer_failed": "interrupted", "update_failed": "interrupted"}
 # The numbers of a result, by the names of their entries.
 _NUMBERS = ("duration", "cpu", "memory_peak", "exit_code", "signal")
 

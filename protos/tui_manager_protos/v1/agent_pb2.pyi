@@ -189,6 +189,8 @@ class _ResultReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ResultRe
     """arrived after start_before"""
     RESULT_REASON_TRANSFER_FAILED: _ResultReason.ValueType  # 7
     """of a copy or a fetch; detail says why"""
+    RESULT_REASON_UPDATE_FAILED: _ResultReason.ValueType  # 8
+    """the agent runs the version that it had; detail says why"""
 
 class ResultReason(_ResultReason, metaclass=_ResultReasonEnumTypeWrapper):
     """Why a command failed, as far as the host can know."""
@@ -206,6 +208,8 @@ RESULT_REASON_UNDELIVERABLE: ResultReason.ValueType  # 6
 """arrived after start_before"""
 RESULT_REASON_TRANSFER_FAILED: ResultReason.ValueType  # 7
 """of a copy or a fetch; detail says why"""
+RESULT_REASON_UPDATE_FAILED: ResultReason.ValueType  # 8
+"""the agent runs the version that it had; detail says why"""
 Global___ResultReason: _TypeAlias = ResultReason  # noqa: Y015
 
 class _Admission:
@@ -548,6 +552,8 @@ class Hello(_message.Message):
     CLOCK_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    BUILD_FIELD_NUMBER: _builtins.int
+    INSTALLED_BY_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1"""
     agent_version: _builtins.str
@@ -568,6 +574,10 @@ class Hello(_message.Message):
     """what the host wants to be called; empty: its hostname"""
     host_id: _builtins.str
     """without TLS: what Welcome gave earlier; with TLS the certificate decides"""
+    build: _builtins.str
+    """of the bundle that it runs from, 12 hex digits; empty: it runs from none"""
+    installed_by: _builtins.str
+    """bundle, deb or rpm; empty: by other means"""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -603,10 +613,12 @@ class Hello(_message.Message):
         clock: _timestamp_pb2.Timestamp | None = ...,
         features: _abc.Iterable[_builtins.str] | None = ...,
         facts: Global___Facts | None = ...,
+        build: _builtins.str = ...,
+        installed_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "facts", b"facts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "arch", b"arch", "boot_id", b"boot_id", "capacity", b"capacity", "clock", b"clock", "executions", b"executions", "facts", b"facts", "features", b"features", "host_id", b"host_id", "hostname", b"hostname", "instance_id", b"instance_id", "journal_id", b"journal_id", "labels", b"labels", "machine_id", b"machine_id", "manager_id", b"manager_id", "name", b"name", "os", b"os", "protocol_version", b"protocol_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "arch", b"arch", "boot_id", b"boot_id", "build", b"build", "capacity", b"capacity", "clock", b"clock", "executions", b"executions", "facts", b"facts", "features", b"features", "host_id", b"host_id", "hostname", b"hostname", "installed_by", b"installed_by", "instance_id", b"instance_id", "journal_id", b"journal_id", "labels", b"labels", "machine_id", b"machine_id", "manager_id", b"manager_id", "name", b"name", "os", b"os", "protocol_version", b"protocol_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1250,6 +1262,7 @@ class RunCommand(_message.Message):
     STDIN_FIELD_NUMBER: _builtins.int
     COPY_FIELD_NUMBER: _builtins.int
     FETCH_FIELD_NUMBER: _builtins.int
+    UPDATE_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
     """UUID, never reused"""
     command: _builtins.str
@@ -1310,6 +1323,10 @@ class RunCommand(_message.Message):
 
     @_builtins.property
     def fetch(self) -> Global___FetchFiles: ...
+    @_builtins.property
+    def update(self) -> Global___UpdateAgent:
+        """Instead of a command, a script or files. Feature: update."""
+
     def __init__(
         self,
         *,
@@ -1333,10 +1350,11 @@ class RunCommand(_message.Message):
         stdin: _builtins.bytes | None = ...,
         copy: Global___CopyFiles | None = ...,
         fetch: Global___FetchFiles | None = ...,
+        update: Global___UpdateAgent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "copy", b"copy", "fetch", b"fetch", "kill_grace", b"kill_grace", "script", b"script", "start_before", b"start_before", "stdin", b"stdin", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "copy", b"copy", "fetch", b"fetch", "kill_grace", b"kill_grace", "script", b"script", "start_before", b"start_before", "stdin", b"stdin", "timeout", b"timeout", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "arguments", b"arguments", "command", b"command", "copy", b"copy", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "execution_id", b"execution_id", "fetch", b"fetch", "kill_grace", b"kill_grace", "memory_max", b"memory_max", "output_limit", b"output_limit", "priority", b"priority", "pty", b"pty", "run_as_user", b"run_as_user", "script", b"script", "secret_names", b"secret_names", "start_before", b"start_before", "stdin", b"stdin", "tasks_max", b"tasks_max", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "arguments", b"arguments", "command", b"command", "copy", b"copy", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "execution_id", b"execution_id", "fetch", b"fetch", "kill_grace", b"kill_grace", "memory_max", b"memory_max", "output_limit", b"output_limit", "priority", b"priority", "pty", b"pty", "run_as_user", b"run_as_user", "script", b"script", "secret_names", b"secret_names", "start_before", b"start_before", "stdin", b"stdin", "tasks_max", b"tasks_max", "timeout", b"timeout", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__script: _TypeAlias = _typing.Literal["script"]  # noqa: Y015
     _WhichOneofArgType__script: _TypeAlias = _typing.Literal["_script", b"_script"]  # noqa: Y015
@@ -1452,6 +1470,50 @@ class FetchFiles(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FetchFiles: _TypeAlias = FetchFiles  # noqa: Y015
+
+@_typing.final
+class UpdateAgent(_message.Message):
+    """Another version of the agent, as a bundle. The agent pulls it like a file of a copy, checks its
+    signature, and starts it in place of itself: other executions go on. The new version sends the
+    result once the manager has welcomed it. If that takes longer than two minutes, the old version
+    starts again and sends RESULT_REASON_UPDATE_FAILED.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    BUILD_FIELD_NUMBER: _builtins.int
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    ARCH_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """of the bundle, as its manifest says; so are the following"""
+    build: _builtins.str
+    """12 hex digits"""
+    system: _builtins.str
+    """linux"""
+    arch: _builtins.str
+    """x86_64"""
+    @_builtins.property
+    def files(self) -> Global___FileSet:
+        """a single file, the bundle"""
+
+    def __init__(
+        self,
+        *,
+        files: Global___FileSet | None = ...,
+        version: _builtins.str = ...,
+        build: _builtins.str = ...,
+        system: _builtins.str = ...,
+        arch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arch", b"arch", "build", b"build", "files", b"files", "system", b"system", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateAgent: _TypeAlias = UpdateAgent  # noqa: Y015
 
 @_typing.final
 class FilesFound(_message.Message):

@@ -169,6 +169,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """its host was in maintenance when its turn came"""
     REASON_TRANSFER_FAILED: _Reason.ValueType  # 16
     """a copy or fetch: disk full, wrong hash, no permission"""
+    REASON_UPDATE_FAILED: _Reason.ValueType  # 17
+    """the agent runs the version that it had"""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a command host ended."""
@@ -202,6 +204,8 @@ REASON_MAINTENANCE: Reason.ValueType  # 15
 """its host was in maintenance when its turn came"""
 REASON_TRANSFER_FAILED: Reason.ValueType  # 16
 """a copy or fetch: disk full, wrong hash, no permission"""
+REASON_UPDATE_FAILED: Reason.ValueType  # 17
+"""the agent runs the version that it had"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 class _OfflinePolicy:
@@ -1011,6 +1015,8 @@ class Host(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     MAINTENANCE_FIELD_NUMBER: _builtins.int
+    AGENT_BUILD_FIELD_NUMBER: _builtins.int
+    INSTALLED_BY_FIELD_NUMBER: _builtins.int
     host_id: _builtins.str
     """a UUID, the manager's name for this host"""
     name: _builtins.str
@@ -1027,6 +1033,10 @@ class Host(_message.Message):
     """of its key, in words, as its agent prints it; empty: it has no key"""
     note: _builtins.str
     """what is odd about it and should be known before it is approved; a sentence"""
+    agent_build: _builtins.str
+    """of the bundle that its agent runs from, 12 hex digits; empty: from none"""
+    installed_by: _builtins.str
+    """bundle, deb or rpm; empty: by other means, or not known"""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -1069,10 +1079,12 @@ class Host(_message.Message):
         note: _builtins.str = ...,
         features: _abc.Iterable[_builtins.str] | None = ...,
         maintenance: Global___Maintenance | None = ...,
+        agent_build: _builtins.str = ...,
+        installed_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["maintenance", b"maintenance", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "admission", b"admission", "agent_version", b"agent_version", "arch", b"arch", "capacity", b"capacity", "cpu_history", b"cpu_history", "features", b"features", "fingerprint", b"fingerprint", "host_id", b"host_id", "labels", b"labels", "maintenance", b"maintenance", "name", b"name", "note", b"note", "online", b"online", "os", b"os", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "admission", b"admission", "agent_build", b"agent_build", "agent_version", b"agent_version", "arch", b"arch", "capacity", b"capacity", "cpu_history", b"cpu_history", "features", b"features", "fingerprint", b"fingerprint", "host_id", b"host_id", "installed_by", b"installed_by", "labels", b"labels", "maintenance", b"maintenance", "name", b"name", "note", b"note", "online", b"online", "os", b"os", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1570,11 +1582,16 @@ class CreateTokenRequest(_message.Message):
     AUTO_APPROVE_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     ASKED_BY_FIELD_NUMBER: _builtins.int
+    KEY_SHA256_FIELD_NUMBER: _builtins.int
     uses: _builtins.int
     """how many hosts may join with it; 0: 1"""
     auto_approve: _builtins.bool
     """who joins with it is admitted at once"""
     asked_by: _builtins.str
+    key_sha256: _builtins.bytes
+    """SHA-256 of the SubjectPublicKeyInfo of a host's key: only this host joins with it, once, and is
+    admitted at once, whatever is known of its name or machine. Empty: any host.
+    """
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
         """absent: 15 min"""
@@ -1591,10 +1608,11 @@ class CreateTokenRequest(_message.Message):
         auto_approve: _builtins.bool = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         asked_by: _builtins.str = ...,
+        key_sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ttl", b"ttl"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "auto_approve", b"auto_approve", "labels", b"labels", "ttl", b"ttl", "uses", b"uses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "auto_approve", b"auto_approve", "key_sha256", b"key_sha256", "labels", b"labels", "ttl", b"ttl", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1660,6 +1678,7 @@ class Token(_message.Message):
     USED_FIELD_NUMBER: _builtins.int
     AUTO_APPROVE_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    KEY_SHA256_FIELD_NUMBER: _builtins.int
     token_id: _builtins.int
     """small: what people type"""
     state: Global___TokenState.ValueType
@@ -1670,6 +1689,8 @@ class Token(_message.Message):
     used: _builtins.int
     """and that have"""
     auto_approve: _builtins.bool
+    key_sha256: _builtins.bytes
+    """of the only host that may join with it; empty: any host may"""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1688,10 +1709,11 @@ class Token(_message.Message):
         used: _builtins.int = ...,
         auto_approve: _builtins.bool = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        key_sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_approve", b"auto_approve", "created_at", b"created_at", "created_by", b"created_by", "expires_at", b"expires_at", "labels", b"labels", "state", b"state", "token_id", b"token_id", "used", b"used", "uses", b"uses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_approve", b"auto_approve", "created_at", b"created_at", "created_by", b"created_by", "expires_at", b"expires_at", "key_sha256", b"key_sha256", "labels", b"labels", "state", b"state", "token_id", b"token_id", "used", b"used", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2567,6 +2589,7 @@ class CommandSpec(_message.Message):
     BARRIER_FIELD_NUMBER: _builtins.int
     COPY_FIELD_NUMBER: _builtins.int
     FETCH_FIELD_NUMBER: _builtins.int
+    UPDATE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """given whole to /bin/sh -c --; empty with a script"""
     cwd: _builtins.str
@@ -2624,6 +2647,10 @@ class CommandSpec(_message.Message):
     def fetch(self) -> Global___FetchStep:
         """files are read from the hosts"""
 
+    @_builtins.property
+    def update(self) -> Global___UpdateStep:
+        """the hosts' agents are replaced by another version"""
+
     def __init__(
         self,
         *,
@@ -2647,10 +2674,11 @@ class CommandSpec(_message.Message):
         barrier: _builtins.bool = ...,
         copy: Global___CopyStep | None = ...,
         fetch: Global___FetchStep | None = ...,
+        update: Global___UpdateStep | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "fetch", b"fetch", "script", b"script", "stdin", b"stdin", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "fetch", b"fetch", "script", b"script", "stdin", b"stdin", "timeout", b"timeout", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "arguments", b"arguments", "barrier", b"barrier", "copy", b"copy", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "fetch", b"fetch", "memory_max", b"memory_max", "name", b"name", "on_failure", b"on_failure", "parameters", b"parameters", "priority", b"priority", "run_as_user", b"run_as_user", "script", b"script", "secrets", b"secrets", "stdin", b"stdin", "tasks_max", b"tasks_max", "text", b"text", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "arguments", b"arguments", "barrier", b"barrier", "copy", b"copy", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "fetch", b"fetch", "memory_max", b"memory_max", "name", b"name", "on_failure", b"on_failure", "parameters", b"parameters", "priority", b"priority", "run_as_user", b"run_as_user", "script", b"script", "secrets", b"secrets", "stdin", b"stdin", "tasks_max", b"tasks_max", "text", b"text", "timeout", b"timeout", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2905,8 +2933,48 @@ class FetchStep(_message.Message):
 Global___FetchStep: _TypeAlias = FetchStep  # noqa: Y015
 
 @_typing.final
+class UpdateStep(_message.Message):
+    """Another version of the agents, as a bundle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    BUILD_FIELD_NUMBER: _builtins.int
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    ARCH_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """as the bundle's manifest says; so are the following"""
+    build: _builtins.str
+    """12 hex digits"""
+    system: _builtins.str
+    """linux"""
+    arch: _builtins.str
+    """x86_64"""
+    @_builtins.property
+    def files(self) -> Global___StoredFiles:
+        """a single file, the bundle"""
+
+    def __init__(
+        self,
+        *,
+        files: Global___StoredFiles | None = ...,
+        version: _builtins.str = ...,
+        build: _builtins.str = ...,
+        system: _builtins.str = ...,
+        arch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arch", b"arch", "build", b"build", "files", b"files", "system", b"system", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateStep: _TypeAlias = UpdateStep  # noqa: Y015
+
+@_typing.final
 class HostTransfer(_message.Message):
-    """What a copy or a fetch did on a host, or has done until now."""
+    """What a copy, a fetch or an update did on a host, or has done until now."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

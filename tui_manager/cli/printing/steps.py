@@ -13,13 +13,15 @@ from tui_manager.domain.task_spec import CommandSpec, OnFailure
 
 def step_what(step: CommandSpec) -> str:
     """What it runs, on one line: the shell text, or a script with its arguments; or which files it
-    copies or fetches."""
+    copies or fetches, or to which version it updates agents."""
     if step.copy is not None:
         return _copy_words(step.copy)
     if step.fetch is not None:
         recursive = " (recursive)" if step.fetch.recursive else ""
         into = f" into {quote(step.fetch.to)}" if step.fetch.to else ""
         return f"fetch {' '.join(map(quote, step.fetch.paths))}{recursive}{into}"
+    if step.update is not None:
+        return f"{step.update.title} for {step.update.system} {step.update.arch}"
     if step.script is None:
         return " ⏎ ".join(step.text.splitlines())
     return " ".join((f"script of {step.script.size:,} bytes", *map(quote, step.arguments)))

@@ -3,7 +3,14 @@
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, FileSetPart, Transfer
+from tui_manager.domain.files import (
+    CopySpec,
+    FetchSpec,
+    FileSet,
+    FileSetPart,
+    Transfer,
+    UpdateSpec,
+)
 from tui_manager.operator.conversion.convert_manager import word
 
 PARTS = {
@@ -61,6 +68,23 @@ def fetch_to_wire(fetch: FetchSpec | None) -> wire.FetchStep | None:
 
 def fetch_from_wire(message: wire.FetchStep) -> FetchSpec:
     return FetchSpec(tuple(message.paths), message.recursive, message.to)
+
+
+def update_to_wire(update: UpdateSpec | None) -> wire.UpdateStep | None:
+    if update is None:
+        return None
+    return wire.UpdateStep(
+        files=file_set_to_wire(update.files),
+        version=update.version,
+        build=update.build,
+        system=update.system,
+        arch=update.arch,
+    )
+
+
+def update_from_wire(message: wire.UpdateStep) -> UpdateSpec:
+    words = (message.version, message.build, message.system, message.arch)
+    return UpdateSpec(file_set_from_wire(message.files), *words)
 
 
 def transfer_to_wire(transfer: Transfer | None) -> wire.HostTransfer | None:

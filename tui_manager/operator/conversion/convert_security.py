@@ -34,7 +34,11 @@ def named(request: wire.HostsRequest) -> tuple[str, ...]:
 
 def token_spec_to_wire(spec: TokenSpec) -> wire.CreateTokenRequest:
     return wire.CreateTokenRequest(
-        ttl=duration(spec.ttl), uses=spec.uses, auto_approve=spec.auto_approve, labels=spec.labels
+        ttl=duration(spec.ttl),
+        uses=spec.uses,
+        auto_approve=spec.auto_approve,
+        labels=spec.labels,
+        key_sha256=spec.key_sha256,
     )
 
 
@@ -44,6 +48,7 @@ def token_spec_from_wire(message: wire.CreateTokenRequest) -> TokenSpec:
         uses=message.uses or 1,
         auto_approve=message.auto_approve,
         labels=dict(message.labels),
+        key_sha256=message.key_sha256,
     )
 
 
@@ -68,6 +73,7 @@ def token_to_wire(token: Token) -> wire.Token:
         used=token.used,
         auto_approve=token.auto_approve,
         labels=token.labels,
+        key_sha256=token.key_sha256,
     )
 
 
@@ -82,6 +88,7 @@ def token_from_wire(message: wire.Token) -> Token:
         used=message.used,
         auto_approve=message.auto_approve,
         labels=dict(message.labels),
+        key_sha256=message.key_sha256,
     )
 
 

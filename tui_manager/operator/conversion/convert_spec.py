@@ -156,6 +156,7 @@ def command_spec_to_wire(spec: CommandSpec) -> wire.CommandSpec:
         barrier=spec.barrier,
         copy=convert_files.copy_to_wire(spec.copy),
         fetch=convert_files.fetch_to_wire(spec.fetch),
+        update=convert_files.update_to_wire(spec.update),
     )
 
 
@@ -179,6 +180,9 @@ def command_spec_from_wire(message: wire.CommandSpec) -> CommandSpec:
         barrier=message.barrier,
         copy=convert_files.copy_from_wire(message.copy) if message.HasField("copy") else None,
         fetch=convert_files.fetch_from_wire(message.fetch) if message.HasField("fetch") else None,
+        update=convert_files.update_from_wire(message.update)
+        if message.HasField("update")
+        else None,
     )
 
 

@@ -9,14 +9,15 @@ from tui_manager.storage.tables.tokens import TokenRow
 _CREATE_ANOTHER = "Make another on the manager: tui-manager token create."
 
 
-def check_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
+def check_token(tx: Transaction, secret: bytes, now: int, key_hash: bytes) -> TokenRow:
     """The token with this hashed secret, used up or not.
 
     Args:
         now: microseconds since 1970 UTC.
+        key_hash: of the host that shows it.
 
     Raises:
-        RefusedError: it is unknown, was revoked, or has expired.
+        RefusedError: it is unknown, was revoked, has expired, or is for another host.
     """
     token = tokens.by_secret(tx, secret)
     if token is None:
@@ -25,6 +26,8 @@ def check_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
         raise _bad_token(f"The join token was revoked, on {_day(token.revoked_at)}.")
     if token.expires_at <= now:
         raise _bad_token(f"The join token has expired, on {_day(token.expires_at)}.")
+    if token.key_sha256 not in (None, key_hash):
+        raise _bad_token("The join token is for a host with another key.")
     return token
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment.check_token import check_token, used_up
 from tui_manager.service.hosts import host_notes
 from tui_manager.service.hosts.identification import refuse_name, refuse_turned_away
@@ -21,7 +22,7 @@ def enroll_host(
     tx: Transaction, host: EnrollingHost, secret: bytes, now: int
 ) -> tuple[HostRow, bool]:
     """Registers a host with a new key; a known key is the same host again. Both use the token once,
-    unless the host has enrolled with the same token before.
+    unless the host has enrolled with the same token before. A token for one key admits its host.
 
     Returns:
         The host, and whether it was known and has to be approved again.
@@ -29,7 +30,7 @@ def enroll_host(
     Raises:
         RefusedError: the token or the name is not valid, or the host of this key was turned away.
     """
-    token = check_token(tx, secret, now)
+    token = check_token(tx, secret, now, host.key_hash)
     known = hosts.by_key(tx, host.key_hash)
     if known is not None:
         known = hosts.lock(tx, [known.host_id])[known.host_id]
@@ -44,24 +45,30 @@ def enroll_host(
     pending_again = host_notes.record_changes(tx, known, host.name, host.machine_id, now)
     row = admissions.enroll_again(tx, known, host, token.token_id)
     _record(tx, row, token, now, {"again": "true"})
+    if token.key_sha256 and row.admission is Admission.PENDING:
+        return _admit(tx, row, token, now), False
     return row, pending_again
 
 
 def _enroll_new(tx: Transaction, host: EnrollingHost, token: TokenRow, now: int) -> HostRow:
-    """Admits the host at once if the token says so and there is no note about it."""
+    """Admits the host at once if the token is for its key, or says so and there is no note about
+    the host."""
     if not tokens.use(tx, token.token_id, now):
         raise used_up(token)
     host_id = str(uuid.uuid4())
     note = host_notes.describe_duplicates(tx, host_id, host.name, host.machine_id)
-    if note or not token.auto_approve:
+    is_admitted = token.key_sha256 is not None or (token.auto_approve and not note)
+    if not is_admitted:
         _check_pending_limit(tx, token)
     row = admissions.enroll(tx, host_id, host, token.token_id, token.labels, note, now)
     _record(tx, row, token, now, {"note": note} if note else {})
-    if note or not token.auto_approve:
-        return row
+    return _admit(tx, row, token, now) if is_admitted else row
+
+
+def _admit(tx: Transaction, row: HostRow, token: TokenRow, now: int) -> HostRow:
     by = f"join token {token.token_id} of {token.created_by}"
-    audit.record(tx, now, "manager", "admit_host", host_id=host_id, host=row.name, by=by)
-    admitted = admissions.admit(tx, host_id)
+    audit.record(tx, now, "manager", "admit_host", host_id=row.host_id, host=row.name, by=by)
+    admitted = admissions.admit(tx, row.host_id)
     assert admitted is not None
     return admitted
 

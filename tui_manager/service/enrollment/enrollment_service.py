@@ -176,7 +176,9 @@ class EnrollmentService:
         secret = hash_secret(request.secret)
         try:
             # A guessed token costs one read of an index, and no place in the writer's queue.
-            await self._database.read(lambda tx: check_token(tx, secret, self._clock.stamp()))
+            await self._database.read(
+                lambda tx: check_token(tx, secret, self._clock.stamp(), request.key.key_hash)
+            )
             refuse_labels(request.labels)
             await self._refuse_duplicate(request.key.key_hash)
             return await run_to_completion(self._enroll(request, secret))

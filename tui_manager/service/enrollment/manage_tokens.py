@@ -23,6 +23,7 @@ def create(tx: Transaction, secret_hash: bytes, spec: TokenSpec, actor: str, now
         seconds=from_timedelta(spec.ttl) // 1_000_000,
         auto_approve=str(spec.auto_approve).lower(),
         labels=",".join(f"{key}={value}" for key, value in sorted(token.labels.items())),
+        more={"key": token.key_sha256.hex()} if token.key_sha256 else None,
     )
     return token
 
@@ -71,6 +72,7 @@ def to_token(token: TokenRow, now: int) -> Token:
         used=token.used,
         auto_approve=token.auto_approve,
         labels=token.labels,
+        key_sha256=token.key_sha256 or b"",
     )
 
 

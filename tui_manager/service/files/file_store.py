@@ -75,7 +75,7 @@ class FileStore:
         return await self._database.read(lambda tx: file_sets.find(tx, sha256))
 
     def use(self, tx: Transaction, commands: Iterable[CommandSpec]) -> list[FileSet]:
-        """In a transaction: a task or a saved task file uses the sets that these steps copy.
+        """In a transaction: a task or a saved task file uses the sets that these steps send.
         Returns them.
 
         Raises:
@@ -83,13 +83,13 @@ class FileStore:
             InvalidInputError: a step gives other sizes.
             StorageError: the folder is missing.
         """
-        copies = {command.copy.files: command.copy for command in commands if command.copy}
-        used = sorted(copies, key=lambda files: files.sha256)  # no two transactions wait in a ring
+        titles = {files: each.title for each in commands if (files := each.stored_files)}
+        used = sorted(titles, key=lambda files: files.sha256)  # no two transactions wait in a ring
         for files in used:
             row = file_sets.use(tx, files.sha256, self._core.clock.stamp())
             if row is None or (row.upload is None and not self.folder.has(row.files)):
                 raise NotFoundError(
-                    f"The manager does not have the files of the step `{copies[files].title}` "
+                    f"The manager does not have the files of the step `{titles[files]}` "
                     f"(file set {files.sha256[:_HASH_SHOWN]}): it has removed them, or another "
                     "manager has them. Copy them from where they are; a task file takes them from "
                     "its own folder if you remove `stored` from the step."

@@ -49,22 +49,23 @@ class TransferOrders:
             raise NotUnderWayError(f"The execution {execution_id} is not under way.")
         if order.canceled:
             raise NotUnderWayError(f"The execution {execution_id} was cancelled.")
-        if order.copy is None and order.fetch is None:
-            raise NotUnderWayError(f"The execution {execution_id} copies and fetches nothing.")
+        if order.copy is None and order.fetch is None and order.update is None:
+            raise NotUnderWayError(f"The execution {execution_id} has no files.")
         return order
 
     async def begin_copy(self, host_id: str, request: FileRequest) -> FileSet:
-        """The files of a copy, for the first request of a session. Raises as `find`."""
+        """The files of a copy or update, for the first request of a session. Raises as `find`."""
         order = await self.find(host_id, request.execution_id)
-        if order.copy is None:
+        giver = order.copy or order.update
+        if giver is None:
             raise BrokenRuleError(
-                f"It asked for files of execution {request.execution_id}, which copies nothing."
+                f"It asked for files of execution {request.execution_id}, which gives none."
             )
         entry = self._core.directory.get(host_id)
         ids = {"task": order.task_id, "host": entry.row.name if entry else host_id}
         ids |= {"execution": request.execution_id}
         log.info("files are sent", extra={**ids, "part": request.part, "from": request.offset})
-        return order.copy.files
+        return giver.files
 
     async def _read(self, execution_id: str) -> TransferOrder | None:
         while True:

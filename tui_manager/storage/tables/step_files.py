@@ -1,10 +1,10 @@
-"""The columns `copy_step` and `fetch_step` of `commands`, as JSON. What transfers did is in
-`transfers`, the sets are in `file_sets`."""
+"""The columns `copy_step`, `fetch_step` and `update_step` of `commands`, as JSON. What transfers
+did is in `transfers`, the sets are in `file_sets`."""
 
 import json
 from dataclasses import asdict
 
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, UpdateSpec
 
 
 def copy_text(copy: CopySpec | None) -> str | None:
@@ -32,3 +32,16 @@ def fetch_of(text: str | None) -> FetchSpec | None:
         return None
     values = json.loads(text)
     return FetchSpec(**values | {"paths": tuple(values["paths"])})
+
+
+def update_text(update: UpdateSpec | None) -> str | None:
+    """The column of an update."""
+    return None if update is None else json.dumps(asdict(update))
+
+
+def update_of(text: str | None) -> UpdateSpec | None:
+    """The update of a column."""
+    if text is None:
+        return None
+    values = json.loads(text)
+    return UpdateSpec(**values | {"files": FileSet(**values["files"])})

@@ -119,6 +119,7 @@ def spec_of(row: Row, secret_names: Iterable[str] = ()) -> CommandSpec:
         barrier=bool(row["barrier"]),
         copy=step_files.copy_of(row["copy_step"]),
         fetch=step_files.fetch_of(row["fetch_step"]),
+        update=step_files.update_of(row["update_step"]),
     )
 
 
@@ -177,7 +178,8 @@ def insert(
                 "stdin_sha256": command.stdin and command.stdin.sha256,
                 "copy_step": step_files.copy_text(command.copy),
                 "fetch_step": step_files.fetch_text(command.fetch),
-                "files_sha256": command.copy and command.copy.files.sha256,
+                "update_step": step_files.update_text(command.update),
+                "files_sha256": command.stored_files and command.stored_files.sha256,
             }
             for position, command in enumerate(spec.commands)
         ],
@@ -216,6 +218,7 @@ def _what_runs(command: CommandSpec) -> tuple[object, ...]:
         command.stdin,
         command.copy,
         command.fetch,
+        command.update,
     )
 
 

@@ -20,6 +20,7 @@ class TokenRow:
         created_at, expires_at, revoked_at: microseconds since 1970 UTC; None: not revoked.
         uses, used: how many hosts may enrol with it, and how many have.
         labels: bound to these hosts.
+        key_sha256: of the only host that may enrol with it; None: any may.
     """
 
     token_id: int
@@ -31,6 +32,7 @@ class TokenRow:
     used: int
     auto_approve: bool
     labels: Mapping[str, str]
+    key_sha256: bytes | None
 
 
 def insert(
@@ -50,6 +52,7 @@ def insert(
         "uses": spec.uses,
         "auto_approve": spec.auto_approve,
         "labels": json.dumps(dict(sorted(spec.labels.items()))),
+        "key_sha256": spec.key_sha256 or None,
         "now": now,
     }
     return _token(tx.execute(_SQL["insert"], values).fetchall()[0])
@@ -109,6 +112,7 @@ def _token(row: Row) -> TokenRow:
         used=row["used"],
         auto_approve=bool(row["auto_approve"]),
         labels=json.loads(row["labels"]),
+        key_sha256=row["key_sha256"] and bytes(row["key_sha256"]),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer, UpdateSpec
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
@@ -75,13 +75,13 @@ def _stored_of(row: Row) -> FileSet:
 
 @dataclass(frozen=True, slots=True)
 class TransferOrder:
-    """What an execution copies or fetches.
+    """What an execution copies, fetches or installs.
 
     Attributes:
         host: the row id of its host.
         sent: it was sent to its host.
         canceled: an operator has asked for its end.
-        copy, fetch: one of them; both None: it runs a command.
+        copy, fetch, update: one of them; all None: it runs a command.
     """
 
     host: int
@@ -91,10 +91,11 @@ class TransferOrder:
     canceled: bool
     copy: CopySpec | None
     fetch: FetchSpec | None
+    update: UpdateSpec | None
 
 
 def of_execution(tx: Transaction, execution_id: str) -> TransferOrder | None:
-    """What an execution copies or fetches; None: it is not known."""
+    """What an execution copies, fetches or installs; None: it is not known."""
     row = tx.execute(_SQL["of_execution"], {"execution_id": execution_id}).fetchone()
     if row is None:
         return None
@@ -106,4 +107,5 @@ def of_execution(tx: Transaction, execution_id: str) -> TransferOrder | None:
         canceled=row["cancel_requested_at"] is not None,
         copy=step_files.copy_of(row["copy_step"]),
         fetch=step_files.fetch_of(row["fetch_step"]),
+        update=step_files.update_of(row["update_step"]),
     )

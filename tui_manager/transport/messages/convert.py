@@ -10,7 +10,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.content import Content
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.facts import PackedFacts
-from tui_manager.domain.files import CopySpec
+from tui_manager.domain.files import CopySpec, FileSet, UpdateSpec
 from tui_manager.domain.report import (
     Acknowledged,
     ExecutionReport,
@@ -53,6 +53,7 @@ REASON = {
     pb.RESULT_REASON_INTERRUPTED: Reason.INTERRUPTED,
     pb.RESULT_REASON_UNDELIVERABLE: Reason.UNDELIVERABLE,
     pb.RESULT_REASON_TRANSFER_FAILED: Reason.TRANSFER_FAILED,
+    pb.RESULT_REASON_UPDATE_FAILED: Reason.UPDATE_FAILED,
 }
 _IMPLIED_REASON = {
     CommandHostStatus.COMPLETED: Reason.NONE,
@@ -281,6 +282,8 @@ def from_run(run: Run) -> pb.ManagerMessage:
     elif spec.fetch is not None:
         to.fetch.paths.extend(spec.fetch.paths)
         to.fetch.recursive = spec.fetch.recursive
+    elif spec.update is not None:
+        _fill_update(to.update, spec.update)
     _fill(to.timeout, spec.timeout)
     _fill(to.kill_grace, run.kill_grace)
     to.output_limit = run.output_limit
@@ -290,16 +293,28 @@ def from_run(run: Run) -> pb.ManagerMessage:
 
 
 def _fill_copy(to: pb.CopyFiles, copy: CopySpec) -> None:
-    to.files.sha256 = bytes.fromhex(copy.files.sha256)
-    to.files.manifest_size = copy.files.manifest_size
-    to.files.size = copy.files.size
-    to.files.files = copy.files.files
-    to.files.bytes = copy.files.bytes
+    _fill_file_set(to.files, copy.files)
     to.to = copy.to
     if copy.mode is not None:
         to.mode = copy.mode
     to.owner = copy.owner
     to.backup = copy.backup
+
+
+def _fill_update(to: pb.UpdateAgent, update: UpdateSpec) -> None:
+    _fill_file_set(to.files, update.files)
+    to.version = update.version
+    to.build = update.build
+    to.system = update.system
+    to.arch = update.arch
+
+
+def _fill_file_set(to: pb.FileSet, files: FileSet) -> None:
+    to.sha256 = bytes.fromhex(files.sha256)
+    to.manifest_size = files.manifest_size
+    to.size = files.size
+    to.files = files.files
+    to.bytes = files.bytes
 
 
 def _bytes_of(content: Content) -> bytes:

@@ -60,6 +60,7 @@ _REASONS = {
     Reason.AGENT_STATE_LOST: "agent lost its state",
     Reason.INTERRUPTED: "interrupted on the host",
     Reason.TRANSFER_FAILED: "the transfer failed",
+    Reason.UPDATE_FAILED: "the update failed",
     Reason.CANCEL_UNCONFIRMED: "no proof of the kill",
     Reason.EARLIER_FAILED: "an earlier command failed here",
     Reason.BUDGET_SPENT: "too many hosts have failed",
@@ -124,7 +125,7 @@ def reason_words(reason: Reason) -> str:
 def command_host_text(row: CommandHost) -> str:
     """The state of a command host in words: `failed: exit code 100`."""
     words, detail = _command_host_state(row), safe_line(row.detail)
-    if row.reason is Reason.TRANSFER_FAILED and detail:
+    if row.reason in (Reason.TRANSFER_FAILED, Reason.UPDATE_FAILED) and detail:
         words = f"{row.status}: {detail}"  # a sentence that says all
     elif detail:
         words += f" ({detail})"

@@ -1,10 +1,10 @@
-"""What a copy or a fetch does and has done on a host, in words. Pure."""
+"""What a copy, a fetch or an update does and has done on a host, in words. Pure."""
 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tui_manager.domain.files import CopySpec, FetchSpec, Transfer
+from tui_manager.domain.files import CopySpec, FetchSpec, Transfer, UpdateSpec
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
@@ -12,7 +12,7 @@ from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.drawing.state_words_and_colours import command_host_text
 
-TransferSpec = CopySpec | FetchSpec
+TransferSpec = CopySpec | FetchSpec | UpdateSpec
 FILES_ONLY: Spans = (Span("Files have no output; each host says how far it is.", Role.MUTED),)
 _GAP = "   "
 _SOURCES_SHOWN = 10
@@ -25,6 +25,8 @@ def option_texts(spec: TransferSpec) -> tuple[str, ...]:
             *(("with folders",) if spec.recursive else ()),
             *((f"to {spec.to}",) if spec.to else ()),
         )
+    if isinstance(spec, UpdateSpec):
+        return (f"for {spec.system} {spec.arch}", size(spec.files.bytes))
     return (
         *((amount(spec.files.files, spec.files.bytes),) if spec.files.files else ()),
         *((f"mode {spec.mode:04o}",) if spec.mode is not None else ()),
@@ -40,7 +42,7 @@ def amount(files: int, total: int) -> str:
 
 def bytes_in_all(row: CommandHost, spec: TransferSpec) -> int | None:
     """Of its files; None: of a fetch that has not found them yet."""
-    if isinstance(spec, CopySpec):
+    if not isinstance(spec, FetchSpec):
         return spec.files.bytes
     stored = row.transfer.stored if row.transfer else None
     return stored.bytes if stored else None
@@ -56,6 +58,8 @@ def percent_done(row: CommandHost, spec: TransferSpec) -> int | None:
 
 def state_words(row: CommandHost, spec: TransferSpec) -> str:
     """The state in a word or two, if the step has a word of its own; else empty."""
+    if row.reason is Reason.UPDATE_FAILED:
+        return "update failed"
     if row.reason is Reason.TRANSFER_FAILED:
         return "copy failed" if isinstance(spec, CopySpec) else "fetch failed"
     if row.transfer is not None and row.transfer.unchanged:
@@ -75,7 +79,7 @@ def progress_words(
     parts = [f"{size(done.bytes)} of {size(total)}" if total is not None else size(done.bytes)]
     if rate is not None:
         parts.append(f"{size(rate)}/s")
-    of = spec.files if isinstance(spec, CopySpec) else done.stored
+    of = done.stored if isinstance(spec, FetchSpec) else spec.files
     if of is not None and of.files > 1:
         parts.append(f"{files:,} of {count_of(of.files, 'file')}")
     while len(parts) > 1 and width is not None and len(_GAP.join(parts)) > width:
@@ -140,6 +144,8 @@ def run_lines(row: CommandHost) -> tuple[Spans, ...]:
 
 def _head(row: CommandHost, spec: TransferSpec, rate: float | None) -> Sequence[tuple[str, Role]]:
     copies, detail = isinstance(spec, CopySpec), row.detail.strip()
+    if isinstance(spec, UpdateSpec):
+        return _head_of_update(row, spec, rate)
     row = replace(row, kill_incomplete=False)  # it had no processes; the detail says what hangs
     match row.status:
         case CommandHostStatus.RUNNING:
@@ -167,8 +173,29 @@ def _head(row: CommandHost, spec: TransferSpec, rate: float | None) -> Sequence[
             return ((command_host_text(row), Role.PLAIN),)
 
 
+def _head_of_update(
+    row: CommandHost, spec: UpdateSpec, rate: float | None
+) -> Sequence[tuple[str, Role]]:
+    detail = row.detail.strip()
+    match row.status:
+        case CommandHostStatus.RUNNING:
+            text = progress_words(row, spec, rate)
+            return ((f"Updating: {text}" if text else "Begins.", Role.PLAIN),)
+        case CommandHostStatus.COMPLETED:
+            same = row.transfer is not None and row.transfer.unchanged
+            first = "The agent had this version already." if same else "Updated."
+            return ((first, Role.STRONG), *(((detail, Role.PLAIN),) if detail else ()))
+        case CommandHostStatus.FAILED if row.reason is Reason.UPDATE_FAILED:
+            more = ((detail, Role.PLAIN),) if detail else ()
+            return (("The update failed.", Role.FAULT), *more)
+        case _:
+            return ((command_host_text(row), Role.PLAIN),)
+
+
 def _what(spec: TransferSpec, done: Transfer | None) -> Sequence[tuple[str, Role]]:
     """What is copied or fetched, and its hash."""
+    if isinstance(spec, UpdateSpec):
+        return [("", Role.PLAIN), (", ".join((spec.title, *option_texts(spec))), Role.MUTED)]
     names = spec.sources if isinstance(spec, CopySpec) else spec.paths
     more = f" and {len(names) - _SOURCES_SHOWN:,} more" if len(names) > _SOURCES_SHOWN else ""
     listed = ", ".join(names[:_SOURCES_SHOWN]) + more

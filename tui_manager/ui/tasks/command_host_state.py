@@ -28,6 +28,7 @@ _SHORT = {
     Reason.AGENT_STATE_LOST: "agent reset",
     Reason.INTERRUPTED: "interrupted",
     Reason.TRANSFER_FAILED: "files failed",
+    Reason.UPDATE_FAILED: "update failed",
     Reason.CANCEL_UNCONFIRMED: "no proof",
 }
 _ROLES = {
@@ -168,7 +169,7 @@ def _open_note(row: CommandHost, now: datetime, facts: StepFacts, width: int) ->
 def _ended_words(row: CommandHost, facts: StepFacts) -> str:
     """What the word for the state leaves open."""
     detail = safe_line(row.detail)
-    has_own = row.reason in (Reason.NONE, Reason.TRANSFER_FAILED)
+    has_own = row.reason in (Reason.NONE, Reason.TRANSFER_FAILED, Reason.UPDATE_FAILED)
     if facts.transfer is not None and has_own:
         return transfer_words.row_words(row, facts.transfer, None)
     if row.kill_incomplete and facts.transfer is None:

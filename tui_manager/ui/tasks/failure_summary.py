@@ -22,6 +22,7 @@ _IN_SHORT = {
     Reason.AGENT_STATE_LOST: "reset",
     Reason.INTERRUPTED: "interrupted",
     Reason.TRANSFER_FAILED: "transfer failed",
+    Reason.UPDATE_FAILED: "update failed",
     Reason.TIMEOUT: "timed out",
     Reason.CANCEL_UNCONFIRMED: "without proof",
     Reason.BUDGET_SPENT: "over the budget",

@@ -90,6 +90,8 @@ CREATE TABLE hosts (
     os text COLLATE "C" NOT NULL DEFAULT '',
     arch text COLLATE "C" NOT NULL DEFAULT '',
     agent_version text COLLATE "C" NOT NULL DEFAULT '',
+    agent_build text COLLATE "C" NOT NULL DEFAULT '',   -- of its bundle, 12 hex digits; empty: it has none
+    installed_by text COLLATE "C" NOT NULL DEFAULT '',  -- bundle, deb or rpm; empty: by other means
     address text COLLATE "C" NOT NULL DEFAULT '',
     capacity bigint NOT NULL DEFAULT 0,
     first_seen bigint NOT NULL,
@@ -139,7 +141,8 @@ CREATE TABLE tokens (
     used bigint NOT NULL DEFAULT 0 CHECK (used <= uses),
     auto_approve boolean NOT NULL,
     labels text COLLATE "C" NOT NULL,       -- JSON object
-    revoked_at bigint                       -- NULL: nobody has
+    revoked_at bigint,                      -- NULL: nobody has
+    key_sha256 bytea                        -- of the only host that may enrol with it; NULL: any may
 );
 
 -- Tasks, their steps, and what the steps bring along.
@@ -258,6 +261,7 @@ CREATE TABLE commands (
     stdin_sha256 text COLLATE "C",
     copy_step text COLLATE "C",             -- JSON object; NULL: it copies nothing
     fetch_step text COLLATE "C",            -- JSON object; NULL: it fetches nothing
+    update_step text COLLATE "C",           -- JSON object; NULL: it replaces no agent
     files_sha256 text COLLATE "C",          -- the set that it copies
     UNIQUE (task_id, position)
 );

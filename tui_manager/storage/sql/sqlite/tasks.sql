@@ -28,11 +28,11 @@ UPDATE tasks SET start_request_id = :request_id WHERE id = :task_id;
 INSERT INTO commands (task_id, position, text, timeout_after, parameters, environment, cwd,
                       run_as_user, memory_max, tasks_max, cpu_max, name, arguments, on_failure,
                       always, barrier, script_size, script_sha256, stdin_size, stdin_sha256,
-                      copy_step, fetch_step, files_sha256)
+                      copy_step, fetch_step, update_step, files_sha256)
 VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :cwd, :run_as_user,
         :memory_max, :tasks_max, :cpu_max, :name, :arguments, :on_failure, :always, :barrier,
         :script_size, :script_sha256, :stdin_size, :stdin_sha256,
-        :copy_step, :fetch_step, :files_sha256);
+        :copy_step, :fetch_step, :update_step, :files_sha256);
 
 -- name: get
 -- One task that is not pruned, with its rollout.

@@ -1,7 +1,8 @@
 -- name: insert
 -- A join token. Its secret is stored as a hash only.
-INSERT INTO tokens (secret_hash, created_at, created_by, expires_at, uses, auto_approve, labels)
-VALUES (:secret_hash, :now, :created_by, :expires_at, :uses, :auto_approve, :labels)
+INSERT INTO tokens (secret_hash, created_at, created_by, expires_at, uses, auto_approve, labels,
+                    key_sha256)
+VALUES (:secret_hash, :now, :created_by, :expires_at, :uses, :auto_approve, :labels, :key_sha256)
 RETURNING *;
 
 -- name: by_secret
