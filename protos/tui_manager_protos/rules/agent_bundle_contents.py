@@ -1,0 +1,112 @@
+"""Unpacks the contents of a bundle into a new folder.
+
+To be called only after the signature was checked. Still nothing is written outside of the folder,
+nothing but regular files and folders is made, and no more bytes than the manifest says.
+"""
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from tui_manager_protos.rules.agent_bundle import BundleError, BundleHead
+from tui_manager_protos.rules.plain_tar import (
+    END,
+    FILE_MODE,
+    PROGRAM_MODE,
+    Member,
+    TarError,
+    check_zeros,
+    padding,
+    read_header,
+)
+
+MEMBERS_MAX = 100_000
+_PIECE = 256 * 1024  # bytes that are held at once
+
+
+def unpack(
+    file: BinaryIO, head: BundleHead, folder: Path, check: Callable[[], object] = int
+) -> None:
+    """Makes the folder, with the files of a bundle in it; they are not synced to the disk.
+
+    If it raises, the folder may be there in part. Calls `check` before each piece; it raises what
+    ends the work.
+
+    Args:
+        file: the bundle.
+        folder: must not exist, its parent must.
+
+    Raises:
+        BundleError: the contents break a rule, or are others than the manifest says.
+        OSError: the folder cannot be written, or the bundle cannot be read.
+    """
+    file.seek(head.offset)
+    source = io.BufferedReader(_Part(file, head.manifest.size), _PIECE)
+    folder.mkdir(mode=PROGRAM_MODE)
+    try:
+        with gzip.GzipFile(fileobj=source, mode="rb") as contents:
+            _unpack(cast("BinaryIO", contents), head.manifest.unpacked, folder, check)
+    except (TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BundleError(f"The contents of the bundle are damaged: {error}.") from error
+
+
+def _unpack(tar: BinaryIO, left: int, folder: Path, check: Callable[[], object]) -> None:
+    count = 0
+    while (member := read_header(tar)) is not None:
+        check()
+        left, count = left - member.size, count + 1
+        if left < 0 or count > MEMBERS_MAX:
+            raise BundleError("The contents of the bundle are larger than its manifest says.")
+        path = folder / member.path
+        try:
+            if member.is_folder:
+                path.mkdir(mode=PROGRAM_MODE)
+            else:
+                _write(tar, member, path, check)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+            raise BundleError(
+                f"The contents of the bundle have {member.path} twice, or before its folder."
+            ) from error
+        check_zeros(tar, padding(member.size))
+    check_zeros(tar, len(END) // 2)  # the first block of the end is read already
+    if tar.read(1):
+        raise BundleError("The contents of the bundle have something after their end.")
+    if left:
+        raise BundleError("The contents of the bundle are smaller than its manifest says.")
+
+
+def _write(tar: BinaryIO, member: Member, path: Path, check: Callable[[], object]) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    mode = PROGRAM_MODE if member.is_program else FILE_MODE
+    with open(os.open(path, flags, mode), "wb", buffering=0) as made:
+        os.fchmod(made.fileno(), mode)  # whatever the umask is
+        left = member.size
+        while left:
+            check()
+            piece = tar.read(min(left, _PIECE))
+            if not piece:
+                raise TarError("it is cut")
+            left -= len(piece)
+            view = memoryview(piece)
+            while view:
+                view = view[made.write(view) :]
+
+
+class _Part(io.RawIOBase):
+    """So many bytes of a file from its position on."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._left = file, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        data = self._file.read(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        return len(data)
