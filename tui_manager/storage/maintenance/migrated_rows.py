@@ -61,7 +61,14 @@ JSON_COLUMNS: Mapping[str, Collection[str]] = {
     "tokens": ("labels",),
     "hosts": ("labels", "agent_labels", "bound_labels", "operator_labels", "facts"),
     "tasks": ("left_out", "parameters"),
-    "commands": ("parameters", "environment", "arguments", "copy_step", "fetch_step", "update_step"),
+    "commands": (
+        "parameters",
+        "environment",
+        "arguments",
+        "copy_step",
+        "fetch_step",
+        "update_step",
+    ),
     "audit": ("detail",),
     "schedules": ("parameters",),
 }
