@@ -13,6 +13,7 @@ from tui_manager_protos.rules.manager_address import is_loopback
 from tui_manager_protos.rules.names_and_labels import check_label_count
 
 from tui_manager_agent.cli import option_values, policy_check
+from tui_manager_agent.cli.identity_report import IdentityQuestion
 from tui_manager_agent.cli.options import (
     ENVIRONMENT,
     TOKEN_FILE_OPTION,
@@ -55,7 +56,7 @@ class Arguments:
     log_level: str
 
 
-def parse(arguments: list[str] | None) -> Arguments | Question:
+def parse(arguments: list[str] | None) -> Arguments | Question | IdentityQuestion:
     """Reads the command line, None for the program's own, and the environment.
 
     Raises SystemExit with status 2 for wrong usage, with 0 when only help was wanted.
@@ -65,6 +66,10 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
     if words[-1:] == ["--"] and words.index("--") == len(words) - 1:
         words = words[:-1]  # argparse would call a last `--` unknown
     chosen = parser.parse_args(words)
+    if chosen.action == "identity":
+        if chosen.state_dir is None:
+            chosen.state_dir = Path(os.environ.get(f"{ENVIRONMENT}STATE_DIR", ""))
+        return IdentityQuestion(state_dir=_state_dir(chosen.state_dir), as_json=chosen.json)
     if chosen.policy is None and (policy := os.environ.get(f"{ENVIRONMENT}POLICY")):
         chosen.policy = Path(policy)
     if chosen.action == "policy check":

@@ -11,6 +11,7 @@ from tui_manager_protos.background_log import BackgroundHandler, write_to_stderr
 from tui_manager_protos.rules.join_token import JoinToken
 
 from tui_manager_agent.cli.arguments import Arguments, parse, without_token
+from tui_manager_agent.cli.identity_report import IdentityQuestion, print_identity
 from tui_manager_agent.cli.options import PROGRAM, TOKEN_VARIABLES, WRONG_USAGE
 from tui_manager_agent.cli.policy_check import Question, answer
 from tui_manager_agent.settings import Settings
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.pop(variable, None)  # no child inherits it
     if isinstance(chosen, Question):
         return answer(chosen)
+    if isinstance(chosen, IdentityQuestion):
+        return print_identity(chosen)
     logging.basicConfig(
         level=chosen.log_level.upper(),
         format="time=%(asctime)s level=%(levelname)s %(message)s",

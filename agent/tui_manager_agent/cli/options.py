@@ -51,6 +51,18 @@ def make_parser() -> Parser:
     _add_host_options(run)
     _add_running_options(run)
     _add_policy_option(run)
+    identity = commands.add_parser(
+        "identity",
+        help="print by which key and ids managers know this host",
+        description="Prints by which key and ids managers know this host. Makes the state folder "
+        "and the key if they are missing. An agent may run meanwhile. To be asked as the agent's "
+        "user.",
+        epilog="exit status: 0 printed; 2 wrong usage, or a state folder that cannot be used",
+        allow_abbrev=False,
+    )
+    identity.set_defaults(action="identity")
+    _add_state_dir(identity)
+    identity.add_argument("--json", action="store_true", help="print JSON, on one line")
     policy = commands.add_parser(
         "policy", help="ask what the host's policy says", allow_abbrev=False
     )
@@ -134,14 +146,18 @@ def _add_host_options(run: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_running_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument(
+def _add_state_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--state-dir",
         metavar="D",
         type=Path,
         help="the folder of journal and output until the manager has them; by default a folder "
         f"{PROGRAM} among the user's own state ({ENVIRONMENT}STATE_DIR)",
     )
+
+
+def _add_running_options(run: argparse.ArgumentParser) -> None:
+    _add_state_dir(run)
     run.add_argument(
         "--capacity",
         metavar="N",

@@ -3,7 +3,9 @@
 import fcntl
 import os
 import re
+import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -13,11 +15,25 @@ from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.supervisor import record
 
 FILE = "identity"
+_BEGINS_WITHIN = 5.0  # seconds; for an agent that has locked its folder and not yet written its ids
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # may name a folder
 
 
 class StateError(Exception):
     """The state folder cannot be used; the text is for the host's owner."""
+
+
+class LockedError(StateError):
+    """Another agent is running on the state folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptIds:
+    """The ids in a state folder; `manager_id` and `host_id` are empty before an enrolment."""
+
+    journal_id: str
+    manager_id: str
+    host_id: str
 
 
 class Identity:
@@ -99,6 +115,37 @@ class Identity:
         record.write(str(self.state_dir), FILE, record.encode(fields))
 
 
+def read_or_make_ids(state_dir: Path) -> KeptIds:
+    """The ids in a state folder, which is made if needed. An agent may run on it meanwhile.
+
+    Raises StateError.
+    """
+    until = time.monotonic() + _BEGINS_WITHIN
+    while True:
+        try:
+            identity = Identity(state_dir)
+        except LockedError:
+            if (kept := _ids_in(state_dir)) is not None:
+                return kept
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            identity.close()
+            return KeptIds(identity.journal_id, identity.manager_id, identity.host_id)
+
+
+def _ids_in(state_dir: Path) -> KeptIds | None:
+    try:
+        fields = record.read(str(state_dir / FILE))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        problem = f"The state folder {state_dir} cannot be used: {error.strerror}."
+        raise StateError(problem) from error
+    return KeptIds(*(fields.get(name, "") for name in ("journal_id", "manager_id", "host_id")))
+
+
 def host_id_in(state_dir: Path) -> str:
     """The id of the host of a state folder; empty before a manager has given one."""
     try:
@@ -147,7 +194,7 @@ def _lock(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise StateError(
+        raise LockedError(
             f"Another agent is running on the state folder {path.parent}. "
             "Stop it, or give this one its own folder with --state-dir."
         ) from None
