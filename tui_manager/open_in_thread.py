@@ -3,19 +3,24 @@ that is cancelled leaves nothing open."""
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def open_in_thread(make: Callable[[], T], close: Callable[[T], object]) -> T:
+async def open_in_thread(
+    make: Callable[[], T],
+    close: Callable[[T], object],
+    run: Callable[[Callable[[], None]], Awaitable[None]] = asyncio.to_thread,
+) -> T:
     """What `make` returns. It runs in a thread, and cannot be interrupted: if the caller is
     cancelled meanwhile, what it opens is closed.
 
     Args:
         close: closes it. Any thread may call it.
+        run: runs a call in a thread.
 
     Raises:
         Exception: what `make` raises.
@@ -33,7 +38,7 @@ async def open_in_thread(make: Callable[[], T], close: Callable[[T], object]) ->
         close(resource)
 
     try:
-        await asyncio.to_thread(work)
+        await run(work)
     except asyncio.CancelledError:
         with lock:
             cancelled = True

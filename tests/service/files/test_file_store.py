@@ -1,12 +1,17 @@
 """Storing and reading file sets."""
 
+import asyncio
+import os
 import random
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.file_sets import MadeSet, make_set, read, send, store
 from tests.support.manager_parts import Parts, manager_parts
+from tests.support.waiting import GIVE_UP, wait_until
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.files import FileSetPart
 
@@ -130,3 +135,43 @@ async def test_a_set_can_be_read_on_while_it_is_removed(parts: Parts) -> None:
     parts.files.folder.remove(made.files.sha256)
     assert first == made.data[:10]
     assert await parts.files.read(made.files.sha256, DATA, 10, 10) == made.data[10:20]
+
+
+@pytest.mark.parametrize("cancels", [1, 2])
+@pytest.mark.parametrize("what", ["read", "receive"])
+async def test_nothing_stays_open_of_a_call_that_is_cancelled_while_it_opens(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, what: str, cancels: int
+) -> None:
+    made = some_set()
+    if what == "read":
+        await store(parts.files, made)
+    asked, go = threading.Event(), threading.Event()
+    real_open = os.open
+
+    def slow_open(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if str(path).startswith(str(parts.files.folder.path)):
+            asked.set()
+            go.wait()
+        return real_open(path, flags, *more, **named)
+
+    async def receive() -> None:
+        async with parts.files.receive(made.files):
+            raise AssertionError("it is cancelled before that")
+
+    async def open_files() -> list[Path]:
+        links = (Path("/dev/fd", name) for name in os.listdir("/dev/fd"))
+        found = [link.resolve() for link in links]
+        return [path for path in found if path.is_relative_to(parts.files.folder.path)]
+
+    monkeypatch.setattr(os, "open", slow_open)
+    act = receive() if what == "receive" else parts.files.read(made.files.sha256, DATA, 0, 1)
+    acting = asyncio.ensure_future(act)
+    assert await asyncio.to_thread(asked.wait, GIVE_UP)
+    for _ in range(cancels):
+        acting.cancel()
+        await asyncio.sleep(0)
+    go.set()
+    await asyncio.wait([acting])
+    assert acting.cancelled()
+    await parts.files.threads.run(int)  # the threads have done what came before
+    assert await wait_until(open_files, lambda found: not found) == []

@@ -136,10 +136,10 @@ class FileStore:
             row = await self._find_row(sha256)
             if row is None:
                 raise _gone(sha256)
-            opened = await self.threads.run(self.folder.open, row.files)
+            opened = await self.threads.open(self.folder.open, row.files)
             if opened is None and row.upload is not None:
                 await self._load(row.files, row.upload)
-                opened = await self.threads.run(self.folder.open, row.files)
+                opened = await self.threads.open(self.folder.open, row.files)
             if opened is None:
                 raise _gone(sha256)
             self._opened[sha256] = opened
@@ -259,7 +259,7 @@ class FileStore:
         row = await self._find_row(files.sha256)
         if row and row.upload is not None:
             return None
-        opened = await self.threads.run(self.folder.open, files)
+        opened = await self.threads.open(self.folder.open, files)
         if opened is None:
             raise _gone(files.sha256)
         try:
@@ -283,7 +283,7 @@ class FileStore:
         name = next(name for name in names if name not in self.room.receiving)
         self.room.receiving.add(name)
         try:
-            partial = await self.threads.run(PartialSet, self.folder, files, name, long=True)
+            partial = await self.threads.open(PartialSet, self.folder, files, name, long=True)
             try:
                 yield partial
             finally:

@@ -4,17 +4,25 @@ import asyncio
 from asyncio import sleep
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from tui_manager.open_in_thread import open_in_thread
 from tui_manager.service.core.core import run_to_completion
 from tui_manager.service.files.files_folder import FolderMissingError
 
-T = TypeVar("T")
 _THREADS = 4
 _CHECKS = 2  # sets that are checked at one time; a check of 1 GB takes seconds
 _ATTEMPTS = 20
 PAUSE = 0.5  # seconds between two attempts while the folder is missing
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+T = TypeVar("T")
+F = TypeVar("F", bound=_Closable | None)
 
 
 class FileThreads:
@@ -38,6 +46,13 @@ class FileThreads:
         threads = self._checks if long else self._threads
         return await run_to_completion(self._run(lambda: call(*arguments), threads))
 
+    async def open(self, call: Callable[..., F], *arguments: Any, long: bool = False) -> F:
+        """Runs `call` as `run` does. If the caller is cancelled meanwhile, what was opened is
+        closed."""
+        return await open_in_thread(
+            lambda: call(*arguments), _close, lambda work: self.run(work, long=long)
+        )
+
     async def _run(self, call: Callable[[], T], threads: ThreadPoolExecutor) -> T:
         loop = asyncio.get_running_loop()
         for _ in range(_ATTEMPTS):
@@ -55,6 +70,11 @@ class FileThreads:
         """Waits for what runs."""
         for threads in (self._threads, self._checks):
             await asyncio.to_thread(threads.shutdown)
+
+
+def _close(opened: _Closable | None) -> None:
+    if opened is not None:
+        opened.close()
 
 
 class SetLocks:
