@@ -325,7 +325,7 @@ async def test_files_of_a_command_are_a_violation(
         run = (await agent.read_until("run_command")).run_command
         await say_found(agent, run.execution_id, MADE)
         told = (await agent.read_until("files_stored")).files_stored
-        assert "copies and fetches nothing" in told.problem
+        assert "has no files" in told.problem
 
 
 @pytest.fixture
