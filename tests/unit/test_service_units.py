@@ -7,13 +7,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import tui_manager_agent
 from tui_manager_agent.cli import arguments as agent_arguments
 from tui_manager_agent.executions import cgroup_support
 
 from tui_manager.cli.options.commands import command_line_parser
 
 ROOT = Path(__file__).parents[2]
-AGENT = ROOT / "agent" / "tui-manager-agent.service"
+SHARE = Path(tui_manager_agent.__file__).parent / "share"
+AGENT = SHARE / "tui-manager-agent.service"
+AGENT_OF_USER = SHARE / "user" / "tui-manager-agent.service"
 MANAGER = ROOT / "tui-manager.service"
 
 
@@ -22,31 +25,47 @@ def values(unit: Path, key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", unit.read_text(), re.MULTILINE)
 
 
-def test_the_agent_finds_the_cgroup_that_its_unit_gives_it() -> None:
-    assert values(AGENT, "Delegate") == ["yes"]
-    assert values(AGENT, "DelegateSubgroup") == [cgroup_support._SUBGROUP]
-    assert values(AGENT, "KillMode") == ["process"]
+@pytest.mark.parametrize("unit", [AGENT, AGENT_OF_USER], ids=["system", "user"])
+def test_the_agent_finds_the_cgroup_that_its_unit_gives_it(unit: Path) -> None:
+    assert values(unit, "Delegate") == ["yes"]
+    assert values(unit, "DelegateSubgroup") == [cgroup_support._SUBGROUP]
+    assert values(unit, "KillMode") == ["process"]
+
+
+@pytest.mark.parametrize("key", ["Restart", "RestartSec", "RestartPreventExitStatus", "OOMPolicy"])
+def test_both_units_of_the_agent_start_it_again_in_the_same_cases(key: str) -> None:
+    assert values(AGENT_OF_USER, key) == values(AGENT, key) != []
+
+
+@pytest.mark.parametrize("unit", [AGENT, AGENT_OF_USER], ids=["system", "user"])
+def test_the_path_of_the_program_can_be_replaced(unit: Path) -> None:
+    assert unit.read_text().count("/usr/local/bin/tui-manager-agent") == 1
 
 
 def test_the_units_start_the_programs_with_options_that_they_have() -> None:
-    for unit, variables in ((AGENT, values(AGENT, "Environment")), (MANAGER, [])):
+    for unit in (AGENT, AGENT_OF_USER, MANAGER):
         (line,) = values(unit, "ExecStart")
         program, *words = shlex.split(line)
         assert Path(program).name == unit.stem
         if unit == MANAGER:
             assert command_line_parser().parse_args(words).state_dir
-        for variable in variables:
+            continue
+        for variable in values(unit, "Environment"):
             option = variable.partition("=")[0].removeprefix("TUI_MANAGER_AGENT_").lower()
             assert option in agent_arguments._OPTIONS
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
-@pytest.mark.parametrize("unit", [AGENT, MANAGER], ids=lambda unit: unit.stem)
-def test_systemd_understands_the_units(unit: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("unit", "whose"),
+    [(AGENT, "--system"), (AGENT_OF_USER, "--user"), (MANAGER, "--system")],
+    ids=["agent", "user", "manager"],
+)
+def test_systemd_understands_the_units(unit: Path, whose: str, tmp_path: Path) -> None:
     copy = tmp_path / unit.name  # the programs are elsewhere here
     copy.write_text(re.sub(r"(?m)^ExecStart=.*$", "ExecStart=/bin/true", unit.read_text()))
     said = subprocess.run(
-        ["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False
+        ["systemd-analyze", whose, "verify", str(copy)], capture_output=True, text=True, check=False
     )
     newer = "Unknown key 'DelegateSubgroup'"  # before systemd 254
     wrong = [line for line in said.stderr.splitlines() if str(copy) in line and newer not in line]
