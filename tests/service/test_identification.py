@@ -14,7 +14,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.audit_and_log_limits import LOG_LINES_MAX
-from tui_manager.service.reports.report_violations import report_violations
+from tui_manager.service.reports.broken_wire_rules import broken_wire_rules
 
 
 def _hosts(parts: Parts) -> dict[str, Host]:
@@ -227,7 +227,7 @@ async def _held_by_another(parts: Parts) -> tuple[str, str, str]:
 async def test_reporting_the_execution_of_another_host_is_a_violation(parts: Parts) -> None:
     _, other, execution_id = await _held_by_another(parts)
     outcome = await parts.report(other, result(execution_id))
-    assert report_violations(outcome) == [
+    assert broken_wire_rules(outcome) == [
         f"It reported execution {execution_id}, which is another host's."
     ]
     assert parts.statistics.counters.violations == 1
@@ -240,7 +240,7 @@ async def test_reporting_the_execution_of_another_host_is_a_violation(parts: Par
 async def test_reporting_an_unknown_execution_is_no_violation(parts: Parts) -> None:
     _, other, _ = await _held_by_another(parts)
     outcome = await parts.report(other, result("of a restored database"))
-    assert (outcome.unknown, report_violations(outcome)) == ({"of a restored database"}, [])
+    assert (outcome.unknown, broken_wire_rules(outcome)) == ({"of a restored database"}, [])
     assert parts.statistics.counters.violations == 0
     assert await parts.audited("violation") == []
 

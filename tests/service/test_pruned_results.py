@@ -6,7 +6,7 @@ from tests.support.manager_parts import Parts, failed, manager_parts, result
 from tests.support.old_history import DAY, TABLES, ended, left_over
 from tui_manager.domain.report import Held, HeldState, Output, ResumeAction
 from tui_manager.domain.status import Stream
-from tui_manager.service.reports.report_violations import report_violations
+from tui_manager.service.reports.broken_wire_rules import broken_wire_rules
 
 
 async def test_the_result_of_a_pruned_execution_is_acknowledged(parts: Parts) -> None:
@@ -44,7 +44,7 @@ async def test_reports_of_pruned_executions_are_acknowledged(parts: Parts) -> No
         )
         outcome = await parts.report(host.host_id, failed(gone))
         assert [told.result for told in outcome.acknowledged] == [True]
-        assert (outcome.unknown, report_violations(outcome), outcome.results) == (set(), [], [])
+        assert (outcome.unknown, broken_wire_rules(outcome), outcome.results) == (set(), [], [])
         await parts.pruning.look()
     assert await left_over(parts) == dict.fromkeys(TABLES, 0)
 

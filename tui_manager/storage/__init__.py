@@ -1,1 +1,4 @@
-"""The database: one writer, readers, migrations, SQL."""
+"""The database: one writer, readers, migrations, SQL.
+
+Counters of tasks and rollouts are kept by triggers, which are in the migrations (`sql/`).
+"""

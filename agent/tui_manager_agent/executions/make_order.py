@@ -1,7 +1,6 @@
 """A request of the manager as the order that a supervisor carries out, or why it is refused."""
 
 import importlib
-import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.host_variables import is_host_variable
 from tui_manager_protos.v1 import agent_pb2 as wire
 
+from tui_manager_agent.executions.command_environment import command_environment
 from tui_manager_agent.executions.conversion import to_nanoseconds
 from tui_manager_agent.executions.make_transfer_order import make_transfer_order
 from tui_manager_agent.journal.order_and_result import Order, RunAs, Script
@@ -22,12 +22,9 @@ TIMEOUT = nanoseconds_of(command_defaults.TIMEOUT)
 KILL_GRACE = nanoseconds_of(command_defaults.KILL_GRACE)
 CONTENT_LENGTH = 1024 * 1024  # bytes of a script, and of what a command reads from stdin
 FEATURES = ("script", "stdin", "files")  # that Hello lists
-_LANGUAGE = ("LANG", "LANGUAGE", "TZ")
-_INHERITED = (*_LANGUAGE, "PATH", "TMPDIR", "SHELL")
 _SHOWN = 80  # characters of a name from the manager
 # Python's own SHA-256, of 3.12 and later, and of 3.11. hashlib loads OpenSSL, which agents avoid.
 _SHA256_MODULES = ("_sha2", "_sha256", "hashlib")
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def is_execution_id(text: str) -> bool:
@@ -70,7 +67,7 @@ def make_order(
         limits={name: value for name in cgroup_limits.NEEDS if (value := getattr(run, name))},
         start_before=0 if start_before is None else clock.now() + start_before,
         run_as=None if is_own else RunAs(uid=user.uid, gid=user.gid, groups=user.groups),
-        environment={} if transfer else _environment(run, user, is_own=is_own),
+        environment={} if transfer else command_environment(run, user, is_own=is_own),
         script=_script(run, "" if is_own else copy_path(run.execution_id)),
         stdin_size=len(run.stdin) if run.HasField("stdin") else None,
         transfer=transfer,
@@ -144,18 +141,3 @@ def _find_user(name: str, own: Account) -> Account:
     if user is None:
         raise RefusedError("rejected", f"there is no user {shown} on this host")
     return user
-
-
-def _environment(run: wire.RunCommand, user: Account, *, is_own: bool) -> dict[str, str]:
-    base = _base_environment(user, _INHERITED if is_own else _LANGUAGE)
-    return {**base, **run.environment, record.MARK: run.execution_id}
-
-
-def _base_environment(user: Account, inherited: tuple[str, ...]) -> dict[str, str]:
-    """The variables that each command has. Few come from the agent's own environment, and none that
-    is meant for another user."""
-    kept = {
-        key: value for key, value in os.environ.items() if key in inherited or key.startswith("LC_")
-    }
-    own = {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
-    return {"PATH": _PATH, "SHELL": user.shell, **kept, **own}

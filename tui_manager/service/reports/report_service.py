@@ -15,8 +15,8 @@ from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.reports import apply_reports
 from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport, ReportOutcome
+from tui_manager.service.reports.broken_wire_rules import broken_wire_rules
 from tui_manager.service.reports.log_reports import log_outcome, log_tasks
-from tui_manager.service.reports.report_violations import report_violations
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import HostRow
 
@@ -224,7 +224,7 @@ class ReportService:
             hosts |= self._core.directory.update_running(host.host_id, started, ended)
             self._count(outcome)
             log_outcome(host.name, outcome)
-            for what in report_violations(outcome):
+            for what in broken_wire_rules(outcome):
                 self._core.violations.record_violation(host.host_id, host.name, what)
             output |= outcome.output
         log_tasks(applied.tasks)

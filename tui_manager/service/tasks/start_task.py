@@ -1,12 +1,9 @@
 """The transaction that starts a task: it resolves the target, and adds the command hosts."""
 
 import random
-import shutil
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from tui_manager.domain.errors import StorageError
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, Order
@@ -64,24 +61,6 @@ class Connections:
             return self
         found = hosts.connected_to(tx, self.alive, missing)
         return replace(self, online=self.online | found, reachable=self.reachable | found)
-
-
-def check_free_disk(folder: Path | None, needed: int) -> None:
-    """Raises StorageError if fewer bytes than `needed` are free where the database is; None:
-    that is another machine."""
-    if folder is None:
-        return
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise StorageError(
-            f"{folder} is out of reach: {error.strerror}. Put it back in its place."
-        ) from error
-    if free < needed:
-        raise StorageError(
-            f"Only {free >> 20} MiB are free in {folder}; no task starts below "
-            f"{needed >> 20} MiB. Free some space, or set free_disk."
-        )
 
 
 def start(

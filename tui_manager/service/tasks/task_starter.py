@@ -11,6 +11,7 @@ from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import start_task
+from tui_manager.service.tasks.check_free_disk import check_free_disk
 from tui_manager.service.tasks.create_task import create
 from tui_manager.service.tasks.start_task import Connections, StartedTask
 from tui_manager.storage.engine.transaction import Transaction
@@ -58,7 +59,7 @@ class TaskStarter:
         """pending → running. Raises as `start_task.start`; StorageError if too little disk is
         free."""
         core = self._core
-        start_task.check_free_disk(core.database.folder, core.limits.free_disk)
+        check_free_disk(core.database.folder, core.limits.free_disk)
         return start_task.start(
             tx,
             task_id,

@@ -17,8 +17,8 @@ from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.core import Core
 from tui_manager.service.enrollment.enrollment_service import EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
+from tui_manager.service.reports.broken_wire_rules import broken_wire_rules
 from tui_manager.service.reports.report_service import ReportService
-from tui_manager.service.reports.report_violations import report_violations
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import ViolationError
 from tui_manager.transport.ports import port_limits
@@ -166,7 +166,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         session.queue_acknowledged(outcome.acknowledged)
         self._hosts.add_unknown(session.host_id, session.generation, outcome.unknown)
         session.queue_unknown(outcome.unknown)
-        for what in report_violations(outcome):  # they were recorded when they were found
+        for what in broken_wire_rules(outcome):  # they were recorded when they were found
             raise RefusedError(Refusal.PROTOCOL_ERROR, what)
         session.guard.check_unknown(len(outcome.unknown) + len(outcome.conflicts))
 

@@ -4,7 +4,7 @@ own, because the transport checks all other rules before a report comes here."""
 from tui_manager.service.reports.apply_reports import ReportOutcome
 
 
-def report_violations(outcome: ReportOutcome) -> list[str]:
+def broken_wire_rules(outcome: ReportOutcome) -> list[str]:
     """What of a report breaks these rules, a sentence each; they end the session."""
     return [
         sentence.format(sorted(executions)[0])
