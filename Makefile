@@ -9,6 +9,7 @@ AGENTS ?= 3
 MINUTES ?= 30
 RUNS ?= 200
 SEED ?=
+FILE ?= tui-manager-agent.bundle
 FAULTS_DATABASE ?= sqlite
 FAULTS_MANAGERS ?= 1
 FAULTS_PROCESSES ?= 1
@@ -18,7 +19,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: setup demo test test-fast faults monkey lint format protos check-protos docs screenshots bench \
-	bench-quick bench-managers bench-peers soak lock clean
+	bench-quick bench-managers bench-peers bundle soak lock clean
 
 setup: $(READY)
 
@@ -96,6 +97,10 @@ bench-peers: setup
 	@PYTHON=$(PYTHON) bench/peers/setup.sh .peers
 	@$(BIN)/python -m bench.peers
 
+# An agent with its own Python in one file, signed with the key of this user.
+bundle: setup
+	@$(BIN)/tui-manager agent bundle $(FILE)
+
 # Emulated agents, constant tasks and faults; draws docs/soak.svg. SEED repeats a run.
 soak: setup
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
@@ -109,7 +114,7 @@ lock:
 		--no-emit-package tui-manager-protos \
 		--custom-compile-command "make lock" \
 		--output-file requirements.lock \
-		--extra demo --extra nats --extra postgresql pyproject.toml --group dev
+		--extra bundle --extra demo --extra nats --extra postgresql pyproject.toml --group dev
 
 clean:
 	rm -rf $(VENV) .lock-venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -103,6 +103,8 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
             from tui_manager.cli.commands.migrate_database import run_migrate_database
 
             return run_migrate_database(settings, options.source, as_json=options.json)
+        case "agent":
+            return _run_agent(options)
         case _:
             return _ask_manager(settings, options)
 
@@ -148,6 +150,13 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             from tui_manager.cli.commands.output import run_output
 
             return run_output(settings, options)
+
+
+def _run_agent(options: argparse.Namespace) -> int:
+    """Runs a command about the agents themselves."""
+    from tui_manager.cli.commands.agent_bundle import run_bundle
+
+    return run_bundle(options)
 
 
 def _run_task(settings: Settings, options: argparse.Namespace) -> int:

@@ -1,10 +1,11 @@
-"""The commands of the program and their options. Those of `run`, `copy`, `fetch`, `hosts`, `token`,
-`template` and `schedule` have their own files."""
+"""The commands of the program and their options. Those of `run`, `copy`, `fetch`, `hosts`, `agent`,
+`token`, `template` and `schedule` have their own files."""
 
 import argparse
 from typing import Protocol
 
 from tui_manager import __version__
+from tui_manager.cli.options.agent import add_agent_commands
 from tui_manager.cli.options.database import add_database_commands
 from tui_manager.cli.options.hosts import add_hosts_commands
 from tui_manager.cli.options.parser import (
@@ -73,6 +74,7 @@ def command_line_parser() -> Parser:
     )
     hosts = add("hosts", "list or show hosts, approve or remove them, label or rename them", state)
     add_hosts_commands(hosts, state)
+    add_agent_commands(add("agent", "make the file that brings an agent to hosts"))
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
     add_task_commands(
         add("task", "list, show, start, cancel, rerun or follow tasks, save their files", state),

@@ -1,0 +1,31 @@
+"""The files of a bundle that come from no distribution: how the agent is started in it.
+
+`bin/tui-manager-agent` finds its folder also over links, such as `current`, and starts the Python
+there by its real path. So the agent goes on with its own version after `current` was replaced. It
+sets no variable that commands would see, and Python ignores those of the surroundings (-I) and
+what is installed on the host (-S).
+"""
+
+PROGRAM_ENTRY = """\
+#!/bin/sh
+# Starts the agent with the Python beside it, whatever links lead to this file.
+unset tui_manager_agent_root
+tui_manager_agent_root=$(
+    file=$0
+    case $file in */*) ;; *) file=./$file ;; esac
+    while [ -h "$file" ]; do
+        link=$(readlink "$file") || exit
+        case $link in /*) file=$link ;; *) file=${file%/*}/$link ;; esac
+    done
+    CDPATH= cd -P "${file%/*}/.." && pwd -P
+) || exit 126
+exec "$tui_manager_agent_root/bin/python3" -I -S "$tui_manager_agent_root/lib/start_agent.py" "$@"
+"""
+
+START_AGENT = """\
+import sys
+
+from tui_manager_agent.cli.main import main
+
+sys.exit(main())
+"""

@@ -1,0 +1,72 @@
+"""`tui-manager agent bundle`."""
+
+import argparse
+
+from tui_manager_protos.rules.agent_bundle import BundleError, Manifest, format_key, parse_key
+
+from tui_manager.agent_bundle.build import build_bundle
+from tui_manager.agent_bundle.problems import NotWrittenError
+from tui_manager.agent_bundle.signing_key import (
+    SigningKey,
+    default_key_path,
+    load_key,
+    load_or_make_key,
+)
+from tui_manager.cli.options.values import file_path
+from tui_manager.cli.printing.standard_streams import OutputError
+from tui_manager.cli.printing.text import note, write
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.safe_text import safe_text
+
+
+def run_bundle(options: argparse.Namespace) -> int:
+    """Makes a bundle and prints what it is.
+
+    Raises:
+        InvalidInputError: a key cannot be used.
+        CannotBuildError: a bundle cannot be made here.
+        StorageError: the file of a key cannot be used.
+        OutputError: the bundle cannot be written.
+    """
+    trust = [_public_key(text) for text in options.trust]
+    file = file_path(options.file)
+    key = signing_key(options.key)
+    try:
+        manifest = build_bundle(file, key, trust)
+    except NotWrittenError as error:
+        raise OutputError(str(error)) from error
+    write(safe_text(f"{file}: {_description(manifest, file.stat().st_size)}") + "\n")
+    write(f"signed with {key.public}\n")
+    return 0
+
+
+def signing_key(path: str | None) -> SigningKey:
+    """The key in a file, or the default one, which is made and announced if it is missing.
+
+    Raises:
+        InvalidInputError: there is none in the file. StorageError: the file cannot be used.
+    """
+    if path is not None:
+        return load_key(file_path(path))
+    key = load_or_make_key(default_key_path())
+    if key.is_new:
+        note(
+            f"made the key {key.path}, which signs your bundles. Hosts accept updates that are "
+            "signed with it: keep a copy, and keep it secret"
+        )
+    return key
+
+
+def _public_key(text: str) -> str:
+    try:
+        return format_key(parse_key(text))
+    except BundleError as error:
+        raise InvalidInputError("trust", f"--trust {text}: {error}") from error
+
+
+def _description(manifest: Manifest, size: int) -> str:
+    return (
+        f"tui-manager-agent {manifest.version}, build {manifest.build}, for {manifest.system} "
+        f"{manifest.arch} with {manifest.libc} or later, Python {manifest.python}, "
+        f"{size / 1e6:.1f} MB"
+    )
