@@ -106,9 +106,16 @@ class Machine:
         self.programs.append(Program(name, process, out, err))
         return self.programs[-1]
 
-    def run(self, *arguments: str, program: str = "tui-manager", stdin: bytes = b"") -> "Done":
-        """Runs a program to its end."""
-        code, out, err = run(program, arguments, self.environment(), stdin=stdin, umask=self.umask)
+    def run(
+        self,
+        *arguments: str,
+        program: str = "tui-manager",
+        stdin: bytes = b"",
+        variables: Mapping[str, str] | None = None,
+    ) -> "Done":
+        """Runs a program to its end, with these variables too."""
+        environment = {**self.environment(), **(variables or {})}
+        code, out, err = run(program, arguments, environment, stdin=stdin, umask=self.umask)
         return Done(code, out, err.decode(errors="replace"))
 
     def json(self, *arguments: str) -> Any:
@@ -138,8 +145,11 @@ class Machine:
         self.address = serve.out.split()[2]
         return serve
 
-    def agent(self, name: str, *options: str, state: str = "", token: str = "") -> Program:
-        """Starts an agent; `state` is the name of its state folder, `name` unless given."""
+    def agent(
+        self, name: str, *options: str, state: str = "", token: str = "", **variables: str
+    ) -> Program:
+        """Starts an agent with these variables too; `state` is the name of its state folder, `name`
+        unless given."""
         number = sum(program.name.startswith(f"agent-{name}-") for program in self.programs)
         self.disk_of(name).mkdir(parents=True, exist_ok=True)
         words = ("run", "--manager", self.address, *self._security(), "--name", name)
@@ -147,7 +157,7 @@ class Machine:
             f"agent-{name}-{number}",
             (*words, "--state-dir", str(self.folder / "agents" / (state or name)), *options),
             "tui-manager-agent",
-            {"TUI_MANAGER_AGENT_JOIN_TOKEN": token} if token else {},
+            ({"TUI_MANAGER_AGENT_JOIN_TOKEN": token} if token else {}) | variables,
             self.disk_of(name),
         )
 

@@ -141,8 +141,10 @@ def _open_streams() -> None:
 def _serve(program: str, control: int) -> NoReturn:
     if program == "tui-manager-agent":
         sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # as its `main` does
-    for module in (_MAIN[program], *_IMPORTED[program]):
-        importlib.import_module(module)
+    importlib.import_module(_MAIN[program])
+    for module in _IMPORTED[program]:
+        with suppress(ModuleNotFoundError):  # an earlier version has other ones
+            importlib.import_module(module)
     gc.collect()
     gc.freeze()
     sys.exit(_Forking(program, socket.socket(fileno=control)).run()())

@@ -5,7 +5,8 @@ one process that has imported it, and that forks for each start: `program_forker
 from a start from the shell in what the system shows of it: `/proc/PID/cmdline` and
 `/proc/PID/environ` are those of the process that has forked.
 
-A start with other variables for Python, the loader or the locale takes a new process of Python.
+A start with other variables for Python, the loader or the locale takes a new process of Python,
+except with a PYTHONPATH of `WARM_PATHS`.
 """
 
 import json
@@ -25,6 +26,7 @@ from tests.support import program_forker
 from tests.support.program_forker import NUMBER, installed
 from tests.support.waiting import GIVE_UP
 
+WARM_PATHS: set[str] = set()  # with programs of their own, which are imported and forked too
 _AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GRPC_")  # read before `main`, or on import
 
 
@@ -73,6 +75,9 @@ def start(
             work before the fork. It finds LD_FAULTS_ARM then, and again after the fork.
     """
     injected = {"PYTHONPATH": str(inject), "LD_FAULTS_ARM": "before the fork"} if inject else {}
+    path = environment.get("PYTHONPATH", "")
+    if path in WARM_PATHS:
+        injected = {"PYTHONPATH": path}
     found, known = (
         {name: text for name, text in variables.items() if name.startswith(_AT_START)}
         for variables in (environment, {**os.environ, **injected})
@@ -88,7 +93,7 @@ def start(
             umask=umask,
             start_new_session=True,
         )
-    key = (program, inject)
+    key = (program, injected.get("PYTHONPATH", ""))
     if key not in _servers:
         _servers[key] = _Server(program, injected)
     with open(os.devnull, "r+b", buffering=0) as null:
@@ -249,4 +254,4 @@ def _umask() -> int:
     return now
 
 
-_servers: dict[tuple[str, Path | None], _Server] = {}
+_servers: dict[tuple[str, str], _Server] = {}  # by the program and PYTHONPATH
