@@ -18,7 +18,7 @@ PACKAGE ?=
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: setup demo test test-fast faults monkey lint format protos check-protos docs screenshots bench \
+.PHONY: setup demo test test-fast lab faults monkey lint format protos check-protos docs screenshots bench \
 	bench-quick bench-managers bench-peers bundle soak lock clean
 
 setup: $(READY)
@@ -41,6 +41,11 @@ test: setup
 test-fast: setup
 	@tests=$$($(BIN)/python tools/tests_of_change.py $(PACKAGE)) && \
 	if test -n "$$tests"; then $(PYTEST) -m "not long" $$tests; else echo "Nothing differs from main."; fi
+
+# What the hosts of tests/lab need: programs, and the root of a minimal Debian without Python, kept in
+# the user's cache folder. It needs root, a Debian and its package sources.
+lab:
+	@$(PYTHON) -m tests.lab.prepare
 
 # The long run of tests/faults, as random as SEED; ends with the table of docs/survives.md. With
 # FAULTS_DATABASE=postgresql on PostgreSQL, and with faults of its server; there with

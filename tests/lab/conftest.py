@@ -1,0 +1,28 @@
+"""Labs for tests. Where a machine cannot make one, its tests skip and say why."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.lab.disks import HostPlan
+from tests.lab.lab import Lab, running_lab
+from tests.lab.prepare import missing
+
+MakeLab = Callable[[Sequence[HostPlan]], Lab]
+
+
+@pytest.fixture
+def make_lab(tmp_path: Path) -> Iterator[MakeLab]:
+    """Starts a lab with these hosts, which ends with the test."""
+    if reason := _missing():
+        pytest.skip(reason)
+    with ExitStack() as labs:
+        yield lambda planned: labs.enter_context(running_lab(tmp_path / "lab", planned))
+
+
+@cache
+def _missing() -> str:
+    return missing()
