@@ -19,7 +19,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: setup demo test test-fast lab faults monkey lint format protos check-protos docs screenshots bench \
-	bench-quick bench-managers bench-peers bundle soak lock clean
+	bench-quick bench-managers bench-peers bundle soak lock dist man clean
 
 setup: $(READY)
 
@@ -81,6 +81,14 @@ check-protos: setup
 # or a page that no other names ends it with an error.
 docs: setup
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build
+
+# Wheels and source archives of all three distributions, without a network.
+dist: setup
+	@$(BIN)/python tools/make_dist.py dist
+
+# The man pages of both programs, which the wheels have too: man -l dist/man1/tui-manager.1
+man: setup
+	@$(BIN)/python tools/make_man_pages.py dist/man1
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py
