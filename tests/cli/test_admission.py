@@ -237,7 +237,8 @@ def test_json_keeps_its_keys(operator: FakeOperator, capsys: Capture) -> None:
     found = json.loads(capsys.readouterr().out)
     assert {key for host in found for key in host} == {
         "host_id", "name", "labels", "admission", "online", "since", "address", "os", "arch",
-        "agent_version", "running", "fingerprint", "maintenance", "cpu", "memory",
+        "agent_version", "build", "installed_by", "running", "fingerprint", "maintenance", "cpu",
+        "memory",
     }  # fmt: skip
     assert [host["admission"] for host in found] == ["pending", "pending", "admitted"]
 

@@ -60,6 +60,8 @@ def test_hosts_as_json(operator: FakeOperator, capsys: Capture) -> None:
         "os": "linux",
         "arch": "x86_64",
         "agent_version": "0.1.0",
+        "build": "",
+        "installed_by": "",
         "running": 2,
         "fingerprint": None,
         "maintenance": None,

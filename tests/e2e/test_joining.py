@@ -18,7 +18,8 @@ REFUSED = 3  # exit status of the agent
 WORDS = re.compile(r"known by ([a-z]{5}-[a-z]{5}-[a-z]{5})")
 KEYS = {
     "host_id", "name", "labels", "admission", "online", "since", "address", "os", "arch",
-    "agent_version", "running", "fingerprint", "maintenance", "cpu", "memory",
+    "agent_version", "build", "installed_by", "running", "fingerprint", "maintenance", "cpu",
+    "memory",
 }  # fmt: skip
 
 

@@ -11,6 +11,8 @@ import grpc.aio
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
+from tui_manager import __version__
+
 # As the real agent has them: a connection for each stream, and no more bytes are on their way to a
 # reader who reads nothing than HTTP/2 allows at first.
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", 0))
@@ -68,7 +70,7 @@ def hello(name: str, **given: Any) -> pb.Hello:
     """A Hello of a host called `name`."""
     values: dict[str, Any] = {
         "protocol_version": 1,
-        "agent_version": "0.1.0",
+        "agent_version": __version__,
         "journal_id": f"journal-{name}",
         "machine_id": f"machine-{name}",
         "boot_id": "boot",

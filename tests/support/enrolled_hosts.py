@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tui_manager_protos.rules.join_token import hash_secret
 
+from tui_manager import __version__
 from tui_manager.domain.errors import Refusal, StorageError
 from tui_manager.domain.status import Admission
 from tui_manager.security.authority import IssuedCertificate
@@ -95,7 +96,7 @@ def enrollment(token: str, name: str, **given: Any) -> EnrollmentRequest:
         "os": "Linux",
         "arch": "x86_64",
         "labels": {},
-        "agent_version": "0.1.0",
+        "agent_version": __version__,
         "address": "127.0.0.1:1",
     }
     key = given.pop("key", name)

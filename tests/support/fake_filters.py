@@ -32,7 +32,7 @@ HOSTS: FilteredFields[Host] = FilteredFields(
     {
         "state": _states,
         "name": lambda host: (host.name,),
-        "agent": lambda host: (host.agent_version,),
+        "agent": lambda host: (host.agent_version, host.agent_build),
         "system": lambda host: (host.os, host.arch),
         "address": lambda host: (host.address, host.address.rpartition(":")[0]),
         "id": lambda host: (host.host_id,),

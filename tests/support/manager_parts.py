@@ -11,6 +11,7 @@ from typing import Any
 from tests.support.engines import database_in
 from tests.support.enrolled_hosts import NotingAuthority, RecordingSessions, enrollment, peer
 from tests.support.repeated_units import RepeatingDatabase
+from tui_manager import __version__
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.host import Host
@@ -254,7 +255,7 @@ def greeting(name: str, **given: Any) -> Greeting:
         "arch": "x86_64",
         "labels": {},
         "capacity": 5,
-        "agent_version": "0.1.0",
+        "agent_version": __version__,
         "address": "127.0.0.1:1",
         "held": (),
     }

@@ -84,7 +84,7 @@ async def test_a_name_that_is_a_path_elsewhere_leads_nowhere(tmp_path: Path) -> 
 
 
 async def test_sql_in_every_text_field_stays_text(secure: SecureManager) -> None:
-    said = {"os": SQL, "arch": SQL, "agent_version": SQL}
+    said = {"os": SQL, "arch": SQL, "agent_version": SQL, "build": SQL, "installed_by": SQL}
     ids = {"machine_id": SQL, "journal_id": SQL, "boot_id": SQL, "instance_id": SQL}
     token = await secure.token(auto_approve=True)
     with pytest.raises(grpc.aio.AioRpcError):
@@ -106,6 +106,7 @@ async def test_sql_in_every_text_field_stays_text(secure: SecureManager) -> None
     assert (await secure.row(task_id)).detail == SQL
     (seen,) = await secure.hosts()
     assert (seen.os, seen.arch, seen.agent_version) == (SQL, SQL, SQL)
+    assert (seen.agent_build, seen.installed_by) == (SQL, SQL)
     assert check_database(secure.state_dir / DATABASE).findings == ()
 
 

@@ -140,9 +140,11 @@ async def test_vitals_are_made_sane(manager: RunningManager) -> None:
 async def test_what_hello_says_of_the_system_is_cut(manager: RunningManager) -> None:
     long = "x" * 100_000
     async with dial(manager.address) as agent:
-        await agent.hello("web01", os=long, arch=long, agent_version=long)
+        said = dict.fromkeys(("os", "arch", "agent_version", "build", "installed_by"), long)
+        await agent.hello("web01", **said)
         host = await _host(manager)
-    assert [len(text) for text in (host.os, host.arch, host.agent_version)] == [128] * 3
+    kept = (host.os, host.arch, host.agent_version, host.agent_build, host.installed_by)
+    assert [len(text) for text in kept] == [128] * 5
     assert host.os.endswith("…")
 
 

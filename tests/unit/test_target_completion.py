@@ -65,3 +65,16 @@ def test_no_more_than_asked_for() -> None:
     many = [TargetHost(str(n), f"h{n:03}") for n in range(200)]
     assert len(completions("h", many, (), 1000)) == 50
     assert completions("h", many, (), -1) == ()
+
+
+def test_what_is_known_of_agents_is_offered_like_a_fact() -> None:
+    hosts = [
+        TargetHost("1", "a", agent={"agent_version": "0.2.0"}),
+        TargetHost("2", "b", {}, {"os": "debian"}, agent={"agent_version": "0.1.0"}),
+    ]
+    assert list(completions("fact.", hosts, (), 9)) == ["fact.agent_version=", "fact.os="]
+    assert list(completions("fact.agent_version=", hosts, (), 9)) == [
+        "fact.agent_version=0.1.0",
+        "fact.agent_version=0.2.0",
+    ]
+    assert list(completions("f", hosts[:1], (), 9)) == ["fact."]

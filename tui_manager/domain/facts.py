@@ -56,3 +56,14 @@ class PackedFacts(Mapping[str, str]):
 
 
 NO_FACTS = PackedFacts()
+
+
+def agent_facts(version: str, build: str, installed_by: str) -> Mapping[str, str]:
+    """What the manager knows of the agent of a host, as facts that targets can name:
+    `fact.agent_version=0.2.0`. An empty text is not known."""
+    known = {
+        "agent_version": version,
+        "agent_build": build,
+        "agent_installed_by": installed_by,
+    }
+    return {name: value for name, value in known.items() if value}

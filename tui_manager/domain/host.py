@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tui_manager_protos.rules import names_and_labels
 
+from tui_manager.domain.agent_version import BUNDLE
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
@@ -57,6 +58,9 @@ class Host:
             host with the same name.
         features: what its agent can do, in the words of its Hello; none when offline.
         maintenance: None if there is none, or it has ended.
+        agent_build: of the bundle that its agent runs from; empty: it runs from none.
+        installed_by: `bundle`, `deb` or `rpm`; empty: by other means, or its agent is too old to
+            say.
     """
 
     host_id: str
@@ -76,6 +80,16 @@ class Host:
     note: str = ""
     features: frozenset[str] = frozenset()
     maintenance: Maintenance | None = None
+    agent_build: str = ""
+    installed_by: str = ""
+
+    @property
+    def agent(self) -> str:
+        """`0.2.0 (build 0123456789ab, deb)`, with what is known of it; empty: nothing is."""
+        build = f"build {self.agent_build}" if self.agent_build else ""
+        by = "" if self.installed_by in ("", BUNDLE) else self.installed_by
+        more = ", ".join(filter(None, (build, by)))
+        return f"{self.agent_version} ({more})" if more else self.agent_version
 
     @property
     def running(self) -> int:

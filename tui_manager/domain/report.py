@@ -184,6 +184,8 @@ class Greeting:
         skew: its wall clock minus the manager's.
         features: the words of Hello; the manager ignores those that it does not know.
         facts: of the host; None: its agent tells none.
+        agent_build: of the bundle that it runs from; empty: it runs from none.
+        installed_by: `bundle`, `deb` or `rpm`; empty: by other means.
     """
 
     name: str
@@ -204,3 +206,5 @@ class Greeting:
     held: tuple[Held, ...] = ()
     features: tuple[str, ...] = ()
     facts: PackedFacts | None = None
+    agent_build: str = ""
+    installed_by: str = ""

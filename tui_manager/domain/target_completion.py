@@ -1,6 +1,6 @@
 """What the last term of a target that is being typed can become. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from tui_manager.domain.target_matching import TargetHost
@@ -64,6 +64,7 @@ def _keys(term: str, hosts: Iterable[TargetHost]) -> Sequence[str]:
     for host in hosts:  # of which there may be thousands: formatted is what is left of them
         labels.update(host.labels)
         facts.update(host.facts)
+        facts.update(host.agent)
     keys = [f"{key}=" for key in labels]
     if term.startswith(_FACT):
         keys += [f"{_FACT}{key}=" for key in facts]
@@ -79,10 +80,8 @@ def _values(term: str, hosts: Iterable[TargetHost]) -> Sequence[str]:
     key = key.removesuffix("!")
     values: set[str] = set()
     for host in hosts:
-        of_host: Mapping[str, str] = host.labels
-        name = key
-        if key.startswith(_FACT):
-            of_host, name = host.facts, key.removeprefix(_FACT)
-        if name in of_host:
-            values.add(of_host[name])
+        of_fact = key.startswith(_FACT)
+        value = host.fact(key.removeprefix(_FACT)) if of_fact else host.labels.get(key)
+        if value is not None:
+            values.add(value)
     return sorted(f"{key}{sign}{value}" for value in values)

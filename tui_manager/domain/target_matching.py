@@ -34,6 +34,7 @@ class TargetHost:
 
     Attributes:
         maintenance: the newest one, which may have ended.
+        agent: facts about its agent; see `agent_facts`.
     """
 
     host_id: str
@@ -41,6 +42,13 @@ class TargetHost:
     labels: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     maintenance: Maintenance | None = None
+    agent: Mapping[str, str] = field(default_factory=dict)
+
+    def fact(self, name: str) -> str | None:
+        """The value of a fact; None: it is not known. What is known of its agent wins over what its
+        owner has added under the same name."""
+        value = self.agent.get(name)
+        return self.facts.get(name) if value is None else value
 
     def in_maintenance(self, now: datetime) -> bool:
         """Whether it is in maintenance."""
@@ -178,7 +186,7 @@ class Matching:
     def _with_fact(self, term: Fact) -> Iterable[str]:
         key, matches, absent = term.key, term.pattern.match, term.absent
         for host in self.hosts:
-            value = host.facts.get(key)
+            value = host.fact(key)
             if value is not None and (matches(value) is not None) is not absent:
                 yield host.host_id
 

@@ -35,7 +35,7 @@ def host_text(detail: HostDetail) -> str:
         ("By operators", labels_text(detail.operator_labels)),
         ("Address", host.address),
         ("Manager", detail.manager),
-        ("System", f"{host.os} {host.arch}, agent {host.agent_version}"),
+        ("System", f"{host.os} {host.arch}, agent {host.agent}"),
         *_vitals_lines(host),
     ]
     return _lines(lines) + _facts_text(detail) + _tasks_text(detail.tasks)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tui_manager.cli.printing.text import timestamp
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.files import Transfer
+from tui_manager.domain.files import Transfer, UpdateSpec
 from tui_manager.domain.gateway import Gateway, GatewayState
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.resource_limits import NO_LIMITS
@@ -35,6 +35,8 @@ def host_shape(host: Host) -> Shape:
         "os": host.os,
         "arch": host.arch,
         "agent_version": host.agent_version,
+        "build": host.agent_build,
+        "installed_by": host.installed_by,
         "running": host.running,
         "fingerprint": host.fingerprint or None,
         "maintenance": maintenance_shape(host),
@@ -212,10 +214,23 @@ def steps_shape(detail: TaskDetail) -> Shape:
             "kind": command.spec.kind,
             "status": command.status,
             "counts": command.counts.as_dict(),
+            **_update_shape(command.spec.update),
         }
         for command in detail.commands
     ]
     return {"steps": steps}
+
+
+def _update_shape(update: UpdateSpec | None) -> Shape:
+    """What an update adds to its step."""
+    if update is None:
+        return {}
+    return {
+        "version": update.version,
+        "build": update.build,
+        "system": update.system,
+        "arch": update.arch,
+    }
 
 
 def limits_shape(detail: TaskDetail) -> Shape:
@@ -244,7 +259,7 @@ def origin_shape(detail: TaskDetail) -> Shape:
 
 def command_host_shape(row: CommandHost, step: CommandSpec) -> Shape:
     """An element of "hosts" of `task show --json`; only a task with a rollout has batches, and only
-    copies and fetches have bytes.
+    copies, fetches and updates have bytes.
 
     Args:
         step: of the row.
@@ -271,7 +286,8 @@ def command_host_shape(row: CommandHost, step: CommandSpec) -> Shape:
 
 
 def transfer_shape(transfer: Transfer | None) -> Shape:
-    """What a copy or a fetch adds to its element; "sha256" is null until it has completed."""
+    """What a copy, a fetch or an update adds to its element; "sha256" is null until it has
+    completed."""
     return {
         "bytes": transfer.bytes if transfer else 0,
         "sha256": (transfer.sha256 or None) if transfer else None,

@@ -45,6 +45,8 @@ def host_to_wire(host: Host) -> wire.Host:
         note=host.note,
         features=sorted(host.features),
         maintenance=_maintenance_to_wire(host.maintenance) if host.maintenance else None,
+        agent_build=host.agent_build,
+        installed_by=host.installed_by,
     )
 
 
@@ -69,6 +71,8 @@ def host_from_wire(message: wire.Host) -> Host:
         maintenance=(
             _maintenance_from_wire(message.maintenance) if message.HasField("maintenance") else None
         ),
+        agent_build=message.agent_build,
+        installed_by=message.installed_by,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from tui_manager.domain.facts import agent_facts
 from tui_manager.domain.files import Transfer
 from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host
@@ -25,7 +26,8 @@ from tui_manager.storage.tables.hosts import HostRow
 
 
 def _as_target(row: HostRow) -> TargetHost:
-    return TargetHost(row.host_id, row.name, row.labels, row.facts, row.maintenance)
+    agent = agent_facts(row.agent_version, row.agent_build, row.installed_by)
+    return TargetHost(row.host_id, row.name, row.labels, row.facts, row.maintenance, agent)
 
 
 NOBODY: Mapping[int, int] = {}
@@ -304,10 +306,11 @@ class Directory:
             entry.sort_key = ""
         if (before.name, before.admission) != (row.name, row.admission):
             self._by_admission = self._by_name = self._targets = self._all_as_targets = None
-        if (before.labels, before.maintenance, before.facts) != (
+        if (before.labels, before.maintenance, before.facts, before.agent) != (
             row.labels,
             row.maintenance,
             row.facts,
+            row.agent,
         ):
             self._targets = self._all_as_targets = None
         entry.search_text = entry.kept_variables = None

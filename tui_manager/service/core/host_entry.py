@@ -202,4 +202,6 @@ class HostEntry:
             note=row.note,
             features=frozenset(self.features),
             maintenance=self.maintenance(now),
+            agent_build=row.agent_build,
+            installed_by=row.installed_by,
         )

@@ -40,7 +40,7 @@ def _fields(now: datetime) -> FilteredFields[HostEntry]:
         values={
             "state": states,
             "name": lambda entry: (entry.row.name,),
-            "agent": lambda entry: (entry.row.agent_version,),
+            "agent": lambda entry: (entry.row.agent_version, entry.row.agent_build),
             "system": lambda entry: (entry.row.os, entry.row.arch),
             "address": lambda entry: (entry.row.address, entry.row.address.rpartition(":")[0]),
             "id": lambda entry: (entry.row.host_id,),

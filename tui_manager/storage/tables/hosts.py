@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tui_manager.domain.facts import NO_FACTS, PackedFacts
+from tui_manager.domain.agent_version import HostAgent
+from tui_manager.domain.facts import NO_FACTS, PackedFacts, agent_facts
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission, best_admission
@@ -45,6 +46,8 @@ class HostRow:
         gateway_run: in which run of that manager the session began. If the manager has started
             again since, the session has ended, although nobody has stored that.
         instance_id: of the agent of that session.
+        agent_build: of the bundle that its agent runs from; empty: it runs from none.
+        installed_by: `bundle`, `deb` or `rpm`; empty: by other means.
     """
 
     row_id: int
@@ -76,6 +79,15 @@ class HostRow:
     gateway: int = 0
     gateway_run: int = 0
     instance_id: str = ""
+    agent_build: str = ""
+    installed_by: str = ""
+
+    @property
+    def agent(self) -> HostAgent:
+        """What its agent is."""
+        return HostAgent(
+            self.agent_version, self.agent_build, self.installed_by, self.os, self.arch
+        )
 
     @property
     def fixed_labels(self) -> Mapping[str, str]:
@@ -132,6 +144,8 @@ def host_row(row: Row) -> HostRow:
         gateway=row["gateway"],
         gateway_run=row["gateway_run"],
         instance_id=row["instance_id"],
+        agent_build=row["agent_build"],
+        installed_by=row["installed_by"],
     )
 
 
@@ -268,6 +282,8 @@ def open_session(
         "os": greeting.os,
         "arch": greeting.arch,
         "agent_version": greeting.agent_version,
+        "agent_build": greeting.agent_build,
+        "installed_by": greeting.installed_by,
         "address": greeting.address,
         "capacity": greeting.capacity,
         "facts": greeting.facts.text if greeting.facts is not None else None,
@@ -343,6 +359,9 @@ def targetable(
             labels=unpack_labels(row["labels"]),
             facts=PackedFacts(row["facts"]),
             maintenance=_maintenance(row),
+            agent=agent_facts(row["agent_version"], row["agent_build"], row["installed_by"])
+            if with_facts
+            else NO_FACTS,
         )
         for row in rows
     ]

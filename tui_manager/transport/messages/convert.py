@@ -115,6 +115,8 @@ def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
         ),
         features=tuple(hello.features[:_FEATURES]),
         facts=to_facts(hello.facts) if hello.HasField("facts") else None,
+        agent_build=field_limits.cut(hello.build),
+        installed_by=field_limits.cut(hello.installed_by),
     )
 
 

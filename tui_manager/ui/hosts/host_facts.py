@@ -114,7 +114,7 @@ def maintenance_lines(host: Host, now: datetime, width: int) -> Sequence[str]:
 
 
 def _system(host: Host) -> str:
-    text = safe_line(f"{host.os} {host.arch}, agent {host.agent_version}")
+    text = safe_line(f"{host.os} {host.arch}, agent {host.agent}")
     if (vitals := host.vitals) is None:
         return text
     return f"{text}, up {age(vitals.uptime)}, clock {clock_words(vitals.skew)}"

@@ -39,7 +39,7 @@ def host_head(
     known = [
         _system(detail),
         f"up {age(host.vitals.uptime)}" if host.vitals else "",
-        f"agent {host.agent_version}" if host.agent_version else "",
+        f"agent {host.agent}" if host.agent_version else "",
         host.address,
         f"at manager {detail.manager}" if detail.manager else "",
         _admitted(detail, now),

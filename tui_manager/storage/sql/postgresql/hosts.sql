@@ -39,6 +39,7 @@ UPDATE hosts SET
     journal_id = :journal_id,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
     hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
+    agent_build = :agent_build, installed_by = :installed_by,
     address = :address, capacity = :capacity, since = :now, online = true, gateway = :gateway,
     gateway_run = coalesce((SELECT runs FROM gateways WHERE id = :gateway), 0),
     instance_id = :instance_id,
@@ -114,13 +115,13 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS seen;
 -- name: targetable
 -- All hosts to which a target may resolve.
 SELECT id, host_id, name, labels, CASE WHEN :with_facts THEN facts ELSE '{}' END AS facts,
-       maintenance_reason, maintenance_until, maintenance_by
+       maintenance_reason, maintenance_until, maintenance_by, agent_version, agent_build, installed_by
 FROM hosts WHERE admission = 'admitted' ORDER BY id;
 
 -- name: targetable_named
 -- The same, but only hosts with some names.
 SELECT id, host_id, name, labels, CASE WHEN :with_facts THEN facts ELSE '{}' END AS facts,
-       maintenance_reason, maintenance_until, maintenance_by
+       maintenance_reason, maintenance_until, maintenance_by, agent_version, agent_build, installed_by
 FROM hosts
 WHERE admission = 'admitted' AND name IN (SELECT jsonb_array_elements_text(:names::jsonb))
 ORDER BY id;

@@ -37,6 +37,7 @@ UPDATE hosts SET
     journal_id = :journal_id,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
     hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
+    agent_build = :agent_build, installed_by = :installed_by,
     address = :address, capacity = :capacity, since = :now, online = 1, gateway = :gateway,
     gateway_run = coalesce((SELECT runs FROM gateways WHERE id = :gateway), 0),
     instance_id = :instance_id,
@@ -103,11 +104,11 @@ SELECT 0 AS seen;
 -- name: targetable
 -- All hosts to which a target may resolve.
 SELECT id, host_id, name, labels, iif(:with_facts, facts, '{}') AS facts,
-       maintenance_reason, maintenance_until, maintenance_by
+       maintenance_reason, maintenance_until, maintenance_by, agent_version, agent_build, installed_by
 FROM hosts WHERE admission = 'admitted';
 
 -- name: targetable_named
 -- The same, but only hosts with some names.
 SELECT id, host_id, name, labels, iif(:with_facts, facts, '{}') AS facts,
-       maintenance_reason, maintenance_until, maintenance_by
+       maintenance_reason, maintenance_until, maintenance_by, agent_version, agent_build, installed_by
 FROM hosts WHERE admission = 'admitted' AND name IN (SELECT value FROM json_each(:names));
