@@ -11,7 +11,7 @@ from tests.support.manager_parts import result as ended
 from tui_manager.domain import agent_features
 from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.content import Content, content_of
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet
+from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, UpdateSpec
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Run
 from tui_manager.domain.resource_limits import ResourceLimits
@@ -169,6 +169,11 @@ def test_each_feature_is_needed_by_what_uses_it() -> None:
         (missing,) = [one for one in Feature if agent_features.refusal(using, set(Feature) - {one})]
         needed.add(missing)
         assert missing in agent_features.refusal(using, ())
+    update = CommandSpec(
+        "", update=UpdateSpec(FileSet("ab" * 32, 1, 1, 1, 1), "1", "0" * 12, "", "")
+    )
+    (missing,) = [one for one in Feature if agent_features.refusal(update, set(Feature) - {one})]
+    needed.add(missing)
     assert needed == set(Feature) - {Feature.CGROUP, Feature.HOST_VARIABLES}
     assert agent_features.refusal(spec, ()) == ""
 

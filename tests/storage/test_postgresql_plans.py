@@ -20,6 +20,8 @@ FILES = sorted(
     for path in (files("tui_manager.storage") / "sql" / "postgresql").iterdir()
     if not path.name[0].isdigit() and path.name != "check.sql"  # which looks at everything
 )
+# These read from the end of an index that has few rows.
+FEW = {("tasks.sql", "newest_updates")}
 # Tables are small here, and reading all of one would be the cheapest; the question is whether an
 # index serves.
 _FORBIDDEN = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
@@ -99,6 +101,6 @@ def test_rows_are_found_by_an_index(connection: "psycopg.Connection[Any]", file:
         lines = query.postgresql.rstrip(";").splitlines()
         sql = "\n".join(line for line in lines if not line.startswith("--"))
         found = list(_walks(_plan(connection, sql), {}))
-        if found and (file, name) not in WALKS:
+        if found and (file, name) not in WALKS | FEW:
             walks.append((name, found))
     assert walks == []

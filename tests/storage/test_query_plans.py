@@ -123,6 +123,7 @@ CONSTANT = {
     ("tasks.sql", "count_running"): "tasks_unended (status=?)",
     ("tasks.sql", "count_failed"): "COVERING INDEX tasks_failed_by_end (finished_at>?)",
     ("tasks.sql", "held"): "tasks_unended (status=?)",
+    ("tasks.sql", "newest_updates"): "commands_of_updates",
     ("tasks.sql", "failed_hosts"): UNENDED_OF_TASK,
     ("task_list.sql", "running"): "tasks_by_status (status=?)",
 }

@@ -453,3 +453,8 @@ def test_the_contents_of_a_task_are_bounded_while_they_are_read() -> None:
     with pytest.raises(InvalidInputError, match=r"line 51: steps\[16\].stdin: the scripts and inp"):
         read_task_file("[[steps]]\nrun = 'x'\nstdin = 'big'\n" * 100, "x.toml", count)
     assert len(read) == 17
+
+
+def test_a_task_file_has_no_update_of_agents() -> None:
+    with pytest.raises(InvalidInputError, match="an update of agents is no part of a task file"):
+        read_task_file('target = "@all"\n[[steps]]\nupdate = "agent.bundle"\n', "t.toml")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tui_manager_protos.rules import host_variables
 
+from tui_manager.domain.agent_version import HostAgent, update_refusal
 from tui_manager.domain.task_spec import CommandSpec
 
 
@@ -42,7 +43,6 @@ _NEEDS = (
     _Need(Feature.SCRIPT, lambda spec: spec.script is not None, "run scripts"),
     _Need(Feature.STDIN, lambda spec: spec.stdin is not None, "give a command its stdin"),
     _Need(Feature.FILES, lambda spec: bool(spec.copy or spec.fetch), "copy or fetch files"),
-    _Need(Feature.UPDATE, lambda spec: spec.update is not None, "update itself"),
 )
 _WORDS = {feature.value: feature for feature in Feature}
 
@@ -52,8 +52,16 @@ def known(words: Iterable[str]) -> frozenset[Feature]:
     return frozenset(_WORDS[word] for word in words if word in _WORDS)
 
 
-def refusal(spec: CommandSpec, features: Collection[Feature]) -> str:
-    """Why an agent with these features cannot get this command, as a sentence; empty: it can."""
+def refusal(
+    spec: CommandSpec, features: Collection[Feature], agent: HostAgent | None = None
+) -> str:
+    """Why an agent with these features cannot get this command, as a sentence; empty: it can.
+
+    Args:
+        agent: what it is; None: nothing is known of it.
+    """
+    if spec.update is not None:
+        return update_refusal(spec.update, agent, offered=Feature.UPDATE in features)
     missing = [need for need in _NEEDS if need.feature not in features and need.uses(spec)]
     if not missing:
         return ""

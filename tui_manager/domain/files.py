@@ -159,7 +159,12 @@ class UpdateSpec:
     @property
     def title(self) -> str:
         """What it does: `update the agent to 0.3.0 (build 0123456789ab)`."""
-        return f"update the agent to {self.version} (build {self.build})"
+        return f"update the agent to {self.named}"
+
+    @property
+    def named(self) -> str:
+        """`0.3.0 (build 0123456789ab)`."""
+        return f"{self.version} (build {self.build})"
 
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""
@@ -170,7 +175,7 @@ class UpdateSpec:
             raise InvalidInputError("build", f"{self.build[:_SHOWN]!r} is not a build.")
         for name in ("version", "system", "arch"):
             if not _WORD.fullmatch(value := getattr(self, name)):
-                raise InvalidInputError(name, f"{value[:_SHOWN]!r} is not a {name}.")
+                raise InvalidInputError(name, f"{value[:_SHOWN]!r} is no {name}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ _COPY_KEYS = (
 _FETCH_KEYS = ("name", "fetch", "to", "recursive", "timeout", *_RULES)
 STEP_KEYS = tuple(dict.fromkeys((*_COMMAND_KEYS, *_COPY_KEYS, *_FETCH_KEYS)))
 STORED_KEYS = ("sha256", "manifest_size", "size", "files", "bytes")
+NO_UPDATE = (
+    "An update of agents is no part of a task file, a template or a schedule: `tui-manager agent "
+    "update` makes its task, which can be run again."
+)
 _KINDS = ("run", "script", "script_text", "copy", "fetch")
 
 ReadContent = Callable[[str], bytes]
@@ -244,6 +248,8 @@ def _kind(table: Table) -> str:
     kinds = [key for key in _KINDS if key in table]
     if len(kinds) > 1:
         raise table.error(kinds[1], f"the step has {kinds[0]} too; make two steps of it.")
+    if not kinds and "update" in table:
+        raise table.error("update", f"{NO_UPDATE[0].lower()}{NO_UPDATE[1:]}")
     if not kinds:
         close = [
             get_close_matches(key, _KINDS, n=1) for key in table.values if key not in STEP_KEYS

@@ -222,7 +222,10 @@ class CommandSpec:
         }
         for name, value in of_commands.items():
             if value:
-                raise InvalidInputError(name, f"A {self.kind} runs no command: leave out {name}.")
+                article = "An" if self.update else "A"
+                raise InvalidInputError(
+                    name, f"{article} {self.kind} runs no command: leave out {name}."
+                )
         assert self.transfer is not None
         self.transfer.check()
 
@@ -344,6 +347,8 @@ class TaskSpec:
                 "A strict budget lets few hosts be under way, and a barrier waits for all hosts of "
                 "a batch: both cannot be kept. Leave out one of the two.",
             )
+        if len(self.commands) > 1 and any(command.update for command in self.commands):
+            raise InvalidInputError("update", "An update of agents is the only step of its task.")
         for command in self.commands:
             command.check(stored=stored)
         size = sum(

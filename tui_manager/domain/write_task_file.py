@@ -18,7 +18,7 @@ from tui_manager.domain.step_and_task_options import (
     TaskOption,
 )
 from tui_manager.domain.task_file import TaskFile
-from tui_manager.domain.task_file_steps import STORED_KEYS, LocalCopy
+from tui_manager.domain.task_file_steps import NO_UPDATE, STORED_KEYS, LocalCopy
 from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
 
@@ -184,7 +184,7 @@ def _transfer(
     """The keys of a copy or a fetch. A copy says what the manager has stored of it, or what is to
     be read."""
     if isinstance(transfer, UpdateSpec):
-        raise InvalidInputError("update", "A task file cannot hold an update of agents.")
+        raise InvalidInputError("update", NO_UPDATE)
     if isinstance(transfer, FetchSpec):
         paths = {"fetch": _one_or_all(transfer.paths), "to": transfer.to}
         return paths | _recursive(transfer.recursive)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tui_manager.domain import agent_features
 from tui_manager.domain.agent_features import Feature
+from tui_manager.domain.agent_version import HostAgent
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.service.core import task_status
 from tui_manager.service.core.task_status import EndedCommand
@@ -30,6 +31,7 @@ class ReadySession:
         limit: commands that its host may have under way.
         features: what its agent can do.
         variables: that each of its commands gets, if its agent takes them.
+        agent: what its agent is.
     """
 
     host_id: str
@@ -41,6 +43,7 @@ class ReadySession:
     limit: int
     features: frozenset[Feature]
     variables: Mapping[str, str]
+    agent: HostAgent
 
 
 @dataclass(slots=True)
@@ -93,7 +96,7 @@ def claim_commands(
     settings = RunSettings(now, limits.kill_grace, limits.output_limit)
     for command in claiming.choose_and_mark_sent(tx, recipients, settings):
         session = by_row[command.host]
-        if why := agent_features.refusal(command.run.command, session.features):
+        if why := agent_features.refusal(command.run.command, session.features, session.agent):
             _fail(tx, claims, session, command, why, now, refused=True)
             continue
         try:

@@ -142,6 +142,7 @@ class DispatchLoop:
             limit=row.capacity + _QUEUED_MAX,
             features=session.features,
             variables=entry.variables,
+            agent=row.agent,
         )
 
     def claim_for(self, tx: Transaction, sessions: Sequence[ReadySession]) -> Claims:

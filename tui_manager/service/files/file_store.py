@@ -83,17 +83,12 @@ class FileStore:
             InvalidInputError: a step gives other sizes.
             StorageError: the folder is missing.
         """
-        titles = {files: each.title for each in commands if (files := each.stored_files)}
-        used = sorted(titles, key=lambda files: files.sha256)  # no two transactions wait in a ring
+        users = {files: each for each in commands if (files := each.stored_files)}
+        used = sorted(users, key=lambda files: files.sha256)  # no two transactions wait in a ring
         for files in used:
             row = file_sets.use(tx, files.sha256, self._core.clock.stamp())
             if row is None or (row.upload is None and not self.folder.has(row.files)):
-                raise NotFoundError(
-                    f"The manager does not have the files of the step `{titles[files]}` "
-                    f"(file set {files.sha256[:_HASH_SHOWN]}): it has removed them, or another "
-                    "manager has them. Copy them from where they are; a task file takes them from "
-                    "its own folder if you remove `stored` from the step."
-                )
+                raise _missing(users[files], files.sha256)
             _check_same(row.files, files)
         return used
 
@@ -301,6 +296,20 @@ def _check_same(stored: FileSet, files: FileSet) -> None:
             f"{stored.bytes} bytes, not {files.files} with {files.bytes}; or its parts have other "
             "sizes.",
         )
+
+
+def _missing(step: CommandSpec, sha256: str) -> NotFoundError:
+    """The files of a step that is to be stored, or started, are not here."""
+    remedy = (
+        "Run `tui-manager agent update` again."
+        if step.update
+        else "Copy them from where they are; a task file takes them from its own folder if you "
+        "remove `stored` from the step."
+    )
+    return NotFoundError(
+        f"The manager does not have the files of the step `{step.title}` (file set "
+        f"{sha256[:_HASH_SHOWN]}): it has removed them, or another manager has them. {remedy}"
+    )
 
 
 def _gone(sha256: str) -> NotFoundError:

@@ -1,10 +1,13 @@
 """What the manager's status says of all tasks and schedules, each time at a small cost."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, time
 
+from tui_manager.domain.agent_version import Platform, platform_of
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.files import UpdateSpec
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.schedule import Schedule
 from tui_manager.domain.task import Task
@@ -14,6 +17,7 @@ from tui_manager.storage.tables import schedules, tasks
 
 _SCHEDULES_CHANGED = Changes(schedules=True)
 _NAMED = 20  # tasks on hold and schedules that are named
+_UPDATES = 50  # newest tasks among which the newest update of each platform is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,14 @@ class WorkSummary:
         failed_today: tasks that ended as failed since the last midnight of this machine's zone.
         held: the newest tasks that wait after a batch, some at most.
         blocked: schedules that cannot start a task, or could not the last time, some at most.
+        updates: the newest update of agents of each platform that completed on a host.
     """
 
     running: int
     failed_today: int
     held: tuple[Task, ...]
     blocked: tuple[Schedule, ...]
+    updates: Mapping[Platform, UpdateSpec] = field(default_factory=dict)
 
 
 def midnight(now: datetime) -> datetime:
@@ -84,7 +90,15 @@ class WorkSummaryReader:
             tasks.count_failed(tx, since),
             tuple(tasks.held(tx, _NAMED)),
             _blocked(tx) if again else self._blocked,
+            _updates(tx),
         )
+
+
+def _updates(tx: Transaction) -> Mapping[Platform, UpdateSpec]:
+    found: dict[Platform, UpdateSpec] = {}
+    for update in tasks.newest_updates(tx, _UPDATES):
+        found.setdefault(platform_of(update.system, update.arch), update)
+    return found
 
 
 def _blocked(tx: Transaction) -> tuple[Schedule, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tui_manager.domain.content import Content
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
+from tui_manager.domain.files import UpdateSpec
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
@@ -414,6 +415,13 @@ def count_failed(tx: Transaction, since: datetime) -> int:
 def held(tx: Transaction, limit: int) -> list[Task]:
     """The newest running tasks that wait after a batch for an operator."""
     return [task_of(row) for row in tx.execute(_SQL["held"], {"limit": limit})]
+
+
+def newest_updates(tx: Transaction, limit: int) -> list[UpdateSpec]:
+    """What the newest tasks have brought that have updated the agent of a host; the newest
+    first."""
+    rows = tx.execute(_SQL["newest_updates"], {"limit": limit})
+    return [update for row in rows if (update := step_files.update_of(row["update_step"]))]
 
 
 def count_running(tx: Transaction) -> int:

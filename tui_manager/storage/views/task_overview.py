@@ -26,7 +26,7 @@ from tui_manager.domain.task_map import (
 )
 from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables.step_files import copy_of
+from tui_manager.storage.tables.step_files import copy_of, update_of
 from tui_manager.storage.views.command_host_list import command_host_of
 
 _SQL = load_queries("task_overview.sql")
@@ -113,7 +113,7 @@ def summary(
     """What the row of a task in a list says besides its counts, at a bounded cost.
 
     Args:
-        transfers: how far its copies and fetches are that run, by execution_id.
+        transfers: how far its copies, fetches and updates are that run, by execution_id.
     """
     running = fetch_ids(tx, _SQL["running"], {"task_id": task_id, "limit": SUMMED_RUNNING})
     lines = (_last_line(tx, command_host) for command_host in running)
@@ -126,14 +126,15 @@ def summary(
 def _transfer_percents(
     tx: Transaction, task_id: int, transfers: Mapping[str, Transfer]
 ) -> Iterator[int | None]:
-    """Of the bytes of copies and fetches. One whose files are not known yet counts as 0."""
+    """Of the bytes of copies, fetches and updates. One whose files are not known counts as 0."""
     ids = [*transfers][:SUMMED_RUNNING]
     if not ids:
         return
     values = {"task_id": task_id, "execution_ids": pack_values(ids)}
-    for row in tx.execute(_SQL["copies"], values):
-        done, copy = transfers[row["execution_id"]], copy_of(row["copy_step"])
-        files = copy.files if copy else done.stored
+    for row in tx.execute(_SQL["received"], values):
+        done = transfers[row["execution_id"]]
+        giver = copy_of(row["copy_step"]) or update_of(row["update_step"])
+        files = giver.files if giver else done.stored
         yield min(100, done.bytes * 100 // files.bytes) if files and files.bytes else 0
 
 

@@ -265,6 +265,7 @@ CREATE TABLE commands (
     files_sha256 text COLLATE "C",          -- the set that it copies
     UNIQUE (task_id, position)
 );
+CREATE INDEX commands_of_updates ON commands (task_id) WHERE update_step IS NOT NULL;
 CREATE INDEX commands_of_files ON commands (files_sha256) WHERE files_sha256 IS NOT NULL;
 
 -- What follows a step is read for each result of a task with several steps.

@@ -74,9 +74,10 @@ JOIN command_hosts AS ch ON ch.host = asked.value::bigint AND ch.task_id = :task
     AND ch.status IN ('pending', 'running')
 WHERE ch.status = 'pending' AND ch.deliver_before IS NOT NULL;
 
--- name: copies
--- Of these executions of a task, what those that run copy; NULL: they copy nothing.
-SELECT ch.execution_id, c.copy_step FROM jsonb_array_elements_text(:execution_ids::jsonb) AS wanted (value)
+-- name: received
+-- Of these executions of a task, what those that run copy or install; both NULL: nothing.
+SELECT ch.execution_id, c.copy_step, c.update_step
+FROM jsonb_array_elements_text(:execution_ids::jsonb) AS wanted (value)
 JOIN command_hosts AS ch ON ch.execution_id = wanted.value
 JOIN commands AS c ON c.id = ch.command_id
 WHERE ch.task_id = :task_id AND ch.status = 'running';

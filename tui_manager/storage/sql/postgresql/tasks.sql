@@ -127,3 +127,9 @@ GROUP BY task_id;
 SELECT count(DISTINCT host) AS hosts FROM (
     SELECT host FROM command_hosts
     WHERE task_id = :task_id AND attention IN (0, 1) LIMIT :limit) AS failures;
+
+-- name: newest_updates
+-- The newest tasks that have updated the agent of a host, with what they have brought.
+SELECT c.update_step FROM counted_commands AS c JOIN tasks AS t ON t.id = c.task_id
+WHERE c.update_step IS NOT NULL AND c.completed > 0 AND t.pruned_at IS NULL
+ORDER BY c.task_id DESC LIMIT :limit;

@@ -72,9 +72,9 @@ CROSS JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_i
     AND ch.status IN ('pending', 'running')
 WHERE ch.status = 'pending' AND ch.deliver_before IS NOT NULL;
 
--- name: copies
--- Of these executions of a task, what those that run copy; NULL: they copy nothing.
-SELECT ch.execution_id, c.copy_step FROM json_each(:execution_ids) AS wanted
+-- name: received
+-- Of these executions of a task, what those that run copy or install; both NULL: nothing.
+SELECT ch.execution_id, c.copy_step, c.update_step FROM json_each(:execution_ids) AS wanted
 CROSS JOIN command_hosts AS ch ON ch.execution_id = wanted.value
 JOIN commands AS c ON c.id = ch.command_id
 WHERE ch.task_id = :task_id AND ch.status = 'running';

@@ -125,3 +125,9 @@ FROM commands WHERE task_id IN (SELECT value FROM json_each(:ids)) GROUP BY task
 SELECT count(DISTINCT host) AS hosts FROM (
     SELECT host FROM command_hosts INDEXED BY command_hosts_by_attention
     WHERE task_id = :task_id AND attention IN (0, 1) LIMIT :limit);
+
+-- name: newest_updates
+-- The newest tasks that have updated the agent of a host, with what they have brought.
+SELECT c.update_step FROM commands AS c JOIN tasks AS t ON t.id = c.task_id
+WHERE c.update_step IS NOT NULL AND c.completed > 0 AND t.pruned_at IS NULL
+ORDER BY c.task_id DESC LIMIT :limit;
