@@ -10,6 +10,7 @@ from tui_manager_protos.rules.duration import rough_duration
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.manager_status import ClockDoubt
 from tui_manager.domain.status import Admission
+from tui_manager.operator.differing_agents import differing_agents
 from tui_manager.operator.gateways import manager_alerts
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import Directory
@@ -71,6 +72,7 @@ def attention(
         *_bad_tokens(violations),
         *_unknown_executions(directory),
         *_conflicts(statistics),
+        *(differing_agents(directory, work.updates, now) if work and now else ()),
     )
 
 

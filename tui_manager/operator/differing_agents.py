@@ -1,0 +1,70 @@
+"""Hosts whose agents differ from what they should be, as one alert."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import tui_manager
+from tui_manager.domain.agent_version import ExpectedAgents, Platform
+from tui_manager.domain.alert import Alert
+from tui_manager.domain.files import UpdateSpec
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import Admission
+from tui_manager.service.core.host_directory import Directory
+from tui_manager.service.core.host_entry import HostEntry
+
+_PLAIN = re.compile(r"[0-9A-Za-z.+_-]{1,64}")  # a value that a filter can name
+_NAMED = 10  # of them
+_SHOWN = 40  # characters of a version
+
+
+def differing_agents(
+    directory: Directory, updates: Mapping[Platform, UpdateSpec], now: datetime
+) -> Iterator[Alert]:
+    """At most one alert. Hosts that are offline or in maintenance do not count.
+
+    Args:
+        updates: the newest of each platform that completed on a host.
+        now: the time by which a maintenance has ended.
+    """
+    expected = ExpectedAgents(tui_manager.__version__, updates)
+    found = [
+        entry
+        for entry in directory
+        if entry.online
+        and entry.row.admission is Admission.ADMITTED
+        and not entry.maintenance(now)
+        and expected.differs(entry.row.agent)
+    ]
+    if not found:
+        return
+    targets = {_target(expected, entry) for entry in found}
+    than = targets.pop() if len(targets) == 1 else "the newest one"
+    if len(found) == 1:
+        row = found[0].row
+        version = safe_line(row.agent_version)[:_SHOWN] or "that says no version"
+        build = f" (build {row.agent_build[:_SHOWN]})" if row.agent_build else ""
+        yield Alert(f"{row.name} runs agent {version}{safe_line(build)}, not {than}.", row.host_id)
+        return
+    text = f"{len(found):,} hosts run another agent than {than}."
+    yield Alert(text, hosts=_filter(expected, found))
+
+
+def _target(expected: ExpectedAgents, entry: HostEntry) -> str:
+    """What the agent of a host should be, in words."""
+    update = expected.update_for(entry.row.agent.platform)
+    return update.named if update else f"{expected.own}, the version of this manager"
+
+
+def _filter(expected: ExpectedAgents, found: list[HostEntry]) -> str:
+    """A filter that shows these hosts: by their versions, or by their builds where only these
+    differ."""
+    values = set()
+    for entry in found:
+        agent = entry.row.agent
+        update = expected.update_for(agent.platform)
+        same = update is not None and update.version == agent.version
+        values.add(agent.build if same else agent.version)
+    if len(values) > _NAMED or not all(map(_PLAIN.fullmatch, values)):
+        return "state=online"
+    return f"state=online !state=maintenance agent={','.join(sorted(values))}"
