@@ -1,13 +1,14 @@
-"""Copies and fetches in words: what happened on a host, how far a task is, how it ended."""
+"""Copies, fetches and updates in words: what happened on a host, how far a task is, how it
+ended."""
 
 from collections.abc import Mapping, Sequence
 
 from tui_manager.cli.printing.summary import summarize
 from tui_manager.cli.printing.text import one_line
-from tui_manager.domain.files import FetchSpec, FileSet
+from tui_manager.domain.files import FetchSpec, FileSet, UpdateSpec
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task import CommandHost, Counts
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec import CommandSpec, StepKind
 from tui_manager.operator.local_files.host_folder import Saved
 from tui_manager.ui.drawing.number_format import size
 
@@ -21,7 +22,10 @@ def files_words(files: int, total: int) -> str:
 
 
 def end_words(row: CommandHost, step: CommandSpec, saved: Saved | None) -> str:
-    """What a copy or a fetch that completed did on a host: `copied 3 files, 12 kB`."""
+    """What a step that completed did on a host: `copied 3 files, 12 kB`, `updated: 0.1.0 to
+    0.2.0`."""
+    if step.update is not None:
+        return _update_words(row, step.update)
     transfer = row.transfer
     if transfer is None:
         return str(row.status)
@@ -42,6 +46,13 @@ def end_words(row: CommandHost, step: CommandSpec, saved: Saved | None) -> str:
     return f"{words} ({detail})" if detail else words
 
 
+def _update_words(row: CommandHost, update: UpdateSpec) -> str:
+    detail = one_line(row.detail)
+    if is_unchanged(row, None):
+        return f"unchanged: {detail or update.named}"
+    return f"updated: {detail or f'to {update.named}'}"
+
+
 def is_unchanged(row: CommandHost, saved: Saved | None) -> bool:
     """Whether all was there already: on the host, or of a fetch in the folder of this machine."""
     if saved is not None:
@@ -49,8 +60,11 @@ def is_unchanged(row: CommandHost, saved: Saved | None) -> bool:
     return row.transfer is not None and row.transfer.unchanged
 
 
+_PAST = {StepKind.COPY: "copied", StepKind.FETCH: "fetched", StepKind.UPDATE: "updated"}
+
+
 def _past(step: CommandSpec) -> str:
-    return "fetched" if step.fetch else "copied"
+    return _PAST[step.kind]
 
 
 def summarize_transfer(
@@ -75,7 +89,7 @@ def progress_words(rows: Sequence[CommandHost], steps: Sequence[CommandSpec], sp
     """`3 of 10 hosts ended; 1.2 GB of 5.0 GB, 80 MB/s; web01 45%, web02 30%`.
 
     Args:
-        rows: of copies and fetches.
+        rows: of copies, fetches and updates.
         steps: of the task.
         speed: bytes a second; 0: it is not known.
     """

@@ -8,7 +8,7 @@ from tui_manager.ui.drawing.transfer_words import option_texts
 
 def step_text(spec: CommandSpec) -> str:
     """What a step does, in one line: its command, its script with arguments, or which files it
-    copies or fetches."""
+    copies or fetches, or to which version it updates the agent."""
     if spec.transfer is not None:
         return safe_line(spec.transfer.title)
     if spec.kind is StepKind.RUN or spec.script is None:
@@ -27,5 +27,5 @@ def rule_texts(spec: CommandSpec) -> tuple[str, ...]:
 
 
 def transfer_texts(spec: CommandSpec) -> tuple[str, ...]:
-    """How a copy or a fetch is done; nothing for other steps."""
+    """How a copy, a fetch or an update is done; nothing for other steps."""
     return option_texts(spec.transfer) if spec.transfer is not None else ()

@@ -1,13 +1,14 @@
 """What a copy, a fetch or an update does and has done on a host, in words. Pure."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tui_manager.domain.files import CopySpec, FetchSpec, Transfer, UpdateSpec
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
+from tui_manager.ui.drawing import update_words
 from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.drawing.state_words_and_colours import command_host_text
@@ -16,6 +17,7 @@ TransferSpec = CopySpec | FetchSpec | UpdateSpec
 FILES_ONLY: Spans = (Span("Files have no output; each host says how far it is.", Role.MUTED),)
 _GAP = "   "
 _SOURCES_SHOWN = 10
+_NOUNS: Mapping[type, str] = {CopySpec: "copy", FetchSpec: "fetch", UpdateSpec: "update"}
 
 
 def option_texts(spec: TransferSpec) -> tuple[str, ...]:
@@ -26,7 +28,7 @@ def option_texts(spec: TransferSpec) -> tuple[str, ...]:
             *((f"to {spec.to}",) if spec.to else ()),
         )
     if isinstance(spec, UpdateSpec):
-        return (f"for {spec.system} {spec.arch}", size(spec.files.bytes))
+        return update_words.option_texts(spec)
     return (
         *((amount(spec.files.files, spec.files.bytes),) if spec.files.files else ()),
         *((f"mode {spec.mode:04o}",) if spec.mode is not None else ()),
@@ -58,10 +60,8 @@ def percent_done(row: CommandHost, spec: TransferSpec) -> int | None:
 
 def state_words(row: CommandHost, spec: TransferSpec) -> str:
     """The state in a word or two, if the step has a word of its own; else empty."""
-    if row.reason is Reason.UPDATE_FAILED:
-        return "update failed"
-    if row.reason is Reason.TRANSFER_FAILED:
-        return "copy failed" if isinstance(spec, CopySpec) else "fetch failed"
+    if row.reason in (Reason.TRANSFER_FAILED, Reason.UPDATE_FAILED):
+        return f"{_NOUNS[type(spec)]} failed"
     if row.transfer is not None and row.transfer.unchanged:
         return "unchanged"
     return ""
@@ -73,6 +73,8 @@ def progress_words(
     """How far it is: `41 MB of 68 MB   3.2 MB/s   12 of 240 files`. Empty before it begins. In a
     width, in cells, only the first of these that fit."""
     done = row.transfer
+    if isinstance(spec, UpdateSpec) and (words := update_words.waiting_words(done, spec)):
+        return words
     if done is None:
         return "looks for the files" if isinstance(spec, FetchSpec) else ""
     total, files = bytes_in_all(row, spec), done.files
@@ -103,6 +105,8 @@ def row_words(row: CommandHost, spec: TransferSpec, rate: float | None) -> str:
     detail = safe_line(row.detail)
     if row.status is CommandHostStatus.RUNNING:
         return progress_words(row, spec, rate)
+    if isinstance(spec, UpdateSpec):
+        return detail
     if row.status is CommandHostStatus.COMPLETED and row.transfer is not None:
         return f"{result_words(row.transfer)}   {detail}" if detail else result_words(row.transfer)
     return detail
@@ -143,9 +147,9 @@ def run_lines(row: CommandHost) -> tuple[Spans, ...]:
 
 
 def _head(row: CommandHost, spec: TransferSpec, rate: float | None) -> Sequence[tuple[str, Role]]:
-    copies, detail = isinstance(spec, CopySpec), row.detail.strip()
     if isinstance(spec, UpdateSpec):
-        return _head_of_update(row, spec, rate)
+        return update_words.head(row, progress_words(row, spec, rate))
+    copies, detail = isinstance(spec, CopySpec), row.detail.strip()
     row = replace(row, kill_incomplete=False)  # it had no processes; the detail says what hangs
     match row.status:
         case CommandHostStatus.RUNNING:
@@ -173,29 +177,10 @@ def _head(row: CommandHost, spec: TransferSpec, rate: float | None) -> Sequence[
             return ((command_host_text(row), Role.PLAIN),)
 
 
-def _head_of_update(
-    row: CommandHost, spec: UpdateSpec, rate: float | None
-) -> Sequence[tuple[str, Role]]:
-    detail = row.detail.strip()
-    match row.status:
-        case CommandHostStatus.RUNNING:
-            text = progress_words(row, spec, rate)
-            return ((f"Updating: {text}" if text else "Begins.", Role.PLAIN),)
-        case CommandHostStatus.COMPLETED:
-            same = row.transfer is not None and row.transfer.unchanged
-            first = "The agent had this version already." if same else "Updated."
-            return ((first, Role.STRONG), *(((detail, Role.PLAIN),) if detail else ()))
-        case CommandHostStatus.FAILED if row.reason is Reason.UPDATE_FAILED:
-            more = ((detail, Role.PLAIN),) if detail else ()
-            return (("The update failed.", Role.FAULT), *more)
-        case _:
-            return ((command_host_text(row), Role.PLAIN),)
-
-
 def _what(spec: TransferSpec, done: Transfer | None) -> Sequence[tuple[str, Role]]:
     """What is copied or fetched, and its hash."""
     if isinstance(spec, UpdateSpec):
-        return [("", Role.PLAIN), (", ".join((spec.title, *option_texts(spec))), Role.MUTED)]
+        return update_words.what(spec)
     names = spec.sources if isinstance(spec, CopySpec) else spec.paths
     more = f" and {len(names) - _SOURCES_SHOWN:,} more" if len(names) > _SOURCES_SHOWN else ""
     listed = ", ".join(names[:_SOURCES_SHOWN]) + more

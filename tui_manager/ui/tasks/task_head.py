@@ -173,11 +173,11 @@ def _transferred(detail: TaskDetail, percent: int | None) -> str:
     Args:
         percent: of the bytes of the hosts that are under way.
     """
-    copy, counts = detail.commands[0].spec.copy, detail.task.counts
-    if len(detail.commands) > 1 or copy is None or not copy.files.bytes:
+    files, counts = detail.commands[0].spec.stored_files, detail.task.counts
+    if len(detail.commands) > 1 or files is None or not files.bytes:
         return ""
     done = counts.completed + counts.running * (percent or 0) / 100
-    return f"{size(done * copy.files.bytes)} of {size(counts.total * copy.files.bytes)}"
+    return f"{size(done * files.bytes)} of {size(counts.total * files.bytes)}"
 
 
 def _host_counts(hosts: HostCounts, total: int, width: int) -> Spans:
