@@ -34,7 +34,7 @@ _UNUSED_DISTRIBUTIONS = frozenset(("pycparser",))  # cffi needs it to build, not
 _NOT_RUN = (".c", ".h", ".pxd", ".pxi", ".pyc", ".pyi", ".pyx", ".proto", ".md", "~")
 _LICENSE = re.compile(r"(licen[cs]e|copying|notice)[^/]*", re.IGNORECASE)
 _OURS = {"tui-manager-agent": "tui_manager_agent", "tui-manager-protos": "tui_manager_protos"}
-_SERVICE_FILES = "service_files/"  # of the agent's package: what keeps it running
+_SHARE = "share/"  # of the agent's package: what keeps it running
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -175,8 +175,7 @@ def _own_files(package: str) -> Iterator[SourceFile]:
     folder = Path(spec.submodule_search_locations[0])
     for path in _files_below(folder):
         inside = path.relative_to(folder).as_posix()
-        if inside.startswith(_SERVICE_FILES) and path.suffix != ".py":
-            shared = inside.removeprefix(_SERVICE_FILES)
-            yield SourceFile(f"share/{shared}", path, path.suffix == ".sh")
+        if inside.startswith(_SHARE):
+            yield SourceFile(inside, path, path.suffix == ".sh")
         elif not inside.endswith(_NOT_RUN):
             yield SourceFile(f"{LIBRARY}/{package}/{inside}", path)
