@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.commands import (
+    agent_update,
     audit,
     clock,
     hosts,
@@ -54,7 +55,7 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
             yield make()
 
         asking = (audit, clock, hosts, managers, output, rerun, run, schedule, task, template)
-        for module in (*asking, token, transfer):
+        for module in (*asking, token, transfer, agent_update):
             monkeypatch.setattr(module, "connect", connect)
 
     return use

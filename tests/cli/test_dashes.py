@@ -59,6 +59,8 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "task files": (["7", "-dir"], {"task_id": 7, "folder": "-dir"}),
     "copy": (["-x", "--mode", "-", "/y"], {"names": ["-x", "--mode", "-", "/y"]}),
     "fetch": (["-x", "/y", "-dir"], {"names": ["-x", "/y", "-dir"]}),
+    "agent bundle": (["-x"], {"file": "-x"}),
+    "agent update": (["-x"], {"target": "-x"}),
     "output": (["7"], {"task_id": 7}),
     "check": (["-backup.db"], {"file": "-backup.db"}),
     "backup": (["-backup.db"], {"file": "-backup.db"}),

@@ -101,6 +101,7 @@ ALL = {parser.prog: parser for parser in parsers(command_line_parser())}
 RUN = "tui-manager run"
 OF_RUN = options_of(ALL[RUN])
 TAKE_OPTIONS_OF_RUN = (
+    "tui-manager agent update",
     "tui-manager copy",
     "tui-manager fetch",
     "tui-manager schedule add",

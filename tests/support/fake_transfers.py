@@ -36,8 +36,8 @@ class FakeTransfers(FakeTasks, FakeFiles):
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         for step in spec.commands:
-            if step.copy is not None and step.copy.files.sha256 not in self.sets:
-                raise NotFoundError("The manager does not have the files of this copy.")
+            if step.stored_files and step.stored_files.sha256 not in self.sets:
+                raise NotFoundError("The manager does not have the files of this step.")
         return await super().create_task(spec, request_id)
 
     def report_transfer(self, execution_id: str, transfer: Transfer) -> None:

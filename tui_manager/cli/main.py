@@ -104,7 +104,7 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
 
             return run_migrate_database(settings, options.source, as_json=options.json)
         case "agent":
-            return _run_agent(options)
+            return _run_agent(settings, options)
         case _:
             return _ask_manager(settings, options)
 
@@ -152,11 +152,17 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             return run_output(settings, options)
 
 
-def _run_agent(options: argparse.Namespace) -> int:
+def _run_agent(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a command about the agents themselves."""
-    from tui_manager.cli.commands.agent_bundle import run_bundle
+    match options.agent_action:
+        case "update":
+            from tui_manager.cli.commands.agent_update import run_update
 
-    return run_bundle(options)
+            return run_update(settings, options)
+        case _:
+            from tui_manager.cli.commands.agent_bundle import run_bundle
+
+            return run_bundle(options)
 
 
 def _run_task(settings: Settings, options: argparse.Namespace) -> int:

@@ -1,10 +1,13 @@
 """`tui-manager agent bundle`."""
 
 import argparse
+from pathlib import Path
 
+from platformdirs import user_cache_path
 from tui_manager_protos.rules.agent_bundle import BundleError, Manifest, format_key, parse_key
 
 from tui_manager.agent_bundle.build import build_bundle
+from tui_manager.agent_bundle.default_bundle import default_bundle
 from tui_manager.agent_bundle.problems import NotWrittenError
 from tui_manager.agent_bundle.signing_key import (
     SigningKey,
@@ -14,9 +17,11 @@ from tui_manager.agent_bundle.signing_key import (
 )
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.standard_streams import OutputError
+from tui_manager.cli.printing.status_line import clear_status, show_status
 from tui_manager.cli.printing.text import note, write
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.safe_text import safe_text
+from tui_manager.settings import APP
 
 
 def run_bundle(options: argparse.Namespace) -> int:
@@ -38,6 +43,25 @@ def run_bundle(options: argparse.Namespace) -> int:
     write(safe_text(f"{file}: {_description(manifest, file.stat().st_size)}") + "\n")
     write(f"signed with {key.public}\n")
     return 0
+
+
+def own_bundle() -> Path:
+    """The bundle of the agent that is installed here, signed with the default key. It is kept in
+    the operator's cache, and made if it is not there.
+
+    Raises:
+        CannotBuildError: a bundle cannot be made here.
+        StorageError: the key cannot be used.
+        OutputError: the cache cannot be written.
+    """
+    key = signing_key(None)
+    show_status(lambda: "making a bundle of the agent that is installed here", at_once=True)
+    try:
+        return default_bundle(user_cache_path(APP) / "bundles", key)
+    except NotWrittenError as error:
+        raise OutputError(str(error)) from error
+    finally:
+        clear_status()
 
 
 def signing_key(path: str | None) -> SigningKey:

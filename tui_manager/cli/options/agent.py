@@ -2,10 +2,12 @@
 
 import argparse
 
+from tui_manager.cli.options.agent_update import add_update_options
 from tui_manager.cli.options.parser import Parser
+from tui_manager.cli.options.run import EXIT_CODES
 
 
-def add_agent_commands(agent: argparse.ArgumentParser) -> None:
+def add_agent_commands(agent: argparse.ArgumentParser, state: Parser) -> None:
     """The commands of `agent`, each with its options."""
     commands = agent.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser
@@ -34,3 +36,15 @@ def add_agent_commands(agent: argparse.ArgumentParser) -> None:
         help="another public key whose updates hosts accept after this one, such as "
         "ed25519:MCow…; may be repeated",
     )
+    update = commands.add_parser(
+        "update",
+        help="replace the agents of hosts by those of a bundle, as a task",
+        description="Replace the agents of hosts by those of a bundle, as a task: in batches, if "
+        "you want. Commands that run on the hosts go on. A host whose new agent does not come "
+        "back within 2 minutes takes the old one again.",
+        epilog=EXIT_CODES,
+        parents=[state],
+        allow_abbrev=False,
+    )
+    update.set_defaults(agent_action="update")
+    add_update_options(update)

@@ -24,11 +24,11 @@ COPY_FORM = "copy TARGET FILE… DEST"
 FETCH_FORM = "fetch TARGET PATH… DIR"
 _STDIN = "-"
 # Options of `run` that are for commands only: nobody gives them.
-_OF_COMMANDS: dict[str, Any] = {
+OF_COMMANDS: dict[str, Any] = {
     **dict.fromkeys(("user", "cwd", "memory_max", "tasks_max", "cpu_max")),
     **{name: [] for name in ("param", "env", "secret")},
 }
-_TASK_USAGE = (
+TASK_USAGE = (
     "                       [--name N] [--description D] [--timeout S]\n"
     "                       [--offline fail|wait] [--delivery-timeout S]\n"
     "                       [--include-maintenance] [--state-dir D]\n"
@@ -44,7 +44,7 @@ def add_copy_options(copy: argparse.ArgumentParser) -> None:
     copy.usage = (
         f"{PROGRAM} copy TARGET FILE… DEST\n"
         "                       [--mode M] [--owner U[:G]] [--recursive] [--backup]\n"
-        f"{_TASK_USAGE}"
+        f"{TASK_USAGE}"
     )
     _add_names(
         copy,
@@ -77,7 +77,7 @@ def add_copy_options(copy: argparse.ArgumentParser) -> None:
 def add_fetch_options(fetch: argparse.ArgumentParser) -> None:
     """Adds the options of `fetch`."""
     fetch.usage = (
-        f"{PROGRAM} fetch TARGET PATH… DIR\n                       [--recursive]\n{_TASK_USAGE}"
+        f"{PROGRAM} fetch TARGET PATH… DIR\n                       [--recursive]\n{TASK_USAGE}"
     )
     _add_names(
         fetch,
@@ -106,7 +106,7 @@ def add_task_files_options(files: argparse.ArgumentParser) -> None:
 
 def _add_names(command: argparse.ArgumentParser, form: str, text: str) -> None:
     command.add_argument("names", metavar=form, nargs="+", help=f"TARGET: {TARGET_HELP}. {text}")
-    command.set_defaults(**_OF_COMMANDS)
+    command.set_defaults(**OF_COMMANDS)
 
 
 def _add_recursive(command: argparse.ArgumentParser, text: str) -> None:

@@ -1,0 +1,50 @@
+"""`tui-manager agent update`: replaces the agents of hosts by those of a bundle."""
+
+import argparse
+import asyncio
+from dataclasses import replace
+
+from tui_manager.agent_bundle.opened_bundle import open_bundle
+from tui_manager.cli.commands.agent_bundle import own_bundle
+from tui_manager.cli.commands.copied_files import CopiedFiles
+from tui_manager.cli.commands.run import check_plan_mode, check_target, plan_only, run_made
+from tui_manager.cli.connect_and_read import connect
+from tui_manager.cli.options.agent_update import update_task
+from tui_manager.cli.options.transfer import NO_FILES
+from tui_manager.cli.options.values import file_path
+from tui_manager.domain.files import UpdateSpec
+from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.operator.actor import this_actor
+from tui_manager.settings import Settings
+
+# Stands in a task until its bundle is read.
+_NO_BUNDLE = UpdateSpec(replace(NO_FILES, files=1), "0", "0" * 12, "linux", "x86_64")
+
+
+def run_update(settings: Settings, options: argparse.Namespace) -> int:
+    """Runs `agent update`, and returns the exit status."""
+    spec = replace(update_task(options, _NO_BUNDLE), created_by=this_actor())
+    check_plan_mode(options)
+    if options.mode != "no-start":  # before a bundle is made in vain
+        asyncio.run(_check_target(settings, spec))
+    with CopiedFiles() as copied:
+        update = _read_bundle(options.bundle, copied)
+        (step,) = spec.commands
+        spec = replace(spec, commands=(replace(step, update=update),))
+        spec.check()
+        if options.plan:
+            return plan_only(settings, options, spec)
+        return run_made(settings, options.mode, spec, copied)
+
+
+async def _check_target(settings: Settings, spec: TaskSpec) -> None:
+    async with connect(settings.state_dir) as operator:
+        await check_target(operator, spec)
+
+
+def _read_bundle(name: str | None, copied: CopiedFiles) -> UpdateSpec:
+    """What a bundle brings; `name`: of its file, None: the one of this machine's own agent."""
+    path = own_bundle() if name is None else file_path(name)
+    manifest = open_bundle(path).manifest
+    files, _ = copied.read([str(path)], recursive=False)
+    return UpdateSpec(files, manifest.version, manifest.build, manifest.system, manifest.arch)
