@@ -74,6 +74,14 @@ class CommandRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateRequest:
+    """An update of the agent itself, as far as a policy judges it before there is a bundle."""
+
+
+Request = CommandRequest | TransferRequest | UpdateRequest
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """Commands that are allowed, under a name.
 
@@ -138,6 +146,7 @@ class Policy:
         reason: the owner's text for those who are refused.
         scripts: by the hash of their bytes.
         files: which may be written and read.
+        update_keys: public keys as text; one of them must have signed an update.
     """
 
     rules: tuple[Rule, ...]
@@ -148,6 +157,7 @@ class Policy:
     reason: str = ""
     scripts: tuple[ScriptRule, ...] = ()
     files: FilePatterns = field(default_factory=FilePatterns)
+    update_keys: tuple[str, ...] = ()
 
     def judge(self, request: CommandRequest, own_user: str) -> Verdict:
         """Allowed only if a rule names the command or script and it is within every limit."""
@@ -190,6 +200,19 @@ class Policy:
         if mode & SPECIAL_BITS and not path.endswith("/"):
             return self._refuse_special_bits(f"{shown} with mode {mode:04o}")
         return Verdict(rule=f"files.{access}")
+
+    def judge_update(self) -> Verdict:
+        """Allowed if any key may have signed an update; which one did is known only later."""
+        if self.update_keys:
+            return Verdict(rule="update")
+        problem = 'no update is allowed. To allow some: [update] keys = ["ed25519:…"]'
+        return self._refuse("update", problem)
+
+    def refuse_bundle(self, problem: str) -> Verdict:
+        """No key of `update_keys` has signed an update; `problem` is a sentence that says so."""
+        return self._refuse(
+            "update", f"{problem.rstrip('.')}. To allow it, add the key to [update]"
+        )
 
     def _refuse_special_bits(self, what: str) -> Verdict:
         problem = "it would run with the rights of its owner or group, whoever starts it"

@@ -22,11 +22,12 @@ from tui_manager_agent.policy.file_rules import (
 )
 from tui_manager_agent.policy.pattern import Pattern
 from tui_manager_agent.policy.policy import (
-    CommandRequest,
     Policy,
     RefusedError,
+    Request,
     Rule,
     ScriptRule,
+    UpdateRequest,
     Verdict,
     parse_limit,
 )
@@ -39,7 +40,10 @@ from tui_manager_agent.policy.trusted_file import (
 
 FILE = "policy.toml"
 _WORDS = 500  # characters of the owner's reason
-_LIMITS = ("reason", "users", "max_timeout", "environment", "folders", "allow", "scripts", "files")
+_LIMITS = (
+    *("reason", "users", "max_timeout", "environment", "folders"),
+    *("allow", "scripts", "files", "update"),
+)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LOG = logging.getLogger(__name__)
 
@@ -87,7 +91,7 @@ class PolicyFile:
             if may_match_line_break(regex)
         ]
 
-    def require_allowed(self, request: CommandRequest | TransferRequest) -> None:
+    def require_allowed(self, request: Request) -> None:
         """Raises RefusedError if the policy does not allow it."""
         _require(self.judge(request))
 
@@ -99,10 +103,32 @@ class PolicyFile:
         """As of FileRules."""
         _require(self.judge_path(path, FileAccess.READ, is_folder=is_folder))
 
-    def judge(self, request: CommandRequest | TransferRequest) -> Verdict:
+    def update_keys(self) -> tuple[str, ...] | None:
+        """The public keys of which one must have signed an update; None if there is no policy.
+
+        Raises RefusedError if the policy allows no update.
+        """
+        keys: list[tuple[str, ...]] = []
+
+        def judge(policy: Policy) -> Verdict:
+            keys.append(policy.update_keys)
+            return policy.judge_update()
+
+        _require(self._judge(judge))
+        return keys[0] if keys else None
+
+    def refuse_bundle(self, problem: str) -> RefusedError:
+        """The error for a bundle that none of these keys has signed, in the owner's words."""
+        return RefusedError(
+            "rejected", self._judge(lambda policy: policy.refuse_bundle(problem)).refusal or problem
+        )
+
+    def judge(self, request: Request) -> Verdict:
         """What the policy says now. The paths of a transfer are judged one by one, when they are
         known."""
         own_user = account.own().name
+        if isinstance(request, UpdateRequest):
+            return self._judge(lambda policy: policy.judge_update())
         if isinstance(request, TransferRequest):
             return self._judge(lambda policy: policy.judge_transfer(request, own_user))
         return self._judge(lambda policy: policy.judge(request, own_user))
@@ -167,7 +193,8 @@ class PolicyFile:
         elif isinstance(what, Policy):
             scripts = [f"scripts.{rule.name}" for rule in what.scripts]
             files = [f"files.{access}" for access in FileAccess if what.files.of(access)]
-            names = ",".join([*(rule.name for rule in what.rules), *scripts, *files])
+            update = ["update"] if what.update_keys else []
+            names = ",".join([*(rule.name for rule in what.rules), *scripts, *files, *update])
             what = f"policy: file={self.path} rules={names}"
         if what != self._logged:
             self._logged = what
@@ -192,8 +219,9 @@ def parse(text: str) -> Policy:
             raise PolicyError(f"There is no {name!r} in a policy; there are {', '.join(_LIMITS)}.")
     rules, scripts = fields.get("allow", {}), fields.get("scripts", {})
     files = _file_rules(fields["files"]) if "files" in fields else FilePatterns()
+    update_keys = _update_keys(fields["update"]) if "update" in fields else ()
     are_tables = isinstance(rules, dict) and isinstance(scripts, dict)
-    if not are_tables or not (rules or scripts or "files" in fields):
+    if not are_tables or not (rules or scripts or fields.keys() & {"files", "update"}):
         raise PolicyError(
             'It allows no command. Name some: [allow.NAME], and below it commands = ["…"].'
         )
@@ -206,6 +234,7 @@ def parse(text: str) -> Policy:
         folders=tuple(map(Pattern, _texts(fields, "folders"))),
         reason=_reason(fields.get("reason", "")),
         files=files,
+        update_keys=update_keys,
     )
 
 
@@ -247,6 +276,22 @@ def _file_rules(fields: object) -> FilePatterns:
     except ValueError as error:
         raise PolicyError(f"A pattern of [files] can match no path: {error}.") from error
     return FilePatterns(**patterns)
+
+
+def _update_keys(fields: object) -> tuple[str, ...]:
+    from tui_manager_protos.rules import agent_bundle  # for those who need it
+
+    where = "update"
+    if not isinstance(fields, dict) or not fields.get("keys"):
+        raise PolicyError('[update] must hold public keys: keys = ["ed25519:…"].')
+    _check_keys(fields, ("keys",), where)
+    keys = _texts(fields, "keys", where)
+    try:
+        for key in keys:
+            agent_bundle.parse_key(key)
+    except agent_bundle.BundleError as error:
+        raise PolicyError(f"keys of [update]: {error}") from error
+    return tuple(keys)
 
 
 def _check_keys(fields: Mapping[str, object], known: Sequence[str], where: str) -> None:
