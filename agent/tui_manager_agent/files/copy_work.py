@@ -9,7 +9,7 @@ from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.pull import Pull
 from tui_manager_agent.files.work import Stop, TransferError
 from tui_manager_agent.files.write_files import MANIFEST, WriteFiles
-from tui_manager_agent.journal.transfer_records import CopyOrder, Transferred
+from tui_manager_agent.journal.transfer_records import CopyOrder, FileSet, Transferred
 from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.supervisor import record
 
@@ -49,44 +49,48 @@ class CopyWork:
         return self._writing.files
 
     def run(self) -> Transferred:
-        if not (self._folder / MANIFEST).exists():
-            self._pull_manifest()
+        pull_manifest(self._files, self._folder, self._pull, self._stop)
         return self._writing.run()
 
     def discard(self) -> None:
         self._writing.discard()
 
-    def _pull_manifest(self) -> None:
-        """What an earlier agent has got of it stays in use. Raises as `Work.run`."""
-        path = self._folder / _UNFINISHED
-        descriptor = record.open_private(str(path), os.O_RDWR | os.O_CREAT)
-        with os.fdopen(descriptor, "r+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            self._pull.want_manifest(size, max(0, self._files.manifest_size - size))
-            while size < self._files.manifest_size:
-                piece = self._pull.read()
-                data = bytes(piece) if isinstance(piece, int) else piece
-                file.write(data)
-                size += len(data)
-            file.flush()
-            try:
-                self._check(path)
-            except TransferError:
-                path.unlink()
-                raise
-            os.fsync(file.fileno())
-        path.rename(self._folder / MANIFEST)
-        record.sync_folder(str(self._folder))
 
-    def _check(self, path: Path) -> None:
-        """Raises TransferError unless it is the manifest that was ordered."""
-        sha256 = new_sha256()
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                self._stop.check()
-                sha256.update(block)
-        if sha256.digest() != self._files.sha256:
-            raise TransferError(
-                "The manager has sent another list of files than it had announced. Start the copy "
-                "again."
-            )
+def pull_manifest(files: FileSet, folder: Path, pull: Pull, stop: Stop) -> None:
+    """Gets the manifest of a file set into the folder of an execution, unless it is there. What an
+    earlier agent has got of it stays in use. Raises as `Work.run`."""
+    if (folder / MANIFEST).exists():
+        return
+    path = folder / _UNFINISHED
+    descriptor = record.open_private(str(path), os.O_RDWR | os.O_CREAT)
+    with os.fdopen(descriptor, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        pull.want_manifest(size, max(0, files.manifest_size - size))
+        while size < files.manifest_size:
+            piece = pull.read()
+            data = bytes(piece) if isinstance(piece, int) else piece
+            file.write(data)
+            size += len(data)
+        file.flush()
+        try:
+            _check(path, files.sha256, stop)
+        except TransferError:
+            path.unlink()
+            raise
+        os.fsync(file.fileno())
+    path.rename(folder / MANIFEST)
+    record.sync_folder(str(folder))
+
+
+def _check(path: Path, sha256: bytes, stop: Stop) -> None:
+    """Raises TransferError unless it is the manifest that was ordered."""
+    hashed = new_sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            stop.check()
+            hashed.update(block)
+    if hashed.digest() != sha256:
+        raise TransferError(
+            "The manager has sent another list of files than it had announced. Start the copy "
+            "again."
+        )

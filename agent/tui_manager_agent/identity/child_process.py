@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from tui_manager_agent.supervisor import record
 
@@ -34,30 +36,70 @@ async def ask(module: str, *arguments: str, order: dict[str, str]) -> dict[str, 
 
     Raises ChildError, OSError when there can be no child. Cancelling ends the child.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-m",
-        module,
-        *arguments,
-        cwd="/",
-        env={**os.environ, "GRPC_VERBOSITY": "NONE"},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # ctrl-c is for the agent, which then ends its child
-    )
+    process = await asyncio.create_subprocess_exec(*_command(module, *arguments), **_options())
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             said, _ = await process.communicate(record.encode(order))
     except TimeoutError as error:
-        raise ChildError(f"{module}: no answer within {ANSWER_WITHIN:.0f} s") from error
+        raise _too_late(module, ANSWER_WITHIN) from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+    return _answer(module, said, process.returncode)
+
+
+def ask_and_block(
+    module: str,
+    *arguments: str,
+    order: dict[str, str],
+    within: float = ANSWER_WITHIN,
+    on_start: Callable[[Callable[[], None]], None],
+) -> dict[str, str]:
+    """As `ask`, for a thread that may block.
+
+    Args:
+        within: seconds for the answer.
+        on_start: is called with what ends the child.
+    """
+    process = subprocess.Popen(_command(module, *arguments), **_options())
+    try:
+        on_start(process.kill)
+        said, _ = process.communicate(record.encode(order), within)
+    except subprocess.TimeoutExpired as error:
+        raise _too_late(module, within) from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.communicate()
+    return _answer(module, said, process.returncode)
+
+
+def _command(module: str, *arguments: str) -> tuple[str, ...]:
+    """Python as the agent itself was started: that of a bundle has no other packages."""
+    flags = ("-I", "-S") if sys.flags.isolated and sys.flags.no_site else ("-P",)
+    return (sys.executable, *flags, "-m", module, *arguments)
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "cwd": "/",
+        "env": {**os.environ, "GRPC_VERBOSITY": "NONE"},
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "start_new_session": True,  # ctrl-c is for the agent, which then ends its child
+    }
+
+
+def _too_late(module: str, within: float) -> ChildError:
+    return ChildError(f"{module}: no answer within {within:.0f} s")
+
+
+def _answer(module: str, said: bytes, status: int | None) -> dict[str, str]:
+    """The answer in what a child has said. Raises ChildError."""
     answer = record.decode(said)
-    if process.returncode or not answer:
-        raise ChildError(f"{module} ended with status {process.returncode} and no answer")
+    if status or not answer:
+        raise ChildError(f"{module} ended with status {status} and no answer")
     if "problem" in answer:
         raise ProblemError(answer["problem"])
     return answer

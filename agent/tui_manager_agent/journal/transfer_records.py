@@ -1,5 +1,5 @@
-"""What a copy or a fetch is to do, and what it has done, as values; on disk they are entries of the
-records of an order and of a result.
+"""What a copy, a fetch or an update is to do, and what it has done, as values; on disk they are
+entries of the records of an order and of a result.
 
 Their names are not those of a command's entries: an older agent finds that it cannot read such an
 order, and ends it.
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _PATH = "fetch_path:"  # prefix of the paths of a fetch, counted from 0
-_COPY, _FETCH = "copy_to", "fetch"  # entries by which an order is known
+_COPY, _FETCH, _UPDATE = "copy_to", "fetch", "update_version"  # by these an order is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,28 @@ class FileSet:
     size: int
     files: int
     bytes: int
+
+
+def _entries_of_files(kind: str, files: FileSet) -> dict[str, object]:
+    """The part of an order's record that names its files."""
+    return {
+        f"{kind}_manifest": files.sha256.hex(),
+        f"{kind}_manifest_size": files.manifest_size,
+        f"{kind}_size": files.size,
+        f"{kind}_files": files.files,
+        f"{kind}_bytes": files.bytes,
+    }
+
+
+def _decode_files(kind: str, entries: Mapping[str, str]) -> FileSet:
+    """Raises KeyError, ValueError."""
+    return FileSet(
+        bytes.fromhex(entries[f"{kind}_manifest"]),
+        int(entries[f"{kind}_manifest_size"]),
+        int(entries[f"{kind}_size"]),
+        int(entries[f"{kind}_files"]),
+        int(entries[f"{kind}_bytes"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +74,7 @@ class CopyOrder:
         """Its part of the order's record."""
         entries: dict[str, object] = {
             _COPY: self.to,
-            "copy_manifest": self.files.sha256.hex(),
-            "copy_manifest_size": self.files.manifest_size,
-            "copy_size": self.files.size,
-            "copy_files": self.files.files,
-            "copy_bytes": self.files.bytes,
+            **_entries_of_files("copy", self.files),
             "copy_owner": self.owner,
             "copy_backup": int(self.backup),
         }
@@ -68,13 +86,7 @@ class CopyOrder:
     def decode(cls, entries: Mapping[str, str]) -> "CopyOrder":
         """Raises KeyError, ValueError."""
         return cls(
-            FileSet(
-                bytes.fromhex(entries["copy_manifest"]),
-                int(entries["copy_manifest_size"]),
-                int(entries["copy_size"]),
-                int(entries["copy_files"]),
-                int(entries["copy_bytes"]),
-            ),
+            _decode_files("copy", entries),
             entries[_COPY],
             mode=int(entries["copy_mode"]) if "copy_mode" in entries else None,
             owner=entries["copy_owner"],
@@ -106,7 +118,42 @@ class FetchOrder:
         return cls(tuple(paths), recursive=entries["fetch_recursive"] == "1")
 
 
-TransferOrder = CopyOrder | FetchOrder
+@dataclass(frozen=True, slots=True)
+class UpdateOrder:
+    """Another version of the agent, which is to take the place of the one that runs.
+
+    Attributes:
+        files: one file, the bundle.
+        version, build, system, arch: of the bundle, as the manager says.
+    """
+
+    files: FileSet
+    version: str
+    build: str
+    system: str
+    arch: str
+
+    def entries(self) -> dict[str, object]:
+        """Its part of the order's record."""
+        return {
+            _UPDATE: self.version,
+            "update_build": self.build,
+            "update_system": self.system,
+            "update_arch": self.arch,
+            **_entries_of_files("update", self.files),
+        }
+
+    @classmethod
+    def decode(cls, entries: Mapping[str, str]) -> "UpdateOrder":
+        """Raises KeyError, ValueError."""
+        return cls(
+            _decode_files("update", entries),
+            entries[_UPDATE],
+            *(entries[f"update_{name}"] for name in ("build", "system", "arch")),
+        )
+
+
+TransferOrder = CopyOrder | FetchOrder | UpdateOrder
 
 
 def decode_transfer(entries: Mapping[str, str]) -> TransferOrder | None:
@@ -116,20 +163,23 @@ def decode_transfer(entries: Mapping[str, str]) -> TransferOrder | None:
     """
     if _COPY in entries:
         return CopyOrder.decode(entries)
+    if _UPDATE in entries:
+        return UpdateOrder.decode(entries)
     return FetchOrder.decode(entries) if _FETCH in entries else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transferred:
-    """What a copy or a fetch that completed has done.
+    """What a copy, a fetch or an update that completed has done.
 
     Attributes:
         sha256: of the file if it is one file, else of the manifest; 32 bytes.
         manifest_sha256: 32 bytes.
         bytes: of all its files.
         files: without folders.
-        unchanged_files: of a copy: that were there already, with their mode and owner.
-        received_bytes: of a copy: that the manager had to send, zeros included.
+        unchanged_files: of a copy: that were there already, with their mode and owner; of an
+            update: 1 if this version runs already.
+        received_bytes: of a copy or an update: that the manager had to send, zeros included.
         detail: what the operator should know beside, such as files that were left out. It is not
             in these entries, but the result's own.
     """
