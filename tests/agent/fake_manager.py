@@ -55,6 +55,7 @@ class FakeManager(CommandServiceServicer):
         verdicts: the Resume of an execution, where it is not GO_ON.
         holds_back: executions that get no Resume.
         refusal: said instead of Welcome.
+        refusals: the same, by the version of the agent.
         security: what its port shows and demands; None: no TLS.
         peers: the certificates that clients showed, PEM.
         files: what it gives for copies, and gets of fetches.
@@ -73,6 +74,7 @@ class FakeManager(CommandServiceServicer):
         self.verdicts: dict[str, wire.ResumeAction.ValueType] = {}
         self.holds_back: set[str] = set()
         self.refusal: wire.Disconnect | None = None
+        self.refusals: dict[str, wire.Disconnect] = {}
         self.executions: dict[str, Stored] = {}
         self.hellos: list[wire.Hello] = []
         self.reports: list[wire.Report] = []
@@ -107,8 +109,8 @@ class FakeManager(CommandServiceServicer):
         self.peers.extend(context.auth_context().get("x509_pem_cert", ()))
         hello = (await anext(aiter(request_iterator))).hello
         await self._note(lambda: self.hellos.append(hello))
-        if self.refusal is not None:
-            yield wire.ManagerMessage(disconnect=self.refusal)
+        if refusal := self.refusals.get(hello.agent_version, self.refusal):
+            yield wire.ManagerMessage(disconnect=refusal)
             return
         self._outgoing = outgoing = asyncio.Queue[wire.ManagerMessage | None]()
         welcome = wire.Welcome(

@@ -7,6 +7,7 @@ from tui_manager_agent.executions.execution_requests import ExecutionRequests
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.policy.policy_file import PolicyFile
+from tui_manager_agent.settings import SPOOL_LIMIT
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 
@@ -14,7 +15,12 @@ class InProcess:
     """One run of an agent on a state folder. Nothing starts unless `executions.serve` works."""
 
     def __init__(
-        self, state_dir: Path, policy: Path | None = None, *, capacity: int = 1, **limits: int
+        self,
+        state_dir: Path,
+        policy: Path | None = None,
+        *,
+        capacity: int = 1,
+        spool_limit: int = SPOOL_LIMIT,
     ) -> None:
         self._identity = Identity(state_dir)
         self._identity.bind("manager", "host")
@@ -25,7 +31,7 @@ class InProcess:
             PolicyFile(policy),
             capacity,
             cgroup_root=find_cgroup_root(self._identity.journal_id),
-            **limits,
+            spool_limit=spool_limit,
         )
 
     def close(self) -> None:

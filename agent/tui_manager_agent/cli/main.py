@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tui_manager_protos.background_log import BackgroundHandler, write_to_stderr
 from tui_manager_protos.rules.join_token import JoinToken
@@ -15,6 +16,11 @@ from tui_manager_agent.cli.identity_report import IdentityQuestion, print_identi
 from tui_manager_agent.cli.options import PROGRAM, TOKEN_VARIABLES, WRONG_USAGE
 from tui_manager_agent.cli.policy_check import Question, answer
 from tui_manager_agent.settings import Settings
+from tui_manager_agent.update import trial_record
+
+if TYPE_CHECKING:
+    from tui_manager_agent.identity.identity import Identity
+    from tui_manager_agent.update.switch import Switch
 
 FAILED = 1
 REFUSED = 3
@@ -28,6 +34,27 @@ def main(arguments: list[str] | None = None) -> int:
     Returns 0 when it was asked to stop, 1 when the state folder fails under it, 2 for wrong usage,
     a policy or a state folder that cannot be used, 3 when the manager refuses it for good.
     """
+    if state_dir := os.environ.pop(trial_record.VARIABLE, ""):
+        return _run_on_trial(Path(state_dir), arguments)
+    return _main(arguments, on_trial=False)
+
+
+def _run_on_trial(state_dir: Path, arguments: list[str] | None) -> int:
+    """A version on trial never returns 2 or 3: after these, nobody would start the old one."""
+
+    def stop(number: int, frame: object) -> None:
+        trial_record.note_stopped(state_dir)
+        raise SystemExit(0)
+
+    for number in _SIGNALS:
+        signal.signal(number, stop)  # until the agent has its own
+    try:
+        return FAILED if _main(arguments, on_trial=True) else 0
+    except SystemExit as error:
+        raise SystemExit(FAILED if error.code else 0) from None
+
+
+def _main(arguments: list[str] | None, *, on_trial: bool) -> int:
     chosen = parse(arguments)
     os.umask(os.umask(0o077) & 0o077)  # this user keeps all rights to the files that are made
     for variable in TOKEN_VARIABLES:
@@ -46,20 +73,25 @@ def main(arguments: list[str] | None = None) -> int:
     # asyncio would load OpenSSL, 4 MB that nothing here uses: gRPC has its own TLS.
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the agent logs its own errors
-    return _work(chosen, start_again=arguments is None)
+    return _work(chosen, start_again=arguments is None, on_trial=on_trial)
 
 
-def _work(chosen: Arguments, *, start_again: bool) -> int:
+def _work(chosen: Arguments, *, start_again: bool, on_trial: bool) -> int:
     from tui_manager_agent.identity.credentials import DamagedError
     from tui_manager_agent.identity.identity import StateError
     from tui_manager_agent.link.stream_endings import Ending, RefusedByManagerError
     from tui_manager_agent.policy.policy_file import PolicyError
+    from tui_manager_agent.update.trial import TrialOverError
 
     settings = chosen.settings
     try:
         if chosen.join_token is None or _join(chosen, chosen.join_token, start_again):
             _run(settings)
+    except TrialOverError as error:
+        return _fail(f"This version is not accepted: {error}", FAILED)
     except (StateError, DamagedError, PolicyError) as error:
+        if on_trial:
+            trial_record.note_problem(settings.state_dir, str(error))
         return _fail(str(error), WRONG_USAGE)
     except RefusedByManagerError as error:
         # For a taken name the manager's detail is a whole sentence, so ours is left out.
@@ -94,16 +126,16 @@ def _join(chosen: Arguments, token: JoinToken, start_again: bool) -> bool:
 
 
 def _start_again() -> None:
-    """Runs the same program without the token, which all users could see in the process list.
+    """Runs the same program anew, without the token, which all users could see in the process list.
 
-    This also frees the memory that only the enrolment needed.
+    This also frees memory, such as what only the enrolment needed.
     """
     command = [sys.executable, *without_token(sys.orig_argv[1:])]
     _flush_log()
     try:
         os.execv(sys.executable, command)
     except OSError as error:
-        logging.getLogger(__name__).warning("the token stays in the process list: error=%s", error)
+        logging.getLogger(__name__).warning("the program cannot start again: error=%s", error)
 
 
 def _run(settings: Settings) -> None:
@@ -111,7 +143,24 @@ def _run(settings: Settings) -> None:
 
     from tui_manager_agent.agent import Agent
 
-    asyncio.run(run_until_signal(Agent(settings).run()))
+    agent = Agent(settings)
+    if not asyncio.run(run_until_signal(agent.run())):
+        agent.stopped()
+    elif agent.switch is not None:
+        _become(agent.switch, agent.identity)
+
+
+def _become(what: "Switch", identity: "Identity") -> None:
+    """Becomes another version of the agent, or starts this one again if that fails."""
+    from tui_manager_agent.update.switch import AskedToStopError, SwitchError, switch
+
+    try:
+        switch(what, identity, without_token(sys.argv[1:]))
+    except AskedToStopError:
+        return
+    except SwitchError as error:
+        logging.getLogger(__name__).error("the agent stays what it is: error=%s", error)
+        _start_again()
 
 
 async def run_until_signal(work: Coroutine[Any, Any, None]) -> bool:

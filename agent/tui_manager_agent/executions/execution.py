@@ -40,6 +40,7 @@ class Execution:
         result: None until it ended.
         reporting: whether the manager wants reports of it in this session.
         read_failed: output could not be read for the last report.
+        is_update: it updates this agent.
     """
 
     def __init__(self, execution_id: str, spool: ExecutionFolder, boot_id: str) -> None:
@@ -51,6 +52,7 @@ class Execution:
         self.result: Result | None = None
         self.reporting = True
         self.read_failed = False
+        self.is_update = False
         self._started = 0
         self._read_failures = ReadFailures()  # by stream
         self._sizes = dict.fromkeys(STREAMS, 0)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -21,15 +22,21 @@ from tui_manager_agent.executions.supervisors import FifoListener
 from tui_manager_agent.executions.transfers import Transfers
 from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.identity.identity import Identity
+from tui_manager_agent.installation import Installation
 from tui_manager_agent.journal.ack_compactor import AckCompactor
 from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.execution_folder import UNKNOWN, ExecutionFolder
 from tui_manager_agent.journal.journal import Journal
 from tui_manager_agent.journal.order_and_result import Order, Result
 from tui_manager_agent.journal.spool_quota import SpoolQuota
+from tui_manager_agent.journal.transfer_records import UpdateOrder
+from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import SPOOL_LIMIT
+from tui_manager_agent.supervisor import clock, record
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
+from tui_manager_agent.update.switch import Updates
+from tui_manager_agent.update.versions import why_not
 
 EXPIRE_EVERY = 24 * 3600.0  # seconds
 _LOG = logging.getLogger(__name__)
@@ -50,13 +57,19 @@ class ExecutionRequests:
         capacity: int,
         spool_limit: int = SPOOL_LIMIT,
         cgroup_root: CgroupRoot | None = None,
+        *,
+        updates: Updates | None = None,
+        on_trial: str = "",
     ) -> None:
         """Opens the journal and continues what an earlier agent left. Raises OSError.
 
         Args:
             spool_limit: bytes that output of ended executions may take until it is acknowledged.
             cgroup_root: where commands get cgroups; None: they do not.
+            updates: None: this agent cannot be updated.
+            on_trial: the update of which a record of a trial tells. `end_update` ends it.
         """
+        self._updates = updates or Updates(Installation(), identity.state_dir, lambda _: False)
         self._cgroup_root = cgroup_root
         self._boot_id = identity.boot_id
         self._outbox = outbox
@@ -79,6 +92,7 @@ class ExecutionRequests:
             outbox,
             policy,
             OwnFiles(identity.state_dir, policy.path),
+            self._updates,
             boot_id=identity.boot_id,
         )
         self._recovery = Recovery(
@@ -98,13 +112,16 @@ class ExecutionRequests:
         )
         self._copies = ScriptCopies(identity.journal_id)
         self._fifo = FifoListener(identity.state_dir, self._held.refresh_by_id)
-        self._restore()
+        self._restore(on_trial)
 
-    def _restore(self) -> None:
+    def _restore(self, on_trial: str) -> None:
         for execution_id in self._journal.held_ids():
             execution = self._held.add(execution_id)
             execution.begin_session()
-            self._recovery.restore(execution)
+            if execution_id == on_trial:
+                self._recovery.hold(execution)
+            else:
+                self._recovery.restore(execution)
 
     async def serve(self) -> None:
         """Works until it is cancelled; what runs then runs on."""
@@ -152,9 +169,33 @@ class ExecutionRequests:
             copy_path=self._copies.path,
         )
         check_limits(order, self._cgroup_root)
+        if isinstance(order.transfer, UpdateOrder):
+            self._check_update(message.execution_id)
         self._policy.require_allowed(order.request)
         spool.accept(order, files_of(message))
         return order
+
+    def _check_update(self, execution_id: str) -> None:
+        """Raises RefusedError unless this agent can update itself, and no other update is under
+        way."""
+        if problem := why_not(self._updates.here):
+            raise RefusedError("rejected", problem)
+        for other in self._held:
+            if other.is_update and not other.ended and other.id != execution_id:
+                problem = f"another update of this agent is not over: {other.id}"
+                raise RefusedError("rejected", problem)
+        if execution := self._held.find(execution_id):
+            execution.is_update = True
+
+    async def end_update(self, execution_id: str, result: Result) -> bool:
+        """Ends the update that was on trial. False if its result is not on the disk."""
+        execution = self._held.find(execution_id)
+        if execution is None or execution.ended:
+            return True
+        started = execution.spool.transfer_started(self._boot_id)
+        duration = clock.now() - started if started else None
+        await self._held.end(execution, replace(result, started=started, duration=duration))
+        return execution.spool.has(record.RESULT)
 
     async def cancel(self, message: wire.CancelCommand) -> None:
         execution_id = message.execution_id

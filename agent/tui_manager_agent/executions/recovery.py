@@ -13,6 +13,7 @@ from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
 from tui_manager_agent.executions.transfers import Transfers
 from tui_manager_agent.journal.order_and_result import Order, Owner, Result
 from tui_manager_agent.journal.read_failures import ReadFailures
+from tui_manager_agent.journal.transfer_records import UpdateOrder
 from tui_manager_agent.supervisor import record
 from tui_manager_agent.supervisor.cgroup import Cgroup, CgroupRoot
 from tui_manager_agent.supervisor.killing import EMPTY_CHECKS, CommandProcesses
@@ -66,6 +67,7 @@ class Recovery:
             if order.start_before and order.boot_id != self._boot_id:
                 order = dataclasses.replace(order, start_before=1)  # of an earlier boot: long ago
             execution.order = order
+            execution.is_update = isinstance(order.transfer, UpdateOrder)
             self._held.count_contents(execution, order.contents_size)
             self._queue.add(execution)
             return
@@ -79,6 +81,16 @@ class Recovery:
             problem = _unreadable(error)
         if problem or not self._is_supervised(execution):
             self._lost.put_nowait((execution, problem))
+
+    def hold(self, execution: Execution) -> None:
+        """Keeps an update of this agent as one that runs, until its result is known."""
+        execution.read_folder()
+        if execution.ended:
+            self._held.keep(execution)
+            return
+        self._queue.reserve(execution.id)
+        execution.is_update = True
+        execution.begin_transfer(execution.spool.transfer_started(self._boot_id))
 
     def _read_order(self, execution: Execution) -> tuple[Order | None, str]:
         """The order that waits, or else why it cannot be read."""

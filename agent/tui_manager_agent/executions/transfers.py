@@ -1,4 +1,4 @@
-"""The copies and fetches that run on this host, from their start to their result.
+"""The copies, fetches and updates that run on this host, from their start to their result.
 
 A transfer is work of the agent itself, in one thread. It needs no supervisor: an agent that was
 killed under it leaves on disk how far it was, and the next one goes on from there.
@@ -31,10 +31,12 @@ from tui_manager_agent.files.read_files import ReadFiles
 from tui_manager_agent.files.work import StoppedError, TransferError, Work
 from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.order_and_result import Order, Result
-from tui_manager_agent.journal.transfer_records import CopyOrder
+from tui_manager_agent.journal.transfer_records import CopyOrder, UpdateOrder
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.supervisor import clock, record
+from tui_manager_agent.update.switch import Switch, Updates
+from tui_manager_agent.update.update_work import Prepared, UpdateWork
 
 PROGRESS_EVERY = 1.0  # seconds
 STOP_WITHIN = 5.0  # seconds that an agent that ends waits for a thread, which its disk may hold up
@@ -60,6 +62,7 @@ class Transfers:
         outbox: Outbox,
         policy: PolicyFile,
         own: OwnFiles,
+        updates: Updates,
         *,
         boot_id: str,
     ) -> None:
@@ -69,6 +72,7 @@ class Transfers:
         self._messages: FileMessages = outbox.files
         self._policy = policy
         self._own = own
+        self._updates = updates
         self._boot_id = boot_id
         self._running: dict[str, Transfer] = {}
         self._to_run: asyncio.Queue[Transfer] = asyncio.Queue()
@@ -83,6 +87,7 @@ class Transfers:
     def start(self, execution: Execution, order: Order) -> None:
         """Runs a transfer whose order is `starting`. It has its capacity already."""
         transfer = Transfer(execution, order)
+        execution.is_update = isinstance(order.transfer, UpdateOrder)
         self._running[execution.id] = transfer
         self._to_run.put_nowait(transfer)
 
@@ -111,6 +116,8 @@ class Transfers:
                 await asyncio.sleep(CHECK_EVERY)
         except Exception as error:
             result = _broken_off(transfer, error)
+        if execution.is_update and result.reason == "transfer_failed":
+            result = replace(result, reason="update_failed")
         await self._held.end(execution, result)
         del self._running[execution.id]
 
@@ -151,6 +158,12 @@ class Transfers:
         execution, what, stop = transfer.execution, transfer.order.transfer, transfer.stop
         wake = self._messages.waker(execution.id)
         folder, rest = execution.spool.folder, (self._policy, self._own, stop)
+        if isinstance(what, UpdateOrder):
+            pull = Pull(wake, stop)
+            here, state_dir = self._updates.here, self._updates.state_dir
+            return pull, UpdateWork(
+                what, execution.id, folder, pull, self._policy, here, state_dir, stop
+            )
         if isinstance(what, CopyOrder):
             pull = Pull(wake, stop)
             return pull, CopyWork(what, execution.id, folder, pull, *rest)
@@ -189,7 +202,21 @@ class Transfers:
             return _broken_off(transfer, error)
         finally:
             self._messages.remove(transfer.execution)
+        if isinstance(work, UpdateWork) and work.prepared is not None:
+            return await self._switch(transfer, work.prepared)
         return Result(status="completed", detail=done.detail, transfer=done)
+
+    async def _switch(self, transfer: Transfer, prepared: Prepared) -> Result:
+        """Lets the agent become the new version as soon as it can, and does not return then."""
+        here = self._updates.here.name
+        what = Switch(execution_id=transfer.execution.id, old=here, prepared=prepared)
+        while not transfer.ending:
+            if self._updates.begin_switch(what):
+                await asyncio.Event().wait()  # until this agent has ended
+            await asyncio.sleep(max(0.0, min(PROGRESS_EVERY, transfer.left)))
+            if transfer.left <= 0:
+                transfer.end("timeout")
+        return Result(status=transfer.ending)
 
     async def _discard(self, transfer: Transfer, work: Work, result: Result) -> Result | None:
         """Removes what must not stay, before the result can say so. None as of `_attempt`."""

@@ -139,6 +139,11 @@ class ExecutionFolder:
         record.write(self._path, record.TRANSFER, record.encode({"boot_id": boot_id, "at": at}))
         return at
 
+    def transfer_started(self, boot_id: str) -> int:
+        """When a transfer began, boot-time ns; 0: it has not begun in this boot."""
+        entries = self._read(record.TRANSFER)
+        return int(entries["at"]) if entries.get("boot_id") == boot_id else 0
+
     # ---------------------------------------------------------------------------- the supervisor
 
     def started(self, boot_id: str) -> int:

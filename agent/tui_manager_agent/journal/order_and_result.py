@@ -13,10 +13,11 @@ from tui_manager_agent.journal.transfer_records import (
     CopyOrder,
     TransferOrder,
     Transferred,
+    UpdateOrder,
     decode_transfer,
 )
 from tui_manager_agent.policy.file_rules import FileAccess, TransferRequest
-from tui_manager_agent.policy.policy import CommandRequest
+from tui_manager_agent.policy.policy import CommandRequest, Request, UpdateRequest
 from tui_manager_agent.supervisor import cgroup_limits, clock, contents, record
 
 STREAMS = (record.STDOUT, record.STDERR)
@@ -216,7 +217,7 @@ class Order:
         return (self.script.size if self.script else 0) + (self.stdin_size or 0)
 
     @property
-    def request(self) -> CommandRequest | TransferRequest:
+    def request(self) -> Request:
         """What a policy judges. Of an order that an older agent journalled not all is known, and no
         policy allows what is not known."""
         if isinstance(self.transfer, CopyOrder):
@@ -224,6 +225,8 @@ class Order:
             return TransferRequest(
                 access=FileAccess.WRITE, timeout=self.timeout, owner=copy.owner, mode=copy.mode
             )
+        if isinstance(self.transfer, UpdateOrder):
+            return UpdateRequest()
         if self.transfer is not None:
             return TransferRequest(access=FileAccess.READ, timeout=self.timeout)
         return CommandRequest(

@@ -1,0 +1,161 @@
+"""How the old version becomes the new one: the same process goes on with the new program.
+
+To be called when the agent has ended as always, but for the lock of its state folder, which the
+exec frees.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+from tui_manager_agent.identity.identity import Identity
+from tui_manager_agent.installation import CURRENT, PROGRAM, Installation
+from tui_manager_agent.supervisor import clock, processes
+from tui_manager_agent.update import trial_record, watcher
+from tui_manager_agent.update.trial_record import VARIABLE, TrialRecord
+from tui_manager_agent.update.update_work import Prepared
+
+WITHIN = 120 * clock.SECOND  # in which its manager must have welcomed the new version
+KILL_AFTER = 5 * clock.SECOND  # in which a version that is too late must have ended by itself
+PATIENCE = 30 * clock.SECOND  # for a loop to start an agent again that has died
+READY_WITHIN = 30.0  # seconds for the watcher to start
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """What the agent is to become.
+
+    Attributes:
+        execution_id: of the update.
+        old: the name of the version that runs.
+    """
+
+    execution_id: str
+    old: str
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """What updates of this agent need of it.
+
+    Attributes:
+        here: where it runs from.
+        state_dir: its state folder.
+        begin_switch: ends the agent so that it becomes the new version. Returns False if that must
+            not be now.
+    """
+
+    here: Installation
+    state_dir: Path
+    begin_switch: Callable[[Switch], bool]
+
+
+class SwitchError(Exception):
+    """The agent has not become the new version. The record says so: the next agent reports it."""
+
+
+class AskedToStopError(Exception):
+    """SIGTERM or SIGINT has come just before the switch. The next agent goes on with the update."""
+
+
+def switch(what: Switch, identity: Identity, arguments: Sequence[str]) -> NoReturn:
+    """Becomes the new version.
+
+    Args:
+        arguments: of this program, which the new one gets. It gets the environment too.
+
+    Raises:
+        SwitchError, AskedToStopError.
+    """
+    state_dir = identity.state_dir
+    trial = _trial(what, identity)
+    program = str(what.prepared.versions.folder(trial.new) / PROGRAM)
+    watching = 0
+    try:
+        watching = start_watcher(trial, state_dir, what.prepared.lock, arguments)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        trial.write(state_dir)
+        if signal.sigpending() & set(_SIGNALS):
+            trial_record.remove(state_dir)
+            raise AskedToStopError
+        _LOG.info("the agent becomes another version: old=%s new=%s", trial.old, trial.new)
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        os.execve(program, [program, *arguments], {**os.environ, VARIABLE: str(state_dir)})
+    except OSError as error:
+        problem = f"it could not be started: {error.strerror or error}"
+        replace(trial, problem=problem).write(state_dir)
+        raise SwitchError(problem) from error
+    finally:
+        if watching:
+            _end(watching)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def start_watcher(trial: TrialRecord, state_dir: Path, lock: int, arguments: Sequence[str]) -> int:
+    """Returns its pid when it watches. Raises OSError.
+
+    Args:
+        lock: a descriptor, which it keeps open until it ends.
+    """
+    pid = os.getpid()
+    _, born = processes.inspect(pid)
+    command = [
+        *(sys.executable, "-I", "-S", "-c", watcher.STARTS),
+        watcher.__file__.rsplit("/", 3)[0],
+        *(str(state_dir / trial_record.FILE), trial.execution_id, str(pid), str(born)),
+        str(trial.started + trial.within + KILL_AFTER),
+        *(str(-1 if is_a_service() else PATIENCE), str(lock)),
+        *(str(trial.root / CURRENT / PROGRAM), *arguments),
+    ]
+    starter = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=(lock,)
+    )
+    try:
+        said, _ = starter.communicate(timeout=READY_WITHIN)
+    except subprocess.TimeoutExpired:
+        said = b""
+        starter.kill()
+        starter.communicate()
+    if not said.strip().isdigit():
+        raise OSError("the program that watches the new version does not start")
+    return int(said)
+
+
+def is_a_service() -> bool:
+    """Whether systemd has started this process, and starts it again when it has ended."""
+    if started := os.environ.get("SYSTEMD_EXEC_PID"):
+        return started == str(os.getpid())
+    parent, _ = processes.inspect(os.getppid())
+    return "INVOCATION_ID" in os.environ and parent == "systemd"
+
+
+def _trial(what: Switch, identity: Identity) -> TrialRecord:
+    """The record of the trial, which begins now."""
+    return TrialRecord(
+        execution_id=what.execution_id,
+        manager_id=identity.manager_id,
+        host_id=identity.host_id,
+        root=what.prepared.versions.root,
+        old=what.old,
+        new=what.prepared.new,
+        boot_id=identity.boot_id,
+        started=clock.now(),
+        within=WITHIN,
+        done=what.prepared.done,
+    )
+
+
+def _end(pid: int) -> None:
+    _, born = processes.inspect(pid)
+    processes.send(pid, born, signal.SIGKILL)

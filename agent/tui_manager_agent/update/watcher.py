@@ -1,0 +1,104 @@
+"""Watches an agent while its new version is on trial. It is a program of its own. `switch.py`
+starts it from the files of the old version, which stay until the trial is over.
+
+It kills the agent if that hangs past the end of the trial. If the agent has died on trial, and
+nobody else starts it again, it becomes the agent of the version in use. It ends when the record of
+the trial has gone. It needs the standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from tui_manager_agent.supervisor import clock, processes, record
+
+STARTS = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from tui_manager_agent.update.watcher import main; main(sys.argv[2:])"
+)
+_STOPPED = "stopped"  # an entry of the record, see `trial_record.py`
+_KILL = 9
+_LOOK_EVERY = 500  # ms between looks at the record
+
+
+class Watcher:
+    """Watches one agent.
+
+    Attributes:
+        record: the file.
+        execution_id: of the record.
+        pid, born: of the agent; its start time as /proc/PID/stat has it.
+        end: boot-time ns; an agent that lives then, and is not accepted, is killed.
+        patience: ns that others have to start it again after its death; negative: they do it, or
+            it must not be done.
+        command: what starts the agent.
+    """
+
+    def __init__(self, words: list[str]) -> None:
+        """The words are the attributes, in this order, and before the command a descriptor that is
+        open as long as it watches."""
+        self.record, self.execution_id = words[:2]
+        self.pid, self.born, self.end, self.patience, lock = map(int, words[2:7])
+        self.command = words[7:]
+        os.set_inheritable(lock, False)
+        self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else -1
+
+    def watch(self) -> bool:
+        """Returns whether the agent has died while it was on trial; it may have been killed."""
+        was_there = False
+        while True:
+            died = self._has_died()
+            entries = self._entries()
+            if died:
+                return bool(entries) and _STOPPED not in entries
+            if was_there and not entries:
+                return False  # accepted, or over
+            was_there = was_there or bool(entries)
+            if clock.now() >= self.end:
+                if not was_there:
+                    return False  # the old version did not come to its end
+                processes.send(self.pid, self.born, _KILL)
+
+    def is_started_again(self) -> bool:
+        """Whether somebody starts the agent in time: it removes the record."""
+        give_up_at = clock.now() + self.patience
+        while clock.now() < give_up_at:
+            entries = self._entries()
+            if not entries or _STOPPED in entries:
+                return True
+            time.sleep(_LOOK_EVERY / 1000)
+        return False
+
+    def _has_died(self) -> bool:
+        """Waits a moment for the exit of the agent."""
+        if self._pidfd >= 0:
+            waiting = select.poll()
+            waiting.register(self._pidfd, select.POLLIN)
+            return bool(waiting.poll(_LOOK_EVERY))
+        time.sleep(_LOOK_EVERY / 1000)
+        name, born = processes.inspect(self.pid)
+        return not name or born != self.born
+
+    def _entries(self) -> dict[str, str]:
+        """The record; empty if it has gone, or is another one. Raises OSError."""
+        try:
+            entries = record.read_sealed(self.record)
+        except FileNotFoundError:
+            return {}
+        return entries if entries.get("execution_id") == self.execution_id else {}
+
+
+def main(words: list[str]) -> None:
+    """Says its pid on stdout when it watches."""
+    watcher = Watcher(words)
+    if os.fork():
+        os._exit(0)  # the agent gets no child that it does not know
+    os.setsid()
+    os.write(1, b"%d\n" % os.getpid())
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+    if watcher.watch() and watcher.patience >= 0 and not watcher.is_started_again():
+        os.execv(watcher.command[0], watcher.command)

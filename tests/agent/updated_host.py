@@ -1,0 +1,281 @@
+"""A host whose agent comes from a bundle, with everything that can go wrong in an update of it.
+
+Its versions are small: their program runs this Python with the sources of this repository, or
+misbehaves. A failpoint is armed as in `tests/faults/inject/points.py`.
+"""
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tui_manager_protos.rules.agent_bundle import format_update_keys, read_head
+from tui_manager_protos.v1 import agent_pb2 as wire
+
+from tests.agent.fake_files import FakeSet
+from tests.agent.fake_manager import FakeManager
+from tests.support.bundles import new_key, public, small_bundle
+from tests.support.waiting import wait_until
+
+REPOSITORY = Path(__file__).parents[2]
+_PROGRAM = """\
+#!{python}
+import os, sys
+sys.prefix = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+sys.path.insert(0, {repository!r})
+import tui_manager_agent
+tui_manager_agent.__version__ = {version!r}
+{prelude}
+from tests.agent import update_points
+from tui_manager_agent.cli.main import main
+if sys.argv[1:] != ["--version"]:
+    update_points.install()
+    {then}
+sys.exit(main())
+"""
+# What the program of a version does.
+REAL = "pass"
+EXITS = "sys.exit(2)"
+HANGS = "import signal; signal.pause()"
+NEVER_DIALS = "update_points.replace_dialling(update_points.forever)"
+PRINTS = "os.system('head -c 100000 /dev/urandom >&2'); os.kill(os.getpid(), 11)"
+BREAKS = "update_points.replace_dialling(update_points.broken)"
+
+
+def program(version: str, then: str = REAL, prelude: str = "") -> bytes:
+    """The program of a version."""
+    return _PROGRAM.format(
+        python=sys.executable,
+        repository=str(REPOSITORY),
+        version=version,
+        then=then,
+        prelude=prelude,
+    ).encode()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle as its manager has it."""
+
+    data: bytes
+    version: str
+    build: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.version}-{self.build}"
+
+    @classmethod
+    def of(
+        cls,
+        key: Ed25519PrivateKey,
+        version: str,
+        then: str = REAL,
+        *,
+        program_: bytes | None = None,
+        keys: tuple[Ed25519PrivateKey, ...] = (),
+        **changed: str,
+    ) -> "Bundle":
+        """Signed by a key. It trusts `keys`, or this one."""
+        files = {
+            "bin/tui-manager-agent": program(version, then) if program_ is None else program_,
+            "share/update-keys": format_update_keys(map(public, keys or (key,))).encode(),
+        }
+        changed = {"arch": os.uname().machine, **changed}
+        data = small_bundle([key], files, version=version, **changed)  # type: ignore[arg-type]
+        head = read_head(io.BytesIO(data))
+        return cls(data, version, head.manifest.build)
+
+
+@dataclass
+class UpdatedHost:
+    """The host: ROOT, the state folder, and its agent, which is started over ROOT/current.
+
+    Attributes:
+        restarts: an agent that has ended is started again, as a service manager does it.
+        within, patience: seconds of a trial, and for others to start the agent again.
+    """
+
+    folder: Path
+    manager: FakeManager
+    key: Ed25519PrivateKey = field(default_factory=new_key)
+    restarts: bool = True
+    within: float = 30.0
+    patience: float = 30.0
+    options: tuple[str, ...] = ()
+    starts: int = 0
+    ended: list[int] = field(default_factory=list)
+    _looping: "asyncio.Task[None] | None" = None
+    _process: "asyncio.subprocess.Process | None" = None
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def points(self) -> Path:
+        return self.folder / "points"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    @property
+    def current(self) -> str:
+        return os.path.basename(os.readlink(self.root / "current"))
+
+    @property
+    def versions(self) -> set[str]:
+        return set(os.listdir(self.root / "versions"))
+
+    @property
+    def trial(self) -> Path:
+        return self.state / "update.trial"
+
+    def install(self, version: str = "0.2.0") -> str:
+        """Unpacks a first version by hand; its name."""
+        name = f"{version}-{'0' * 12}"
+        self.put(name, program(version))
+        (self.root / "current").symlink_to(f"versions/{name}")
+        (self.root / "update-keys").write_text(f"{public(self.key)}\n")
+        return name
+
+    def put(self, name: str, code: bytes) -> None:
+        """The folder of a version."""
+        path = self.root / "versions" / name / "bin/tui-manager-agent"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(code)
+        path.chmod(0o755)
+
+    def arm(self, point: str, action: str = "kill", count: int = 1) -> None:
+        """Whoever reaches a failpoint dies, or gets an error with this number."""
+        draft = self.folder / "draft"
+        draft.write_text(f"{point} {count} {action} {uuid.uuid4()}")
+        draft.rename(self.points)
+
+    @property
+    def was_hit(self) -> bool:
+        return (self.folder / "points.hit").exists()
+
+    async def start(self) -> None:
+        """Starts the agent, and again after each end if it `restarts`."""
+        self._looping = asyncio.create_task(self._run())
+        await self.manager.wait_for(lambda: self.manager.hellos)
+
+    async def _run(self) -> None:
+        while True:
+            await self.start_once()
+            process = self._process
+            assert process is not None
+            self.ended.append(await process.wait())
+            if not self.restarts:
+                return
+
+    async def start_once(self) -> None:
+        self.starts += 1
+        with (self.folder / "log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                str(self.root / "current/bin/tui-manager-agent"),
+                *("run", "--insecure", f"--manager={self.manager.address}"),
+                *(f"--state-dir={self.state}", "--log-level=debug", *self.options),
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("INVOCATION_ID", "SYSTEMD_EXEC_PID")
+        }
+        return {
+            **kept,
+            "UPDATE_POINTS": str(self.points),
+            "UPDATE_WITHIN": str(self.within),
+            "UPDATE_PATIENCE": str(self.patience),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+        }
+
+    @property
+    def pid(self) -> int:
+        """Of the agent that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
+    def update(self, bundle: Bundle, **more: object) -> str:
+        """Sends the update; the id of the execution."""
+        execution_id = str(more.pop("execution_id", uuid.uuid4()))
+        files = FakeSet.of({"tui-manager-agent.bundle": bundle.data})
+        self.manager.files.add(execution_id, files)
+        names = {"version": bundle.version, "build": bundle.build}
+        system = {"system": "linux", "arch": os.uname().machine}
+        update = wire.UpdateAgent(files=files.message, **names, **system)
+        return self.manager.run("", execution_id=execution_id, update=update, **more)
+
+    async def result(self, execution_id: str) -> wire.Result:
+        """The result; if there is none in time, what the agents have said."""
+        try:
+            return await self.manager.result(execution_id)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nlog:\n{self.log[-6000:]}") from None
+
+    async def wait_until(self, what: str, condition: Callable[[], object]) -> None:
+        async def look() -> tuple[object, str]:
+            seen = condition()
+            return seen, "" if seen else f"{what} did not happen; log:\n{self.log[-6000:]}"
+
+        await wait_until(look, lambda seen: seen[0])
+
+    async def settled(self) -> None:
+        """Returns when the trial is over for good: no record, no watcher."""
+        await self.wait_until("the end of the trial", lambda: not self.trial.exists())
+        await self.wait_until("the end of the watcher", lambda: not self.watchers())
+
+    def processes(self) -> dict[int, str]:
+        """The agents and watchers of this host, with their command lines."""
+        found = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    words = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ")
+                except OSError:
+                    continue
+                if str(self.state).encode() in words:
+                    found[int(entry)] = words.decode(errors="replace")
+        return found
+
+    def watchers(self) -> list[int]:
+        return [pid for pid, words in self.processes().items() if "update.watcher" in words]
+
+    def agents(self) -> list[int]:
+        return [pid for pid in self.processes() if pid not in self.watchers()]
+
+    async def close(self) -> None:
+        self.restarts = False
+        if self._looping is not None:
+            self._looping.cancel()
+            await asyncio.wait((self._looping,))
+        while found := self.processes():
+            for pid in found:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            if self._process is not None:
+                await self._process.wait()
+            await asyncio.sleep(0.01)
