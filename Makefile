@@ -14,12 +14,14 @@ FAULTS_DATABASE ?= sqlite
 FAULTS_MANAGERS ?= 1
 FAULTS_PROCESSES ?= 1
 PACKAGE ?=
+BUNDLE ?=
+RELEASE ?= 1
 # More processes than cores, as many tests wait for the programs that they have started.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: setup demo test test-fast lab faults monkey lint format protos check-protos docs screenshots bench \
-	bench-quick bench-managers bench-peers bundle soak lock dist man clean
+	bench-quick bench-managers bench-peers bundle soak lock dist man packages clean
 
 setup: $(READY)
 
@@ -89,6 +91,11 @@ dist: setup
 # The man pages of both programs, which the wheels have too: man -l dist/man1/tui-manager.1
 man: setup
 	@$(BIN)/python tools/make_man_pages.py dist/man1
+
+# The packages of the agent, deb and rpm, in dist/. BUNDLE is what they are made of; without it, one is
+# made. A higher RELEASE tells a newer package of the same version.
+packages: setup
+	@$(BIN)/python tools/make_packages.py dist --release $(RELEASE) $(if $(BUNDLE),--bundle $(BUNDLE))
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py

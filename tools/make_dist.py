@@ -33,7 +33,7 @@ _OF_SERVICE = ("tui-manager.service", "packaging/tui-manager.sysusers.conf")
 
 def make(out: Path) -> list[Path]:
     """Builds everything into a folder, which is made. Returns the files."""
-    os.environ.setdefault("SOURCE_DATE_EPOCH", _time_of_sources())
+    os.environ.setdefault("SOURCE_DATE_EPOCH", time_of_sources())
     out.mkdir(parents=True, exist_ok=True)
     built = []
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +89,7 @@ def _files(project: Path, parts: Sequence[str]) -> list[str]:
     return sorted({name for name in inside if (project / name).is_file()})
 
 
-def _time_of_sources() -> str:
+def time_of_sources() -> str:
     """Seconds: that of the last commit, or of the newest version without git."""
     try:
         return _git("log", "-1", "--format=%ct", at=ROOT).strip()
