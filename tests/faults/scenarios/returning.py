@@ -87,7 +87,7 @@ async def state_copied(seed: str) -> None:
         fleet.start_agent("copy")
         refusal = "another live agent has this identity"
         await fleet.wait("the refusal", node.text, lambda text: refusal in text.lower())
-        assert fleet.said("Another agent is connected as h1"), fleet.explain()
+        assert fleet.said("reason=duplicate_identity"), fleet.explain()
         fleet.let_go("h1")
         await fleet.ended_tasks([task_id])
         again = await fleet.run("h1", command(10))

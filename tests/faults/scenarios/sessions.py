@@ -135,7 +135,7 @@ async def copied(seed: str) -> None:
         fleet.start_agent("copy")
         refusal = "another live agent has this identity"
         await fleet.wait("the refusal", node.text, lambda text: refusal in text.lower())
-        assert "Another agent is connected as h1" in other.node.text(), fleet.explain()
+        assert "reason=duplicate_identity" in other.node.text(), fleet.explain()
         await fleet.kill(node)
         for one in fleet.managers:
             one.proxy.refuses = False
