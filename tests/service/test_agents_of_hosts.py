@@ -86,3 +86,10 @@ async def test_what_the_owner_of_a_host_says_of_the_agent_does_not_count(parts: 
     await parts.connect("web01", agent_version="0.3.0", agent_build=BUILD, facts=facts)
     for target in ("fact.agent_version=0.3.0", f"fact.agent_build={BUILD}"):
         assert (await parts.tasks.preview_target(target)).hosts == ("web01",)
+
+
+async def test_hosts_are_sorted_by_the_versions_of_their_agents(parts: Parts) -> None:
+    for name, version in (("web01", "0.10.0"), ("web02", "0.9.0"), ("web03", "")):
+        await parts.connect(name, agent_version=version)
+    found = parts.list_hosts(Window(sort="agent")).rows
+    assert [host.name for host in found] == ["web03", "web02", "web01"]

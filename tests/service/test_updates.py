@@ -67,6 +67,8 @@ async def test_an_update_is_stored_sent_and_ends_like_a_copy(stored: Parts) -> N
     assert (row.status, row.detail, row.transfer) == (
         CommandHostStatus.COMPLETED, "0.2.0 to 0.3.0", DID,
     )  # fmt: skip
+    (entry,) = await stored.audited("create_task")
+    assert entry.detail["update"] == f"0.3.0 (build {BUILD})"
     detail = await stored.tasks.get_task(task_id)
     assert detail.commands[0].spec == STEP
     assert (detail.task.name, detail.task.status) == (

@@ -195,7 +195,8 @@ def _place(host: Host) -> tuple[int, str]:
     return (0 if waits else 2 if out else 1, host.name)
 
 
-_SORT_KEYS: dict[str, Callable[[Host], tuple[float, str]]] = {
+_SORT_KEYS: dict[str, Callable[[Host], tuple[float | str, str]]] = {
+    "agent": lambda host: (host.agent_version, host.name),
     "state": lambda host: (float(host.online), host.name),
     "cpu": lambda host: (host.vitals.cpu_percent if host.vitals else -1.0, host.name),
     "memory": lambda host: (host.vitals.memory_percent if host.vitals else -1.0, host.name),

@@ -56,6 +56,10 @@ class FakeTransfers(FakeTasks, FakeFiles):
         """It has failed."""
         self.apply(execution_id, Operation.FAIL, Reason.TRANSFER_FAILED, detail=detail)
 
+    def fail_update(self, execution_id: str, detail: str) -> None:
+        """The host's agent is the one from before."""
+        self.apply(execution_id, Operation.FAIL, Reason.UPDATE_FAILED, detail=detail)
+
     def _set_transfer(self, execution_id: str, transfer: Transfer) -> None:
         task = self.task_of(execution_id)
         task.rows[execution_id] = replace(task.rows[execution_id], transfer=transfer)

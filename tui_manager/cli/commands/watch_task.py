@@ -99,6 +99,11 @@ class TaskWatch:
         """What becomes of the task without a manager."""
         if self._transfers is None:
             return f"Task {self._task_id} goes on without it; its hosts keep the results."
+        if self._transfers.updates:
+            return (
+                f"Task {self._task_id} waits for it; a host whose new agent does not find it "
+                "within 2 minutes goes back to the old one."
+            )
         return (
             f"Copies and fetches of task {self._task_id} wait for it, and go on where they are; "
             "commands that run go on without it."

@@ -1,5 +1,6 @@
-"""Follows the copies and fetches of a task while it runs: prints what happened on each host, saves
-what was fetched as soon as a host has completed, and shows on a terminal how far all is."""
+"""Follows the copies, fetches and updates of a task while it runs: prints what happened on each
+host, saves what was fetched as soon as a host has completed, and shows on a terminal how far all
+is."""
 
 import asyncio
 import time
@@ -62,6 +63,11 @@ class TransferWatch:
         self._running: asyncio.Task[None] | None = None
         self._bytes: tuple[float, int] | None = None  # when they were read, and how many
         self._speed = 0.0
+
+    @property
+    def updates(self) -> bool:
+        """Whether the task updates agents."""
+        return any(step.update for step in self._steps)
 
     @property
     def complete(self) -> bool:

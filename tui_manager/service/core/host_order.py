@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from tui_manager.domain.agent_version import version_key
 from tui_manager.domain.status import Admission
 from tui_manager.domain.target import natural_key
 from tui_manager.service.core.host_entry import HostEntry
@@ -33,6 +34,7 @@ ORDERS: dict[str, Callable[[HostEntry, datetime], Any]] = {
     "cpu": lambda entry, now: entry.vitals.cpu_percent if entry.vitals else -1.0,
     "memory": lambda entry, now: entry.vitals.memory_percent if entry.vitals else -1.0,
     "running": lambda entry, now: entry.vitals.running if entry.vitals else -1,
+    "agent": lambda entry, now: (version_key(entry.row.agent_version), entry.row.agent_build),
     "since": lambda entry, now: entry.since.timestamp() if entry.since else 0.0,
 }
 

@@ -71,6 +71,8 @@ def create(
         more["template"] = str(spec.template)
     if copied:
         more["files"] = " ".join(one.sha256 for one in copied)
+    if update := spec.commands[0].update:
+        more["update"] = update.named
     audit.record(
         tx, now, spec.created_by, "create_task", task_id=task_id, target=spec.target, more=more
     )

@@ -57,10 +57,10 @@ COLUMNS = (
         largest_first=True,
     ),
     Column("load", "LOAD", 6, right=True, hide_order=5),
-    Column("capacity", "SLOTS", 5, right=True, hide_order=8),
-    Column("system", "SYSTEM", 13, hide_order=7),
-    Column("agent", "AGENT", 7, hide_order=9),
-    Column("address", "ADDRESS", 20, hide_order=6),
+    Column("capacity", "SLOTS", 5, right=True, hide_order=9),
+    Column("system", "SYSTEM", 13, hide_order=8),
+    Column("agent", "AGENT", 7, hide_order=6, sort="agent"),
+    Column("address", "ADDRESS", 20, hide_order=7),
 )
 
 

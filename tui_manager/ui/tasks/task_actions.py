@@ -33,6 +33,11 @@ from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.tasks.task_labels import is_of_use, task_label
 
+_NO_UPDATE = (
+    "an update of agents cannot be edited. It can be run again; for another version, run "
+    "tui-manager agent update."
+)
+
 
 class TaskActions(MainScreen):
     """A screen whose keys start, cancel, pause, resume and repeat tasks."""
@@ -249,6 +254,9 @@ async def edit_copy(
     task_id = tasks[0].task_id
     try:
         spec = (await link.operator.get_task(task_id)).spec
+        if any(step.update for step in spec.commands):
+            _notify_warning(app, f"{task_title(tasks[0])}: {_NO_UPDATE}")
+            return
         version = await _known_version(link, spec)
         if version is None and fits_form(spec):
             made = await app.push_screen_wait(NewTaskScreen(link, spec=spec))
