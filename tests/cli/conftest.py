@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.commands import (
+    agent_hosts,
     agent_update,
     audit,
     clock,
@@ -55,7 +56,7 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
             yield make()
 
         asking = (audit, clock, hosts, managers, output, rerun, run, schedule, task, template)
-        for module in (*asking, token, transfer, agent_update):
+        for module in (*asking, token, transfer, agent_update, agent_hosts):
             monkeypatch.setattr(module, "connect", connect)
 
     return use

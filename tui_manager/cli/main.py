@@ -159,6 +159,11 @@ def _run_agent(settings: Settings, options: argparse.Namespace) -> int:
             from tui_manager.cli.commands.agent_update import run_update
 
             return run_update(settings, options)
+        case "install" | "uninstall":
+            from tui_manager.cli.commands.agent_hosts import run_install, run_uninstall
+
+            run = run_install if options.agent_action == "install" else run_uninstall
+            return run(settings, options)
         case _:
             from tui_manager.cli.commands.agent_bundle import run_bundle
 

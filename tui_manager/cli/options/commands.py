@@ -74,9 +74,7 @@ def command_line_parser() -> Parser:
     )
     hosts = add("hosts", "list or show hosts, approve or remove them, label or rename them", state)
     add_hosts_commands(hosts, state)
-    add_agent_commands(
-        add("agent", "make the file that brings an agent to hosts, or update agents", state), state
-    )
+    add_agent_commands(add("agent", "bring agents to hosts, update or remove them", state), state)
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
     add_task_commands(
         add("task", "list, show, start, cancel, rerun or follow tasks, save their files", state),

@@ -1,0 +1,600 @@
+# What a host does for `tui-manager agent install` and `agent uninstall`. It comes over ssh and runs in any
+# POSIX shell; nothing of it stays on the host.
+#
+# It reads requests from stdin: lines `name=value`, the first one `do=VERB`, and an empty line at the end.
+# It answers on stdout: lines that begin with $nonce, because login shells and programs print there too;
+# `done=yes` is the last one of a request, `done=no` says that it failed, with `error` and `detail`.
+# The session ends with the end of stdin. Everything that it is asked for may be asked again.
+
+export LC_ALL=C
+umask 022
+exec 3>&1 1>&2 # what programs print goes to stderr
+
+prefix=${TUI_MANAGER_INSTALL_PREFIX-} # for tests: in which folder / is
+uid=$(id -u)
+unit_name=tui-manager-agent
+if [ "$uid" = 0 ]; then
+    scope=--system
+    root=$prefix/opt/tui-manager-agent
+    settings=$prefix/etc/tui-manager-agent.env
+    token=$prefix/etc/tui-manager-agent.token
+    state=$prefix/var/lib/tui-manager-agent
+    unit=$prefix/etc/systemd/system/$unit_name.service
+    unit_source=share/$unit_name.service
+    owners=$prefix/etc/tui-manager-agent
+else
+    scope=--user
+    root=$HOME/.local/share/tui-manager-agent
+    settings=$HOME/.config/tui-manager-agent.env
+    token=$HOME/.config/tui-manager-agent.token
+    state=$HOME/.local/state/tui-manager-agent
+    unit=$HOME/.config/systemd/user/$unit_name.service
+    unit_source=share/user/$unit_name.service
+    owners=$HOME/.config/tui-manager-agent
+    if [ -z "${XDG_RUNTIME_DIR-}" ] && [ -d "/run/user/$uid" ]; then
+        export XDG_RUNTIME_DIR="/run/user/$uid"
+    fi
+fi
+program=$root/current/bin/tui-manager-agent
+lock=$root/.install-lock
+cron_mark='# tui-manager-agent'
+
+main() {
+    trap release EXIT
+    trap 'exit 1' HUP INT TERM PIPE
+    answer ready=yes
+    while read_request; do
+        failed=
+        case $verb in
+        probe | lock | has | identity | configure | status | log | uninstall) "do_$verb" </dev/null ;;
+        receive) do_receive ;;
+        *) fail request "$verb" ;;
+        esac
+        if [ -n "$failed" ]; then answer done=no; else answer done=yes; fi
+    done
+    exit 0
+}
+
+read_request() {
+    verb= name= version= size= sha256= kilobytes= new_token= new_settings= lines= owner= run=
+    while IFS= read -r line; do
+        case $line in
+        '') return 0 ;;
+        do=*) verb=${line#*=} ;;
+        name=*) name=${line#*=} ;;
+        version=*) version=${line#*=} ;;
+        size=*) size=${line#*=} ;;
+        sha256=*) sha256=${line#*=} ;;
+        kilobytes=*) kilobytes=${line#*=} ;;
+        token=*) new_token=${line#*=} ;;
+        setting=*) new_settings="$new_settings${new_settings:+
+}${line#*=}" ;;
+        lines=*) lines=${line#*=} ;;
+        owner=*) owner=${line#*=} ;;
+        run=*) run=${line#*=} ;;
+        esac
+    done
+    return 1
+}
+
+answer() {
+    printf '%s %s\n' "$nonce" "$1" >&3
+}
+
+# A value of any program, on one line and not too long.
+answer_text() {
+    answer "$1=$(printf '%s' "$2" | tr '\n\r\t' '   ' | cut -c 1-2000)"
+}
+
+# fail CODE DETAIL: the request has failed.
+fail() {
+    failed=$1
+    answer "error=$1"
+    answer_text detail "$2"
+}
+
+# A tenth of a second, or a second where sleep knows no fractions.
+pause() {
+    sleep 0.1 2>/dev/null || sleep 1
+}
+
+has_program() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# ---- what there is ----
+
+do_probe() {
+    answer "system=$(uname -s | tr '[:upper:]' '[:lower:]')"
+    answer "arch=$(uname -m)"
+    answer_text libc "$(find_libc)"
+    answer "uid=$uid"
+    answer_text user "$(id -un 2>/dev/null || echo "$uid")"
+    answer_text host "$(uname -n)"
+    answer_text root "$root"
+    answer "service=$(find_service)"
+    answer_text package "$(find_package)"
+    probe_place "$root" run
+    probe_place "$(dirname "$settings")" write
+    probe_place "$state" write
+    existing_folder "$root"
+    answer "free=$(free_kilobytes "$folder")"
+    if [ -L "$root/current" ]; then
+        answer_text current "$(basename "$(readlink "$root/current")")"
+    fi
+    if [ -f "$settings" ]; then
+        head -n 200 "$settings" | while IFS= read -r line; do answer_text setting "$line"; done
+    fi
+    if [ -f "$state/identity" ]; then
+        answer_text manager_id "$(read_state manager_id)"
+        answer_text host_id "$(read_state host_id)"
+    fi
+    if is_running; then answer active=yes; else answer active=no; fi
+    if [ -f "$state/identity" ] && [ -x "$program" ]; then
+        found=$("$program" identity --json --state-dir "$state" 2>/dev/null 3>&-) && answer_text identity "$found"
+    fi
+    return 0
+}
+
+find_libc() {
+    getconf GNU_LIBC_VERSION 2>/dev/null && return
+    found=$(ldd --version 2>&1 | head -n 1)
+    case $found in
+    *musl*) echo musl ;;
+    *[0-9].[0-9]*) echo "glibc ${found##* }" ;;
+    esac
+}
+
+# A value in the agent's record of its ids.
+read_state() {
+    tr '\0' '\n' <"$state/identity" | while IFS= read -r line; do
+        case $line in "$1="*) echo "${line#*=}" ;; esac
+    done
+}
+
+# What would keep the agent running: systemd, user (systemd of this user) or loop (run-agent.sh).
+find_service() {
+    if [ ! -d "$prefix/run/systemd/system" ] || ! has_program systemctl; then
+        echo loop
+    elif [ "$uid" = 0 ]; then
+        echo systemd
+    elif systemctl --user show-environment >/dev/null 2>&1 || has_program loginctl; then
+        echo user
+    else
+        echo loop
+    fi
+}
+
+find_package() {
+    if [ "$uid" = 0 ]; then cat "$prefix/usr/lib/tui-manager-agent/packaged" 2>/dev/null; fi
+}
+
+# Sets `folder` to the last part of a path that exists.
+existing_folder() {
+    folder=$1
+    while [ ! -d "$folder" ]; do
+        folder=${folder%/*}
+        [ -n "$folder" ] || folder=/
+    done
+}
+
+# probe_place PATH run|write: whether files can be made below PATH, and run there.
+probe_place() {
+    existing_folder "$1"
+    trial=$folder/.tui-manager-agent-probe.$$
+    if ! said=$( (printf '#!/bin/sh\nexit 0\n' >"$trial") 2>&1); then
+        rm -f "$trial"
+        case $said in
+        *ead-only*) problem=read_only ;;
+        *'o space'* | *uota*) problem=no_space ;;
+        *) problem=not_writable ;;
+        esac
+        answer "problem=$problem $folder"
+        return
+    fi
+    if [ "$2" = run ]; then
+        chmod 700 "$trial"
+        "$trial" 2>/dev/null || answer "problem=noexec $folder"
+    fi
+    rm -f "$trial"
+}
+
+free_kilobytes() {
+    df -Pk "$1" 2>/dev/null | tail -n 1 | {
+        read -r _ _ _ free _
+        echo "$free"
+    }
+}
+
+# ---- one install at a time ----
+
+# The lock is a folder with the file `owner`, whose time says when its install did something last. An
+# install that lost its connection does nothing any more, and after two minutes another one takes over.
+do_lock() {
+    if ! said=$(mkdir -p "$root" 2>&1); then
+        fail not_writable "$said"
+        return
+    fi
+    if ! mkdir "$lock" 2>/dev/null; then
+        held=$(cat "$lock/owner" 2>/dev/null)
+        if [ -n "$(is_fresh)" ] && is_alive "${held%% *}"; then
+            fail busy "${held#* }"
+            return
+        fi
+        mv "$lock" "$lock.$$" 2>/dev/null
+        if [ "$(cat "$lock.$$/owner" 2>/dev/null)" != "$held" ]; then
+            mv "$lock.$$" "$lock" 2>/dev/null
+            fail busy ''
+            return
+        fi
+        rm -rf "$lock.$$"
+        if ! mkdir "$lock" 2>/dev/null; then
+            fail busy ''
+            return
+        fi
+    fi
+    printf '%s %s %s\n' "$$" "$run" "$owner" >"$lock/owner"
+    locked=yes
+}
+
+is_fresh() {
+    find "$lock" "$root/versions" -maxdepth 3 -path '*/.install*' -mmin -2 2>/dev/null | head -n 1
+}
+
+is_alive() {
+    [ -n "$1" ] && kill -0 "$1" 2>/dev/null
+}
+
+keep_lock() {
+    [ -n "$locked" ] && touch "$lock/owner" 2>/dev/null
+    return 0
+}
+
+release() {
+    [ -n "$locked" ] || return 0
+    case $(cat "$lock/owner" 2>/dev/null) in "$$ "*) rm -rf "$lock" ;; esac
+    rm -rf "$root/versions/.install.$$"
+    rmdir "$root/versions" "$root" 2>/dev/null
+    locked=
+}
+locked=
+
+# ---- the files of the agent ----
+
+do_has() {
+    keep_lock
+    if check_version "$root/versions/$name"; then answer has=yes; else answer has=no; fi
+}
+
+# Whether the program in a folder is there and runs; sets `said`.
+check_version() {
+    [ -x "$1/bin/tui-manager-agent" ] || return 1
+    said=$("$1/bin/tui-manager-agent" --version 2>&1 3>&-) || return 1
+    case $said in *"$version"*) return 0 ;; esac
+    return 1
+}
+
+# The bytes of agent.tar.gz follow once it has answered `go`. Whatever fails ends the session, because the
+# rest of these bytes must not be read as requests.
+do_receive() {
+    new=$root/versions/.install.$$
+    rm -rf "$root"/versions/.install.*
+    if ! said=$(mkdir -p "$new/files" 2>&1); then
+        end_receive not_writable "$said"
+    fi
+    free=$(free_kilobytes "$new")
+    if [ -n "$free" ] && [ "$free" -lt "$kilobytes" ]; then
+        end_receive no_space "$free $kilobytes"
+    fi
+    answer go=yes
+    if ! said=$( (head -c "$size" >"$new/agent.tar.gz") 2>&1); then
+        end_receive receive "$said"
+    fi
+    received=$(($(wc -c <"$new/agent.tar.gz")))
+    [ "$received" = "$size" ] || end_receive cut "$received"
+    keep_lock
+    if has_program sha256sum; then
+        found=$(sha256sum <"$new/agent.tar.gz")
+        [ "${found%% *}" = "$sha256" ] || end_receive sha256 "${found%% *}"
+    fi
+    if ! said=$(tar -xzof "$new/agent.tar.gz" -C "$new/files" 2>&1 </dev/null); then
+        end_receive unpack "$said"
+    fi
+    rm -f "$new/agent.tar.gz"
+    check_version "$new/files" </dev/null || end_receive does_not_run "$said"
+    sync -f "$new/files" 2>/dev/null </dev/null
+    rm -rf "$root/versions/$name"
+    if ! said=$(mv "$new/files" "$root/versions/$name" 2>&1); then
+        end_receive not_writable "$said"
+    fi
+    rm -rf "$new"
+    keep_lock
+}
+
+end_receive() {
+    rm -rf "$new"
+    fail "$1" "$2"
+    answer done=no
+    exit 0
+}
+
+do_identity() {
+    keep_lock
+    if found=$("$root/versions/$name/bin/tui-manager-agent" identity --json --state-dir "$state" 2>&1 3>&-); then
+        answer_text identity "$found"
+    else
+        fail identity "$found"
+    fi
+}
+
+# ---- settings and service ----
+
+do_configure() {
+    keep_lock
+    changed=
+    if ! said=$( (: >>"$root/.update-lock") 2>&1); then
+        fail not_writable "$said"
+        return
+    fi
+    exec 9>>"$root/.update-lock" # an update holds it while it is under way
+    if has_program flock && ! flock -n 9; then
+        exec 9>&-
+        fail updating ''
+        return
+    fi
+    if put_file "$settings" 022 "$new_settings" && put_token && put_current; then
+        start_service
+    fi
+    exec 9>&-
+    if [ -n "$changed" ]; then answer changed=yes; else answer changed=no; fi
+}
+
+put_token() {
+    [ -n "$new_token" ] || return 0
+    put_file "$token" 077 "$new_token"
+}
+
+# put_file PATH UMASK TEXT: writes the text there, whole or not at all. No list of processes shows it,
+# because printf is a part of the shell.
+put_file() {
+    if ! said=$( (
+        mkdir -p "$(dirname "$1")" &&
+            umask "$2" &&
+            rm -f "$1.new" &&
+            printf '%s\n' "$3" >"$1.new"
+    ) 2>&1); then
+        rm -f "$1.new"
+        fail not_writable "$said"
+        return 1
+    fi
+    if [ "$2" = 022 ] && cmp -s "$1" "$1.new"; then
+        rm -f "$1.new"
+        return 0
+    fi
+    changed=yes
+    mv -f "$1.new" "$1"
+}
+
+put_current() {
+    if [ "$(readlink "$root/current")" = "versions/$name" ] && [ -f "$root/update-keys" ]; then return 0; fi
+    changed=yes
+    if ! said=$( (
+        cp "$root/versions/$name/share/update-keys" "$root/.update-keys.new" &&
+            mv -f "$root/.update-keys.new" "$root/update-keys" &&
+            rm -rf "$root/.current.new" &&
+            ln -s "versions/$name" "$root/.current.new" &&
+            { mv -fT "$root/.current.new" "$root/current" 2>/dev/null ||
+                { ln -sfn "versions/$name" "$root/current" && rm -f "$root/.current.new"; }; }
+    ) 2>&1); then
+        fail not_writable "$said"
+        return 1
+    fi
+}
+
+start_service() {
+    case $(find_service) in
+    systemd) start_unit ;;
+    user)
+        keep_user_manager
+        if systemctl --user show-environment >/dev/null 2>&1; then
+            start_unit
+        else
+            start_loop
+        fi
+        ;;
+    *) start_loop ;;
+    esac
+}
+
+start_unit() {
+    text=$(sed "s#/usr/local/bin/tui-manager-agent#$program#" "$root/current/$unit_source")
+    put_file "$unit" 022 "$text" || return 1
+    answer service=systemd
+    stop_loop
+    drop_cron
+    if ! said=$(systemctl "$scope" daemon-reload 2>&1 && systemctl "$scope" enable $unit_name 2>&1); then
+        fail service "$said"
+        return 1
+    fi
+    if [ -z "$changed" ] && systemctl "$scope" is-active --quiet $unit_name; then return 0; fi
+    changed=yes
+    systemctl "$scope" reset-failed $unit_name >/dev/null 2>&1
+    if ! said=$(systemctl "$scope" restart $unit_name 2>&1); then
+        fail service "$said"
+        return 1
+    fi
+}
+
+# systemd ends what a user runs when the user logs out, unless the user lingers.
+keep_user_manager() {
+    me=$(id -un)
+    if [ -e "/var/lib/systemd/linger/$me" ]; then return 0; fi
+    if loginctl enable-linger "$me" >/dev/null 2>&1; then
+        : >"$root/lingers"
+    else
+        answer linger=no
+    fi
+    tries=50
+    until systemctl --user show-environment >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 0
+        pause
+        if [ -d "/run/user/$uid" ]; then export XDG_RUNTIME_DIR="/run/user/$uid"; fi
+    done
+}
+
+loop_pid() {
+    pid=$(cat "$root/run.pid" 2>/dev/null) && is_alive "$pid" || return 1
+    case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in *run-agent.sh*) return 0 ;; esac
+    return 1
+}
+
+start_loop() {
+    answer service=loop
+    put_cron
+    if [ -z "$changed" ] && loop_pid; then return 0; fi
+    changed=yes
+    stop_loop || {
+        fail service "run-agent.sh does not end"
+        return 1
+    }
+    if has_program setsid; then
+        setsid sh "$root/current/share/run-agent.sh" "$root" "$settings" </dev/null >/dev/null 2>&1 3>&- 9>&- &
+    else
+        nohup sh "$root/current/share/run-agent.sh" "$root" "$settings" </dev/null >/dev/null 2>&1 3>&- 9>&- &
+    fi
+    tries=100
+    until loop_pid; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || {
+            fail service "run-agent.sh does not start"
+            return 1
+        }
+        pause
+    done
+}
+
+stop_loop() {
+    loop_pid || return 0
+    kill -TERM "$pid" 2>/dev/null
+    tries=300
+    while loop_pid; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        pause
+    done
+}
+
+put_cron() {
+    if ! has_program crontab; then
+        answer boot=no
+        return
+    fi
+    line="@reboot sh $root/current/share/run-agent.sh $root $settings >/dev/null 2>&1 $cron_mark"
+    table=$(read_cron) || {
+        answer boot=no
+        return
+    }
+    case "
+$table
+" in
+    *"
+$line
+"*) return ;;
+    esac
+    { printf '%s\n' "$table" | grep -vF "$cron_mark"; printf '%s\n' "$line"; } | grep -v '^$' | crontab - 2>/dev/null ||
+        answer boot=no
+}
+
+drop_cron() {
+    has_program crontab && table=$(read_cron) || return 0
+    case $table in *"$cron_mark"*) ;; *) return 0 ;; esac
+    rest=$(printf '%s\n' "$table" | grep -vF "$cron_mark")
+    if [ -n "$rest" ]; then printf '%s\n' "$rest" | crontab - 2>/dev/null; else crontab -r 2>/dev/null; fi
+    return 0
+}
+
+# Fails if the table cannot be read: it must not be replaced then.
+read_cron() {
+    table=$(crontab -l 2>&1) && {
+        printf '%s\n' "$table"
+        return
+    }
+    case $table in *'no crontab'* | *'o such file'*) return 0 ;; esac
+    return 1
+}
+
+is_running() {
+    if [ -f "$unit" ] && has_program systemctl; then
+        systemctl "$scope" is-active --quiet $unit_name 2>/dev/null && return
+    fi
+    loop_pid
+}
+
+# Whether it runs, waits to be started again, or has ended for good.
+do_status() {
+    keep_lock
+    if loop_pid; then
+        answer active=yes
+    elif [ -f "$unit" ] && has_program systemctl; then
+        case $(systemctl "$scope" is-active $unit_name 2>/dev/null) in
+        failed | inactive) answer active=no ;;
+        *) answer active=yes ;;
+        esac
+    else
+        answer active=no
+    fi
+}
+
+do_log() {
+    keep_lock
+    if [ -f "$unit" ] && has_program journalctl; then
+        if [ "$uid" = 0 ]; then
+            journalctl -u $unit_name -n "$lines" -o cat --no-pager 2>/dev/null
+        else
+            journalctl --user -u $unit_name -n "$lines" -o cat --no-pager 2>/dev/null
+        fi
+    else
+        tail -n "$lines" "$root/agent.log" 2>/dev/null
+    fi | while IFS= read -r line; do answer_text line "$line"; done
+}
+
+# ---- removal ----
+
+do_uninstall() {
+    if [ -f "$unit" ] && has_program systemctl; then
+        answer had=yes
+        said=$(systemctl "$scope" disable --now $unit_name 2>&1)
+        if systemctl "$scope" is-active --quiet $unit_name 2>/dev/null; then
+            fail service "$said"
+            return
+        fi
+    fi
+    stop_loop || {
+        fail service "run-agent.sh does not end"
+        return
+    }
+    drop_cron
+    if [ -e "$root/lingers" ]; then loginctl disable-linger "$(id -un)" >/dev/null 2>&1; fi
+    for found in "$unit" "$settings" "$token" "$settings.new" "$token.new" "$unit.new" "$root" "$state"; do
+        if [ -e "$found" ] || [ -L "$found" ]; then
+            if [ "$found" != "$root" ] || [ "$(ls -A "$root")" != .install-lock ]; then answer had=yes; fi
+            said=$(rm -rf "$found" 2>&1) || fail not_writable "$said"
+        fi
+    done
+    locked=
+    if has_program systemctl && [ -d "$prefix/run/systemd/system" ]; then
+        systemctl "$scope" daemon-reload >/dev/null 2>&1
+        systemctl "$scope" reset-failed $unit_name >/dev/null 2>&1
+    fi
+    if [ "$uid" != 0 ]; then
+        for found in .config/systemd/user/default.target.wants .config/systemd/user .config/systemd .config \
+            .local/share .local/state .local; do
+            rmdir "$HOME/$found" 2>/dev/null
+        done
+    fi
+    if [ -e "$owners" ]; then answer_text left "$owners"; fi
+    return 0
+}
+
+main

@@ -1,0 +1,365 @@
+"""Installs the agent on one host: finds out what is there, and changes only what is not as it
+should be. So a repeat mends what an earlier install has left half done."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from tui_manager_protos.rules.agent_bundle import Manifest, read_head
+from tui_manager_protos.rules.names_and_labels import is_name
+
+from tui_manager.agent_bundle.opened_bundle import Bundle
+from tui_manager.agent_install.agent_settings import labels_text, value_of, with_values
+from tui_manager.agent_install.bundles import Bundles
+from tui_manager.agent_install.fleet import Fleet
+from tui_manager.agent_install.host_session import (
+    Answer,
+    HostSession,
+    RefusedRequestError,
+    SshSettings,
+    first_value,
+    open_session,
+)
+from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
+from tui_manager.agent_install.probe import HostIdentity, Probe, read_identity, read_probe
+from tui_manager.agent_install.ssh_targets import SshTarget
+from tui_manager.agent_install.stages import Report, Stage
+from tui_manager.domain.host import Host
+from tui_manager.domain.status import Admission
+
+ONLINE_WITHIN = 90.0  # seconds after its start
+_LOOKS = 5.0  # seconds between two looks at the service
+_LOG_LINES = 30
+_SHOWN_LINES = 3
+_RENEWED_BEFORE = timedelta(days=1)  # a certificate that ends earlier is not relied on
+_UNPACK_FACTOR = 1024  # bytes of a kB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallOrder:
+    """What is wanted on all hosts.
+
+    Attributes:
+        manager_id: of the manager that the hosts are to belong to.
+        dial: what they dial, HOST:PORT with commas between several.
+        dial_given: the operator has said so; otherwise a host of this manager keeps its own.
+        name: of the only host; empty: as it was typed.
+        labels: None: a host keeps those that it has.
+        dry_run: only look.
+        run: tells this run from others.
+    """
+
+    manager_id: str
+    dial: str
+    dial_given: bool = False
+    name: str = ""
+    labels: Mapping[str, str] | None = None
+    dry_run: bool = False
+    run: str = ""
+    ssh: SshSettings = field(default_factory=SshSettings)
+
+
+class Claims:
+    """Which hosts of this run have which keys and names: no two may have the same."""
+
+    def __init__(self) -> None:
+        self._keys: dict[bytes, str] = {}
+        self._names: dict[str, str] = {}
+
+    def claim_key(self, key_sha256: bytes, typed: str) -> None:
+        """Raises HostProblemError if another host of this run has the key."""
+        if (first := self._keys.setdefault(key_sha256, typed)) != typed:
+            raise HostProblemError(f"It is the same machine as {first}.")
+
+    def claim_name(self, name: str, typed: str) -> None:
+        """Raises HostProblemError if another host of this run gets the name."""
+        if (first := self._names.setdefault(name, typed)) != typed:
+            raise HostProblemError(
+                f"{first} gets the name {name} in this run. Install this one alone, with --name."
+            )
+
+
+class HostInstall:
+    """The install on one host; `run` does it once."""
+
+    def __init__(
+        self,
+        target: SshTarget,
+        order: InstallOrder,
+        fleet: Fleet,
+        bundles: Bundles,
+        claims: Claims,
+        report: Report,
+    ) -> None:
+        self._target = target
+        self._order = order
+        self._fleet = fleet
+        self._bundles = bundles
+        self._claims = claims
+        self._report = report
+        self.stage = Stage.WAITING
+
+    async def run(self) -> tuple[Outcome, Host | None]:
+        """How it ended, and the host at the manager, if it is online.
+
+        Raises:
+            HostProblemError: it cannot be installed there, with the reason.
+            UnreachableError: the manager does not answer any more.
+        """
+        self._enter(Stage.CONNECTING)
+        session = await open_session(self._target, self._order.ssh)
+        try:
+            self._enter(Stage.LOOKING)
+            probe = read_probe(await session.ask("probe"))
+            probe.check(become=self._order.ssh.become)
+            bundle = await self._bundles.fitting(probe.system, probe.arch, probe.libc)
+            self._check_manager(probe.manager_id)
+            known = await self._known(probe.identity)
+            if known and self._is_as_wanted(probe, bundle.manifest, known):
+                return self._outcome(Status.UNCHANGED, known, bundle.manifest, _key(known)), known
+            if self._order.dry_run:
+                return self._plan(probe, known, bundle.manifest), None
+            return await self._install(session, probe, bundle)
+        finally:
+            await session.close()
+
+    def _plan(self, probe: Probe, known: Host | None, manifest: Manifest) -> Outcome:
+        """What a real run would do."""
+        status = Status.WOULD_UPDATE if probe.current else Status.WOULD_INSTALL
+        if not probe.current:
+            what = f"{manifest.folder} comes into {probe.root}"
+        elif probe.current != manifest.folder:
+            what = f"{manifest.folder} comes in place of {probe.current}"
+        else:
+            what = f"{probe.current} stays, and what it needs to run is mended"
+        detail = f"{what}, as {probe.user}, {probe.service_words}"
+        return self._outcome(status, known, manifest, detail)
+
+    async def _install(
+        self, session: HostSession, probe: Probe, bundle: Bundle
+    ) -> tuple[Outcome, Host | None]:
+        manifest = bundle.manifest
+        await self._lock(session)
+        await self._put_files(session, bundle)
+        self._enter(Stage.SETTING_UP)
+        answer = await session.ask("identity", [("name", manifest.folder)])
+        identity = read_identity(first_value(answer, "identity"))
+        known = await self._known(identity)
+        settings = await self._settings(probe, known, identity)
+        token = "" if known and _is_enrolled(identity) else await self._token(identity)
+        answer = await session.ask(
+            "configure",
+            [
+                ("name", manifest.folder),
+                *(("setting", line) for line in settings),
+                *((("token", token),) if token else ()),
+            ],
+        )
+        self._enter(Stage.STARTED)
+        host = await self._wait_online(session, identity, manifest)
+        notes = [_key(host), *_notes(answer, probe)]
+        status = Status.INSTALLED
+        if probe.current and probe.current != manifest.folder:
+            status = Status.UPDATED
+            notes.insert(0, f"{probe.current} before")
+        elif first_value(answer, "changed") == "no":
+            status = Status.UNCHANGED
+        elif probe.current:
+            notes.insert(0, "mended")
+        return self._outcome(status, host, manifest, ", ".join(notes)), host
+
+    async def _lock(self, session: HostSession) -> None:
+        try:
+            await session.ask("lock", [("run", self._order.run), ("owner", self._target.typed)])
+        except RefusedRequestError as error:
+            run, _, typed = error.detail.partition(" ")
+            if error.code == "busy" and self._order.run and run == self._order.run:
+                raise HostProblemError(f"It is the same machine as {typed}.") from error
+            raise
+
+    async def _put_files(self, session: HostSession, bundle: Bundle) -> None:
+        manifest = bundle.manifest
+        fields = [("name", manifest.folder), ("version", manifest.version)]
+        if first_value(await session.ask("has", fields), "has") == "yes":
+            return
+        self._enter(Stage.SENDING)
+        kilobytes = (manifest.size + manifest.unpacked) // _UNPACK_FACTOR + 1
+        fields += [
+            ("size", str(manifest.size)),
+            ("sha256", manifest.sha256),
+            ("kilobytes", str(kilobytes)),
+        ]
+        with bundle.path.open("rb") as file:
+            file.seek(read_head(file).offset)
+            await session.send(fields, file, manifest.size, self._say_sent(manifest.size))
+
+    def _say_sent(self, size: int) -> Callable[[int], None]:
+        said = -1
+
+        def say(sent: int) -> None:
+            nonlocal said
+            percent = sent * 100 // size
+            if percent > said:
+                said = percent
+                self._report(self._target, self.stage, f"{percent} %")
+
+        return say
+
+    def _check_manager(self, manager_id: str) -> None:
+        if manager_id not in ("", self._order.manager_id):
+            raise HostProblemError(
+                f"It belongs to another manager, {manager_id}. `tui-manager agent uninstall --ssh "
+                f"{self._target.typed}` takes that agent away first."
+            )
+
+    async def _known(self, identity: HostIdentity | None) -> Host | None:
+        """The host at the manager, if it is there already.
+
+        Raises HostProblemError if it belongs elsewhere, was turned away, or is in this run twice.
+        """
+        if identity is None:
+            return None
+        typed = self._target.typed
+        self._check_manager(identity.manager_id)
+        self._claims.claim_key(identity.key_sha256, typed)
+        known = await self._fleet.by_key(identity.fingerprint)
+        if known and known.admission in (Admission.REJECTED, Admission.REVOKED):
+            raise HostProblemError(
+                f"The manager has {known.admission.value} this host, {known.name}, for good. "
+                f"`tui-manager agent uninstall --ssh {typed}` removes its key, and it can be "
+                "installed as a new host."
+            )
+        return known
+
+    async def _settings(
+        self, probe: Probe, known: Host | None, identity: HostIdentity
+    ) -> tuple[str, ...]:
+        """The lines of the file with settings. Raises HostProblemError for a name that is taken."""
+        order, lines = self._order, probe.settings
+        values = {}
+        if order.dial_given or not identity.manager_id or not value_of(lines, "manager"):
+            values["manager"] = order.dial
+        name = order.name or value_of(lines, "name") or self._target.name
+        if name != value_of(lines, "name"):
+            values["name"] = name
+        if order.labels is not None:
+            values["labels"] = labels_text(order.labels)
+        if known is None or order.name:  # a host that is known may have been given another name
+            await self._check_name(name or probe.host, identity)
+        return with_values(lines, values)
+
+    async def _check_name(self, name: str, identity: HostIdentity) -> None:
+        if not is_name(name):
+            raise HostProblemError(
+                f"It calls itself {name!r}, which is no name for a host. Give it one with --name."
+            )
+        taken_by = await self._fleet.by_name(name)
+        if taken_by and taken_by.fingerprint != identity.fingerprint:
+            raise HostProblemError(
+                f"Another host has the name {name}, with the key {taken_by.fingerprint or 'none'}. "
+                f"If that machine is gone, `tui-manager hosts remove {name}`; else give this one "
+                "another name with --name."
+            )
+        self._claims.claim_name(name, self._target.typed)
+
+    def _is_as_wanted(self, probe: Probe, manifest: Manifest, known: Host) -> bool:
+        """Whether nothing has to be changed."""
+        order, lines = self._order, probe.settings
+        return (
+            probe.active
+            and probe.current == manifest.folder
+            and _runs(known, manifest)
+            and known.admission is Admission.ADMITTED
+            and value_of(lines, "manager") != ""
+            and (not order.dial_given or value_of(lines, "manager") == order.dial)
+            and order.name in ("", value_of(lines, "name"))
+            and (order.labels is None or value_of(lines, "labels") == labels_text(order.labels))
+        )
+
+    async def _token(self, identity: HostIdentity) -> str:
+        return await self._fleet.token_for(identity.key_sha256)
+
+    async def _wait_online(
+        self, session: HostSession, identity: HostIdentity, manifest: Manifest
+    ) -> Host:
+        """The host, once it is online with this build. Raises HostProblemError with the last words
+        of its log."""
+        loop = asyncio.get_running_loop()
+        ends_at, looks_at = loop.time() + ONLINE_WITHIN, loop.time() + _LOOKS
+        host: Host | None = None
+        while loop.time() < ends_at:
+            host = await self._fleet.by_key(identity.fingerprint, fresh=False)
+            if host and host.admission is Admission.PENDING:
+                await self._fleet.operator.approve_hosts([host.host_id])
+            elif host and _runs(host, manifest):
+                return host
+            if loop.time() >= looks_at:
+                looks_at = loop.time() + _LOOKS
+                if first_value(await session.ask("status"), "active") != "yes":
+                    break
+            await asyncio.sleep(self._fleet.interval)
+        answer = await session.ask("log", [("lines", str(_LOG_LINES))])
+        raise HostProblemError(_not_online(answer.get("line", ()), host))
+
+    def _enter(self, stage: Stage) -> None:
+        self.stage = stage
+        self._report(self._target, stage)
+
+    def _outcome(
+        self, status: Status, host: Host | None, manifest: Manifest, detail: str
+    ) -> Outcome:
+        return Outcome(
+            host=self._target.typed,
+            status=status,
+            detail=detail,
+            name=host.name if host else self._order.name or self._target.name,
+            host_id=host.host_id if host else "",
+            version=manifest.version,
+            build=manifest.build,
+        )
+
+
+def _runs(host: Host, manifest: Manifest) -> bool:
+    """Whether the host is online with the version and the build of a bundle."""
+    there = host.agent_version, host.agent_build
+    return host.online and there == (manifest.version, manifest.build)
+
+
+def _is_enrolled(identity: HostIdentity) -> bool:
+    ends = identity.certificate_ends
+    return (
+        bool(identity.host_id) and ends is not None and ends > datetime.now(UTC) + _RENEWED_BEFORE
+    )
+
+
+def _key(host: Host) -> str:
+    return f"known by {host.fingerprint}"
+
+
+def _notes(answer: Answer, probe: Probe) -> list[str]:
+    """What the operator should know of how it runs there."""
+    notes = []
+    if "boot" in answer:
+        notes.append("it does not start with the machine: there is no systemd and no crontab")
+    if "linger" in answer:
+        notes.append(
+            f"it ends when {probe.user} logs out: `loginctl enable-linger` was refused there"
+        )
+    return notes
+
+
+def _not_online(log: Sequence[str], host: Host | None) -> str:
+    what = "runs there in another version" if host and host.online else "does not come online"
+    telling = [line for line in log if line.strip() and " level=INFO " not in line]
+    words = "; ".join(map(_plain, (telling or log)[-_SHOWN_LINES:]))
+    if not words:
+        return f"The agent is there and {what}, and its log is empty."
+    return f"The agent is there and {what}. Its log ends with: {words}"
+
+
+def _plain(line: str) -> str:
+    """A line of the agent's log without its time."""
+    if line.startswith("time=") and " level=" in line:
+        line = line.partition(" level=")[2].partition(" ")[2]
+    return line.removeprefix("tui-manager-agent: ").strip()
