@@ -5,9 +5,7 @@ import argparse
 from collections.abc import Callable
 
 from tui_manager.cli.options.agent_hosts import (
-    EXIT_CODES as SSH_EXIT_CODES,
-)
-from tui_manager.cli.options.agent_hosts import (
+    SSH_EXIT_CODES,
     add_install_options,
     add_uninstall_options,
 )

@@ -8,7 +8,7 @@ from tui_manager.cli.options.values import file_path
 
 PARALLEL = 20
 PARALLEL_MAX = 200
-EXIT_CODES = (
+SSH_EXIT_CODES = (
     "exit status: 0 done on all hosts; 1 not on some; 2 wrong usage; 3 no manager answers; 130 "
     "interrupted"
 )
