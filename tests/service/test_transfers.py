@@ -195,7 +195,7 @@ async def test_what_is_not_under_way_gets_a_sentence(parts: Parts, how: str) -> 
 
 async def test_a_fetch_may_not_ask_for_files(parts: Parts) -> None:
     host_id, _, execution_id, _ = await running(parts, FETCH)
-    with pytest.raises(BrokenRuleError, match="copies nothing"):
+    with pytest.raises(BrokenRuleError, match="which gives none"):
         await parts.transfers.orders.begin_copy(host_id, data(execution_id))
 
 

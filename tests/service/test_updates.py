@@ -117,6 +117,44 @@ async def test_a_host_that_is_away_in_the_middle_has_not_failed(stored: Parts) -
     assert (row.status, row.late) == (CommandHostStatus.COMPLETED, False)
 
 
+async def test_a_task_that_starts_meanwhile_waits_for_the_new_agent(stored: Parts) -> None:
+    host = await stored.connect("web01", **BUNDLE)
+    update = await stored.started("web01", STEP)
+    ((_, run),) = stored.dispatcher.sent
+    await stored.report(host.host_id, Started(run.execution_id, timedelta(0)))
+    asked = FileRequest(run.execution_id, FileSetPart.MANIFEST, 0, 1)
+    await stored.transfers.orders.begin_copy(host.host_id, asked)
+    await stored.hosts.close_session(host.host_id, host.generation, "its agent is replaced")
+    task_id = await stored.started("web01", "true")
+    assert (await ask(stored, task_id)).status is CommandHostStatus.PENDING
+    held = [Held(run.execution_id, HeldState.RUNNING)]
+    back = await stored.connect("web01", held=held, **BUNDLE)
+    stored.hosts.session_ready(back.host_id)
+    ((_, sent),) = await stored.send()
+    assert sent.command.text == "true"
+    await stored.report(host.host_id, result(run.execution_id))
+    await stored.hosts.close_session(back.host_id, back.generation, "another reason")
+    late = await stored.started("web01", "true")
+    assert (await ask(stored, late)).reason is Reason.UNDELIVERABLE
+    assert (await ask(stored, update)).status is CommandHostStatus.COMPLETED
+
+
+async def test_a_new_agent_that_does_not_come_is_not_waited_for_without_end(
+    stored: Parts,
+) -> None:
+    host = await stored.connect("web01", **BUNDLE)
+    await stored.started("web01", STEP)
+    ((_, run),) = stored.dispatcher.sent
+    await stored.report(host.host_id, Started(run.execution_id, timedelta(0)))
+    asked = FileRequest(run.execution_id, FileSetPart.MANIFEST, 0, 1)
+    await stored.transfers.orders.begin_copy(host.host_id, asked)
+    await stored.hosts.close_session(host.host_id, host.generation, "its agent is replaced")
+    task_id = await stored.started("web01", "true")
+    stored.clock.turn(61)
+    await stored.silence.look()
+    assert (await ask(stored, task_id)).reason is Reason.UNDELIVERABLE
+
+
 async def test_a_host_that_stays_away_is_lost_as_with_any_command(stored: Parts) -> None:
     host = await stored.connect("web01", **BUNDLE)
     task_id = await stored.started("web01", STEP)

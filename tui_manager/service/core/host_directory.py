@@ -419,9 +419,9 @@ class Directory:
         self._own |= own
 
     def expected_rows(self, monotonic: float) -> dict[int, float]:
-        """Row ids of the hosts that were connected when their manager stopped or died and may still
-        come back: so many seconds are left for each. A host that was declared lost is not expected,
-        but one whose session is being opened is, because it is not online yet."""
+        """Row ids of the hosts that may soon come back: their manager stopped or died, or their
+        agent is being replaced. So many seconds are left for each. A host that was declared lost is
+        not expected, but one whose session is being opened is, because it is not online yet."""
         return {
             entry.row.row_id: entry.expected_until - monotonic
             for entry in self._expected.values()

@@ -44,7 +44,8 @@ class LiveSession:
             `UNKNOWN_MAX` are remembered.
         running: executions that run on its host, by what its agent has said.
         features: what its agent can do.
-        transfers: copies and fetches that run on its host, by execution.
+        transfers: copies, fetches and updates that run on its host, by execution.
+        updating: executions that replace its agent by another version.
     """
 
     generation: int
@@ -56,6 +57,12 @@ class LiveSession:
     running: set[str] = field(default_factory=set)
     features: frozenset[Feature] = frozenset()
     transfers: dict[str, RunningTransfer] = field(default_factory=dict)
+    updating: set[str] = field(default_factory=set)
+
+    @property
+    def will_come_back(self) -> bool:
+        """Whether its agent is about to be replaced: it ends, and another version comes at once."""
+        return not self.updating.isdisjoint(self.running)
 
     def is_alive(self, monotonic: float) -> bool:
         """Whether its agent is surely there."""
@@ -103,8 +110,8 @@ class HostEntry:
         declared_lost: this silence has already turned its work into failure.
         recovering: it had work when the manager started, and has not come back yet.
         opening: sessions that are being opened; the database may already hold them.
-        expected_until: it was connected when its manager stopped or died, has not come back, and is
-            waited for until then; monotonic seconds. 0: it is not.
+        expected_until: it was connected when its manager stopped or died, or it updates its agent.
+            It has not come back, and is waited for until then; monotonic seconds. 0: it is not.
         search_text: the lines that a filter searches; None: to be made from the row.
         sort_key: orders by name; empty: to be made from the name.
         kept_variables: what `variables` gives; None: to be made from the row.

@@ -184,11 +184,13 @@ class HostService:
 
     async def close_session(self, host_id: str, generation: int, why: str) -> None:
         """A stream has ended. The end of an old session never touches a newer one."""
-        clock = self._core.clock
+        clock, session = self._core.clock, self._session(host_id, generation)
         if not self._directory.close_session(host_id, generation, clock.now(), clock.monotonic()):
             return
         self._heartbeat.update(self._directory.connected)
         entry = self._directory.get(host_id)
+        if entry and session and session.will_come_back:
+            self._directory.expect([entry.row.row_id], clock.monotonic())
         name = entry.row.name if entry else host_id
         log.info("agent disconnected", extra={"host": name, "session": generation, "reason": why})
         self._core.feed.publish(_HOSTS)
