@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.agent_bundle.signing_key import load_or_make_key
 
 ROOT = make_dist.ROOT
+KINDS = ("deb", "rpm")
 _NAME = "tui-manager-agent"
 _PROGRAM = f"/usr/bin/{_NAME}"
 _PROGRAM_FOLDER = f"/usr/lib/{_NAME}"
@@ -44,8 +45,8 @@ It connects to a manager, runs the commands that it is given, and keeps every
 result until the manager has it. It brings its own Python."""
 
 
-def make(out: Path, bundle: Path | None, release: str) -> None:
-    """Makes both packages in a folder, which is made.
+def make(out: Path, bundle: Path | None, release: str, kinds: Sequence[str] = KINDS) -> None:
+    """Makes packages in a folder, which is made.
 
     Args:
         bundle: the file that they are made of; None: one is made of the agent that is installed.
@@ -59,7 +60,7 @@ def make(out: Path, bundle: Path | None, release: str) -> None:
             bundle = folder / "agent.bundle"
             build_bundle(bundle, load_or_make_key(folder / "a.key"))  # packages need no signature
         manifest = _unpack(bundle, folder / "agent")
-        for kind in ("deb", "rpm"):
+        for kind in kinds:
             config = folder / f"{kind}.json"  # nfpm reads YAML, and JSON is a part of that
             config.write_text(json.dumps(_config(kind, folder, manifest, release)))
             subprocess.run(
@@ -163,12 +164,13 @@ def main() -> int:
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "dist")
     parser.add_argument("--bundle", type=Path, help="the bundle that they are made of")
     parser.add_argument("--release", default="1", help="tells packages of one version apart")
+    parser.add_argument("--only", choices=KINDS, help="make this one only")
     options = parser.parse_args()
-    make(options.folder, options.bundle, options.release)
-    for path in sorted(options.folder.glob(f"{_NAME}*.deb")) + sorted(
-        options.folder.glob(f"{_NAME}*.rpm")
-    ):
-        sys.stdout.write(f"{path}\n")
+    kinds = (options.only,) if options.only else KINDS
+    make(options.folder, options.bundle, options.release, kinds)
+    for kind in kinds:
+        for path in sorted(options.folder.glob(f"{_NAME}*-{options.release}[._]*{kind}")):
+            sys.stdout.write(f"{path}\n")
     return 0
 
 
