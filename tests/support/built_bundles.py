@@ -2,6 +2,7 @@
 runs as long as nothing that is in it has changed."""
 
 import fcntl
+import hashlib
 import os
 import tempfile
 from functools import cache
@@ -14,7 +15,8 @@ from tui_manager.agent_bundle.signing_key import SigningKey, load_or_make_key
 
 @cache
 def _folder() -> Path:
-    folder = Path(tempfile.gettempdir(), f"tui-manager-test-bundles-{os.geteuid()}")
+    checkout = hashlib.sha256(bytes(Path(__file__).parents[2])).hexdigest()[:8]
+    folder = Path(tempfile.gettempdir(), f"tui-manager-test-bundles-{os.geteuid()}-{checkout}")
     folder.mkdir(mode=0o700, exist_ok=True)
     assert folder.stat().st_uid == os.geteuid()
     return folder

@@ -10,6 +10,7 @@ PROGRAM_ENTRY = """\
 #!/bin/sh
 # Starts the agent with the Python beside it, whatever links lead to this file.
 unset tui_manager_agent_root
+unset PYTHONEXECUTABLE  # the only variable that Python obeys also with -I
 tui_manager_agent_root=$(
     file=$0
     case $file in */*) ;; *) file=./$file ;; esac

@@ -55,6 +55,11 @@ def is_elf(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
+def is_of_glibc(name: str) -> bool:
+    """Whether a library belongs to the C library, which is that of the host."""
+    return _OF_GLIBC.fullmatch(name) is not None
+
+
 def elf_facts(path: Path) -> ElfFacts:
     """Reads a program or library. Raises OSError, CannotBuildError."""
     try:
@@ -104,7 +109,7 @@ def needed_libraries(files: Iterable[SourceFile]) -> list[SourceFile]:
     found: dict[str, SourceFile] = {}
     for file in files:
         for name, source in _loaded_with(file.source):
-            if not _OF_GLIBC.fullmatch(name) and name not in inside:
+            if not is_of_glibc(name) and name not in inside:
                 found[name] = SourceFile(f"{LIBRARIES}/{name}", source.resolve())
     return [] if set(found) <= _RUN_TIME else sorted(found.values())
 

@@ -98,13 +98,15 @@ def _python_files() -> Iterator[SourceFile]:
 
 
 def _files_below(folder: Path, unused: frozenset[str] = frozenset()) -> Iterator[Path]:
-    """All files but those that are made by Python, hidden, or of an unused part on top."""
+    """All files but those that are hidden, tests, made by Python, or of an unused part on top."""
     for top, folders, names in os.walk(folder):
         is_top = Path(top) == folder
         folders[:] = [
             name
             for name in sorted(folders)
-            if not (name.startswith((".", "__pycache__", "config-")) or (is_top and name in unused))
+            if not name.startswith((".", "__pycache__", "config-"))
+            and name not in ("test", "tests")
+            and not (is_top and name in unused)
         ]
         for name in sorted(names):
             if not name.startswith(".") and not (is_top and name.partition(".")[0] in unused):
