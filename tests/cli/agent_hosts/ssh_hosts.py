@@ -8,17 +8,21 @@ ends with them and runs nothing), `banner` (the login shell prints it), `shell` 
 so many bytes after it).
 """
 
+import asyncio
 import hashlib
+import json
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.rules.fingerprint import fingerprint
@@ -26,6 +30,7 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 from tests.cli.fake import FakeOperator
 from tests.support.bundles import small_bundle
 from tests.support.fake_hosts import WAYS_OUT
+from tui_manager.cli.main import main
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Page, Window
 
@@ -253,6 +258,11 @@ class SshHost:
         except OSError:
             return {}
 
+    def stop(self) -> None:
+        """Ends the agent, and waits for its end."""
+        self.kill_loop(signal.SIGKILL)
+        (self.root / "run.pid").unlink()
+
     def kill_loop(self, number: signal.Signals) -> None:
         """Ends the agent."""
         if pid := self.pid:
@@ -275,6 +285,10 @@ class InstallOperator(FakeOperator):
         for host in self.ssh_hosts.hosts:
             self._look_at(host)
         return await super().list_hosts(window)
+
+    def run_alone(self, work: Coroutine[Any, Any, int]) -> int:
+        """Does something on a loop of its own."""
+        return asyncio.run(work)
 
     def _look_at(self, host: SshHost) -> None:
         ids = host.ids()
@@ -311,3 +325,52 @@ class InstallOperator(FakeOperator):
         for row in list(self.tasks[task_id].rows.values()):
             self.end_on(row.host, task_id=task_id)
         return left_out
+
+
+Rows = list[dict[str, str]]
+
+
+def statuses(rows: Rows) -> dict[str, str]:
+    """How it ended on each host."""
+    return {row["host"]: row["status"] for row in rows}
+
+
+class Installing:
+    """Runs `agent install`, and reads its JSON.
+
+    Attributes:
+        bundle: what it installs.
+        err: what the last run wrote on stderr.
+    """
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.bundle = agent_bundle(folder)
+        self._capsys = capsys
+        self.err = ""
+
+    def __call__(self, *words: str, exits: int = 0, bundle: Path | None = None) -> Rows:
+        command = ["agent", "install", "--json", "--bundle", str(bundle or self.bundle)]
+        rows, self.err = _rows_of([*command, "--ssh", *words], exits, self._capsys)
+        return rows
+
+
+class Uninstalling:
+    """The same for `agent uninstall`."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.err = ""
+
+    def __call__(self, *words: str, exits: int = 0) -> Rows:
+        command = ["agent", "uninstall", "--json", "--ssh", *words]
+        rows, self.err = _rows_of(command, exits, self._capsys)
+        return rows
+
+
+def _rows_of(
+    command: list[str], exits: int, capsys: pytest.CaptureFixture[str]
+) -> tuple[Rows, str]:
+    status = main(command)
+    out, err = capsys.readouterr()
+    assert status == exits, (out, err)
+    return (json.loads(out) if out else []), err
