@@ -25,22 +25,25 @@ def make_opening(*, become: bool, password: str) -> Opening:
     """The beginning of a session, as the user who logs in or, by sudo, as root.
 
     The command is quoted so that every login shell, csh and fish too, gives it to `sh` unchanged.
-    `dd` reads the script: a shell that gets its script on stdin may read more than that.
+    A shell that gets its script on stdin may read more than that, so another program reads it:
+    `dd` byte for byte if something follows at once, else `head`, which is faster.
     """
     nonce = secrets.token_hex(8)
     script = f"nonce={nonce}\n".encode() + _source("host.sh")
     # What stands before the nonce is left over, such as a password that sudo did not need.
-    boot = f'while IFS= read -r line; do [ "$line" = {nonce} ] && break; done; {_run(script)}'
+    skip = f'while IFS= read -r line; do [ "$line" = {nonce} ] && break; done'
+    boot = f"{skip}; {_eval(f'head -c {len(script)}')}"
     rest = f"{nonce}\n".encode() + script
     if not become:
         return Opening(nonce, f"sh -c '{boot}'", rest)
     first = f"nonce={nonce}\nboot='{boot}'\n".encode() + _source("become.sh")
     data = first + f"{password}\n".encode() + rest
-    return Opening(nonce, f"sh -c '{_run(first)}'", data)
+    begin = _eval(f"dd bs=1 count={len(first)} 2>/dev/null")
+    return Opening(nonce, f"sh -c '{begin}'", data)
 
 
-def _run(script: bytes) -> str:
-    return f'eval "$(dd bs=1 count={len(script)} 2>/dev/null)"'
+def _eval(reading: str) -> str:
+    return f'eval "$({reading})"'
 
 
 @cache
