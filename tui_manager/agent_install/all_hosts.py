@@ -126,5 +126,6 @@ class AllHosts:
 
 
 def _failed(target: SshTarget, sentence: str) -> Outcome:
-    sentence = sentence[:1].upper() + sentence[1:]
+    if not sentence.startswith(("ssh", "sudo")):
+        sentence = sentence[:1].upper() + sentence[1:]
     return Outcome(host=target.typed, status=Status.FAILED, detail=sentence, name=target.name)

@@ -208,33 +208,33 @@ free_kilobytes() {
 
 # ---- one install at a time ----
 
-# The lock is a folder with the file `owner`, whose time says when its install did something last. An
-# install that lost its connection does nothing any more, and after two minutes another one takes over.
+# The lock is a file, which is linked into its place and so has its line from the first moment on: the pid
+# of the shell, the run, and what was typed. Its time says when its install did something last. An install
+# that lost its connection does nothing any more, and after two minutes another one takes over.
 do_lock() {
-    if ! said=$(mkdir -p "$root" 2>&1); then
+    if ! said=$( (mkdir -p "$root" && printf '%s %s %s\n' "$$" "$run" "$owner" >"$lock.$$") 2>&1); then
         fail not_writable "$said"
         return
     fi
-    if ! mkdir "$lock" 2>/dev/null; then
-        held=$(cat "$lock/owner" 2>/dev/null)
-        if [ -n "$(is_fresh)" ] && is_alive "${held%% *}"; then
+    tries=5
+    until ln "$lock.$$" "$lock" 2>/dev/null; do
+        tries=$((tries - 1))
+        held=$(cat "$lock" 2>/dev/null)
+        if [ $tries = 0 ] || { [ -n "$(is_fresh)" ] && is_alive "${held%% *}"; }; then
             fail busy "${held#* }"
-            return
+            break
         fi
-        mv "$lock" "$lock.$$" 2>/dev/null
-        if [ "$(cat "$lock.$$/owner" 2>/dev/null)" != "$held" ]; then
-            mv "$lock.$$" "$lock" 2>/dev/null
-            fail busy ''
-            return
-        fi
-        rm -rf "$lock.$$"
-        if ! mkdir "$lock" 2>/dev/null; then
-            fail busy ''
-            return
-        fi
-    fi
-    printf '%s %s %s\n' "$$" "$run" "$owner" >"$lock/owner"
-    locked=yes
+        drop_lock
+    done
+    rm -f "$lock.$$"
+    if [ -z "$failed" ]; then locked=yes; fi
+}
+
+# Removes the lock if it is still the one that was read.
+drop_lock() {
+    mv "$lock" "$lock.$$.old" 2>/dev/null || return 0
+    if [ "$(cat "$lock.$$.old" 2>/dev/null)" != "$held" ]; then ln "$lock.$$.old" "$lock" 2>/dev/null; fi
+    rm -f "$lock.$$.old"
 }
 
 is_fresh() {
@@ -246,13 +246,13 @@ is_alive() {
 }
 
 keep_lock() {
-    [ -n "$locked" ] && touch "$lock/owner" 2>/dev/null
+    [ -n "$locked" ] && touch "$lock" 2>/dev/null
     return 0
 }
 
 release() {
     [ -n "$locked" ] || return 0
-    case $(cat "$lock/owner" 2>/dev/null) in "$$ "*) rm -rf "$lock" ;; esac
+    case $(cat "$lock" 2>/dev/null) in "$$ "*) rm -f "$lock" ;; esac
     rm -rf "$root/versions/.install.$$"
     rmdir "$root/versions" "$root" 2>/dev/null
     locked=
@@ -395,10 +395,10 @@ start_service() {
     case $(find_service) in
     systemd) start_unit ;;
     user)
-        keep_user_manager
-        if systemctl --user show-environment >/dev/null 2>&1; then
+        if keep_user_manager; then
             start_unit
         else
+            drop_unit
             start_loop
         fi
         ;;
@@ -425,22 +425,30 @@ start_unit() {
     fi
 }
 
-# systemd ends what a user runs when the user logs out, unless the user lingers.
+# systemd ends the services of a user when the user logs out, unless the user lingers. Fails if they
+# cannot stay.
 keep_user_manager() {
     me=$(id -un)
-    if [ -e "/var/lib/systemd/linger/$me" ]; then return 0; fi
-    if loginctl enable-linger "$me" >/dev/null 2>&1; then
+    if [ ! -e "/var/lib/systemd/linger/$me" ]; then
+        if ! loginctl enable-linger "$me" >/dev/null 2>&1; then
+            answer linger=no
+            return 1
+        fi
         : >"$root/lingers"
-    else
-        answer linger=no
     fi
     tries=50
     until systemctl --user show-environment >/dev/null 2>&1; do
         tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 0
+        [ $tries -gt 0 ] || return 1
         pause
         if [ -d "/run/user/$uid" ]; then export XDG_RUNTIME_DIR="/run/user/$uid"; fi
     done
+}
+
+drop_unit() {
+    [ -f "$unit" ] || return 0
+    systemctl "$scope" disable --now $unit_name >/dev/null 2>&1
+    rm -f "$unit"
 }
 
 loop_pid() {

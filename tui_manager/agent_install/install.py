@@ -158,7 +158,7 @@ class HostInstall:
         )
         self._enter(Stage.STARTED)
         host = await self._wait_online(session, identity, manifest)
-        notes = [_key(host), *_notes(answer, probe)]
+        notes = [_key(host), *_notes(answer)]
         status = Status.INSTALLED
         if probe.current and probe.current != manifest.folder:
             status = Status.UPDATED
@@ -337,14 +337,14 @@ def _key(host: Host) -> str:
     return f"known by {host.fingerprint}"
 
 
-def _notes(answer: Answer, probe: Probe) -> list[str]:
+def _notes(answer: Answer) -> list[str]:
     """What the operator should know of how it runs there."""
     notes = []
     if "boot" in answer:
         notes.append("it does not start with the machine: there is no systemd and no crontab")
     if "linger" in answer:
         notes.append(
-            f"it ends when {probe.user} logs out: `loginctl enable-linger` was refused there"
+            "a script keeps it running, because `loginctl enable-linger` was refused there"
         )
     return notes
 

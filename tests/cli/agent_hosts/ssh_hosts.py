@@ -188,19 +188,22 @@ class SshHost:
         self.name = folder.name
         for part in ("home", "root/opt", "root/etc", "root/var/lib", "bin"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        is_root = os.geteuid() == 0
-        root, home = folder / "root", folder / "home"
-        self.root = (
-            root / "opt/tui-manager-agent" if is_root else home / ".local/share/tui-manager-agent"
-        )
-        self.state = (
-            root / "var/lib/tui-manager-agent"
-            if is_root
-            else home / ".local/state/tui-manager-agent"
-        )
-        self.config = root / "etc" if is_root else home / ".config"
-        self.settings = self.config / "tui-manager-agent.env"
-        self.token = self.config / "tui-manager-agent.token"
+        if os.geteuid() == 0 and not (folder / "user").exists():
+            self._use(folder / "root/opt", folder / "root/var/lib", folder / "root/etc")
+        else:
+            self.use_home()
+
+    def use_home(self) -> None:
+        """The login is a user without root."""
+        (self.folder / "user").touch()
+        home = self.folder / "home"
+        self._use(home / ".local/share", home / ".local/state", home / ".config")
+
+    def _use(self, programs: Path, state: Path, config: Path) -> None:
+        self.root, self.state = programs / "tui-manager-agent", state / "tui-manager-agent"
+        self.config = config
+        self.settings = config / "tui-manager-agent.env"
+        self.token = config / "tui-manager-agent.token"
 
     def write(self, **files: str) -> None:
         """Says what the host does otherwise than others."""

@@ -15,6 +15,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
     InstallOperator,
     SshHost,
     SshHosts,
+    Uninstalling,
     agent_bundle,
     statuses,
 )
@@ -252,13 +253,28 @@ def test_root_by_sudo(
     assert given not in hosts.calls()
     if needs:
         (row,) = run("web1", "--become", exits=1)
-        assert row["detail"].startswith(
-            "sudo was refused: sudo: a password is required.".capitalize()
-        )
+        assert row["detail"].startswith("sudo was refused: sudo: a password is required.")
         monkeypatch.setattr("tui_manager.cli.commands.agent_hosts._read_password", lambda: "wrong")
         (row,) = run("web1", "--become", "--ask-become-password", exits=1)
         assert "did not take the password" in row["detail"]
     (web1.folder / "bin/sudo").unlink()
+
+
+def _systemctl(host: SshHost, show_environment: str = "exit 1") -> str:
+    """It starts the script in place of the service."""
+    root, settings = host.root, host.settings
+    return f"""
+echo "$@" >>"$HERE/systemctl"
+case "$2 $3" in
+"show-environment ") {show_environment} ;;
+"is-active --quiet") kill -0 "$(cat {root}/run.pid)" 2>/dev/null ;;
+restart*)
+    setsid sh {root}/current/share/run-agent.sh {root} {settings} </dev/null >/dev/null 2>&1 3>&- &
+    ;;
+"disable --now")
+    kill "$(cat {root}/run.pid)"; while [ -e {root}/run.pid ]; do sleep 0.05; done ;;
+esac
+"""
 
 
 def test_with_systemd_the_agent_is_a_service(hosts: SshHosts, run: Installing) -> None:
@@ -268,27 +284,44 @@ def test_with_systemd_the_agent_is_a_service(hosts: SshHosts, run: Installing) -
     web1 = hosts.add("web1")
     for folder in ("root/run/systemd/system", "root/etc/systemd/system"):
         (web1.folder / folder).mkdir(parents=True)
-    root, settings = web1.root, web1.settings
-    web1.program("systemctl", f"""
-echo "$@" >>"$HERE/asked"
-case "$2 $3" in
-"is-active --quiet") kill -0 "$(cat {root}/run.pid)" 2>/dev/null ;;
-restart*)
-    setsid sh {root}/current/share/run-agent.sh {root} {settings} </dev/null >/dev/null 2>&1 3>&- &
-    ;;
-"disable --now")
-    kill "$(cat {root}/run.pid)"; while [ -e {root}/run.pid ]; do sleep 0.05; done ;;
-esac
-""")  # fmt: skip
+    web1.program("systemctl", _systemctl(web1))
     (row,) = run("web1")
     assert row["status"] == "installed"
     assert row["detail"] == f"known by {web1.fingerprint}"
     unit = (web1.folder / "root/etc/systemd/system/tui-manager-agent.service").read_text()
-    assert f"ExecStart={root}/current/bin/tui-manager-agent run\n" in unit
-    asked = (web1.folder / "asked").read_text()
+    assert f"ExecStart={web1.root}/current/bin/tui-manager-agent run\n" in unit
+    asked = (web1.folder / "systemctl").read_text()
     assert "--system enable tui-manager-agent\n" in asked
     assert asked.count(" restart ") == 1
     assert statuses(run("web1")) == {"web1": "unchanged"}
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_without_root_the_agent_outlives_the_login(
+    may: bool, hosts: SshHosts, run: Installing, remove: Uninstalling
+) -> None:
+    """A service of a user ends with the login, unless the user lingers. The script does not."""
+    web1 = hosts.add("web1")
+    unit = _systemd_of_a_user(web1, may_linger=may)
+    (row,) = run("web1")
+    assert row["status"] == "installed"
+    assert unit.exists() is may
+    assert ("`loginctl enable-linger` was refused there" in row["detail"]) is not may
+    assert statuses(run("web1")) == {"web1": "unchanged"}
+    remove("web1")
+    asked = (web1.folder / "asked").read_text().splitlines()
+    assert asked == (["enable-linger ana", "disable-linger ana"] if may else ["enable-linger ana"])
+    assert [name for name in web1.files if "home/" in name] == []
+
+
+def _systemd_of_a_user(host: SshHost, *, may_linger: bool) -> Path:
+    """The login is no root; returns where its unit would be."""
+    host.use_home()
+    host.program("id", "case $1 in -u) echo 1000;; -un) echo ana;; esac")
+    host.program("systemctl", _systemctl(host, show_environment="exit 0"))
+    host.program("loginctl", f'echo "$@" >>"$HERE/asked"; exit {0 if may_linger else 1}')
+    (host.folder / "root/run/systemd/system").mkdir(parents=True)
+    return host.config / "systemd/user/tui-manager-agent.service"
 
 
 def test_without_systemd_a_crontab_starts_it(hosts: SshHosts, run: Installing) -> None:
@@ -363,7 +396,7 @@ def test_lines_for_people(hosts: SshHosts, run: Installing, capsys: Capture) -> 
     assert status == 1
     first, second = out.splitlines()
     assert first == f"web1: installed {web1.current}: known by {web1.fingerprint}, {NO_BOOT}"
-    assert second.startswith("web2: failed: Ssh was not let in: Permission denied")
+    assert second.startswith("web2: failed: ssh was not let in: Permission denied")
     assert "\x1b" not in out
     assert "web1 connecting\n" in err
     assert err.endswith("tui-manager: 2 hosts: 1 installed, 1 failed\n")

@@ -153,7 +153,7 @@ def test_an_agent_comes_and_goes(
     [
         ("", "user_key", "Its host key is not known here yet: `ssh web1` once shows it"),
         ("other_key", "user_key", "Its host key is another one than the known one"),
-        ("host_key", "other_key", "Ssh was not let in: root@127.0.0.1: Permission denied"),
+        ("host_key", "other_key", "ssh was not let in: root@127.0.0.1: Permission denied"),
     ],
 )
 def test_what_ssh_would_ask_for_is_said(
@@ -171,5 +171,5 @@ def test_what_ssh_would_ask_for_is_said(
 def test_nobody_listens(server: Sshd, run: Installing) -> None:
     server.stop_listening()
     (row,) = run("web1", "--ssh-config", str(server.config), exits=1)
-    assert row["detail"].startswith("Ssh: connect to host 127.0.0.1 port ")
+    assert row["detail"].startswith("ssh: connect to host 127.0.0.1 port ")
     assert row["detail"].endswith("Connection refused.")
