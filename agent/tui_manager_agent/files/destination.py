@@ -225,7 +225,7 @@ class Folders:
             raise TransferError(problem) from error
         finally:
             os.close(folder)
-        if self._own.is_in_state(os.fstat(descriptor)):
+        if not self._own.may_be_entered(os.fstat(descriptor)):
             os.close(descriptor)
             raise TransferError(refuse_own(within.full(parts)))
         return descriptor

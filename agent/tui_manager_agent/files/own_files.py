@@ -1,4 +1,5 @@
-"""The agent's own files, which no transfer may touch: its state folder and its policy.
+"""The agent's own files, which no transfer may touch: its state folder and its policy. Those of the
+program may be read, but not written: a policy decides who may replace the agent.
 
 They are known by device and inode, so that links and bind mounts lead nobody around this.
 """
@@ -17,11 +18,17 @@ _Id = tuple[int, int]  # device, inode
 class OwnFiles:
     """What belongs to the agent. Any thread may ask, once one has called `refresh`."""
 
-    def __init__(self, state_dir: Path, policy: Path) -> None:
-        """`policy`: the file, whether it is there or not."""
+    def __init__(self, state_dir: Path, policy: Path, program: Path | None = None) -> None:
+        """
+        Args:
+            policy: the file, whether it is there or not.
+            program: the folder of all versions of the agent; None: it does not run from a bundle.
+        """
         self._state_dir = os.fsencode(state_dir)
         self._policy = os.fsencode(policy.absolute())
+        self._program = os.fsencode(program) if program else b""
         self._in_state: frozenset[_Id] = frozenset()
+        self._in_program: frozenset[_Id] = frozenset()
         self._outside: set[bytes] = set()  # folders that were looked at, for a tree of many files
         self._names: dict[str, list[bytes]] = {}  # of the policy, to its folders
 
@@ -29,6 +36,8 @@ class OwnFiles:
         """Looks again at what is in the state folder. Call it when a transfer begins: without it, a
         file that is new there would be found only by its folder."""
         self._in_state = frozenset(_ids_in(self._state_dir))
+        if self._program:
+            self._in_program = frozenset(_ids_in(self._program))
         names: dict[str, list[bytes]] = {}
         for link in _links_to(self._policy):
             parent, name = os.path.split(link)
@@ -42,9 +51,15 @@ class OwnFiles:
             self.refresh()  # what had this inode may be gone, and the inode used again
         return _id(status) in self._in_state
 
+    def may_be_entered(self, status: os.stat_result) -> bool:
+        """Whether something may be written in a folder."""
+        if _id(status) in self._in_program:
+            self.refresh()  # as in `is_in_state`
+        return not self.is_in_state(status) and _id(status) not in self._in_program
+
     def may_be_replaced(self, status: os.stat_result) -> bool:
         """Whether a file may get other content, another mode or owner."""
-        return not self.is_in_state(status) and not _is_at(self._policy, status)
+        return self.may_be_entered(status) and not _is_at(self._policy, status)
 
     def may_be_named(self, folder: int, name: bytes) -> bool:
         """Whether a file of this name in a folder, of which this is a descriptor, would not take
