@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 
 from tui_manager_protos.rules import host_variables
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -76,7 +77,7 @@ class Agent:
         self._tasks = asyncio.TaskGroup()
         self._is_connected = False
         self._switch_begins = asyncio.Event()
-        self._over: TrialOverError | None = None
+        self._is_admitted, self._is_accepted = asyncio.Event(), asyncio.Event()  # of a trial
         self._last_end = ""  # of a stream or a dial
         self.switch: Switch | None = None
 
@@ -121,7 +122,7 @@ class Agent:
         """Continues what an earlier agent has left, and ends the update that was on trial."""
         executions = self._make_executions()
         if self._trial is not None and self._trial.is_open:
-            self._tasks.create_task(self._end_if_late(self._trial))
+            self._tasks.create_task(self._pass_trial(self._trial, executions))
             return
         if self._trial is not None:
             await self._end_update(self._trial, executions)
@@ -212,7 +213,8 @@ class Agent:
 
     async def _on_settings(self, settings: wire.Settings) -> None:
         if self._trial is not None and self._trial.is_open:
-            await self._accept(self._trial)  # of the Welcome: before any message is handled
+            self._is_admitted.set()  # these settings are those of the Welcome
+            await self._is_accepted.wait()  # no message is handled before
         await self._admission.on_settings(settings)
         if await self._managers.learn(settings.managers):
             self._reconnect.set_addresses(self._managers.addresses)
@@ -230,17 +232,20 @@ class Agent:
         await self._switch_begins.wait()
         raise _SwitchBegins
 
-    async def _accept(self, accepted: Trial) -> None:
-        """This version is the one in use from now on."""
-        try:
-            await asyncio.to_thread(accepted.accept)
-        except TrialOverError as error:
-            self._over = error
-            await asyncio.Event().wait()  # until this agent has ended
-        executions = self._executions
-        if executions is None:
-            raise AssertionError("a version on trial without the execution of its update")
-        await self._end_update(accepted, executions)
+    async def _pass_trial(self, running: Trial, executions: ExecutionRequests) -> None:
+        """Makes this version the one in use once its manager has admitted it, and begins to work.
+
+        Raises TrialOverError if that does not come in time.
+        """
+        while not self._is_admitted.is_set():
+            if running.left <= 0:
+                raise running.too_late(self._last_end)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(running.left, _LOOK_EVERY)):
+                    await self._is_admitted.wait()
+        await asyncio.to_thread(running.accept)
+        await self._end_update(running, executions)
+        self._is_accepted.set()
         self._tasks.create_task(executions.serve())
 
     async def _end_update(self, ended: Trial, executions: ExecutionRequests) -> None:
@@ -251,15 +256,6 @@ class Agent:
         if await executions.end_update(ended.execution_id, result):
             await asyncio.to_thread(ended.forget)
         self._tasks.create_task(asyncio.to_thread(ended.clean_up))
-
-    async def _end_if_late(self, running: Trial) -> None:
-        """Ends the agent if its version is not accepted in time."""
-        while running.is_open:
-            if self._over is not None:
-                raise self._over
-            if running.left <= 0:
-                raise running.too_late(self._last_end)
-            await asyncio.sleep(min(running.left, _LOOK_EVERY))
 
     # --------------------------------------------------------------------------- what it says
 

@@ -15,6 +15,7 @@ from tests.agent.authority import Authority
 from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment
 from tests.agent.fake_manager import FakeManager
 from tests.agent.policies import POLICY
+from tests.agent.updated_host import UpdatedHost
 from tests.support.programs import wait_for
 
 MISBEHAVE = f"{sys.executable} {Path(__file__).with_name('misbehave.py')}"
@@ -125,6 +126,15 @@ async def agent(tmp_path: Path, manager: FakeManager) -> AsyncIterator[AgentProc
     await manager.wait_for(lambda: manager.reports)
     yield agent
     await agent.close()
+
+
+@pytest.fixture
+async def host(tmp_path: Path, manager: FakeManager) -> AsyncIterator[UpdatedHost]:
+    """A version of a bundle is installed, nothing runs."""
+    host = UpdatedHost(tmp_path, manager)
+    host.install()
+    yield host
+    await host.close()
 
 
 @pytest.fixture

@@ -23,15 +23,14 @@ def install() -> None:
         setattr(owner, attribute, points.around(name, getattr(owner, attribute)))
 
     from tui_manager_agent.executions.execution_requests import ExecutionRequests
-    from tui_manager_agent.update import switch, trial, update_work
+    from tui_manager_agent.update import switch, trial, trial_record, update_work
     from tui_manager_agent.update.trial import Trial
     from tui_manager_agent.update.trial_record import TrialRecord
     from tui_manager_agent.update.update_work import UpdateWork
     from tui_manager_agent.update.versions import Versions
 
-    switch.WITHIN = int(float(os.environ["UPDATE_WITHIN"]) * SECOND)
-    switch.PATIENCE = int(float(os.environ["UPDATE_PATIENCE"]) * SECOND)
-    switch.KILL_AFTER = SECOND
+    for name in ("WITHIN", "PATIENCE", "KILL_AFTER"):
+        setattr(switch, name, int(float(os.environ[f"UPDATE_{name}"]) * SECOND))
     around(update_work, "pull_manifest", "pull_manifest")
     around(UpdateWork, "_pull_bundle", "pull_bundle")
     around(UpdateWork, "_check_bundle", "check_bundle")
@@ -41,11 +40,12 @@ def install() -> None:
     around(Versions, "prepare", "prepare_links")
     around(switch, "start_watcher", "start_watcher")
     around(TrialRecord, "write", "write_record")
+    around(os, "execve", "execve")
     around(trial, "find", "find_trial")
     around(Trial, "check_welcome", "check_welcome")
     around(Versions, "accept", "accept_version")
-    around(Trial, "finish", "finish_links")
-    around(Trial, "forget", "forget_trial")
+    around(Versions, "finish", "finish_links")
+    around(trial_record, "remove", "forget_trial")
     around(Trial, "clean_up", "clean_up")
     requests = ExecutionRequests
     requests.end_update = points.around_async("end_update", requests.end_update)  # type: ignore[method-assign]

@@ -40,6 +40,8 @@ if sys.argv[1:] != ["--version"]:
     {then}
 sys.exit(main())
 """
+AS_SERVICE = ("/bin/sh", "-c", 'export SYSTEMD_EXEC_PID=$$; exec "$0" "$@"')  # as systemd does
+OLD = f"0.2.0-{'0' * 12}"  # the version that is installed at first
 # What the program of a version does.
 REAL = "pass"
 EXITS = "sys.exit(2)"
@@ -75,7 +77,7 @@ class Bundle:
     @classmethod
     def of(
         cls,
-        key: Ed25519PrivateKey,
+        key: Ed25519PrivateKey | None,
         version: str,
         then: str = REAL,
         *,
@@ -83,13 +85,14 @@ class Bundle:
         keys: tuple[Ed25519PrivateKey, ...] = (),
         **changed: str,
     ) -> "Bundle":
-        """Signed by a key. It trusts `keys`, or this one."""
+        """Signed by a key, if there is one. It trusts `keys`, or this one."""
+        signers = () if key is None else (key,)
         files = {
             "bin/tui-manager-agent": program(version, then) if program_ is None else program_,
-            "share/update-keys": format_update_keys(map(public, keys or (key,))).encode(),
+            "share/update-keys": format_update_keys(map(public, keys or signers)).encode(),
         }
         changed = {"arch": os.uname().machine, **changed}
-        data = small_bundle([key], files, version=version, **changed)  # type: ignore[arg-type]
+        data = small_bundle(signers, files, version=version, **changed)  # type: ignore[arg-type]
         head = read_head(io.BytesIO(data))
         return cls(data, version, head.manifest.build)
 
@@ -101,15 +104,20 @@ class UpdatedHost:
     Attributes:
         restarts: an agent that has ended is started again, as a service manager does it.
         within, patience: seconds of a trial, and for others to start the agent again.
+        kill_after: seconds after a trial for the agent to end by itself.
+        is_failed: what the `systemctl` of this host says of the agent's unit; None: the agent is
+            not started as a service.
     """
 
     folder: Path
     manager: FakeManager
     key: Ed25519PrivateKey = field(default_factory=new_key)
     restarts: bool = True
-    within: float = 30.0
-    patience: float = 30.0
+    within: float = 300.0
+    patience: float = 300.0
+    kill_after: float = 1.0
     options: tuple[str, ...] = ()
+    is_failed: bool | None = None
     starts: int = 0
     ended: list[int] = field(default_factory=list)
     _looping: "asyncio.Task[None] | None" = None
@@ -143,13 +151,11 @@ class UpdatedHost:
     def trial(self) -> Path:
         return self.state / "update.trial"
 
-    def install(self, version: str = "0.2.0") -> str:
-        """Unpacks a first version by hand; its name."""
-        name = f"{version}-{'0' * 12}"
-        self.put(name, program(version))
-        (self.root / "current").symlink_to(f"versions/{name}")
+    def install(self) -> None:
+        """Unpacks a first version by hand."""
+        self.put(OLD, program(OLD.partition("-")[0]))
+        (self.root / "current").symlink_to(f"versions/{OLD}")
         (self.root / "update-keys").write_text(f"{public(self.key)}\n")
-        return name
 
     def put(self, name: str, code: bytes) -> None:
         """The folder of a version."""
@@ -186,6 +192,7 @@ class UpdatedHost:
         self.starts += 1
         with (self.folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
+                *(() if self.is_failed is None else AS_SERVICE),
                 str(self.root / "current/bin/tui-manager-agent"),
                 *("run", "--insecure", f"--manager={self.manager.address}"),
                 *(f"--state-dir={self.state}", "--log-level=debug", *self.options),
@@ -203,13 +210,34 @@ class UpdatedHost:
             for name, value in os.environ.items()
             if name not in ("INVOCATION_ID", "SYSTEMD_EXEC_PID")
         }
+        if self.is_failed is not None:
+            kept["PATH"] = f"{self._fake_systemctl()}:{kept['PATH']}"
         return {
             **kept,
             "UPDATE_POINTS": str(self.points),
             "UPDATE_WITHIN": str(self.within),
             "UPDATE_PATIENCE": str(self.patience),
+            "UPDATE_KILL_AFTER": str(self.kill_after),
             "XDG_CONFIG_HOME": str(self.folder / "config"),
         }
+
+    def _fake_systemctl(self) -> Path:
+        """The folder of a program that notes how it is called."""
+        folder = self.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        path = folder / "systemctl"
+        status = 0 if self.is_failed else 1
+        path.write_text(
+            f'#!/bin/sh\necho "$*" >>{self.folder}/asked\n[ "$1" != is-failed ] || exit {status}\n'
+        )
+        path.chmod(0o755)
+        return folder
+
+    @property
+    def asked(self) -> list[str]:
+        """How `systemctl` was called."""
+        path = self.folder / "asked"
+        return path.read_text().splitlines() if path.exists() else []
 
     @property
     def pid(self) -> int:

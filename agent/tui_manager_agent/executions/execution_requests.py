@@ -91,7 +91,7 @@ class ExecutionRequests:
             self._disk,
             outbox,
             policy,
-            OwnFiles(identity.state_dir, policy.path),
+            OwnFiles(identity.state_dir, policy.path, self._updates.here.root),
             self._updates,
             boot_id=identity.boot_id,
         )

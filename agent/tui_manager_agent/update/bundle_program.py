@@ -24,11 +24,15 @@ from tui_manager_protos.rules.agent_bundle import (
     check_host,
     find_signer,
     parse_key,
+    parse_update_keys,
     read_head,
 )
 from tui_manager_protos.rules.agent_bundle_contents import unpack
 
 from tui_manager_agent.identity.child_process import answer_agent
+from tui_manager_agent.installation import UPDATE_KEYS
+
+KEYS = f"share/{UPDATE_KEYS}"  # in the folder of a version
 
 
 def check(order: dict[str, str]) -> dict[str, str]:
@@ -63,8 +67,17 @@ def unpack_and_sync(order: dict[str, str]) -> dict[str, str]:
         head = read_head(file)
         check_contents(file, head, end_with_agent)
         unpack(file, head, folder, end_with_agent)
+    _check_keys(folder / KEYS)
     _sync(folder)
     return {"folder": str(folder)}
+
+
+def _check_keys(path: Path) -> None:
+    """Raises BundleError unless a bundle says which keys may sign the next one."""
+    try:
+        parse_update_keys(path.read_text("ascii"))
+    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
+        raise BundleError(f"The bundle has no keys for updates in {KEYS}.") from None
 
 
 def _verify(key: bytes, signature: bytes, message: bytes) -> bool:

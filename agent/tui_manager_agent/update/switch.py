@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,6 +26,7 @@ WITHIN = 120 * clock.SECOND  # in which its manager must have welcomed the new v
 KILL_AFTER = 5 * clock.SECOND  # in which a version that is too late must have ended by itself
 PATIENCE = 30 * clock.SECOND  # for a loop to start an agent again that has died
 READY_WITHIN = 30.0  # seconds for the watcher to start
+_UNKNOWN = "unknown.service"  # a unit that is not there
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LOG = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ def start_watcher(trial: TrialRecord, state_dir: Path, lock: int, arguments: Seq
         watcher.__file__.rsplit("/", 3)[0],
         *(str(state_dir / trial_record.FILE), trial.execution_id, str(pid), str(born)),
         str(trial.started + trial.within + KILL_AFTER),
-        *(str(-1 if is_a_service() else PATIENCE), str(lock)),
+        *(str(PATIENCE), str(lock), unit_of_systemd()),
         *(str(trial.root / CURRENT / PROGRAM), *arguments),
     ]
     starter = subprocess.Popen(
@@ -132,12 +134,23 @@ def start_watcher(trial: TrialRecord, state_dir: Path, lock: int, arguments: Seq
     return int(said)
 
 
-def is_a_service() -> bool:
-    """Whether systemd has started this process, and starts it again when it has ended."""
-    if started := os.environ.get("SYSTEMD_EXEC_PID"):
-        return started == str(os.getpid())
-    parent, _ = processes.inspect(os.getppid())
-    return "INVOCATION_ID" in os.environ and parent == "systemd"
+def unit_of_systemd() -> str:
+    """The unit as which systemd has started this process, as the path of its cgroup; empty: it has
+    not."""
+    started = os.environ.get("SYSTEMD_EXEC_PID")
+    if started is None:
+        parent, _ = processes.inspect(os.getppid())
+        is_service = "INVOCATION_ID" in os.environ and parent == "systemd"
+    else:
+        is_service = started == str(os.getpid())
+    if not is_service:
+        return ""
+    try:
+        groups = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        groups = []
+    parts = [part for group in groups for part in accumulate(group.split("/"), "{}/{}".format)]
+    return next((part for part in reversed(parts) if part.endswith(".service")), _UNKNOWN)
 
 
 def _trial(what: Switch, identity: Identity) -> TrialRecord:

@@ -14,7 +14,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.files.work import Stop, TransferError
 from tui_manager_agent.identity.identity import Identity
-from tui_manager_agent.installation import Installation
+from tui_manager_agent.installation import CURRENT, Installation
 from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.supervisor import clock
 from tui_manager_agent.update import trial_record
@@ -102,10 +102,8 @@ class Trial:
             self._versions.accept()
         except OSError as error:
             if self._versions.current() != self._record.new:
-                raise self.over(
-                    f"The link {error.filename2 or error.filename} cannot be changed: "
-                    f"{error.strerror}."
-                ) from error
+                link = self._record.root / CURRENT
+                raise self.over(f"{link} cannot be changed: {error.strerror}.") from error
             _LOG.error("the link of the version in use is not durable: error=%s", error)
         self.is_open, self.was_accepted = False, True
 
@@ -113,9 +111,10 @@ class Trial:
         """How the update has ended."""
         found = self._record
         if self.was_accepted:
-            detail = f"{_version(found.old)} to {_version(found.new)}"
-            if _version(found.old) == _version(found.new):
-                detail = f"{found.old} to {found.new}"
+            old, new = _version(found.old), _version(found.new)
+            if old == new:
+                old, new = _with_build(found.old), _with_build(found.new)
+            detail = f"{old} to {new}"
             return Result(status="completed", detail=detail, transfer=found.done)
         problem = self._problem(boot_id)
         detail = f"{problem}; {self._here.version} goes on."
@@ -187,3 +186,8 @@ def find(identity: Identity, here: Installation) -> Trial | None:
 
 def _version(name: str) -> str:
     return name.rpartition("-")[0]
+
+
+def _with_build(name: str) -> str:
+    version, _, build = name.rpartition("-")
+    return f"{version} (build {build})"

@@ -241,7 +241,10 @@ class UpdateWork:
 
     def _try(self, program: Path) -> None:
         """Raises TransferError unless the new program starts and says its version."""
-        said, status = run_briefly((str(program), "--version"), self._stop)
+        try:
+            said, status = run_briefly((str(program), "--version"), self._stop)
+        except OSError as error:
+            raise TransferError(describe(os.fsencode(program), error, "started")) from error
         words = f"tui-manager-agent {self._order.version}"
         if status or said.strip() != words:
             shown = said.strip().partition("\n")[0][:_SHOWN]

@@ -39,7 +39,7 @@ FEATURE = "update"  # that Hello lists
 _LOCK = ".update-lock"
 _LOCK_WITHIN = 60.0  # seconds
 _LOOK_EVERY = 0.1  # seconds
-_KEYS_IN_BUNDLE = f"share/{UPDATE_KEYS}"
+_KEYS_IN_BUNDLE = f"share/{UPDATE_KEYS}"  # see `bundle_program.py`
 _ENTRY = re.compile(r"[0-9][0-9A-Za-z.+]*-[0-9a-f]{12}|\.[^/]*\.[0-9a-f-]{36}(\.old)?")
 
 

@@ -31,8 +31,8 @@ class Watcher:
         execution_id: of the record.
         pid, born: of the agent; its start time as /proc/PID/stat has it.
         end: boot-time ns; an agent that lives then, and is not accepted, is killed.
-        patience: ns that others have to start it again after its death; negative: they do it, or
-            it must not be done.
+        patience: ns that others have to start it again after its death.
+        unit: of systemd, if that has started the agent; empty: it has not.
         command: what starts the agent.
     """
 
@@ -41,7 +41,8 @@ class Watcher:
         open as long as it watches."""
         self.record, self.execution_id = words[:2]
         self.pid, self.born, self.end, self.patience, lock = map(int, words[2:7])
-        self.command = words[7:]
+        self.unit = words[7]
+        self.command = words[8:]
         os.set_inheritable(lock, False)
         self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else -1
 
@@ -100,5 +101,34 @@ def main(words: list[str]) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
-    if watcher.watch() and watcher.patience >= 0 and not watcher.is_started_again():
+    if not watcher.watch() or watcher.is_started_again():
+        return
+    if watcher.unit:
+        start_failed(watcher.unit)
+    else:
         os.execv(watcher.command[0], watcher.command)
+
+
+def start_failed(unit: str) -> None:
+    """Lets systemd start the agent again if the way in which it ended has prevented that, such as
+    its exit status. If it was asked to stop, it has not failed."""
+    import subprocess
+
+    name = unit.rpartition("/")[2]
+
+    def ask(*words: str) -> bool:
+        command = ("systemctl", *(("--user",) if is_of_user(unit) else ()), *words, name)
+        null = subprocess.DEVNULL
+        return subprocess.call(command, stdin=null, stdout=null, stderr=null) == 0
+
+    try:
+        if ask("is-failed", "--quiet"):
+            ask("--no-ask-password", "reset-failed")
+            ask("--no-ask-password", "start")
+    except FileNotFoundError:  # this system has no systemctl
+        pass
+
+
+def is_of_user(unit: str) -> bool:
+    """Whether the manager of a user has started a unit, by the path of its cgroup."""
+    return "/user@" in unit

@@ -1,0 +1,49 @@
+"""An agent that is killed at any moment of an update of itself."""
+
+import pytest
+from tui_manager_protos.v1 import agent_pb2 as wire
+
+from tests.agent.fake_manager import FakeManager
+from tests.agent.updated_host import OLD, Bundle, UpdatedHost
+
+BEFORE_RECORD = [
+    *("after.check_bundle", "before.try_version", "after.place_version", "after.prepare_links"),
+    *("before.start_watcher", "before.write_record"),
+]
+ON_TRIAL = [
+    *("after.write_record", "before.find_trial", "before.check_welcome", "before.accept_version"),
+]
+ACCEPTED = ["after.accept_version", "after.finish_links", "after.end_update", "after.forget_trial"]
+
+
+@pytest.mark.parametrize("point", [*BEFORE_RECORD, *ON_TRIAL, *ACCEPTED])
+async def test_a_kill_at_any_moment_leaves_one_version_and_one_result(
+    host: UpdatedHost, manager: FakeManager, point: str
+) -> None:
+    await host.start()
+    bundle = Bundle.of(host.key, "0.3.0")
+    host.arm(point)
+    execution_id = host.update(bundle)
+    result = await host.result(execution_id)
+    await host.wait_until("the kill", lambda: host.was_hit)
+    await host.settled()
+    await host.wait_until("the other start", lambda: host.starts == 2 and host.agents())
+    if point in ON_TRIAL:
+        assert result.reason == wire.RESULT_REASON_UPDATE_FAILED
+        assert result.detail == (
+            "The new version ended before the manager had welcomed it; 0.2.0 goes on."
+        )
+        assert host.current == OLD
+    else:
+        assert result.status == wire.RESULT_STATUS_COMPLETED, result
+        assert result.detail == "0.2.0 to 0.3.0"
+        assert host.current == bundle.name
+    await manager.wait_for(lambda: manager.hellos[-1].agent_version == host.current[:5])
+    results = manager.stored(execution_id).results
+    assert {(one.status, one.detail) for one in results} == {(result.status, result.detail)}
+    assert host.agents() == [host.pid]
+    assert {path.name for path in host.root.iterdir()} <= {
+        *("versions", "current", "previous", "update-keys", ".update-lock"),
+    }
+    kept = {OLD} if point in ON_TRIAL else {OLD, bundle.name}
+    await host.wait_until("the removal", lambda: host.versions == kept)
