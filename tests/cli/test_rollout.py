@@ -144,8 +144,8 @@ def test_a_plan_as_json(connect_to: Connect, capsys: Capture) -> None:
     assert (code, operator.tasks) == (0, {})
     found = json.loads(capsys.readouterr().out)
     assert found.pop("hosts")[1:3] == [
-        {"host": "web01", "batch": 2, "online": True, "maintenance": False},
-        {"host": "web02", "batch": 2, "online": False, "maintenance": False},
+        {"host": "web01", "batch": 2, "online": True, "maintenance": False, "refusal": None},
+        {"host": "web02", "batch": 2, "online": False, "maintenance": False, "refusal": None},
     ]
     assert found == {
         "left_out": [],

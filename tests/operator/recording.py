@@ -136,8 +136,8 @@ FAILURES = (
     FailureGroup(CommandHostStatus.FAILED, Reason.SIGNAL, None, 9, 1, "db01", 1),
 )
 PREVIEW = TargetPreview(("web01", "web02"), ("web02",), "web[01-02]", ("web03",))
-PLAN = TaskPlan((PlannedHost("web01", 1, True), PlannedHost("web02", 2, False, True)), ("web03",),
-    (1, 1), 5, 0)  # fmt: skip
+PLANNED = (PlannedHost("web01", 1, True), PlannedHost("web02", 2, False, True, "too old"))
+PLAN = TaskPlan(PLANNED, ("web03",), (1, 1), 5, 0)
 CHUNKS = (
     OutputChunk(3, "e-1", "web01", 0, Stream.STDOUT, 0, b"\xff\0x"),
     OutputChunk(4, "e-1", "web01", 0, Stream.STDERR, 3, b"", 10, AT),

@@ -14,6 +14,7 @@ from tui_manager.domain.files import FileSet, UpdateSpec
 from tui_manager.domain.list_window import Window
 from tui_manager.operator.differing_agents import differing_agents as found
 
+SEE = "See: tui-manager agent update"
 BUILD, OTHER = "0123456789ab", "ba9876543210"
 FILES = FileSet("ab" * 32, 90, 1000, 1, 1000)
 NEWEST = UpdateSpec(FILES, "0.3.0", BUILD, "linux", "x86_64")
@@ -55,11 +56,11 @@ async def test_agents_that_are_older_than_the_manager_are_counted(parts: Parts) 
     await connect(parts, "web02", "0.3.0")
     (alert,) = alerts(parts)
     assert alert == Alert(
-        "web01 runs agent 0.2.0, not 0.3.0, the version of this manager.", host_id=one
+        f"web01 runs agent 0.2.0, not 0.3.0, the version of this manager. {SEE}", host_id=one
     )
     await connect(parts, "web03", "0.1.0")
     (alert,) = alerts(parts)
-    assert alert.text == "2 hosts run another agent than 0.3.0, the version of this manager."
+    assert alert.text == f"2 hosts run another agent than 0.3.0, the version of this manager. {SEE}"
     assert shown(parts, alert) == ["web01", "web03"]
 
 
@@ -70,12 +71,12 @@ async def test_agents_are_compared_with_the_newest_update(parts: Parts) -> None:
     await connect(parts, "web03", "0.3.0", "", installed_by="deb")
     (alert,) = alerts(parts, NEWEST)
     assert alert == Alert(
-        f"web02 runs agent 0.3.0 (build {OTHER}), not 0.3.0 (build {BUILD}).", host_id=two
+        f"web02 runs agent 0.3.0 (build {OTHER}), not 0.3.0 (build {BUILD}). {SEE}", host_id=two
     )
     await connect(parts, "web04", "0.2.0")
     await connect(parts, "web05", "0.4.0", OTHER)
     (alert,) = alerts(parts, NEWEST)
-    assert alert.text == f"3 hosts run another agent than 0.3.0 (build {BUILD})."
+    assert alert.text == f"3 hosts run another agent than 0.3.0 (build {BUILD}). {SEE}"
     assert shown(parts, alert) == ["web02", "web04", "web05"]
 
 
@@ -86,7 +87,7 @@ async def test_each_platform_has_its_own_bundle(parts: Parts) -> None:
     await connect(parts, "web02", "0.2.0")
     await connect(parts, "arm02", "0.2.0", arch="aarch64")
     (alert,) = alerts(parts, NEWEST, FOR_ARM)
-    assert alert.text == "2 hosts run another agent than the newest one."
+    assert alert.text == f"2 hosts run another agent than the newest one. {SEE}"
     assert shown(parts, alert) == ["arm02", "web02"]
 
 

@@ -14,6 +14,7 @@ from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.file_transfer import FileRequest, TransferProgress
 from tui_manager.domain.files import CopySpec, FileSetPart, Transfer, UpdateSpec
 from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.plan_words import plan_details
 from tui_manager.domain.report import Held, HeldState, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import CommandHost
@@ -97,6 +98,23 @@ async def test_a_host_that_cannot_take_it_is_told_why_and_gets_nothing(
     row = await ask(stored, task_id)
     assert (row.status, row.reason) == (CommandHostStatus.FAILED, Reason.REJECTED)
     assert why in row.detail
+
+
+async def test_a_plan_says_which_hosts_cannot_take_it(stored: Parts) -> None:
+    await stored.connect("web01", **BUNDLE)
+    await stored.connect("web02", installed_by="deb")
+    away = await stored.connect("web03", **BUNDLE, arch="aarch64")
+    off = await stored.connect("web04", **BUNDLE)
+    for host in (away, off):
+        await stored.hosts.close_session(host.host_id, host.generation, "it left")
+    task = spec("@all", STEP)
+    plan = await stored.tasks.plan_task(task)
+    first, second, third, fourth = [host.refusal for host in plan.hosts]
+    assert (first, fourth) == ("", "")
+    assert "comes from a deb package" in second
+    assert "this host is linux aarch64" in third
+    details = dict(plan_details(task, plan))
+    assert details["Rejected by"] in (f"web02: {second}", f"web03: {third}")
 
 
 async def test_a_host_that_is_away_in_the_middle_has_not_failed(stored: Parts) -> None:

@@ -14,8 +14,10 @@ from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.step_words import step_text, transfer_texts
 from tui_manager.ui.forms.rerun_task import RerunScreen
+from tui_manager.ui.tasks.task_output_pane import file_lines
 
 GONE = "the new version was not back within 2m; 0.2.0 goes on"
 
@@ -75,6 +77,26 @@ def test_the_step_says_to_which_version_and_for_whom() -> None:
     step = CommandSpec("", update=BUNDLE)
     assert step_text(step) == "update the agent to 0.3.0 (build 0123456789ab)"
     assert transfer_texts(step) == ("for linux x86_64", "26 MB")
+
+
+def test_the_output_pane_of_the_dashboard_has_a_line_for_each_host() -> None:
+    step = CommandSpec("", update=BUNDLE)
+    said = [
+        plain(line)
+        for what in (
+            row(Status.RUNNING, transfer=Transfer(13_000_000, 0)),
+            row(Status.COMPLETED, detail="0.2.0 to 0.3.0", transfer=DONE),
+            row(Status.FAILED, Reason.UPDATE_FAILED, detail=GONE),
+            row(Status.FAILED, Reason.REJECTED, detail="too old"),
+        )
+        for line in file_lines([what], [step], 100)
+    ]
+    assert said == [
+        "web01: running, 13 MB of 26 MB",
+        "web01: completed, 0.2.0 to 0.3.0",
+        f"web01: update failed, {GONE}",
+        "web01: failed: rejected, too old",
+    ]
 
 
 @pytest.fixture

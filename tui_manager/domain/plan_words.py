@@ -27,15 +27,8 @@ def batch_rows(plan: TaskPlan) -> list[tuple[str, str, str]]:
 
 def plan_details(spec: TaskSpec, plan: TaskPlan) -> Iterator[tuple[str, str]]:
     """What else is known, each with its label."""
+    yield from _about_hosts(spec, plan)
     rollout = spec.rollout
-    if 0 in {host.batch for host in plan.hosts}:
-        yield "Hosts", fold_names(host.name for host in plan.hosts)
-    if offline := [host.name for host in plan.hosts if not host.online]:
-        yield "Offline", f"{fold_names(offline)}: {_offline(spec)}"
-    if maintained := [host.name for host in plan.hosts if host.maintenance]:
-        yield "Maintenance", fold_names(maintained)
-    if plan.left_out:
-        yield "Left out", fold_names(plan.left_out)
     if plan.max_concurrency:
         yield "At one time", f"at most {plan.max_concurrency} hosts under way"
     if plan.max_failures is not None:
@@ -46,6 +39,23 @@ def plan_details(spec: TaskSpec, plan: TaskPlan) -> Iterator[tuple[str, str]]:
         yield "Delay", f"{format_duration(rollout.delay)} between batches"
     if rollout.hold is not HoldRule.NEVER:
         yield "Hold", rollout.hold_text
+
+
+def _about_hosts(spec: TaskSpec, plan: TaskPlan) -> Iterator[tuple[str, str]]:
+    if 0 in {host.batch for host in plan.hosts}:
+        yield "Hosts", fold_names(host.name for host in plan.hosts)
+    if offline := [host.name for host in plan.hosts if not host.online]:
+        yield "Offline", f"{fold_names(offline)}: {_offline(spec)}"
+    refused: dict[str, list[str]] = {}
+    for host in plan.hosts:
+        if host.refusal:
+            refused.setdefault(host.refusal, []).append(host.name)
+    for why, names in refused.items():
+        yield "Rejected by", f"{fold_names(names)}: {why}"
+    if maintained := [host.name for host in plan.hosts if host.maintenance]:
+        yield "Maintenance", fold_names(maintained)
+    if plan.left_out:
+        yield "Left out", fold_names(plan.left_out)
 
 
 def _offline(spec: TaskSpec) -> str:

@@ -1,6 +1,6 @@
 """On which hosts a task would run now, and in which batches."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui_manager.domain.rollout_spec import (
@@ -11,6 +11,8 @@ from tui_manager.domain.rollout_spec import (
     failure_budget,
 )
 
+_NO_REFUSALS: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedHost:
@@ -19,12 +21,15 @@ class PlannedHost:
     Attributes:
         batch: from 1; 0: not known, as a random order is drawn when the task starts.
         maintenance: it is in maintenance, and the task takes such hosts in.
+        refusal: why its agent cannot get one of the commands, a sentence; empty: it can, as far as
+            that is known.
     """
 
     name: str
     batch: int
     online: bool
     maintenance: bool = False
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +58,26 @@ def make_plan(
     offline: Collection[str],
     maintenance: Collection[str] = frozenset(),
     left_out: Sequence[str] = (),
+    refusals: Mapping[str, str] = _NO_REFUSALS,
 ) -> TaskPlan:
     """The plan of a task.
 
     Args:
         names: of the hosts that it would run on, in natural order.
         offline, maintenance: names of those that are offline, and in maintenance.
+        refusals: why agents cannot get a command, by the names of their hosts.
     """
     sizes = batch_sizes(rollout, len(names))
     batches = (number for number, size in enumerate(sizes, start=1) for _ in range(size))
     known = rollout.order is Order.NAME or len(sizes) == 1
     hosts = tuple(
-        PlannedHost(name, batch if known else 0, name not in offline, name in maintenance)
+        PlannedHost(
+            name,
+            batch if known else 0,
+            name not in offline,
+            name in maintenance,
+            refusals.get(name, ""),
+        )
         for name, batch in zip(names, batches, strict=True)
     )
     return TaskPlan(

@@ -14,6 +14,7 @@ from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import HostEntry
 
 _PLAIN = re.compile(r"[0-9A-Za-z.+_-]{1,64}")  # a value that a filter can name
+_REMEDY = "See: tui-manager agent update"
 _NAMED = 10  # of them
 _SHOWN = 40  # characters of a version
 
@@ -44,9 +45,11 @@ def differing_agents(
         row = found[0].row
         version = safe_line(row.agent_version)[:_SHOWN] or "that says no version"
         build = f" (build {row.agent_build[:_SHOWN]})" if row.agent_build else ""
-        yield Alert(f"{row.name} runs agent {version}{safe_line(build)}, not {than}.", row.host_id)
+        yield Alert(
+            f"{row.name} runs agent {version}{safe_line(build)}, not {than}. {_REMEDY}", row.host_id
+        )
         return
-    text = f"{len(found):,} hosts run another agent than {than}."
+    text = f"{len(found):,} hosts run another agent than {than}. {_REMEDY}"
     yield Alert(text, hosts=_filter(expected, found))
 
 

@@ -2192,12 +2192,15 @@ class PlannedHost(_message.Message):
     BATCH_FIELD_NUMBER: _builtins.int
     ONLINE_FIELD_NUMBER: _builtins.int
     MAINTENANCE_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     batch: _builtins.int
     """from 1; 0: not known, as a random order is drawn when the task starts"""
     online: _builtins.bool
     maintenance: _builtins.bool
     """with include_maintenance"""
+    refusal: _builtins.str
+    """why its agent cannot get the task, a sentence; empty: it can, as far as known"""
     def __init__(
         self,
         *,
@@ -2205,10 +2208,11 @@ class PlannedHost(_message.Message):
         batch: _builtins.int = ...,
         online: _builtins.bool = ...,
         maintenance: _builtins.bool = ...,
+        refusal: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "maintenance", b"maintenance", "name", b"name", "online", b"online"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "maintenance", b"maintenance", "name", b"name", "online", b"online", "refusal", b"refusal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

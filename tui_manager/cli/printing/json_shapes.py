@@ -164,6 +164,7 @@ def plan_shape(spec: TaskSpec, plan: TaskPlan) -> Shape:
                 "batch": host.batch or None,
                 "online": host.online,
                 "maintenance": host.maintenance,
+                "refusal": host.refusal or None,
             }
             for host in plan.hosts
         ],

@@ -113,7 +113,11 @@ def plan_to_wire(plan: TaskPlan) -> wire.TaskPlan:
     return wire.TaskPlan(
         hosts=[
             wire.PlannedHost(
-                name=host.name, batch=host.batch, online=host.online, maintenance=host.maintenance
+                name=host.name,
+                batch=host.batch,
+                online=host.online,
+                maintenance=host.maintenance,
+                refusal=host.refusal,
             )
             for host in plan.hosts
         ],
@@ -127,7 +131,7 @@ def plan_to_wire(plan: TaskPlan) -> wire.TaskPlan:
 def plan_from_wire(message: wire.TaskPlan) -> TaskPlan:
     return TaskPlan(
         hosts=tuple(
-            PlannedHost(host.name, host.batch, host.online, host.maintenance)
+            PlannedHost(host.name, host.batch, host.online, host.maintenance, host.refusal)
             for host in message.hosts
         ),
         left_out=tuple(message.left_out),

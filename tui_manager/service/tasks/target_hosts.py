@@ -1,9 +1,10 @@
 """The hosts that a target matches: by what is stored when a task starts, and by what is in memory
 for a preview."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 
+from tui_manager.domain.agent_features import Feature, refusal
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.target import (
     ResolvedTarget,
@@ -12,6 +13,8 @@ from tui_manager.domain.target import (
     read_notation,
     resolve_target,
 )
+from tui_manager.domain.target_matching import TargetHost
+from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
@@ -80,3 +83,20 @@ async def preview(core: Core, target: str, *, include_maintenance: bool) -> Targ
     is_online = core.directory.is_online
     offline = tuple(host.name for host in found.hosts if not is_online(host.host_id))
     return TargetPreview(names, offline, fold_names(names), found.left_out)
+
+
+def refusals(
+    core: Core, commands: Sequence[CommandSpec], hosts: Iterable[TargetHost]
+) -> dict[str, str]:
+    """Why the agents of some of these hosts cannot get one of the commands, by the names of the
+    hosts. What the agent of a host that is offline can do is not known."""
+    found = {}
+    for host in hosts:
+        entry = core.directory.get(host.host_id)
+        if entry is None:
+            continue
+        features = entry.features if entry.online else frozenset(Feature)
+        reasons = (refusal(command, features, entry.row.agent) for command in commands)
+        if why := next(filter(None, reasons), ""):
+            found[host.name] = why
+    return found

@@ -317,4 +317,5 @@ class TaskService:
             offline={host.name for host in found.hosts if not is_online(host.host_id)},
             maintenance={host.name for host in found.hosts if host.in_maintenance(now)},
             left_out=found.left_out,
+            refusals=target_hosts.refusals(self._core, spec.commands, found.hosts),
         )

@@ -3,6 +3,7 @@ stands in its place."""
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.list_window import LIMIT_MAX, Window
@@ -74,7 +75,7 @@ class TaskOutputPane(OutputPane):
 def file_lines(
     rows: Sequence[CommandHost], steps: Sequence[CommandSpec], width: int
 ) -> tuple[Spans, ...]:
-    """What copies and fetches do on each host: `web01: running, 41 MB of 68 MB`.
+    """What copies, fetches and updates do on each host: `web01: running, 41 MB of 68 MB`.
 
     Args:
         width: of a line, in cells.
@@ -84,7 +85,7 @@ def file_lines(
         spec = steps[row.command].transfer
         if spec is None:
             continue
-        state = state_words(row, spec) or command_host_text(row)
+        state = state_words(row, spec) or command_host_text(replace(row, detail=""))
         words = row_words(row, spec, None)
         text = f"{row.host}: {', '.join(part for part in (state, words) if part)}"
         role = Role.FAULT if row.status.failed else Role.PLAIN
