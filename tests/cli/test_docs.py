@@ -48,6 +48,7 @@ FOREIGN = {
         "--format",
         "--no-owner",
     ),
+    *("--find-links", "--now", "--pip-args", "--reinstall"),  # of pip, pipx, uv and systemctl
     *("--pgdata", "--rcopy", "--single-transaction"),
 }
 

@@ -55,6 +55,17 @@ def test_the_units_start_the_programs_with_options_that_they_have() -> None:
             assert option in agent_arguments._OPTIONS
 
 
+@pytest.mark.skipif(not shutil.which("systemd-sysusers"), reason="systemd is not installed")
+def test_systemd_makes_the_user_of_the_manager(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    file = ROOT / "packaging" / "tui-manager.sysusers.conf"
+    subprocess.run(["systemd-sysusers", f"--root={tmp_path}", str(file)], check=True)
+    (user,) = values(MANAGER, "User")
+    (line,) = (tmp_path / "etc" / "passwd").read_text().splitlines()
+    assert line.startswith(f"{user}:")
+    assert line.endswith(":/var/lib/tui-manager:/usr/sbin/nologin")
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
 @pytest.mark.parametrize(
     ("unit", "whose"),
