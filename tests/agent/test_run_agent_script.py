@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import tui_manager_agent
+from tui_manager_agent.update import trial_record
 
 from tests.support.programs import wait_for
 
@@ -149,6 +150,19 @@ def test_an_end_that_needs_a_person_ends_the_script(folder: Folder, status: int)
     first, last = folder.lines("agent.log")
     assert first == "why it ends"
     assert last.endswith(f"the agent ended and is not started again: status={status}")
+
+
+def test_after_a_trial_the_agent_starts_whatever_its_status_was(folder: Folder) -> None:
+    state = folder.path / "state"
+    state.mkdir()
+    (state / trial_record.FILE).touch()
+    with folder.settings.open("a") as settings:
+        settings.write(f"TUI_MANAGER_AGENT_STATE_DIR={state}\n")
+    folder.write_agent(
+        f"echo $$ >>$OUT/started; [ -e $OUT/again ] && rm {state}/*; touch $OUT/again; exit 2"
+    )
+    assert wait_for_end(folder.start())[0] == 2
+    assert len(folder.lines("started")) == 2
 
 
 def test_a_program_that_is_missing_is_tried_again(folder: Folder) -> None:

@@ -10,7 +10,7 @@
 #
 # It runs ROOT/current/bin/tui-manager-agent, and starts it again 5 seconds after its end. It stops when
 # the agent ends with status 2 (wrong usage) or 3 (refused by the manager), which need a person, and
-# returns that status. At SIGTERM it passes the signal on, waits for the agent and returns 0. Commands
+# returns that status, unless it was another version on trial. At SIGTERM it passes the signal on, waits for the agent and returns 0. Commands
 # outlive the agent.
 #
 # SETTINGS has lines such as TUI_MANAGER_AGENT_MANAGER=manager.example:7443. By default it is
@@ -45,7 +45,7 @@ main() {
         wait_for $!
         [ -z "$stopping" ] || end 0 "stopped"
         case $status in
-        2 | 3) end "$status" "the agent ended and is not started again: status=$status" ;;
+        2 | 3) is_on_trial || end "$status" "the agent ended and is not started again: status=$status" ;;
         esac
         log WARNING "the agent ended and starts again in ${pause}s: status=$status"
         sleep "$pause" 6>&- 7<&- 9>&- &
@@ -126,9 +126,20 @@ log() {
 run_agent() {
     exec </dev/null >&6 2>&1 6>&- 7<&- 9>&-
     set -- "$root/current/bin/tui-manager-agent" run
-    export TUI_MANAGER_AGENT_STATE_DIR="$state" TUI_MANAGER_AGENT_JOIN_TOKEN_FILE="$token"
-    [ -r "$settings" ] && read_settings <"$settings"
+    export_settings
     exec "$@"
+}
+
+# Whether the agent that has ended was another version on trial, after `agent update`. Whatever its status,
+# the version before starts again: it finds the record of the trial, and removes it.
+is_on_trial() (
+    export_settings
+    [ -e "$TUI_MANAGER_AGENT_STATE_DIR/update.trial" ]
+)
+
+export_settings() {
+    export TUI_MANAGER_AGENT_STATE_DIR="$state" TUI_MANAGER_AGENT_JOIN_TOKEN_FILE="$token"
+    [ ! -r "$settings" ] || read_settings <"$settings"
 }
 
 # Lines NAME=VALUE; the value may have quotes around it. Nothing in it is carried out.
