@@ -23,6 +23,7 @@ from tui_manager_protos.rules.agent_bundle_contents import unpack
 from tui_manager.agent_bundle.build import build_bundle
 from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.agent_bundle.signing_key import load_or_make_key
+from tui_manager.domain.errors import ManagerError
 
 ROOT = make_dist.ROOT
 KINDS = ("deb", "rpm")
@@ -167,7 +168,10 @@ def main() -> int:
     parser.add_argument("--only", choices=KINDS, help="make this one only")
     options = parser.parse_args()
     kinds = (options.only,) if options.only else KINDS
-    make(options.folder, options.bundle, options.release, kinds)
+    try:
+        make(options.folder, options.bundle, options.release, kinds)
+    except ManagerError as error:  # of the bundle
+        parser.error(str(error))
     for kind in kinds:
         for path in sorted(options.folder.glob(f"{_NAME}*-{options.release}[._]*{kind}")):
             sys.stdout.write(f"{path}\n")

@@ -22,8 +22,11 @@ AGENT = 'trap "echo told >>$OUT/ended; exit 0" TERM; echo $$ >>"$OUT/started"; s
 class Folder:
     """The folder of an agent, and the script that runs it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shell: str) -> None:
         self.path = path
+        self.shell = path / "shells" / "sh"  # by this name all of them do as POSIX says
+        self.shell.parent.mkdir()
+        self.shell.symlink_to(shell)
         self.settings = path / "settings.env"
         self.settings.write_text(f"OUT={path}\n")
         self.script = path / "versions" / "1" / "share" / "run-agent.sh"
@@ -36,7 +39,7 @@ class Folder:
 
     def write_script(self, **changed: str) -> None:
         """Copies the script, with other constants, and without the pause."""
-        text = SOURCE.read_text()
+        text = SOURCE.read_text().replace("/bin/sh", str(self.shell))
         for name, value in {"pause": "0", **changed}.items():
             lines = text.splitlines()
             (number,) = (n for n, line in enumerate(lines) if line.startswith(f"{name}="))
@@ -88,9 +91,13 @@ class Folder:
                 process.kill()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    made = Folder(tmp_path)
+@pytest.fixture(params=["dash", "bash", "busybox"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Folder]:
+    """Once for each program that is `sh` on some system."""
+    shell = shutil.which(request.param)
+    if shell is None:
+        pytest.skip(f"{request.param} is not installed")
+    made = Folder(tmp_path, shell)
     made.write_agent(AGENT)
     yield made
     made.end()

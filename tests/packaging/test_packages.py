@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -214,11 +215,26 @@ def test_only_purge_removes_the_state(host: Host) -> None:
 
 def test_an_agent_that_was_installed_in_another_way_is_left_alone(host: Host) -> None:
     host.unit.write_text("[Service]\nExecStart=/opt/tui-manager-agent/current/bin/x run\n")
+    assert host.run("after-install.sh", "configure", "0.1.0-1") == ["daemon-reload"]
     assert host.run("before-remove.sh", "remove") == []
     host.run("after-remove.sh", "purge")
     assert host.has_state
     host.unit.write_text("[Service]\nExecStart=/usr/bin/tui-manager-agent run\n")
     assert host.run("before-remove.sh", "remove") == [f"stop {UNIT}"]
+
+
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "none").write_bytes(b"no bundle")
+    said = subprocess.run(
+        [sys.executable, "tools/make_packages.py", tmp_path, "--bundle", tmp_path / "none"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 2
+    assert "Traceback" not in said.stderr
+    assert "none" in said.stderr.splitlines()[-1]
 
 
 def test_without_systemd_nothing_is_asked(host: Host) -> None:
