@@ -108,6 +108,20 @@ async def test_a_service_manager_that_was_kept_from_it_starts_the_old_one(
     assert (await host.result(execution_id)).reason == wire.RESULT_REASON_UPDATE_FAILED
 
 
+async def test_the_loop_that_has_ended_is_started_again(
+    host: UpdatedHost, manager: FakeManager
+) -> None:
+    host.restarts, host.patience, host.has_loop = False, 0.0, True
+    await host.start()
+    result = await host.result(host.update(Bundle.of(host.key, "0.3.0", EXITS)))
+    assert result.reason == wire.RESULT_REASON_UPDATE_FAILED
+    assert host.ended == [2]
+    await host.settled()
+    assert (
+        len([words for words in host.processes().values() if "/run-agent.sh --clean" in words]) == 1
+    )
+
+
 async def test_a_manager_that_is_away_is_a_reason_too(
     host: UpdatedHost, manager: FakeManager
 ) -> None:

@@ -42,6 +42,14 @@ sys.exit(main())
 """
 AS_SERVICE = ("/bin/sh", "-c", 'export SYSTEMD_EXEC_PID=$$; exec "$0" "$@"')  # as systemd does
 OLD = f"0.2.0-{'0' * 12}"  # the version that is installed at first
+LOOP = "share/run-agent.sh"
+_LOOP = """\
+#!/bin/sh
+[ "$1" = --clean ] || exec /bin/sh "$0" --clean "$@"
+shift
+"$(dirname "$0")/../bin/tui-manager-agent" "$@"
+exit $?
+"""
 # What the program of a version does.
 REAL = "pass"
 EXITS = "sys.exit(2)"
@@ -105,6 +113,7 @@ class UpdatedHost:
         restarts: an agent that has ended is started again, as a service manager does it.
         within, patience: seconds of a trial, and for others to start the agent again.
         kill_after: seconds after a trial for the agent to end by itself.
+        has_loop: `run-agent.sh` starts the agent; this one ends with the agent.
         is_failed: what the `systemctl` of this host says of the agent's unit; None: the agent is
             not started as a service.
     """
@@ -118,6 +127,7 @@ class UpdatedHost:
     kill_after: float = 1.0
     options: tuple[str, ...] = ()
     is_failed: bool | None = None
+    has_loop: bool = False
     starts: int = 0
     ended: list[int] = field(default_factory=list)
     _looping: "asyncio.Task[None] | None" = None
@@ -159,10 +169,11 @@ class UpdatedHost:
 
     def put(self, name: str, code: bytes) -> None:
         """The folder of a version."""
-        path = self.root / "versions" / name / "bin/tui-manager-agent"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(code)
-        path.chmod(0o755)
+        for path, content in (("bin/tui-manager-agent", code), (LOOP, _LOOP.encode())):
+            file = self.root / "versions" / name / path
+            file.parent.mkdir(parents=True)
+            file.write_bytes(content)
+            file.chmod(0o755)
 
     def arm(self, point: str, action: str = "kill", count: int = 1) -> None:
         """Whoever reaches a failpoint dies, or gets an error with this number."""
@@ -193,7 +204,7 @@ class UpdatedHost:
         with (self.folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(() if self.is_failed is None else AS_SERVICE),
-                str(self.root / "current/bin/tui-manager-agent"),
+                str(self.root / "current" / (LOOP if self.has_loop else "bin/tui-manager-agent")),
                 *("run", "--insecure", f"--manager={self.manager.address}"),
                 *(f"--state-dir={self.state}", "--log-level=debug", *self.options),
                 env=self.environment,

@@ -25,6 +25,7 @@ from tui_manager_agent.update.update_work import Prepared
 WITHIN = 120 * clock.SECOND  # in which its manager must have welcomed the new version
 KILL_AFTER = 5 * clock.SECOND  # in which a version that is too late must have ended by itself
 PATIENCE = 30 * clock.SECOND  # for a loop to start an agent again that has died
+LOOP, LOOP_RUNS = "share/run-agent.sh", "--clean"  # in the folder of a version; its first argument
 READY_WITHIN = 30.0  # seconds for the watcher to start
 _UNKNOWN = "unknown.service"  # a unit that is not there
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -118,7 +119,7 @@ def start_watcher(trial: TrialRecord, state_dir: Path, lock: int, arguments: Seq
         *(str(state_dir / trial_record.FILE), trial.execution_id, str(pid), str(born)),
         str(trial.started + trial.within + KILL_AFTER),
         *(str(PATIENCE), str(lock), unit_of_systemd()),
-        *(str(trial.root / CURRENT / PROGRAM), *arguments),
+        *(loop_of(trial.root) or [str(trial.root / CURRENT / PROGRAM), *arguments]),
     ]
     starter = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=(lock,)
@@ -151,6 +152,20 @@ def unit_of_systemd() -> str:
         groups = []
     parts = [part for group in groups for part in accumulate(group.split("/"), "{}/{}".format)]
     return next((part for part in reversed(parts) if part.endswith(".service")), _UNKNOWN)
+
+
+def loop_of(root: Path) -> list[str]:
+    """What starts the loop that has started this process; empty: it was none.
+
+    It ends for good after some exit statuses, and then its log has no writer any more.
+    """
+    try:
+        words = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
+    except (OSError, UnicodeDecodeError):
+        return []
+    if len(words) < 4 or not words[1].endswith(f"/{LOOP}") or words[2] != LOOP_RUNS:
+        return []
+    return [str(root / CURRENT / LOOP), *words[3:]]
 
 
 def _trial(what: Switch, identity: Identity) -> TrialRecord:
