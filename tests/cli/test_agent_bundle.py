@@ -107,8 +107,10 @@ def test_a_full_disk_leaves_no_file(
     monkeypatch.setattr(build, "_COMPRESSION", 0)
     monkeypatch.setattr(build, "_write", write_to_full)
     file = tmp_path / "agent.bundle"
+    killed = tmp_path / f".agent.bundle.{2**22 + 1}.partial"  # a pid that no process has
+    killed.write_text("left by a killed process")
     assert main(["agent", "bundle", str(file)]) == 4
-    assert "No space left on device" in capsys.readouterr().err
+    assert "No space left on device. While a bundle is made" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["config"]
 
 

@@ -1,6 +1,7 @@
 """Makes a bundle. The same files always make the same bytes."""
 
 import errno
+import glob
 import gzip
 import hashlib
 import json
@@ -16,17 +17,19 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import psutil
 from tui_manager_protos.rules.agent_bundle import (
     BUILD_LENGTH,
     FORMAT,
     MANIFEST,
     PROGRAM,
+    BundleError,
     Manifest,
     encode_manifest,
     format_update_keys,
     write_bundle,
 )
-from tui_manager_protos.rules.plain_tar import END, Member, header, padding
+from tui_manager_protos.rules.plain_tar import END, Member, TarError, header, padding
 
 from tui_manager.agent_bundle.entry_files import PROGRAM_ENTRY, START_AGENT
 from tui_manager.agent_bundle.problems import CannotBuildError, NotWrittenError
@@ -101,6 +104,8 @@ def build_bundle(file: Path, key: SigningKey, trust: Sequence[str] = ()) -> Mani
                 _write(file, manifest, key, contents)
     except OSError as error:
         raise _not_written(file, error) from error
+    except (BundleError, TarError) as error:
+        raise CannotBuildError(f"What is installed here cannot be a bundle: {error}.") from error
     return manifest
 
 
@@ -222,6 +227,7 @@ def _add(path: Path, name: str, packed: BinaryIO) -> int:
 def _write(file: Path, manifest: Manifest, key: SigningKey, contents: BinaryIO) -> None:
     """Makes the bundle under another name and renames it."""
     manifest_bytes = encode_manifest(manifest)
+    _remove_partial(file)
     draft = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         with draft.open("wb") as made:
@@ -233,12 +239,20 @@ def _write(file: Path, manifest: Manifest, key: SigningKey, contents: BinaryIO) 
         draft.unlink(missing_ok=True)
 
 
+def _remove_partial(file: Path) -> None:
+    """Removes what a process has left that was killed while it wrote the same file."""
+    for path in file.parent.glob(f".{glob.escape(file.name)}.*.partial"):
+        pid = path.name.split(".")[-2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            path.unlink(missing_ok=True)
+
+
 def _not_written(file: Path, error: OSError) -> NotWrittenError:
     where = error.filename or file
     hint = ""
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES):
         hint = (
-            f" The files of a bundle need 150 MB in {tempfile.gettempdir()} while it is made; "
-            "TMPDIR names another folder."
+            f" While a bundle is made, 150 MB are needed in {tempfile.gettempdir()}, where "
+            "programs may run; TMPDIR names another folder."
         )
     return NotWrittenError(f"The bundle cannot be made: {where}: {error.strerror}.{hint}")
