@@ -257,6 +257,25 @@ def test_settings_are_data_and_nothing_else_is_inherited(folder: Folder) -> None
     assert not {"LD_LIBRARY_PATH", "LANG", "TUI_MANAGER_AGENT_MANAGER"} & seen.keys()
 
 
+def test_an_agent_runs_also_if_nothing_can_be_written_beside_it(folder: Folder) -> None:
+    (folder.path / "run.lock").mkdir()  # as on a disk that is read-only, it can only be read
+    for name in ("run.pid.new", "run.fifo", "agent.log"):  # as on a full disk
+        (folder.path / name / "in the way").mkdir(parents=True)
+    (folder.path / "run.pid").write_text("1\n")
+    started = folder.start()
+    folder.agent(1).kill()
+    folder.agent(2)
+    assert "it runs already" in wait_for_end(folder.start())[1]
+    assert not (folder.path / "run.pid").exists()  # no pid is better than that of another program
+    (folder.path / "run.pid.new" / "in the way").rmdir()
+    (folder.path / "run.pid.new").rmdir()
+    folder.agent(2).kill()
+    folder.agent(3)
+    assert folder.lines("run.pid") == [str(started.pid)]
+    started.terminate()
+    assert wait_for_end(started) == (0, "")
+
+
 def test_a_folder_that_is_none_is_named(folder: Folder, tmp_path: Path) -> None:
     (folder.path / "current").unlink()
     started = subprocess.run([folder.script, tmp_path], capture_output=True, text=True, check=False)

@@ -28,10 +28,15 @@ path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 main() {
     cd "$root" && root=$(pwd) && [ -e current ] || fail "$root is not the folder of an agent"
     umask 077
-    { : >>run.lock; } 2>/dev/null || fail "cannot write to $root"
-    exec 9>>run.lock
+    if true 2>/dev/null >>run.lock; then
+        exec 9>>run.lock
+    elif [ -r run.lock ]; then # the file system is read-only now
+        exec 9<run.lock
+    else
+        fail "cannot write to $root"
+    fi
     lock
-    echo $$ >run.pid.new && mv -f run.pid.new run.pid || fail "cannot write to $root"
+    rm -f run.pid 2>/dev/null # of one that was killed
     open_log
     umask 022 # for the files of commands, as with systemd
     cd /
@@ -40,6 +45,7 @@ main() {
     trap stop TERM INT
     trap '' HUP PIPE
     while :; do
+        [ -s "$root/run.pid" ] || write_pid 2>/dev/null # else the disk was full
         start_log_writer
         run_agent &
         wait_for $!
@@ -67,7 +73,7 @@ lock() {
     else
         runs || return 0
     fi
-    echo "run-agent.sh: it runs already, with pid $(cat run.pid 2>/dev/null)" >&2
+    echo "run-agent.sh: it runs already, with pid $(cat run.pid 2>/dev/null || echo unknown)" >&2
     exit 0
 }
 
@@ -80,9 +86,13 @@ runs() {
     return 1
 }
 
+write_pid() {
+    echo $$ >"$root/run.pid.new" && mv -f "$root/run.pid.new" "$root/run.pid"
+}
+
 # Makes a pipe: 6 is its end for the agent, 7 the one for the log's writer.
 open_log() {
-    rm -f run.fifo
+    rm -f run.fifo 2>/dev/null
     if mkfifo run.fifo 2>/dev/null; then
         exec 8<>run.fifo # so that no open waits for the other end
         exec 6>run.fifo 7<run.fifo 8>&-
