@@ -1,7 +1,11 @@
 """Which modules are loaded: each command pays for the supervisor's, each host for the agent's."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
+
+from tui_manager_agent import supervisor
 
 COSTLY = {
     "asyncio",
@@ -57,3 +61,16 @@ def test_only_child_programs_load_cryptography() -> None:
 
 def test_usage_is_said_without_loading_grpc() -> None:
     assert modules_after("import tui_manager_agent.cli.main") & {"grpc", "asyncio", "ssl"} == set()
+
+
+def test_a_supervisor_imports_nothing_once_it_runs() -> None:
+    """A package's upgrade puts files of another version below it, and a removal takes them away."""
+    late = {
+        (path.name, function.name)
+        for path in Path(supervisor.__path__[0]).glob("*.py")
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        if any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(function))
+    }
+    before_it_runs, without_proc = ("launch.py", "main"), ("processes.py", "_from_ps")
+    assert late <= {before_it_runs, without_proc}
