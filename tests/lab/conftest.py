@@ -1,5 +1,6 @@
 """Labs for tests. Where a machine cannot make one, its tests skip and say why."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
@@ -10,6 +11,7 @@ import pytest
 from tests.lab.disks import HostPlan
 from tests.lab.lab import Lab, running_lab
 from tests.lab.prepare import missing
+from tests.support.built_bundles import built_bundle, release_key
 
 MakeLab = Callable[[Sequence[HostPlan]], Lab]
 
@@ -26,3 +28,13 @@ def make_lab(tmp_path: Path) -> Iterator[MakeLab]:
 @cache
 def _missing() -> str:
     return missing()
+
+
+def give_bundle(lab: Lab) -> None:
+    """Puts the key and the bundle of the tests where the operator's commands look for their own."""
+    bundle, key = built_bundle(), release_key()
+    machine = lab.operator
+    for source, folder in ((key.path, "config"), (bundle.path, "cache")):
+        place = machine.folder / folder / "tui-manager"
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, place)

@@ -65,6 +65,7 @@ fi
 """
 _RECIPE = "\n".join((*PACKAGES, _SSHD, _SCRIPT))
 _BUILD_SECONDS = 600
+_MEMORY = 3_000_000  # kB; the disks of ten hosts are in memory
 
 
 class LabError(Exception):
@@ -90,6 +91,8 @@ def missing() -> str:
         return f"{', '.join(absent)} not found: run `make lab` as root on Debian"
     if not root_folder().is_dir():
         return "the root of the hosts is not there: run `make lab` as root on Debian"
+    if _free_memory() < _MEMORY:
+        return f"the disks of the hosts are in memory, and less than {_MEMORY} kB are free"
     tried = subprocess.run(_TRY, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if tried.returncode:
         said = tried.stderr.decode(errors="replace").strip().splitlines() or ["it failed"]
@@ -187,6 +190,14 @@ def _apt_options() -> Iterator[str]:
     words = ["apt-config", "dump"]
     shown = subprocess.run(words, capture_output=True, text=True, check=False).stdout
     yield from (line for line in shown.splitlines() if line.startswith(kept))
+
+
+def _free_memory() -> int:
+    """In kB."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1])
+    return 0
 
 
 def _codename() -> str:
