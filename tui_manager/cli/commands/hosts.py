@@ -112,8 +112,9 @@ def _no_hosts(status: ManagerStatus) -> str:
     line = join_line(status.dials(reachable_addresses)[0], status.security)
     if status.security == "insecure":
         return f"No hosts yet; start an agent: {line}"
-    make = f"make a token with `{PROGRAM} token create`, and start an agent with it"
-    return f"No hosts yet; {make}: {line}"
+    install = f"bring agents to them with `{PROGRAM} agent install --ssh HOSTS`"
+    make = f"or make a token with `{PROGRAM} token create`, and start an agent with it"
+    return f"No hosts yet; {install}, {make}: {line}"
 
 
 def _approval_notes(hosts: Sequence[Host]) -> Iterator[str]:

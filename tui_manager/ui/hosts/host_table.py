@@ -180,6 +180,7 @@ def no_hosts(
             Span(" makes a join token: the line to paste on a host."),
         ),
         (Span("So does: tui-manager token create", Role.MUTED),),
+        (Span("Over ssh:  tui-manager agent install --ssh HOSTS", Role.MUTED),),
         (),
     ]
     return (*lines, *_to_paste(*parts, width, Role.MUTED))
