@@ -36,7 +36,8 @@ tui_manager_agent.__version__ = {version!r}
 from tests.agent import update_points
 from tui_manager_agent.cli.main import main
 if sys.argv[1:] != ["--version"]:
-    update_points.install()
+    if "UPDATE_POINTS" in os.environ:
+        update_points.install()
     {then}
 sys.exit(main())
 """

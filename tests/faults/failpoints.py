@@ -61,6 +61,14 @@ AGENT_POINTS = {
         for side in ("before", "after")
     },
 }
+# Of an agent that is updated; others never come there.
+UPDATE_POINTS = {
+    f"{side}.{name}": 1
+    for name in (
+        *("place_version", "prepare_version", "write_trial", "accept_version", "remove_trial"),
+    )
+    for side in ("before", "after")
+}
 SUPERVISOR_POINTS = {
     **{
         f"{side}.{name}": 1

@@ -12,8 +12,8 @@ from tui_manager.storage.engine.transaction import Row
 
 # Of a row of `command_hosts`; `c` is its command, `f` its transfer.
 FILE_COLUMNS = """
-c.copy_step, c.fetch_step, c.files_sha256, f.bytes AS file_bytes, f.files AS file_count,
-f.unchanged_files, f.received_bytes, f.sha256 AS file_sha256, f.stored_sha256
+c.copy_step, c.fetch_step, c.update_step, c.files_sha256, f.bytes AS file_bytes,
+f.files AS file_count, f.unchanged_files, f.received_bytes, f.sha256 AS file_sha256, f.stored_sha256
 """
 FILE_JOIN = "LEFT JOIN transfers AS f ON f.command_host = ch.id"
 _FETCHED = """
@@ -26,8 +26,8 @@ _SIZES = ("sha256", "manifest_size", "size", "files", "bytes")
 
 
 def is_transfer(row: Row) -> bool:
-    """Whether it copies or fetches."""
-    return bool(row["copy_step"] or row["fetch_step"])
+    """Whether it copies, fetches, or updates the agent."""
+    return bool(row["copy_step"] or row["fetch_step"] or row["update_step"])
 
 
 async def compare_fetched(fleet: Operators, files: FilesOfFleet) -> None:
@@ -58,6 +58,8 @@ def _of_row(files: FilesOfFleet, row: Row) -> list[str]:
         return [] if row["file_bytes"] is None else ["it has counts, and has not completed"]
     if row["file_bytes"] is None:
         return ["it has completed, and nothing says what it did"]
+    if row["update_step"]:
+        return [] if row["file_count"] == 1 else ["it is no single file"]
     if row["copy_step"]:
         return _copied(files, row)
     (path,) = json.loads(row["fetch_step"])["paths"]

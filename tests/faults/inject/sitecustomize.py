@@ -169,6 +169,18 @@ def _write_progress(module: Any) -> None:
     progress.write = POINTS.around("note_progress", progress.write)
 
 
+def _versions(module: Any) -> None:
+    versions = module.Versions
+    for name, point in {"place": "place", "prepare": "prepare", "accept": "accept"}.items():
+        setattr(versions, name, POINTS.around(f"{point}_version", getattr(versions, name)))
+
+
+def _trial_record(module: Any) -> None:
+    written = module.TrialRecord
+    written.write = POINTS.around("write_trial", written.write)
+    module.remove = POINTS.around("remove_trial", module.remove)
+
+
 def _reconnect(module: Any) -> None:
     module.FIRST_PAUSE, module.LONGEST_PAUSE = 0.1, 0.5
 
@@ -199,6 +211,8 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager_agent.executions.fork_server_client": _fork_server,
     "tui_manager_agent.executions.supervisors": _supervisors,
     "tui_manager_agent.link.reconnect": _reconnect,
+    "tui_manager_agent.update.trial_record": _trial_record,
+    "tui_manager_agent.update.versions": _versions,
 }
 
 

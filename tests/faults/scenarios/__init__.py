@@ -24,6 +24,7 @@ from tests.faults.scenarios import (
     steps,
     stream,
     swallowed,
+    updates,
     upgrades,
 )
 from tests.faults.scenarios.disks import may_be_root
@@ -75,5 +76,6 @@ __all__ = [
     "steps",
     "stream",
     "swallowed",
+    "updates",
     "upgrades",
 ]
