@@ -253,7 +253,9 @@ def test_what_a_host_says_of_itself_stays_on_its_line(
     assert out.splitlines()[-1].endswith("odd␊web99")
 
 
-def test_without_hosts_the_next_step_is_an_install_or_a_token(connect_to: Connect, capsys: Capture) -> None:
+def test_without_hosts_the_next_step_is_an_install_or_a_token(
+    connect_to: Connect, capsys: Capture
+) -> None:
     made = FakeOperator()
     made.security = "mTLS"
     connect_to(lambda: made)
@@ -261,5 +263,6 @@ def test_without_hosts_the_next_step_is_an_install_or_a_token(connect_to: Connec
     assert capsys.readouterr() == (
         "",
         "tui-manager: No hosts yet; bring agents to them with `tui-manager agent install --ssh "
-        "HOSTS`, or make a token with `tui-manager token create`, and start an agent with it: tui-manager-agent run --manager 127.0.0.1:7443 --join-token TOKEN\n",
+        "HOSTS`, or make a token with `tui-manager token create`, and start an agent with it: "
+        "tui-manager-agent run --manager 127.0.0.1:7443 --join-token TOKEN\n",
     )
