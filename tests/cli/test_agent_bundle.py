@@ -1,7 +1,9 @@
 """`tui-manager agent bundle`: the file it makes, and what it says when it can make none."""
 
+import errno
 import os
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -110,8 +112,21 @@ def test_a_full_disk_leaves_no_file(
     killed = tmp_path / f".agent.bundle.{2**22 + 1}.partial"  # a pid that no process has
     killed.write_text("left by a killed process")
     assert main(["agent", "bundle", str(file)]) == 4
-    assert "No space left on device. While a bundle is made" in capsys.readouterr().err
+    assert "agent.bundle cannot be made: No space left on device" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["config"]
+
+
+def test_a_folder_for_temporary_files_that_is_full_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(source: str, copied: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(copied))
+
+    monkeypatch.setattr("shutil.copyfile", fail)
+    assert main(["agent", "bundle", str(tmp_path / "agent.bundle")]) == 4
+    said = capsys.readouterr().err
+    assert f"No space left on device in {tempfile.gettempdir()}. A bundle needs 150 MB" in said
+    assert not (tmp_path / "agent.bundle").exists()
 
 
 ABOUT = {

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import subprocess
+import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -138,6 +139,11 @@ def test_it_has_all_that_the_agent_imports_at_any_time(root: Path) -> None:
         [version / "bin/python3", "-I", "-S", "-c", program], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+    with built_bundle().path.open("rb") as file, tarfile.open(fileobj=file) as bundle:
+        contents = bundle.extractfile("agent.tar.gz")
+        with tarfile.open(fileobj=contents, mode="r:gz") as packed:
+            there = {version / name for name in packed.getnames()}
+    assert set(version.rglob("*")) == there  # Python has written nothing
 
 
 def environments(machine: Machine, *names: str) -> list[dict[str, str]]:

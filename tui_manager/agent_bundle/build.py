@@ -1,6 +1,5 @@
 """Makes a bundle. The same files always make the same bytes."""
 
-import errno
 import glob
 import gzip
 import hashlib
@@ -248,11 +247,13 @@ def _remove_partial(file: Path) -> None:
 
 
 def _not_written(file: Path, error: OSError) -> NotWrittenError:
-    where = error.filename or file
-    hint = ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES):
-        hint = (
-            f" While a bundle is made, 150 MB are needed in {tempfile.gettempdir()}, where "
-            "programs may run; TMPDIR names another folder."
-        )
-    return NotWrittenError(f"The bundle cannot be made: {where}: {error.strerror}.{hint}")
+    """The error that names the file, or the folder for temporary files."""
+    temporary = tempfile.gettempdir()
+    where = str(error.filename2 or error.filename or file)
+    problem = f"The bundle {file} cannot be made: {error.strerror}"
+    if not where.startswith(f"{temporary}/tui-manager-bundle-"):
+        return NotWrittenError(f"{problem} ({where}).")
+    return NotWrittenError(
+        f"{problem} in {temporary}. A bundle needs 150 MB there while it is made, and programs "
+        "must be allowed to run there; TMPDIR names another folder."
+    )

@@ -145,12 +145,13 @@ def make_relocatable(path: Path, facts: ElfFacts, name: str) -> None:
         CannotBuildError: patchelf is missing or fails. OSError.
     """
     if name == PYTHON:
-        if facts.run_path != RUN_PATH:
-            _patch("--force-rpath", "--set-rpath", RUN_PATH, path=path)
-        return
-    if facts.run_path and not facts.run_path.startswith("$ORIGIN"):
-        _patch("--remove-rpath", path=path)
-    _cut(path, facts.loaded)
+        _patch("--force-rpath", "--set-rpath", RUN_PATH, path=path)
+    elif facts.run_path.startswith("$ORIGIN"):  # DT_RUNPATH would hide the path of the Python
+        _patch("--force-rpath", "--set-rpath", facts.run_path, path=path)
+    else:
+        if facts.run_path:
+            _patch("--remove-rpath", path=path)
+        _cut(path, facts.loaded)
 
 
 def _cut(path: Path, loaded: int) -> None:
