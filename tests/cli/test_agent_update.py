@@ -99,7 +99,10 @@ def test_the_task_shows_what_it_brings(manager: Manager, bundle: Path, capsys: C
     assert main(["task", "show", "1"]) == 0
     out = capsys.readouterr().out
     assert f"update the agent to {named} for linux x86_64" in out
-    assert "0.1.0 to 0.2.0" in out
+    rows = {line.split()[0]: line for line in out.splitlines() if line.startswith("web")}
+    assert "updated: 0.1.0 to 0.2.0" in rows["web01"]
+    assert f"unchanged: {named}" in rows["web02"]
+    assert "update failed (the new version was not back" in rows["web03"]
     assert main(["task", "list"]) == 0
     assert f"update the agent to {named}" in capsys.readouterr().out
 

@@ -88,16 +88,16 @@ async def _list(operator: Operator, options: argparse.Namespace) -> None:
 async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
     detail = await operator.get_task(task_id)
     rows = await all_command_hosts(operator, task_id)
+    steps = [command.spec for command in detail.commands]
     if as_json:
         shown = task_shape(detail.task) | limits_shape(detail) | origin_shape(detail)
         shown |= steps_shape(detail)
-        steps = [command.spec for command in detail.commands]
         hosts = [command_host_shape(row, steps[row.command]) for row in rows]
         write_json(shown | {"hosts": hosts})
         return
     write(task_text(detail))
     if rows:
-        write("\n" + command_host_table(rows))
+        write("\n" + command_host_table(rows, steps))
 
 
 async def _print_state(operator: Operator, task_id: int, *, as_json: bool) -> None:

@@ -5,7 +5,7 @@ in `task_details.py`, one template in `template_details.py`. JSON is in `json_sh
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from tui_manager.cli.printing.summary import count_words, outcome
+from tui_manager.cli.printing.summary import count_words, outcome, update_words
 from tui_manager.cli.printing.text import local_time, table
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.files import Transfer
@@ -13,6 +13,7 @@ from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.domain.template import Template
 from tui_manager.domain.token import Token
 from tui_manager.ui.drawing.number_format import age, size
@@ -52,9 +53,14 @@ def task_of_host_table(tasks: Iterable[Task]) -> str:
     return _table(_TASK_OF_HOST_COLUMNS, rows, ("NAME", "COUNTS", "BY"))
 
 
-def command_host_table(rows: Sequence[CommandHost]) -> str:
-    """The hosts of one task, in `task show`. Those of a rollout have a batch."""
-    columns, lines = [*_COMMAND_HOST_COLUMNS], [[*_command_host_row(row)] for row in rows]
+def command_host_table(rows: Sequence[CommandHost], steps: Sequence[CommandSpec]) -> str:
+    """The hosts of one task, in `task show`. Those of a rollout have a batch.
+
+    Args:
+        steps: of the task.
+    """
+    columns = [*_COMMAND_HOST_COLUMNS]
+    lines = [[*_command_host_row(row, steps[row.command])] for row in rows]
     if any(row.batch for row in rows):
         columns.insert(_BATCH, "BATCH")
         for line, row in zip(lines, rows, strict=True):
@@ -141,12 +147,12 @@ def _task_of_host_row(task: Task) -> tuple[str, ...]:
     )
 
 
-def _command_host_row(row: CommandHost) -> tuple[str, ...]:
+def _command_host_row(row: CommandHost, step: CommandSpec) -> tuple[str, ...]:
     return (
         row.host,
         str(row.command),
         "canceling" if row.canceling else f"{row.status}{' (late)' if row.late else ''}",
-        _outcome(row) or "-",
+        _outcome(row, step) or "-",
         local_time(row.started_at),
         local_time(row.finished_at),
         str(row.stdout_bytes),
@@ -154,10 +160,12 @@ def _command_host_row(row: CommandHost) -> tuple[str, ...]:
     )
 
 
-def _outcome(row: CommandHost) -> str:
-    """Why it ended, or what a copy or a fetch has done."""
+def _outcome(row: CommandHost, step: CommandSpec) -> str:
+    """Why it ended, or what a copy, a fetch or an update has done."""
     if row.reason or row.transfer is None:
         return outcome(row)
+    if step.update is not None and row.status.ended:
+        return update_words(row, step.update)
     return f"{_transfer_words(row.transfer)}{f' ({row.detail})' if row.detail else ''}"
 
 

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Sequence
 
 from tui_manager.cli.printing.text import note, one_line
+from tui_manager.domain.files import UpdateSpec
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
@@ -33,6 +34,14 @@ def outcome(row: CommandHost) -> str:
             words = row.reason.replace("_", " ")
     detail = one_line(row.detail)
     return f"{words} ({detail})" if detail else words
+
+
+def update_words(row: CommandHost, update: UpdateSpec) -> str:
+    """What an update that completed did: `updated: 0.1.0 to 0.2.0`."""
+    detail = one_line(row.detail)
+    if row.transfer is not None and row.transfer.unchanged:
+        return f"unchanged: {detail or update.named}"
+    return f"updated: {detail or f'to {update.named}'}"
 
 
 def summarize(counts: Counts, rows: Sequence[CommandHost]) -> str:

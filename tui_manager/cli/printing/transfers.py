@@ -3,9 +3,9 @@ ended."""
 
 from collections.abc import Mapping, Sequence
 
-from tui_manager.cli.printing.summary import summarize
+from tui_manager.cli.printing.summary import summarize, update_words
 from tui_manager.cli.printing.text import one_line
-from tui_manager.domain.files import FetchSpec, FileSet, UpdateSpec
+from tui_manager.domain.files import FetchSpec, FileSet
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task import CommandHost, Counts
 from tui_manager.domain.task_spec import CommandSpec, StepKind
@@ -25,7 +25,7 @@ def end_words(row: CommandHost, step: CommandSpec, saved: Saved | None) -> str:
     """What a step that completed did on a host: `copied 3 files, 12 kB`, `updated: 0.1.0 to
     0.2.0`."""
     if step.update is not None:
-        return _update_words(row, step.update)
+        return update_words(row, step.update)
     transfer = row.transfer
     if transfer is None:
         return str(row.status)
@@ -44,13 +44,6 @@ def end_words(row: CommandHost, step: CommandSpec, saved: Saved | None) -> str:
         words += f", {saved.failed:,} not saved"
     detail = one_line(row.detail)
     return f"{words} ({detail})" if detail else words
-
-
-def _update_words(row: CommandHost, update: UpdateSpec) -> str:
-    detail = one_line(row.detail)
-    if is_unchanged(row, None):
-        return f"unchanged: {detail or update.named}"
-    return f"updated: {detail or f'to {update.named}'}"
 
 
 def is_unchanged(row: CommandHost, saved: Saved | None) -> bool:
