@@ -100,3 +100,43 @@ def test_bad_updates_revert_while_commands_run(make_lab: MakeLab, tmp_path: Path
     lines = lab.operator.output(task_id).split()
     assert len(lines) == 2 * len(NAMES)
     assert all(lines.count(pid) % 2 == 0 for pid in lines)  # each shell has said its id twice
+
+
+def test_a_host_that_loses_power_in_a_trial_is_back_with_its_old_agent(
+    make_lab: MakeLab, tmp_path: Path
+) -> None:
+    key = release_key().private
+    good = changed_bundle(tmp_path / "good", key, {"share/note": b"another build"})
+    bundle_of_script(tmp_path / "hangs", key, HANGS)
+    lab = make_lab(plans(3, systemd=(2,)))
+    lab.operator.serve()
+    give_bundle(lab)
+    names = NAMES[:3]
+    installed = lab.operator.run("agent", "install", "--ssh", "h[01-02]", "plain@h03")
+    assert installed.code == 0, f"{installed}\n{lab.story()}"
+    rows = update(lab, "@all", tmp_path / "good", status=0)  # the agent of a user too
+    assert {row["status"] for row in rows.values()} == {"completed"}
+    wait_for_builds(lab, dict.fromkeys(names, good.build))
+
+    words = ("agent", "update", "@all", "--bundle", str(tmp_path / "hangs"), "--detach")
+    task_id = int(lab.operator.run(*words).out)
+    for name in names:
+        lose_power_in_trial(lab, name)
+    wait_for_builds(lab, dict.fromkeys(names, good.build))
+    task = lab.operator.wait_for_task(task_id, "failed")
+    assert {row["reason"] for row in task["hosts"]} == {"update_failed"}
+    assert all("restarted" in row["detail"] for row in task["hosts"]), task["hosts"]
+    done = lab.operator.run("run", "@all", "--json", "--", "hostname")
+    assert [row["stdout"] for row in json.loads(done.out)["hosts"]] == [f"{n}\n" for n in names]
+
+
+def lose_power_in_trial(lab: Lab, name: str) -> None:
+    """Restarts a host as soon as the new version hangs there."""
+    lab.operator.wait_for(f"a trial on {name}", lambda: hangs_on(lab, name))
+    lab.restart(name)
+
+
+def hangs_on(lab: Lab, name: str) -> bool:
+    """Whether the program that dials nobody runs there in place of the agent."""
+    words = lab[name].try_to_run("sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
+    return b"sleep\x00100000" in words
