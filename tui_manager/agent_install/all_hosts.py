@@ -1,6 +1,7 @@
 """Does the work on many hosts at once, so many at a time, and keeps how it ended on each."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -19,6 +20,8 @@ from tui_manager.agent_install.stages import Stage
 from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.host import Host
 from tui_manager.operator.api import Operator
+
+_LOG = logging.getLogger(__name__)
 
 
 class Work(Protocol):
@@ -114,6 +117,12 @@ class AllHosts:
             )
         except ManagerError as error:
             return _failed(target, str(error))
+        except Exception as error:  # what one host says must not end the work on others
+            _LOG.exception("the work on a host failed: host=%r", target.typed)
+            what = f"{type(error).__name__}: {error}"
+            return _failed(
+                target, f"An error of this program, {what}. Here {work.stage.left_behind}."
+            )
         if host is not None:
             self._online[host.host_id] = host
         return outcome

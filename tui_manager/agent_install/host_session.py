@@ -6,7 +6,9 @@ through stdin. `ssh` runs with the operator's configuration.
 """
 
 import asyncio
+import os
 import secrets
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,7 +28,7 @@ _TRIES = 3  # to connect
 _PAUSE = 2.0  # seconds between them, times a random factor
 _ENDS_WITHIN = 5.0  # seconds that ssh has to end by itself
 _SAID_MAX = 16 * 1024  # bytes that are kept of stderr, and of noise on stdout
-_LINES_MAX = 10_000  # of one answer
+_ANSWER_MAX = 4 << 20  # bytes of one answer, and of what is printed before it
 _PIECE = 64 * 1024  # bytes
 _OPTIONS = (
     "RemoteCommand=none",  # the configuration may have one for this host
@@ -86,6 +88,7 @@ class HostSession:
         self._opening = opening
         self._said = bytearray()  # the end of what came on stderr
         self._noise = bytearray()  # the end of what a login shell printed on stdout
+        self._prints_too_much = False
         self._stderr = asyncio.create_task(self._read_stderr())
 
     async def begin(self) -> None:
@@ -138,16 +141,34 @@ class HostSession:
             if process.stdin is not None:
                 process.stdin.close()
         try:
-            async with asyncio.timeout(_ENDS_WITHIN):
+            async with asyncio.timeout(0 if self._prints_too_much else _ENDS_WITHIN):
+                await self._stdout_end()
                 await process.wait()
         except TimeoutError:
             pass
         finally:
-            if process.returncode is None:
-                process.kill()
+            self._kill()
+            # Its pipes stay open if ssh has left a process, such as that of a kept connection, and
+            # `wait` waits for them too.
+            process._transport.close()  # type: ignore[attr-defined]
             await asyncio.shield(process.wait())
             self._stderr.cancel()
             await asyncio.gather(self._stderr, return_exceptions=True)
+
+    async def _stdout_end(self) -> None:
+        assert self._process.stdout is not None
+        while await self._process.stdout.read(_PIECE):
+            pass
+
+    def _kill(self) -> None:
+        """Ends ssh, if it has not ended, and the programs that it has started to connect."""
+        with suppress(ProcessLookupError):
+            if self._process.returncode is not None:
+                return
+            if self._settings.batch:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
 
     def _checked(self, answer: Answer) -> Answer:
         if first_value(answer, "done") != "yes":
@@ -155,11 +176,14 @@ class HostSession:
         return answer
 
     async def _write(self, data: bytes) -> bool:
-        """False if the host reads no more."""
+        """False if the host reads no more. Raises LostConnectionError if it reads too slowly."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(data)
-            await self._process.stdin.drain()
+            async with asyncio.timeout(STEP_WITHIN):
+                self._process.stdin.write(data)
+                await self._process.stdin.drain()
+        except TimeoutError as error:
+            raise LostConnectionError(f"it has read nothing for {STEP_WITHIN:.0f} s.") from error
         except (BrokenPipeError, ConnectionResetError):
             return False
         return True
@@ -170,8 +194,10 @@ class HostSession:
         mark = f"{self._opening.nonce} ".encode()
         try:
             async with asyncio.timeout(within):
-                for _ in range(_LINES_MAX):
+                length = 0
+                while length < _ANSWER_MAX:
                     line = await self._read_line()
+                    length += len(line)
                     if not line:
                         raise await self._lost()
                     if not line.startswith(mark):
@@ -184,6 +210,7 @@ class HostSession:
                         return found
         except TimeoutError as error:
             raise LostConnectionError(f"no answer within {within:.0f} s.") from error
+        self._prints_too_much = True
         raise HostProblemError("its login shell prints too much.")
 
     async def _read_line(self) -> bytes:

@@ -12,6 +12,7 @@ from tui_manager.agent_install.host_session import Answer, first_value
 from tui_manager.agent_install.outcomes import HostProblemError
 
 _KEY = re.compile("[0-9a-f]{64}")
+_NUMBER = re.compile("[0-9]{1,18}")
 _PLACES = {
     "read_only": "{place} is on a read-only file system, so no agent can be put there.",
     "noexec": "Programs cannot be run in {place}: its file system is mounted with noexec.",
@@ -117,9 +118,9 @@ def read_probe(answer: Answer) -> Probe:
         service=first_value(answer, "service"),
         package=first_value(answer, "package"),
         current=first_value(answer, "current"),
-        settings=tuple(answer.get("setting", ())),
+        settings=tuple(map(_printable, answer.get("setting", ()))),
         active=first_value(answer, "active") == "yes",
-        free=int(free) if free.isascii() and free.isdigit() else None,
+        free=int(free) if _NUMBER.fullmatch(free) else None,
         problems=tuple((problem, place) for problem, _, place in problems),
         manager_id=first_value(answer, "manager_id"),
         host_id=first_value(answer, "host_id"),
@@ -133,13 +134,19 @@ def read_identity(text: str) -> HostIdentity:
     try:
         shape = json.loads(text)
         key, ends = shape["key_sha256"], shape["certificate_ends"]
-        if not _KEY.fullmatch(key):
+        ends_at = datetime.fromisoformat(ends) if ends else None
+        if not _KEY.fullmatch(key) or (ends_at and ends_at.tzinfo is None):
             raise wrong
         return HostIdentity(
             key_sha256=bytes.fromhex(key),
             manager_id=str(shape["manager_id"]),
             host_id=str(shape["host_id"]),
-            certificate_ends=datetime.fromisoformat(ends) if ends else None,
+            certificate_ends=ends_at,
         )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise wrong from error
+
+
+def _printable(line: str) -> str:
+    """A line of a file on a host, which may hold anything, as one that can be sent back."""
+    return "".join(letter for letter in line if letter.isprintable() or letter == "\t")

@@ -2,6 +2,7 @@
 
 from tui_manager.agent_install.host_session import RefusedRequestError
 
+_SHOWN = 80  # characters of a code that is not known
 _SENTENCES = {
     "no_sudo": "There is no sudo, so --become cannot be used: log in as root.",
     "sudo": "sudo was refused: {detail}. --ask-become-password asks for its password.",
@@ -25,5 +26,6 @@ def describe(error: RefusedRequestError) -> str:
     detail = error.detail.strip().removesuffix(".").removeprefix("tui-manager-agent: ")
     if error.code == "no_space":
         detail = " and ".join(detail.split())
-    sentence = _SENTENCES.get(error.code, f"It could not do what it was asked ({error.code}).")
+    if (sentence := _SENTENCES.get(error.code)) is None:
+        return f"It could not do what it was asked ({error.code[:_SHOWN]!r})."
     return sentence.format(detail=detail or "it does not say why")

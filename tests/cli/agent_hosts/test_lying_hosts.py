@@ -1,0 +1,78 @@
+"""Whatever a host answers, the install on other hosts goes on."""
+
+import pytest
+
+from tests.cli.agent_hosts.ssh_hosts import Installing, SshHost, SshHosts
+from tui_manager.agent_install import host_session, install
+from tui_manager.agent_install.probe import Probe, read_probe
+
+PROBED = (
+    "a system=linux; a arch=$(uname -m); a 'libc=glibc 2.36'; a user=root; a host=h; a root=/x; "
+    "a service=loop; a active=no; a free=99999999"
+)
+IDENTITY = '{"key_sha256":"%s","manager_id":"","host_id":"","certificate_ends":"%s"}'
+
+
+def lie(host: SshHost, probe: str, identity: str = IDENTITY % ("a" * 64, "")) -> None:
+    """The host's login shell answers by itself."""
+    host.program(
+        "liar",
+        f"""IFS= read -r n
+a() {{ printf '%s %s\\n' "$n" "$1"; }}
+a ready=yes
+while IFS= read -r line; do
+    case $line in
+    do=probe) {probe}; a done=yes ;;
+    do=has) a has=yes; a done=yes ;;
+    do=identity) a 'identity={identity}'; a done=yes ;;
+    do=*) a done=yes ;;
+    esac
+done""",
+    )
+    host.write(shell="liar")
+
+
+@pytest.mark.parametrize(
+    ("probe", "identity", "words"),
+    [
+        ("a 'error={x}'; a detail=d; a done=no", "", "It could not do what it was asked ('{x}')."),
+        (f"{PROBED}; a free=$(printf %05000d 1)", "{", "Its agent says no identity: '{'."),
+        (f"{PROBED}; a \"setting=A=b$(printf '\\r\\033')c\"", "", "is there and does not come"),
+        (PROBED, IDENTITY % ("a" * 64, "2999-01-01"), "Its agent says no identity"),
+        (PROBED, IDENTITY % ("A", ""), "Its agent says no identity"),
+        (PROBED, "[" * 3000, "Its agent says no identity"),
+        (f"{PROBED}; a 'problem={{}} /'", "", "/ cannot be used."),
+        ("yes 123456789", "", "Its login shell prints too much."),
+    ],
+)  # fmt: skip
+def test_a_host_that_lies_fails_alone(
+    probe: str,
+    identity: str,
+    words: str,
+    hosts: SshHosts,
+    run: Installing,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(install, "ONLINE_WITHIN", 0.5)
+    hosts.add("web1")
+    lie(hosts.add("web2"), probe, *((identity,) if identity else ()))
+    good, bad = run("web[1-2]", exits=1)
+    assert (good["status"], bad["status"]) == ("installed", "failed")
+    assert words in bad["detail"]
+
+
+def test_an_error_of_this_program_fails_one_host_alone(
+    hosts: SshHosts, run: Installing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts.add("web1"), hosts.add("web2")
+
+    def wrong(answer: host_session.Answer) -> Probe:
+        probe = read_probe(answer)
+        if "web2" in probe.root:
+            raise RuntimeError("not foreseen")
+        return probe
+
+    monkeypatch.setattr(install, "read_probe", wrong)
+    good, bad = run("web[1-2]", exits=1)
+    assert (good["status"], bad["status"]) == ("installed", "failed")
+    assert "RuntimeError: not foreseen. Here nothing was changed there." in bad["detail"]
