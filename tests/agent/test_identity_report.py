@@ -1,16 +1,21 @@
 """`tui-manager-agent identity`: by which key and ids managers know this host."""
 
+import hashlib
 import json
 import os
 import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from tui_manager_agent import __version__
 from tui_manager_agent.cli.main import main
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.identity import FILE, Identity, LockedError, read_or_make_ids
 from tui_manager_protos.rules.fingerprint import fingerprint
+from tui_manager_protos.rules.identity_proof import signed_bytes
 
 from tests.agent.authority import Authority
 from tests.agent.test_credentials import HOST_ID, fields_for
@@ -23,8 +28,8 @@ def state_dir(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def ask(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    assert main(["identity", "--json", "--state-dir", str(state_dir)]) == 0
+def ask(state_dir: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, str]:
+    assert main(["identity", "--json", "--state-dir", str(state_dir), *more]) == 0
     said = capsys.readouterr()
     assert said.err == ""
     assert said.out.count("\n") == 1
@@ -87,6 +92,25 @@ def test_an_agent_that_has_just_begun_is_waited_for(
     with pytest.raises(LockedError, match="Another agent is running"):
         read_or_make_ids(state_dir)
     identity.close()
+
+
+def test_a_challenge_is_signed_with_the_key(
+    state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ask(state_dir, capsys, "--challenge", "00ff")
+    public = bytes.fromhex(said["public_key"])
+    assert hashlib.sha256(public).hexdigest() == said["key_sha256"]
+    key = load_der_public_key(public)
+    assert isinstance(key, EllipticCurvePublicKey)
+    key.verify(bytes.fromhex(said["signature"]), signed_bytes(b"\0\xff"), ECDSA(SHA256()))
+    assert "signature" not in ask(state_dir, capsys)
+
+
+@pytest.mark.parametrize("challenge", ["", "0", "xy", "00" * 65])
+def test_what_is_no_challenge(challenge: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["identity", "--challenge", challenge])
+    assert "--challenge" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["key", "certificate", "file"])

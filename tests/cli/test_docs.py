@@ -135,7 +135,10 @@ def test_every_option_in_the_manual_exists(capsys: pytest.CaptureFixture[str]) -
     text = "\n".join([README, *PAGES.values()])
     found = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*[a-z]", text))
     of_agent = re.findall(
-        r"--[a-z-]+", help_of_agent(capsys, "run") + help_of_agent(capsys, "policy", "check")
+        r"--[a-z-]+",
+        help_of_agent(capsys, "run")
+        + help_of_agent(capsys, "policy", "check")
+        + help_of_agent(capsys, "identity"),
     )
     assert found - OPTIONS - set(of_agent) - FOREIGN == set()
 

@@ -56,7 +56,7 @@ main() {
 }
 
 read_request() {
-    verb= name= version= size= sha256= kilobytes= new_token= new_settings= lines= owner= run=
+    verb= name= version= size= sha256= kilobytes= new_token= new_settings= lines= owner= run= challenge=
     while IFS= read -r line; do
         case $line in
         '') return 0 ;;
@@ -72,6 +72,7 @@ read_request() {
         lines=*) lines=${line#*=} ;;
         owner=*) owner=${line#*=} ;;
         run=*) run=${line#*=} ;;
+        challenge=*) challenge=${line#*=} ;;
         esac
     done
     return 1
@@ -131,7 +132,7 @@ do_probe() {
     fi
     if is_running; then answer active=yes; else answer active=no; fi
     if [ -f "$state/identity" ] && [ -x "$program" ]; then
-        found=$("$program" identity --json --state-dir "$state" 2>/dev/null 3>&-) && answer_text identity "$found"
+        found=$("$program" identity --json --state-dir "$state" --challenge "$challenge" 2>/dev/null 3>&-) && answer_text identity "$found"
     fi
     return 0
 }
@@ -320,7 +321,8 @@ end_receive() {
 
 do_identity() {
     keep_lock
-    if found=$("$root/versions/$name/bin/tui-manager-agent" identity --json --state-dir "$state" 2>&1 3>&-); then
+    if found=$("$root/versions/$name/bin/tui-manager-agent" identity --json --state-dir "$state" \
+        --challenge "$challenge" 2>&1 3>&-); then
         answer_text identity "$found"
     else
         fail identity "$found"

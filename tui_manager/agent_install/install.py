@@ -2,6 +2,7 @@
 should be. So a repeat mends what an earlier install has left half done."""
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,7 @@ class HostInstall:
         self._bundles = bundles
         self._claims = claims
         self._report = report
+        self._challenge = secrets.token_hex(32)
         self.stage = Stage.WAITING
 
     async def run(self) -> tuple[Outcome, Host | None]:
@@ -111,7 +113,9 @@ class HostInstall:
         session = await open_session(self._target, self._order.ssh)
         try:
             self._enter(Stage.LOOKING)
-            probe = read_probe(await session.ask("probe"))
+            probe = read_probe(
+                await session.ask("probe", [("challenge", self._challenge)]), self._challenge
+            )
             probe.check(become=self._order.ssh.become)
             bundle = await self._bundles.fitting(probe.system, probe.arch, probe.libc)
             self._check_manager(probe.manager_id)
@@ -143,8 +147,10 @@ class HostInstall:
         await self._lock(session)
         await self._put_files(session, bundle)
         self._enter(Stage.SETTING_UP)
-        answer = await session.ask("identity", [("name", manifest.folder)])
-        identity = read_identity(first_value(answer, "identity"))
+        answer = await session.ask(
+            "identity", [("name", manifest.folder), ("challenge", self._challenge)]
+        )
+        identity = read_identity(first_value(answer, "identity"), self._challenge)
         known = await self._known(identity)
         settings = await self._settings(probe, known, identity)
         token = "" if known and _is_enrolled(identity) else await self._token(identity)

@@ -1,12 +1,18 @@
 """What a host says before anything is changed there, and whether an agent can live there."""
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from tui_manager_protos.rules.fingerprint import fingerprint
+from tui_manager_protos.rules.identity_proof import signed_bytes
 
 from tui_manager.agent_install.host_session import Answer, first_value
 from tui_manager.agent_install.outcomes import HostProblemError
@@ -103,8 +109,12 @@ class Probe:
         }.get(self.service, "without systemd, kept running by a script")
 
 
-def read_probe(answer: Answer) -> Probe:
-    """What a host has answered."""
+def read_probe(answer: Answer, challenge: str) -> Probe:
+    """What a host has answered.
+
+    Args:
+        challenge: that its agent had to sign, in hex.
+    """
     problems = [problem.partition(" ") for problem in answer.get("problem", ())]
     free = first_value(answer, "free")
     said = first_value(answer, "identity")
@@ -124,12 +134,16 @@ def read_probe(answer: Answer) -> Probe:
         problems=tuple((problem, place) for problem, _, place in problems),
         manager_id=first_value(answer, "manager_id"),
         host_id=first_value(answer, "host_id"),
-        identity=read_identity(said) if said else None,
+        identity=read_identity(said, challenge) if said else None,
     )
 
 
-def read_identity(text: str) -> HostIdentity:
-    """What `tui-manager-agent identity --json` has printed. Raises HostProblemError."""
+def read_identity(text: str, challenge: str) -> HostIdentity:
+    """What `tui-manager-agent identity --json` has printed.
+
+    Raises:
+        HostProblemError: it is none, or the host has not proven that it has this key.
+    """
     wrong = HostProblemError(f"its agent says no identity: {text[:200]!r}.")
     try:
         shape = json.loads(text)
@@ -137,6 +151,8 @@ def read_identity(text: str) -> HostIdentity:
         ends_at = datetime.fromisoformat(ends) if ends else None
         if not _KEY.fullmatch(key) or (ends_at and ends_at.tzinfo is None):
             raise wrong
+        public, signature = bytes.fromhex(shape["public_key"]), bytes.fromhex(shape["signature"])
+        _check_proof(bytes.fromhex(key), public, signature, bytes.fromhex(challenge))
         return HostIdentity(
             key_sha256=bytes.fromhex(key),
             manager_id=str(shape["manager_id"]),
@@ -145,6 +161,20 @@ def read_identity(text: str) -> HostIdentity:
         )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise wrong from error
+
+
+def _check_proof(key_sha256: bytes, public: bytes, signature: bytes, challenge: bytes) -> None:
+    """Raises HostProblemError unless the holder of the key has signed the challenge: a host could
+    name the key of another one."""
+    try:
+        key = load_der_public_key(public)
+        if hashlib.sha256(public).digest() != key_sha256 or not isinstance(
+            key, EllipticCurvePublicKey
+        ):
+            raise InvalidSignature
+        key.verify(signature, signed_bytes(challenge), ECDSA(SHA256()))
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
+        raise HostProblemError("it names a key, and cannot prove that it has it.") from error
 
 
 def _printable(line: str) -> str:

@@ -1,11 +1,17 @@
 """Takes the agent away from one host, and the host out of the manager."""
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tui_manager.agent_install.fleet import Fleet
-from tui_manager.agent_install.host_session import SshSettings, first_value, open_session
+from tui_manager.agent_install.host_session import (
+    HostSession,
+    SshSettings,
+    first_value,
+    open_session,
+)
 from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
 from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.agent_install.ssh_targets import SshTarget
@@ -59,7 +65,7 @@ class HostUninstall:
         session = await open_session(self._target, self._order.ssh)
         try:
             self._enter(Stage.LOOKING)
-            probe = read_probe(await session.ask("probe"))
+            probe = await self._probe(session)
             if probe.package:
                 raise HostProblemError(
                     f"Its agent comes from a {probe.package} package: the package manager removes "
@@ -87,12 +93,19 @@ class HostUninstall:
             notes.insert(0, "there was no agent")
         return self._outcome(Status.REMOVED if had else Status.UNCHANGED, known, notes), None
 
+    async def _probe(self, session: HostSession) -> Probe:
+        challenge = secrets.token_hex(32)
+        return read_probe(await session.ask("probe", [("challenge", challenge)]), challenge)
+
     async def _find(self, probe: Probe) -> Host | None:
-        """The host at the manager, by the key or the id that was found on the host."""
+        """The host at the manager, by the key or the id that was found on the host. An id proves
+        nothing, so the name must be the one that was typed."""
         if probe.manager_id not in ("", self._order.manager_id):
             return None
         if probe.identity is None:
-            return await self._fleet.by_id(probe.host_id)
+            host = await self._fleet.by_id(probe.host_id)
+            typed = (self._target.name, self._target.host)
+            return host if host and host.name in typed else None
         return await self._fleet.by_key(probe.identity.fingerprint)
 
     async def _check_idle(self, host: Host) -> None:

@@ -69,7 +69,11 @@ def parse(arguments: list[str] | None) -> Arguments | Question | IdentityQuestio
     if chosen.action == "identity":
         if chosen.state_dir is None:
             chosen.state_dir = Path(os.environ.get(f"{ENVIRONMENT}STATE_DIR", ""))
-        return IdentityQuestion(state_dir=_state_dir(chosen.state_dir), as_json=chosen.json)
+        return IdentityQuestion(
+            state_dir=_state_dir(chosen.state_dir),
+            challenge=chosen.challenge,
+            as_json=chosen.json,
+        )
     if chosen.policy is None and (policy := os.environ.get(f"{ENVIRONMENT}POLICY")):
         chosen.policy = Path(policy)
     if chosen.action == "policy check":

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tui_manager_protos.rules.fingerprint import fingerprint
+from tui_manager_protos.rules.identity_proof import signed_bytes
 
 from tui_manager_agent import installation
 
@@ -23,9 +24,11 @@ class IdentityQuestion:
 
     Attributes:
         state_dir: made if it is missing, and a key in it.
+        challenge: is signed, to prove that the key is here; empty: nothing is.
     """
 
     state_dir: Path
+    challenge: bytes
     as_json: bool
 
 
@@ -36,7 +39,7 @@ def print_identity(question: IdentityQuestion) -> int:
     from tui_manager_agent.identity.keys import KeyProblemError
 
     try:
-        shape = _read(question.state_dir)
+        shape = _read(question.state_dir, question.challenge)
     except (StateError, DamagedError, KeyProblemError) as error:
         return _fail(str(error))
     except OSError as error:
@@ -46,16 +49,21 @@ def print_identity(question: IdentityQuestion) -> int:
     return _PRINTED
 
 
-def _read(state_dir: Path) -> dict[str, str]:
+def _read(state_dir: Path, challenge: bytes) -> dict[str, str]:
     """Raises StateError, DamagedError, KeyProblemError, OSError."""
     from tui_manager_agent.identity import credentials, keys
     from tui_manager_agent.identity.identity import read_or_make_ids
 
     ids = read_or_make_ids(state_dir)
-    key_hash = keys.key_hash(keys.load_or_make(credentials.folder_in(state_dir)))
+    key = keys.load_or_make(credentials.folder_in(state_dir))
+    key_hash = keys.key_hash(key)
     held = credentials.load(state_dir)
     ours = installation.find()
     ends = datetime.fromtimestamp(held.ends, UTC).isoformat() if held else ""
+    proof = {
+        "public_key": keys.public_key(key).hex(),
+        "signature": keys.sign(key, signed_bytes(challenge)).hex(),
+    }
     return {
         "key_sha256": key_hash.hex(),
         "fingerprint": fingerprint(key_hash),
@@ -65,6 +73,7 @@ def _read(state_dir: Path) -> dict[str, str]:
         "certificate_ends": ends.replace("+00:00", "Z"),
         "version": ours.version,
         "build": ours.build,
+        **(proof if challenge else {}),
     }
 
 

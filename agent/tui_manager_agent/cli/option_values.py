@@ -6,6 +6,7 @@ A wrong text raises ArgumentTypeError with a sentence for the person who typed i
 import argparse
 import socket
 
+from tui_manager_protos.rules.identity_proof import CHALLENGE_MAX
 from tui_manager_protos.rules.join_token import JoinToken
 from tui_manager_protos.rules.manager_address import ADDRESSES_MAX
 from tui_manager_protos.rules.names_and_labels import check_host_name, check_label
@@ -69,6 +70,17 @@ def label(text: str) -> tuple[str, str]:
 
 def labels(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(label(part) for part in text.split(",") if part)
+
+
+def challenge(text: str) -> bytes:
+    """What is to be signed."""
+    try:
+        data = bytes.fromhex(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not hex") from error
+    if not 0 < len(data) <= CHALLENGE_MAX:
+        raise argparse.ArgumentTypeError(f"a challenge has from 1 to {CHALLENGE_MAX} bytes")
+    return data
 
 
 def log_level(text: str) -> str:

@@ -62,6 +62,13 @@ def make_parser() -> Parser:
     )
     identity.set_defaults(action="identity")
     _add_state_dir(identity)
+    identity.add_argument(
+        "--challenge",
+        metavar="HEX",
+        type=option_values.challenge,
+        default=b"",
+        help="up to 64 bytes, in hex, to sign: it proves that the key is here",
+    )
     identity.add_argument("--json", action="store_true", help="print JSON, on one line")
     policy = commands.add_parser(
         "policy", help="ask what the host's policy says", allow_abbrev=False

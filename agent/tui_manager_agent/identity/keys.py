@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
     SECP256R1,
     EllipticCurvePrivateKey,
     generate_private_key,
@@ -104,6 +105,16 @@ def request(key: EllipticCurvePrivateKey) -> bytes:
     """A certificate request, DER; its subject is ignored."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def sign(key: EllipticCurvePrivateKey, message: bytes) -> bytes:
+    """A signature (ECDSA with SHA-256, DER)."""
+    return key.sign(message, ECDSA(hashes.SHA256()))
+
+
+def public_key(key: EllipticCurvePrivateKey) -> bytes:
+    """The SubjectPublicKeyInfo, DER."""
+    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def accept(

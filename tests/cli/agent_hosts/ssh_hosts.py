@@ -9,7 +9,6 @@ so many bytes after it).
 """
 
 import asyncio
-import hashlib
 import json
 import os
 import shlex
@@ -72,6 +71,26 @@ while piece := os.read(0, 65536):
         break
 """
 
+_IDENTITY = """
+import json, sys
+from pathlib import Path
+from tui_manager_agent.identity import keys
+from tui_manager_protos.rules.identity_proof import signed_bytes
+
+state, challenge = Path(sys.argv[1]), bytes.fromhex(sys.argv[2])
+key = keys.load_or_make(state)
+(state / "key.sha256").write_text(keys.key_hash(key).hex())
+ids = dict(part.split("=") for part in (state / "identity").read_text().split(chr(0)) if part)
+print(json.dumps({
+    "key_sha256": keys.key_hash(key).hex(),
+    "manager_id": ids["manager_id"],
+    "host_id": ids["host_id"],
+    "certificate_ends": "2999-01-01T00:00:00Z" if ids["host_id"] else "",
+    "public_key": keys.public_key(key).hex(),
+    "signature": keys.sign(key, signed_bytes(challenge)).hex(),
+}))
+"""
+
 # The files of the small agent. Its key is a file with random bytes; it joins by writing down the
 # manager and the token; a file `refused` in its state folder is what its log says instead.
 _PROGRAM = """#!/bin/sh
@@ -80,13 +99,8 @@ case $1 in
 identity)
     state=$4
     mkdir -p "$state" && chmod 700 "$state" || exit 2
-    [ -f "$state/key" ] || head -c 32 /dev/urandom >"$state/key"
     [ -f "$state/identity" ] || printf 'journal_id=j\\0manager_id=\\0host_id=\\0' >"$state/identity"
-    key=$(sha256sum <"$state/key"); key=${{key%% *}}
-    value() {{ tr '\\0' '\\n' <"$state/identity" | sed -n "s/^$1=//p"; }}
-    ends=; [ -z "$(value host_id)" ] || ends=2999-01-01T00:00:00Z
-    echo '{{"key_sha256": "'$key'", "manager_id": "'$(value manager_id)'",' \\
-        '"host_id": "'$(value host_id)'", "certificate_ends": "'$ends'"}}' ;;
+    exec {python} -c {identity} "$state" "$6" ;;
 esac
 """
 _LOOP = """#!/bin/sh
@@ -103,7 +117,7 @@ fi
 if [ -f "$token" ]; then
     mv "$token" "$state/used-token"
     printf 'journal_id=j\\0manager_id=manager-1\\0host_id=' >"$state/identity.new"
-    printf 'host-%s\\0' "$(sha256sum <"$state/key" | cut -c 1-12)" >>"$state/identity.new"
+    printf 'host-%s\\0' "$(cut -c 1-12 "$state/key.sha256")" >>"$state/identity.new"
     mv "$state/identity.new" "$state/identity"
 fi
 echo $$ >"$root/run.pid"
@@ -121,7 +135,9 @@ def agent_bundle(folder: Path, version: str = "0.2.0", more: str = "", **changed
         changed: values of its manifest.
     """
     files = {
-        "bin/tui-manager-agent": _PROGRAM.format(version=version).encode(),
+        "bin/tui-manager-agent": _PROGRAM.format(
+            version=version, python=sys.executable, identity=shlex.quote(_IDENTITY)
+        ).encode(),
         "share/run-agent.sh": _LOOP.encode(),
         "share/tui-manager-agent.service": UNIT.encode(),
         "share/user/tui-manager-agent.service": UNIT.encode(),
@@ -226,15 +242,14 @@ class SshHost:
     def fingerprint(self) -> str:
         """Of its key; empty: it has none."""
         try:
-            key = (self.state / "key").read_bytes()
+            return fingerprint(self.key_sha256)
         except OSError:
             return ""
-        return fingerprint(hashlib.sha256(key).digest())
 
     @property
     def key_sha256(self) -> bytes:
         """Of its key."""
-        return hashlib.sha256((self.state / "key").read_bytes()).digest()
+        return bytes.fromhex((self.state / "key.sha256").read_text())
 
     @property
     def pid(self) -> int:

@@ -71,13 +71,14 @@ def test_other_settings_replace_those_that_are_there_and_no_others(
     web1 = hosts.add("web1")
     run("web1", "--label", "env=prod")
     with web1.settings.open("a") as file:
-        file.write("TUI_MANAGER_AGENT_CAPACITY=9\n")
+        file.write("TUI_MANAGER_AGENT_CAPACITY=9\r\n# \x1b[2J\n")
     (row,) = run("web1", "--label", "env=test", "--label", "a=b", "--manager", "m1:1,m2:2")
     assert row["status"] == "installed"
     assert row["detail"].startswith("mended")
     assert web1.settings.read_text().splitlines()[1:] == [
         "TUI_MANAGER_AGENT_NAME=web1",
         "TUI_MANAGER_AGENT_CAPACITY=9",
+        "# [2J",
         "TUI_MANAGER_AGENT_MANAGER=m1:1,m2:2",
         "TUI_MANAGER_AGENT_LABELS=a=b,env=test",
     ]

@@ -1,14 +1,37 @@
 """Whatever a host answers, the install on other hosts goes on."""
 
-import pytest
+import json
 
-from tests.cli.agent_hosts.ssh_hosts import Installing, SshHost, SshHosts
+import pytest
+from tui_manager_agent.identity.keys import key_hash, public_key, sign
+from tui_manager_protos.rules.identity_proof import signed_bytes
+
+from tests.agent.authority import new_key
+from tests.cli.agent_hosts.ssh_hosts import (
+    Installing,
+    InstallOperator,
+    SshHost,
+    SshHosts,
+    Uninstalling,
+)
 from tui_manager.agent_install import host_session, install
 from tui_manager.agent_install.probe import Probe, read_probe
 
 PROBED = (
     "a system=linux; a arch=$(uname -m); a 'libc=glibc 2.36'; a user=root; a host=h; a root=/x; "
     "a service=loop; a active=no; a free=99999999"
+)
+# The key of another host, with a signature of another challenge.
+OTHERS_KEY = new_key()
+OTHERS = json.dumps(
+    {
+        "key_sha256": key_hash(OTHERS_KEY).hex(),
+        "manager_id": "",
+        "host_id": "",
+        "certificate_ends": "",
+        "public_key": public_key(OTHERS_KEY).hex(),
+        "signature": sign(OTHERS_KEY, signed_bytes(b"another challenge")).hex(),
+    }
 )
 IDENTITY = '{"key_sha256":"%s","manager_id":"","host_id":"","certificate_ends":"%s"}'
 
@@ -37,9 +60,11 @@ done""",
     [
         ("a 'error={x}'; a detail=d; a done=no", "", "It could not do what it was asked ('{x}')."),
         (f"{PROBED}; a free=$(printf %05000d 1)", "{", "Its agent says no identity: '{'."),
-        (f"{PROBED}; a \"setting=A=b$(printf '\\r\\033')c\"", "", "is there and does not come"),
+        (f"{PROBED}; a \"setting=A=b$(printf '\\r\\033')c\"", "", "Its agent says no identity"),
         (PROBED, IDENTITY % ("a" * 64, "2999-01-01"), "Its agent says no identity"),
         (PROBED, IDENTITY % ("A", ""), "Its agent says no identity"),
+        (PROBED, OTHERS, "It names a key, and cannot prove that it has it."),
+        (PROBED, OTHERS.replace('"public_key": "', '"public_key": "00'), "cannot prove"),
         (PROBED, "[" * 3000, "Its agent says no identity"),
         (f"{PROBED}; a 'problem={{}} /'", "", "/ cannot be used."),
         ("yes 123456789", "", "Its login shell prints too much."),
@@ -66,8 +91,8 @@ def test_an_error_of_this_program_fails_one_host_alone(
 ) -> None:
     hosts.add("web1"), hosts.add("web2")
 
-    def wrong(answer: host_session.Answer) -> Probe:
-        probe = read_probe(answer)
+    def wrong(answer: host_session.Answer, challenge: str) -> Probe:
+        probe = read_probe(answer, challenge)
         if "web2" in probe.root:
             raise RuntimeError("not foreseen")
         return probe
@@ -76,3 +101,18 @@ def test_an_error_of_this_program_fails_one_host_alone(
     good, bad = run("web[1-2]", exits=1)
     assert (good["status"], bad["status"]) == ("installed", "failed")
     assert "RuntimeError: not foreseen. Here nothing was changed there." in bad["detail"]
+
+
+def test_no_host_takes_another_one_out_of_the_fleet(
+    hosts: SshHosts, operator: InstallOperator, run: Installing, remove: Uninstalling
+) -> None:
+    web1, web2 = hosts.add("web1"), hosts.add("web2")
+    run("web1")
+    host_id = web1.ids()["host_id"]
+    lie(web2, f"{PROBED}; a 'identity={OTHERS}'")
+    (row,) = remove("web2", exits=1)
+    assert row["detail"] == "It names a key, and cannot prove that it has it."
+    lie(web2, f"{PROBED}; a manager_id=manager-1; a host_id={host_id}")
+    (row,) = remove("web2")
+    assert (row["status"], row["host_id"]) == ("unchanged", "")
+    assert list(operator.hosts) == ["web1"]
