@@ -179,4 +179,4 @@ def _check_proof(key_sha256: bytes, public: bytes, signature: bytes, challenge: 
 
 def _printable(line: str) -> str:
     """A line of a file on a host, which may hold anything, as one that can be sent back."""
-    return "".join(letter for letter in line if letter.isprintable() or letter == "\t")
+    return "".join(letter for letter in line if letter.isprintable()).rstrip()
