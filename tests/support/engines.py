@@ -84,8 +84,8 @@ def open_transaction() -> Iterator[Transaction]:
     """A transaction on a database without rows, of which nothing is kept."""
     if _running.engine == SQLITE:
         with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as tx:
+            tx.deserialize(_migrated_file())
             tx.row_factory = sqlite3.Row
-            migrate(tx)
             yield tx
     else:
         with postgresql_database() as url, contextlib.closing(connect_to(url)) as connection:
