@@ -56,13 +56,18 @@ def make_set(contents: Mapping[bytes, bytes | None]) -> MadeSet:
     return set_of(entries, bytes(data))
 
 
-async def send(incoming: Incoming, made: MadeSet, limit: int = 1 << 30, piece: int = 100) -> int:
-    """Sends what an incoming set lacks, at most so many bytes; returns how many."""
+async def send(incoming: Incoming, made: MadeSet, limit: int = 1 << 30, piece: int = 0) -> int:
+    """Sends what an incoming set lacks, at most so many bytes; returns how many.
+
+    Args:
+        piece: bytes of each call; 0: some dozens of calls for either part.
+    """
     sent = 0
     for part in FileSetPart:
         content = made.part(part)
+        length = piece or max(100, len(content) // 50)
         while (offset := incoming.have(part)) < len(content) and sent < limit:
-            data = content[offset : offset + min(piece, limit - sent)]
+            data = content[offset : offset + min(length, limit - sent)]
             await incoming.write(part, offset, data)
             sent += len(data)
     return sent
@@ -82,7 +87,8 @@ async def read(files: FileStore, made: MadeSet) -> bool:
     for part, size in made.files.sizes.items():
         found = bytearray()
         while len(found) < size:
-            data = await files.read(made.files.sha256, part, len(found), 1000)
+            length = max(1000, size // 50)
+            data = await files.read(made.files.sha256, part, len(found), length)
             found += bytes(data) if isinstance(data, int) else data
         if bytes(found) != made.part(part):
             return False
