@@ -1,5 +1,8 @@
 """An agent that is killed at any moment of an update of itself."""
 
+import os
+import signal
+
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -47,3 +50,24 @@ async def test_a_kill_at_any_moment_leaves_one_version_and_one_result(
     }
     kept = {OLD} if point in ON_TRIAL else {OLD, bundle.name}
     await host.wait_until("the removal", lambda: host.versions == kept)
+
+
+async def test_sigterm_just_before_the_switch_ends_the_old_version(
+    host: UpdatedHost, manager: FakeManager
+) -> None:
+    """Its record is gone, and nobody watches. The next agent goes on with the update."""
+    host.restarts = False
+    await host.start()
+    host.arm("after.write_record", "stop")
+    execution_id = host.update(Bundle.of(host.key, "0.3.0"))
+    await host.wait_until("the stop", lambda: host.was_hit)
+    assert host.trial.exists()
+    os.kill(host.pid, signal.SIGTERM)
+    os.kill(host.pid, signal.SIGCONT)
+    await host.wait_until("the end", lambda: host.ended and not host.processes())
+    assert host.ended == [0]
+    assert not host.trial.exists()
+    assert host.current == OLD
+    await host.start_once()
+    result = await host.result(execution_id)
+    assert (result.status, result.detail) == (wire.RESULT_STATUS_COMPLETED, "0.2.0 to 0.3.0")

@@ -83,17 +83,18 @@ def switch(what: Switch, identity: Identity, arguments: Sequence[str]) -> NoRetu
     trial = _trial(what, identity)
     program = str(what.prepared.versions.folder(trial.new) / PROGRAM)
     watching = 0
+    asked_to_stop: list[int] = []
+    for number in _SIGNALS:  # to block them in this thread would not block them in the others
+        signal.signal(number, lambda number, _: asked_to_stop.append(number))
     try:
         watching = start_watcher(trial, state_dir, what.prepared.lock, arguments)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         trial.write(state_dir)
-        if signal.sigpending() & set(_SIGNALS):
+        if asked_to_stop:
             trial_record.remove(state_dir)
             raise AskedToStopError
         _LOG.info("the agent becomes another version: old=%s new=%s", trial.old, trial.new)
         for handler in logging.getLogger().handlers:
             handler.flush()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.execve(program, [program, *arguments], {**os.environ, VARIABLE: str(state_dir)})
     except OSError as error:
         problem = f"it could not be started: {error.strerror or error}"
@@ -102,7 +103,6 @@ def switch(what: Switch, identity: Identity, arguments: Sequence[str]) -> NoRetu
     finally:
         if watching:
             _end(watching)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def start_watcher(trial: TrialRecord, state_dir: Path, lock: int, arguments: Sequence[str]) -> int:
