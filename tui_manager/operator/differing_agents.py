@@ -32,9 +32,7 @@ def differing_agents(
     found = [
         entry
         for entry in _differing(directory, expected)
-        if entry.online
-        and entry.row.admission is Admission.ADMITTED
-        and not entry.maintenance(now)
+        if entry.online and entry.row.admission is Admission.ADMITTED and not entry.maintenance(now)
     ]
     if not found:
         return
