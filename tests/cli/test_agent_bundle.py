@@ -84,6 +84,19 @@ def test_a_key_that_others_can_read_is_not_used(
     assert "Other users can get at" in capsys.readouterr().err
 
 
+def test_a_key_that_others_can_replace_is_not_used(
+    tmp_path: Path, configuration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configuration.mkdir(parents=True)
+    configuration.chmod(0o777)
+    assert main(["agent", "bundle", str(tmp_path / "file")]) == 1
+    assert "can be written by anybody" in capsys.readouterr().err
+    key = tmp_path / "key"
+    key.symlink_to(configuration / "release.key")
+    assert main(["agent", "bundle", str(tmp_path / "file"), "--key", str(key)]) == 1
+    assert "cannot be trusted: " in capsys.readouterr().err
+
+
 def test_a_folder_that_is_not_there_is_noticed_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,7 +32,7 @@ from tests.support.bundles import (
     small_contents,
     small_manifest,
 )
-from tui_manager.agent_bundle.opened_bundle import open_bundle, verify
+from tui_manager.agent_bundle.opened_bundle import open_bundle, require_signer, verify
 from tui_manager.domain.errors import InvalidInputError
 
 KEY = new_key()
@@ -346,7 +346,19 @@ def test_opening_says_which_file_is_wrong(tmp_path: Path) -> None:
     path.write_bytes(small_bundle([]))
     with pytest.raises(InvalidInputError, match=r"agent\.bundle: The bundle is not signed"):
         open_bundle(path)
+    evil = gzip.compress(raw_member(typed(tarfile.SYMTYPE)))
+    path.write_bytes(small_bundle([KEY], contents=evil, unpacked=1))
+    with pytest.raises(InvalidInputError, match="neither a file nor a folder"):
+        open_bundle(path)
     with pytest.raises(InvalidInputError, match="cannot be read: No such file"):
         open_bundle(tmp_path / "none")
     with pytest.raises(InvalidInputError, match="cannot be read: Is a directory"):
         open_bundle(tmp_path)
+
+
+def test_a_bundle_of_somebody_else_must_be_trusted_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "agent.bundle"
+    path.write_bytes(small_bundle([KEY]))
+    require_signer(open_bundle(path), [public(new_key()), PUBLIC])
+    with pytest.raises(InvalidInputError, match="is signed with ed25519:"):
+        require_signer(open_bundle(path), [public(new_key())])

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tui_manager_protos.rules.agent_bundle import (
@@ -35,8 +36,8 @@ def public(key: Ed25519PrivateKey) -> str:
 def small_contents(files: Mapping[str, bytes] = FILES) -> bytes:
     """The member `agent.tar.gz`; what is below `bin` may be executed."""
     tar = b""
-    folders = sorted({path.rpartition("/")[0] for path in files} - {""})
-    for folder in folders:
+    parents = {str(parent) for path in files for parent in PurePosixPath(path).parents}
+    for folder in sorted(parents - {"."}):
         tar += header(Member(folder, is_folder=True))
     for path, data in files.items():
         tar += header(Member(path, len(data), is_program=path.startswith("bin/")))

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from platformdirs import user_config_path
 from tui_manager_protos.rules.agent_bundle import Signature, format_key, signed_bytes
+from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.security.private_files import make_folder, read_private, write_private
@@ -54,9 +55,14 @@ def load_key(path: Path) -> SigningKey:
 
     Raises:
         InvalidInputError: there is no file, or no such key in it.
-        StorageError: it cannot be read, or other users can read it.
+        StorageError: it cannot be read, or another user can read it or put another one there.
     """
-    pem = read_private(path)
+    try:
+        pem = read_private(trusted_path(path))
+    except UntrustedPathError as error:
+        raise StorageError(f"The key {path} cannot be trusted: {error}.") from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror or error}.") from error
     if pem is None:
         raise InvalidInputError("key", f"There is no key {path}.")
     try:

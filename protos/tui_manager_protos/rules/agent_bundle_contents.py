@@ -8,7 +8,7 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -44,39 +44,70 @@ def unpack(
         BundleError: the contents break a rule, or are others than the manifest says.
         OSError: the folder cannot be written, or the bundle cannot be read.
     """
+    folder.mkdir(mode=PROGRAM_MODE)
+    for member, contents in _members(file, head):
+        check()
+        path = folder / member.path
+        if member.is_folder:
+            path.mkdir(mode=PROGRAM_MODE)
+        else:
+            _write(contents, member, path, check)
+
+
+def check_members(file: BinaryIO, head: BundleHead) -> None:
+    """Reads the contents of a bundle as `unpack` does, and writes nothing.
+
+    Raises:
+        BundleError, OSError: as `unpack`.
+    """
+    for member, contents in _members(file, head):
+        left = member.size
+        while left:
+            left -= len(_read(contents, left))
+
+
+def _members(file: BinaryIO, head: BundleHead) -> Iterator[tuple[Member, BinaryIO]]:
+    """The members of the contents; whoever gets one reads its bytes before the next.
+
+    Raises BundleError.
+    """
     file.seek(head.offset)
     source = io.BufferedReader(_Part(file, head.manifest.size), _PIECE)
-    folder.mkdir(mode=PROGRAM_MODE)
     try:
         with gzip.GzipFile(fileobj=source, mode="rb") as contents:
-            _unpack(cast("BinaryIO", contents), head.manifest.unpacked, folder, check)
+            yield from _checked(cast("BinaryIO", contents), head.manifest.unpacked)
     except (TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BundleError(f"The contents of the bundle are damaged: {error}.") from error
 
 
-def _unpack(tar: BinaryIO, left: int, folder: Path, check: Callable[[], object]) -> None:
-    count = 0
+def _checked(tar: BinaryIO, left: int) -> Iterator[tuple[Member, BinaryIO]]:
+    files: set[str] = set()
+    folders = {""}
     while (member := read_header(tar)) is not None:
-        check()
-        left, count = left - member.size, count + 1
-        if left < 0 or count > MEMBERS_MAX:
+        left -= member.size
+        if left < 0 or len(files) + len(folders) > MEMBERS_MAX:
             raise BundleError("The contents of the bundle are larger than its manifest says.")
-        path = folder / member.path
-        try:
-            if member.is_folder:
-                path.mkdir(mode=PROGRAM_MODE)
-            else:
-                _write(tar, member, path, check)
-        except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+        parent = member.path.rpartition("/")[0]
+        if member.path in files or member.path in folders or parent not in folders:
             raise BundleError(
                 f"The contents of the bundle have {member.path} twice, or before its folder."
-            ) from error
+            )
+        (folders if member.is_folder else files).add(member.path)
+        yield member, tar
         check_zeros(tar, padding(member.size))
     check_zeros(tar, len(END) // 2)  # the first block of the end is read already
     if tar.read(1):
         raise BundleError("The contents of the bundle have something after their end.")
     if left:
         raise BundleError("The contents of the bundle are smaller than its manifest says.")
+
+
+def _read(tar: BinaryIO, left: int) -> bytes:
+    """A piece of a member. Raises TarError."""
+    piece = tar.read(min(left, _PIECE))
+    if not piece:
+        raise TarError("it is cut")
+    return piece
 
 
 def _write(tar: BinaryIO, member: Member, path: Path, check: Callable[[], object]) -> None:
@@ -87,9 +118,7 @@ def _write(tar: BinaryIO, member: Member, path: Path, check: Callable[[], object
         left = member.size
         while left:
             check()
-            piece = tar.read(min(left, _PIECE))
-            if not piece:
-                raise TarError("it is cut")
+            piece = _read(tar, left)
             left -= len(piece)
             view = memoryview(piece)
             while view:
