@@ -13,6 +13,9 @@ from tui_manager.agent_install.outcomes import HostProblemError
 class Bundles:
     """The bundles that were given, or the one of this machine, which is made when a host needs it.
 
+    Attributes:
+        given: those that were given.
+
     Args:
         paths: of the bundles that were given, maybe of several architectures.
         make: makes the bundle of this machine from its own programs; may take seconds.
@@ -22,7 +25,8 @@ class Bundles:
     """
 
     def __init__(self, paths: Sequence[Path], make: Callable[[], Path]) -> None:
-        self._bundles = [open_bundle(path) for path in paths]
+        self.given = tuple(open_bundle(path) for path in paths)
+        self._bundles = list(self.given)
         self._make = make
         self._lock = asyncio.Lock()
 

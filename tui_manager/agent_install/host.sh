@@ -124,7 +124,8 @@ do_probe() {
         answer_text current "$(basename "$(readlink "$root/current")")"
     fi
     if [ -f "$settings" ]; then
-        head -n 200 "$settings" | while IFS= read -r line; do answer_text setting "$line"; done
+        sed -n '/^[[:space:]]*TUI_MANAGER_AGENT_\(MANAGER\|NAME\|LABELS\)=/p' "$settings" |
+            while IFS= read -r line; do answer_text setting "$line"; done
     fi
     if [ -f "$state/identity" ]; then
         answer_text manager_id "$(read_state manager_id)"
@@ -344,11 +345,36 @@ do_configure() {
         fail updating ''
         return
     fi
-    if put_file "$settings" 022 "$new_settings" && put_token && put_current; then
+    if put_settings && put_token && put_current; then
         start_service
     fi
     exec 9>&-
     if [ -n "$changed" ]; then answer changed=yes; else answer changed=no; fi
+}
+
+# Replaces the lines of some settings. All other lines of a file that is there stay as they are, and so do
+# its mode and its owner.
+put_settings() {
+    if [ -z "$new_settings" ] && [ -f "$settings" ]; then return 0; fi
+    old=$(printf '%s\n' "$new_settings" | while IFS= read -r line; do
+        echo "/^[[:space:]]*${line%%=*}=/d"
+    done)
+    if ! said=$( (
+        mkdir -p "$(dirname "$settings")" && rm -f "$settings.new" || exit
+        if [ -f "$settings" ]; then
+            cp -p "$settings" "$settings.new" && sed "$old" "$settings" >"$settings.new" || exit
+            if [ -n "$(tail -c 1 "$settings.new")" ]; then echo >>"$settings.new" || exit; fi
+        else
+            echo "# The agent's settings: \`tui-manager-agent run --help\` has all." >"$settings.new" || exit
+        fi
+        printf '%s\n' "$new_settings" >>"$settings.new"
+    ) 2>&1); then
+        rm -f "$settings.new"
+        fail not_writable "$said"
+        return 1
+    fi
+    changed=yes
+    mv -f "$settings.new" "$settings"
 }
 
 put_token() {

@@ -9,8 +9,8 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -42,23 +42,6 @@ _OPTIONS = (
 Answer = Mapping[str, Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SshSettings:
-    """How hosts are connected to.
-
-    Attributes:
-        config: another file than the operator's own configuration of ssh.
-        batch: ssh must not ask for anything, because there are several hosts or no terminal.
-        become: act as root, by sudo.
-        password: for sudo; empty: it must not ask for one.
-    """
-
-    config: Path | None = None
-    batch: bool = True
-    become: bool = False
-    password: str = field(default="", repr=False)
-
-
 class RefusedRequestError(HostProblemError):
     """The host could not do what it was asked for.
 
@@ -70,6 +53,57 @@ class RefusedRequestError(HostProblemError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
         self.code, self.detail = code, detail
+
+
+class SudoPassword:
+    """A password that is tried on one host at a time until one has accepted it, and on no further
+    host once one has refused it: a mistyped one must not lock the operator out everywhere.
+
+    Attributes:
+        text: empty: there is none, and sudo must not ask for one.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+        self._turn = asyncio.Lock()
+        self._accepted = not text
+        self._refused_by = ""
+
+    @asynccontextmanager
+    async def trial(self, host: str) -> AsyncIterator[Callable[[], None]]:
+        """Gives a function to call once the password is accepted. Raises HostProblemError."""
+        async with nullcontext() if self._accepted else self._turn:
+            if self._refused_by:
+                raise HostProblemError(
+                    f"sudo was not tried there, because it has refused the password on "
+                    f"{self._refused_by}."
+                )
+            try:
+                yield self._accept
+            except RefusedRequestError as error:
+                if error.code == "sudo_password" and not self._accepted:
+                    self._refused_by = host
+                raise
+
+    def _accept(self) -> None:
+        self._accepted = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshSettings:
+    """How hosts are connected to.
+
+    Attributes:
+        config: another file than the operator's own configuration of ssh.
+        batch: ssh must not ask for anything, because there are several hosts or no terminal.
+        become: act as root, by sudo.
+        password: for sudo.
+    """
+
+    config: Path | None = None
+    batch: bool = True
+    become: bool = False
+    password: SudoPassword = field(default_factory=SudoPassword, repr=False)
 
 
 class HostSession:
@@ -95,10 +129,15 @@ class HostSession:
         """Waits until the host's shell answers. Raises HostProblemError."""
         settings = self._settings
         within = LOGIN_WITHIN if settings.batch else LOGIN_WITHIN_BY_HAND
-        await self._write(self._opening.data)
-        answer = await self._read_answer(within, last="ready")
-        if "error" in answer:
-            raise RefusedRequestError(first_value(answer, "error"), first_value(answer, "detail"))
+        async with settings.password.trial(self._target.typed) as accept:
+            await self._write(self._opening.data)
+            answer = await self._read_answer(within, last="ready")
+            if "error" in answer:
+                raise RefusedRequestError(
+                    first_value(answer, "error"), first_value(answer, "detail")
+                )
+            if "password" in answer:
+                accept()
 
     async def ask(
         self, verb: str, fields: Sequence[tuple[str, str]] = (), *, within: float = STEP_WITHIN
@@ -278,7 +317,7 @@ async def open_session(
 
 
 async def _start(target: SshTarget, settings: SshSettings) -> HostSession:
-    opening = make_opening(become=settings.become, password=settings.password)
+    opening = make_opening(become=settings.become, password=settings.password.text)
     options = [*_OPTIONS, *(("BatchMode=yes",) if settings.batch else ())]
     command = [
         "ssh",

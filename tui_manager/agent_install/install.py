@@ -11,7 +11,7 @@ from tui_manager_protos.rules.agent_bundle import Manifest, read_head
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.agent_bundle.opened_bundle import Bundle
-from tui_manager.agent_install.agent_settings import labels_text, value_of, with_values
+from tui_manager.agent_install.agent_settings import changed_lines, labels_text, value_of
 from tui_manager.agent_install.bundles import Bundles
 from tui_manager.agent_install.fleet import Fleet
 from tui_manager.agent_install.host_session import (
@@ -241,7 +241,8 @@ class HostInstall:
     async def _settings(
         self, probe: Probe, known: Host | None, identity: HostIdentity
     ) -> tuple[str, ...]:
-        """The lines of the file with settings. Raises HostProblemError for a name that is taken."""
+        """The lines that the file with settings needs. Raises HostProblemError for a name that is
+        taken."""
         order, lines = self._order, probe.settings
         values = {}
         if order.dial_given or not identity.manager_id or not value_of(lines, "manager"):
@@ -253,7 +254,7 @@ class HostInstall:
             values["labels"] = labels_text(order.labels)
         if known is None or order.name:  # a host that is known may have been given another name
             await self._check_name(name or probe.host, identity)
-        return with_values(lines, values)
+        return changed_lines(lines, values)
 
     async def _check_name(self, name: str, identity: HostIdentity) -> None:
         if not is_name(name):

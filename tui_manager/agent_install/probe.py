@@ -62,7 +62,7 @@ class Probe:
         service: what would keep an agent running: `systemd`, `user` (systemd of this user), `loop`.
         package: `deb` or `rpm` if an agent of a package is there.
         current: the version and build that is installed, `VERSION-BUILD`; empty: none.
-        settings: the lines of the file with the agent's settings.
+        settings: the lines of the agent's settings that `agent_settings` knows.
         active: an agent runs, or is started again when it ends.
         free: kB of the disk; None: not known.
         problems: why an agent cannot be put there, each with the folder.

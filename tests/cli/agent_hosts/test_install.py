@@ -19,6 +19,8 @@ from tests.cli.agent_hosts.ssh_hosts import (
     agent_bundle,
     statuses,
 )
+from tui_manager.agent_install import host_session, install
+from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.cli.main import main
 from tui_manager.domain.status import Admission
 
@@ -70,18 +72,41 @@ def test_other_settings_replace_those_that_are_there_and_no_others(
 ) -> None:
     web1 = hosts.add("web1")
     run("web1", "--label", "env=prod")
-    with web1.settings.open("a") as file:
-        file.write("TUI_MANAGER_AGENT_CAPACITY=9\r\n# \x1b[2J\n")
+    before = web1.settings.read_bytes()
+    own = (
+        b"A\tSECRET=\x01\xff" + b"x" * 3000 + b"\r\n" + b"#\n" * 300 + b"TUI_MANAGER_AGENT_NAMES=1"
+    )
+    web1.settings.write_bytes(before + own)
+    web1.settings.chmod(0o600)
     (row,) = run("web1", "--label", "env=test", "--label", "a=b", "--manager", "m1:1,m2:2")
     assert row["status"] == "installed"
     assert row["detail"].startswith("mended")
-    assert web1.settings.read_text().splitlines()[1:] == [
-        "TUI_MANAGER_AGENT_NAME=web1",
-        "TUI_MANAGER_AGENT_CAPACITY=9",
-        "# [2J",
-        "TUI_MANAGER_AGENT_MANAGER=m1:1,m2:2",
-        "TUI_MANAGER_AGENT_LABELS=a=b,env=test",
-    ]
+    assert web1.settings.stat().st_mode & 0o777 == 0o600
+    head = before.splitlines(keepends=True)[0]
+    assert web1.settings.read_bytes() == (
+        head
+        + b"TUI_MANAGER_AGENT_NAME=web1\n"
+        + own
+        + b"\nTUI_MANAGER_AGENT_MANAGER=m1:1,m2:2\nTUI_MANAGER_AGENT_LABELS=a=b,env=test\n"
+    )
+
+
+def test_what_the_owner_has_set_stays_on_the_host(
+    hosts: SshHosts, run: Installing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web1 = hosts.add("web1")
+    run("web1")
+    with web1.settings.open("a") as file:
+        file.write("HTTPS_PROXY=http://ana:secret@proxy:3128\n")
+    seen = []
+
+    def noted(answer: host_session.Answer, challenge: str) -> Probe:
+        seen.append(answer)
+        return read_probe(answer, challenge)
+
+    monkeypatch.setattr(install, "read_probe", noted)
+    run("web1")
+    assert "secret" not in str(seen)
 
 
 def test_another_bundle_updates(hosts: SshHosts, run: Installing, tmp_path: Path) -> None:
@@ -232,8 +257,12 @@ while :; do
 done
 if [ "$NEEDS" ]; then
     [ "$stdin" ] || { echo sudo: a password is required >&2; exit 1; }
-    IFS= read -r password
-    [ "$password" = "$NEEDS" ] || { echo sudo: 3 incorrect password attempts >&2; exit 1; }
+    while IFS= read -r password; do
+        [ "$password" != "$NEEDS" ] || AS_ROOT=yes exec "$@"
+        echo "$password" >>"$HERE/wrong"
+    done
+    echo sudo: 3 incorrect password attempts >&2
+    exit 1
 fi
 AS_ROOT=yes exec "$@"
 """
@@ -255,9 +284,16 @@ def test_root_by_sudo(
     if needs:
         (row,) = run("web1", "--become", exits=1)
         assert row["detail"].startswith("sudo was refused: sudo: a password is required.")
-        monkeypatch.setattr("tui_manager.cli.commands.agent_hosts._read_password", lambda: "wrong")
-        (row,) = run("web1", "--become", "--ask-become-password", exits=1)
-        assert "did not take the password" in row["detail"]
+        monkeypatch.setattr("tui_manager.cli.commands.agent_hosts._read_password", lambda: "bad")
+        _as_user(hosts.add("web2"), f"NEEDS='{quoted}'\n{SUDO}")
+        rows = run("web[1-2]", "--become", "--ask-become-password", exits=1)
+        tried, spared = sorted(rows, key=lambda row: "not tried" in row["detail"])
+        assert "did not take the password" in tried["detail"]
+        assert spared["detail"] == (
+            f"sudo was not tried there, because it has refused the password on {tried['host']}."
+        )
+        wrong = [path.read_text() for path in hosts.folder.glob("*/wrong")]
+        assert wrong == ["bad\n"]
     (web1.folder / "bin/sudo").unlink()
 
 

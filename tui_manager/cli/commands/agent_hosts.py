@@ -5,21 +5,21 @@ import asyncio
 import secrets
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from getpass import getpass
-from pathlib import Path
 
-from platformdirs import user_cache_path
 from tui_manager_protos.rules.manager_address import ADDRESSES_MAX, check_manager_address
 
+from tui_manager.agent_bundle.opened_bundle import Bundle
+from tui_manager.agent_bundle.signing_key import default_key_path, load_key
 from tui_manager.agent_install.all_hosts import AllHosts, Work
 from tui_manager.agent_install.bundles import Bundles
 from tui_manager.agent_install.fleet import Fleet
-from tui_manager.agent_install.host_session import SshSettings
+from tui_manager.agent_install.host_session import SshSettings, SudoPassword
 from tui_manager.agent_install.install import Claims, HostInstall, InstallOrder
 from tui_manager.agent_install.ssh_targets import STDIN, SshTarget, read_targets
 from tui_manager.agent_install.uninstall import HostUninstall, UninstallOrder
-from tui_manager.cli.commands.agent_bundle import signing_key
+from tui_manager.cli.commands.agent_bundle import own_bundle
 from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNREACHABLE
 from tui_manager.cli.options.values import parse_pairs
@@ -108,7 +108,8 @@ def _install(
         ssh=command.ssh,
     )
     fleet, claims = Fleet(operator), Claims()
-    bundles = Bundles(options.bundle, _own_bundle)
+    bundles = Bundles(options.bundle, own_bundle)
+    _note_signers(bundles.given)
     return lambda target: HostInstall(
         target, order, fleet, bundles, claims, command.progress.on_stage
     )
@@ -140,7 +141,7 @@ def _ssh_settings(options: argparse.Namespace, targets: tuple[SshTarget, ...]) -
         config=options.ssh_config,
         batch=not by_hand,
         become=options.become,
-        password=_read_password() if options.ask_become_password else "",
+        password=SudoPassword(_read_password() if options.ask_become_password else ""),
     )
 
 
@@ -189,8 +190,13 @@ def _check_addresses(text: str) -> None:
             raise InvalidInputError("manager", f"--manager {address}: {error}.") from error
 
 
-def _own_bundle() -> Path:
-    """The bundle of what is installed here; it is made once, which takes half a minute."""
-    from tui_manager.agent_bundle.default_bundle import default_bundle
-
-    return default_bundle(user_cache_path("tui-manager"), signing_key(None))
+def _note_signers(bundles: Sequence[Bundle]) -> None:
+    """Says whose updates the hosts will accept, if it is not this operator's own key."""
+    path = default_key_path()
+    own = load_key(path).public if path.exists() else ""
+    for bundle in bundles:
+        if own not in bundle.signers:
+            note(
+                f"{bundle.path} is signed by {', '.join(bundle.signers)}, which is not your "
+                "release key. The hosts will run it, and accept updates as it says"
+            )
