@@ -7,7 +7,7 @@ import pytest
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.fake_manager import FakeManager
-from tests.agent.updated_host import OLD, Bundle, UpdatedHost
+from tests.agent.updated_host import HANGS, OLD, REAL, Bundle, UpdatedHost
 
 BEFORE_RECORD = [
     *("after.check_bundle", "before.try_version", "after.place_version", "after.prepare_links"),
@@ -50,6 +50,23 @@ async def test_a_kill_at_any_moment_leaves_one_version_and_one_result(
     }
     kept = {OLD} if point in ON_TRIAL else {OLD, bundle.name}
     await host.wait_until("the removal", lambda: host.versions == kept)
+
+
+@pytest.mark.parametrize("then", [REAL, HANGS])
+async def test_sigterm_that_comes_with_the_switch_ends_the_new_version(
+    host: UpdatedHost, manager: FakeManager, then: str
+) -> None:
+    """It is blocked then. One that hangs does not hear it, and is killed."""
+    host.restarts, host.patience = False, 0.0
+    await host.start()
+    bundle = Bundle.of(host.key, "0.3.0", "os.kill(os.getpid(), 15)\n    " + then)
+    execution_id = host.update(bundle)
+    await host.wait_until("the end", lambda: host.ended and not host.processes())
+    assert host.ended == [0 if then == REAL else -9]
+    assert host.current == OLD
+    await host.start_once()
+    result = await host.result(execution_id)
+    assert result.reason == wire.RESULT_REASON_UPDATE_FAILED
 
 
 async def test_sigterm_just_before_the_switch_ends_the_old_version(

@@ -4,8 +4,10 @@ import errno
 from pathlib import Path
 
 import pytest
+from tui_manager_agent.executions.make_transfer_order import make_transfer_order
 from tui_manager_agent.files.work import Stop, StoppedError
 from tui_manager_agent.installation import Installation
+from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.update import update_work
 from tui_manager_agent.update.update_work import run_briefly
 from tui_manager_agent.update.versions import why_not
@@ -51,6 +53,11 @@ async def test_what_is_not_taken_changes_nothing(host: UpdatedHost, manager: Fak
         (Bundle(good.data[:-1100], "0.3.0", good.build), FAILED, "The bundle is "),
         (Bundle(b"x", "0.3.0", good.build), FAILED, "This is no bundle"),
         (
+            Bundle.of(host.key, "0.3.0", keys=()),
+            FAILED,
+            "The bundle has no keys for updates in share/update-keys.",
+        ),
+        (
             Bundle.of(host.key, "0.3.0", program_=b"#!/bin/sh\nexit 7\n"),
             FAILED,
             "does not start on this host: its --version ended with status 7, and said ''.",
@@ -82,6 +89,25 @@ async def test_what_is_not_taken_changes_nothing(host: UpdatedHost, manager: Fak
     }
     assert len(manager.hellos) == 1
     assert (await host.result(host.update(good))).status == wire.RESULT_STATUS_COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("version", "build"),
+    [
+        ("/../../../outside", "0" * 12),
+        ("..", "0" * 12),
+        ("", "0" * 12),
+        ("0.3.0", "../0.3.0"),
+        ("0.3.0", ""),
+        ("0.3.0\0", "0" * 12),
+    ],
+)
+async def test_names_that_lead_elsewhere(version: str, build: str) -> None:
+    """They would name folders that are removed."""
+    files = FakeSet.of({"bundle": b"x"})
+    update = wire.UpdateAgent(files=files.message, version=version, build=build)
+    with pytest.raises(RefusedError, match="of a bundle"):
+        make_transfer_order(wire.RunCommand(update=update))
 
 
 async def test_a_set_that_is_not_one_bundle(host: UpdatedHost, manager: FakeManager) -> None:

@@ -91,14 +91,16 @@ class Bundle:
         then: str = REAL,
         *,
         program_: bytes | None = None,
-        keys: tuple[Ed25519PrivateKey, ...] = (),
+        keys: tuple[Ed25519PrivateKey, ...] | None = None,
         **changed: str,
     ) -> "Bundle":
         """Signed by a key, if there is one. It trusts `keys`, or this one."""
         signers = () if key is None else (key,)
         files = {
             "bin/tui-manager-agent": program(version, then) if program_ is None else program_,
-            "share/update-keys": format_update_keys(map(public, keys or signers)).encode(),
+            "share/update-keys": format_update_keys(
+                map(public, signers if keys is None else keys)
+            ).encode(),
         }
         changed = {"arch": os.uname().machine, **changed}
         data = small_bundle(signers, files, version=version, **changed)  # type: ignore[arg-type]

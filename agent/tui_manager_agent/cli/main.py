@@ -49,6 +49,7 @@ def _run_on_trial(state_dir: Path, arguments: list[str] | None) -> int:
     for number in _SIGNALS:
         signal.signal(number, stop)  # until the agent has its own
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # see `update/switch.py`
         return FAILED if _main(arguments, on_trial=True) else 0
     except SystemExit as error:
         raise SystemExit(FAILED if error.code else 0) from None

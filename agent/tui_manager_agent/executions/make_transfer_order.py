@@ -17,7 +17,7 @@ from tui_manager_agent.update import update_work
 _MODE_MOST = 0o7777
 _MANIFEST_MOST = 1 << 30  # bytes; 100,000 files take about 15 MB
 _SHA256 = 32  # bytes
-_NAME = 80  # characters of the version of a bundle, and of what else tells it apart
+_NAME = 80  # characters of a system and a processor
 
 
 def make_transfer_order(run: wire.RunCommand) -> TransferOrder | None:
@@ -56,12 +56,17 @@ def _files(message: wire.FileSet, manifest_most: int) -> FileSet:
 
 
 def _update(update: wire.UpdateAgent) -> UpdateOrder:
+    from tui_manager_protos.rules import agent_bundle  # here, because few agents need it
+
+    try:
+        agent_bundle.check_name(update.version, update.build)  # they name folders
+    except agent_bundle.BundleError as error:
+        raise RefusedError("rejected", str(error)) from error
     return UpdateOrder(
         _files(update.files, update_work.MANIFEST_MOST),
-        *(
-            getattr(update, name).replace("\0", "")[:_NAME]
-            for name in ("version", "build", "system", "arch")
-        ),
+        update.version,
+        update.build,
+        *(name.replace("\0", "")[:_NAME] for name in (update.system, update.arch)),
     )
 
 

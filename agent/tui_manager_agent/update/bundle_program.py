@@ -75,9 +75,11 @@ def unpack_and_sync(order: dict[str, str]) -> dict[str, str]:
 def _check_keys(path: Path) -> None:
     """Raises BundleError unless a bundle says which keys may sign the next one."""
     try:
-        parse_update_keys(path.read_text("ascii"))
+        keys = parse_update_keys(path.read_text("ascii"))
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
-        raise BundleError(f"The bundle has no keys for updates in {KEYS}.") from None
+        keys = ()
+    if not keys:
+        raise BundleError(f"The bundle has no keys for updates in {KEYS}.")
 
 
 def _verify(key: bytes, signature: bytes, message: bytes) -> bool:

@@ -84,7 +84,7 @@ def switch(what: Switch, identity: Identity, arguments: Sequence[str]) -> NoRetu
     program = str(what.prepared.versions.folder(trial.new) / PROGRAM)
     watching = 0
     asked_to_stop: list[int] = []
-    for number in _SIGNALS:  # to block them in this thread would not block them in the others
+    for number in _SIGNALS:  # in any thread
         signal.signal(number, lambda number, _: asked_to_stop.append(number))
     try:
         watching = start_watcher(trial, state_dir, what.prepared.lock, arguments)
@@ -95,12 +95,15 @@ def switch(what: Switch, identity: Identity, arguments: Sequence[str]) -> NoRetu
         _LOG.info("the agent becomes another version: old=%s new=%s", trial.old, trial.new)
         for handler in logging.getLogger().handlers:
             handler.flush()
+        # What comes from now on waits for the new version, which unblocks them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         os.execve(program, [program, *arguments], {**os.environ, VARIABLE: str(state_dir)})
     except OSError as error:
         problem = f"it could not be started: {error.strerror or error}"
         replace(trial, problem=problem).write(state_dir)
         raise SwitchError(problem) from error
     finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         if watching:
             _end(watching)
 

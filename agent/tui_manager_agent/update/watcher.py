@@ -20,6 +20,8 @@ STARTS = (
 )
 _STOPPED = "stopped"  # an entry of the record, see `trial_record.py`
 _KILL = 9
+_STOP_SIGNALS = 1 << 14 | 1 << 1  # SIGTERM and SIGINT, as bits in /proc
+_LOOKS = 20  # for which such a signal may wait
 _LOOK_EVERY = 500  # ms between looks at the record
 
 
@@ -44,6 +46,7 @@ class Watcher:
         self.unit = words[7]
         self.command = words[8:]
         os.set_inheritable(lock, False)
+        self._looks = 0
         self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else -1
 
     def watch(self) -> bool:
@@ -57,6 +60,9 @@ class Watcher:
             if was_there and not entries:
                 return False  # accepted, or over
             was_there = was_there or bool(entries)
+            if self._is_asked_to_stop():  # the new version does not come to hear it
+                processes.send(self.pid, self.born, _KILL)
+                return False
             if clock.now() >= self.end:
                 if not was_there:
                     return False  # the old version did not come to its end
@@ -81,6 +87,18 @@ class Watcher:
         time.sleep(_LOOK_EVERY / 1000)
         name, born = processes.inspect(self.pid)
         return not name or born != self.born
+
+    def _is_asked_to_stop(self) -> bool:
+        """Whether a signal waits that the new version was to take from the old one. Its start may
+        take it until the next look."""
+        try:
+            with open(f"/proc/{self.pid}/status", "rb", buffering=0) as file:
+                _, _, pending = file.read().partition(b"\nShdPnd:")
+            waits = bool(int(pending.split(None, 1)[0], 16) & _STOP_SIGNALS)
+        except (OSError, IndexError, ValueError):
+            return False
+        self._looks = self._looks + 1 if waits else 0
+        return self._looks > _LOOKS
 
     def _entries(self) -> dict[str, str]:
         """The record; empty if it has gone, or is another one. Raises OSError."""

@@ -194,6 +194,13 @@ def find_signer(head: BundleHead, trusted: Iterable[str], verify: Verify) -> str
     raise BundleError(f"The bundle is signed by {by}, which is not trusted here.")
 
 
+def check_name(version: str, build: str) -> None:
+    """Raises BundleError unless a bundle may have this version and build, which name its folder."""
+    for name, value in (("version", version), ("build", build)):
+        if not _FORMS[name].fullmatch(value):
+            raise BundleError(f"{value!r:.{_SHOWN}} is no {name} of a bundle.")
+
+
 def check_host(manifest: Manifest, system: str, arch: str, libc: str) -> None:
     """Raises BundleError unless a bundle can run on a host.
 
