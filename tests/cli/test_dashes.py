@@ -61,6 +61,8 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "fetch": (["-x", "/y", "-dir"], {"names": ["-x", "/y", "-dir"]}),
     "agent bundle": (["-x"], {"file": "-x"}),
     "agent update": (["-x"], {"target": "-x"}),
+    "agent install": (["-x", "web1"], {"names": ["-x", "web1"]}),
+    "agent uninstall": (["-x"], {"names": ["-x"]}),
     "output": (["7"], {"task_id": 7}),
     "check": (["-backup.db"], {"file": "-backup.db"}),
     "backup": (["-backup.db"], {"file": "-backup.db"}),
@@ -68,6 +70,8 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
 NEEDED = {  # options without which a command is refused
     "database migrate": ["--from", "manager.db"],
     "hosts maintenance": ["--end"],
+    "agent install": ["--ssh"],
+    "agent uninstall": ["--ssh"],
     "schedule add": ["--template", "restart", "--cron", "@daily", "--zone", "UTC"],
 }
 
