@@ -1,12 +1,12 @@
 """Which versions are newer, and which agents differ from what they should be."""
 
 import pytest
+from tui_manager_protos.rules.version_order import version_key
 
 from tui_manager.domain.agent_version import (
     ExpectedAgents,
     HostAgent,
     platform_of,
-    version_key,
 )
 from tui_manager.domain.files import FileSet, UpdateSpec
 

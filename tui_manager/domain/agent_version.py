@@ -1,15 +1,14 @@
 """Versions of agents: which is newer, and which agents differ from what they should be."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+
+from tui_manager_protos.rules.version_order import version_key
 
 from tui_manager.domain.files import UpdateSpec
 
 BUNDLE = "bundle"  # how an agent was installed that can update itself
 _PACKAGES = ("deb", "rpm")
-_VERSION = re.compile(r"(\d{1,9}(?:\.\d{1,9}){0,5})(.*)", re.DOTALL)
 Platform = tuple[str, str]  # system and architecture, in lower case
 
 
@@ -67,18 +66,6 @@ def update_refusal(update: UpdateSpec, agent: HostAgent | None, *, offered: bool
         "this agent does not run from a bundle, or is too old to update itself. Install one with "
         "tui-manager agent install."
     )
-
-
-@lru_cache(maxsize=256)  # a fleet has few versions
-def version_key(version: str) -> tuple[tuple[int, ...], bool, str]:
-    """Orders versions: 0.9 before 0.10, 1.0rc1 before 1.0. What is no version comes first."""
-    match = _VERSION.match(version)
-    if match is None:
-        return (), False, version
-    numbers = [int(number) for number in match[1].split(".")]
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    return tuple(numbers), not match[2], match[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ class Order:
                 access=FileAccess.WRITE, timeout=self.timeout, owner=copy.owner, mode=copy.mode
             )
         if isinstance(self.transfer, UpdateOrder):
-            return UpdateRequest()
+            return UpdateRequest(self.transfer.version)
         if self.transfer is not None:
             return TransferRequest(access=FileAccess.READ, timeout=self.timeout)
         return CommandRequest(

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.duration import format_duration, parse_duration
+from tui_manager_protos.rules.version_order import version_key
 
 from tui_manager_agent.policy.control_characters import controls, named_controls
 from tui_manager_agent.policy.file_rules import (
@@ -75,7 +76,13 @@ class CommandRequest:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """An update of the agent itself, as far as a policy judges it before there is a bundle."""
+    """An update of the agent itself, as far as a policy judges it before there is a bundle.
+
+    Attributes:
+        version: to which one.
+    """
+
+    version: str
 
 
 Request = CommandRequest | TransferRequest | UpdateRequest
@@ -147,6 +154,7 @@ class Policy:
         scripts: by the hash of their bytes.
         files: which may be written and read.
         update_keys: public keys as text; one of them must have signed an update.
+        update_at_least: the oldest version to which the agent may be updated; empty: any.
     """
 
     rules: tuple[Rule, ...]
@@ -158,6 +166,7 @@ class Policy:
     scripts: tuple[ScriptRule, ...] = ()
     files: FilePatterns = field(default_factory=FilePatterns)
     update_keys: tuple[str, ...] = ()
+    update_at_least: str = ""
 
     def judge(self, request: CommandRequest, own_user: str) -> Verdict:
         """Allowed only if a rule names the command or script and it is within every limit."""
@@ -201,8 +210,13 @@ class Policy:
             return self._refuse_special_bits(f"{shown} with mode {mode:04o}")
         return Verdict(rule=f"files.{access}")
 
-    def judge_update(self) -> Verdict:
-        """Allowed if any key may have signed an update; which one did is known only later."""
+    def judge_update(self, request: UpdateRequest) -> Verdict:
+        """Allowed if any key may have signed it, which is known only later, and if it is not too
+        old."""
+        oldest = self.update_at_least
+        if oldest and version_key(request.version) < version_key(oldest):
+            problem = f"{request.version[:_SHOWN]} is older than at_least, {oldest}"
+            return self._refuse("update", problem)
         if self.update_keys:
             return Verdict(rule="update")
         problem = 'no update is allowed. To allow some: [update] keys = ["ed25519:…"]'

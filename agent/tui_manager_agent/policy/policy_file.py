@@ -45,6 +45,7 @@ _LIMITS = (
     *("allow", "scripts", "files", "update"),
 )
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,5}[0-9A-Za-z.+]{0,16}")
 _LOG = logging.getLogger(__name__)
 
 
@@ -103,16 +104,16 @@ class PolicyFile:
         """As of FileRules."""
         _require(self.judge_path(path, FileAccess.READ, is_folder=is_folder))
 
-    def update_keys(self) -> tuple[str, ...] | None:
+    def update_keys(self, request: UpdateRequest) -> tuple[str, ...] | None:
         """The public keys of which one must have signed an update; None if there is no policy.
 
-        Raises RefusedError if the policy allows no update.
+        Raises RefusedError if the policy does not allow this update.
         """
         keys: list[tuple[str, ...]] = []
 
         def judge(policy: Policy) -> Verdict:
             keys.append(policy.update_keys)
-            return policy.judge_update()
+            return policy.judge_update(request)
 
         _require(self._judge(judge))
         return keys[0] if keys else None
@@ -128,7 +129,7 @@ class PolicyFile:
         known."""
         own_user = account.own().name
         if isinstance(request, UpdateRequest):
-            return self._judge(lambda policy: policy.judge_update())
+            return self._judge(lambda policy: policy.judge_update(request))
         if isinstance(request, TransferRequest):
             return self._judge(lambda policy: policy.judge_transfer(request, own_user))
         return self._judge(lambda policy: policy.judge(request, own_user))
@@ -219,7 +220,7 @@ def parse(text: str) -> Policy:
             raise PolicyError(f"There is no {name!r} in a policy; there are {', '.join(_LIMITS)}.")
     rules, scripts = fields.get("allow", {}), fields.get("scripts", {})
     files = _file_rules(fields["files"]) if "files" in fields else FilePatterns()
-    update_keys = _update_keys(fields["update"]) if "update" in fields else ()
+    update_keys, at_least = _update_rules(fields["update"]) if "update" in fields else ((), "")
     are_tables = isinstance(rules, dict) and isinstance(scripts, dict)
     if not are_tables or not (rules or scripts or fields.keys() & {"files", "update"}):
         raise PolicyError(
@@ -235,6 +236,7 @@ def parse(text: str) -> Policy:
         reason=_reason(fields.get("reason", "")),
         files=files,
         update_keys=update_keys,
+        update_at_least=at_least,
     )
 
 
@@ -278,20 +280,23 @@ def _file_rules(fields: object) -> FilePatterns:
     return FilePatterns(**patterns)
 
 
-def _update_keys(fields: object) -> tuple[str, ...]:
+def _update_rules(fields: object) -> tuple[tuple[str, ...], str]:
+    """The keys that may sign an update, and the oldest version; empty: any."""
     from tui_manager_protos.rules import agent_bundle  # for those who need it
 
     where = "update"
     if not isinstance(fields, dict) or not fields.get("keys"):
         raise PolicyError('[update] must hold public keys: keys = ["ed25519:…"].')
-    _check_keys(fields, ("keys",), where)
-    keys = _texts(fields, "keys", where)
+    _check_keys(fields, ("keys", "at_least"), where)
+    keys, oldest = _texts(fields, "keys", where), fields.get("at_least", "")
     try:
         for key in keys:
             agent_bundle.parse_key(key)
     except agent_bundle.BundleError as error:
         raise PolicyError(f"keys of [update]: {error}") from error
-    return tuple(keys)
+    if "at_least" in fields and not (isinstance(oldest, str) and _VERSION.fullmatch(oldest)):
+        raise PolicyError(f'at_least of [update] must be a version ("0.3.0"), not {oldest!r}.')
+    return tuple(keys), str(oldest)
 
 
 def _check_keys(fields: Mapping[str, object], known: Sequence[str], where: str) -> None:

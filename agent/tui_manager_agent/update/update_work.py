@@ -23,7 +23,7 @@ from tui_manager_agent.files.write_files import MANIFEST
 from tui_manager_agent.identity import child_process
 from tui_manager_agent.installation import Installation
 from tui_manager_agent.journal.transfer_records import Transferred, UpdateOrder
-from tui_manager_agent.policy.policy import RefusedError
+from tui_manager_agent.policy.policy import RefusedError, UpdateRequest
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.supervisor import record
 from tui_manager_agent.update import trial_record
@@ -192,7 +192,7 @@ class UpdateWork:
 
     def _check_bundle(self, path: Path) -> None:
         """Raises TransferError, and RefusedError if no key has signed it that may."""
-        keys = self._policy.update_keys()
+        keys = self._policy.update_keys(UpdateRequest(self._order.version))
         has_policy = keys is not None
         if keys is None:
             keys = self._versions.update_keys()

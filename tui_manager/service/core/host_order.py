@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from tui_manager.domain.agent_version import version_key
+from tui_manager_protos.rules.version_order import version_key
+
 from tui_manager.domain.status import Admission
 from tui_manager.domain.target import natural_key
 from tui_manager.service.core.host_entry import HostEntry
