@@ -21,7 +21,7 @@ from tui_manager_protos.rules.agent_bundle import (
     read_head,
     write_bundle,
 )
-from tui_manager_protos.rules.agent_bundle_contents import unpack
+from tui_manager_protos.rules.agent_bundle_contents import check_members, unpack
 from tui_manager_protos.rules.plain_tar import END, Member, TarError, header, padding
 
 from tests.support.bundles import (
@@ -362,3 +362,11 @@ def test_a_bundle_of_somebody_else_must_be_trusted_by_name(tmp_path: Path) -> No
     require_signer(open_bundle(path), [public(new_key()), PUBLIC])
     with pytest.raises(InvalidInputError, match="is signed with ed25519:"):
         require_signer(open_bundle(path), [public(new_key())])
+
+
+def test_contents_have_a_limited_number_of_members(tmp_path: Path) -> None:
+    folders = b"".join(header(Member(f"f{number}", is_folder=True)) for number in range(10_001))
+    data = small_bundle([KEY], contents=gzip.compress(folders + END), unpacked=1)
+    file = io.BytesIO(data)
+    with pytest.raises(BundleError, match="larger than its manifest"):
+        check_members(file, read_head(file))

@@ -24,7 +24,7 @@ from tui_manager_protos.rules.plain_tar import (
     read_header,
 )
 
-MEMBERS_MAX = 100_000
+MEMBERS_MAX = 10_000  # five times as many as a bundle has
 _PIECE = 256 * 1024  # bytes that are held at once
 
 
