@@ -46,7 +46,7 @@ main() {
     while read_request; do
         failed=
         case $verb in
-        probe | lock | has | identity | configure | status | log | uninstall) "do_$verb" </dev/null ;;
+        probe | lock | has | identity | configure | status | log | clean | uninstall) "do_$verb" </dev/null ;;
         receive) do_receive ;;
         *) fail request "$verb" ;;
         esac
@@ -406,7 +406,12 @@ put_file() {
 put_current() {
     if [ "$(readlink "$root/current")" = "versions/$name" ] && [ -f "$root/update-keys" ]; then return 0; fi
     changed=yes
+    before=$(readlink "$root/current")
     if ! said=$( (
+        case $before in
+        "versions/$name" | '') ;;
+        *) rm -rf "$root/previous" && ln -s "$before" "$root/previous" || exit ;;
+        esac
         cp "$root/versions/$name/share/update-keys" "$root/.update-keys.new" &&
             mv -f "$root/.update-keys.new" "$root/update-keys" &&
             rm -rf "$root/.current.new" &&
@@ -593,6 +598,19 @@ do_log() {
     else
         tail -n "$lines" "$root/agent.log" 2>/dev/null
     fi | while IFS= read -r line; do answer_text line "$line"; done
+}
+
+# Removes all versions but the one in use, the one before, and those of which a process still runs.
+do_clean() {
+    keep_lock
+    for found in "$root"/versions/*-*; do
+        case ${found##*-} in *[!0-9a-f]*) continue ;; esac
+        case versions/${found##*/} in
+        "$(readlink "$root/current")" | "$(readlink "$root/previous")") continue ;;
+        esac
+        # shellcheck disable=SC2012  # names of processes are numbers
+        ls -l /proc/[0-9]*/exe 2>/dev/null | grep -qF -e "-> $found/" || rm -rf "$found"
+    done
 }
 
 # ---- removal ----

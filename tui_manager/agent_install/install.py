@@ -164,6 +164,8 @@ class HostInstall:
         )
         self._enter(Stage.STARTED)
         host = await self._wait_online(session, identity, manifest)
+        if probe.current != manifest.folder:
+            await session.ask("clean")
         notes = [_key(host), *_notes(answer)]
         status = Status.INSTALLED
         if probe.current and probe.current != manifest.folder:

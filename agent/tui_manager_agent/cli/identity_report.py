@@ -4,7 +4,6 @@ The program that installs agents over ssh reads it before the agent starts, so t
 admits exactly this key.
 """
 
-import json
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,6 +44,8 @@ def print_identity(question: IdentityQuestion) -> int:
     except OSError as error:
         problem = error.strerror or error
         return _fail(f"The state folder {question.state_dir} cannot be used: {problem}.")
+    import json  # here, because a running agent does not need it
+
     sys.stdout.write(f"{json.dumps(shape)}\n" if question.as_json else _text(shape))
     return _PRINTED
 

@@ -27,7 +27,7 @@ from tui_manager_agent.supervisor import record
 from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.cli.fake import FakeOperator
-from tests.support.bundles import small_bundle
+from tests.support.bundles import new_key, public, small_bundle
 from tests.support.fake_hosts import WAYS_OUT
 from tui_manager.cli.main import main
 from tui_manager.domain.host import Host
@@ -124,14 +124,22 @@ echo $$ >"$root/run.pid"
 trap 'rm -f "$root/run.pid"; exit 0' TERM
 while :; do sleep 0.1; done
 """
+KEY = new_key()  # that the tests trust
 UNIT = "[Service]\nExecStart=/usr/local/bin/tui-manager-agent run\n"
 
 
-def agent_bundle(folder: Path, version: str = "0.2.0", more: str = "", **changed: object) -> Path:
+def agent_bundle(
+    folder: Path,
+    version: str = "0.2.0",
+    more: str = "",
+    key: Ed25519PrivateKey | None = None,
+    **changed: object,
+) -> Path:
     """A bundle with the small agent.
 
     Args:
         more: is in it too, so that its build is another one.
+        key: signs it; None: `KEY`.
         changed: values of its manifest.
     """
     files = {
@@ -146,7 +154,7 @@ def agent_bundle(folder: Path, version: str = "0.2.0", more: str = "", **changed
     }
     path = folder / f"agent-{version}{more}.bundle"
     values = {"arch": os.uname().machine, "version": version, **changed}
-    path.write_bytes(small_bundle([Ed25519PrivateKey.generate()], files, **values))  # type: ignore[arg-type]
+    path.write_bytes(small_bundle([key or KEY], files, **values))  # type: ignore[arg-type]
     return path
 
 
@@ -368,6 +376,7 @@ class Installing:
 
     def __call__(self, *words: str, exits: int = 0, bundle: Path | None = None) -> Rows:
         command = ["agent", "install", "--json", "--bundle", str(bundle or self.bundle)]
+        command += ["--trust", public(KEY)]
         rows, self.err = _rows_of([*command, "--ssh", *words], exits, self._capsys)
         return rows
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.agent_hosts.ssh_hosts import (
     ADDRESS,
+    KEY,
     Installing,
     InstallOperator,
     SshHost,
@@ -19,6 +20,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
     agent_bundle,
     statuses,
 )
+from tests.support.bundles import new_key, public
 from tui_manager.agent_install import host_session, install
 from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.cli.main import main
@@ -89,6 +91,30 @@ def test_other_settings_replace_those_that_are_there_and_no_others(
         + own
         + b"\nTUI_MANAGER_AGENT_MANAGER=m1:1,m2:2\nTUI_MANAGER_AGENT_LABELS=a=b,env=test\n"
     )
+
+
+def test_a_bundle_of_somebody_else_is_refused(
+    hosts: SshHosts, run: Installing, tmp_path: Path, capsys: Capture
+) -> None:
+    key = new_key()
+    other = agent_bundle(tmp_path, more="other", key=key)
+    assert run("web1", exits=2, bundle=other) == []
+    assert f"is signed with {public(key)}, which is not your key" in run.err
+    assert not (hosts.folder / "calls").exists()
+    hosts.add("web1")
+    assert statuses(run("web1", "--trust", public(key), bundle=other)) == {"web1": "installed"}
+
+
+def test_versions_that_nobody_uses_are_removed(
+    hosts: SshHosts, run: Installing, tmp_path: Path
+) -> None:
+    web1 = hosts.add("web1")
+    for more in "abcd":
+        before = web1.current
+        run("web1", bundle=agent_bundle(tmp_path, more=more))
+        kept = sorted(path.name for path in (web1.root / "versions").iterdir())
+        assert kept == sorted(filter(None, (before, web1.current)))
+    assert os.readlink(web1.root / "previous") == f"versions/{before}"
 
 
 def test_what_the_owner_has_set_stays_on_the_host(
@@ -428,7 +454,8 @@ def test_a_manager_that_no_host_can_reach(
 def test_lines_for_people(hosts: SshHosts, run: Installing, capsys: Capture) -> None:
     web1 = hosts.add("web1")
     hosts.add("web2").write(stderr="Permission denied\x1b[2J (publickey).", status="255")
-    status = main(["agent", "install", "--ssh", "web[1-2]", "--bundle", str(run.bundle)])
+    options = ["--bundle", str(run.bundle), "--trust", public(KEY)]
+    status = main(["agent", "install", "--ssh", "web[1-2]", *options])
     out, err = capsys.readouterr()
     assert status == 1
     first, second = out.splitlines()

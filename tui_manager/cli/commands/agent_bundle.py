@@ -33,7 +33,7 @@ def run_bundle(options: argparse.Namespace) -> int:
         StorageError: the file of a key cannot be used.
         OutputError: the bundle cannot be written.
     """
-    trust = [_public_key(text) for text in options.trust]
+    trust = [public_key(text) for text in options.trust]
     file = file_path(options.file)
     key = signing_key(options.key)
     try:
@@ -81,7 +81,8 @@ def signing_key(path: str | None) -> SigningKey:
     return key
 
 
-def _public_key(text: str) -> str:
+def public_key(text: str) -> str:
+    """The public key of an option `--trust`. Raises InvalidInputError."""
     try:
         return format_key(parse_key(text))
     except BundleError as error:

@@ -10,8 +10,7 @@ from getpass import getpass
 
 from tui_manager_protos.rules.manager_address import ADDRESSES_MAX, check_manager_address
 
-from tui_manager.agent_bundle.opened_bundle import Bundle
-from tui_manager.agent_bundle.signing_key import default_key_path, load_key
+from tui_manager.agent_bundle.opened_bundle import Bundle, require_signer
 from tui_manager.agent_install.all_hosts import AllHosts, Work
 from tui_manager.agent_install.bundles import Bundles
 from tui_manager.agent_install.fleet import Fleet
@@ -19,7 +18,7 @@ from tui_manager.agent_install.host_session import SshSettings, SudoPassword
 from tui_manager.agent_install.install import Claims, HostInstall, InstallOrder
 from tui_manager.agent_install.ssh_targets import STDIN, SshTarget, read_targets
 from tui_manager.agent_install.uninstall import HostUninstall, UninstallOrder
-from tui_manager.cli.commands.agent_bundle import own_bundle
+from tui_manager.cli.commands.agent_bundle import own_bundle, public_key, signing_key
 from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNREACHABLE
 from tui_manager.cli.options.values import parse_pairs
@@ -109,7 +108,7 @@ def _install(
     )
     fleet, claims = Fleet(operator), Claims()
     bundles = Bundles(options.bundle, own_bundle)
-    _note_signers(bundles.given)
+    _check_signers(bundles.given, options.trust)
     return lambda target: HostInstall(
         target, order, fleet, bundles, claims, command.progress.on_stage
     )
@@ -190,13 +189,9 @@ def _check_addresses(text: str) -> None:
             raise InvalidInputError("manager", f"--manager {address}: {error}.") from error
 
 
-def _note_signers(bundles: Sequence[Bundle]) -> None:
-    """Says whose updates the hosts will accept, if it is not this operator's own key."""
-    path = default_key_path()
-    own = load_key(path).public if path.exists() else ""
-    for bundle in bundles:
-        if own not in bundle.signers:
-            note(
-                f"{bundle.path} is signed by {', '.join(bundle.signers)}, which is not your "
-                "release key. The hosts will run it, and accept updates as it says"
-            )
+def _check_signers(bundles: Sequence[Bundle], trust: Sequence[str]) -> None:
+    """Raises InvalidInputError for a bundle that neither this operator nor a trusted key signed."""
+    if bundles:
+        trusted = [signing_key(None).public, *map(public_key, trust)]
+        for bundle in bundles:
+            require_signer(bundle, trusted)

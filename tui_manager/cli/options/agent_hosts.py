@@ -43,6 +43,14 @@ def add_install_options(install: argparse.ArgumentParser) -> None:
         "made of what is installed here)",
     )
     install.add_argument(
+        "--trust",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="a public key that may have signed --bundle instead of your own, such as "
+        "ed25519:MCow…; may be repeated",
+    )
+    install.add_argument(
         "--dry-run",
         action="store_true",
         help="only look at the hosts, and print what would be done there",
