@@ -67,7 +67,7 @@ def test_a_login_shell_that_runs_nothing_is_named(hosts: SshHosts, run: Installi
         ("df", "echo x; echo / 100 99 1 99% /", "too little room: 1 and"),
         (
             "head",
-            'case $1 in -c) echo head: full >&2; exit 1; esac; exec /usr/bin/head "$@"',
+            '[ ! -f /dev/fd/1 ] || { echo head: full >&2; exit 1; }; exec /usr/bin/head "$@"',
             "could not be written there: head: full",
         ),
         ("sha256sum", "echo 0000 -", "came to the host as others (SHA-256 0000)"),
