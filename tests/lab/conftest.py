@@ -34,7 +34,8 @@ def give_bundle(lab: Lab) -> None:
     """Puts the key and the bundle of the tests where the operator's commands look for their own."""
     bundle, key = built_bundle(), release_key()
     machine = lab.operator
-    for source, folder in ((key.path, "config"), (bundle.path, "cache")):
-        place = machine.folder / folder / "tui-manager"
+    places = "config/tui-manager", "cache/tui-manager/bundles", "cache/tui-manager"
+    for source, name in zip((key.path, bundle.path, bundle.path), places, strict=True):
+        place = machine.folder / name
         place.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, place)

@@ -1,9 +1,11 @@
 """From hosts with nothing but sshd to a fleet that runs a command, and back to nothing."""
 
 import json
+import operator
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psutil
@@ -66,7 +68,11 @@ def check_traces(lab: Lab, before: Mapping[str, tuple[dict[str, str], Sequence[s
         after = lab[name].files()
         changed = {path: text for path, text in after.items() if files.get(path) != text}
         assert (name, changed, set(files) - set(after)) == (name, {}, set())
-        assert programs(lab[name]) == running
+        lab.operator.wait_for(
+            f"only {running} to run on {name}",
+            partial(programs, lab[name]),
+            partial(operator.eq, running),
+        )
 
 
 def traces(lab: Lab, *names: str) -> dict[str, tuple[dict[str, str], Sequence[str]]]:
