@@ -19,22 +19,30 @@ class Bundles:
     Args:
         paths: of the bundles that were given, maybe of several architectures.
         make: makes the bundle of this machine from its own programs; may take seconds.
+        on_wait: is called if the work is interrupted meanwhile, because that waits for the end.
 
     Raises:
         InvalidInputError: a file is no bundle.
     """
 
-    def __init__(self, paths: Sequence[Path], make: Callable[[], Path]) -> None:
+    def __init__(
+        self, paths: Sequence[Path], make: Callable[[], Path], on_wait: Callable[[], None]
+    ) -> None:
         self.given = tuple(open_bundle(path) for path in paths)
         self._bundles = list(self.given)
         self._make = make
+        self._on_wait = on_wait
         self._lock = asyncio.Lock()
 
     async def fitting(self, system: str, arch: str, libc: str) -> Bundle:
         """The first bundle that runs on a host. Raises HostProblemError, InvalidInputError."""
         async with self._lock:
             if not self._bundles:
-                self._bundles = [await asyncio.to_thread(lambda: open_bundle(self._make()))]
+                try:
+                    self._bundles = [await asyncio.to_thread(lambda: open_bundle(self._make()))]
+                except asyncio.CancelledError:
+                    self._on_wait()
+                    raise
         problems = []
         for bundle in self._bundles:
             try:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from tests.cli.agent_hosts.ssh_hosts import (
     agent_bundle,
     statuses,
 )
+from tui_manager.cli.commands import agent_hosts
+from tui_manager.cli.main import main
+from tui_manager.cli.printing.text import note
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason
 from tui_manager.domain.token import NewToken, TokenSpec
@@ -331,3 +335,32 @@ def test_a_package_looks_after_its_own_agent(hosts: SshHosts, run: Installing) -
     (folder / "packaged").write_text("deb\n")
     (row,) = run("web1", exits=1)
     assert row["detail"].startswith("Its agent comes from a deb package: the package manager")
+
+
+def test_ctrl_c_while_a_bundle_is_made_says_what_it_waits_for(
+    hosts: SshHosts,
+    operator: InstallOperator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    web1 = hosts.add("web1")
+    before = web1.files
+    is_told = threading.Event()
+
+    def make() -> Path:
+        os.kill(os.getpid(), signal.SIGINT)
+        is_told.wait()
+        raise OSError("no bundle")
+
+    def noted(text: str) -> None:
+        note(text)
+        if "as soon as the bundle is made" in text:
+            is_told.set()
+
+    monkeypatch.setattr(agent_hosts, "own_bundle", make)
+    monkeypatch.setattr(agent_hosts, "note", noted)
+    assert main(["agent", "install", "--ssh", "web1"]) == 130
+    out, err = capsys.readouterr()
+    assert out.startswith("web1: interrupted: nothing was changed there")
+    assert "interrupted; this ends as soon as the bundle is made" in err
+    assert web1.files == before

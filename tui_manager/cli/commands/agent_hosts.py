@@ -107,7 +107,7 @@ def _install(
         ssh=command.ssh,
     )
     fleet, claims = Fleet(operator), Claims()
-    bundles = Bundles(options.bundle, own_bundle)
+    bundles = Bundles(options.bundle, own_bundle, _note_wait)
     _check_signers(bundles.given, options.trust)
     return lambda target: HostInstall(
         target, order, fleet, bundles, claims, command.progress.on_stage
@@ -187,6 +187,10 @@ def _check_addresses(text: str) -> None:
             check_manager_address(address)
         except ValueError as error:
             raise InvalidInputError("manager", f"--manager {address}: {error}.") from error
+
+
+def _note_wait() -> None:
+    note("interrupted; this ends as soon as the bundle is made")
 
 
 def _check_signers(bundles: Sequence[Bundle], trust: Sequence[str]) -> None:
