@@ -15,6 +15,7 @@ from tests.support.seeded_transfers import add_copy, add_fetch
 from tests.ui.conftest import settle, threads_done
 from tui_manager.domain.status import Admission
 from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.preferences import Preferences, ThemeName
 
 Compare = Callable[..., bool]
@@ -97,6 +98,9 @@ def test_screen(
     app = DashboardApp(fleet.open, now=fleet.now, preferences=preferences)
 
     async def before(pilot: "Pilot[None]") -> None:
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, MainScreen)
+        pilot.app.screen.tick()  # how far tasks are is read once a second
         await settle(pilot)
         await pilot.press(*case.keys)
         await settle(pilot)
