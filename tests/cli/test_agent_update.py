@@ -121,7 +121,8 @@ def test_the_options_of_run_describe_the_task(manager: Manager, bundle: Path) ->
 
 def test_a_plan_starts_and_stores_nothing(manager: Manager, bundle: Path, capsys: Capture) -> None:
     assert main(["agent", "update", "@all", "--bundle", str(bundle), "--plan"]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert err.startswith("tui-manager: signed with ed25519:")
     assert "Nothing is started. The update would run on 3 hosts" in out
     assert "update the agent to 0.2.0 (build " in out
     assert manager.operator.tasks == {}

@@ -12,6 +12,7 @@ from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.options.agent_update import update_task
 from tui_manager.cli.options.transfer import NO_FILES
 from tui_manager.cli.options.values import file_path
+from tui_manager.cli.printing.text import note
 from tui_manager.domain.files import UpdateSpec
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.operator.actor import this_actor
@@ -28,7 +29,7 @@ def run_update(settings: Settings, options: argparse.Namespace) -> int:
     if options.mode != "no-start":  # before a bundle is made in vain
         asyncio.run(_check_target(settings, spec))
     with CopiedFiles() as copied:
-        update = _read_bundle(options.bundle, copied)
+        update = _read_bundle(options.bundle, copied, plan=options.plan)
         (step,) = spec.commands
         spec = replace(spec, commands=(replace(step, update=update),))
         spec.check()
@@ -42,9 +43,14 @@ async def _check_target(settings: Settings, spec: TaskSpec) -> None:
         await check_target(operator, spec)
 
 
-def _read_bundle(name: str | None, copied: CopiedFiles) -> UpdateSpec:
-    """What a bundle brings; `name`: of its file, None: the one of this machine's own agent."""
+def _read_bundle(name: str | None, copied: CopiedFiles, *, plan: bool) -> UpdateSpec:
+    """What a bundle brings; `name`: of its file, None: the one of this machine's own agent. A plan
+    says who has signed it."""
     path = own_bundle() if name is None else file_path(name)
-    manifest = open_bundle(path).manifest
+    bundle = open_bundle(path)
+    manifest = bundle.manifest
+    if plan:
+        keys = " and ".join(bundle.signers)
+        note(f"signed with {keys}; a host that does not trust this key rejects the update")
     files, _ = copied.read([str(path)], recursive=False)
     return UpdateSpec(files, manifest.version, manifest.build, manifest.system, manifest.arch)

@@ -36,6 +36,7 @@ def host_text(detail: HostDetail) -> str:
         ("Address", host.address),
         ("Manager", detail.manager),
         ("System", f"{host.os} {host.arch}, agent {host.agent}"),
+        ("Installed by", host.installed_by),
         *_vitals_lines(host),
     ]
     return _lines(lines) + _facts_text(detail) + _tasks_text(detail.tasks)
