@@ -22,6 +22,17 @@ def changed_lines(lines: Sequence[str], values: Mapping[str, str]) -> tuple[str,
     )
 
 
+def labels_of(lines: Sequence[str]) -> dict[str, str]:
+    """The labels that the lines give."""
+    pairs = (label.partition("=") for label in value_of(lines, "labels").split(",") if label)
+    return {key: value for key, _, value in pairs}
+
+
+def names_of(changed: Sequence[str]) -> list[str]:
+    """Which settings have lines among these, such as `labels`."""
+    return [_read(line)[0].removeprefix(_PREFIX).lower() for line in changed]
+
+
 def labels_text(labels: Mapping[str, str]) -> str:
     """The value of the setting `labels`."""
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

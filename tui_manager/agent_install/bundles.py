@@ -1,13 +1,42 @@
 """Which bundle fits a host."""
 
 import asyncio
+import platform
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tui_manager_protos.rules.agent_bundle import BundleError, check_host
 
+from tui_manager import __version__
 from tui_manager.agent_bundle.opened_bundle import Bundle, open_bundle
 from tui_manager.agent_install.outcomes import HostProblemError
+
+_NO_BUNDLE = (
+    "It is {system} {arch}, and there is no bundle for that. `tui-manager agent bundle FILE` on "
+    "such a machine makes one; give it with --bundle FILE."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The version that a host is to have.
+
+    Attributes:
+        build: empty: not known yet.
+    """
+
+    version: str
+    build: str
+
+    @property
+    def folder(self) -> str:
+        """How the host calls it, or the version alone."""
+        return f"{self.version}-{self.build}" if self.build else self.version
+
+    def is_in(self, folder: str) -> bool:
+        """Whether the folder of a version on a host is this one."""
+        return folder == self.folder or (not self.build and folder.startswith(f"{self.version}-"))
 
 
 class Bundles:
@@ -19,6 +48,7 @@ class Bundles:
     Args:
         paths: of the bundles that were given, maybe of several architectures.
         make: makes the bundle of this machine from its own programs; may take seconds.
+        can_make: whether one may be made.
         on_wait: is called if the work is interrupted meanwhile, because that waits for the end.
 
     Raises:
@@ -26,13 +56,28 @@ class Bundles:
     """
 
     def __init__(
-        self, paths: Sequence[Path], make: Callable[[], Path], on_wait: Callable[[], None]
+        self,
+        paths: Sequence[Path],
+        make: Callable[[], Path],
+        on_wait: Callable[[], None],
+        *,
+        can_make: bool,
     ) -> None:
         self.given = tuple(open_bundle(path) for path in paths)
         self._bundles = list(self.given)
         self._make = make
         self._on_wait = on_wait
+        self._can_make = can_make
         self._lock = asyncio.Lock()
+
+    async def wanted(self, system: str, arch: str, libc: str) -> Wanted:
+        """What a host would get, without making a bundle for it if there must be none."""
+        if self._bundles or self._can_make:
+            manifest = (await self.fitting(system, arch, libc)).manifest
+            return Wanted(manifest.version, manifest.build)
+        if (system, arch) != (platform.system().lower(), platform.machine()):
+            raise HostProblemError(_NO_BUNDLE.format(system=system, arch=arch))
+        return Wanted(__version__, "")
 
     async def fitting(self, system: str, arch: str, libc: str) -> Bundle:
         """The first bundle that runs on a host. Raises HostProblemError, InvalidInputError."""
@@ -57,7 +102,4 @@ class Bundles:
                     f"{problem} `tui-manager agent bundle FILE` on an older system makes one that "
                     "runs there; give it with --bundle FILE."
                 )
-        raise HostProblemError(
-            f"It is {system} {arch}, and there is no bundle for that. `tui-manager agent bundle "
-            "FILE` on such a machine makes one; give it with --bundle FILE."
-        )
+        raise HostProblemError(_NO_BUNDLE.format(system=system, arch=arch))

@@ -131,6 +131,7 @@ do_probe() {
         answer_text manager_id "$(read_state manager_id)"
         answer_text host_id "$(read_state host_id)"
     fi
+    find_others
     if is_running; then answer active=yes; else answer active=no; fi
     if [ -f "$state/identity" ] && [ -x "$program" ]; then
         found=$("$program" identity --json --state-dir "$state" --challenge "$challenge" 2>/dev/null 3>&-) && answer_text identity "$found"
@@ -145,6 +146,18 @@ find_libc() {
     *musl*) echo musl ;;
     *[0-9].[0-9]*) echo "glibc ${found##* }" ;;
     esac
+}
+
+# Agents of other users of this machine, as far as this one can see them.
+find_others() {
+    if [ "$uid" != 0 ]; then
+        if [ -L "$prefix/opt/tui-manager-agent/current" ]; then answer "other=root $prefix/opt/tui-manager-agent"; fi
+    elif [ -r "$prefix/etc/passwd" ]; then
+        while IFS=: read -r user _ _ _ _ home _; do
+            found=$prefix$home/.local/share/tui-manager-agent
+            if [ -L "$found/current" ]; then answer_text other "$user $found"; fi
+        done <"$prefix/etc/passwd"
+    fi
 }
 
 # A value in the agent's record of its ids.

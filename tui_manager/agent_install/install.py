@@ -7,12 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from tui_manager_protos.rules.agent_bundle import Manifest, read_head
+from tui_manager_protos.rules.agent_bundle import read_head
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.agent_bundle.opened_bundle import Bundle
-from tui_manager.agent_install.agent_settings import changed_lines, labels_text, value_of
-from tui_manager.agent_install.bundles import Bundles
+from tui_manager.agent_install.agent_settings import (
+    changed_lines,
+    labels_of,
+    labels_text,
+    names_of,
+    value_of,
+)
+from tui_manager.agent_install.bundles import Bundles, Wanted
 from tui_manager.agent_install.fleet import Fleet
 from tui_manager.agent_install.host_session import (
     Answer,
@@ -117,33 +123,53 @@ class HostInstall:
                 await session.ask("probe", [("challenge", self._challenge)]), self._challenge
             )
             probe.check(become=self._order.ssh.become)
-            bundle = await self._bundles.fitting(probe.system, probe.arch, probe.libc)
+            wanted = await self._bundles.wanted(probe.system, probe.arch, probe.libc)
             self._check_manager(probe.manager_id)
             known = await self._known(probe.identity)
-            if known and self._is_as_wanted(probe, bundle.manifest, known):
-                return self._outcome(Status.UNCHANGED, known, bundle.manifest, _key(known)), known
+            if known and self._is_as_wanted(probe, wanted, known):
+                return self._outcome(Status.UNCHANGED, known, wanted, _key(known)), known
+            await self._check_others(probe, known)
             if self._order.dry_run:
-                return self._plan(probe, known, bundle.manifest), None
+                return self._plan(probe, known, wanted), None
+            bundle = await self._bundles.fitting(probe.system, probe.arch, probe.libc)
             return await self._install(session, probe, bundle)
         finally:
             await session.close()
 
-    def _plan(self, probe: Probe, known: Host | None, manifest: Manifest) -> Outcome:
+    def _plan(self, probe: Probe, known: Host | None, wanted: Wanted) -> Outcome:
         """What a real run would do."""
+        changed = names_of(changed_lines(probe.settings, self._values(probe, probe.manager_id)))
         status = Status.WOULD_UPDATE if probe.current else Status.WOULD_INSTALL
         if not probe.current:
-            what = f"{manifest.folder} comes into {probe.root}"
-        elif probe.current != manifest.folder:
-            what = f"{manifest.folder} comes in place of {probe.current}"
+            what = f"{wanted.folder} comes into {probe.root}"
+        elif not wanted.is_in(probe.current):
+            what = f"{wanted.folder} comes in place of {probe.current}"
+        elif changed:
+            what = f"{probe.current} stays, changed: {', '.join(changed)}"
         else:
-            what = f"{probe.current} stays, and what it needs to run is mended"
+            what = f"{probe.current} stays and is repaired"
         detail = f"{what}, as {probe.user}, {probe.service_words}"
-        return self._outcome(status, known, manifest, detail)
+        return self._outcome(status, known, wanted, detail)
+
+    async def _check_others(self, probe: Probe, known: Host | None) -> None:
+        """Raises HostProblemError if another agent is there, or another host has the name."""
+        if probe.other and not probe.current and not self._order.name:
+            user, _, folder = probe.other.partition(" ")
+            raise HostProblemError(
+                f"This machine has an agent already, of {user} in {folder}. Uninstall that one "
+                "first, or give this one another name with --name."
+            )
+        if known is None:
+            name = self._values(probe, probe.manager_id).get("name") or value_of(
+                probe.settings, "name"
+            )
+            await self._check_name(name or probe.host, "", probe.host_id)
 
     async def _install(
         self, session: HostSession, probe: Probe, bundle: Bundle
     ) -> tuple[Outcome, Host | None]:
         manifest = bundle.manifest
+        wanted = Wanted(manifest.version, manifest.build)
         await self._lock(session)
         await self._put_files(session, bundle)
         self._enter(Stage.SETTING_UP)
@@ -163,7 +189,7 @@ class HostInstall:
             ],
         )
         self._enter(Stage.STARTED)
-        host = await self._wait_online(session, identity, manifest)
+        host = await self._wait_online(session, identity, wanted)
         if probe.current != manifest.folder:
             await session.ask("clean")
         notes = [_key(host), *_notes(answer)]
@@ -173,9 +199,12 @@ class HostInstall:
             notes.insert(0, f"{probe.current} before")
         elif first_value(answer, "changed") == "no":
             status = Status.UNCHANGED
+        elif probe.current and settings and value_of(probe.settings, "manager"):
+            status = Status.CHANGED
+            notes.insert(0, ", ".join(names_of(settings)))
         elif probe.current:
-            notes.insert(0, "mended")
-        return self._outcome(status, host, manifest, ", ".join(notes)), host
+            notes.insert(0, "repaired")
+        return self._outcome(status, host, wanted, ", ".join(notes)), host
 
     async def _lock(self, session: HostSession) -> None:
         try:
@@ -245,52 +274,59 @@ class HostInstall:
     ) -> tuple[str, ...]:
         """The lines that the file with settings needs. Raises HostProblemError for a name that is
         taken."""
+        values = self._values(probe, identity.manager_id)
+        if known is None or self._order.name:  # a known host may have been given another name
+            name = values.get("name") or value_of(probe.settings, "name") or probe.host
+            await self._check_name(name, identity.fingerprint, identity.host_id)
+            self._claims.claim_name(name, self._target.typed)
+        return changed_lines(probe.settings, values)
+
+    def _values(self, probe: Probe, manager_id: str) -> dict[str, str]:
+        """The settings that the host is to have, as far as this install decides them."""
         order, lines = self._order, probe.settings
         values = {}
-        if order.dial_given or not identity.manager_id or not value_of(lines, "manager"):
+        if order.dial_given or not manager_id or not value_of(lines, "manager"):
             values["manager"] = order.dial
-        name = order.name or value_of(lines, "name") or self._target.name
-        if name != value_of(lines, "name"):
+        typed = "" if manager_id else self._target.name  # a known host keeps the name that it has
+        if name := order.name or value_of(lines, "name") or typed:
             values["name"] = name
         if order.labels is not None:
-            values["labels"] = labels_text(order.labels)
-        if known is None or order.name:  # a host that is known may have been given another name
-            await self._check_name(name or probe.host, identity)
-        return changed_lines(lines, values)
+            values["labels"] = labels_text({**labels_of(lines), **order.labels})
+        return values
 
-    async def _check_name(self, name: str, identity: HostIdentity) -> None:
+    async def _check_name(self, name: str, fingerprint: str, host_id: str) -> None:
         if not is_name(name):
             raise HostProblemError(
                 f"It calls itself {name!r}, which is no name for a host. Give it one with --name."
             )
         taken_by = await self._fleet.by_name(name)
-        if taken_by and taken_by.fingerprint != identity.fingerprint:
-            raise HostProblemError(
-                f"Another host has the name {name}, with the key {taken_by.fingerprint or 'none'}. "
-                f"If that machine is gone, `tui-manager hosts remove {name}`; else give this one "
-                "another name with --name."
+        if taken_by and fingerprint != taken_by.fingerprint and host_id != taken_by.host_id:
+            key = taken_by.fingerprint or "none"
+            to_do = (
+                "It is online, so this is another machine, or another user of it: give it"
+                if taken_by.online
+                else f"If that machine is gone, `tui-manager hosts remove {name}`; else give this"
             )
-        self._claims.claim_name(name, self._target.typed)
+            raise HostProblemError(
+                f"Another host has the name {name}, with the key {key}. {to_do} another name with "
+                "--name."
+            )
 
-    def _is_as_wanted(self, probe: Probe, manifest: Manifest, known: Host) -> bool:
+    def _is_as_wanted(self, probe: Probe, wanted: Wanted, known: Host) -> bool:
         """Whether nothing has to be changed."""
-        order, lines = self._order, probe.settings
         return (
             probe.active
-            and probe.current == manifest.folder
-            and _runs(known, manifest)
+            and wanted.is_in(probe.current)
+            and _runs(known, wanted)
             and known.admission is Admission.ADMITTED
-            and value_of(lines, "manager") != ""
-            and (not order.dial_given or value_of(lines, "manager") == order.dial)
-            and order.name in ("", value_of(lines, "name"))
-            and (order.labels is None or value_of(lines, "labels") == labels_text(order.labels))
+            and not changed_lines(probe.settings, self._values(probe, probe.manager_id))
         )
 
     async def _token(self, identity: HostIdentity) -> str:
         return await self._fleet.token_for(identity.key_sha256)
 
     async def _wait_online(
-        self, session: HostSession, identity: HostIdentity, manifest: Manifest
+        self, session: HostSession, identity: HostIdentity, wanted: Wanted
     ) -> Host:
         """The host, once it is online with this build. Raises HostProblemError with the last words
         of its log."""
@@ -301,7 +337,7 @@ class HostInstall:
             host = await self._fleet.by_key(identity.fingerprint, fresh=False)
             if host and host.admission is Admission.PENDING:
                 await self._fleet.operator.approve_hosts([host.host_id])
-            elif host and _runs(host, manifest):
+            elif host and _runs(host, wanted):
                 return host
             if loop.time() >= looks_at:
                 looks_at = loop.time() + _LOOKS
@@ -315,24 +351,23 @@ class HostInstall:
         self.stage = stage
         self._report(self._target, stage)
 
-    def _outcome(
-        self, status: Status, host: Host | None, manifest: Manifest, detail: str
-    ) -> Outcome:
+    def _outcome(self, status: Status, host: Host | None, wanted: Wanted, detail: str) -> Outcome:
         return Outcome(
             host=self._target.typed,
             status=status,
             detail=detail,
             name=host.name if host else self._order.name or self._target.name,
             host_id=host.host_id if host else "",
-            version=manifest.version,
-            build=manifest.build,
+            version=wanted.version,
+            build=wanted.build,
         )
 
 
-def _runs(host: Host, manifest: Manifest) -> bool:
-    """Whether the host is online with the version and the build of a bundle."""
-    there = host.agent_version, host.agent_build
-    return host.online and there == (manifest.version, manifest.build)
+def _runs(host: Host, wanted: Wanted) -> bool:
+    """Whether the host is online with this version and build."""
+    if not host.online or host.agent_version != wanted.version:
+        return False
+    return wanted.build in ("", host.agent_build)
 
 
 def _is_enrolled(identity: HostIdentity) -> bool:

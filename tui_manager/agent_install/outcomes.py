@@ -9,6 +9,7 @@ class Status(StrEnum):
 
     INSTALLED = "installed"
     UPDATED = "updated"
+    CHANGED = "changed"
     UNCHANGED = "unchanged"
     REMOVED = "removed"
     WOULD_INSTALL = "would_install"

@@ -60,6 +60,7 @@ class Probe:
         host: what the host calls itself.
         root: the folder of the agent.
         service: what would keep an agent running: `systemd`, `user` (systemd of this user), `loop`.
+        other: user and folder of an agent of another user of the machine; empty: none is seen.
         package: `deb` or `rpm` if an agent of a package is there.
         current: the version and build that is installed, `VERSION-BUILD`; empty: none.
         settings: the lines of the agent's settings that `agent_settings` knows.
@@ -77,6 +78,7 @@ class Probe:
     host: str
     root: str
     service: str
+    other: str
     package: str
     current: str
     settings: Sequence[str]
@@ -126,6 +128,7 @@ def read_probe(answer: Answer, challenge: str) -> Probe:
         host=first_value(answer, "host"),
         root=first_value(answer, "root"),
         service=first_value(answer, "service"),
+        other=first_value(answer, "other"),
         package=first_value(answer, "package"),
         current=first_value(answer, "current"),
         settings=tuple(map(_printable, answer.get("setting", ()))),

@@ -21,6 +21,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
     statuses,
 )
 from tests.support.bundles import new_key, public
+from tui_manager import __version__
 from tui_manager.agent_install import host_session, install
 from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.cli.main import main
@@ -73,7 +74,7 @@ def test_other_settings_replace_those_that_are_there_and_no_others(
     hosts: SshHosts, run: Installing
 ) -> None:
     web1 = hosts.add("web1")
-    run("web1", "--label", "env=prod")
+    run("web1", "--label", "env=prod", "--label", "role=web")
     before = web1.settings.read_bytes()
     own = (
         b"A\tSECRET=\x01\xff" + b"x" * 3000 + b"\r\n" + b"#\n" * 300 + b"TUI_MANAGER_AGENT_NAMES=1"
@@ -81,15 +82,15 @@ def test_other_settings_replace_those_that_are_there_and_no_others(
     web1.settings.write_bytes(before + own)
     web1.settings.chmod(0o600)
     (row,) = run("web1", "--label", "env=test", "--label", "a=b", "--manager", "m1:1,m2:2")
-    assert row["status"] == "installed"
-    assert row["detail"].startswith("mended")
+    assert row["status"] == "changed"
+    assert row["detail"].startswith("manager, labels, known by ")
     assert web1.settings.stat().st_mode & 0o777 == 0o600
     head = before.splitlines(keepends=True)[0]
     assert web1.settings.read_bytes() == (
         head
         + b"TUI_MANAGER_AGENT_NAME=web1\n"
         + own
-        + b"\nTUI_MANAGER_AGENT_MANAGER=m1:1,m2:2\nTUI_MANAGER_AGENT_LABELS=a=b,env=test\n"
+        + b"\nTUI_MANAGER_AGENT_MANAGER=m1:1,m2:2\nTUI_MANAGER_AGENT_LABELS=a=b,env=test,role=web\n"
     )
 
 
@@ -213,6 +214,21 @@ def test_no_command_line_has_the_token(
     assert secret.decode() not in hosts.calls()
 
 
+def test_a_dry_run_makes_no_bundle_and_no_key(
+    hosts: SshHosts, run: Installing, tmp_path: Path, capsys: Capture
+) -> None:
+    hosts.add("web1"), hosts.add("web2"), hosts.add("web3")
+    run("web[1-2]")
+    hosts.hosts[1].stop()
+    before = sorted(path for path in tmp_path.rglob("*") if "hosts" not in path.parts)
+    assert main(["agent", "install", "--ssh", "web[1-3]", "--dry-run"]) == 0
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first.startswith("web1: unchanged: known by ")
+    assert "stays and is repaired" in second
+    assert third.startswith(f"web3: would be installed: {__version__} comes into ")
+    assert before == sorted(path for path in tmp_path.rglob("*") if "hosts" not in path.parts)
+
+
 def test_a_dry_run_changes_nothing(
     hosts: SshHosts, operator: InstallOperator, run: Installing, tmp_path: Path
 ) -> None:
@@ -227,7 +243,7 @@ def test_a_dry_run_changes_nothing(
     assert installed["detail"].endswith("without systemd, kept running by a script")
     web1.kill_loop(signal.SIGTERM)
     (row,) = run("web1", "--dry-run")
-    assert "what it needs to run is mended" in row["detail"]
+    assert "stays and is repaired" in row["detail"]
     after = [name for name in web1.files if "run.pid" not in name]
     assert after == [name for name in before[0] if "run.pid" not in name]
     assert (web2.files, len(operator.tokens)) == (before[1], before[2])

@@ -364,3 +364,40 @@ def test_ctrl_c_while_a_bundle_is_made_says_what_it_waits_for(
     assert out.startswith("web1: interrupted: nothing was changed there")
     assert "interrupted; this ends as soon as the bundle is made" in err
     assert web1.files == before
+
+
+PASSWD = "root:x:0:0::/root:/bin/sh\nana:x:7:7:,:/home/ana:\n"
+
+
+def test_an_agent_of_another_user_of_the_machine(hosts: SshHosts, run: Installing) -> None:
+    """Nothing is sent, and --name says that a second one is wanted."""
+    if os.geteuid() != 0:
+        pytest.skip("only root sees the agents of others")
+    web1 = hosts.add("web1")
+    (web1.folder / "root/etc/passwd").write_text(PASSWD)
+    folder = web1.folder / "root/home/ana/.local/share/tui-manager-agent"
+    folder.mkdir(parents=True)
+    (folder / "current").symlink_to("versions/0.2.0-0123456789ab")
+    before = web1.files
+    for options in ((), ("--dry-run",)):
+        (row,) = run("web1", *options, exits=1)
+        assert row["detail"].startswith(f"This machine has an agent already, of ana in {folder}.")
+    assert web1.files == before
+    assert statuses(run("web1", "--name", "web1-root")) == {"web1": "installed"}
+    assert statuses(run("web1")) == {"web1": "unchanged"}
+
+
+def test_a_name_that_is_online_is_not_to_be_removed(
+    hosts: SshHosts, operator: InstallOperator, run: Installing
+) -> None:
+    web1 = hosts.add("web1")
+    operator.add_host("web1", fingerprint="lusab-babad-gutih")
+    before = web1.files
+    for options in ((), ("--dry-run",)):
+        (row,) = run("web1", *options, exits=1)
+        assert "It is online, so this is another machine, or another user of it" in row["detail"]
+        assert "hosts remove" not in row["detail"]
+    assert web1.files == before
+    operator.change_host("web1", online=False)
+    (row,) = run("web1", exits=1)
+    assert "If that machine is gone, `tui-manager hosts remove web1`" in row["detail"]

@@ -31,7 +31,8 @@ def add_install_options(install: argparse.ArgumentParser) -> None:
         "--label",
         metavar="K=V",
         action="append",
-        help="a label of these hosts; may be repeated",
+        help="a label that these hosts get, or another value for it; other labels stay; may be "
+        "repeated",
     )
     install.add_argument(
         "--bundle",
@@ -53,7 +54,7 @@ def add_install_options(install: argparse.ArgumentParser) -> None:
     install.add_argument(
         "--dry-run",
         action="store_true",
-        help="only look at the hosts, and print what would be done there",
+        help="only look at the hosts, and print what would be done there; no bundle is made",
     )
     add_json(install)
 
@@ -72,7 +73,10 @@ def add_uninstall_options(uninstall: argparse.ArgumentParser) -> None:
 
 def _add_ssh_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--ssh", action="store_true", required=True, help="reach the hosts with your ssh"
+        "--ssh",
+        action="store_true",
+        required=True,
+        help="required: reach the hosts with your ssh, which is the only way so far",
     )
     parser.add_argument(
         "names",
