@@ -325,7 +325,9 @@ def test_contents_with_a_path_twice_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "contents", [b"no gzip", small_contents()[:-9], gzip.compress(b""), gzip.compress(bytes(512))]
+    "contents",
+    [b"no gzip", small_contents()[:-9], gzip.compress(b""), gzip.compress(bytes(512))],
+    ids=["no gzip", "cut", "nothing", "no end"],
 )
 def test_contents_that_are_no_tar_or_cut_are_refused(contents: bytes, tmp_path: Path) -> None:
     size = sum(map(len, FILES.values()))

@@ -47,6 +47,7 @@ class Watcher:
         self.command = words[8:]
         os.set_inheritable(lock, False)
         self._looks = 0
+        self._program = self._command_line()
         self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else -1
 
     def watch(self) -> bool:
@@ -54,6 +55,8 @@ class Watcher:
         was_there = False
         while True:
             died = self._has_died()
+            # The record is written before the new version begins, and may be gone before a look.
+            was_there = was_there or self._command_line() != self._program
             entries = self._entries()
             if died:
                 return bool(entries) and _STOPPED not in entries
@@ -99,6 +102,14 @@ class Watcher:
             return False
         self._looks = self._looks + 1 if waits else 0
         return self._looks > _LOOKS
+
+    def _command_line(self) -> bytes:
+        """Of the agent; it changes when the new version begins. Empty: there is no /proc."""
+        try:
+            with open(f"/proc/{self.pid}/cmdline", "rb", buffering=0) as file:
+                return file.read()
+        except OSError:
+            return b""
 
     def _entries(self) -> dict[str, str]:
         """The record; empty if it has gone, or is another one. Raises OSError."""
