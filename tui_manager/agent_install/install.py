@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from tui_manager_protos.rules.agent_bundle import read_head
 from tui_manager_protos.rules.names_and_labels import is_name
+from tui_manager_protos.rules.version_order import version_key
 
 from tui_manager.agent_bundle.opened_bundle import Bundle
 from tui_manager.agent_install.agent_settings import (
@@ -106,6 +107,7 @@ class HostInstall:
         self._claims = claims
         self._report = report
         self._challenge = secrets.token_hex(32)
+        self._keeps = ""  # why it keeps another build
         self.stage = Stage.WAITING
 
     async def run(self) -> tuple[Outcome, Host | None]:
@@ -126,13 +128,19 @@ class HostInstall:
             wanted = await self._bundles.wanted(probe.system, probe.arch, probe.libc)
             self._check_manager(probe.manager_id)
             known = await self._known(probe.identity)
+            if known and not self._bundles.given and _is_as_good(probe, wanted, known):
+                self._keeps = _keeps(known, wanted)
+                wanted = Wanted(known.agent_version, known.agent_build)
             if known and self._is_as_wanted(probe, wanted, known):
                 return self._outcome(Status.UNCHANGED, known, wanted, _key(known)), known
             await self._check_others(probe, known)
             if self._order.dry_run:
                 return self._plan(probe, known, wanted), None
+            if self._keeps:
+                return await self._install(session, probe, wanted, None)
             bundle = await self._bundles.fitting(probe.system, probe.arch, probe.libc)
-            return await self._install(session, probe, bundle)
+            wanted = Wanted(bundle.manifest.version, bundle.manifest.build)
+            return await self._install(session, probe, wanted, bundle)
         finally:
             await session.close()
 
@@ -166,15 +174,19 @@ class HostInstall:
             await self._check_name(name or probe.host, "", probe.host_id)
 
     async def _install(
-        self, session: HostSession, probe: Probe, bundle: Bundle
+        self, session: HostSession, probe: Probe, wanted: Wanted, bundle: Bundle | None
     ) -> tuple[Outcome, Host | None]:
-        manifest = bundle.manifest
-        wanted = Wanted(manifest.version, manifest.build)
+        """Installs what is wanted.
+
+        Args:
+            bundle: with what is wanted; None: the host runs that already.
+        """
         await self._lock(session)
-        await self._put_files(session, bundle)
+        if bundle is not None:
+            await self._put_files(session, bundle)
         self._enter(Stage.SETTING_UP)
         answer = await session.ask(
-            "identity", [("name", manifest.folder), ("challenge", self._challenge)]
+            "identity", [("name", wanted.folder), ("challenge", self._challenge)]
         )
         identity = read_identity(first_value(answer, "identity"), self._challenge)
         known = await self._known(identity)
@@ -183,18 +195,18 @@ class HostInstall:
         answer = await session.ask(
             "configure",
             [
-                ("name", manifest.folder),
+                ("name", wanted.folder),
                 *(("setting", line) for line in settings),
                 *((("token", token),) if token else ()),
             ],
         )
         self._enter(Stage.STARTED)
         host = await self._wait_online(session, identity, wanted)
-        if probe.current != manifest.folder:
+        if probe.current != wanted.folder:
             await session.ask("clean")
         notes = [_key(host), *_notes(answer)]
         status = Status.INSTALLED
-        if probe.current and probe.current != manifest.folder:
+        if probe.current and probe.current != wanted.folder:
             status = Status.UPDATED
             notes.insert(0, f"{probe.current} before")
         elif first_value(answer, "changed") == "no":
@@ -305,7 +317,8 @@ class HostInstall:
             to_do = (
                 "It is online, so this is another machine, or another user of it: give it"
                 if taken_by.online
-                else f"If that machine is gone, `tui-manager hosts remove {name}`; else give this"
+                else "If that machine is gone, or its agent was uninstalled with --keep-host, "
+                f"`tui-manager hosts remove {name}` first; else give this"
             )
             raise HostProblemError(
                 f"Another host has the name {name}, with the key {key}. {to_do} another name with "
@@ -355,7 +368,7 @@ class HostInstall:
         return Outcome(
             host=self._target.typed,
             status=status,
-            detail=detail,
+            detail=f"{detail}, {self._keeps}" if self._keeps else detail,
             name=host.name if host else self._order.name or self._target.name,
             host_id=host.host_id if host else "",
             version=wanted.version,
@@ -368,6 +381,27 @@ def _runs(host: Host, wanted: Wanted) -> bool:
     if not host.online or host.agent_version != wanted.version:
         return False
     return wanted.build in ("", host.agent_build)
+
+
+def _is_as_good(probe: Probe, wanted: Wanted, host: Host) -> bool:
+    """Whether the host is online with another build from a bundle, and not an older version."""
+    runs = Wanted(host.agent_version, host.agent_build)
+    return (
+        host.online
+        and host.admission is Admission.ADMITTED
+        and bool(runs.build)
+        and probe.current == runs.folder
+        and not wanted.is_in(runs.folder)
+        and version_key(runs.version) >= version_key(wanted.version)
+    )
+
+
+def _keeps(host: Host, wanted: Wanted) -> str:
+    other = "build" if host.agent_version == wanted.version else "version"
+    return (
+        f"it runs another {other} than {wanted.folder}, and keeps it: --bundle or `agent update` "
+        "replaces it"
+    )
 
 
 def _is_enrolled(identity: HostIdentity) -> bool:

@@ -380,6 +380,12 @@ class Installing:
         rows, self.err = _rows_of([*command, "--ssh", *words], exits, self._capsys)
         return rows
 
+    def without_bundle(self, *words: str, exits: int = 0) -> Rows:
+        """Installs the bundle of this machine."""
+        command = ["agent", "install", "--json", "--ssh", *words]
+        rows, self.err = _rows_of(command, exits, self._capsys)
+        return rows
+
 
 class Uninstalling:
     """The same for `agent uninstall`."""

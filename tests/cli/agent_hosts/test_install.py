@@ -24,6 +24,7 @@ from tests.support.bundles import new_key, public
 from tui_manager import __version__
 from tui_manager.agent_install import host_session, install
 from tui_manager.agent_install.probe import Probe, read_probe
+from tui_manager.cli.commands import agent_hosts
 from tui_manager.cli.main import main
 from tui_manager.domain.status import Admission
 
@@ -146,6 +147,66 @@ def test_another_bundle_updates(hosts: SshHosts, run: Installing, tmp_path: Path
     assert row["detail"].startswith(f"{before} before")
     assert row["build"] != first["build"]
     assert web1.current.endswith(row["build"])
+
+
+KEEPS = "and keeps it: --bundle or `agent update` replaces it"
+
+
+def test_another_build_stays_unless_a_bundle_is_given(
+    hosts: SshHosts, run: Installing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web1 = hosts.add("web1")
+    own = run.bundle
+    monkeypatch.setattr(agent_hosts, "own_bundle", lambda: own)
+    run("web1")
+    first = web1.current
+    run("web1", bundle=agent_bundle(tmp_path, more="other"))
+    before, current = web1.files, web1.current
+    (row,) = run.without_bundle("web1")
+    assert row["status"] == "unchanged"
+    assert row["detail"].endswith(f", it runs another build than {first}, {KEEPS}")
+    assert f"{row['version']}-{row['build']}" == current
+    assert web1.files == before
+    (row,) = run.without_bundle("web1", "--label", "env=prod")
+    assert row["status"] == "changed"
+    assert row["detail"].startswith("labels, known by ")
+    assert row["detail"].endswith(KEEPS)
+    assert (web1.current, web1.files) == (current, before)
+    assert "AGENT_LABELS=env=prod\n" in web1.settings.read_text()
+    (row,) = run("web1", bundle=own)
+    assert (row["status"], web1.current) == ("updated", first)
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("0.10.0", "unchanged"), ("0.2.0rc1", "updated"), ("0.1.9", "updated")]
+)
+def test_a_newer_version_stays_and_an_older_one_does_not(
+    version: str,
+    status: str,
+    hosts: SshHosts,
+    run: Installing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    web1 = hosts.add("web1")
+    monkeypatch.setattr(agent_hosts, "own_bundle", lambda: run.bundle)
+    run("web1", bundle=agent_bundle(tmp_path, version))
+    (planned,) = run.without_bundle("web1", "--dry-run")
+    (row,) = run.without_bundle("web1")
+    assert row["status"] == status
+    assert planned["status"] == {"updated": "would_update"}.get(status, status)
+    assert web1.current.startswith(f"{version}-") is (status == "unchanged")
+    assert ("another version than 0.2.0-" in row["detail"]) is (status == "unchanged")
+
+
+def test_a_host_that_is_offline_gets_the_build_of_this_machine(
+    hosts: SshHosts, run: Installing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web1 = hosts.add("web1")
+    monkeypatch.setattr(agent_hosts, "own_bundle", lambda: run.bundle)
+    run("web1", bundle=agent_bundle(tmp_path, more="other"))
+    web1.stop()
+    assert statuses(run.without_bundle("web1")) == {"web1": "updated"}
 
 
 @pytest.mark.parametrize(

@@ -387,6 +387,22 @@ def test_an_agent_of_another_user_of_the_machine(hosts: SshHosts, run: Installin
     assert statuses(run("web1")) == {"web1": "unchanged"}
 
 
+def test_a_user_of_a_machine_that_has_an_agent_of_root(hosts: SshHosts, run: Installing) -> None:
+    """Nothing is sent, and no key is made."""
+    if os.geteuid() != 0:
+        pytest.skip("the first agent is root's")
+    web1 = hosts.add("web1")
+    run("root@web1")
+    web1.program("id", "case $1 in -u) echo 1000;; -un) echo admin;; esac")
+    before = web1.files
+    for options in ((), ("--dry-run",)):
+        (row,) = run("admin@web1", *options, exits=1)
+        assert row["detail"].startswith(
+            f"This machine has an agent already, of root in {web1.root}. Uninstall that one first"
+        )
+    assert web1.files == before
+
+
 def test_a_name_that_is_online_is_not_to_be_removed(
     hosts: SshHosts, operator: InstallOperator, run: Installing
 ) -> None:
@@ -400,4 +416,4 @@ def test_a_name_that_is_online_is_not_to_be_removed(
     assert web1.files == before
     operator.change_host("web1", online=False)
     (row,) = run("web1", exits=1)
-    assert "If that machine is gone, `tui-manager hosts remove web1`" in row["detail"]
+    assert "If that machine is gone, or its agent was uninstalled with" in row["detail"]
