@@ -31,7 +31,7 @@ class UninstallOrder:
     Attributes:
         manager_id: of the manager that is asked.
         force: also while commands run there.
-        keep_host: the manager keeps the host, as offline.
+        keep_host: the manager keeps the host, as offline. Its key is gone all the same.
         run: tells this run from others.
     """
 
@@ -72,8 +72,7 @@ class HostUninstall:
                     "it."
                 )
             known = await self._find(probe)
-            if known and not self._order.force:
-                await self._check_idle(known)
+            going_on = await self._check_idle(known) if known else ""
             await session.ask("lock", [("run", self._order.run), ("owner", self._target.typed)])
             self._enter(Stage.REMOVING)
             answer = await session.ask("uninstall")
@@ -86,8 +85,14 @@ class HostUninstall:
         )
         if probe.manager_id not in ("", self._order.manager_id):
             notes.append(f"it belonged to the manager {probe.manager_id}")
+        notes += [going_on] if going_on else []
         if known and not self._order.keep_host:
             notes.append(await self._remove(known))
+        elif known and "had" in answer:
+            notes.append(
+                f"the manager keeps {known.name}, as offline: `tui-manager hosts remove "
+                f"{known.name}` before another install under this name"
+            )
         had = "had" in answer or (known is not None and not self._order.keep_host)
         if not had:
             notes.insert(0, "there was no agent")
@@ -108,37 +113,45 @@ class HostUninstall:
             return host if host and host.name in typed else None
         return await self._fleet.by_key(probe.identity.fingerprint)
 
-    async def _check_idle(self, host: Host) -> None:
-        """Raises HostProblemError if commands of the manager run there."""
+    async def _check_idle(self, host: Host) -> str:
+        """Says which commands of the manager go on there if the agent is taken away by force.
+
+        Raises HostProblemError if commands run there and it must not be.
+        """
         detail = await self._fleet.operator.get_host(host.host_id)
         runs = [run for run in detail.runs if not run.row.status.ended and run.row.started_at]
         if not runs:
-            return
+            return ""
         named = [f"task {run.row.task_id} ({run.task})" for run in runs[:_SHOWN]]
         more = f" and {len(runs) - _SHOWN} more" if len(runs) > _SHOWN else ""
+        listed = f"{', '.join(named)}{more}"
+        if self._order.force and len(runs) == 1:
+            return f"1 command goes on there, and nobody hears of it any more: {listed}"
+        if self._order.force:
+            return f"{len(runs)} commands go on there, and nobody hears of them any more: {listed}"
         raise HostProblemError(
-            f"Commands run there: {', '.join(named)}{more}. Wait for them or cancel them; --force "
-            "takes the agent away all the same, and their results are lost."
+            f"Commands run there: {listed}. Wait for them or cancel them; with --force the agent "
+            "is taken away all the same, they go on, and their results are lost."
         )
 
     async def _remove(self, host: Host) -> str:
-        """Revokes and forgets a host, and says what has become of it."""
+        """Revokes and removes a host, and says what has become of it."""
         operator = self._fleet.operator
         try:
             if host.admission is Admission.ADMITTED:
                 await operator.revoke_hosts([host.host_id])
             elif host.admission is Admission.PENDING:
                 await operator.reject_hosts([host.host_id])
-            await self._forget(host)
+            await self._remove_offline(host)
         except NotFoundError:
             return f"the manager had no host {host.name}"
         except IllegalMoveError as error:
             raise HostProblemError(
                 f"The agent is gone from the host, and the manager keeps {host.name}: {error}"
             ) from error
-        return f"the manager has forgotten {host.name}"
+        return f"the manager has removed {host.name}, whose history stays"
 
-    async def _forget(self, host: Host) -> None:
+    async def _remove_offline(self, host: Host) -> None:
         """Raises IllegalMoveError if the host stays online, or has commands that do not end."""
         loop = asyncio.get_running_loop()
         until = loop.time() + _OFFLINE_WITHIN
@@ -160,7 +173,7 @@ class HostUninstall:
         return Outcome(
             host=self._target.typed,
             status=status,
-            detail=", ".join(notes),
+            detail="; ".join(notes),
             name=host.name if host else self._target.name,
             host_id=host.host_id if host else "",
         )

@@ -26,8 +26,8 @@ def test_nothing_is_left(
     rows = remove("web[1-2]")
     assert statuses(rows) == {"web1": "removed", "web2": "removed"}
     assert [row["detail"] for row in rows] == [
-        "the manager has forgotten web1",
-        "the manager has forgotten web2",
+        "the manager has removed web1, whose history stays",
+        "the manager has removed web2, whose history stays",
     ]
     assert [host.files for host in made] == before
     assert [host.pid for host in made] == [0, 0]
@@ -106,12 +106,19 @@ def test_commands_that_run_are_named_and_block_it(
     task_id = operator.run_alone(begin())
     (row,) = remove("web1", exits=1)
     assert row["detail"] == (
-        f"Commands run there: task {task_id} (nightly). Wait for them or cancel them; --force "
-        "takes the agent away all the same, and their results are lost."
+        f"Commands run there: task {task_id} (nightly). Wait for them or cancel them; with "
+        "--force the agent is taken away all the same, they go on, and their results are lost."
     )
     assert web1.pid
     assert operator.hosts["web1"].admission is Admission.ADMITTED
-    assert statuses(remove("web1", "--force")) == {"web1": "removed"}
+    second = operator.run_alone(begin())
+    (row,) = remove("web1", "--force")
+    assert row["status"] == "removed"
+    assert row["detail"] == (
+        "2 commands go on there, and nobody hears of them any more: "
+        f"task {second} (nightly), task {task_id} (nightly); "
+        "the manager has removed web1, whose history stays"
+    )
     assert web1.files == before
     operator.end_on("web1", CommandHostStatus.COMPLETED, task_id=task_id)
 
@@ -122,9 +129,33 @@ def test_the_manager_may_keep_the_host(
     web1 = hosts.add("web1")
     run("web1")
     (row,) = remove("web1", "--keep-host")
-    assert (row["status"], row["detail"], row["name"]) == ("removed", "", "web1")
+    assert (row["status"], row["name"]) == ("removed", "web1")
+    assert row["detail"] == (
+        "the manager keeps web1, as offline: `tui-manager hosts remove web1` before another "
+        "install under this name"
+    )
     assert not web1.root.exists()
     assert operator.hosts["web1"].admission is Admission.ADMITTED
+
+
+def test_the_name_of_a_host_that_was_kept_is_free_once_it_is_removed(
+    hosts: SshHosts,
+    operator: InstallOperator,
+    run: Installing,
+    remove: Uninstalling,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    web1 = hosts.add("web1")
+    run("web1")
+    remove("web1", "--keep-host")
+    before = web1.files
+    operator.change_host("web1", online=False)
+    (row,) = run("web1", exits=1)
+    assert "uninstalled with --keep-host, `tui-manager hosts remove web1` first" in row["detail"]
+    assert web1.files == before
+    assert main(["hosts", "remove", "web1"]) == 0
+    assert capsys.readouterr().out == "web1\n"
+    assert statuses(run("web1")) == {"web1": "installed"}
 
 
 def test_an_agent_of_another_manager_is_taken_away_and_named(

@@ -63,10 +63,15 @@ def add_uninstall_options(uninstall: argparse.ArgumentParser) -> None:
     """The options of `agent uninstall`."""
     _add_ssh_options(uninstall)
     uninstall.add_argument(
-        "--force", action="store_true", help="also while commands run there; their results are lost"
+        "--force",
+        action="store_true",
+        help="also while commands run there; they go on, and their results are lost",
     )
     uninstall.add_argument(
-        "--keep-host", action="store_true", help="let the manager keep the hosts, as offline"
+        "--keep-host",
+        action="store_true",
+        help="let the manager keep the hosts in its list, as offline; `hosts remove` takes them "
+        "out, and only then their names are free for another install",
     )
     add_json(uninstall)
 
