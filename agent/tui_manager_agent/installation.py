@@ -53,6 +53,11 @@ def find(prefix: str = "") -> Installation:
     return Installation(installed_by=_package(folder) or _package(folder.parent))
 
 
+def with_build(version: str, build: str) -> str:
+    """How people read it everywhere: `0.2.0 (build 0123456789ab)`; without a build, the version."""
+    return f"{version} (build {build})" if build else version
+
+
 def _package(folder: Path) -> str:
     """The kind of the package that a folder is from; empty: it is from none."""
     try:

@@ -10,10 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from tui_manager_agent import __version__
+from tui_manager_agent import __version__, installation
 from tui_manager_agent.cli.main import main
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.identity import FILE, Identity, LockedError, read_or_make_ids
+from tui_manager_agent.installation import Installation
 from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.rules.identity_proof import signed_bytes
 
@@ -67,6 +68,18 @@ def test_a_host_that_has_enrolled_says_to_whom_it_belongs(
     text = capsys.readouterr().out
     assert said["fingerprint"] in text
     assert said["certificate_ends"] in text
+
+
+def test_the_build_is_spelled_as_everywhere(
+    state_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Installation(installed_by="bundle", build="0123456789ab")
+    monkeypatch.setattr(installation, "find", lambda: ours)
+    assert main(["identity", "--state-dir", str(state_dir)]) == 0
+    assert f"agent        {__version__} (build 0123456789ab)\n" in capsys.readouterr().out
+    monkeypatch.setattr(installation, "find", Installation)
+    assert main(["identity", "--state-dir", str(state_dir)]) == 0
+    assert f"agent        {__version__}\n" in capsys.readouterr().out
 
 
 def test_an_agent_that_has_just_begun_is_waited_for(

@@ -318,7 +318,7 @@ async def test_the_version_that_runs_is_unchanged(host: UpdatedHost, manager: Fa
     again = await host.result(host.update(bundle))
     assert again.status == wire.RESULT_STATUS_COMPLETED
     assert (again.transfer.unchanged_files, again.transfer.received_bytes) == (1, 0)
-    assert again.detail == f"{bundle.name} runs already"
+    assert again.detail == f"0.3.0 (build {bundle.build}) runs already"
     assert len({hello.instance_id for hello in manager.hellos}) == 2
 
 

@@ -89,7 +89,7 @@ def _text(shape: dict[str, str]) -> str:
             f"ends {shape['certificate_ends']}" if shape["certificate_ends"] else "none",
         ),
         ("journal", shape["journal_id"]),
-        ("agent", " ".join(filter(None, (shape["version"], shape["build"])))),
+        ("agent", installation.with_build(shape["version"], shape["build"])),
     )
     return "".join(f"{name:<13}{value}\n" for name, value in rows)
 

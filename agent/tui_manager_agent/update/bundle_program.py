@@ -23,6 +23,7 @@ from tui_manager_protos.rules.agent_bundle import (
     check_contents,
     check_host,
     find_signer,
+    format_key,
     parse_key,
     parse_update_keys,
     read_head,
@@ -30,7 +31,7 @@ from tui_manager_protos.rules.agent_bundle import (
 from tui_manager_protos.rules.agent_bundle_contents import unpack
 
 from tui_manager_agent.identity.child_process import answer_agent
-from tui_manager_agent.installation import UPDATE_KEYS
+from tui_manager_agent.installation import UPDATE_KEYS, with_build
 
 KEYS = f"share/{UPDATE_KEYS}"  # in the folder of a version
 
@@ -42,8 +43,8 @@ def check(order: dict[str, str]) -> dict[str, str]:
     manifest = head.manifest
     if (manifest.version, manifest.build) != (order["version"], order["build"]):
         raise BundleError(
-            f"The bundle is {manifest.folder}, and {order['version']}-{order['build']} was "
-            "announced."
+            f"The bundle is {with_build(manifest.version, manifest.build)}, and "
+            f"{with_build(order['version'], order['build'])} was announced."
         )
     trusted = order["trusted"].split()
     if not {parse_key(text) for text in trusted} & {one.key for one in head.signatures}:
@@ -95,11 +96,11 @@ def _verify(key: bytes, signature: bytes, message: bytes) -> bool:
 
 def _signers(head: BundleHead) -> str:
     """A sentence about a bundle that no trusted key has signed."""
-    try:
-        find_signer(head, (), _verify)
-    except BundleError as error:
-        return str(error)
-    raise AssertionError("no key is trusted, and one was found")
+    if not head.signatures:
+        return "The bundle is not signed."
+    keys = ", ".join(format_key(one.key) for one in head.signatures)
+    what = "the key" if len(head.signatures) == 1 else "any of the keys"
+    return f"The host does not trust {what} {keys}, which signed the bundle."
 
 
 def _libc() -> str:

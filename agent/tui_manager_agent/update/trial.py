@@ -14,7 +14,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.files.work import Stop, TransferError
 from tui_manager_agent.identity.identity import Identity
-from tui_manager_agent.installation import CURRENT, Installation
+from tui_manager_agent.installation import CURRENT, Installation, with_build
 from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.supervisor import clock
 from tui_manager_agent.update import trial_record
@@ -190,4 +190,4 @@ def _version(name: str) -> str:
 
 def _with_build(name: str) -> str:
     version, _, build = name.rpartition("-")
-    return f"{version} (build {build})"
+    return with_build(version, build)

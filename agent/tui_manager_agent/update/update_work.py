@@ -106,7 +106,8 @@ class UpdateWork:
         pull_manifest(order.files, self._folder, self._pull, self._stop)
         entry = self._entry()
         if (order.version, order.build) == (here.version, here.build):
-            return self._transferred(entry, unchanged=1, detail=f"{here.name} runs already")
+            runs = installation.with_build(here.version, here.build)
+            return self._transferred(entry, unchanged=1, detail=f"{runs} runs already")
         if self._versions.current() != here.name:
             raise TransferError(
                 f"{self._versions.root / installation.CURRENT} does not name the version that this "
@@ -207,7 +208,8 @@ class UpdateWork:
             if has_policy:
                 raise self._policy.refuse_bundle(answer["untrusted"])
             where = self._versions.root / installation.UPDATE_KEYS
-            raise RefusedError("rejected", f"{answer['untrusted']} The keys are in {where}.")
+            remedy = f"Sign it with a key that is in {where} on the host."
+            raise RefusedError("rejected", f"{answer['untrusted']} {remedy}")
         self._check_room(int(answer["unpacked"]) + _ROOM, self._versions.root)
 
     def _check_room(self, size: int, folder: Path) -> None:
