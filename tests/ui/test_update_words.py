@@ -37,7 +37,7 @@ DONE = Transfer(26_000_000, 1, 0, 26_000_000, SHA)
     ("what", "said"),
     [
         (row(Status.PENDING), ["sent", "to be started"]),
-        (row(Status.RUNNING), ["running", "waits for its agent"]),
+        (row(Status.RUNNING), ["running", "fetches the bundle"]),
         (row(Status.RUNNING, transfer=Transfer(13_000_000, 0)),
             ["▇▇▇▇▁▁▁▁▁  50%", "13 MB of 26 MB   3.2 MB/s"]),
         (row(Status.RUNNING, transfer=Transfer(26_000_000, 1)),
@@ -56,7 +56,7 @@ def test_a_row_says_how_far_its_update_is(what: CommandHost, said: list[str]) ->
 @pytest.mark.parametrize(
     ("what", "first"),
     [
-        (row(Status.RUNNING), "Updating: waits for its agent"),
+        (row(Status.RUNNING), "Updating: fetches the bundle"),
         (row(Status.RUNNING, transfer=Transfer(13_000_000, 0)), "Updating: 13 MB of 26 MB"),
         (row(Status.COMPLETED, detail="0.2.0 to 0.3.0", transfer=DONE), "Updated."),
         (row(Status.COMPLETED, transfer=replace(DONE, unchanged_files=1)),

@@ -24,7 +24,7 @@ def waiting_words(done: Transfer | None, spec: UpdateSpec) -> str:
     While the new version takes the place of the old one, the host is away and says nothing.
     """
     if done is None:
-        return "waits for its agent"
+        return "fetches the bundle"
     return f"{size(done.bytes)}, installs" if done.bytes >= spec.files.bytes else ""
 
 
