@@ -39,6 +39,7 @@ class AllHosts:
 
     Attributes:
         manager_lost: the manager has stopped answering meanwhile.
+        check_task: the task that has tried a command on the hosts; 0: none has.
 
     Args:
         make: makes the work on a host.
@@ -60,6 +61,7 @@ class AllHosts:
         self._ended: dict[SshTarget, Outcome] = {}
         self._online: dict[str, Host] = {}  # by host_id
         self.manager_lost = False
+        self.check_task = 0
 
     @property
     def outcomes(self) -> Sequence[Outcome]:
@@ -77,8 +79,10 @@ class AllHosts:
 
     async def check(self, operator: Operator) -> None:
         """Tries a command on all hosts that are online now."""
+        if not self._online:
+            return
         try:
-            problems = await check_hosts(operator, tuple(self._online.values()))
+            self.check_task, problems = await check_hosts(operator, tuple(self._online.values()))
         except UnreachableError:
             self.manager_lost = True
             problems = {}

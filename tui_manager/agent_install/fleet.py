@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tui_manager.domain.host import Host
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
@@ -79,16 +80,17 @@ class Fleet:
                 return tuple(rows.values())
 
 
-async def check_hosts(operator: Operator, hosts: Sequence[Host]) -> Mapping[str, str]:
-    """Runs `true` on hosts, and returns by host_id what went wrong; hosts where it has completed
-    have an empty text, hosts whose policy refuses it too.
+async def check_hosts(operator: Operator, hosts: Sequence[Host]) -> tuple[int, Mapping[str, str]]:
+    """Runs `true` on hosts, and returns the number of the task, and by host_id what went wrong;
+    hosts where it has completed have an empty text, hosts whose policy refuses it too.
+
+    Args:
+        hosts: at least one.
 
     Raises UnreachableError.
     """
-    if not hosts:
-        return {}
     spec = TaskSpec(
-        target=",".join(host.name for host in hosts),
+        target=fold_names(host.name for host in hosts),
         commands=(CommandSpec(text="true", timeout=CHECK_TIMEOUT),),
         name=CHECK_NAME,
         include_maintenance=True,
@@ -101,7 +103,7 @@ async def check_hosts(operator: Operator, hosts: Sequence[Host]) -> Mapping[str,
     except TimeoutError:
         await operator.cancel_task(task_id)
     rows = await _rows_of(operator, task_id)
-    return {row.host_id: _problem(row) for row in rows}
+    return task_id, {row.host_id: _problem(row) for row in rows}
 
 
 async def _wait_for_end(operator: Operator, task_id: int) -> None:

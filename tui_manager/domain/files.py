@@ -164,7 +164,7 @@ class UpdateSpec:
     @property
     def named(self) -> str:
         """`0.3.0 (build 0123456789ab)`."""
-        return f"{self.version} (build {self.build})"
+        return with_build(self.version, self.build)
 
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""
@@ -215,6 +215,12 @@ def check_host_path(name: str, path: str) -> None:
         raise InvalidInputError(name, f"A path has at most {PATH_LENGTH} bytes.")
     if ".." in path.split("/"):
         raise InvalidInputError(name, f"{path[:_SHOWN]!r} has '..' in it; write where it leads.")
+
+
+def with_build(version: str, build: str) -> str:
+    """How people read an agent everywhere: `0.3.0 (build 0123456789ab)`; without a build, the
+    version."""
+    return f"{version} (build {build})" if build else version
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -536,11 +536,33 @@ def test_lines_for_people(hosts: SshHosts, run: Installing, capsys: Capture) -> 
     out, err = capsys.readouterr()
     assert status == 1
     first, second = out.splitlines()
-    assert first == f"web1: installed {web1.current}: known by {web1.fingerprint}, {NO_BOOT}"
+    version, _, build = web1.current.rpartition("-")
+    spelled = f"{version} (build {build})"
+    assert first == f"web1: installed {spelled}: known by {web1.fingerprint}, {NO_BOOT}"
     assert second.startswith("web2: failed: ssh was not let in: Permission denied")
     assert "\x1b" not in out
     assert "web1 connecting\n" in err
-    assert err.endswith("tui-manager: 2 hosts: 1 installed, 1 failed\n")
+    assert err.endswith("tui-manager: 2 hosts: 1 installed, 1 failed; checked by task 1\n")
+
+
+def test_a_log_has_one_line_for_each_of_many_hosts(
+    hosts: SshHosts, run: Installing, operator: InstallOperator
+) -> None:
+    for number in range(1, 7):
+        hosts.add(f"web{number}")
+    (hosts.folder / "web6/stderr").write_text("Permission denied (publickey).")
+    (hosts.folder / "web6/status").write_text("255")
+    run("web[1-6]", exits=1)
+    lines = run.err.splitlines()
+    ended = [line for line in lines if not line.startswith("tui-manager: ")]
+    assert sorted(line.partition(",")[0] for line in ended) == [
+        *(f"web{number} installed" for number in range(1, 6)),
+        "web6 failed",
+    ]
+    assert [line.partition(", ")[2] for line in ended] == [f"{n} of 6" for n in range(1, 7)]
+    assert lines[-1] == "tui-manager: 6 hosts: 5 installed, 1 failed; checked by task 1"
+    (task,) = operator.tasks.values()
+    assert task.spec.target == "web[1-5]"
 
 
 def test_names_from_stdin(

@@ -66,7 +66,8 @@ class _Command:
         finally:
             clear_status()
             if self._work is not None:
-                print_outcomes(self._work.outcomes, as_json=self.options.json)
+                outcomes, check_task = self._work.outcomes, self._work.check_task
+                print_outcomes(outcomes, check_task, as_json=self.options.json)
         if lost:
             return UNREACHABLE
         assert self._work is not None

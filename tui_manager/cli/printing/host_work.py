@@ -9,16 +9,19 @@ from tui_manager.agent_install.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Stage
 from tui_manager.cli.printing.status_line import clear_status, show_status
 from tui_manager.cli.printing.text import note, one_line, write, write_json
+from tui_manager.domain.files import with_build
 
 _WORDS = {
     Status.WOULD_INSTALL: "would be installed",
     Status.WOULD_UPDATE: "would be updated",
 }
 
+_STEPS_OF = 5  # hosts whose steps a log can hold
+
 
 class HostProgress:
     """Says how far each host is: on a terminal in one line that is drawn anew, else in a line for
-    each step."""
+    each step of a few hosts, or for the end of each of many."""
 
     def __init__(self, hosts: int) -> None:
         self._hosts = hosts
@@ -31,7 +34,7 @@ class HostProgress:
         self._under_way[target] = f"{target.typed} {stage.value} {detail}".rstrip()
         if sys.stderr.isatty():
             show_status(self._text)
-        elif not detail:
+        elif self._hosts <= _STEPS_OF and not detail:
             sys.stderr.write(f"{one_line(self._under_way[target])}\n")
 
     def on_end(self, outcome: Outcome) -> None:
@@ -41,7 +44,11 @@ class HostProgress:
         self._under_way = {
             target: text for target, text in self._under_way.items() if target.typed != outcome.host
         }
-        show_status(self._text)
+        if sys.stderr.isatty():
+            show_status(self._text)
+        elif self._hosts > _STEPS_OF:
+            ended = f"{outcome.host} {_words(outcome.status)}, {len(self._ended)} of {self._hosts}"
+            sys.stderr.write(f"{one_line(ended)}\n")
 
     def _text(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
@@ -51,35 +58,39 @@ class HostProgress:
         )
 
 
-def print_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
-    """A line, or an object, for each host, and the summary on stderr."""
+def print_outcomes(outcomes: Sequence[Outcome], check_task: int, *, as_json: bool) -> None:
+    """A line, or an object, for each host, and the summary on stderr.
+
+    Args:
+        check_task: the task that has tried a command on the hosts; 0: none has.
+    """
     clear_status()
     if as_json:
         write_json([_shape(outcome) for outcome in outcomes])
     else:
         write("".join(f"{one_line(outcome_line(outcome))}\n" for outcome in outcomes))
-    note(summary(outcomes))
+    checked = f"; checked by task {check_task}" if check_task else ""
+    note(f"{summary(outcomes)}{checked}")
 
 
 def outcome_line(outcome: Outcome) -> str:
-    """`web1: installed 0.2.0-0123456789ab: known by lusab-babad-gutih`."""
-    words = _WORDS.get(outcome.status, outcome.status.value)
-    version = f" {outcome.version}-{outcome.build}" if outcome.build else ""
+    """`web1: installed 0.2.0 (build 0123456789ab): known by lusab-babad-gutih`."""
+    version = f" {with_build(outcome.version, outcome.build)}" if outcome.build else ""
     detail = f": {outcome.detail}" if outcome.detail else ""
     named = f" ({outcome.name})" if outcome.name not in ("", outcome.host) else ""
-    return f"{outcome.host}{named}: {words}{version}{detail}"
+    return f"{outcome.host}{named}: {_words(outcome.status)}{version}{detail}"
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
     """`20 hosts: 18 installed, 2 failed`."""
     counts = Counter(outcome.status for outcome in outcomes)
-    parts = (
-        f"{counts[status]} {_WORDS.get(status, status.value)}"
-        for status in Status
-        if counts[status]
-    )
+    parts = (f"{counts[status]} {_words(status)}" for status in Status if counts[status])
     hosts = "1 host" if len(outcomes) == 1 else f"{len(outcomes):,} hosts"
     return f"{hosts}: {', '.join(parts)}"
+
+
+def _words(status: Status) -> str:
+    return _WORDS.get(status, status.value)
 
 
 def _shape(outcome: Outcome) -> dict[str, str]:
