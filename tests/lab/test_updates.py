@@ -15,7 +15,7 @@ from tests.support.bundles import new_key
 
 pytestmark = pytest.mark.long
 
-NAMES = [f"h{number:02}" for number in range(1, 4)]
+NAMES = [f"h{number:02}" for number in range(1, 5)]
 UNTIL_TOLD = "echo $$; until test -e /tmp/end; do sleep 0.2; done; echo $$"
 
 
@@ -52,10 +52,10 @@ def test_bad_updates_revert_while_commands_run(make_lab: MakeLab, tmp_path: Path
     bundle_of_script(tmp_path / "hangs", key, HANGS)
     bundle_of_script(tmp_path / "ends", key, ENDS)
     changed_bundle(tmp_path / "foreign", new_key(), {"share/note": b"of somebody else"})
-    lab = make_lab(plans(3, systemd=(2,)))
+    lab = make_lab(plans(4, systemd=(2, 4)))
     lab.operator.serve()
     give_bundle(lab)
-    installed = lab.operator.run("agent", "install", "--ssh", "h[01-03]")
+    installed = lab.operator.run("agent", "install", "--ssh", "h[01-04]")
     assert installed.code == 0, f"{installed}\n{lab.story()}"
     first = built_bundle().manifest.build
     started = lab.operator.run("run", "@all", "--detach", "--", UNTIL_TOLD)
@@ -77,9 +77,15 @@ def test_bad_updates_revert_while_commands_run(make_lab: MakeLab, tmp_path: Path
     assert all("signed" in row["detail"] for row in rows.values()), rows
     assert {frozenset(versions(lab, name)) for name in NAMES} == {frozenset({first, good.build})}
 
-    # One batch, and the budget is spent: without systemd, and with.
-    budget = ("--batches", "2,rest", "--max-failures", "0")
-    rows = update(lab, "@all", tmp_path / "hangs", *budget, status=1)
+    # One batch, and the budget is spent. Meanwhile the others get a version that ends at once.
+    budget = ("--batches", "2,rest", "--max-failures", "0", "--json")
+    words = ("agent", "update", "@all", "--bundle", str(tmp_path / "hangs"), *budget)
+    hanging = lab.operator.start("hanging", *words)
+    lab.operator.wait_for("the version that hangs", lambda: hangs_on(lab, "h01"))
+    rows = update(lab, "h[03-04]", tmp_path / "ends", status=1)
+    assert {row["reason"] for row in rows.values()} == {"update_failed"}
+    assert hanging.wait() == 1
+    rows = {row["host"]: row for row in json.loads(hanging.out)["hosts"]}
     assert {name: (row["status"], row["reason"]) for name, row in rows.items()} == {
         **dict.fromkeys(NAMES[:2], ("failed", "update_failed")),
         **dict.fromkeys(NAMES[2:], ("skipped", "budget_spent")),
@@ -87,14 +93,10 @@ def test_bad_updates_revert_while_commands_run(make_lab: MakeLab, tmp_path: Path
     assert all("was not back within 2m" in rows[name]["detail"] for name in NAMES[:2]), rows
     wait_for_builds(lab, dict.fromkeys(NAMES, good.build))
     lab.operator.wait_for(
-        "the version that hung to be removed",
+        "the bad versions to be removed",
         lambda: set.union(*(versions(lab, name) for name in NAMES)),
         lambda kept: kept == {first, good.build},
     )
-
-    rows = update(lab, "h[01-02]", tmp_path / "ends", status=1)
-    assert {row["reason"] for row in rows.values()} == {"update_failed"}
-    wait_for_builds(lab, dict.fromkeys(NAMES, good.build))
 
     for name in NAMES:
         lab[name].run("touch", "/tmp/end")
