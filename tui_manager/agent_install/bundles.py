@@ -11,6 +11,7 @@ from tui_manager_protos.rules.agent_bundle import BundleError, check_host
 from tui_manager import __version__
 from tui_manager.agent_bundle.opened_bundle import Bundle, open_bundle
 from tui_manager.agent_install.outcomes import HostProblemError
+from tui_manager.domain.files import with_build
 
 _NO_BUNDLE = (
     "It is {system} {arch}, and there is no bundle for that. `tui-manager agent bundle FILE` on "
@@ -34,9 +35,20 @@ class Wanted:
         """How the host calls it, or the version alone."""
         return f"{self.version}-{self.build}" if self.build else self.version
 
+    @property
+    def named(self) -> str:
+        """How people read it: `0.2.0 (build 0123456789ab)`, or the version alone."""
+        return with_build(self.version, self.build)
+
     def is_in(self, folder: str) -> bool:
         """Whether the folder of a version on a host is this one."""
         return folder == self.folder or (not self.build and folder.startswith(f"{self.version}-"))
+
+
+def named(folder: str) -> str:
+    """How people read the name of the folder of a version on a host."""
+    version, _, build = folder.rpartition("-")
+    return with_build(version, build) if version else folder
 
 
 class Bundles:

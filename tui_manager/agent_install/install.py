@@ -19,7 +19,7 @@ from tui_manager.agent_install.agent_settings import (
     names_of,
     value_of,
 )
-from tui_manager.agent_install.bundles import Bundles, Wanted
+from tui_manager.agent_install.bundles import Bundles, Wanted, named
 from tui_manager.agent_install.fleet import Fleet
 from tui_manager.agent_install.host_session import (
     Answer,
@@ -149,13 +149,13 @@ class HostInstall:
         changed = names_of(changed_lines(probe.settings, self._values(probe, probe.manager_id)))
         status = Status.WOULD_UPDATE if probe.current else Status.WOULD_INSTALL
         if not probe.current:
-            what = f"{wanted.folder} comes into {probe.root}"
+            what = f"{wanted.named} comes into {probe.root}"
         elif not wanted.is_in(probe.current):
-            what = f"{wanted.folder} comes in place of {probe.current}"
+            what = f"{wanted.named} comes in place of {named(probe.current)}"
         elif changed:
-            what = f"{probe.current} stays, changed: {', '.join(changed)}"
+            what = f"{named(probe.current)} stays, changed: {', '.join(changed)}"
         else:
-            what = f"{probe.current} stays and is repaired"
+            what = f"{named(probe.current)} stays and is repaired"
         detail = f"{what}, as {probe.user}, {probe.service_words}"
         return self._outcome(status, known, wanted, detail)
 
@@ -208,7 +208,7 @@ class HostInstall:
         status = Status.INSTALLED
         if probe.current and probe.current != wanted.folder:
             status = Status.UPDATED
-            notes.insert(0, f"{probe.current} before")
+            notes.insert(0, f"{named(probe.current)} before")
         elif first_value(answer, "changed") == "no":
             status = Status.UNCHANGED
         elif probe.current and settings and value_of(probe.settings, "manager"):
@@ -399,7 +399,7 @@ def _is_as_good(probe: Probe, wanted: Wanted, host: Host) -> bool:
 def _keeps(host: Host, wanted: Wanted) -> str:
     other = "build" if host.agent_version == wanted.version else "version"
     return (
-        f"it runs another {other} than {wanted.folder}, and keeps it: --bundle or `agent update` "
+        f"it runs another {other} than {wanted.named}, and keeps it: --bundle or `agent update` "
         "replaces it"
     )
 
