@@ -13,7 +13,7 @@ from tui_manager.ui.listing import row_list
 from tui_manager.ui.tasks.task_table import WideTaskTable
 
 # The columns of the hosts that can be sorted by, with what comes first.
-COLUMNS = ("state", "name", "cpu", "memory", "running", "since")
+COLUMNS = ("state", "name", "cpu", "memory", "running", "since", "agent")
 LARGEST_FIRST = ("cpu", "memory", "running", "since")
 
 
@@ -31,7 +31,7 @@ async def test_keys_go_through_the_columns_and_back_to_the_lists_own_order(
         assert seen == [*((name, name in LARGEST_FIRST) for name in COLUMNS), ("", False)]
         await press(pilot, "I")
         assert (table.window.sort, table.window.descending) == ("", False)
-        await press(pilot, "less_than_sign", "less_than_sign")
+        await press(pilot, "less_than_sign", "less_than_sign", "less_than_sign")
         assert table.window.sort == "running"
         assert "RUN▾" in shown(pilot)
         hosts = [table.list.rows[number] for number in range(table.list.matching)]

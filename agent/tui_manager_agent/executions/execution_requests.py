@@ -86,14 +86,9 @@ class ExecutionRequests:
             SpoolQuota(spool_limit),
             boot_id=identity.boot_id,
         )
+        own = OwnFiles(identity.state_dir, policy.path, self._updates.here.root)
         self._transfers = Transfers(
-            self._held,
-            self._disk,
-            outbox,
-            policy,
-            OwnFiles(identity.state_dir, policy.path, self._updates.here.root),
-            self._updates,
-            boot_id=identity.boot_id,
+            *(self._held, self._disk, outbox, policy, own, self._updates), boot_id=identity.boot_id
         )
         self._recovery = Recovery(
             self._held,
