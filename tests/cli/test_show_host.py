@@ -11,8 +11,8 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import NOW, FakeOperator
 from tests.support.fake_core import START
 from tui_manager.cli.main import main
-from tui_manager.cli.printing.json_shapes import host_shape, task_shape
-from tui_manager.cli.printing.text import local_time, timestamp
+from tui_manager.cli.printing.text import local_time
+from tui_manager.domain.json_shapes import host_shape, task_shape, timestamp
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.vitals import Disk
 

@@ -6,10 +6,10 @@ import argparse
 import asyncio
 
 from tui_manager.cli.connect_and_read import connect, newest_audit
-from tui_manager.cli.printing.json_shapes import audit_shape
 from tui_manager.cli.printing.list_tables import audit_table
 from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.json_shapes import audit_shape
 from tui_manager.settings import Settings
 
 

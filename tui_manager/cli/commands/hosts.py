@@ -10,7 +10,6 @@ from tui_manager.cli.connect_and_read import all_hosts, connect
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_moment
 from tui_manager.cli.printing.host_details import host_text, maintenance_text
-from tui_manager.cli.printing.json_shapes import host_detail_shape, host_shape
 from tui_manager.cli.printing.list_tables import host_table
 from tui_manager.cli.printing.text import (
     note,
@@ -23,6 +22,7 @@ from tui_manager.domain.address import join_line
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_name_ranges import unfold_names
+from tui_manager.domain.json_shapes import host_detail_shape, host_shape
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.status import Admission
 from tui_manager.operator.api import Operator

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tui_manager.cli.connect_and_read import connect
-from tui_manager.cli.printing.json_shapes import manager_shape
 from tui_manager.cli.printing.list_tables import manager_table
 from tui_manager.cli.printing.text import note_storage_trouble, write, write_json
 from tui_manager.domain.gateway import Gateway
+from tui_manager.domain.json_shapes import manager_shape
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.settings import Settings
 

@@ -20,7 +20,6 @@ from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.cli.options.run import RUN_FORM, task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.cli.options.step_contents import given_content_options
-from tui_manager.cli.printing.json_shapes import plan_shape
 from tui_manager.cli.printing.rollout_text import plan_text
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import note_left_out
@@ -31,6 +30,7 @@ from tui_manager.domain.errors import (
     NoAnswerError,
     UnreachableError,
 )
+from tui_manager.domain.json_shapes import plan_shape
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec

@@ -9,13 +9,6 @@ from tui_manager.cli.commands.rerun import run_rerun
 from tui_manager.cli.commands.run import follow_task
 from tui_manager.cli.connect_and_read import all_command_hosts, all_tasks, connect
 from tui_manager.cli.options.task_list import task_filter, task_list_window
-from tui_manager.cli.printing.json_shapes import (
-    command_host_shape,
-    limits_shape,
-    origin_shape,
-    steps_shape,
-    task_shape,
-)
 from tui_manager.cli.printing.list_tables import command_host_table, task_table
 from tui_manager.cli.printing.summary import count_words, note_left_out
 from tui_manager.cli.printing.task_details import task_text
@@ -26,6 +19,13 @@ from tui_manager.cli.printing.text import (
     write_json,
 )
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.json_shapes import (
+    command_host_shape,
+    limits_shape,
+    origin_shape,
+    steps_shape,
+    task_shape,
+)
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings

@@ -12,11 +12,11 @@ from tui_manager.cli.commands.run import run_task_file
 from tui_manager.cli.connect_and_read import all_templates, connect
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
-from tui_manager.cli.printing.json_shapes import template_shape
 from tui_manager.cli.printing.list_tables import template_table
 from tui_manager.cli.printing.template_details import template_detail_shape, template_text
 from tui_manager.cli.printing.text import cleaner_for, note, write, write_json
 from tui_manager.domain.errors import NoAnswerError, NotFoundError
+from tui_manager.domain.json_shapes import template_shape
 from tui_manager.domain.task_file import read_task_file
 from tui_manager.domain.template import (
     Template,

@@ -10,11 +10,11 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.cli.connect_and_read import all_tokens, connect
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_duration
-from tui_manager.cli.printing.json_shapes import new_token_shape, token_shape
 from tui_manager.cli.printing.list_tables import token_table
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.domain.address import is_local, join_line, other_addresses
+from tui_manager.domain.json_shapes import new_token_shape, token_shape
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.own_addresses import reachable_addresses

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.cli.printing.json_shapes import Shape
 from tui_manager.cli.printing.steps import need_table, step_table, step_what
-from tui_manager.cli.printing.text import one_line, table, timestamp
+from tui_manager.cli.printing.text import one_line, table
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.json_shapes import Shape, timestamp
 from tui_manager.domain.schedule import (
     Schedule,
     ScheduleDetail,

@@ -1,8 +1,8 @@
 """One template for people and for scripts: what `template show` prints."""
 
-from tui_manager.cli.printing.json_shapes import Shape, template_shape
 from tui_manager.cli.printing.steps import step_table
-from tui_manager.cli.printing.text import local_time, one_line, table, timestamp
+from tui_manager.cli.printing.text import local_time, one_line, table
+from tui_manager.domain.json_shapes import Shape, template_shape, timestamp
 from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_parameters import Parameter
 from tui_manager.domain.template import TemplateDetail, TemplateVersion

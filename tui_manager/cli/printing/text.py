@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TextIO
 
 from rich.cells import cell_len, set_cell_size
@@ -74,13 +74,6 @@ def _fit(cell: str, width: int) -> str:
     if cell_len(cell) > width:
         cell = set_cell_size(cell, width - 1).rstrip() + "…"
     return cell + " " * (width - cell_len(cell))
-
-
-def timestamp(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, to the millisecond."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def local_time(moment: datetime | None) -> str:

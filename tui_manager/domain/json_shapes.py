@@ -1,12 +1,13 @@
 """The JSON for scripts. Names and shapes must not change.
 
-The JSON of schedules is in `schedule_details.py`, that of `template show` in `template_details.py`.
-`config` and `check` print what only they have: see their files in `commands/`."""
+The JSON of schedules is in `cli/printing/schedule_details.py`, that of `template show` in
+`cli/printing/template_details.py`. `config` and `check` print what only they have: see their files
+in `cli/commands/`."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from tui_manager.cli.printing.text import timestamp
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.files import Transfer, UpdateSpec
 from tui_manager.domain.gateway import Gateway, GatewayState
@@ -20,6 +21,13 @@ from tui_manager.domain.token import NewToken, Token
 from tui_manager.domain.vitals import Vitals
 
 Shape = dict[str, Any]
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the millisecond."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def host_shape(host: Host) -> Shape:
