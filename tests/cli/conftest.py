@@ -7,22 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fake import FakeOperator
-from tui_manager.cli.commands import (
-    agent_hosts,
-    agent_update,
-    audit,
-    clock,
-    hosts,
-    managers,
-    output,
-    rerun,
-    run,
-    schedule,
-    task,
-    template,
-    token,
-    transfer,
-)
 from tui_manager.operator.api import Operator
 
 Connect = Callable[[Callable[[], FakeOperator]], None]
@@ -55,8 +39,6 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
         async def connect(state_dir: Path) -> AsyncIterator[Operator]:
             yield make()
 
-        asking = (audit, clock, hosts, managers, output, rerun, run, schedule, task, template)
-        for module in (*asking, token, transfer, agent_update, agent_hosts):
-            monkeypatch.setattr(module, "connect", connect)
+        monkeypatch.setattr("tui_manager.operator.socket.client.connect", connect)
 
     return use

@@ -103,7 +103,7 @@ def test_a_part_of_it(
 
 
 async def test_entries_that_come_meanwhile_move_no_others_out(operator: FakeOperator) -> None:
-    from tui_manager.cli.connect_and_read import newest_audit
+    from tui_manager.client.read_lists import newest_audit
     from tui_manager.domain.audit import AuditEntry
     from tui_manager.domain.list_window import Page, Window
 

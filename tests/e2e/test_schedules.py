@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.e2e.test_wrong_clock import DAY, WrongClock
 from tests.support.processes import Machine
-from tui_manager.cli.connect_and_read import newest_runs
+from tui_manager.client.read_lists import newest_runs
 from tui_manager.domain.schedule import ScheduleRun, SkipReason
 
 HOUR = 3600

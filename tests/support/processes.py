@@ -20,7 +20,7 @@ import psutil
 
 from tests.support.programs import Program, wait_for
 from tests.support.warm_programs import run, start
-from tui_manager.cli.connect_and_read import all_command_hosts, all_hosts, all_tasks, output_after
+from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_tasks, output_after
 from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.json_shapes import command_host_shape, host_shape, task_shape
 from tui_manager.operator.api import Operator

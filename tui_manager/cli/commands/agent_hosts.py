@@ -22,12 +22,12 @@ from tui_manager.agent_install.install_order import Claims, InstallOrder
 from tui_manager.agent_install.ssh_targets import STDIN, SshTarget, read_targets
 from tui_manager.agent_install.uninstall import HostUninstall, UninstallOrder
 from tui_manager.cli.commands.agent_bundle import own_bundle, public_key, signing_key
-from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNREACHABLE
 from tui_manager.cli.options.values import parse_pairs
 from tui_manager.cli.printing.host_work import HostProgress, print_outcomes
 from tui_manager.cli.printing.status_line import clear_status
 from tui_manager.cli.printing.text import note
+from tui_manager.client.connection import connect_operator
 from tui_manager.domain.address import is_local, other_addresses
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host import check_labels, check_name
@@ -79,7 +79,7 @@ class _Command:
         self, prepare: Callable[["_Command", Operator, ManagerStatus], Callable[[SshTarget], Work]]
     ) -> bool:
         """Whether the manager was lost meanwhile."""
-        async with connect(self._settings.state_dir) as operator:
+        async with connect_operator(self._settings.state_dir) as operator:
             make = prepare(self, operator, await operator.manager_status())
             self._work = work = AllHosts(
                 self.targets, make, self.progress.on_end, self.options.parallel

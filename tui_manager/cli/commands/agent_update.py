@@ -8,11 +8,11 @@ from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.cli.commands.agent_bundle import own_bundle
 from tui_manager.cli.commands.copied_files import CopiedFiles
 from tui_manager.cli.commands.run import check_plan_mode, check_target, plan_only, run_made
-from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.options.agent_update import update_task
 from tui_manager.cli.options.transfer import NO_FILES
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.text import note
+from tui_manager.client.connection import connect_operator
 from tui_manager.domain.files import UpdateSpec
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.operator.actor import this_actor
@@ -39,7 +39,7 @@ def run_update(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _check_target(settings: Settings, spec: TaskSpec) -> None:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         await check_target(operator, spec)
 
 

@@ -5,9 +5,10 @@ command has a file of its own, which is imported only when the command is called
 import argparse
 import asyncio
 
-from tui_manager.cli.connect_and_read import connect, newest_audit
 from tui_manager.cli.printing.list_tables import audit_table
 from tui_manager.cli.printing.text import note, write, write_json
+from tui_manager.client.connection import connect_operator
+from tui_manager.client.read_lists import newest_audit
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.json_shapes import audit_shape
 from tui_manager.settings import Settings
@@ -28,5 +29,5 @@ def run_audit(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _read(settings: Settings, text: str, limit: int) -> list[AuditEntry]:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         return await newest_audit(operator, text, limit)

@@ -3,8 +3,8 @@ command has a file of its own, which is imported only when the command is called
 
 import asyncio
 
-from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.printing.text import write
+from tui_manager.client.connection import connect_operator
 from tui_manager.settings import Settings
 
 
@@ -18,5 +18,5 @@ def run_clock(settings: Settings) -> int:
 
 
 async def _accept(settings: Settings) -> bool:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         return await operator.accept_clock()

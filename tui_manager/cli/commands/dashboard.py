@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from tui_manager.cli.commands.serve import starting
-from tui_manager.cli.connect_and_read import connect
+from tui_manager.client.connection import connect_operator
 from tui_manager.domain.errors import (
     AlreadyRunningError,
     CannotStartError,
@@ -157,7 +157,11 @@ def _start_or_join(settings: Settings, log_file: Path | None) -> int:
 
 def _join(settings: Settings, log_file: Path | None, notice: str = "") -> int:
     return show(
-        lambda: connect(settings.state_dir), log_file, settings, joined=True, first_notice=notice
+        lambda: connect_operator(settings.state_dir),
+        log_file,
+        settings,
+        joined=True,
+        first_notice=notice,
     )
 
 
@@ -173,7 +177,7 @@ def _refusal(settings: Settings) -> InvalidInputError | None:
 async def _answers(settings: Settings) -> bool:
     """Whether a manager runs on the state folder."""
     try:
-        async with connect(settings.state_dir) as operator:
+        async with connect_operator(settings.state_dir) as operator:
             await operator.manager_status()
     except UnreachableError:
         return False

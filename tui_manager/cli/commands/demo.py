@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from tui_manager.cli.commands.dashboard import check_terminal, handled, opened, show
 from tui_manager.cli.commands.demo_agents import Fleet, agent_program, host_names
-from tui_manager.cli.connect_and_read import all_command_hosts, all_hosts, all_tasks
+from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_tasks
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
 from tui_manager.domain.host import Host
 from tui_manager.domain.host_name_ranges import fold_names

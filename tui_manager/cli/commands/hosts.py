@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from tui_manager.cli.connect_and_read import all_hosts, connect
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_moment
 from tui_manager.cli.printing.host_details import host_text, maintenance_text
@@ -18,6 +17,8 @@ from tui_manager.cli.printing.text import (
     write,
     write_json,
 )
+from tui_manager.client.connection import connect_operator
+from tui_manager.client.read_lists import all_hosts
 from tui_manager.domain.address import join_line
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host import Host, HostDetail
@@ -64,7 +65,7 @@ async def _change(
 ) -> tuple[Sequence[str], int]:
     """Approves, rejects or revokes hosts; no names mean all pending ones. Returns the names of the
     changed hosts, and how many are still pending."""
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         match action:
             case "approve":
                 changed = await operator.approve_hosts(names, all_pending=not names)
@@ -76,13 +77,13 @@ async def _change(
 
 
 async def _read(settings: Settings) -> tuple[list[Host], ManagerStatus]:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         return await _list(operator)
 
 
 def _show(settings: Settings, name: str, *, as_json: bool) -> None:
     async def read() -> tuple[HostDetail, ManagerStatus]:
-        async with connect(settings.state_dir) as operator:
+        async with connect_operator(settings.state_dir) as operator:
             return await operator.get_host(name), await operator.manager_status()
 
     detail, status = asyncio.run(read())
@@ -144,7 +145,7 @@ async def _change_properties(
     Args:
         names: those that were typed, without ranges.
     """
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         match options.hosts_action:
             case "remove":
                 return await operator.remove_hosts(names)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.printing.list_tables import manager_table
 from tui_manager.cli.printing.text import note_storage_trouble, write, write_json
+from tui_manager.client.connection import connect_operator
 from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.json_shapes import manager_shape
 from tui_manager.domain.manager_status import ManagerStatus
@@ -27,5 +27,5 @@ def run_managers(settings: Settings, *, as_json: bool) -> int:
 
 
 async def _read(settings: Settings) -> tuple[Sequence[Gateway], ManagerStatus]:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         return await operator.list_managers(), await operator.manager_status()

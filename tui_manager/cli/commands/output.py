@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from tui_manager.cli.commands.run_output import LiveLines, note_truncated_output
-from tui_manager.cli.connect_and_read import all_command_hosts, connect, output_after
 from tui_manager.cli.printing.text import note
+from tui_manager.client.connection import connect_operator
+from tui_manager.client.read_lists import all_command_hosts, output_after
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandHost
@@ -22,7 +23,7 @@ def run_output(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _run(settings: Settings, options: argparse.Namespace) -> int:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         detail = await operator.get_task(options.task_id)
         if options.command is not None and options.command >= len(detail.commands):
             raise NotFoundError(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 from tui_manager.cli.commands.fetch_folders import NO_FOLDERS, make_folders, with_folders
 from tui_manager.cli.commands.run_output import GatheredOutput, JsonOutput, LiveLines, OutputPrinter
 from tui_manager.cli.commands.watch_task import TaskWatch
-from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parameter_values import check_plan, fill_parameters, with_options
 from tui_manager.cli.options.parser import PROGRAM
@@ -24,6 +23,7 @@ from tui_manager.cli.printing.rollout_text import plan_text
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import note_left_out
 from tui_manager.cli.printing.text import note, write, write_json
+from tui_manager.client.connection import connect_operator
 from tui_manager.domain.errors import (
     InvalidInputError,
     ManagerError,
@@ -154,7 +154,7 @@ def plan_only(settings: Settings, options: argparse.Namespace, spec: TaskSpec) -
 
 async def _plan(settings: Settings, spec: TaskSpec, *, as_json: bool) -> int:
     """Prints what the task would do."""
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         plan = await operator.plan_task(spec)
     if as_json:
         write_json(plan_shape(spec, plan))
@@ -170,7 +170,7 @@ async def _run(
     copied: "CopiedFiles | None",
     folders: Mapping[int, Path],
 ) -> int:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         if mode != "no-start":
             await check_target(operator, spec)
         if copied is not None:

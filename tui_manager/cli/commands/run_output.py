@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from tui_manager.cli.connect_and_read import all_command_hosts
 from tui_manager.cli.printing.status_line import clear_status
 from tui_manager.cli.printing.summary import summarize
 from tui_manager.cli.printing.text import cleaner_for, note, write_json
+from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.json_shapes import Shape, output_shape, run_shape
 from tui_manager.domain.status import CommandHostStatus, Stream

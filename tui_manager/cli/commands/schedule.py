@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from tui_manager.cli.commands.copied_files import CopiedFiles
 from tui_manager.cli.commands.run import expect_task, follow_task
-from tui_manager.cli.connect_and_read import all_schedules, connect, newest_runs
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.schedule_spec import edited_schedule, lost_values, new_schedule
@@ -19,6 +18,8 @@ from tui_manager.cli.printing.schedule_details import (
     schedule_text,
 )
 from tui_manager.cli.printing.text import note, write, write_json
+from tui_manager.client.connection import connect_operator
+from tui_manager.client.read_lists import all_schedules, newest_runs
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError
 from tui_manager.domain.schedule import Schedule, ScheduleSpec
 from tui_manager.domain.task_file import read_task_file
@@ -41,14 +42,14 @@ def run_schedule(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _add(settings: Settings, spec: ScheduleSpec, copied: CopiedFiles) -> int:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         await copied.upload(operator)
         await _print_saved(operator, await _expect(operator.add_schedule(spec), spec.name))
     return COMPLETED
 
 
 async def _run(settings: Settings, options: argparse.Namespace, copied: CopiedFiles) -> int:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         match options.schedule_action:
             case "list":
                 await _print_list(operator, as_json=options.json)

@@ -7,7 +7,6 @@ import sys
 
 from tui_manager.cli.commands.rerun import run_rerun
 from tui_manager.cli.commands.run import follow_task
-from tui_manager.cli.connect_and_read import all_command_hosts, all_tasks, connect
 from tui_manager.cli.options.task_list import task_filter, task_list_window
 from tui_manager.cli.printing.list_tables import command_host_table, task_table
 from tui_manager.cli.printing.summary import count_words, note_left_out
@@ -18,6 +17,8 @@ from tui_manager.cli.printing.text import (
     write,
     write_json,
 )
+from tui_manager.client.connection import connect_operator
+from tui_manager.client.read_lists import all_command_hosts, all_tasks
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.json_shapes import (
     command_host_shape,
@@ -39,7 +40,7 @@ def run_task(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _run(settings: Settings, options: argparse.Namespace) -> int:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         match options.task_action:
             case "list":
                 await _list(operator, options)

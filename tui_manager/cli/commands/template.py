@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from tui_manager.cli.commands.copied_files import CopiedFiles
 from tui_manager.cli.commands.run import run_task_file
-from tui_manager.cli.connect_and_read import all_templates, connect
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.cli.printing.list_tables import template_table
 from tui_manager.cli.printing.template_details import template_detail_shape, template_text
 from tui_manager.cli.printing.text import cleaner_for, note, write, write_json
+from tui_manager.client.connection import connect_operator
+from tui_manager.client.read_lists import all_templates
 from tui_manager.domain.errors import NoAnswerError, NotFoundError
 from tui_manager.domain.json_shapes import template_shape
 from tui_manager.domain.task_file import read_task_file
@@ -62,7 +63,7 @@ def _print_list(settings: Settings, options: argparse.Namespace) -> None:
 
 
 async def _read_list(settings: Settings, text: str) -> list[Template]:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         return await all_templates(operator, text)
 
 
@@ -85,7 +86,7 @@ def _save(settings: Settings, name: str, source: str | int) -> None:
 
 async def _note_task(settings: Settings, saved: TemplateVersion, task_id: int) -> None:
     """Prints notes on what a template that was saved from a task has otherwise than expected."""
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         task = (await operator.get_task(task_id)).task
         if "task:" in task.target:
             note(
@@ -107,7 +108,7 @@ async def _send(
     settings: Settings, name: str, text: str, task_id: int, copied: CopiedFiles
 ) -> tuple[int, bool]:
     """Saves it, and the files that it copies. Returns the version, and whether it is a new one."""
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         await copied.upload(operator)
         before = await _newest(operator, name)
         try:
@@ -162,7 +163,7 @@ def get_template(settings: Settings, named: str) -> TemplateDetail:
 
 
 async def _ask(settings: Settings, call: Callable[[Operator], Awaitable[_Reply]]) -> _Reply:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         return await call(operator)
 
 

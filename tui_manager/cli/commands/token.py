@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.cli.connect_and_read import all_tokens, connect
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_duration
 from tui_manager.cli.printing.list_tables import token_table
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.text import note, write, write_json
+from tui_manager.client.connection import connect_operator
+from tui_manager.client.read_lists import all_tokens
 from tui_manager.domain.address import is_local, join_line, other_addresses
 from tui_manager.domain.json_shapes import new_token_shape, token_shape
 from tui_manager.domain.manager_status import ManagerStatus
@@ -56,7 +57,7 @@ def _make(settings: Settings, options: argparse.Namespace) -> None:
 
 
 async def _create(settings: Settings, spec: TokenSpec) -> tuple[NewToken, ManagerStatus]:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         return await operator.create_token(spec), await operator.manager_status()
 
 
@@ -93,7 +94,7 @@ def _print_list(settings: Settings, *, everything: bool, as_json: bool) -> None:
 
 
 async def _read(settings: Settings, *, everything: bool) -> list[Token]:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         return await all_tokens(operator, everything=everything)
 
 
@@ -107,5 +108,5 @@ def _revoke(settings: Settings, token_ids: Sequence[int]) -> None:
 
 
 async def _revoke_tokens(settings: Settings, token_ids: Sequence[int]) -> Sequence[Token]:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         return await operator.revoke_tokens(token_ids)

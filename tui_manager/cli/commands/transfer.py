@@ -11,13 +11,14 @@ from tui_manager.cli.commands.copied_files import CopiedFiles
 from tui_manager.cli.commands.fetch_folders import make_folders
 from tui_manager.cli.commands.run import check_plan_mode, check_target, plan_only, run_made
 from tui_manager.cli.commands.watch_transfers import save_row
-from tui_manager.cli.connect_and_read import all_command_hosts, connect
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNWRITABLE
 from tui_manager.cli.options.transfer import copy_task, fetch_task, sources_of
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.summary import outcome
 from tui_manager.cli.printing.text import note, write
 from tui_manager.cli.printing.transfers import end_words
+from tui_manager.client.connection import connect_operator
+from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task import CommandHost
@@ -58,7 +59,7 @@ def _note_place_of_folder(sources: Sequence[str], to: str) -> None:
 
 
 async def _check_target(settings: Settings, spec: TaskSpec) -> None:
-    async with connect(settings.state_dir) as operator:
+    async with connect_operator(settings.state_dir) as operator:
         await check_target(operator, spec)
 
 

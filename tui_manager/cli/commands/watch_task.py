@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.commands.run_output import OutputPrinter
-from tui_manager.cli.connect_and_read import output_after
 from tui_manager.cli.exit_status import COMPLETED, INTERRUPTED, NOT_COMPLETED, UNWRITABLE
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.rollout_text import WaitNote
 from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.printing.text import StorageTroubleNote, note
+from tui_manager.client.read_lists import output_after
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,

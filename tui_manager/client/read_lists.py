@@ -1,10 +1,8 @@
-"""Reads from a manager: opens the connection, and reads whole lists window by window."""
+"""Reads whole lists of a manager, window by window, and the whole output of a task."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 from tui_manager.domain.audit import AuditEntry
@@ -21,18 +19,6 @@ from tui_manager.operator.api import Operator, OutputChunk
 _Row = TypeVar("_Row")
 _PLAIN = Window()
 _OUTPUT_STEP = 1 << 20  # bytes of one call
-
-
-def connect(state_dir: Path) -> AbstractAsyncContextManager[Operator]:
-    """The manager that runs on `state_dir`.
-
-    Raises:
-        UnreachableError: on entering, if none answers.
-    """
-    from tui_manager.operator.socket.client import connect as dial
-
-    connection: AbstractAsyncContextManager[Operator] = dial(state_dir)
-    return connection
 
 
 async def all_hosts(operator: Operator) -> list[Host]:
