@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from tests.operator.recording import COMMAND_HOST
+from tui_manager.domain import output_groups
+from tui_manager.domain.output_groups import COMPARED, OutputGroup, OutputGroups, compare, masked
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.spans import Role, plain
-from tui_manager.ui.output import output_groups
 from tui_manager.ui.output.group_lines import GroupDifference, GroupText, group_head, group_lines
 from tui_manager.ui.output.output_buffer import OutputBuffer
-from tui_manager.ui.output.output_groups import COMPARED, OutputGroup, OutputGroups, compare, masked
 
 DONE = replace(
     COMMAND_HOST, status=CommandHostStatus.COMPLETED, reason=Reason.NONE, exit_code=0, command=0

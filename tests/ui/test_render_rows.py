@@ -11,29 +11,24 @@ from tui_manager.domain.host import labels_text
 from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task import CommandHost, Counts
-from tui_manager.domain.vitals import Vitals
-from tui_manager.ui.drawing.number_format import (
+from tui_manager.domain.number_format import (
     age,
     clock_words,
     day_and_time,
-    divide_cells,
-    progress_bar,
     running_time,
     short_duration,
     size,
     sparkline,
     timeout_text,
 )
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.state_words import command_host_text
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.task import CommandHost, Counts
+from tui_manager.domain.vitals import Vitals
+from tui_manager.ui.drawing.bars import divide_cells, progress_bar
 from tui_manager.ui.drawing.spans import Role, Span, fit, plain, shorten, width_of
-from tui_manager.ui.drawing.state_words_and_colours import (
-    MAINTENANCE,
-    OFFLINE,
-    ONLINE,
-    command_host_text,
-)
+from tui_manager.ui.drawing.state_words_and_colours import MAINTENANCE, OFFLINE, ONLINE
 from tui_manager.ui.hosts import dashboard_host_table, host_table
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.host_table import host_cell, no_hosts

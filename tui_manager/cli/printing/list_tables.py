@@ -11,12 +11,12 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.files import Transfer
 from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import Host, labels_text
+from tui_manager.domain.number_format import age, size
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.domain.template import Template
 from tui_manager.domain.token import Token
-from tui_manager.ui.drawing.number_format import age, size
 
 _HOST_COLUMNS = (
     *("NAME", "STATE", "FINGERPRINT", "LABELS", "CPU", "MEM", "RUN", "SINCE", "ADDRESS"),

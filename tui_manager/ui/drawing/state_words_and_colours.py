@@ -1,23 +1,24 @@
-"""Glyphs, roles and words for states. Colour only adds to what the glyph says."""
+"""Glyphs and roles for states, and the words for hosts. Colour only adds to what the glyph says."""
 
 from tui_manager.domain.host import Host
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.state_words import GLYPHS
+from tui_manager.domain.status import Admission, CommandHostStatus, TaskStatus
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.ui.drawing.spans import Role, Span
 
-_STATUS: dict[str, Span] = {
-    "pending": Span("◌", Role.MUTED),
-    "running": Span("▶", Role.ACTIVE),
-    "completed": Span("✔", Role.GOOD),
-    "failed": Span("✘", Role.FAULT),
-    "timeout": Span("◷", Role.FAULT),
-    "canceled": Span("⊘", Role.CAUTION),
-    "skipped": Span("⤼", Role.CAUTION),
-    "canceling": Span("■", Role.CAUTION),
-    "paused": Span("‖", Role.CAUTION),
-    "on hold": Span("‖", Role.CAUTION),
+_ROLES = {
+    "pending": Role.MUTED,
+    "running": Role.ACTIVE,
+    "completed": Role.GOOD,
+    "failed": Role.FAULT,
+    "timeout": Role.FAULT,
+    "canceled": Role.CAUTION,
+    "skipped": Role.CAUTION,
+    "canceling": Role.CAUTION,
+    "paused": Role.CAUTION,
+    "on hold": Role.CAUTION,
 }
+_STATUS = {status: Span(GLYPHS[status], role) for status, role in _ROLES.items()}
 
 ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("▶", Role.ACTIVE), Span("○", Role.FAULT)
 PARTLY_ONLINE = Span("◐", Role.CAUTION)
@@ -51,22 +52,6 @@ LEGEND: tuple[tuple[Span, str], ...] = (
     (STDERR, "written to stderr"),
     (TRUNCATED, "output past the limit"),
 )
-
-_REASONS = {
-    Reason.UNDELIVERABLE: "could not be delivered",
-    Reason.REJECTED: "rejected",
-    Reason.SPAWN_FAILED: "could not be started",
-    Reason.AGENT_LOST: "agent lost",
-    Reason.AGENT_STATE_LOST: "agent lost its state",
-    Reason.INTERRUPTED: "interrupted on the host",
-    Reason.TRANSFER_FAILED: "the transfer failed",
-    Reason.UPDATE_FAILED: "the update failed",
-    Reason.CANCEL_UNCONFIRMED: "no proof of the kill",
-    Reason.EARLIER_FAILED: "an earlier command failed here",
-    Reason.BUDGET_SPENT: "too many hosts have failed",
-    Reason.HOLD_EXPIRED: "nobody resumed the task in time",
-    Reason.MAINTENANCE: "in maintenance at its turn",
-}
 
 
 def host_glyph(host: Host, *, away: bool = False) -> Span:
@@ -102,11 +87,6 @@ def task_glyph(task: Task) -> Span:
     return _STATUS[task_state(task)]
 
 
-def glyph_of(status: str) -> str:
-    """The glyph of a status by its name."""
-    return _STATUS[status].text
-
-
 def command_glyph(status: CommandHostStatus | TaskStatus) -> Span:
     """The status of a command or command host in one cell."""
     return _STATUS[status]
@@ -115,41 +95,3 @@ def command_glyph(status: CommandHostStatus | TaskStatus) -> Span:
 def command_host_glyph(row: CommandHost) -> Span:
     """The status of a command host, or that it is being canceled."""
     return _STATUS["canceling" if row.canceling else row.status]
-
-
-def reason_words(reason: Reason) -> str:
-    """Why a command ended, in words; its own name for one that needs none."""
-    return _REASONS.get(reason, str(reason))
-
-
-def command_host_text(row: CommandHost) -> str:
-    """The state of a command host in words: `failed: exit code 100`."""
-    words, detail = _command_host_state(row), safe_line(row.detail)
-    if row.reason in (Reason.TRANSFER_FAILED, Reason.UPDATE_FAILED) and detail:
-        words = f"{row.status}: {detail}"  # a sentence that says all
-    elif detail:
-        words += f" ({detail})"
-    if row.kill_incomplete:
-        words += ", some processes survive"
-    return f"{words}, corrected late" if row.late else words
-
-
-def _command_host_state(row: CommandHost) -> str:
-    if row.canceling:
-        return "canceling"
-    match row.reason:
-        case Reason.NONE if row.status is CommandHostStatus.PENDING:
-            waits = f"waits in batch {row.batch}" if row.batch else "waits to be sent"
-            if row.waits_until is not None:
-                return "waits for its connection"
-            return "waits for its start" if row.sent_at else waits
-        case Reason.NONE if row.transfer is not None and row.transfer.unchanged:
-            return "unchanged"
-        case Reason.NONE | Reason.TIMEOUT | Reason.CANCELED:
-            return str(row.status)
-        case Reason.EXIT_CODE:
-            return f"{row.status}: exit code {row.exit_code}"
-        case Reason.SIGNAL:
-            return f"{row.status}: signal {row.signal}"
-        case _:
-            return f"{row.status}: {_REASONS[row.reason]}"

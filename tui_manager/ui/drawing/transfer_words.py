@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tui_manager.domain.files import CopySpec, FetchSpec, Transfer, UpdateSpec
+from tui_manager.domain.number_format import count_of, size
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
 from tui_manager.ui.drawing import update_words
-from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans
-from tui_manager.ui.drawing.state_words_and_colours import command_host_text
 
 TransferSpec = CopySpec | FetchSpec | UpdateSpec
 FILES_ONLY: Spans = (Span("Files have no output; each host says how far it is.", Role.MUTED),)

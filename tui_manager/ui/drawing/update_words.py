@@ -4,11 +4,11 @@ a copy: see `transfer_words.py`. Pure."""
 from collections.abc import Sequence
 
 from tui_manager.domain.files import Transfer, UpdateSpec
+from tui_manager.domain.number_format import size
+from tui_manager.domain.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
-from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.drawing.spans import Role
-from tui_manager.ui.drawing.state_words_and_colours import command_host_text
 
 _Lines = Sequence[tuple[str, Role]]
 

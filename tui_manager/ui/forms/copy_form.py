@@ -12,8 +12,9 @@ from textual.widgets import Checkbox, Input
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.files import FileSet
+from tui_manager.domain.number_format import count_of, size
 from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.ui.drawing.number_format import count_of, percent_bar, size
+from tui_manager.ui.drawing.bars import percent_bar
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question

@@ -15,8 +15,8 @@ from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.address import is_local, other_addresses
 from tui_manager.domain.host import labels_text
+from tui_manager.domain.number_format import count_of
 from tui_manager.domain.token import TokenSpec
-from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.forms.form import COPIED
 from tui_manager.ui.terminal.closable import ClosableScreen
 

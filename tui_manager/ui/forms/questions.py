@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from tui_manager.domain.host import Host
 from tui_manager.domain.host_name_ranges import summarize_names
+from tui_manager.domain.number_format import count_of
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.domain.template import Template
-from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten, shorten_middle
 from tui_manager.ui.drawing.step_words import step_text
 from tui_manager.ui.forms.confirm import REVIEW_MARK, Question

@@ -11,12 +11,12 @@ from threading import Event
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.files import FileSet
+from tui_manager.domain.number_format import count_of, size
 from tui_manager.open_in_thread import open_in_thread
 from tui_manager.operator.api import Operator
 from tui_manager.operator.local_files.read_sources import read_sources
 from tui_manager.operator.local_files.sources import Sources
 from tui_manager.operator.local_files.upload import upload
-from tui_manager.ui.drawing.number_format import count_of, size
 
 OnProgress = Callable[[int], None]
 

@@ -13,10 +13,10 @@ from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.host_terms import HOST_KEYS
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.number_format import MOMENT_AND_AGE, moment, number, since, sparkline
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap, Pane
-from tui_manager.ui.drawing.number_format import MOMENT_AND_AGE, moment, number, since, sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_middle, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import OFFLINE, host_glyph
 from tui_manager.ui.key_bindings import key_of

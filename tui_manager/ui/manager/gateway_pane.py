@@ -6,8 +6,8 @@ from datetime import datetime
 
 from tui_manager.domain.gateway import Gateway, GatewayState
 from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.number_format import age, number, short_duration, since, size
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.number_format import age, number, short_duration, since, size
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten_name, spans
 from tui_manager.ui.drawing.state_words_and_colours import FAULT, OFFLINE, ONLINE

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tui_manager.domain.number_format import size
 from tui_manager.domain.output_colours import RESET
 from tui_manager.domain.safe_text import SafeTextDecoder
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.drawing.number_format import size
 
 PART = 8192  # characters of a line that are drawn as one; a longer line has several parts
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from textual.reactive import reactive
 
+from tui_manager.domain.number_format import size
 from tui_manager.domain.output_search import OutputMatch, OutputPattern
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.action import Pane
-from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.manager_link import Link

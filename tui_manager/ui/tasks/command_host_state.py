@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tui_manager.domain.last_line import LastLine
+from tui_manager.domain.number_format import day_and_time, running_time, timeout_text
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.state_words import reason_words
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
 from tui_manager.ui.drawing import transfer_words
-from tui_manager.ui.drawing.number_format import (
-    day_and_time,
-    percent_bar,
-    running_time,
-    timeout_text,
-)
+from tui_manager.ui.drawing.bars import percent_bar
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
-from tui_manager.ui.drawing.state_words_and_colours import STDERR, TRUNCATED, reason_words
+from tui_manager.ui.drawing.state_words_and_colours import STDERR, TRUNCATED
 from tui_manager.ui.drawing.transfer_words import TransferSpec
 
 STATE_WIDTH = 14  # cells; the words below fit

@@ -11,17 +11,14 @@ from rich.cells import cell_len
 from tui_manager.domain.host_terms import COMMAND_HOST_KEYS
 from tui_manager.domain.last_line import IDS_MAX, LastLine
 from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.number_format import number, running_time, size
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.state_words import command_host_text
 from tui_manager.domain.task import Command, CommandHost, Task
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.ui.action import KeyMap, Pane
-from tui_manager.ui.drawing.number_format import number, running_time, size
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_name, spans
-from tui_manager.ui.drawing.state_words_and_colours import (
-    TRUNCATED,
-    command_host_glyph,
-    command_host_text,
-)
+from tui_manager.ui.drawing.state_words_and_colours import TRUNCATED, command_host_glyph
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, filter_words

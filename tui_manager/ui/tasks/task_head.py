@@ -4,20 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from tui_manager.domain.host_name_ranges import fold_names
+from tui_manager.domain.number_format import age, count_of, day_and_time, number, running_time, size
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task import RolloutProgress, Task, TaskDetail
 from tui_manager.domain.task_map import TaskMap
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap
-from tui_manager.ui.drawing.number_format import (
-    age,
-    count_of,
-    day_and_time,
-    number,
-    progress_bar,
-    running_time,
-    size,
-)
+from tui_manager.ui.drawing.bars import progress_bar
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, justify, shorten, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import (
     OFFLINE,

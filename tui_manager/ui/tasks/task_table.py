@@ -6,24 +6,25 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import ACTOR
-from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Counts, Task, estimate_remaining
-from tui_manager.domain.task_filter_and_sort import TASK_KEYS
-from tui_manager.domain.task_map import TaskSummary
-from tui_manager.ui.action import KeyMap, Pane
-from tui_manager.ui.drawing.number_format import (
+from tui_manager.domain.number_format import (
     MOMENT_AND_AGE,
     count_of,
     moment,
     number,
     progress,
-    progress_bar,
     running_time,
 )
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.schedule import ACTOR
+from tui_manager.domain.state_words import glyph_of
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import Counts, Task, estimate_remaining
+from tui_manager.domain.task_filter_and_sort import TASK_KEYS
+from tui_manager.domain.task_map import TaskSummary
+from tui_manager.ui.action import KeyMap, Pane
+from tui_manager.ui.drawing.bars import progress_bar
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
-from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph, task_state
+from tui_manager.ui.drawing.state_words_and_colours import task_glyph, task_state
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.tasks.failure_summary import failure_words

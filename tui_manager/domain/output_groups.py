@@ -15,8 +15,7 @@ from difflib import SequenceMatcher
 from tui_manager.domain.host_name_ranges import fold_names, natural_key
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Stream
-from tui_manager.domain.task import CommandHost
-from tui_manager.operator.api import OutputChunk
+from tui_manager.domain.task import CommandHost, OutputChunk
 
 COMPARED = 2_000  # lines of each side
 _PAIRS_MAX = 200_000  # pairs of the same line in what is compared
