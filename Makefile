@@ -45,7 +45,8 @@ test-fast: setup
 	if test -n "$$tests"; then $(PYTEST) -m "not long" $$tests; else echo "Nothing differs from main."; fi
 
 # What the hosts of tests/lab need: programs, and the root of a minimal Debian without Python, kept in
-# the user's cache folder. It needs root, a Debian and its package sources.
+# the user's cache folder. And zsh, fish and Prometheus, which other tests drive. It needs root, a
+# Debian and its package sources.
 lab:
 	@$(PYTHON) -m tests.lab.prepare
 

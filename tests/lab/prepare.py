@@ -1,4 +1,5 @@
-"""Installs what the hosts of tests/lab need, and makes the root that they share: `make lab`.
+"""Installs what the hosts of tests/lab need, and makes the root that they share: `make lab`. It
+also fetches other programs that tests drive: zsh and fish for completion, Prometheus for metrics.
 
 The root is a minimal Debian without Python, with OpenSSH, sudo, cron and systemd. It is made once
 by mmdebstrap, from the package sources of this machine, and kept in a folder outside of the
@@ -16,6 +17,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +32,10 @@ PROGRAMS = {
 }
 # Programs that make the root, and the package of each.
 BUILDERS = {"mmdebstrap": "mmdebstrap"}
+# Shells whose completion is tested, and the package of each.
+SHELLS = {"fish": "fish", "zsh": "zsh"}
+# Programs that are only unpacked, because their package would start a service. See `find_program`.
+UNPACKED = {"prometheus": "prometheus", "promtool": "prometheus"}
 # What the root has beyond the essential packages.
 PACKAGES = ("cron", "dbus", "iproute2", "libpam-systemd", "openssh-server", "sudo", "systemd-sysv")
 _SSHD = """\
@@ -74,11 +80,20 @@ class LabError(Exception):
 
 def root_folder() -> Path:
     """Where the root of the hosts is kept; another one for another system or recipe."""
-    cache = os.environ.get("TUI_MANAGER_LAB_CACHE") or os.path.expanduser(
-        "~/.cache/tui-manager-lab"
-    )
     recipe = hashlib.sha256(_RECIPE.encode()).hexdigest()[:8]
-    return Path(cache) / f"{_codename()}-{platform.machine()}-{recipe}"
+    return _cache() / f"{_codename()}-{platform.machine()}-{recipe}"
+
+
+def _cache() -> Path:
+    """A folder of the user, outside of the checkout."""
+    cache = os.environ.get("TUI_MANAGER_LAB_CACHE")
+    return Path(cache or os.path.expanduser("~/.cache/tui-manager-lab"))
+
+
+def find_program(name: str) -> str | None:
+    """The path of a program of this machine, or of one that `make lab` has unpacked; None: it is
+    neither."""
+    return shutil.which(name) or shutil.which(name, path=_cache() / "programs" / "usr" / "bin")
 
 
 def missing() -> str:
@@ -140,6 +155,25 @@ def _install(packages: list[str]) -> None:
         _run("apt-get", "update", "--quiet", environment=environment)
         if _run(*words, environment=environment) != 0:
             raise LabError(f"apt-get cannot install {', '.join(packages)}")
+
+
+def fetch_programs() -> None:
+    """Installs the shells, and unpacks the other programs, unless they are there.
+
+    Raises:
+        LabError: this machine cannot.
+    """
+    if shells := sorted(package for name, package in SHELLS.items() if not find_program(name)):
+        _install(shells)
+    for package in sorted({UNPACKED[name] for name in UNPACKED if not find_program(name)}):
+        folder = _cache() / "programs"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            if _run("apt-get", "download", "--quiet", package, folder=scratch) != 0:
+                raise LabError(f"apt-get cannot download {package}")
+            (archive,) = Path(scratch).glob("*.deb")
+            if _run("dpkg-deb", "--extract", str(archive), str(folder)) != 0:
+                raise LabError(f"{package} cannot be unpacked")
 
 
 def _make(folder: Path) -> None:
@@ -207,11 +241,22 @@ def _codename() -> str:
         return "unknown"
 
 
-def _run(*words: str, environment: dict[str, str] | None = None, stdin: str = "") -> int:
+def _run(
+    *words: str,
+    environment: dict[str, str] | None = None,
+    stdin: str = "",
+    folder: str | None = None,
+) -> int:
     """Runs a program for as long as it may take; its exit status."""
     try:
         done = subprocess.run(
-            words, env=environment, input=stdin, text=True, check=False, timeout=_BUILD_SECONDS
+            words,
+            env=environment,
+            input=stdin,
+            text=True,
+            check=False,
+            timeout=_BUILD_SECONDS,
+            cwd=folder,
         )
     except subprocess.TimeoutExpired as error:
         raise LabError(f"{words[0]} took longer than {_BUILD_SECONDS} s") from error
@@ -224,6 +269,11 @@ def main() -> int:
         folder = prepare()
     except LabError as error:
         sys.stderr.write(f"The tests in tests/lab will skip: {error}.\n")
+        return 1
+    try:
+        fetch_programs()
+    except LabError as error:
+        sys.stderr.write(f"The tests that need zsh, fish or Prometheus will skip: {error}.\n")
         return 1
     sys.stderr.write(f"The root of the hosts in tests/lab: {folder}\n")
     return 0
