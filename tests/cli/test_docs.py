@@ -45,7 +45,6 @@ FOREIGN = {
         "--install-missing",
         "--exit-on-error",
         "--file",
-        "--format",
         "--no-owner",
     ),
     *("--find-links", "--now", "--pip-args", "--reinstall"),  # of pip, pipx, uv and systemctl

@@ -20,11 +20,11 @@ class FakeOutput(FakeTasks):
     ) -> Sequence[OutputChunk]:
         self._check("read_output")
         chunks = [
-            chunk
+            part
             for chunk in self.task_of(execution_id).output
             if chunk.execution_id == execution_id
             and chunk.stream is stream
-            and chunk.offset >= offset
+            and (part := chunk.part_from(offset))
         ]
         return limited(chunks, limit)
 

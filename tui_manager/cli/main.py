@@ -134,10 +134,6 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             from tui_manager.cli.commands.clock import run_clock
 
             return run_clock(settings)
-        case "task":
-            from tui_manager.cli.commands.task import run_task
-
-            return run_task(settings, options)
         case "template":
             from tui_manager.cli.commands.template import run_template
 
@@ -147,9 +143,7 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
 
             return run_schedule(settings, options)
         case _:
-            from tui_manager.cli.commands.output import run_output
-
-            return run_output(settings, options)
+            return _tell_of_task(settings, options)
 
 
 def _run_agent(settings: Settings, options: argparse.Namespace) -> int:
@@ -179,6 +173,23 @@ def _run_task(settings: Settings, options: argparse.Namespace) -> int:
     from tui_manager.cli.commands.transfer import run_copy, run_fetch
 
     return (run_copy if options.action == "copy" else run_fetch)(settings, options)
+
+
+def _tell_of_task(settings: Settings, options: argparse.Namespace) -> int:
+    """Runs a command about tasks that are there."""
+    match options.action:
+        case "task":
+            from tui_manager.cli.commands.task import run_task
+
+            return run_task(settings, options)
+        case "export":
+            from tui_manager.cli.commands.export import run_export
+
+            return run_export(settings, options)
+        case _:
+            from tui_manager.cli.commands.output import run_output
+
+            return run_output(settings, options)
 
 
 def _print_error(error: ManagerError, code: int) -> int:

@@ -29,6 +29,7 @@ from tui_manager.cli.options.transfer import (
     add_fetch_options,
     add_task_files_options,
 )
+from tui_manager.domain.export_format import Format
 from tui_manager.domain.status import Stream
 
 DEMO_AGENTS = 3
@@ -87,6 +88,7 @@ def command_line_parser() -> Parser:
         add("schedule", "make, list, show, edit, pause or run schedules", state), state
     )
     add_output_options(add("output", "print the output of a task, as raw bytes", state))
+    add_export_options(add("export", "make a document of a task: JSON, CSV or JUnit", state))
     _add_manager_commands(add, state, listen)
     return parser
 
@@ -196,6 +198,26 @@ def add_output_options(output: argparse.ArgumentParser) -> None:
         "--prefix",
         action="store_true",
         help="print lines of text, each with the name of its host, as `run` does",
+    )
+
+
+def add_export_options(export: argparse.ArgumentParser) -> None:
+    """The options of `export`."""
+    export.add_argument("task_id", metavar="TASK_ID", type=task_id, help="the task's number")
+    export.add_argument(
+        "--format",
+        type=Format,
+        choices=tuple(Format),
+        metavar="|".join(Format),
+        required=True,
+        help="json for programs, csv for spreadsheets, junit for CI",
+    )
+    export.add_argument(
+        "--output",
+        metavar="FILE",
+        default="-",
+        help="write to FILE, whole or not at all; a file of this name is replaced (default: - for "
+        "stdout)",
     )
 
 

@@ -1,0 +1,90 @@
+"""A file is written whole or not at all."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.export import write_whole
+from tui_manager.export.write_whole import written_whole
+
+
+class StopError(Exception):
+    """What goes wrong in the middle."""
+
+
+def test_a_new_file(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "new") as file:
+        file.write(b"all")
+        assert not (tmp_path / "new").exists()
+    assert (tmp_path / "new").read_bytes() == b"all"
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    umask = os.umask(0o022)
+    os.umask(umask)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_the_old_file_stays_after_an_error(
+    tmp_path: Path, nameless: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not nameless:
+        monkeypatch.setattr(write_whole, "_open_nameless", lambda folder: None)
+    path = tmp_path / "old"
+    path.write_bytes(b"before")
+    path.chmod(0o600)
+
+    def write(*, fails: bool) -> None:
+        with written_whole(path) as file:
+            file.write(b"half")
+            if fails:
+                raise StopError
+
+    with pytest.raises(StopError):
+        write(fails=True)
+    assert path.read_bytes() == b"before"
+    write(fails=False)
+    assert path.read_bytes() == b"half"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder/file")
+    with written_whole(tmp_path / "link") as file:
+        file.write(b"all")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "file").read_bytes() == b"all"
+
+
+def test_a_device_is_written_to(tmp_path: Path) -> None:
+    with written_whole(Path(os.devnull)) as file:
+        file.write(b"all")
+    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [(".", "is a folder; name a file in it"), ("no/file", "There is no folder")]
+)
+def test_what_cannot_be_a_file(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words), written_whole(tmp_path / name):
+        pass
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="no files without a name here")
+def test_nothing_is_left_of_a_process_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import os, pathlib\n"
+        "from tui_manager.export.write_whole import written_whole\n"
+        f"with written_whole(pathlib.Path({str(tmp_path / 'new')!r})) as file:\n"
+        "    file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert [*tmp_path.iterdir()] == []

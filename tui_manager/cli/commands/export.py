@@ -1,0 +1,53 @@
+"""`tui-manager export`: a task as a document, on stdout or in a file."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from tui_manager.cli.options.values import file_path
+from tui_manager.cli.printing.standard_streams import OutputError
+from tui_manager.cli.printing.text import note
+from tui_manager.client.connection import connect_operator
+from tui_manager.export.document import document
+from tui_manager.export.write_whole import written_whole
+from tui_manager.settings import Settings
+
+_STDOUT = "-"
+
+
+def run_export(settings: Settings, options: argparse.Namespace) -> int:
+    """Writes the document, and returns the exit status."""
+    return asyncio.run(_run(settings, options))
+
+
+async def _run(settings: Settings, options: argparse.Namespace) -> int:
+    async with connect_operator(settings.state_dir) as operator:
+        task = await operator.get_task(options.task_id)
+        pieces = document(operator, options.task_id, options.format, datetime.now(UTC))
+        if options.output == _STDOUT:
+            await _copy(pieces, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        else:
+            await _save(pieces, options.output)
+    if not task.task.status.ended:
+        note(f"task {options.task_id} has not ended: the document says how it stands now")
+    return 0
+
+
+async def _save(pieces: AsyncIterator[str], name: str) -> None:
+    path = file_path(name)
+    try:
+        with written_whole(path) as file:
+            await _copy(pieces, file)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+async def _copy(pieces: AsyncIterator[str], file: BinaryIO) -> None:
+    async for piece in pieces:
+        file.write(piece.encode(errors="replace"))

@@ -1,0 +1,100 @@
+"""Writes a file whole or not at all, whatever happens meanwhile."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from tui_manager.domain.errors import InvalidInputError
+
+_MODE = 0o666  # less what the umask takes away
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which is `path` if the block ends without an error. A regular file of
+    this name is replaced, and keeps its mode; where a symbolic link leads to is replaced, and not
+    the link. A device or a FIFO is written to as it is.
+
+    Where the system has files without a name, nothing is left of a process that is killed.
+
+    Raises:
+        InvalidInputError: `path` is a folder, or in a folder that is not there.
+        OSError: it cannot be written.
+    """
+    target = _file_of(path)
+    mode = _mode_of(target)
+    if mode is not None and not stat.S_ISREG(mode):
+        with target.open("wb") as file:
+            yield file
+        return
+    partial = target.with_name(f".{target.name[:200]}.{os.getpid()}.partial")
+    nameless = _open_nameless(target.parent)
+    try:
+        with os.fdopen(_open_new(partial) if nameless is None else nameless, "wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), stat.S_IMODE(mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if nameless is not None:
+                _give_name(file.fileno(), partial)
+        partial.rename(target)
+        _sync(target.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _file_of(path: Path) -> Path:
+    """The file to which a path leads."""
+    target = path.resolve()
+    if target.is_dir():
+        raise InvalidInputError("output", f"{path} is a folder; name a file in it.")
+    if not target.parent.is_dir():
+        raise InvalidInputError("output", f"There is no folder {path.parent}.")
+    return target
+
+
+def _mode_of(target: Path) -> int | None:
+    try:
+        return target.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _open_nameless(folder: Path) -> int | None:
+    """A file without a name; None: not on this system, or this file system."""
+    flag = getattr(os, "O_TMPFILE", 0)
+    if not flag or not Path("/proc/self/fd").is_dir():
+        return None
+    with suppress(OSError):
+        return os.open(folder, flag | os.O_WRONLY | os.O_CLOEXEC, _MODE)
+    return None
+
+
+def _open_new(partial: Path) -> int:
+    return os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _MODE)
+
+
+def _give_name(descriptor: int, partial: Path) -> None:
+    partial.unlink(missing_ok=True)
+    with _opened(partial.parent) as folder:  # without a folder, Python would link the link in /proc
+        name = f"/proc/self/fd/{descriptor}"
+        os.link(name, partial, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+
+
+def _sync(path: Path) -> None:
+    """Makes the new name durable."""
+    with _opened(path) as folder:
+        os.fsync(folder)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
