@@ -21,6 +21,7 @@ from tests.support.rollouts import rollout
 from tests.support.schedules import ANA, TASK_FILE, hourly, turn_to
 from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import AlreadyRunningError, InvalidInputError, StorageError
+from tui_manager.domain.notification import Event, Hook
 from tui_manager.domain.report import Output, Started
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec import CommandSpec
@@ -42,6 +43,7 @@ from tui_manager.storage.maintenance.migrated_rows import (
     RowSum,
     TextCleaner,
 )
+from tui_manager.storage.tables import receivers
 
 pytestmark = pytest.mark.sqlite("both engines are said here")
 FEATURES = ("script", "stdin")
@@ -56,6 +58,8 @@ TRANSFER = """
 
 OF_TEMPLATE = """
     INSERT INTO template_files (version, sha256) SELECT max(id), 'ab' FROM template_versions"""
+RECEIVER = Hook("page", ("/bin/page",), (Event.TASK_ENDED, Event.HOST_LOST))
+LOST_HOST = "INSERT INTO lost_hosts (host, since) SELECT max(id), 1 FROM hosts"
 OF_SCHEDULE = "INSERT INTO schedule_files (schedule, sha256) SELECT max(id), 'ab' FROM schedules"
 
 
@@ -86,6 +90,7 @@ def source(tmp_path: Path, made: Path) -> Path:
 
 
 async def _work(parts: Parts) -> None:
+    await parts.database.write(lambda tx: receivers.register(tx, [RECEIVER], 0))
     web01 = (await parts.enroll("web01", auto_approve=True)).host_id
     await parts.dial(web01, "web01", features=FEATURES)
     await parts.member("web02", labels={"role": "web"})
@@ -110,6 +115,7 @@ async def _work(parts: Parts) -> None:
     await parts.database.write(lambda tx: tx.execute(TRANSFER))
     await parts.database.write(lambda tx: tx.execute(OF_TEMPLATE))
     await parts.database.write(lambda tx: tx.execute(OF_SCHEDULE))
+    await parts.database.write(lambda tx: tx.execute(LOST_HOST))
     clock_error = "INSERT INTO clock_errors (began, ended, behind, at_start) VALUES (1, 2, 3, 1)"
     await parts.database.write(lambda tx: tx.execute(clock_error))
 

@@ -126,6 +126,12 @@ CONSTANT = {
     ("tasks.sql", "newest_updates"): "commands_of_updates",
     ("tasks.sql", "failed_hosts"): UNENDED_OF_TASK,
     ("task_list.sql", "running"): "tasks_by_status (status=?)",
+    ("notifications.sql", "add"): "PRIMARY KEY (event=?)",
+    ("notifications.sql", "add_end_of_task"): "PRIMARY KEY (event=?)",
+    ("notifications.sql", "oldest"): "notifications_of_receiver (receiver=?)",
+    ("notifications.sql", "drop_oldest"): "notifications_of_receiver (receiver=?",
+    ("notifications.sql", "earlier_ends"): "tasks_in_a_row (<expr>=? AND finished_at<?)",
+    ("notifications.sql", "later_end"): "tasks_in_a_row (<expr>=? AND finished_at>?)",
 }
 
 

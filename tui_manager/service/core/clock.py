@@ -18,11 +18,12 @@ from datetime import UTC, datetime, timedelta
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager_status import ClockDoubt
+from tui_manager.domain.notification import Event
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction, leads
-from tui_manager.storage.tables import audit, manager_state
+from tui_manager.storage.tables import audit, manager_state, notifications
 from tui_manager.storage.tables.manager_state import ClockJump, ClockRow
 
 log = logging.getLogger(__name__)
@@ -285,6 +286,8 @@ class ClockWatch:
         if not (stored and by_another and abs(stored.since - row.since) <= _APART_MAX):
             for jump in jumps:
                 manager_state.record_jump(tx, jump, JUMP_MIN)
+                detail = {"ahead": jump.by, "at_start": jump.at_start}
+                notifications.add(tx, Event.CLOCK_JUMPED, row.shown_at, detail)
         manager_state.store_clock(tx, row)
 
     def _has_stored(self, row: ClockRow, jumps: Sequence[ClockJump]) -> None:

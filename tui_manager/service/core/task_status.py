@@ -7,7 +7,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.step_order import Follow, what_follows
 from tui_manager.domain.task import ended_task_status
 from tui_manager.storage.engine.transaction import Transaction, leads
-from tui_manager.storage.tables import command_hosts, tasks
+from tui_manager.storage.tables import command_hosts, notifications, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder
 from tui_manager.storage.views import rollout_turns, task_ends
 from tui_manager.storage.views.command_delivery import UnsentCommand
@@ -115,10 +115,16 @@ def update_task_status(tx: Transaction, task_id: int, now: int) -> TaskStatus | 
         if not leads(tx):
             return None
         ended = ended_task_status(task.counts, canceled=canceled)
-        return ended if ended and tasks.end(tx, task_id, ended, now) else None
+        if ended is None or not tasks.end(tx, task_id, ended, now):
+            return None
+        notifications.add_end_of_task(tx, task_id, ended, now)
+        return ended
     if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
         derived = ended_task_status(task.counts, canceled=False)
         if derived is None:
             return TaskStatus.RUNNING if tasks.reopen(tx, task_id) else None
-        return derived if tasks.correct(tx, task_id, derived) else None
+        if not tasks.correct(tx, task_id, derived):
+            return None
+        notifications.add_end_of_task(tx, task_id, derived, now, corrected=True)
+        return derived
     return None  # a canceled task stays canceled, and a pending task has no command hosts

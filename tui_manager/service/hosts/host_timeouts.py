@@ -11,6 +11,7 @@ from tui_manager.service.core import task_status
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.hosts.lost_hosts import LostHosts
 from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
@@ -46,6 +47,7 @@ class HostTimeouts:
         self._clock = core.clock
         self._clock_watch = clock_watch
         self._stalls = stalls
+        self._lost_hosts = LostHosts(core)
         self._started_at = core.clock.stamp()
         self._lost_after = core.limits.lost_after.total_seconds()
 
@@ -54,6 +56,7 @@ class HostTimeouts:
         that led then may not have come so far."""
         for entry in self._directory:
             entry.declared_lost = False
+        self._lost_hosts.forget()
         while True:
             await asyncio.sleep(self._stalls.pause)
             self._stalls.look()  # before anybody is judged
@@ -65,7 +68,8 @@ class HostTimeouts:
     async def look(self) -> None:
         """Fails the commands of each host that has been silent for longer than `lost_after`, once a
         silence, and each unsent command past its delivery timeout. A command with a delivery
-        timeout that was sent and has not begun fails when both have passed.
+        timeout that was sent and has not begun fails when both have passed. Then stores which hosts
+        are lost, and which are back.
 
         Raises:
             NotLeadingError: this manager does not lead.
@@ -75,6 +79,7 @@ class HostTimeouts:
         await self._fail_not_back()
         await self._fail_silent_hosts()
         await self._fail_undelivered()
+        await self._lost_hosts.look()
 
     async def _fail_not_back(self) -> None:
         """Hosts that were expected, and have not come: what was started since and does not wait for

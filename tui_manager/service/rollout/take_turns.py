@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.errors import WrongCountersError
+from tui_manager.domain.notification import Event
 from tui_manager.domain.rollout_decision import (
     Begin,
     BeginBatch,
@@ -20,7 +21,7 @@ from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core import task_status
 from tui_manager.service.rollout.hosts_back import HostQueue, HostsBack
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, command_hosts, rollouts, tasks
+from tui_manager.storage.tables import audit, command_hosts, notifications, rollouts, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.tables.rollouts import StoredRollout
 from tui_manager.storage.views import rollout_turns
@@ -171,8 +172,9 @@ class _TurnTaker:
     def _end_batch(self, rollout: StoredRollout, held_until: int | None) -> None:
         rollouts.end_batch(self._tx, self._task_id, held_until, self._now)
         if held_until is not None:
-            batch, batches = rollout.state.batch, rollout.limits.batches
-            self._record("hold_task", {"batch": batch, "of": batches})
+            where = {"batch": rollout.state.batch, "of": rollout.limits.batches}
+            self._record("hold_task", where)
+            notifications.add(self._tx, Event.HOLD_WAITS, self._now, where, self._task_id)
 
     def _open_barrier(self, rollout: StoredRollout, step: int) -> None:
         """Lets hosts go on to a step: each waits for a place, or for its connection."""

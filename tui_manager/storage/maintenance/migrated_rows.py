@@ -40,6 +40,10 @@ TABLES = (
     "schedules",
     "schedule_files",
     "schedule_runs",
+    "receivers",
+    "wanted_events",
+    "notifications",
+    "lost_hosts",
 )
 COUNTED = ("tasks", "commands")
 COUNTERS = (
@@ -71,6 +75,8 @@ JSON_COLUMNS: Mapping[str, Collection[str]] = {
     ),
     "audit": ("detail",),
     "schedules": ("parameters",),
+    "receivers": ("events",),
+    "notifications": ("detail",),
 }
 _ESCAPE = r"\u0000"
 

@@ -1,8 +1,10 @@
 """The table `schedule_runs`: what became of the due times of schedules, one row each, or one for
 several that nobody handled."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
@@ -10,6 +12,7 @@ from tui_manager.domain.schedule import ScheduleRun, SkipReason
 from tui_manager.domain.schedule_decision import Skipped
 from tui_manager.storage.engine.statements import from_datetime, load_queries, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
+from tui_manager.storage.tables import notifications
 
 _SQL = load_queries("schedule_runs.sql")
 ROWS_KEPT = 50_000  # of one schedule: 34 days of one that is due each minute
@@ -74,12 +77,20 @@ def insert_skipped(
     )
 
 
-def _insert(tx: Transaction, values: dict[str, object]) -> None:
+def _insert(tx: Transaction, values: dict[str, Any]) -> None:
     tx.execute(_SQL["insert"], values)
+    _notify(tx, values, {name: values[name] for name in ("due", "first_due", "count")})
     tx.execute(_SQL["forget_old"], {"id": values["id"], "kept": ROWS_KEPT})
 
 
-def _values(schedule: int, outcome: Outcome, now: datetime) -> dict[str, object]:
+def _notify(tx: Transaction, values: Mapping[str, Any], due: Mapping[str, int | None]) -> None:
+    if values["skipped"]:
+        detail = {**due, "detail": values["detail"]}
+        reason = SkipReason(values["skipped"])
+        notifications.add_skip(tx, values["id"], reason, values["now"], detail)
+
+
+def _values(schedule: int, outcome: Outcome, now: datetime) -> dict[str, Any]:
     return {
         "id": schedule,
         "task_id": outcome.task_id or None,
@@ -91,7 +102,9 @@ def _values(schedule: int, outcome: Outcome, now: datetime) -> dict[str, object]
 
 def end_wait(tx: Transaction, schedule: int, outcome: Outcome, now: datetime) -> None:
     """Stores what became of the due time that has waited, if one has."""
-    tx.execute(_SQL["end_wait"], _values(schedule, outcome, now))
+    values = _values(schedule, outcome, now)
+    for row in tx.execute(_SQL["end_wait"], values).fetchall():
+        _notify(tx, values, {"due": row["due"], "first_due": None, "count": 1})
 
 
 def waits(tx: Transaction, schedule: int) -> bool:

@@ -17,7 +17,7 @@ SELECT * FROM schedule_runs WHERE schedule = :id AND decided_at IS NULL;
 -- name: end_wait
 -- What became of it.
 UPDATE schedule_runs SET task_id = :task_id, skipped = :skipped, detail = :detail, decided_at = :now
-WHERE schedule = :id AND decided_at IS NULL;
+WHERE schedule = :id AND decided_at IS NULL RETURNING due;
 
 -- name: of_request
 -- The task that a request has started.

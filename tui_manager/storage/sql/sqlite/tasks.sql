@@ -86,7 +86,7 @@ UPDATE tasks SET status = :status, finished_at = :now, paused_at = NULL WHERE id
 
 -- name: reopen
 -- failed → running: an agent that was declared lost still runs a command of it.
-UPDATE tasks SET status = 'running', finished_at = NULL
+UPDATE tasks SET status = 'running', finished_at = NULL, reopened = 1
 WHERE id = :task_id AND status = 'failed';
 
 -- name: correct

@@ -1,0 +1,133 @@
+-- name: add
+-- A notification for each receiver that wants this event.
+INSERT INTO notifications (receiver, event, event_id, at, task_id, detail)
+SELECT receiver, event, :event_id, :at, :task_id, :detail
+FROM wanted_events WHERE event = :event ORDER BY receiver;
+
+-- name: add_end_of_task
+-- The same for the end of a task, which is two events at once.
+INSERT INTO notifications (receiver, event, event_id, at, task_id, corrected)
+SELECT receiver, event, CASE event WHEN :ended THEN :ended_id ELSE :outcome_id END, :at, :task_id,
+    :corrected OR (SELECT reopened FROM tasks WHERE id = :task_id)
+FROM wanted_events WHERE event IN (:ended, :outcome) ORDER BY event, receiver;
+
+-- name: register
+-- A receiver as the settings have it; its counts stay.
+INSERT INTO receivers (name, kind, place, events, after_failures)
+VALUES (:name, :kind, :place, :events, :after_failures)
+ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, place = excluded.place,
+    events = excluded.events, after_failures = excluded.after_failures, in_settings = 1;
+
+-- name: leave_out
+-- No receiver is in the settings, until `register` says so.
+UPDATE receivers SET in_settings = 0 WHERE in_settings;
+
+-- name: want_nothing
+-- No receiver wants any event, until `want` says so.
+DELETE FROM wanted_events;
+
+-- name: want
+-- A receiver wants an event.
+INSERT INTO wanted_events (event, receiver) VALUES (:event, :receiver);
+
+-- name: forget
+-- Receivers that the settings do not have any more, and for which nothing waits.
+DELETE FROM receivers WHERE NOT in_settings
+  AND NOT EXISTS (SELECT 1 FROM notifications WHERE receiver = receivers.name);
+
+-- name: forget_old
+-- What has waited since before an instant for a receiver that the settings do not have.
+DELETE FROM notifications WHERE at < :before
+  AND receiver IN (SELECT name FROM receivers WHERE NOT in_settings);
+
+-- name: list
+-- The receivers of the settings by name, with the number of notifications that wait for each.
+SELECT r.*, (SELECT count(*) FROM notifications WHERE receiver = r.name) AS pending
+FROM receivers AS r WHERE in_settings ORDER BY name;
+
+-- name: wants_hosts
+-- Whether some receiver wants to know of lost hosts, or of those that are back.
+SELECT 1 FROM wanted_events WHERE event IN ('host_lost', 'host_back') LIMIT 1;
+
+-- name: oldest
+-- The oldest notifications of a receiver.
+SELECT * FROM notifications WHERE receiver = :receiver ORDER BY id LIMIT :limit;
+
+-- name: drop_oldest
+-- Keeps only the newest ones of a receiver.
+DELETE FROM notifications WHERE receiver = :receiver AND id <= (
+    SELECT id FROM notifications WHERE receiver = :receiver ORDER BY id DESC LIMIT 1 OFFSET :kept);
+
+-- name: of_hosts
+-- What a receiver has not been told yet of lost and returned hosts, the oldest first.
+SELECT * FROM notifications WHERE receiver = :receiver AND id >= :first
+  AND event IN ('host_lost', 'host_back') ORDER BY id;
+
+-- name: gather
+-- A notification gets the hosts of others.
+UPDATE notifications SET detail = :detail, gathered = 1 WHERE id = :id;
+
+-- name: remove
+-- A notification is delivered, or never will be.
+DELETE FROM notifications WHERE id = :id;
+
+-- name: remove_old
+-- Those of a receiver from before an instant.
+DELETE FROM notifications WHERE receiver = :receiver AND at < :before;
+
+-- name: count_delivered
+-- A receiver has taken one.
+UPDATE receivers SET delivered = delivered + 1, delivered_at = :now, failing_since = NULL,
+    last_error = '' WHERE name = :name;
+
+-- name: count_failed
+-- A try has failed.
+UPDATE receivers SET failing_since = coalesce(failing_since, :now), last_error = :error
+WHERE name = :name;
+
+-- name: count_lost
+-- Some were given up or dropped.
+UPDATE receivers SET given_up = given_up + :given_up, dropped = dropped + :dropped, lost_at = :now
+WHERE name = :name;
+
+-- name: earlier_ends
+-- How the same task ended before: of the same schedule, else of the same template, else of the same name
+-- and target. The newest end first.
+SELECT t.status FROM tasks AS t
+WHERE coalesce('schedule ' || t.schedule, 'template ' || t.template_name,
+               'task ' || t.name || char(10) || t.target) = (
+    SELECT coalesce('schedule ' || schedule, 'template ' || template_name,
+                    'task ' || name || char(10) || target) FROM tasks WHERE id = :task_id)
+  AND t.status IN ('completed', 'failed') AND t.pruned_at IS NULL
+  AND (t.finished_at, t.id) < (SELECT finished_at, id FROM tasks WHERE id = :task_id)
+ORDER BY t.finished_at DESC, t.id DESC LIMIT :limit;
+
+-- name: later_end
+-- The first end of the same task after this one.
+SELECT t.status FROM tasks AS t
+WHERE coalesce('schedule ' || t.schedule, 'template ' || t.template_name,
+               'task ' || t.name || char(10) || t.target) = (
+    SELECT coalesce('schedule ' || schedule, 'template ' || template_name,
+                    'task ' || name || char(10) || target) FROM tasks WHERE id = :task_id)
+  AND t.status IN ('completed', 'failed') AND t.pruned_at IS NULL
+  AND (t.finished_at, t.id) > (SELECT finished_at, id FROM tasks WHERE id = :task_id)
+ORDER BY t.finished_at, t.id LIMIT 1;
+
+-- name: lost_hosts
+-- The hosts that are lost, with their row ids.
+SELECT host FROM lost_hosts;
+
+-- name: lose_hosts
+-- Hosts, a JSON array of row ids, are lost from now on. Those that were lost already are not named.
+INSERT INTO lost_hosts (host, since)
+SELECT id, :now FROM hosts
+WHERE id IN (SELECT value FROM json_each(:hosts)) AND admission = 'admitted'
+ON CONFLICT (host) DO NOTHING RETURNING host;
+
+-- name: find_hosts
+-- Hosts, a JSON array of row ids, are lost no more. Those that were not lost are not named.
+DELETE FROM lost_hosts WHERE host IN (SELECT value FROM json_each(:hosts)) RETURNING host;
+
+-- name: names_of_hosts
+-- The names of hosts, a JSON array of row ids, in order.
+SELECT name FROM hosts WHERE id IN (SELECT value FROM json_each(:hosts)) ORDER BY name;
