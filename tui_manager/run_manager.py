@@ -5,10 +5,11 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
+import tui_manager
 from tui_manager import state_dir
 from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
@@ -25,6 +26,7 @@ from tui_manager.service.dispatch.command_contents import CommandContents
 from tui_manager.service.managers.leadership import leave
 from tui_manager.settings import Settings, advertised_address, enroll_address, manager_name
 from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.engine.writer import OnTransaction
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.enrollment_port import (
     MESSAGE_MAX,
@@ -50,6 +52,7 @@ class RunningManager:
         address: for agents, with the real port.
         enroll_address: for enrolment, with the real port; empty: without TLS there is none.
         security: "mTLS" or "insecure".
+        metrics_address: where metrics are served, with the real port; empty: nowhere.
     """
 
     operator: Operator
@@ -57,6 +60,7 @@ class RunningManager:
     manager_id: str
     enroll_address: str
     security: str
+    metrics_address: str = ""
 
 
 @contextlib.asynccontextmanager
@@ -104,18 +108,24 @@ async def run_manager(
         await parts.leadership.tell_address(advertised_address(settings, address))
         operator = _operator(settings, parts, address, enrolling)
         await stack.enter_async_context(serve_operator(operator, folder))
+        metrics = await stack.enter_async_context(_serve_metrics(settings, parts))
         stack.callback(database.stop_retrying)
         stack.callback(feed.close)  # first: an open watch would delay the rest
         log.info("manager started", extra={"manager": parts.core.manager_id, "address": address})
         yield RunningManager(
-            operator, address, parts.core.manager_id, enrolling, operator.identity.security
+            operator,
+            address,
+            parts.core.manager_id,
+            enrolling,
+            operator.identity.security,
+            metrics,
         )
         log.info("manager stops", extra={"manager": parts.core.manager_id})
 
 
 @contextlib.asynccontextmanager
 async def _open_database(
-    settings: Settings, on_transaction: Callable[[float, str], None]
+    settings: Settings, on_transaction: OnTransaction
 ) -> AsyncIterator[Database]:
     """Opens the database of the settings, if it is that of the state folder's manager."""
     folder, url = settings.state_dir, settings.database
@@ -178,6 +188,22 @@ async def _serve_hosts(
             is_next = port == split_address(address)[1] + 1
             tls.enroll_port = None if is_next else port
             yield address, enrolling_address
+
+
+@contextlib.asynccontextmanager
+async def _serve_metrics(settings: Settings, parts: Parts) -> AsyncIterator[str]:
+    """Serves metrics if the settings say so, and yields the address; empty: they do not."""
+    if not settings.metrics:
+        yield ""
+        return
+    from tui_manager.metrics.manager_source import ManagerSource
+    from tui_manager.metrics.serve_metrics import serve_metrics
+
+    source = ManagerSource(
+        parts.core, parts.clock_watch, tui_manager.__version__, manager_name(settings)
+    )
+    async with serve_metrics(settings.metrics, source) as address:
+        yield address
 
 
 @contextlib.asynccontextmanager

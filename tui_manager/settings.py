@@ -35,6 +35,7 @@ class Settings(ServiceSettings):
         enroll_listen: address for enrolment, HOST:PORT; empty: the port after that of `listen`.
         advertise: address by which agents know this manager, HOST:PORT; empty: `listen`, if that is
             not every address of the machine.
+        metrics: where metrics are served to Prometheus, HOST:PORT; empty: nowhere.
         insecure: no TLS, and every host that connects is admitted; on loopback only.
         authority_certificate, authority_key: PEM files of the operator's own certificate
             authority; both or none.
@@ -54,6 +55,7 @@ class Settings(ServiceSettings):
     listen: str = "127.0.0.1:7443"
     enroll_listen: str = ""
     advertise: str = ""
+    metrics: str = ""
     insecure: bool = False
     authority_certificate: Path | None = None
     authority_key: Path | None = None

@@ -42,6 +42,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         'lost_after = "2m"\nheartbeat = 7\nkill_grace = "1.5s"\noutput_limit = "32MiB"\n'
         "free_disk = 4096\nfiles_limit = 1048577\nhistory_days = 2048\n"
         'enroll_listen = "[::]:0"\nadvertise = "m1.example.org:7443"\n'
+        'metrics = "10.0.0.5:9464"\n'
         'authority_certificate = "/ca.pem"\n'
         'authority_key = "/ca.key"\nserver_certificate = "~/s.pem"\nserver_key = "~/s.key"\n'
         'server_names = ["192.0.2.7", "manager.example.org"]\n'
@@ -59,6 +60,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         listen="localhost:0",
         enroll_listen="[::]:0",
         advertise="m1.example.org:7443",
+        metrics="10.0.0.5:9464",
         insecure=True,
         lost_after=timedelta(minutes=2),
         heartbeat=timedelta(seconds=7),
@@ -78,6 +80,24 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         notify_after=timedelta(minutes=2),
         keys={"new_task": ("N",), "quit": ("Q", "ctrl+q")},
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("9464", "127.0.0.1:9464"),
+        (":9464", "127.0.0.1:9464"),
+        ("0.0.0.0:0", "0.0.0.0:0"),
+        ("[::1]:9464", "[::1]:9464"),
+        ("", ""),
+    ],
+)
+def test_metrics_are_for_this_machine_unless_a_host_is_given(
+    tmp_path: Path, given: str, address: str
+) -> None:
+    assert load({"metrics": given}, {}, tmp_path / "none").settings.metrics == address
+    environment = {"TUI_MANAGER_METRICS": given}
+    assert load({}, environment, tmp_path / "none").settings.metrics == address
 
 
 def test_a_relative_state_dir_on_the_line_is_meant_from_here(
@@ -113,6 +133,9 @@ def test_a_relative_state_dir_on_the_line_is_meant_from_here(
         ("advertise = '0.0.0.0:7443'", "advertise", "advertise = '0.0.0.0:7443': expected"),
         ("advertise = 'm1:0'", "advertise", "a port from 1 to 65535"),
         ("advertise = 7443", "advertise", "expected HOST:PORT"),
+        ("metrics = 'here'", "metrics", "expected HOST:PORT or PORT, the port from 0 to 65535"),
+        ("metrics = 65536", "metrics", "expected HOST:PORT or PORT"),
+        ("metrics = true", "metrics", "expected HOST:PORT or PORT"),
         ("enroll_listen = 'here'", "enroll_listen", "HOST:PORT"),
         ("authority_key = 'ca.key'", "authority_key", "absolute path"),
         ("server_certificate = 7", "server_certificate", "absolute path"),

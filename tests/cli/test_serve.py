@@ -24,6 +24,13 @@ async def test_it_says_where_agents_dial_and_where_hosts_enrol(
     assert listening(status) == f"listening on {words}, state in /var/lib/tui-manager"
 
 
+async def test_it_says_where_metrics_are() -> None:
+    assert listening(await FakeOperator().manager_status(), "[::1]:9464") == (
+        "listening on 127.0.0.1:7443 insecure, metrics on http://[::1]:9464/metrics, "
+        "state in /var/lib/tui-manager"
+    )
+
+
 async def test_without_tls_nobody_enrols() -> None:
     assert listening(await FakeOperator().manager_status()) == (
         "listening on 127.0.0.1:7443 insecure, state in /var/lib/tui-manager"

@@ -94,15 +94,16 @@ async def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
 
 
 async def test_many_changes_share_a_transaction(tmp_path: Path) -> None:
-    commits: list[float] = []
+    commits: list[int] = []
 
-    def told(seconds: float, error: str) -> None:
-        commits.append(seconds)
+    def told(_seconds: float, _error: str, units: int, _changed: object) -> None:
+        commits.append(units)
 
     async with open_database(tmp_path / "manager.db", told) as database:
         await asyncio.gather(*(database.write(_note(str(n))) for n in range(100)))
         assert sorted(await database.read(_notes), key=int) == [str(n) for n in range(100)]
     assert len(commits) <= 3
+    assert sum(commits) == 100
 
 
 async def test_a_failed_unit_is_undone_alone_and_its_caller_learns_why(tmp_path: Path) -> None:

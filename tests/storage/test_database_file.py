@@ -26,7 +26,9 @@ async def test_nothing_is_written_until_the_files_are_back(tmp_path: Path, what:
     folder.mkdir()
     place = folder if what == "folder" else folder / what
     errors: list[str] = []
-    async with open_database(folder / DATABASE, lambda _, error: errors.append(error)) as database:
+    async with open_database(
+        folder / DATABASE, lambda _, error, *__: errors.append(error)
+    ) as database:
         await database.write(lambda tx: manager_state.manager_id(tx, 0))
         before, size = await name(database), database.size
         assert database.problem == ""

@@ -138,7 +138,7 @@ async def test_a_writer_that_waits_too_long_says_what_to_do(
     monkeypatch.setattr(sqlite_engine, "LOCK_TIMEOUT", 0)
     monkeypatch.setattr(sqlite_engine, "LOCK_WAIT", 10)
     async with open_database(
-        tmp_path / DATABASE, lambda _seconds, error: told.append(error)
+        tmp_path / DATABASE, lambda _seconds, error, *_: told.append(error)
     ) as database:
         with _reading(tmp_path / DATABASE):
             while _log(database).size <= module.SIZE_MAX:

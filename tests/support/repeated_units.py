@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tui_manager.storage.engine.database import Database
+from tui_manager.storage.engine.tally import recording
 from tui_manager.storage.engine.transaction import Transaction
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ def _run_twice(tx: Transaction, work: Callable[[Transaction], T]) -> T:
     if RUNS == 1 or not isinstance(tx, sqlite3.Connection):
         return work(tx)
     tx.execute("SAVEPOINT first_run").close()
-    with contextlib.suppress(Exception):  # the second run raises it too
+    with contextlib.suppress(Exception), recording():  # the second run raises and counts it too
         work(tx)
     tx.execute("ROLLBACK TO SAVEPOINT first_run").close()
     tx.execute("RELEASE SAVEPOINT first_run").close()

@@ -3,7 +3,7 @@ of these wins. Keeps the source of each setting for `tui-manager config`."""
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "TUI_MANAGER_CHANGE_FEED": "change_feed",
     "TUI_MANAGER_LISTEN": "listen",
     "TUI_MANAGER_ENROLL_LISTEN": "enroll_listen",
+    "TUI_MANAGER_METRICS": "metrics",
 }
 _SERVICE_SETTINGS = {item.name for item in fields(ServiceSettings)}
 NAMES = tuple(sorted((item.name for item in fields(Settings)), key=_SERVICE_SETTINGS.__contains__))
@@ -157,18 +158,8 @@ def _read(name: str, value: object, source: str) -> object:
     try:
         if bounds := BOUNDS.get(name):
             return _limit(value, bounds)
-        if name == "groups":
-            return _groups(value)
-        if name == "insecure":
-            return _boolean(value)
-        if name == "server_names":
-            return _server_names(value)
-        if name in ("name", "advertise"):
-            return _name(value) if name == "name" else _advertised(value)
-        if name == "database":
-            return check_url(value) if value != "" else ""
-        if name == "change_feed":
-            return check_nats_url(value) if value != "" else ""
+        if read := _READERS.get(name):
+            return read(value)
         if name in ("theme", "notify", "notify_after", "keys"):
             return _of_dashboard(name, value)
         return _address(value) if name.endswith("listen") else _path(value)
@@ -244,6 +235,16 @@ def _address(value: object) -> str:
     return value
 
 
+def _metrics(value: object) -> str:
+    """A port alone is one of this machine that no other machine can reach."""
+    text = "" if isinstance(value, bool) else str(value).removeprefix(":")
+    port_alone = text.isascii() and text.isdigit()
+    try:
+        return _address(f"127.0.0.1:{text}" if port_alone else value)
+    except ValueError:
+        raise ValueError("expected HOST:PORT or PORT, the port from 0 to 65535") from None
+
+
 def _name(value: object) -> str:
     if value != "" and not (isinstance(value, str) and _NAME.fullmatch(value)):
         raise ValueError("expected at most 63 letters, digits, '.', '-' and '_'")
@@ -283,6 +284,23 @@ def _one_of(value: object, names: Sequence[str]) -> str:
     if value not in names:
         raise ValueError(f"must be one of {', '.join(names)}")
     return str(value)
+
+
+def _or_empty(read: Callable[[object], object]) -> Callable[[object], object]:
+    """The same for a setting that may be empty."""
+    return lambda value: read(value) if value != "" else ""
+
+
+_READERS: Mapping[str, Callable[[object], object]] = {
+    "groups": _groups,
+    "insecure": _boolean,
+    "server_names": _server_names,
+    "name": _name,
+    "advertise": _advertised,
+    "database": _or_empty(check_url),
+    "change_feed": _or_empty(check_nats_url),
+    "metrics": _or_empty(_metrics),
+}
 
 
 def _path(value: object) -> Path:

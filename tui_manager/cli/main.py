@@ -28,7 +28,7 @@ from tui_manager.domain.errors import (
 from tui_manager.domain.safe_text import safe_text
 from tui_manager.settings import Settings
 
-_GIVEN = ("state_dir", "listen", "enroll_listen", "insecure")
+_GIVEN = ("state_dir", "listen", "enroll_listen", "metrics", "insecure")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -53,7 +53,8 @@ async def _serve(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         with starting():
             manager = await stack.enter_async_context(run_manager(settings))
-        printing = _print(f"{listening(await manager.operator.manager_status())}\n")
+        status = await manager.operator.manager_status()
+        printing = _print(f"{listening(status, manager.metrics_address)}\n")
         number = await stop
         log.info("stopping", extra={"signal": number.name})
     printing.join(FLUSH_TIMEOUT)
@@ -76,17 +77,18 @@ def _print(text: str) -> threading.Thread:
     return thread
 
 
-def listening(status: ManagerStatus) -> str:
-    """The line with the addresses for agents and enrolment, the security, and where
-    the data are."""
+def listening(status: ManagerStatus, metrics_address: str = "") -> str:
+    """The line with the addresses for agents, enrolment and metrics, the security, and where the
+    data are."""
     enrolling = ""
     if status.enroll_address:
         host, port = split_address(status.enroll_address)
         same = host == split_address(status.address)[0]
         enrolling = f", enrolment on {f':{port}' if same else status.enroll_address}"
+    metrics = f", metrics on http://{metrics_address}/metrics" if metrics_address else ""
     database = f", database {status.database}" if status.database else ""
     return (
-        f"listening on {status.address} {status.security}{enrolling}, "
+        f"listening on {status.address} {status.security}{enrolling}{metrics}, "
         f"state in {status.state_dir}{database}"
     )
 

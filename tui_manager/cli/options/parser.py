@@ -57,6 +57,12 @@ def listen_options() -> Parser:
         help="address for enrolment (default: the port after that of --listen)",
     )
     options.add_argument(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        help="address where Prometheus finds /metrics; 127.0.0.1 unless a host is given; port 0 "
+        "takes a free port",
+    )
+    options.add_argument(
         "--insecure",
         action="store_true",
         help="no TLS, and every host that connects is admitted without approval; allowed only on a "

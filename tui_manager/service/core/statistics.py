@@ -1,9 +1,10 @@
-"""What the manager counts: figures for the dashboard, and a line in the log every minute."""
+"""What the manager counts: figures for the dashboard and for metrics, and a line in the log every
+minute."""
 
 import asyncio
 import logging
 import statistics
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,6 +16,8 @@ from tui_manager.domain.gateway import Standing
 from tui_manager.domain.manager_status import Health
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
+from tui_manager.service.core.histogram import SIZES, Histogram
+from tui_manager.storage.engine.tally import Tally
 
 log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two sets of figures
@@ -40,6 +43,22 @@ class Counters:
     refusals: int = 0
     violations: int = 0
     bad_tokens: int = 0
+    failed_transactions: int = 0
+
+
+@dataclass(slots=True)
+class Timings:
+    """How figures were distributed since the start.
+
+    Attributes:
+        commit: seconds of transactions that were committed, from the queue on.
+        units: units of work in each of these.
+        loop_lag: seconds by which the manager's loop ran a timer too late.
+    """
+
+    commit: Histogram = field(default_factory=Histogram)
+    units: Histogram = field(default_factory=lambda: Histogram(SIZES))
+    loop_lag: Histogram = field(default_factory=Histogram)
 
 
 @dataclass(slots=True)
@@ -70,6 +89,7 @@ class Statistics:
     """Counts, and makes figures of the counts once a second.
 
     Attributes:
+        counted: what was committed since the start, by act and labels; see `tally.Act`.
         storage_error: why the database cannot be written now. It is emptied once a write has
             succeeded and nothing has failed for `_ERROR_LASTS`.
         authority_error: why no certificates can be issued now; empty: they can.
@@ -80,6 +100,8 @@ class Statistics:
     feed: ChangeFeed
     clock: Clock
     counters: Counters = field(default_factory=Counters)
+    timings: Timings = field(default_factory=Timings)
+    counted: Tally = field(default_factory=Counter)
     gauges: Gauges = field(default_factory=Gauges)
     health: Health = field(default_factory=Health)
     storage_error: str = ""
@@ -94,13 +116,21 @@ class Statistics:
         """So many bytes of files were sent to an agent."""
         self.counters.file_bytes_sent += size
 
-    def record_transaction(self, seconds: float, error: str) -> None:
-        """Takes the time of one transaction, and why it failed; empty: it did not."""
+    def record_transaction(
+        self, seconds: float, error: str, units: int = 1, changed: Tally | None = None
+    ) -> None:
+        """Takes the time of one transaction, why it failed (empty: it did not), how many units of
+        work it had, and what they have changed."""
         self._commits.append(seconds)
         self._written_since = not error
+        if changed:
+            self.counted.update(changed)
         if error:
+            self.counters.failed_transactions += 1
             self._set_storage_error(error)
         else:
+            self.timings.commit.observe(seconds)
+            self.timings.units.observe(units)
             self.clear_storage_error()
 
     def check_storage(self) -> None:
@@ -147,6 +177,7 @@ class Statistics:
 
     def _measure(self, process: psutil.Process, since: float, before: Counters) -> None:
         seconds, now = self.clock.monotonic() - since, self.counters
+        self.timings.loop_lag.observe(seconds - _TICK)
         with process.oneshot():
             memory, cpu = process.memory_info().rss, process.cpu_percent()
         self.health = Health(

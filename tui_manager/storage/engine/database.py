@@ -11,7 +11,7 @@ from tui_manager.storage.engine.engine import Engine
 from tui_manager.storage.engine.message_link import MessageLink
 from tui_manager.storage.engine.sqlite.sqlite_engine import open_sqlite
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.engine.writer import Writer
+from tui_manager.storage.engine.writer import OnTransaction, Writer
 
 T = TypeVar("T")
 
@@ -27,6 +27,11 @@ class Database:
     def waiting(self) -> int:
         """Units of work that wait for the writer."""
         return self._writer.waiting
+
+    @property
+    def waiting_for(self) -> float:
+        """See `Writer.waiting_for`."""
+        return self._writer.waiting_for
 
     @property
     def place(self) -> str:
@@ -111,7 +116,7 @@ class Database:
 @contextlib.asynccontextmanager
 async def open_database(
     place: Path | str,
-    on_transaction: Callable[[float, str], None] = lambda _seconds, _error: None,
+    on_transaction: OnTransaction = lambda *_: None,
     check_manager: Callable[[str], None] = lambda _manager_id: None,
     key: str = "",
 ) -> AsyncIterator[Database]:
@@ -119,8 +124,7 @@ async def open_database(
 
     Args:
         place: the path of a file, whose folder exists; or `postgresql://…`.
-        on_transaction: called for each transaction with its seconds, from the queue on, and with
-            the reason why the database could not be written; empty: it could.
+        on_transaction: is told of each transaction; see there.
         check_manager: for a database of PostgreSQL: called with the id of its manager, empty if
             it has none, before anything in it is changed. What it raises refuses the database.
         key: names this manager among those of a database of PostgreSQL, also after a restart.

@@ -4,16 +4,21 @@ and each caller learns when its own unit is durable, or why it is not."""
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.engine import Engine, Raised
+from tui_manager.storage.engine.tally import Tally, recording
 from tui_manager.storage.engine.transaction import Transaction, Work
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+# Is told of each transaction: its seconds, from the queue on; why the database could not be
+# written, empty: it could; how many units of work it had; what they have changed for good.
+OnTransaction = Callable[[float, str, int, Tally], None]
 BATCH = 500  # units of work in one transaction
 QUEUE = 10_000  # units that may wait; if it is full, callers wait for a place
 _RUNNING_MAX = 1  # transactions that may still run when an early one is handed over
@@ -25,6 +30,12 @@ class _Unit:
     done: "asyncio.Future[Any]"
     queued_at: float
     early: bool
+    tally: Tally = field(default_factory=Counter)  # of its last run
+
+    def run(self, tx: Transaction) -> Any:
+        """Runs it, and counts what it changes."""
+        with recording() as self.tally:
+            return self.work(tx)
 
 
 class Writer:
@@ -33,22 +44,24 @@ class Writer:
     def __init__(
         self,
         engine: Engine,
-        on_transaction: Callable[[float, str], None] = lambda _seconds, _error: None,
+        on_transaction: OnTransaction = lambda *_: None,
     ) -> None:
-        """
-        Args:
-            on_transaction: called for each transaction with its seconds, from the queue on, and
-                with the reason why the database could not be written; empty: it could.
-        """
         self._engine = engine
         self._on_transaction = on_transaction
         self._queue: asyncio.Queue[_Unit] = asyncio.Queue(QUEUE)
         self._stopping = False
+        self._oldest: dict[int, float] = {}  # when the first unit of each transaction was queued
 
     @property
     def waiting(self) -> int:
         """Units of work that are not yet in a transaction."""
         return self._queue.qsize()
+
+    @property
+    def waiting_for(self) -> float:
+        """Seconds since the oldest unit of the transactions that run was queued; 0: none runs."""
+        oldest = min(self._oldest.values(), default=None)
+        return 0.0 if oldest is None else time.monotonic() - oldest
 
     async def write(self, work: Callable[[Transaction], T], *, early: bool = False) -> T:
         """Runs `work` whole or not at all, and returns what it returned once that is durable.
@@ -95,9 +108,10 @@ class Writer:
             await self._write([self._queue.get_nowait() for _ in range(self._queue.qsize())])
 
     async def _write(self, units: list[_Unit]) -> None:
-        works = [unit.work for unit in units]
+        works = [unit.run for unit in units]
         outcomes: list[Any]
         error = ""
+        self._oldest[id(units)] = units[0].queued_at
         try:
             outcomes = await self._engine.transact(works, lambda: self._stopping)
             error = self._storage_error(outcomes)
@@ -107,7 +121,10 @@ class Writer:
                 log.exception("a transaction failed", extra={"units": len(units)})
             error = str(raised if known else self._engine.to_storage_error(raised))
             outcomes = [Raised(StorageError(error)) for _ in units]
-        self._on_transaction(time.monotonic() - units[0].queued_at, error)
+        finally:
+            del self._oldest[id(units)]
+        seconds = time.monotonic() - units[0].queued_at
+        self._on_transaction(seconds, error, len(units), _changed(units, outcomes))
         for unit, outcome in zip(units, outcomes, strict=True):
             self._set_outcome(unit, outcome)
 
@@ -127,6 +144,15 @@ class Writer:
             unit.done.set_exception(self._engine.to_storage_error(outcome.error))
         else:
             unit.done.set_exception(outcome.error)
+
+
+def _changed(units: Sequence[_Unit], outcomes: Sequence[Any]) -> Tally:
+    """What the units of a transaction have changed for good."""
+    tally: Tally = Counter()
+    for unit, outcome in zip(units, outcomes, strict=True):
+        if unit.tally and not isinstance(outcome, Raised):
+            tally.update(unit.tally)
+    return tally
 
 
 async def _wait_for_all_but(begun: set[asyncio.Task[None]], count: int) -> set[asyncio.Task[None]]:

@@ -14,6 +14,7 @@ from tui_manager.storage.engine.statements import (
     pack_rows,
     pack_values,
 )
+from tui_manager.storage.engine.tally import Act, count
 from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SQL = load_queries("command_hosts.sql")
@@ -122,8 +123,12 @@ def insert(
     tx: Transaction, task_id: int, command_id: int, position: int, rows: Iterable[NewRow]
 ) -> None:
     """Adds the rows of a command, when its task starts; `position` is its number in the task."""
+    rows = list(rows)
     values = {"task_id": task_id, "command_id": command_id, "position": position}
     tx.execute(_SQL["insert"], {**values, "rows": pack_rows(rows)})
+    for row in rows:
+        if row.status.ended:
+            _count_ended(row.status, row.reason)
 
 
 class Start(NamedTuple):
@@ -135,7 +140,9 @@ class Start(NamedTuple):
 
 def start(tx: Transaction, starts: Iterable[Start]) -> int:
     """START; returns how many rows have changed."""
-    return tx.execute(_SQL["start"], {"rows": pack_rows(starts)}).rowcount
+    started = tx.execute(_SQL["start"], {"rows": pack_rows(starts)}).rowcount
+    count(Act.COMMAND_HOST_STARTED, number=started)
+    return started
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +155,17 @@ class Finish:
 
 
 def finish(tx: Transaction, finishes: Iterable[Finish]) -> int:
-    """COMPLETE, FAIL, TIME_OUT, CONFIRM_CANCEL; returns how many rows have changed."""
-    return tx.execute(_SQL["finish"], {"rows": pack_rows(map(_finish, finishes))}).rowcount
+    """COMPLETE, FAIL, TIME_OUT, CONFIRM_CANCEL; returns how many rows have changed. The caller
+    raises unless all have."""
+    finishes = list(finishes)
+    ended = tx.execute(_SQL["finish"], {"rows": pack_rows(map(_finish, finishes))}).rowcount
+    for finish in finishes:
+        _count_ended(finish.result.status, finish.result.reason)
+    return ended
+
+
+def _count_ended(status: CommandHostStatus, reason: Reason, number: int = 1) -> None:
+    count(Act.COMMAND_HOST_ENDED, status, reason, number=number)
 
 
 def _finish(finish: Finish) -> tuple[object, ...]:
@@ -201,7 +217,9 @@ def cancel_unsent(
     """CANCEL_UNSENT for a task, on these hosts (row ids) or on all; returns how many rows have
     changed."""
     query, values = _on_hosts("cancel_unsent", task_id, now, hosts)
-    return tx.execute(_SQL[query], values).rowcount
+    canceled = tx.execute(_SQL[query], values).rowcount
+    _count_ended(CommandHostStatus.CANCELED, Reason.CANCELED, canceled)
+    return canceled
 
 
 def request_cancel(
@@ -227,13 +245,17 @@ def _on_hosts(
 def give_up_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool:
     """GIVE_UP_SENDING; False: not legal in the present status."""
     values = {"id": row_id, "detail": detail, "now": now}
-    return bool(tx.execute(_SQL["give_up_sending"], values).rowcount)
+    ended = tx.execute(_SQL["give_up_sending"], values).rowcount
+    _count_ended(CommandHostStatus.FAILED, Reason.UNDELIVERABLE, ended)
+    return bool(ended)
 
 
 def refuse_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool:
     """REFUSE_SENDING; False: not legal in the present status."""
     values = {"id": row_id, "detail": detail, "now": now}
-    return bool(tx.execute(_SQL["refuse_sending"], values).rowcount)
+    ended = tx.execute(_SQL["refuse_sending"], values).rowcount
+    _count_ended(CommandHostStatus.FAILED, Reason.REJECTED, ended)
+    return bool(ended)
 
 
 class LostCommand(NamedTuple):
@@ -255,15 +277,20 @@ def lose_agent(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[
     values = {"host": host, "now": now}
     rows = tx.execute(_SQL["lose_agent"], {**values, "for_good": for_good}).fetchall()
     rows += tx.execute(_SQL["lose_canceled"], values).fetchall()
-    return [
+    lost = [
         LostCommand(task_id, position, CommandHostStatus(status), Reason(reason))
         for task_id, position, status, reason in rows
     ]
+    for command in lost:
+        _count_ended(command.status, command.reason)
+    return lost
 
 
 def lose_state(tx: Transaction, row_id: int, now: int) -> bool:
     """LOSE_STATE; False: not legal in the present status."""
-    return bool(tx.execute(_SQL["lose_state"], {"id": row_id, "now": now}).rowcount)
+    ended = tx.execute(_SQL["lose_state"], {"id": row_id, "now": now}).rowcount
+    _count_ended(CommandHostStatus.FAILED, Reason.AGENT_STATE_LOST, ended)
+    return bool(ended)
 
 
 class CommandOnHost(NamedTuple):
@@ -284,7 +311,8 @@ def skip(
         spare_always: those that are `always` are left alone.
     """
     values = {"rows": pack_rows(ended), "reason": reason, "spare_always": spare_always}
-    tx.execute(_SQL["skip"], values)
+    skipped = tx.execute(_SQL["skip"], values).rowcount
+    _count_ended(CommandHostStatus.SKIPPED, reason, skipped)
 
 
 def make_ready(tx: Transaction, ended: Iterable[CommandOnHost]) -> None:

@@ -11,6 +11,7 @@ from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.schedule import ScheduleRun, SkipReason
 from tui_manager.domain.schedule_decision import Skipped
 from tui_manager.storage.engine.statements import from_datetime, load_queries, to_datetime
+from tui_manager.storage.engine.tally import Act, count
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import notifications
 
@@ -57,6 +58,8 @@ def insert(
             "decided_at": None if outcome == WAITS else from_datetime(now),
         },
     )
+    if not by_operator:
+        _count(outcome)
 
 
 def insert_skipped(
@@ -75,6 +78,14 @@ def insert_skipped(
             "decided_at": from_datetime(now),
         },
     )
+    count(Act.SCHEDULE_SKIPPED, skipped.reason, number=skipped.count)
+
+
+def _count(outcome: Outcome) -> None:
+    if outcome.skipped:
+        count(Act.SCHEDULE_SKIPPED, outcome.skipped)
+    elif outcome.task_id:
+        count(Act.SCHEDULE_STARTED)
 
 
 def _insert(tx: Transaction, values: dict[str, Any]) -> None:
@@ -105,6 +116,7 @@ def end_wait(tx: Transaction, schedule: int, outcome: Outcome, now: datetime) ->
     values = _values(schedule, outcome, now)
     for row in tx.execute(_SQL["end_wait"], values).fetchall():
         _notify(tx, values, {"due": row["due"], "first_due": None, "count": 1})
+        _count(outcome)
 
 
 def waits(tx: Transaction, schedule: int) -> bool:
@@ -145,12 +157,12 @@ def window(tx: Transaction, schedule: int, window: Window) -> Page[ScheduleRun]:
     }
     query = "faulty_window" if window.faults_only else "window"
     rows = tx.execute(_SQL[query], values).fetchall()
-    total = _count(tx, "count", schedule)
-    matching = _count(tx, "count_faults", schedule) if window.faults_only else total
+    total = _number(tx, "count", schedule)
+    matching = _number(tx, "count_faults", schedule) if window.faults_only else total
     return Page([_run(row) for row in rows], matching, total)
 
 
-def _count(tx: Transaction, query: str, schedule: int) -> int:
+def _number(tx: Transaction, query: str, schedule: int) -> int:
     found: int = tx.execute(_SQL[query], {"id": schedule}).fetchone()["found"]
     return found
 

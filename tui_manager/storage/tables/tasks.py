@@ -22,6 +22,7 @@ from tui_manager.storage.engine.statements import (
     pack_values,
     to_datetime,
 )
+from tui_manager.storage.engine.tally import Act, count
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import command_contents, rollouts, secrets, step_files
 
@@ -186,6 +187,7 @@ def insert(
         ],
     )
     command_contents.insert(tx, task_id, spec.commands, rerun_of)
+    count(Act.TASK_CREATED)
     return task_id
 
 
@@ -331,6 +333,7 @@ def start(
     if not tx.execute(_SQL["start"], values).rowcount:
         status = get(tx, task_id).status
         raise IllegalMoveError(f"Task {task_id} cannot be started: it is {status} already.")
+    count(Act.TASK_STARTED)
 
 
 def cancel(tx: Transaction, task_id: int, now: int) -> TaskStatus:
@@ -344,7 +347,10 @@ def cancel(tx: Transaction, task_id: int, now: int) -> TaskStatus:
         status = get(tx, task_id).status
         raise IllegalMoveError(f"Task {task_id} cannot be canceled: it is {status} already.")
     rollouts.end_hold(tx, task_id)
-    return TaskStatus(rows[0]["status"])
+    status = TaskStatus(rows[0]["status"])
+    if status.ended:
+        count(Act.TASK_ENDED, status)
+    return status
 
 
 def pause(tx: Transaction, task_id: int, now: int) -> None:
@@ -392,17 +398,22 @@ def end(tx: Transaction, task_id: int, status: TaskStatus, now: int) -> bool:
     ended = bool(tx.execute(_SQL["end"], values).rowcount)
     if ended:
         rollouts.end_hold(tx, task_id)
+        count(Act.TASK_ENDED, status)
     return ended
 
 
 def reopen(tx: Transaction, task_id: int) -> bool:
     """failed → running; False: it had not failed."""
-    return bool(tx.execute(_SQL["reopen"], {"task_id": task_id}).rowcount)
+    reopened = tx.execute(_SQL["reopen"], {"task_id": task_id}).rowcount
+    count(Act.TASK_REOPENED, number=reopened)
+    return bool(reopened)
 
 
 def correct(tx: Transaction, task_id: int, status: TaskStatus) -> bool:
     """completed ↔ failed; False: nothing had to change."""
-    return bool(tx.execute(_SQL["correct"], {"task_id": task_id, "status": status}).rowcount)
+    corrected = tx.execute(_SQL["correct"], {"task_id": task_id, "status": status}).rowcount
+    count(Act.TASK_CORRECTED, status, number=corrected)
+    return bool(corrected)
 
 
 def count_failed(tx: Transaction, since: datetime) -> int:

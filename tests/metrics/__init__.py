@@ -1,0 +1,1 @@
+"""The metrics of a manager, and the server that is scraped."""

@@ -1,0 +1,48 @@
+"""What transactions change that the manager counts, such as how many commands have ended, and how.
+
+The statement that changes something counts it, wherever in the program it is called. The writer
+collects the counts of each unit of work, and drops those of a unit that was undone. So what is
+counted is durable, and counted once, also if a unit ran twice.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+
+
+class Act(StrEnum):
+    """What is counted. In brackets: the labels of each."""
+
+    TASK_CREATED = "task_created"
+    TASK_STARTED = "task_started"
+    TASK_ENDED = "task_ended"  # (status)
+    TASK_REOPENED = "task_reopened"  # an agent that was called lost still runs a command of it
+    TASK_CORRECTED = "task_corrected"  # (status): by a late result
+    COMMAND_HOST_STARTED = "command_host_started"
+    COMMAND_HOST_ENDED = "command_host_ended"  # (status, reason); a late result counts too
+    SCHEDULE_STARTED = "schedule_started"
+    SCHEDULE_SKIPPED = "schedule_skipped"  # (reason)
+
+
+Tally = Counter[tuple[str, ...]]  # by act and labels
+_current: ContextVar[Tally | None] = ContextVar("tally", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[Tally]:
+    """Within the block, this thread's changes are counted in the Tally that it yields."""
+    tally: Tally = Counter()
+    token = _current.set(tally)
+    try:
+        yield tally
+    finally:
+        _current.reset(token)
+
+
+def count(act: Act, *labels: str, number: int = 1) -> None:
+    """Something has changed in the transaction that this thread runs."""
+    tally = _current.get()
+    if tally is not None and number:
+        tally[(act, *labels)] += number
