@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.sqlite.migrations import migrate
 
 LONG, WIDE = 1, 2  # the task of many commands, and one on all hosts

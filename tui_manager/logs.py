@@ -23,7 +23,8 @@ from tui_manager_protos.background_log import BackgroundHandler, write_to_stderr
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.private_files import make_folder
-from tui_manager.settings import APP, Settings
+from tui_manager.settings import Settings
+from tui_manager.state_files import APP
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

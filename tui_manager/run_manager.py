@@ -10,7 +10,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
 import tui_manager
-from tui_manager import state_dir
+from tui_manager import state_dir, state_files
 from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.manager_parts import Parts, assemble
@@ -132,7 +132,7 @@ async def _open_database(
     state_dir.refuse_wrong_database(folder, url)
     async with contextlib.AsyncExitStack() as stack:
         opening = open_database(
-            url or folder / state_dir.DATABASE,
+            url or folder / state_files.DATABASE,
             on_transaction,
             functools.partial(state_dir.check_manager, folder),
             state_dir.gateway_key(folder) if url else "",

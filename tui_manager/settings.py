@@ -15,8 +15,7 @@ from tui_manager_protos.rules.manager_address import check_manager_address
 from tui_manager.domain.address import PORT_MAX, is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.service.service_settings import ServiceSettings
-
-APP = "tui-manager"
+from tui_manager.state_files import APP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
-"""The manager's state folder: makes it private, locks it for one manager, names its database, and
-knows whether the database is elsewhere."""
+"""The manager's state folder: makes it private, locks it for one manager, and refuses the wrong
+database. The names of its files are in `state_files.py`."""
 
 import fcntl
 import os
@@ -13,12 +13,10 @@ from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_pa
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.security.private_files import OTHER_USERS, make_folder, write_private
+from tui_manager.state_files import DATABASE, ELSEWHERE, LOCK
 from tui_manager.storage.engine.database_url import hide_password
 
-DATABASE = "manager.db"  # the file in the state folder
-LOCK = "manager.lock"  # the file that a running manager has locked
 _GATEWAY = "gateway"  # the file that names this manager among those of a PostgreSQL database
-_ELSEWHERE = "postgresql"  # a file: the PostgreSQL database of the folder's manager, and its id
 
 
 @contextmanager
@@ -93,11 +91,6 @@ def _lock(descriptor: int, state_dir: Path) -> None:
         ) from None
 
 
-def has_database(state_dir: Path) -> bool:
-    """Whether a manager of this folder has a database, in the folder or elsewhere."""
-    return (state_dir / DATABASE).exists() or (state_dir / _ELSEWHERE).exists()
-
-
 def refuse_wrong_database(state_dir: Path, url: str) -> None:
     """Refuses to start on the wrong database. It would not know the hosts whose keys are in the
     folder, and would send their agents away.
@@ -109,7 +102,7 @@ def refuse_wrong_database(state_dir: Path, url: str) -> None:
         StorageError: the manager of this folder has its database elsewhere; or in the folder, and
             it was not migrated.
     """
-    noted = state_dir / _ELSEWHERE
+    noted = state_dir / ELSEWHERE
     if not url and noted.exists():
         raise StorageError(
             f"The manager of {state_dir} keeps its data in PostgreSQL, and the setting database is "
@@ -133,7 +126,7 @@ def check_manager(state_dir: Path, manager_id: str) -> None:
     Raises:
         StorageError: the manager of this folder has another database.
     """
-    noted = state_dir / _ELSEWHERE
+    noted = state_dir / ELSEWHERE
     if not noted.exists():
         return
     url, *ids = noted.read_text(encoding="utf-8").split()
@@ -151,7 +144,7 @@ def note_database(state_dir: Path, url: str, manager_id: str) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    path, text = state_dir / _ELSEWHERE, f"{hide_password(url)}\n{manager_id}\n".encode()
+    path, text = state_dir / ELSEWHERE, f"{hide_password(url)}\n{manager_id}\n".encode()
     if not path.exists() or path.read_bytes() != text:
         write_private(path, text)
 

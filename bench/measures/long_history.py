@@ -26,7 +26,7 @@ from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task_filter_and_sort import TaskFilter
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 
 _SHOWN = 50  # rows of a table on a tall screen
 _MOST_COMMANDS = 50  # of the task

@@ -22,7 +22,7 @@ from typing import Any
 from bench.served import Manager
 from bench.soak import tasks, verdict, verify
 from bench.soak.samples import Sampler
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 
 _LIVES = 6  # of the manager in the first half, about
 _END_WITHIN = 180.0  # seconds for the last tasks

@@ -10,7 +10,7 @@ from bench.served import Manager
 from bench.weight import Weight, weigh
 from tui_manager.domain.errors import ManagerError
 from tui_manager.operator.socket.client import connect
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 
 _EVERY = 5.0  # seconds
 

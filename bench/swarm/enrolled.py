@@ -23,7 +23,7 @@ from tui_manager.security.authority import Authority, IssuedCertificate
 from tui_manager.security.certificate_requests import HostKey
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_hash, key_pem
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.tables import admissions, manager_state
 from tui_manager.storage.tables.admissions import EnrollingHost

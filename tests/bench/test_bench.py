@@ -18,7 +18,7 @@ from bench.managers import __main__ as managers
 from bench.open_files import TooFewFilesError, allow_connections
 from bench.suite import GROUPS
 from bench.workers import shares
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 
 RATE = Figure(

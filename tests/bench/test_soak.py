@@ -22,7 +22,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.run_manager import run_manager
 from tui_manager.settings import Settings
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 
 
 def test_a_line_has_its_slope_and_a_restart_hides_nothing() -> None:

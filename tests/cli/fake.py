@@ -90,7 +90,7 @@ class FakeOperator(Manager):
         """What is started, and not of a later batch, runs at once."""
         left_out = await super().start_task(task_id, request_id)
         for execution_id, row in list(self.tasks[task_id].rows.items()):
-            if row.batch <= 1:
+            if row.batch <= 1 and row.status is CommandHostStatus.PENDING:
                 self.apply(execution_id, Operation.START)
         return left_out
 

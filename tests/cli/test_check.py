@@ -11,7 +11,7 @@ import pytest
 from tests.support.file_sets import make_set, store
 from tests.support.manager_parts import manager_parts
 from tui_manager.cli.main import main
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.tables import manager_state
 

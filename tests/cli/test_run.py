@@ -306,7 +306,7 @@ def test_a_target_without_hosts_makes_no_task(
 def test_a_task_that_cannot_start_stays_and_is_named(
     connect_to: Connect, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(self: FakeOperator, task_id: int) -> None:
+    async def full(self: FakeOperator, task_id: int, request_id: str = "") -> None:
         raise StorageError("The disk is full.")
 
     monkeypatch.setattr(FakeOperator, "start_task", full)

@@ -12,7 +12,7 @@ from tests.faults.rollout_checks import rollout_violations
 from tests.support.manager_parts import TurnedClock, manager_parts
 from tests.support.rollouts import Fleet, host_names, rollout
 from tui_manager.domain.rollout_spec import HoldRule
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 
 GOOD, SPENT, EXPIRED, PAUSED = 1, 2, 3, 4  # the numbers of the tasks
 _HOUR = 3_600_000_000  # microseconds

@@ -17,7 +17,7 @@ from tui_manager.operator.socket import find_manager
 from tui_manager.operator.socket.client import connect
 from tui_manager.operator.socket.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_path
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 
 START = "Start one with: tui-manager serve --state-dir "
 

@@ -16,7 +16,7 @@ from tui_manager.domain.report import Output, Started
 from tui_manager.domain.rollout_spec import RolloutSpec
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.sqlite.migrations import migrations
 from tui_manager.storage.maintenance.check import _SENTENCES, _SQL, check_database

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import manager_state

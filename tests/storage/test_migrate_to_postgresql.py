@@ -25,7 +25,7 @@ from tui_manager.domain.notification import Event, Hook
 from tui_manager.domain.report import Output, Started
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.numbered_files import numbered_files
 from tui_manager.storage.engine.postgresql.bulk_load import BulkLoad

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.sqlite import sqlite_engine
 from tui_manager.storage.engine.sqlite import write_ahead_log as module

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from tests.support.postgresql import connect_to, copy_rows, dump, postgresql_database
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.engine.transaction import Transaction

@@ -9,7 +9,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.secure_agent import enroll
 from tests.support.secure_manager import SecureManager, completed, secure_manager
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 
 SQL = "'; DROP TABLE hosts; --\" OR 1=1"

@@ -18,7 +18,7 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.settings import Settings
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 
 HUGE = (1 << 64) - 1

@@ -26,7 +26,7 @@ from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.api import Operator
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.settings import Settings
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 from tui_manager.transport.sessions.file_parts import REQUESTS_MAX, FileShare
 

@@ -24,7 +24,7 @@ from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.service.transfers.fetch_turns import FetchTurns
 from tui_manager.service.transfers.transfers import Transfers
 from tui_manager.settings import Settings
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 
 DATA, MANIFEST = FileSetPart.DATA, FileSetPart.MANIFEST

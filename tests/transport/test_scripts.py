@@ -27,7 +27,7 @@ from tui_manager.operator.socket.client import connect
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.service.dispatch import command_contents
 from tui_manager.settings import Settings
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 from tui_manager.storage.tables import command_contents as table
 from tui_manager.transport.sessions.large_commands import LargeCommands

@@ -7,14 +7,8 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
-from tui_manager.state_dir import (
-    DATABASE,
-    check_manager,
-    has_database,
-    hold,
-    note_database,
-    refuse_wrong_database,
-)
+from tui_manager.state_dir import check_manager, hold, note_database, refuse_wrong_database
+from tui_manager.state_files import DATABASE, has_database
 
 
 def mode(path: Path) -> int:

@@ -2,30 +2,34 @@
 of these wins. Keeps the source of each setting for `tui-manager config`."""
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_config_path
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration, parse_duration
 from tui_manager_protos.rules.manager_address import check_manager_address
 
-from tui_manager.cli.options.values import file_path
+from tui_manager.client.state_folder import (
+    SETTING,
+    VARIABLE,
+    read_config,
+    read_path,
+    typed_path,
+)
 from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.option_values import SIZE_FORMS, format_size, parse_size
 from tui_manager.domain.target_notation import RESERVED_GROUPS
 from tui_manager.own_addresses import is_server_name
 from tui_manager.service.service_settings import BOUNDS, Bounds, ServiceSettings
-from tui_manager.settings import APP, Settings
+from tui_manager.settings import Settings
 from tui_manager.storage.engine.database_url import check_url, hide_password
 from tui_manager.transport.change_feed.nats_address import check_nats_url, hide_nats_password
 
 ENVIRONMENT: Mapping[str, str] = {
-    "TUI_MANAGER_STATE_DIR": "state_dir",
+    VARIABLE: SETTING,
     "TUI_MANAGER_DATABASE": "database",
     "TUI_MANAGER_CHANGE_FEED": "change_feed",
     "TUI_MANAGER_LISTEN": "listen",
@@ -44,11 +48,6 @@ class Configuration:
 
     settings: Settings
     sources: Mapping[str, str]
-
-
-def config_path() -> Path:
-    """The path of the configuration file, which need not exist."""
-    return user_config_path(APP) / "config.toml"
 
 
 def load(given: Mapping[str, object], environment: Mapping[str, str], path: Path) -> Configuration:
@@ -73,8 +72,8 @@ def load(given: Mapping[str, object], environment: Mapping[str, str], path: Path
     take(f"file {path}", _read_file(path))
     for variable, name in ENVIRONMENT.items():
         if environment.get(variable):
-            take(f"environment {variable}", {name: _absolute(name, environment[variable])})
-    take("command line", {name: _absolute(name, value) for name, value in given.items()})
+            take(f"environment {variable}", {name: _typed(name, environment[variable])})
+    take("command line", {name: _typed(name, value) for name, value in given.items()})
     settings = Settings(**values)
     if settings.heartbeat >= settings.lost_after:
         raise InvalidInputError(
@@ -126,13 +125,7 @@ def show_value(name: str, value: object) -> object:
 
 
 def _read_file(path: Path) -> Mapping[str, object]:
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InvalidInputError("config", f"{path} cannot be used: {reason}.") from error
+    found = read_config(path)
     for name in found:
         if name not in NAMES:
             raise InvalidInputError(
@@ -141,11 +134,9 @@ def _read_file(path: Path) -> Mapping[str, object]:
     return found
 
 
-def _absolute(name: str, value: object) -> object:
-    """Makes a relative state_dir that was typed absolute, from the current folder."""
-    if name == "state_dir" and value and not str(value).startswith("~"):
-        return str(Path(str(value)).absolute())
-    return value
+def _typed(name: str, value: object) -> object:
+    """A value that was typed: a state folder counts from the current folder."""
+    return typed_path(value) if name == SETTING and isinstance(value, str) else value
 
 
 def _read(name: str, value: object, source: str) -> object:
@@ -162,7 +153,7 @@ def _read(name: str, value: object, source: str) -> object:
             return read(value)
         if name in ("theme", "notify", "notify_after", "keys"):
             return _of_dashboard(name, value)
-        return _address(value) if name.endswith("listen") else _path(value)
+        return _address(value) if name.endswith("listen") else read_path(value)
     except ValueError as error:
         given = "" if name in ("database", "change_feed") else f" = {value!r}"
         raise InvalidInputError(name, f"{source}: {name}{given}: {error}.") from error
@@ -301,13 +292,3 @@ _READERS: Mapping[str, Callable[[object], object]] = {
     "change_feed": _or_empty(check_nats_url),
     "metrics": _or_empty(_metrics),
 }
-
-
-def _path(value: object) -> Path:
-    try:
-        path = file_path(value).expanduser() if isinstance(value, str) and value else None
-    except RuntimeError as error:  # ~ of a user that does not exist
-        raise ValueError(str(error)) from None
-    if path is None or not path.is_absolute() or "\0" in str(path):
-        raise ValueError("expected an absolute path, or one that begins with ~")
-    return path

@@ -15,10 +15,11 @@ from tui_manager.cli.exit_status import (
     UNWRITABLE,
     WRONG_USAGE,
 )
-from tui_manager.cli.load_settings import Configuration, config_path, load
+from tui_manager.cli.load_settings import Configuration, load
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.standard_streams import OutputError, standard_streams
+from tui_manager.client.state_folder import config_path
 from tui_manager.domain.errors import (
     ManagerError,
     ScreenFailedError,

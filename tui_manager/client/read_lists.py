@@ -21,9 +21,28 @@ _PLAIN = Window()
 _OUTPUT_STEP = 1 << 20  # bytes of one call
 
 
+def each_host(operator: Operator) -> AsyncIterator[Host]:
+    """Every host, by name."""
+    return each_row(operator.list_hosts, Window(), lambda host: host.host_id)
+
+
 async def all_hosts(operator: Operator) -> list[Host]:
     """Every host, by name."""
-    return await _all(operator.list_hosts, Window(), lambda host: host.host_id)
+    return [host async for host in each_host(operator)]
+
+
+def each_task(
+    operator: Operator,
+    window: Window = _PLAIN,
+    wanted: TaskFilter = ALL_TASKS,
+    limit: int = sys.maxsize,
+) -> AsyncIterator[Task]:
+    """The tasks that pass the filters, in the order of `window`; at least the first `limit`."""
+
+    async def read(window: Window) -> Page[Task]:
+        return await operator.list_tasks(window, wanted)
+
+    return each_row(read, window, lambda task: task.task_id, limit)
 
 
 async def all_tasks(
@@ -33,22 +52,25 @@ async def all_tasks(
     limit: int = sys.maxsize,
 ) -> list[Task]:
     """The first `limit` tasks that pass the filters, in the order of `window`."""
+    return [task async for task in each_task(operator, window, wanted, limit)][:limit]
 
-    async def read(window: Window) -> Page[Task]:
-        return await operator.list_tasks(window, wanted)
 
-    return (await _all(read, window, lambda task: task.task_id, limit))[:limit]
+def each_command_host(
+    operator: Operator, task_id: int, command: int | None = None
+) -> AsyncIterator[CommandHost]:
+    """Every command host of a task, or of one of its commands, by command and name."""
+
+    async def read(window: Window) -> Page[CommandHost]:
+        return await operator.list_command_hosts(task_id, window, command)
+
+    return each_row(read, Window(sort="host"), lambda row: row.execution_id)
 
 
 async def all_command_hosts(
     operator: Operator, task_id: int, command: int | None = None
 ) -> list[CommandHost]:
     """Every command host of a task, or of one of its commands, by command and name."""
-
-    async def read(window: Window) -> Page[CommandHost]:
-        return await operator.list_command_hosts(task_id, window, command)
-
-    return await _all(read, Window(sort="host"), lambda row: row.execution_id)
+    return [row async for row in each_command_host(operator, task_id, command)]
 
 
 async def newest_audit(operator: Operator, text: str, limit: int) -> list[AuditEntry]:
@@ -67,14 +89,24 @@ async def all_tokens(operator: Operator, *, everything: bool) -> list[Token]:
     return await _all(read, Window(), lambda token: token.token_id)
 
 
+def each_template(operator: Operator, text: str = "") -> AsyncIterator[Template]:
+    """The templates that pass a filter, by name."""
+    return each_row(operator.list_templates, Window(text=text), lambda template: template.name)
+
+
 async def all_templates(operator: Operator, text: str) -> list[Template]:
     """The templates that have `text`, by name."""
-    return await _all(operator.list_templates, Window(text=text), lambda template: template.name)
+    return [template async for template in each_template(operator, text)]
+
+
+def each_schedule(operator: Operator) -> AsyncIterator[Schedule]:
+    """Every schedule, by name."""
+    return each_row(operator.list_schedules, Window(), lambda schedule: schedule.spec.name)
 
 
 async def all_schedules(operator: Operator) -> list[Schedule]:
     """Every schedule, by name."""
-    return await _all(operator.list_schedules, Window(), lambda schedule: schedule.spec.name)
+    return [schedule async for schedule in each_schedule(operator)]
 
 
 async def newest_runs(operator: Operator, name: str, limit: int) -> list[ScheduleRun]:
@@ -103,14 +135,27 @@ async def _all(
     identity: Callable[[_Row], object],
     wanted: int = sys.maxsize,
 ) -> list[_Row]:
-    """All rows of a list, or at least the first `wanted`. Rows may move while the windows are read;
-    each counts once. A window whose filter is not finished is asked again."""
-    rows: dict[object, _Row] = {}
+    """All rows of a list, or at least the first `wanted`."""
+    return [row async for row in each_row(read, window, identity, wanted)]
+
+
+async def each_row(
+    read: Callable[[Window], Awaitable[Page[_Row]]],
+    window: Window,
+    identity: Callable[[_Row], object],
+    wanted: int = sys.maxsize,
+) -> AsyncIterator[_Row]:
+    """The rows of a list, window by window, at least the first `wanted`. Rows may move while the
+    windows are read; each comes once. A window whose filter is not finished is asked again."""
+    seen: set[object] = set()
     offset = 0
     while True:
         page = await read(replace(window, offset=offset, limit=min(LIMIT_MAX, wanted)))
-        rows.update((identity(row), row) for row in page.rows)
+        for row in page.rows:
+            if (key := identity(row)) not in seen:
+                seen.add(key)
+                yield row
         offset += len(page.rows)
         ended = not page.partial and (not page.rows or offset >= page.matching)
-        if ended or len(rows) >= wanted:
-            return list(rows.values())
+        if ended or len(seen) >= wanted:
+            return

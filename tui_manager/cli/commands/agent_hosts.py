@@ -34,7 +34,8 @@ from tui_manager.domain.host import check_labels, check_name
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.operator.api import Operator
 from tui_manager.own_addresses import reachable_addresses
-from tui_manager.settings import APP, Settings
+from tui_manager.settings import Settings
+from tui_manager.state_files import APP
 
 
 def run_install(settings: Settings, options: argparse.Namespace) -> int:

@@ -12,10 +12,9 @@ from tui_manager.cli.options.agent_update import update_task
 from tui_manager.cli.options.transfer import NO_FILES
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.text import note
-from tui_manager.client.connection import connect_operator
+from tui_manager.client.connection import connect
 from tui_manager.domain.files import UpdateSpec
 from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.operator.actor import this_actor
 from tui_manager.settings import Settings
 
 # Stands in a task until its bundle is read.
@@ -24,7 +23,7 @@ _NO_BUNDLE = UpdateSpec(replace(NO_FILES, files=1), "0", "0" * 12, "linux", "x86
 
 def run_update(settings: Settings, options: argparse.Namespace) -> int:
     """Runs `agent update`, and returns the exit status."""
-    spec = replace(update_task(options, _NO_BUNDLE), created_by=this_actor())
+    spec = update_task(options, _NO_BUNDLE)
     check_plan_mode(options)
     if options.mode != "no-start":  # before a bundle is made in vain
         asyncio.run(_check_target(settings, spec))
@@ -39,8 +38,8 @@ def run_update(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _check_target(settings: Settings, spec: TaskSpec) -> None:
-    async with connect_operator(settings.state_dir) as operator:
-        await check_target(operator, spec)
+    async with connect(settings.state_dir) as manager:
+        await check_target(manager, spec)
 
 
 def _read_bundle(name: str | None, copied: CopiedFiles, *, plan: bool) -> UpdateSpec:

@@ -13,7 +13,7 @@ from tui_manager.security.cluster_key import CLUSTER_KEY
 from tui_manager.service.files.check_files import check_files
 from tui_manager.service.files.files_folder import FOLDER
 from tui_manager.settings import Settings
-from tui_manager.state_dir import DATABASE
+from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database_url import hide_password
 from tui_manager.storage.engine.sqlite.migrations import check_version
 from tui_manager.storage.engine.sqlite.read_only import read_only

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from tui_manager import state_dir
+from tui_manager import state_dir, state_files
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.domain.errors import AlreadyRunningError, InvalidInputError
@@ -48,7 +48,7 @@ def _stopped(folder: Path, source: Path) -> Iterator[None]:
     """Locks the state folder, and that of the file if it is another one, so that no manager starts
     meanwhile. Raises AlreadyRunningError if one runs."""
     folders = {folder.absolute()}
-    if (source.absolute().parent / state_dir.LOCK).exists():
+    if (source.absolute().parent / state_files.LOCK).exists():
         folders.add(source.absolute().parent)
     with ExitStack() as stack:
         try:

@@ -9,7 +9,7 @@ from tui_manager.cli.commands.run import expect_task, start_and_follow
 from tui_manager.cli.options.rerun import rerun_classes
 from tui_manager.cli.options.secret_values import read_secrets, secret_names
 from tui_manager.cli.printing.summary import note_left_out
-from tui_manager.client.connection import connect_operator
+from tui_manager.client.connection import connect
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.settings import Settings
@@ -33,8 +33,8 @@ def run_rerun(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _steps(settings: Settings, task_id: int) -> Sequence[CommandSpec]:
     """The steps of a task, with the names of their secrets."""
-    async with connect_operator(settings.state_dir) as operator:
-        detail = await operator.get_task(task_id)
+    async with connect(settings.state_dir) as manager:
+        detail = await manager.task(task_id).detail()
     return [command.spec for command in detail.commands]
 
 
@@ -47,10 +47,11 @@ async def _rerun(
     folders = stored_folders(steps)
     if options.mode not in ("detach", "no-start"):
         make_folders(folders)
-    async with connect_operator(settings.state_dir) as operator:
+    async with connect(settings.state_dir) as manager:
         rerun = await expect_task(
-            operator.rerun_task(options.task_id, rerun_classes(options), secrets)
+            manager.operator.rerun_task(options.task_id, rerun_classes(options), secrets)
         )
         if options.mode == "no-start":  # otherwise the start says it
             note_left_out(rerun.gone)
-        return await start_and_follow(operator, rerun.task_id, options.mode, steps, folders)
+        task = manager.task(rerun.task_id)
+        return await start_and_follow(manager, task, options.mode, steps, folders)

@@ -5,7 +5,6 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,7 +22,9 @@ from tui_manager.cli.printing.rollout_text import plan_text
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import note_left_out
 from tui_manager.cli.printing.text import note, write, write_json
-from tui_manager.client.connection import connect_operator
+from tui_manager.client.connection import connect
+from tui_manager.client.manager import Manager
+from tui_manager.client.task_handle import TaskHandle
 from tui_manager.domain.errors import (
     InvalidInputError,
     ManagerError,
@@ -34,7 +35,6 @@ from tui_manager.domain.json_shapes import plan_shape
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 
@@ -122,7 +122,7 @@ def _run_spec(
     spec.check()  # before anybody is asked for a value in vain
     if options.plan:
         return plan_only(settings, options, spec)
-    spec = replace(complete(), created_by=this_actor())
+    spec = complete()
     spec.check()
     return run_made(settings, options.mode, spec, copied, folder)
 
@@ -154,8 +154,8 @@ def plan_only(settings: Settings, options: argparse.Namespace, spec: TaskSpec) -
 
 async def _plan(settings: Settings, spec: TaskSpec, *, as_json: bool) -> int:
     """Prints what the task would do."""
-    async with connect_operator(settings.state_dir) as operator:
-        plan = await operator.plan_task(spec)
+    async with connect(settings.state_dir) as manager:
+        plan = await manager.operator.plan_task(spec)
     if as_json:
         write_json(plan_shape(spec, plan))
     else:
@@ -170,23 +170,23 @@ async def _run(
     copied: "CopiedFiles | None",
     folders: Mapping[int, Path],
 ) -> int:
-    async with connect_operator(settings.state_dir) as operator:
+    async with connect(settings.state_dir) as manager:
         if mode != "no-start":
-            await check_target(operator, spec)
+            await check_target(manager, spec)
         if copied is not None:
-            await copied.upload(operator)
-        task_id = await expect_task(operator.create_task(spec))
-        return await start_and_follow(operator, task_id, mode, spec.commands, folders)
+            await copied.upload(manager.operator)
+        task = await expect_task(manager.create(spec))
+        return await start_and_follow(manager, task, mode, spec.commands, folders)
 
 
-async def check_target(operator: Operator, spec: TaskSpec) -> None:
+async def check_target(manager: Manager, spec: TaskSpec) -> None:
     """Raises InvalidInputError for a target without hosts, for which no task is made."""
-    await operator.preview_target(spec.target, include_maintenance=spec.include_maintenance)
+    await manager.preview(spec.target, include_maintenance=spec.include_maintenance)
 
 
 async def start_and_follow(
-    operator: Operator,
-    task_id: int,
+    manager: Manager,
+    task: TaskHandle,
     mode: str,
     steps: Sequence[CommandSpec],
     folders: Mapping[int, Path] = NO_FOLDERS,
@@ -197,17 +197,18 @@ async def start_and_follow(
         steps: of the task.
         folders: of this machine, for the files that its steps fetch, by the index of the step.
     """
+    task_id = task.task_id
     if mode != "no-start":
-        await _start(operator, task_id)
+        await _start(task)
     with _name_task_in_errors(task_id):
         if mode in ("no-start", "detach"):
             write(f"{task_id}\n")
             if any(step.fetch for step in steps):
                 _note_detached(task_id, folders)
             return COMPLETED
-        transfers = _watch_transfers(operator, task_id, steps, folders, mode)
+        transfers = _watch_transfers(manager.operator, task_id, steps, folders, mode)
         printer = _printer(mode, transfers.saved if transfers else {})
-        return await TaskWatch(operator, task_id, printer, transfers).follow_to_end()
+        return await TaskWatch(manager.operator, task_id, printer, transfers).follow_to_end()
 
 
 def _note_detached(task_id: int, folders: Mapping[int, Path]) -> None:
@@ -238,9 +239,11 @@ async def expect_task(creation: Awaitable[_Task]) -> _Task:
         raise NoAnswerError(f"{error} `{PROGRAM} task list` says whether it was.") from error
 
 
-async def _start(operator: Operator, task_id: int) -> None:
+async def _start(task: TaskHandle) -> None:
+    task_id = task.task_id
     try:
-        note_left_out(await operator.start_task(task_id))
+        await task.start()
+        note_left_out(task.left_out)
     except UnreachableError as error:
         raise type(error)(
             f"{error} `{PROGRAM} task show {task_id}` says whether task {task_id} has started."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from tui_manager.cli.printing.status_line import clear_status
 from tui_manager.cli.printing.summary import summarize
 from tui_manager.cli.printing.text import cleaner_for, note, write_json
+from tui_manager.client.output_lines import StreamLines, TaskLines, gap_text, utf8_decoder
 from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.json_shapes import Shape, output_shape, run_shape
@@ -43,38 +44,6 @@ class OutputPrinter(Protocol):
         ...
 
 
-def _decoder() -> codecs.IncrementalDecoder:
-    return codecs.getincrementaldecoder("utf-8")("replace")
-
-
-def _gap(size: int) -> str:
-    return f"[{size} bytes are gone]"
-
-
-class _Lines:
-    """The text of one stream of one host, cut into lines."""
-
-    def __init__(self) -> None:
-        self._decoder = _decoder()
-        self._begun: list[str] = []  # pieces of a line that is not complete yet
-
-    def feed(self, chunk: OutputChunk) -> list[str]:
-        """The lines that `chunk` completes."""
-        text = _gap(chunk.gap) if chunk.gap else self._decoder.decode(chunk.data)
-        *complete, rest = text.split("\n")
-        if complete:
-            complete[0] = "".join((*self._begun, complete[0]))
-            self._begun.clear()
-        if rest:
-            self._begun.append(rest)
-        return [line.removesuffix("\r") for line in complete]
-
-    def rest(self) -> list[str]:
-        """The line at the end that has no line end, if there is one."""
-        text = "".join(self._begun) + self._decoder.decode(b"", final=True)
-        return [text] if text else []
-
-
 class LiveLines:
     """Prints every line when it comes: `host: text`.
 
@@ -89,15 +58,14 @@ class LiveLines:
         saved: "SavedByRow" = _NOTHING_SAVED,
     ) -> None:
         self._saved = saved
-        self._lines: defaultdict[tuple[str, str, Stream], _Lines] = defaultdict(_Lines)
+        self._lines = TaskLines()
         self._files = files or {stream: _file(stream) for stream in Stream}
         self._clean = {stream: cleaner_for(file) for stream, file in self._files.items()}
         self._last = Stream.STDOUT
 
     def take(self, chunk: OutputChunk) -> None:
         """Prints the lines that the chunk completes."""
-        lines = self._lines[chunk.execution_id, chunk.host, chunk.stream]
-        self._print(chunk.host, chunk.stream, lines.feed(chunk))
+        self._print(chunk.host, chunk.stream, self._lines.feed(chunk))
 
     def flush(self) -> None:
         """Makes what was printed visible."""
@@ -105,9 +73,8 @@ class LiveLines:
 
     def end_lines(self) -> None:
         """Prints the lines that have no line end: nothing comes after them."""
-        for (_, host, stream), lines in self._lines.items():
-            self._print(host, stream, lines.rest())
-        self._lines.clear()
+        for line in self._lines.rest():
+            self._print(line.host, line.stream, (line.text,))
         self.flush()
 
     async def finish(self, operator: Operator, detail: TaskDetail) -> None:
@@ -180,7 +147,7 @@ def _heading(group: Sequence[CommandHost]) -> str:
 
 
 async def _print_group(operator: Operator, stream: Stream, group: Sequence[CommandHost]) -> None:
-    file, clean, lines = _file(stream), cleaner_for(_file(stream)), _Lines()
+    file, clean, lines = _file(stream), cleaner_for(_file(stream)), StreamLines()
     file.write(_heading(group))
     offset = 0
     while chunks := await operator.read_output(group[0].execution_id, stream, offset):
@@ -201,7 +168,7 @@ class JsonOutput:
     def __init__(self, saved: "SavedByRow" = _NOTHING_SAVED) -> None:
         self._saved = saved
         self._text: defaultdict[_Key, list[str]] = defaultdict(list)
-        self._decoders: defaultdict[_Key, codecs.IncrementalDecoder] = defaultdict(_decoder)
+        self._decoders: defaultdict[_Key, codecs.IncrementalDecoder] = defaultdict(utf8_decoder)
         self._seen: defaultdict[_Key, int] = defaultdict(int)
 
     def take(self, chunk: OutputChunk) -> None:
@@ -212,7 +179,7 @@ class JsonOutput:
         if room <= 0:
             return
         if chunk.gap:
-            self._text[key].append(_gap(chunk.gap))
+            self._text[key].append(gap_text(chunk.gap))
         else:
             self._text[key].append(self._decoders[key].decode(chunk.data[:room]))
 

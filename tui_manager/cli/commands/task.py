@@ -17,8 +17,9 @@ from tui_manager.cli.printing.text import (
     write,
     write_json,
 )
-from tui_manager.client.connection import connect_operator
+from tui_manager.client.connection import connect
 from tui_manager.client.read_lists import all_command_hosts, all_tasks
+from tui_manager.client.task_handle import TaskHandle
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.json_shapes import (
     command_host_shape,
@@ -40,33 +41,39 @@ def run_task(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _run(settings: Settings, options: argparse.Namespace) -> int:
-    async with connect_operator(settings.state_dir) as operator:
+    async with connect(settings.state_dir) as manager:
+        operator = manager.operator
         match options.task_action:
             case "list":
                 await _list(operator, options)
-                note_storage_trouble(await operator.manager_status())
+                note_storage_trouble(await manager.status())
             case "show":
                 await _show(operator, options.task_id, as_json=options.json)
-                note_storage_trouble(await operator.manager_status())
-            case "start":
-                note_left_out(await operator.start_task(options.task_id))
-                await _print_state(operator, options.task_id, as_json=options.json)
-            case "cancel":
-                await operator.cancel_task(options.task_id)
-                await _print_state(operator, options.task_id, as_json=options.json)
-            case "pause":
-                await operator.pause_task(options.task_id)
-                await _print_state(operator, options.task_id, as_json=options.json)
-            case "resume":
-                await operator.resume_task(options.task_id)
-                await _print_state(operator, options.task_id, as_json=options.json)
+                note_storage_trouble(await manager.status())
             case "files":
                 from tui_manager.cli.commands.transfer import save_files
 
                 return await save_files(operator, options)
             case "follow":
                 return await follow_task(operator, options.task_id)
+            case action:
+                await _change(manager.task(options.task_id), action)
+                await _print_state(operator, options.task_id, as_json=options.json)
     return 0
+
+
+async def _change(task: TaskHandle, action: str) -> None:
+    """Starts, cancels, pauses or resumes the task."""
+    match action:
+        case "start":
+            await task.start()
+            note_left_out(task.left_out)
+        case "cancel":
+            await task.cancel()
+        case "pause":
+            await task.pause()
+        case _:
+            await task.resume()
 
 
 async def _list(operator: Operator, options: argparse.Namespace) -> None:

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from tui_manager.cli.commands.copied_files import CopiedFiles
@@ -16,6 +15,7 @@ from tui_manager.cli.printing.template_details import template_detail_shape, tem
 from tui_manager.cli.printing.text import cleaner_for, note, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_templates
+from tui_manager.client.read_template import read_template
 from tui_manager.domain.errors import NoAnswerError, NotFoundError
 from tui_manager.domain.json_shapes import template_shape
 from tui_manager.domain.task_file import read_task_file
@@ -139,11 +139,9 @@ def _show(settings: Settings, named: str, *, as_json: bool) -> None:
 
 def _run(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a version of a template as `run --file` runs a task file."""
-    detail = get_template(settings, options.template)
-    version = TemplateVersion(detail.template.name, detail.version)
-    task_file = read_task_file(detail.text, str(version))
-    spec = replace(task_file.spec, template=version)
-    return run_task_file(settings, options, replace(task_file, spec=spec))
+    name, version = split_version(options.template)
+    task_file = asyncio.run(_ask(settings, lambda operator: read_template(operator, name, version)))
+    return run_task_file(settings, options, task_file)
 
 
 def _export(settings: Settings, named: str) -> None:

@@ -17,20 +17,19 @@ from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.summary import outcome
 from tui_manager.cli.printing.text import note, write
 from tui_manager.cli.printing.transfers import end_words
-from tui_manager.client.connection import connect_operator
+from tui_manager.client.connection import connect
 from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 
 
 def run_copy(settings: Settings, options: argparse.Namespace) -> int:
     """Runs `copy`, and returns the exit status."""
-    spec = replace(copy_task(options), created_by=this_actor())
+    spec = copy_task(options)
     check_plan_mode(options)
     if options.mode != "no-start":  # before large files are read in vain
         asyncio.run(_check_target(settings, spec))
@@ -59,13 +58,13 @@ def _note_place_of_folder(sources: Sequence[str], to: str) -> None:
 
 
 async def _check_target(settings: Settings, spec: TaskSpec) -> None:
-    async with connect_operator(settings.state_dir) as operator:
-        await check_target(operator, spec)
+    async with connect(settings.state_dir) as manager:
+        await check_target(manager, spec)
 
 
 def run_fetch(settings: Settings, options: argparse.Namespace) -> int:
     """Runs `fetch`, and returns the exit status."""
-    spec = replace(fetch_task(options), created_by=this_actor())
+    spec = fetch_task(options)
     check_plan_mode(options)
     if options.plan:
         return plan_only(settings, options, spec)

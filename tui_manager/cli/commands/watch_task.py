@@ -2,8 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,17 +14,15 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.rollout_text import WaitNote
 from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.printing.text import StorageTroubleNote, note
-from tui_manager.client.read_lists import output_after
-from tui_manager.domain.changes import Changes
+from tui_manager.client.follow_task import StorageTrouble, follow_task
 from tui_manager.domain.errors import (
     IllegalMoveError,
     NoAnswerError,
-    StorageError,
     UnreachableError,
 )
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import OutputChunk, Progress
 from tui_manager.operator.api import Operator
-from tui_manager.operator.watching import watching
 
 if TYPE_CHECKING:  # only needed for copies and fetches
     from tui_manager.cli.commands.watch_transfers import TransferWatch
@@ -54,7 +51,6 @@ class TaskWatch:
         self._canceled = False
         self._trouble_note = StorageTroubleNote()
         self._wait_note = WaitNote(task_id)
-        self._position = 0  # of the output that was printed
 
     async def follow_to_end(self) -> int:
         """Waits for the end of the task, and returns the exit status."""
@@ -81,12 +77,11 @@ class TaskWatch:
 
     async def _follow(self) -> TaskStatus:
         try:
-            async with watching(self._operator) as changes:
-                if self._transfers is None:
-                    await self._print_until_ended(changes)
-                else:
-                    async with self._transfers.running():
-                        await self._print_until_ended(changes)
+            if self._transfers is None:
+                await self._print_until_ended()
+            else:
+                async with self._transfers.running():
+                    await self._print_until_ended()
             detail = await self._operator.get_task(self._task_id)
             await self._printer.finish(self._operator, detail)
         except NoAnswerError as error:
@@ -109,39 +104,26 @@ class TaskWatch:
             "commands that run go on without it."
         )
 
-    async def _print_until_ended(self, changes: AsyncIterator[Changes]) -> None:
+    async def _print_until_ended(self) -> None:
         """Prints stored output until the task has ended. While output cannot be read or results
         cannot be stored, prints a note and waits."""
-        unread = first = True
-        async for change in changes:
-            try:
-                if unread or change.touches(self._task_id):
-                    unread = True
-                    if self._transfers is not None:
-                        self._transfers.wake()
-                    if await self._print_new_output():
-                        self._trouble_note.update("")
-                        return
-                    unread = False
-                if change.manager and not first:  # the first says that all has changed
-                    status = await self._operator.manager_status()
-                    self._trouble_note.update(status.health.storage_error)
-            except StorageError as error:
-                self._trouble_note.update(str(error))
-            first = False
-        raise UnreachableError("The manager has ended.")
+        async with aclosing(follow_task(self._operator, self._task_id)) as events:
+            async for event in events:
+                match event:
+                    case OutputChunk():
+                        self._printer.take(event)
+                    case Progress():
+                        self._show_progress(event)
+                    case StorageTrouble(text):
+                        self._trouble_note.update(text)
+        self._trouble_note.update("")
 
-    async def _print_new_output(self) -> bool:
-        """Prints the output that was stored since the last call; True if the task has ended."""
-        # The status first: if the task has ended now, all its output is stored.
-        progress = await self._operator.get_task_progress(self._task_id)
-        async for chunk in output_after(self._operator, self._task_id, self._position):
-            self._printer.take(chunk)
-            self._position = chunk.position
+    def _show_progress(self, progress: Progress) -> None:
         self._printer.flush()
+        if self._transfers is not None:
+            self._transfers.wake()
         if not progress.status.ended:
             self._wait_note.update(paused=progress.paused, hold=progress.hold)
-        return progress.status.ended
 
     async def _answer_interrupts(self) -> None:
         await self._presses.get()

@@ -1,13 +1,12 @@
 """Paths, sizes, K=V pairs, durations and instants of options as people type them."""
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 from tui_manager_protos.rules.duration import parse_duration
 
+from tui_manager.client.state_folder import file_path as file_path
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.moments import parse_moment
 
@@ -33,15 +32,6 @@ def read_value(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
     except ValueError as error:
         given = f"--{option} {text}".rstrip()
         raise InvalidInputError(option, f"{given}: {error}.") from error
-
-
-def file_path(text: str) -> Path:
-    """The path that `text` names, which is UTF-8 also if the locale, such as C, is not."""
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        text = os.fsdecode(text.encode(errors="surrogateescape"))
-    return Path(text)
 
 
 def read_duration(option: str, text: str) -> timedelta:

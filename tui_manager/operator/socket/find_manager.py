@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui_manager.domain.errors import NoAnswerError, UnreachableError
 from tui_manager.operator.socket.socket_file import find_socket, trusted_users
-from tui_manager.state_dir import has_database
+from tui_manager.state_files import has_database
 
 _CONNECT_TIMEOUT = 2.0  # seconds
 _CREDENTIALS = struct.Struct("3i")  # pid, uid and gid of a peer
