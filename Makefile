@@ -100,6 +100,7 @@ packages: setup
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py
+	$(BIN)/python screenshots/export_page.py
 
 # The budgets of the design, measured; under a quarter of an hour. bench/README.md says what each
 # figure means. `make bench-quick` is small, and takes under two minutes.

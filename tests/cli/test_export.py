@@ -24,7 +24,7 @@ def connected(operator: Operator, connect_to: Connect) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "begin"),
-    [("json", "{\n"), ("csv", "task_id,task,host,"), ("junit", "<?xml ")],
+    [("json", "{\n"), ("csv", "task_id,task,host,"), ("junit", "<?xml "), ("html", "<!doctype ")],
 )
 def test_each_format_on_stdout(wanted: str, begin: str, capsys: Capture) -> None:
     assert main(["export", "1", "--format", wanted]) == 0

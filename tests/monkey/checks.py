@@ -28,6 +28,7 @@ from tests.monkey.inputs import (
 )
 from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.list_window import LIMIT_MAX
+from tui_manager.domain.output_buffer import OutputBuffer
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
@@ -38,7 +39,6 @@ from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import row_spans
-from tui_manager.ui.output.output_buffer import OutputBuffer
 from tui_manager.ui.output.output_pane import OutputPane
 from tui_manager.ui.tasks.now_table import NowTable
 from tui_manager.ui.tasks.task_pick import TaskPickTable

@@ -9,6 +9,7 @@ class Format(StrEnum):
 
     JSON = "json"
     CSV = "csv"
+    HTML = "html"
     JUNIT = "junit"
 
     @property

@@ -20,6 +20,7 @@ from tui_manager.domain.task import CommandHost, OutputChunk
 COMPARED = 2_000  # lines of each side
 _PAIRS_MAX = 200_000  # pairs of the same line in what is compared
 _LINE_MAX = 4096  # bytes of a line without an end that are masked together
+_NOTHING = hashlib.sha256().digest()  # of a stream without output
 # Numbers, with or without a fraction, and addresses of networks and of memory.
 _VARYING = re.compile(
     rb"0[xX][0-9a-fA-F]+|(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}|[0-9a-fA-F]{8,}|\d+"
@@ -61,13 +62,14 @@ class _Output:
     """One command host, with the digests of its output so far.
 
     Attributes:
+        digests: of the streams that have output.
         digest: of both streams; empty: output has come since it was made.
     """
 
     execution_id: str
     host: str
     command: int
-    digests: dict[Stream, _Digest]
+    digests: dict[Stream, _Digest] = field(default_factory=dict)
     size: int = 0
     state: str = ""
     failed: bool = False
@@ -75,7 +77,9 @@ class _Output:
     digest: bytes = b""
 
     def whole_digest(self) -> bytes:
-        self.digest = self.digest or b"".join(self.digests[stream].digest() for stream in Stream)
+        if not self.digest:
+            found = map(self.digests.get, Stream)
+            self.digest = b"".join(each.digest() if each else _NOTHING for each in found)
         return self.digest
 
 
@@ -118,11 +122,20 @@ class OutputGroups:
         """Appends chunks in the order in which they were stored."""
         for chunk in chunks:
             output = self._output(chunk.execution_id, chunk.host, chunk.command)
-            output.digests[chunk.stream].add(chunk)
+            digest = output.digests.get(chunk.stream)
+            if digest is None:
+                digest = output.digests[chunk.stream] = _Digest(self.masks)
+            digest.add(chunk)
             output.digest = b""
             output.size += len(chunk.data) + chunk.gap
             output.stderr = output.stderr or chunk.stream is Stream.STDERR
             self.size += len(chunk.data)
+
+    def end(self, execution_id: str) -> None:
+        """All output of a command host was fed: needs less memory for it from here on."""
+        if output := self._outputs.get(execution_id):
+            output.whole_digest()
+            output.digests.clear()
 
     def set_states(self, rows: Iterable[CommandHost]) -> None:
         """Notes how commands have ended. One that has not begun is in no group."""
@@ -136,8 +149,7 @@ class OutputGroups:
     def _output(self, execution_id: str, host: str, command: int) -> _Output:
         output = self._outputs.get(execution_id)
         if output is None:
-            digests = {stream: _Digest(self.masks) for stream in Stream}
-            output = self._outputs[execution_id] = _Output(execution_id, host, command, digests)
+            output = self._outputs[execution_id] = _Output(execution_id, host, command)
         return output
 
     def groups(self, *, failed_only: bool = False) -> list[OutputGroup]:

@@ -3,6 +3,7 @@
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_map import FailureGroup
 
 # Statuses, and what a running task or command host may be doing.
 GLYPHS = {
@@ -43,6 +44,19 @@ def glyph_of(status: str) -> str:
 def reason_words(reason: Reason) -> str:
     """Why a command ended, in words; its own name for one that needs none."""
     return _REASONS.get(reason, str(reason))
+
+
+def cause_words(group: FailureGroup) -> str:
+    """`exit 4`, `signal 9`, `timeout`, `could not be delivered`."""
+    match group.reason:
+        case Reason.EXIT_CODE:
+            return f"exit {group.exit_code}"
+        case Reason.SIGNAL:
+            return f"signal {group.signal}"
+        case Reason.TIMEOUT | Reason.NONE:
+            return str(group.status)
+        case _:
+            return reason_words(group.reason)
 
 
 def command_host_text(row: CommandHost) -> str:

@@ -41,3 +41,7 @@ def _maker(wanted: Format) -> Maker:
             from tui_manager.export.junit_document import junit_document
 
             return junit_document
+        case Format.HTML:
+            from tui_manager.export.html_page import html_page
+
+            return html_page

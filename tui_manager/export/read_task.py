@@ -38,14 +38,18 @@ class PrintedText(NamedTuple):
 
 
 async def pages(
-    operator: Operator, task_id: int, command: int | None = None
+    operator: Operator, task_id: int, command: int | None = None, sort: str = "host"
 ) -> AsyncIterator[Sequence[CommandHost]]:
-    """The command hosts of a task, or of one of its commands, by command and name. A host that gets
-    another name meanwhile counts once."""
+    """The command hosts of a task, or of one of its commands. One that moves while the pages are
+    read counts once.
+
+    Args:
+        sort: "host": by command and name; empty: faults first.
+    """
     seen: set[str] = set()
     offset = 0
     while True:
-        window = Window(sort="host", offset=offset, limit=PAGE)
+        window = Window(sort=sort, offset=offset, limit=PAGE)
         page = await operator.list_command_hosts(task_id, window, command)
         fresh = [row for row in page.rows if row.execution_id not in seen]
         seen.update(row.execution_id for row in fresh)

@@ -88,7 +88,9 @@ def command_line_parser() -> Parser:
         add("schedule", "make, list, show, edit, pause or run schedules", state), state
     )
     add_output_options(add("output", "print the output of a task, as raw bytes", state))
-    add_export_options(add("export", "make a document of a task: JSON, CSV or JUnit", state))
+    add_export_options(
+        add("export", "make a document of a task: JSON, CSV, JUnit or an HTML page", state)
+    )
     _add_manager_commands(add, state, listen)
     return parser
 
@@ -210,7 +212,7 @@ def add_export_options(export: argparse.ArgumentParser) -> None:
         choices=tuple(Format),
         metavar="|".join(Format),
         required=True,
-        help="json for programs, csv for spreadsheets, junit for CI",
+        help="json for programs, csv for spreadsheets, junit for CI, html for people",
     )
     export.add_argument(
         "--output",

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from tui_manager.domain.number_format import count_of, size
+from tui_manager.domain.output_buffer import OutputLine
 from tui_manager.domain.output_groups import Comparison, OutputGroup, compare
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
-from tui_manager.ui.output.output_buffer import OutputLine
 
 # What only the chosen group has is as little good as what it lacks is bad: no colour judges.
 _MARKS = {"-": Role.MUTED, "+": Role.STRONG, " ": Role.MUTED}

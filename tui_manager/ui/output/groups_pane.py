@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.number_format import count_of, size
+from tui_manager.domain.output_buffer import OutputBuffer
 from tui_manager.domain.output_groups import OutputGroup, OutputGroups
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.action import Pane
@@ -28,7 +29,6 @@ from tui_manager.ui.output.group_lines import (
     group_head,
     group_lines,
 )
-from tui_manager.ui.output.output_buffer import OutputBuffer
 from tui_manager.ui.terminal.closable import while_open
 
 SHOWN = 64 * 1024  # bytes of a group that are read to be shown, about

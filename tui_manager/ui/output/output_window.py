@@ -6,9 +6,9 @@ that is not held is decoded anew when that chunk comes.
 
 from collections.abc import Sequence
 
+from tui_manager.domain.output_buffer import OutputBuffer, OutputLine
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.output.output_buffer import OutputBuffer, OutputLine
 
 KEPT = 512 * 1024  # bytes that are kept after some were dropped; twice as many are held at most
 LINES_KEPT = 8_000

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.number_format import count_of
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.state_words import reason_words
+from tui_manager.domain.state_words import cause_words
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_map import SUMMED_FAILURES, FailureGroup
@@ -105,19 +105,6 @@ def _cut_names(names: str, width: int) -> str:
         return names
     cut = shorten(names, width).removesuffix("…")
     return cut[: cut.rfind(",") + 1] + "…"
-
-
-def cause_words(group: FailureGroup) -> str:
-    """`exit 4`, `signal 9`, `timeout`, `could not be delivered`."""
-    match group.reason:
-        case Reason.EXIT_CODE:
-            return f"exit {group.exit_code}"
-        case Reason.SIGNAL:
-            return f"signal {group.signal}"
-        case Reason.TIMEOUT | Reason.NONE:
-            return str(group.status)
-        case _:
-            return reason_words(group.reason)
 
 
 def failure_words(task: Task, groups: Sequence[FailureGroup], width: int) -> str:

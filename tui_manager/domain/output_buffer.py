@@ -1,8 +1,8 @@
-"""Makes lines from chunks of bytes. `output_window.py` decides which chunks are held, and
-`colour_and_wrap_lines.py` draws the lines.
+"""Makes lines from chunks of bytes.
 
-Pure: no widget. Every (execution, stream) has a decoder and a line of its own that grows until its
-end. A carriage return clears that line, so that the last rewrite is seen.
+Pure. Every (execution, stream) has a decoder and a line of its own that grows until its end. A
+carriage return clears that line, so that the last rewrite is seen. On the screen,
+`output_window.py` decides which chunks are held, and `colour_and_wrap_lines.py` draws the lines.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from tui_manager.domain.number_format import size
 from tui_manager.domain.output_colours import RESET
 from tui_manager.domain.safe_text import SafeTextDecoder
 from tui_manager.domain.status import Stream
-from tui_manager.operator.api import OutputChunk
+from tui_manager.domain.task import OutputChunk
 
 PART = 8192  # characters of a line that are drawn as one; a longer line has several parts
 
