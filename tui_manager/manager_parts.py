@@ -283,7 +283,13 @@ async def _make_tls(settings: Settings, parts: Parts, keys: KeyStore) -> TlsPart
     )
     await claim_database(keys, core.database, authority, server)
     core.statistics.gauges.certificate_problem = lambda: server.problem
-    certificates = Certificates(server, EnrollmentIdentity(keys, now))
+    enrolling = EnrollmentIdentity(keys, now)
+    certificates = Certificates(server, enrolling)
+    core.statistics.gauges.certificates = lambda: {
+        "authority": authority.certificate.not_valid_after_utc,
+        "server": server.ends,
+        "enrollment": enrolling.ends,
+    }
     port = EnrollmentPort(certificates.enrollment.pin, lambda: tls.enroll_port)
     enrollment = EnrollmentService(core, parts.sessions, authority, port)
     tls = TlsParts(certificates, AllPortCredentials(certificates), enrollment)

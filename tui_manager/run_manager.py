@@ -198,9 +198,15 @@ async def _serve_metrics(settings: Settings, parts: Parts) -> AsyncIterator[str]
         return
     from tui_manager.metrics.manager_source import ManagerSource
     from tui_manager.metrics.serve_metrics import serve_metrics
+    from tui_manager.metrics.unended_work import FollowedWork
 
     source = ManagerSource(
-        parts.core, parts.clock_watch, tui_manager.__version__, manager_name(settings)
+        parts.core,
+        parts.clock_watch,
+        FollowedWork(parts.core),
+        settings.state_dir,
+        tui_manager.__version__,
+        manager_name(settings),
     )
     async with serve_metrics(settings.metrics, source) as address:
         yield address

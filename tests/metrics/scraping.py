@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
@@ -12,6 +13,7 @@ from tui_manager.domain.address import split_address
 from tui_manager.metrics.all_metrics import read_all
 from tui_manager.metrics.exposition import Exposition
 from tui_manager.metrics.manager_source import ManagerSource
+from tui_manager.metrics.unended_work import FollowedWork
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
@@ -32,6 +34,10 @@ class Scraped:
         """The value of one sample; without the prefix of all metrics."""
         return self.values[f"tui_manager_{name}", frozenset(labels.items())]
 
+    def has(self, name: str, /, **labels: str) -> bool:
+        """Whether there is such a sample."""
+        return (f"tui_manager_{name}", frozenset(labels.items())) in self.values
+
 
 def parsed(text: str, *, openmetrics: bool = False) -> Scraped:
     """Reads an exposition by Prometheus' own library, strictly."""
@@ -44,12 +50,18 @@ def parsed(text: str, *, openmetrics: bool = False) -> Scraped:
 
 def source_of(parts: Parts) -> ManagerSource:
     """The source of a manager in memory."""
-    return ManagerSource(parts.core, parts.watch, "1.2.3", "m1")
+    work = FollowedWork(parts.core)
+    return ManagerSource(parts.core, parts.watch, work, Path("/"), "1.2.3", "m1")
 
 
 def scraped(parts: Parts) -> Scraped:
     """The metrics of a manager in memory."""
-    text, _ = Exposition().text(read_all(source_of(parts)), "")
+    return scraped_of(source_of(parts))
+
+
+def scraped_of(source: ManagerSource) -> Scraped:
+    """The metrics of a source."""
+    text, _ = Exposition().text(read_all(source), "")
     return parsed(text.decode())
 
 

@@ -5,9 +5,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.metrics.scraping import OPENMETRICS, parsed, request, source_of
+from tests.metrics.scraping import OPENMETRICS, Scraped, parsed, request, source_of
+from tests.support.agent_stream import dial, hello
 from tests.support.manager_parts import Parts
+from tests.support.waiting import wait_until
+from tui_manager.domain.session_end import SessionEnd
 from tui_manager.metrics.serve_metrics import ManagerPages, serve_metrics
 from tui_manager.run_manager import run_manager
 from tui_manager.settings import Settings
@@ -19,14 +23,47 @@ async def test_a_manager_serves_what_its_settings_say(tmp_path: Path) -> None:
     )
     async with run_manager(settings) as manager:
         status, headers, body = await request(manager.metrics_address, "/metrics")
-        assert (status, headers["Content-Type"]) == (
-            200,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )
+        assert status == 200
+        assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         assert parsed(body.decode()).value("leader") == 1
         status, _, body = await request(manager.metrics_address, "/healthz")
         assert (status, body) == (200, b"ok\n")
+        await _streams_that_end(manager.address)
+        said = await wait_until(
+            lambda: _scraped(manager.metrics_address),
+            lambda said: sum(_ends(said).values()) == 4 and said.has("tasks", status="running"),
+        )
+        assert _ends(said) == {"closed": 1, "broken": 1, "replaced": 1, "refused": 1}
+        assert (said.value("sessions_opened_total"), said.value("sessions")) == (4, 0)
+        assert said.value("violations_total") == 1
     assert not any(thread.name == "metrics" for thread in threading.enumerate())
+
+
+async def _streams_that_end(address: str) -> None:
+    """Four streams, each of which ends in another way."""
+    async with dial(address) as first:
+        welcome = (await first.hello("web01")).welcome
+        again = {"instance_id": "the same", "host_id": welcome.host_id}
+        await first.leave()
+    async with dial(address) as first, dial(address) as second:
+        await first.hello("web01", **again)
+        await second.hello("web01", **again)
+        assert await first.ended()
+        await second.write(pb.AgentMessage(hello=hello("web01")))  # a second Hello
+        assert await second.ended()
+    async with dial(address) as lost:
+        await lost.hello("web02")
+
+
+async def _scraped(address: str) -> Scraped:
+    _, _, body = await request(address, "/metrics")
+    return parsed(body.decode())
+
+
+def _ends(said: Scraped) -> dict[str, float]:
+    """How many streams have ended, by reason."""
+    found = {end.value: said.value("sessions_ended_total", reason=end) for end in SessionEnd}
+    return {reason: number for reason, number in found.items() if number}
 
 
 async def test_the_format_that_is_asked_for_is_answered(parts: Parts) -> None:

@@ -121,6 +121,7 @@ CONSTANT = {
     ("rollout_turns.sql", "continue_delivery"): UNENDED_OF_HOST_IN_TASK,
     ("rollout_turns.sql", "forget_delivery_left"): "PRIMARY KEY (task_id=? AND host=?)",
     ("tasks.sql", "count_running"): "tasks_unended (status=?)",
+    ("tasks.sql", "unended_work"): "tasks_unended (status=?)",
     ("tasks.sql", "count_failed"): "COVERING INDEX tasks_failed_by_end (finished_at>?)",
     ("tasks.sql", "held"): "tasks_unended (status=?)",
     ("tasks.sql", "newest_updates"): "commands_of_updates",

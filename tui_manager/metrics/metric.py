@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.service.core.histogram import Histogram
+from tui_manager.storage.engine.tally import Act
 
 PREFIX = "tui_manager_"
 
@@ -36,6 +37,7 @@ class Sample:
 
 
 Samples = Iterable[Sample]
+Labeled = Iterable[tuple[tuple[str, ...], float]]  # (values of the labels, value) of each sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ def labeled(
     name: str,
     text: str,
     labels: tuple[str, ...],
-    read: Callable[[ManagerSource], Iterable[tuple[tuple[str, ...], float]]],
+    read: Callable[[ManagerSource], Labeled],
 ) -> Metric:
-    """A counter or a gauge with labels; `read` gives (values of the labels, value)."""
+    """A counter or a gauge with labels."""
 
     def samples(source: ManagerSource) -> Samples:
         return (Sample(values, float(value)) for values, value in read(source))
@@ -109,3 +111,13 @@ def histogram(name: str, text: str, read: Callable[[ManagerSource], Histogram]) 
         return (Sample(bounds=found.bounds, cumulative=found.cumulative(), total=found.total),)
 
     return Metric(PREFIX + name, Kind.HISTOGRAM, text, samples)
+
+
+def counted(source: ManagerSource, act: Act, *labels: str) -> int:
+    """How often something has happened since the start."""
+    return source.core.statistics.counted[(act, *labels)]
+
+
+def by(source: ManagerSource, act: Act, values: Iterable[str]) -> Labeled:
+    """The same for each value of the only label of an act."""
+    return (((value,), counted(source, act, value)) for value in values)

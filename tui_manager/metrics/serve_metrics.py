@@ -109,9 +109,12 @@ async def serve_metrics(
     paths = {"/metrics": pages.metrics, "/healthz": pages.health}
     server = HttpServer(listening, paths, timeouts or Timeouts())
     await asyncio.to_thread(server.start)
+    following = asyncio.create_task(source.work.run(), name="metrics")
     log.info("metrics are served", extra={"address": real})
     try:
         yield real
     finally:
         # The server may wait for this loop, which therefore must go on.
         await asyncio.to_thread(server.stop)
+        following.cancel()
+        await asyncio.wait([following])

@@ -55,6 +55,11 @@ class EnrollmentIdentity:
         """The hash of the key, as join tokens carry it."""
         return pin(key_hash(self._key.public_key()))
 
+    @property
+    def ends(self) -> datetime:
+        """When the certificate expires."""
+        return self._certificate.certificate.not_valid_after_utc
+
     def renew_if_due(self) -> bool:
         """Renews the certificate with the same key if it is due; True if so."""
         return self._certificate.renew_if_due()

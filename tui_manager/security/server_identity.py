@@ -124,6 +124,11 @@ class ServerIdentity:
         return warning or self._authority.problem
 
     @property
+    def ends(self) -> datetime:
+        """When the certificate expires."""
+        return self._credentials.chain[0].not_valid_after_utc
+
+    @property
     def authority_fingerprint(self) -> str:
         """Of the authority above the certificate, the last one in the operator's file."""
         return authority_fingerprint(self._credentials.authorities[-1])

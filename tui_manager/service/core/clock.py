@@ -63,12 +63,17 @@ class Clock:
 
 
 class ClockWatch:
-    """Follows the wall clock while the manager runs. `begin` comes first."""
+    """Follows the wall clock while the manager runs. `begin` comes first.
+
+    Attributes:
+        jumps_seen: jumps while the manager runs.
+    """
 
     def __init__(self, database: Database, clock: Clock, feed: ChangeFeed) -> None:
         self._database = database
         self._clock = clock
         self._feed = feed
+        self.jumps_seen = 0
         self.trusted_again = asyncio.Event()  # whoever waits for it clears it
         self._looked_at = self._boot()
         self._offset = clock.stamp() - self._looked_at  # wall clock minus boot-time clock
@@ -210,6 +215,7 @@ class ClockWatch:
         offset = now - boot
         moved = offset - self._offset
         if abs(moved) > JUMP_MIN:
+            self.jumps_seen += 1
             before = now - moved  # what the clock would show without the jump
             self._jumps.append(ClockJump(self._since, before, moved))
             self._since = now - elapsed

@@ -46,6 +46,7 @@ class LiveSession:
         features: what its agent can do.
         transfers: copies, fetches and updates that run on its host, by execution.
         updating: executions that replace its agent by another version.
+        sent: when commands were sent that have not begun yet, by execution; monotonic seconds.
     """
 
     generation: int
@@ -58,6 +59,7 @@ class LiveSession:
     features: frozenset[Feature] = frozenset()
     transfers: dict[str, RunningTransfer] = field(default_factory=dict)
     updating: set[str] = field(default_factory=set)
+    sent: dict[str, float] = field(default_factory=dict)
 
     @property
     def will_come_back(self) -> bool:

@@ -5,9 +5,9 @@ import asyncio
 import logging
 import statistics
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psutil
 
@@ -16,8 +16,8 @@ from tui_manager.domain.gateway import Standing
 from tui_manager.domain.manager_status import Health
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
-from tui_manager.service.core.histogram import SIZES, Histogram
-from tui_manager.storage.engine.tally import Tally
+from tui_manager.service.core.histogram import LONG_SECONDS, SIZES, Histogram
+from tui_manager.storage.engine.tally import Act, Tally
 
 log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two sets of figures
@@ -54,11 +54,19 @@ class Timings:
         commit: seconds of transactions that were committed, from the queue on.
         units: units of work in each of these.
         loop_lag: seconds by which the manager's loop ran a timer too late.
+        start_delay: seconds from handing a command to a session until it began on its host.
+        command: seconds that commands ran, by the clocks of their hosts.
+        result_delay: seconds from the end of a command on its host until its result was stored.
+        schedule_delay: seconds from the due time of a schedule until its task was started.
     """
 
     commit: Histogram = field(default_factory=Histogram)
     units: Histogram = field(default_factory=lambda: Histogram(SIZES))
     loop_lag: Histogram = field(default_factory=Histogram)
+    start_delay: Histogram = field(default_factory=Histogram)
+    command: Histogram = field(default_factory=lambda: Histogram(LONG_SECONDS))
+    result_delay: Histogram = field(default_factory=Histogram)
+    schedule_delay: Histogram = field(default_factory=lambda: Histogram(LONG_SECONDS))
 
 
 @dataclass(slots=True)
@@ -70,6 +78,7 @@ class Gauges:
         standing: how all managers of the database stand; without any: this one is alone.
         notifier_problem: why managers cannot tell each other of changes; empty: they can.
         clock_ahead: how far the clock of this machine is ahead of the database's; negative: behind.
+        certificates: when each certificate of the manager ends, by what it is for.
     """
 
     sessions: Callable[[], int] = lambda: 0
@@ -82,6 +91,7 @@ class Gauges:
     standing: Callable[[], Standing] = Standing
     notifier_problem: Callable[[], str] = lambda: ""
     clock_ahead: Callable[[], timedelta] = timedelta
+    certificates: Callable[[], Mapping[str, datetime]] = dict
 
 
 @dataclass(slots=True)
@@ -89,7 +99,7 @@ class Statistics:
     """Counts, and makes figures of the counts once a second.
 
     Attributes:
-        counted: what was committed since the start, by act and labels; see `tally.Act`.
+        counted: what was committed or has happened since the start, by act and labels.
         storage_error: why the database cannot be written now. It is emptied once a write has
             succeeded and nothing has failed for `_ERROR_LASTS`.
         authority_error: why no certificates can be issued now; empty: they can.
@@ -111,6 +121,19 @@ class Statistics:
     _failed_at: float = 0.0
     _written_since: bool = False
     _had_problem: bool = False
+
+    def count(self, act: Act, *labels: str, number: int = 1) -> None:
+        """Something has happened that is no change of the database."""
+        self.counted[(act, *labels)] += number
+
+    def count_notification(self, receiver: str, outcome: str) -> None:
+        """A notification was delivered, could not be, was given up or was dropped.
+
+        Args:
+            receiver: "hook" or "webhook".
+            outcome: "delivered", "failed", "given_up" or "dropped".
+        """
+        self.count(Act.NOTIFICATION, receiver, outcome)
 
     def count_sent_files(self, size: int) -> None:
         """So many bytes of files were sent to an agent."""

@@ -14,6 +14,7 @@ from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.storage.engine.database import Database
+from tui_manager.storage.engine.tally import Act
 
 log = logging.getLogger(__name__)
 _FOR_OPERATORS = (Refusal.DUPLICATE_IDENTITY, Refusal.NAME_TAKEN)  # an operator can correct these
@@ -81,6 +82,7 @@ class Violations:
     ) -> None:
         self._feed = feed
         self._counters = statistics.counters
+        self._statistics = statistics
         self._clock = clock
         self._bad_tokens: deque[float] = deque(maxlen=BAD_TOKENS_MAX)
         self.audit = LimitedAudit(database, clock)
@@ -98,6 +100,7 @@ class Violations:
         """
         name, text = _safe(name), _safe(str(error), _TEXT_MAX)
         self._counters.refusals += 1
+        self._statistics.count(Act.AGENT_REFUSED, error.refusal)
         if error.refusal in _FOR_OPERATORS:
             self.recent_refusals.add(name, text)
         detail = {"reason": error.refusal, "address": address, "text": text}

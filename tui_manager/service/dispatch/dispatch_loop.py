@@ -14,6 +14,7 @@ from tui_manager.service.dispatch import claims
 from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
+from tui_manager.storage.engine.tally import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts, hosts
 from tui_manager.storage.views import command_delivery
@@ -197,6 +198,9 @@ class DispatchLoop:
             full = not self._dispatcher.room(session.host_id)
             return _NotSent(session, command, retry=replaced or full)
         self._core.statistics.counters.sent += 1
+        self._core.statistics.count(Act.COMMAND_SENT, command.run.command.kind)
+        if entry and entry.session:
+            entry.session.sent[command.run.execution_id] = self._core.clock.monotonic()
         log.info("command sent", extra=ids)
         return None
 

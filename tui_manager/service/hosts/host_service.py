@@ -13,6 +13,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.facts import PackedFacts
 from tui_manager.domain.report import Greeting, Resume
+from tui_manager.domain.session_end import SessionEnd
 from tui_manager.domain.status import Admission
 from tui_manager.domain.vitals import Vitals
 from tui_manager.security.client_certificate import PeerCertificate
@@ -24,6 +25,7 @@ from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.hosts import host_notes
 from tui_manager.service.hosts.identification import Identification, ImpostorError
 from tui_manager.service.reports import resume
+from tui_manager.storage.engine.tally import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, hosts
 from tui_manager.storage.tables.hosts import HostRow
@@ -98,6 +100,7 @@ class HostService:
             raise
         heartbeat = self._heartbeat.current
         self._add_session(greeting, row, reconciled, heartbeat)
+        self._core.statistics.count(Act.SESSION_OPENED)
         _log_opened(row, reconciled)
         self._core.feed.publish(Changes(hosts=True, tasks=frozenset(reconciled.tasks)))
         return OpenedSession(
@@ -182,8 +185,15 @@ class HostService:
         """The session takes commands from now on."""
         self._dispatch.wake([host_id])
 
-    async def close_session(self, host_id: str, generation: int, why: str) -> None:
-        """A stream has ended. The end of an old session never touches a newer one."""
+    async def close_session(
+        self, host_id: str, generation: int, why: str, end: SessionEnd = SessionEnd.BROKEN
+    ) -> None:
+        """A stream has ended. The end of an old session never touches a newer one.
+
+        Args:
+            why: for the log.
+        """
+        self._core.statistics.count(Act.SESSION_ENDED, end)
         clock, session = self._core.clock, self._session(host_id, generation)
         if not self._directory.close_session(host_id, generation, clock.now(), clock.monotonic()):
             return

@@ -14,6 +14,7 @@ from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.service.hosts.lost_hosts import LostHosts
 from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.storage.engine.statements import from_datetime
+from tui_manager.storage.engine.tally import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.views import command_delivery
@@ -145,6 +146,8 @@ class HostTimeouts:
             raise
         for entry in silent:
             entry.declared_lost &= entry.row.row_id in lost
+        number = sum(entry.declared_lost for entry in silent)
+        self._core.statistics.count(Act.HOST_LOST, number=number)
         self._tell_lost(lost)
 
     async def _fail_undelivered(self) -> None:

@@ -32,6 +32,7 @@ class _PendingReport:
 
     Attributes:
         session: on which its host may be sent commands; None: on none now.
+        came: when it was received; monotonic seconds.
         stored: the caller waits for it.
         answered: `stored` has its result, or would have it if nobody had cancelled it.
     """
@@ -39,6 +40,7 @@ class _PendingReport:
     host: HostRow
     received: ReceivedReport
     session: ReadySession | None
+    came: float
     stored: "asyncio.Future[ReportOutcome]"
     answered: bool = False
 
@@ -84,9 +86,10 @@ class ReportService:
         now = self._core.clock.stamp()
         kept_since = self._core.limits.kept_since(now)
         received = ReceivedReport(entry.row.row_id, entry.row.generation, report, now, kept_since)
+        came = self._core.clock.monotonic()
         while True:
             try:
-                outcome = await self._wait_until_stored(entry.row, received)
+                outcome = await self._wait_until_stored(entry.row, received, came)
             except StorageError:
                 await asyncio.sleep(_RETRY)
                 continue
@@ -94,10 +97,12 @@ class ReportService:
                 raise outcome.refused
             return outcome
 
-    async def _wait_until_stored(self, host: HostRow, received: ReceivedReport) -> ReportOutcome:
+    async def _wait_until_stored(
+        self, host: HostRow, received: ReceivedReport, came: float
+    ) -> ReportOutcome:
         loop = asyncio.get_running_loop()
         session = self._dispatch.ready_session(host.host_id)
-        pending = _PendingReport(host, received, session, loop.create_future())
+        pending = _PendingReport(host, received, session, came, loop.create_future())
         self._pending.append(pending)
         self._schedule()
         try:
@@ -223,6 +228,7 @@ class ReportService:
             ended = (result.execution_id for result in item.received.report.results)
             hosts |= self._core.directory.update_running(host.host_id, started, ended)
             self._count(outcome)
+            self._measure(item, outcome)
             log_outcome(host.name, outcome)
             for what in broken_wire_rules(outcome):
                 self._core.violations.record_violation(host.host_id, host.name, what)
@@ -238,3 +244,22 @@ class ReportService:
         counters.late_results += outcome.late
         counters.conflicting_results += len(outcome.conflicts)
         counters.output_bytes += outcome.output_bytes
+
+    def _measure(self, item: _PendingReport, outcome: ReportOutcome) -> None:
+        """Takes the times of commands that have begun or ended. Those of their hosts are ages, so
+        no clock of a host is needed."""
+        timings, report = self._core.statistics.timings, item.received.report
+        entry = self._core.directory.get(item.host.host_id)
+        sent = entry.session.sent if entry and entry.session else {}
+        for started in report.started:
+            if (at := sent.pop(started.execution_id, None)) is not None:
+                timings.start_delay.observe(item.came - started.age.total_seconds() - at)
+        for result in report.results:
+            at, ran = sent.pop(result.execution_id, None), result.duration
+            if at is not None and ran is not None:
+                timings.start_delay.observe(item.came - (result.age + ran).total_seconds() - at)
+        stored = self._core.clock.monotonic()
+        for _, result in outcome.results:
+            timings.result_delay.observe(stored - item.came + result.age.total_seconds())
+            if result.duration is not None:
+                timings.command.observe(result.duration.total_seconds())

@@ -49,12 +49,14 @@ class Acted:
         changed: rows were written.
         task_id: that was started; 0: none.
         again: the schedule or its template has changed meanwhile, or there is more to decide.
+        due: the due time at which the task was started; None: none was, or it has waited.
     """
 
     changed: bool = False
     task_id: int = 0
     started: StartedTask | None = None
     again: bool = False
+    due: datetime | None = None
 
 
 def act(
@@ -94,7 +96,8 @@ def act(
             schedule_runs.insert(tx, found.row_id, decision.start, outcome, now)
         else:
             schedule_runs.end_wait(tx, found.row_id, outcome, now)
-        acted = Acted(True, outcome.task_id, started, again=decision.start_waiting)
+        due = decision.start if started else None
+        acted = Acted(True, outcome.task_id, started, again=decision.start_waiting, due=due)
     if decision.handled_until != found.handled_until:
         schedules.handle(tx, found, decision.handled_until)
     return acted

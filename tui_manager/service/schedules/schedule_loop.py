@@ -205,6 +205,9 @@ class ScheduleLoop:
         acted = await self._core.plan(lambda tx: act(tx, row, task, present, starting))
         if acted.started:
             self._starter.announce(acted.task_id, acted.started)
+        if acted.due:
+            delay = (present.now - acted.due).total_seconds()
+            self._core.statistics.timings.schedule_delay.observe(delay)
         if acted.changed:
             log.info("schedule was due", extra={"schedule": row.spec.name, "task": acted.task_id})
             self._core.feed.publish(Changes(schedules=True))

@@ -1,8 +1,8 @@
-"""What transactions change that the manager counts, such as how many commands have ended, and how.
+"""What the manager counts, such as how many commands have ended, and how.
 
-The statement that changes something counts it, wherever in the program it is called. The writer
-collects the counts of each unit of work, and drops those of a unit that was undone. So what is
-counted is durable, and counted once, also if a unit ran twice.
+Most of it is changes of the database. The statement that changes something counts it, wherever in
+the program it is called. The writer collects the counts of each unit of work, and drops those of a
+unit that was undone. So what is counted is durable, and counted once, also if a unit ran twice.
 """
 
 from collections import Counter
@@ -24,6 +24,13 @@ class Act(StrEnum):
     COMMAND_HOST_ENDED = "command_host_ended"  # (status, reason); a late result counts too
     SCHEDULE_STARTED = "schedule_started"
     SCHEDULE_SKIPPED = "schedule_skipped"  # (reason)
+    # Counted when they happen, outside of a transaction; see `Statistics.count`.
+    COMMAND_SENT = "command_sent"  # (kind of the step)
+    SESSION_OPENED = "session_opened"
+    SESSION_ENDED = "session_ended"  # (reason)
+    AGENT_REFUSED = "agent_refused"  # (reason)
+    HOST_LOST = "host_lost"
+    NOTIFICATION = "notification"  # (receiver: hook or webhook; outcome)
 
 
 Tally = Counter[tuple[str, ...]]  # by act and labels

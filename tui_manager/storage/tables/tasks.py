@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,20 @@ _SQL = load_queries("tasks.sql")
 _PLAIN_PARAMETER = Parameter("")
 _RERUNS_MAX = 20  # of one task that are shown
 _FAILURES_MAX = 50_000  # of one task among which failed hosts are counted
+
+
+@dataclass(frozen=True, slots=True)
+class UnendedWork:
+    """What has not ended.
+
+    Attributes:
+        tasks: how many, by status.
+        pending, running: commands on a host.
+    """
+
+    tasks: Mapping[TaskStatus, int] = field(default_factory=dict)
+    pending: int = 0
+    running: int = 0
 
 
 def _counts(row: Row) -> Counts:
@@ -414,6 +428,16 @@ def correct(tx: Transaction, task_id: int, status: TaskStatus) -> bool:
     corrected = tx.execute(_SQL["correct"], {"task_id": task_id, "status": status}).rowcount
     count(Act.TASK_CORRECTED, status, number=corrected)
     return bool(corrected)
+
+
+def unended_work(tx: Transaction) -> UnendedWork:
+    """How many tasks have not ended, and how many commands of these."""
+    rows = {TaskStatus(row["status"]): row for row in tx.execute(_SQL["unended_work"])}
+    return UnendedWork(
+        tasks={status: row["tasks"] for status, row in rows.items()},
+        pending=sum(row["pending"] for row in rows.values()),
+        running=sum(row["running"] for row in rows.values()),
+    )
 
 
 def count_failed(tx: Transaction, since: datetime) -> int:

@@ -13,6 +13,7 @@ from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
 from tui_manager_protos.v1.agent_pb2_grpc import add_CommandServiceServicer_to_server
 
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
+from tui_manager.domain.session_end import SessionEnd
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.core import Core
 from tui_manager.service.enrollment.enrollment_service import EnrollmentService
@@ -56,6 +57,7 @@ class _End:
 
     why: str
     last: pb.ManagerMessage | None = None
+    reason: SessionEnd = SessionEnd.BROKEN
 
 
 class CommandService(pb_grpc.CommandServiceServicer):
@@ -111,7 +113,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
                 return _failure(writing) or "ended by the manager"
             failure = _failure(reading)
             end = _End(failure) if failure or reading.cancelled() else reading.result()
-            session.end(end.last)
+            session.end(end.last, end.reason)
             await asyncio.wait({writing}, timeout=STOP_TIMEOUT)  # sends Disconnect
             return end.why or "ended by the manager"
         finally:
@@ -131,8 +133,9 @@ class CommandService(pb_grpc.CommandServiceServicer):
             if broken:
                 self._handshake.slow_down(session.host_id)
             retry_after = RETRY_SOON if broken else convert.RETRY_LATE
-            return _End(f"{error.refusal}: {error}", convert.from_refusal(error, retry_after))
-        return _End("ended by the agent")
+            last = convert.from_refusal(error, retry_after)
+            return _End(f"{error.refusal}: {error}", last, SessionEnd.REFUSED)
+        return _End("ended by the agent", reason=SessionEnd.CLOSED)
 
     async def _handle_message(self, session: Session, message: pb.AgentMessage) -> None:
         kind = session.guard.check(message)
@@ -276,7 +279,7 @@ def _check_certificates(sessions: Sessions, clock: Clock) -> None:
         if renewal is None or renewal.nothing_to_do(now):
             continue
         if renewal.ended(now):
-            session.end(certificate_expired(renewal.certificate))
+            session.end(certificate_expired(renewal.certificate), SessionEnd.CERTIFICATE)
         elif asked < _RENEWALS_A_CHECK and renewal.ask_if_due(now, monotonic):
             session.send_settings()
             asked += 1

@@ -12,6 +12,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
 from tui_manager.domain.report import Greeting
+from tui_manager.domain.session_end import SessionEnd
 from tui_manager.security.client_certificate import PeerCertificate, read_peer
 from tui_manager.service.core.core import Core
 from tui_manager.service.hosts.host_service import HostService
@@ -101,7 +102,8 @@ class Handshake:
     async def close_session(self, session: Session, why: str) -> None:
         """Removes a session that has ended; `why` is for the log."""
         self._sessions.remove(session)
-        await self._hosts.close_session(session.host_id, session.generation, why)
+        end = session.end_reason or SessionEnd.BROKEN
+        await self._hosts.close_session(session.host_id, session.generation, why, end)
 
     async def _welcome(self, context: Context) -> Session | None:
         certificate = self._certificate(context) if self._secure else None

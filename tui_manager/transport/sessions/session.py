@@ -14,6 +14,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.file_transfer import FileRequest
 from tui_manager.domain.report import Acknowledged, Run
+from tui_manager.domain.session_end import SessionEnd
 from tui_manager.domain.status import Admission
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
@@ -70,7 +71,8 @@ class Session:
             renewal: of the certificate of the TLS handshake; None: without TLS.
             managers: the addresses of all managers; empty: the agent is told none.
 
-        `on_end` is called once when the session ends.
+        `on_end` is called once when the session ends. `end_reason` says how it ended; None: it has
+        not.
         """
         self.host_id = opened.host_id
         self.generation = opened.generation
@@ -95,6 +97,7 @@ class Session:
         self._was_full = False
         self._last_message: pb.ManagerMessage | None = None
         self._ended = False
+        self.end_reason: SessionEnd | None = None
         self._pending = asyncio.Event()
 
     @property
@@ -220,10 +223,12 @@ class Session:
         if self._file_parts:
             self._file_parts.forget(execution_id)
 
-    def end(self, last: pb.ManagerMessage | None = None) -> None:
+    def end(
+        self, last: pb.ManagerMessage | None = None, reason: SessionEnd = SessionEnd.REFUSED
+    ) -> None:
         """Ends the stream: only `last` is still sent, and nothing more is read."""
         if not self._ended:
-            self._ended, self._last_message = True, last
+            self._ended, self._last_message, self.end_reason = True, last, reason
             self._pending.set()
             self.on_end()
 
@@ -319,7 +324,7 @@ class Session:
             "an agent was too slow to take a script, stdin or bytes of files, and others waited",
             extra={"host_id": self.host_id},
         )
-        self.end()
+        self.end(reason=SessionEnd.SLOW)
 
     def _end_sending(self) -> None:
         if self._file_parts:

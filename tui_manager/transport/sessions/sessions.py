@@ -10,6 +10,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import AgentUnavailableError, Refusal, RefusedError
 from tui_manager.domain.report import Run
+from tui_manager.domain.session_end import SessionEnd
 from tui_manager.domain.status import Admission
 from tui_manager.transport.messages.convert import RETRY_LATE, disconnect, from_refusal
 from tui_manager.transport.sessions.session import Session
@@ -54,11 +55,11 @@ class Sessions:
         self._sessions[session.host_id] = session
         self._empty.clear()
         if old:
-            old.end(_replaced())
+            old.end(_replaced(), SessionEnd.REPLACED)
 
     def remove(self, session: Session) -> None:
         """Removes a session that has ended, unless a newer one has replaced it."""
-        session.end()
+        session.end(reason=SessionEnd.BROKEN)
         if self._sessions.get(session.host_id) is session:
             del self._sessions[session.host_id]
             if not self._sessions:
@@ -68,7 +69,7 @@ class Sessions:
         """Ends a session that has been silent for too long."""
         session = self._sessions.get(host_id)
         if session and session.generation == generation:
-            session.end()
+            session.end(reason=SessionEnd.SILENT)
 
     async def end_all(self, within: float) -> None:
         """Tells all agents to come back later, and waits until their streams have ended.
@@ -78,7 +79,8 @@ class Sessions:
         """
         reason = pb.DISCONNECT_REASON_SHUTTING_DOWN
         for session in list(self):
-            session.end(disconnect(reason, "The manager stops.", _RETURN_AFTER))
+            last = disconnect(reason, "The manager stops.", _RETURN_AFTER)
+            session.end(last, SessionEnd.STOPPED)
         try:
             async with asyncio.timeout(within):
                 await self._empty.wait()
@@ -114,13 +116,13 @@ class Sessions:
         """See SessionControl."""
         session = self._sessions.get(host_id)
         if session and session.generation == generation:
-            session.end(_replaced())
+            session.end(_replaced(), SessionEnd.REPLACED)
 
     def send_away(self, why: str) -> None:
         """See AgentsAway. The agents do not all come to the others at once."""
         self.refuses = why
         for session in list(self):
-            session.end(without_database(why))
+            session.end(without_database(why), SessionEnd.NO_DATABASE)
 
     def take_again(self) -> None:
         """See AgentsAway."""

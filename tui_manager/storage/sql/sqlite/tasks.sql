@@ -99,6 +99,11 @@ WHERE id = :task_id AND status IN ('completed', 'failed') AND status <> :status;
 SELECT count(*) AS running FROM tasks
 WHERE status IN ('pending', 'running') AND status = 'running';
 
+-- name: unended_work
+-- For metrics: tasks that have not ended, and their commands.
+SELECT status, count(*) AS tasks, sum(pending) AS pending, sum(running) AS running FROM tasks
+WHERE status IN ('pending', 'running') GROUP BY status;
+
 -- name: count_failed
 -- Tasks that ended as failed since a time. They are counted on the index alone.
 SELECT count(*) AS failed FROM tasks INDEXED BY tasks_failed_by_end

@@ -1,0 +1,83 @@
+"""Metrics of hosts, their sessions, and agents that were refused."""
+
+from tui_manager.domain.errors import Refusal
+from tui_manager.domain.session_end import SessionEnd
+from tui_manager.domain.status import Admission
+from tui_manager.metrics.manager_source import ManagerSource
+from tui_manager.metrics.metric import Kind, Labeled, by, counted, counter, gauge, labeled
+from tui_manager.service.core import fleet_counts
+from tui_manager.storage.engine.tally import Act
+
+
+def _hosts(source: ManagerSource) -> Labeled:
+    found = dict.fromkeys(Admission, 0)
+    for entry in source.core.directory:
+        found[entry.row.admission] += 1
+    return (((admission,), number) for admission, number in found.items())
+
+
+def _admitted(source: ManagerSource) -> Labeled:
+    now = source.clock_watch.now()
+    _, online, _ = fleet_counts.counts(source.core.directory)
+    load = fleet_counts.load_of_fleet(source.core.directory, now)
+    _, maintained_offline = fleet_counts.in_maintenance(source.core.directory, now)
+    yield ("online",), online
+    yield ("offline",), load.offline
+    yield ("offline_in_maintenance",), maintained_offline
+
+
+HOSTS = (
+    labeled(
+        Kind.GAUGE,
+        "hosts",
+        "Hosts of the fleet, by admission. Each manager on a database counts all.",
+        ("admission",),
+        _hosts,
+    ),
+    labeled(
+        Kind.GAUGE,
+        "admitted_hosts",
+        "Admitted hosts, by their connection to any manager on the database.",
+        ("connection",),
+        _admitted,
+    ),
+    gauge(
+        "sessions",
+        "Agents that are connected to this manager.",
+        lambda source: source.core.statistics.gauges.sessions(),
+    ),
+    counter(
+        "sessions_opened",
+        "Streams of agents that were accepted.",
+        lambda source: counted(source, Act.SESSION_OPENED),
+    ),
+    labeled(
+        Kind.COUNTER,
+        "sessions_ended",
+        "Streams of agents that ended, by reason.",
+        ("reason",),
+        lambda source: by(source, Act.SESSION_ENDED, SessionEnd),
+    ),
+    counter(
+        "hosts_lost",
+        "Hosts that were silent for longer than `lost_after`, as the leader found.",
+        lambda source: counted(source, Act.HOST_LOST),
+    ),
+    labeled(
+        Kind.COUNTER,
+        "agents_refused",
+        "Agents that were refused, by reason.",
+        ("reason",),
+        lambda source: by(source, Act.AGENT_REFUSED, Refusal),
+    ),
+    counter(
+        "violations",
+        "Violations of the protocol by agents.",
+        lambda source: source.core.statistics.counters.violations,
+    ),
+    counter(
+        "bad_tokens",
+        "Join tokens that were shown, and are unknown or not valid any more.",
+        lambda source: source.core.statistics.counters.bad_tokens,
+    ),
+)
