@@ -39,6 +39,7 @@ from tui_manager.transport.sessions.file_messages import FileMessages
 from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.handshake import Handshake
 from tui_manager.transport.sessions.large_commands import LargeCommands
+from tui_manager.transport.sessions.output_windows import OutputWindows
 
 log = logging.getLogger(__name__)
 
@@ -153,11 +154,14 @@ async def _serve_hosts(
     secure = tls is not None
     large = LargeCommands(CommandContents(core), core.clock.monotonic)
     share = FileShare(parts.files, core.statistics.count_sent_files, core.clock.monotonic)
-    handshake = Handshake(core, parts.hosts, parts.sessions, large, share, timeouts, secure=secure)
+    windows = OutputWindows(core.limits, parts.sessions, lambda: parts.hosts.count)
+    handshake = Handshake(
+        core, parts.hosts, parts.sessions, large, share, windows, timeouts, secure=secure
+    )
     security = tls.security() if tls else None
     about_files = FileMessages(parts.hosts, parts.transfers)
     service = CommandService(
-        handshake, parts.hosts, parts.reports, about_files, core.clock, security
+        handshake, parts.hosts, parts.reports, about_files, windows, core.clock, security
     )
     serving = serve_agents(
         service,
@@ -166,6 +170,7 @@ async def _serve_hosts(
         parts.sessions,
         large,
         share,
+        windows,
         settings.listen,
         port_limits.options(timeouts, room.commands, core.limits.max_message),
         tls.credentials.commands.credentials if tls else None,

@@ -381,7 +381,7 @@ def test_a_reason_that_does_not_belong_to_a_status_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "window"), [(0, 1 << 20), (64, 1 << 20), (500, 128 << 10), (10_000, 64 << 10)]
+    ("hosts", "window"), [(0, 1 << 20), (32, 1 << 20), (250, 128 << 10), (10_000, 64 << 10)]
 )
 async def test_the_more_hosts_there_are_the_less_each_may_have_under_way(
     hosts: int, window: int

@@ -92,6 +92,25 @@ async def test_agents_are_told_when_they_must_share_with_more(
         assert (settings.output_window, settings.max_message) == (1 << 19, 1 << 20)
 
 
+async def test_an_agent_that_prints_much_may_have_more_under_way(manager: RunningManager) -> None:
+    async with dial(manager.address) as agent:
+        await agent.hello("web01")
+        await _started(manager, "cat big")
+        run = (await agent.read_until("run_command")).run_command
+        parts = [
+            pb.Output(
+                execution_id=run.execution_id,
+                stream=pb.STREAM_STDOUT,
+                offset=offset,
+                data=bytes(1 << 16),
+            )
+            for offset in range(0, 1 << 20, 1 << 16)
+        ]
+        await agent.report(output=parts)
+        settings = (await agent.read_until("settings")).settings
+        assert settings.output_window == 4 << 20
+
+
 async def test_a_short_command_costs_three_messages(manager: RunningManager) -> None:
     async with dial(manager.address) as agent:
         welcome = (await agent.hello("web01")).welcome

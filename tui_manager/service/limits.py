@@ -6,8 +6,10 @@ from dataclasses import dataclass, fields, replace
 from tui_manager.service.service_settings import ServiceSettings
 
 _MIB = 1024 * 1024
-_FLEET_WINDOW = 64 * _MIB  # unacknowledged bytes of output of the whole fleet
+_FLEET_WINDOW = 32 * _MIB  # unacknowledged bytes of output of the whole fleet, in equal parts
 _LEAST_WINDOW = 64 * 1024  # bytes of one piece of output, which every agent may send
+_MORE_WINDOW = 32 * _MIB  # as many again, shared by the agents that print much
+_LARGEST_WINDOW = 4 * _MIB  # 27 MB/s to an agent that is 150 ms away
 _DAY = 24 * 3600 * 1_000_000  # microseconds
 
 
@@ -28,11 +30,19 @@ class Limits(ServiceSettings):
         """The limits that these settings give."""
         return cls(**{item.name: getattr(settings, item.name) for item in fields(ServiceSettings)})
 
-    def shared_by(self, hosts: int) -> "Limits":
+    def shared_by(self, hosts: int, *, printing: int = 0) -> "Limits":
         """The limits of one of so many hosts. The more hosts there are, the smaller the window of
-        each: all windows together must fit into memory while nothing can be stored."""
+        each: all windows together must fit into memory while nothing can be stored.
+
+        Args:
+            printing: of one of so many hosts that print much, which share some more bytes; 0: of
+                one that does not.
+        """
         rounded = 1 << max(0, hosts - 1).bit_length()  # a power of 2, so that it seldom changes
         window = min(self.output_window, max(_LEAST_WINDOW, _FLEET_WINDOW // rounded))
+        if printing:
+            more = min(_LARGEST_WINDOW, window + _MORE_WINDOW // printing)
+            window = 1 << (more.bit_length() - 1)  # likewise
         return replace(self, output_window=window, max_message=min(self.max_message, 2 * window))
 
     def kept_since(self, now: int) -> int:

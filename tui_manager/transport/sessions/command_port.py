@@ -35,6 +35,7 @@ from tui_manager.transport.sessions.handshake import (
     read,
 )
 from tui_manager.transport.sessions.large_commands import LargeCommands
+from tui_manager.transport.sessions.output_windows import OutputWindows
 from tui_manager.transport.sessions.session import Session, in_batches
 from tui_manager.transport.sessions.sessions import Sessions
 
@@ -69,6 +70,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         hosts: HostService,
         reports: ReportService,
         files: FileMessages,
+        windows: OutputWindows,
         clock: Clock,
         security: Security | None,
     ) -> None:
@@ -77,6 +79,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         self._hosts = hosts
         self._reports = reports
         self._files = files
+        self._windows = windows
         self._clock = clock
         self._security = security
 
@@ -162,6 +165,8 @@ class CommandService(pb_grpc.CommandServiceServicer):
 
     async def _store(self, session: Session, report: pb.Report) -> None:
         with self._hosts.busy_with(session.host_id, session.generation):
+            if report.output:
+                self._windows.count(session, sum(len(item.data) for item in report.output))
             said = convert.to_report(report)
             outcome = await self._reports.handle_report(session.host_id, said)
         if said.results:
@@ -224,6 +229,7 @@ async def serve_agents(
     sessions: Sessions,
     large: LargeCommands,
     files: FileShare,
+    windows: OutputWindows,
     address: str,
     options: port_limits.Options,
     credentials: grpc.ServerCredentials | None,
@@ -244,6 +250,7 @@ async def serve_agents(
     working = [
         asyncio.create_task(_watch(core, hosts, sessions, large, files)),
         asyncio.create_task(sessions.tell_managers(asyncio.sleep)),
+        asyncio.create_task(windows.run(asyncio.sleep)),
     ]
     try:
         yield real

@@ -25,6 +25,7 @@ from tui_manager.transport.ports.port_limits import Timeouts, address_of
 from tui_manager.transport.sessions.ask_for_renewal import Renewal
 from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
+from tui_manager.transport.sessions.output_windows import OutputWindows
 from tui_manager.transport.sessions.session import Session
 from tui_manager.transport.sessions.sessions import Sessions, without_database
 
@@ -49,7 +50,7 @@ class Handshake:
     """Reads Hello and opens sessions.
 
     Args:
-        large, files: what all sessions share.
+        large, files, windows: what all sessions share.
         secure: every stream has a client certificate. Without TLS the manager believes what Hello
             says.
     """
@@ -61,6 +62,7 @@ class Handshake:
         sessions: Sessions,
         large: LargeCommands,
         files: FileShare,
+        windows: OutputWindows,
         timeouts: Timeouts,
         *,
         secure: bool,
@@ -70,10 +72,10 @@ class Handshake:
         self._sessions = sessions
         self._large = large
         self._files = files
+        self._windows = windows
         self._clock = core.clock
         self._violations = core.violations
         self._limits = core.limits
-        self._shared_limits = core.limits.shared_by(hosts.count)
         self._timeouts = timeouts
         self._secure = secure
         self._connection_rates = HostConnectionRates(core.clock.monotonic)
@@ -214,10 +216,10 @@ class Handshake:
         renewal = Renewal(certificate, guard) if certificate else None
         if renewal:
             renewal.ask_if_due(self._clock.now(), self._clock.monotonic())
-        self._share_limits()
+        self._windows.host_connects()
         session = Session(
             opened,
-            self._shared_limits,
+            self._windows.least,
             guard,
             self._hosts.session_ready,
             self._large,
@@ -229,14 +231,6 @@ class Handshake:
         self._sessions.add(session)
         self._hosts.session_ready(session.host_id)
         return session
-
-    def _share_limits(self) -> None:
-        """Lowers the limits of all sessions if there are more hosts now."""
-        shared = self._limits.shared_by(self._hosts.count)
-        if shared.output_window != self._shared_limits.output_window:
-            self._shared_limits = shared
-            for session in self._sessions:
-                session.set_limits(shared)
 
 
 def certificate_expired(certificate: PeerCertificate) -> pb.ManagerMessage:

@@ -51,7 +51,8 @@ class _WaitingRun(NamedTuple):
 class Session:
     """The queues of messages for one stream. Commands and answers have limits. Acknowledgements
     are merged into one message. There are no more cancels than sent commands, and Settings change
-    only with the operator's acts, the size of the fleet, and the managers that there are."""
+    only with the operator's acts, the size of the fleet, who prints much, and the managers that
+    there are."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class Session:
         self.on_end: Callable[[], object] = lambda: None
         self._admission = opened.admission
         self._heartbeat = opened.heartbeat
-        self._limits = limits
+        self.limits = limits
         self._on_room = on_room
         self._large = large
         self._file_share = files
@@ -138,7 +139,7 @@ class Session:
 
     def set_limits(self, limits: Limits) -> None:
         """Sends other limits to the agent."""
-        self._limits = limits
+        self.limits = limits
         self.send_settings()
 
     def set_managers(self, managers: tuple[str, ...]) -> None:
@@ -153,7 +154,7 @@ class Session:
     def _settings(self) -> pb.Settings:
         renew = self.renewal is not None and self.renewal.wanted
         return convert.from_limits(
-            self._limits, self._heartbeat, self._admission, self.managers, renew=renew
+            self.limits, self._heartbeat, self._admission, self.managers, renew=renew
         )
 
     def send_control(self, message: pb.ManagerMessage) -> None:
