@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tui_manager.domain.address import split_address
 from tui_manager.domain.gateway import Standing
 from tui_manager.own_addresses import server_names
+from tui_manager.receivers.hook_program import HookProgram
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.key_store import KeyStore
@@ -39,6 +40,8 @@ from tui_manager.service.managers.requests_from_gateways import RequestsFromGate
 from tui_manager.service.managers.running_elsewhere import RunningElsewhere
 from tui_manager.service.managers.task_ends import TaskEnds
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
+from tui_manager.service.notifications.courier import Delivery
+from tui_manager.service.notifications.deliveries import Deliveries
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker
@@ -85,6 +88,7 @@ class Parts:
     files: FileStore
     transfers: Transfers
     files_clean_up: FilesCleanUp
+    deliveries: Deliveries
     shared: "SharedParts | None" = None
     tls: "TlsParts | None" = None
 
@@ -148,7 +152,11 @@ async def assemble(
     stalls, task_ends = StallWatch(core), TaskEnds(core, rollout_loop)
     leadership = _leadership(core, server_time, sessions, settings)
     timeouts, pruning = HostTimeouts(core, clock_watch, stalls), PruningLoop(core, clock_watch)
-    planning = _planning(leadership, rollout_loop, schedule_loop, timeouts, pruning, task_ends)
+    ways = _ways(settings, clock)
+    deliveries = Deliveries(core, clock_watch, manager_name(settings), ways)
+    planning = _planning(
+        leadership, rollout_loop, schedule_loop, timeouts, pruning, task_ends, deliveries
+    )
     parts = Parts(
         core=core,
         sessions=sessions,
@@ -169,6 +177,7 @@ async def assemble(
         files=files,
         transfers=Transfers(core, files),
         files_clean_up=FilesCleanUp(core, files, clock_watch),
+        deliveries=deliveries,
     )
     if database.shared:
         parts.shared = _share(parts, task_ends, schedule_loop)
@@ -184,6 +193,7 @@ def _planning(
     timeouts: HostTimeouts,
     pruning: PruningLoop,
     task_ends: TaskEnds,
+    deliveries: Deliveries,
 ) -> Planning:
     loops = {
         "rollouts": rollouts.run,
@@ -191,8 +201,19 @@ def _planning(
         "host timeouts": timeouts.run,
         "pruning": pruning.run,
         "ends of tasks": task_ends.run,
+        "notifications": deliveries.run,
     }
     return Planning(leadership, loops)
+
+
+def _ways(settings: Settings, clock: Clock) -> list[Delivery]:
+    """The ways to the receivers of the settings. Most managers have none."""
+    ways: list[Delivery] = [HookProgram(hook) for hook in settings.hooks.values()]
+    if settings.webhooks:
+        from tui_manager.receivers.webhook import WebhookPost
+
+        ways += [WebhookPost(webhook, clock.now) for webhook in settings.webhooks.values()]
+    return ways
 
 
 def _leadership(

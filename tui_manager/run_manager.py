@@ -102,6 +102,7 @@ async def run_manager(
             with contextlib.suppress(NotLeadingError):
                 # Before a host can be sent what is not allowed any more.
                 await parts.rollout_loop.look()
+                await parts.deliveries.begin()  # before a task can end
         await stack.enter_async_context(_background(parts))
         serving = _serve_hosts(settings, parts, timeouts or Timeouts())
         address, enrolling = await stack.enter_async_context(serving)

@@ -14,6 +14,7 @@ from tui_manager_protos.rules.manager_address import check_manager_address
 
 from tui_manager.domain.address import PORT_MAX, is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.notification import Hook, Webhook
 from tui_manager.service.service_settings import ServiceSettings
 from tui_manager.state_files import APP
 
@@ -44,6 +45,7 @@ class Settings(ServiceSettings):
         notify: what the terminal gets when a long task has ended.
         notify_after: a task that ran longer is a long one.
         keys: of the actions of the dashboard, by their ids.
+        hooks, webhooks: who receives notifications, by name. A URL may hold a secret.
     """
 
     state_dir: Path = field(default_factory=lambda: user_state_path(APP))
@@ -65,6 +67,8 @@ class Settings(ServiceSettings):
     notify: str = "bell"
     notify_after: timedelta = timedelta(seconds=30)
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
 
 
 def _same_port(one: str, other: str) -> bool:

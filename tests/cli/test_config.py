@@ -10,6 +10,7 @@ from tui_manager.cli.load_settings import NAMES, load
 from tui_manager.cli.main import main
 from tui_manager.domain.address import is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.notification import Event, Hook, Webhook
 from tui_manager.settings import Settings, check_security, enroll_address
 
 
@@ -48,6 +49,8 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         'server_names = ["192.0.2.7", "manager.example.org"]\n'
         'theme = "contrast"\nnotify = "terminal"\nnotify_after = "2m"\n'
         '[groups]\nweb = "role=web"\n[keys]\nnew_task = "N"\nquit = ["Q", "ctrl+q"]\n'
+        '[hooks.page]\nprogram = "/bin/page"\nevents = ["task_ended"]\n'
+        '[webhooks.chat]\nurl = "https://chat.example.org/"\nevents = ["task_ended"]\n'
     )
     config = load({}, {}, path)
     assert set(config.sources.values()) == {f"file {path}"}
@@ -78,6 +81,8 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         theme="contrast",
         notify="terminal",
         notify_after=timedelta(minutes=2),
+        hooks={"page": Hook("page", ("/bin/page",), (Event.TASK_ENDED,))},
+        webhooks={"chat": Webhook("chat", "https://chat.example.org/", (Event.TASK_ENDED,))},
         keys={"new_task": ("N",), "quit": ("Q", "ctrl+q")},
     )
 

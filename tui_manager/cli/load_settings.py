@@ -11,6 +11,7 @@ from typing import Any
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration, parse_duration
 from tui_manager_protos.rules.manager_address import check_manager_address
 
+from tui_manager.cli.read_receivers import read_hooks, read_webhooks, show_receiver
 from tui_manager.client.state_folder import (
     SETTING,
     VARIABLE,
@@ -38,6 +39,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 _SERVICE_SETTINGS = {item.name for item in fields(ServiceSettings)}
 NAMES = tuple(sorted((item.name for item in fields(Settings)), key=_SERVICE_SETTINGS.__contains__))
+_RECEIVERS = ("hooks", "webhooks")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _GROUP = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -83,6 +85,12 @@ def load(given: Mapping[str, object], environment: Mapping[str, str], path: Path
             f"{sources['lost_after']}).",
         )
     _check_pairs(settings, sources)
+    if both := settings.hooks.keys() & settings.webhooks.keys():
+        raise InvalidInputError(
+            "hooks",
+            f"There are a hook and a webhook called {min(both)} ({sources['hooks']}). Give one of "
+            "them another name.",
+        )
     if settings.change_feed and not settings.database:
         raise InvalidInputError(
             "change_feed",
@@ -115,6 +123,8 @@ def show_value(name: str, value: object) -> object:
         return format_duration(value)
     if isinstance(value, Path):
         return str(value)
+    if name in _RECEIVERS and isinstance(value, Mapping):
+        return {key: show_receiver(item) for key, item in value.items()}
     if isinstance(value, Mapping):
         return {key: show_value("", item) for key, item in value.items()}
     if isinstance(value, tuple):
@@ -155,7 +165,8 @@ def _read(name: str, value: object, source: str) -> object:
             return _of_dashboard(name, value)
         return _address(value) if name.endswith("listen") else read_path(value)
     except ValueError as error:
-        given = "" if name in ("database", "change_feed") else f" = {value!r}"
+        secret = name in ("database", "change_feed", *_RECEIVERS)
+        given = "" if secret else f" = {value!r}"
         raise InvalidInputError(name, f"{source}: {name}{given}: {error}.") from error
 
 
@@ -291,4 +302,6 @@ _READERS: Mapping[str, Callable[[object], object]] = {
     "database": _or_empty(check_url),
     "change_feed": _or_empty(check_nats_url),
     "metrics": _or_empty(_metrics),
+    "hooks": read_hooks,
+    "webhooks": read_webhooks,
 }

@@ -23,6 +23,8 @@ def run_config(config: Configuration, *, as_json: bool) -> int:
 
 def _text(value: object) -> str:
     if isinstance(value, dict):
+        if any(isinstance(item, dict) for item in value.values()):
+            return "; ".join(f"{name}: {_text(item)}" for name, item in value.items())
         return ", ".join(f"{name} = {target!r}" for name, target in value.items()) or "-"
     if isinstance(value, list):
         return ", ".join(value) or "-"

@@ -126,14 +126,14 @@ class Statistics:
         """Something has happened that is no change of the database."""
         self.counted[(act, *labels)] += number
 
-    def count_notification(self, receiver: str, outcome: str) -> None:
+    def count_notification(self, receiver: str, outcome: str, number: int = 1) -> None:
         """A notification was delivered, could not be, was given up or was dropped.
 
         Args:
             receiver: "hook" or "webhook".
             outcome: "delivered", "failed", "given_up" or "dropped".
         """
-        self.count(Act.NOTIFICATION, receiver, outcome)
+        self.count(Act.NOTIFICATION, receiver, outcome, number=number)
 
     def count_sent_files(self, size: int) -> None:
         """So many bytes of files were sent to an agent."""

@@ -102,8 +102,19 @@ def add_skip(
 
 def oldest(tx: Transaction, receiver: str) -> Notification | None:
     """The notification that a receiver gets next; None: there is none."""
-    row = tx.execute(_SQL["oldest"], {"receiver": receiver, "limit": 1}).fetchone()
+    row = tx.execute(_SQL["oldest"], {"receiver": receiver}).fetchone()
     return row and _notification(row)
+
+
+def newest(tx: Transaction) -> int:
+    """The number of the newest notification; 0: none waits."""
+    return tx.execute(_SQL["newest"]).fetchone()["newest"] or 0
+
+
+def has_more_than(tx: Transaction, receiver: str, kept: int) -> bool:
+    """Whether more than so many wait for a receiver."""
+    values = {"receiver": receiver, "kept": kept}
+    return tx.execute(_SQL["more_than"], values).fetchone() is not None
 
 
 def _notification(row: Row) -> Notification:

@@ -36,6 +36,11 @@ def register(tx: Transaction, receivers: Iterable[Receiver], old: int) -> None:
     tx.execute(_SQL["forget"])
 
 
+def some_are_known(tx: Transaction) -> bool:
+    """Whether there is any, also one that the settings do not have any more."""
+    return tx.execute(_SQL["some_are_known"]).fetchone() is not None
+
+
 def all_receivers(tx: Transaction) -> list[ReceiverStatus]:
     """Those of the settings, by name."""
     return [_status(row) for row in tx.execute(_SQL["list"])]

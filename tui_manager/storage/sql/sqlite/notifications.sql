@@ -45,13 +45,21 @@ DELETE FROM notifications WHERE at < :before
 SELECT r.*, (SELECT count(*) FROM notifications WHERE receiver = r.name) AS pending
 FROM receivers AS r WHERE in_settings ORDER BY name;
 
--- name: wants_hosts
--- Whether some receiver wants to know of lost hosts, or of those that are back.
-SELECT 1 FROM wanted_events WHERE event IN ('host_lost', 'host_back') LIMIT 1;
+-- name: some_are_known
+-- Whether there is a receiver, also one that the settings do not have any more.
+SELECT 1 FROM receivers LIMIT 1;
+
+-- name: newest
+-- The number of the newest notification.
+SELECT max(id) AS newest FROM notifications;
 
 -- name: oldest
--- The oldest notifications of a receiver.
-SELECT * FROM notifications WHERE receiver = :receiver ORDER BY id LIMIT :limit;
+-- The oldest notification of a receiver.
+SELECT * FROM notifications WHERE receiver = :receiver ORDER BY id LIMIT 1;
+
+-- name: more_than
+-- Whether more than some notifications wait for a receiver.
+SELECT 1 FROM notifications WHERE receiver = :receiver ORDER BY id LIMIT 1 OFFSET :kept;
 
 -- name: drop_oldest
 -- Keeps only the newest ones of a receiver.
