@@ -63,12 +63,15 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "agent update": (["-x"], {"target": "-x"}),
     "agent install": (["-x", "web1"], {"names": ["-x", "web1"]}),
     "agent uninstall": (["-x"], {"names": ["-x"]}),
+    "completion": (["bash"], {"shell": "bash"}),
+    "export": (["7"], {"task_id": 7}),
     "output": (["7"], {"task_id": 7}),
     "check": (["-backup.db"], {"file": "-backup.db"}),
     "backup": (["-backup.db"], {"file": "-backup.db"}),
 }
 NEEDED = {  # options without which a command is refused
     "database migrate": ["--from", "manager.db"],
+    "export": ["--format", "csv"],
     "hosts maintenance": ["--end"],
     "agent install": ["--ssh"],
     "agent uninstall": ["--ssh"],

@@ -25,6 +25,7 @@ STORE = ("sqlite3", "aiosqlite", "psycopg", "nats")
         ("tui_manager.cli.commands.check_and_backup", (*WIRE, "textual", "psycopg")),
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),
         ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE)),
+        ("tui_manager.cli.completion.answer", (*SCREEN, *WIRE, *STORE, "tui_manager.ui")),
         ("tui_manager_agent.cli.main", (*SCREEN, "tui_manager")),
     ],
 )

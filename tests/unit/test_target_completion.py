@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui_manager.domain.target_completion import completions, last_term
+from tui_manager.domain.target_completion import COMPLETIONS_LIMIT, completions, last_term
 from tui_manager.domain.target_matching import TargetHost
 
 HOSTS = [
@@ -62,8 +62,8 @@ def test_an_empty_term_offers_groups_and_keys_and_no_names() -> None:
 
 
 def test_no_more_than_asked_for() -> None:
-    many = [TargetHost(str(n), f"h{n:03}") for n in range(200)]
-    assert len(completions("h", many, (), 1000)) == 50
+    many = [TargetHost(str(n), f"h{n:03}") for n in range(COMPLETIONS_LIMIT + 1)]
+    assert len(completions("h", many, (), 2000)) == COMPLETIONS_LIMIT
     assert completions("h", many, (), -1) == ()
 
 

@@ -63,7 +63,15 @@ def _run_and_flush(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # otherwise gRPC's C core writes to our stderr
+    if list(arguments[:2]) == ["completion", "--answer"]:  # a shell asks, while somebody types
+        from tui_manager.cli.completion.answer import answer
+
+        return answer(arguments[2])
     options = parse(arguments)
+    if options.action == "completion":  # a wrong setting must not break the start of a shell
+        from tui_manager.cli.commands.completion import run_completion
+
+        return run_completion(options.shell)
     given = {name: getattr(options, name) for name in _GIVEN if hasattr(options, name)}
     return _dispatch(options, load(given, os.environ, config_path()))
 

@@ -6,7 +6,7 @@ from itertools import islice
 from tui_manager.domain.target_matching import TargetHost
 from tui_manager.domain.target_notation import RESERVED_GROUPS
 
-COMPLETIONS_LIMIT = 50  # of one answer
+COMPLETIONS_LIMIT = 1000  # of one answer
 _FACT = "fact."
 
 

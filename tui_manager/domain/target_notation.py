@@ -39,7 +39,7 @@ _NAME_LIKE = re.compile(r"[][A-Za-z0-9._*?,/-]+")
 _LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]*)\s*(!?=)\s*([A-Za-z0-9._:/@+*?-]*)")
 _GROUP = re.compile(r"@([A-Za-z0-9._-]+)")
 _FACT = "fact."  # before a key: it is of a fact, not of a label
-_TASK = "task:"
+TASK_PREFIX = "task:"
 _TASK_HOSTS = re.compile(r"task:([1-9][0-9]{0,17}):([a-z]+)")
 _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 _SPLIT = {operator: re.compile(rf"{operator}(?![^\[\]]*\])") for operator in ",&"}
@@ -129,7 +129,7 @@ class _Reader:
             )
         if text.startswith("@"):
             return _group(text)
-        if text.startswith(_TASK):
+        if text.startswith(TASK_PREFIX):
             return _task_hosts(text)
         return _label(text) if "=" in text else self._name(text)
 

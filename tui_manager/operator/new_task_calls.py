@@ -16,6 +16,6 @@ class NewTaskCalls(Protocol):
         ...
 
     async def complete_target(self, target: str, limit: int) -> Sequence[str]:
-        """What the last term of a target can become, at most 50: groups, keys and values of labels
-        and facts, names of admitted hosts. None for a term that is whole."""
+        """What the last term of a target can become, at most 1000: groups, keys and values of
+        labels and facts, names of admitted hosts. None for a term that is whole."""
         ...

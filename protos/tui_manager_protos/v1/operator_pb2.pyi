@@ -2083,7 +2083,7 @@ class CompleteTargetRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     limit: _builtins.int
-    """at most 50"""
+    """at most 1000"""
     def __init__(
         self,
         *,

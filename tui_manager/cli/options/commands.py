@@ -14,6 +14,7 @@ from tui_manager.cli.options.parser import (
     add_json,
     listen_options,
     number,
+    plain,
     row_limit,
     state_options,
     task_id,
@@ -32,6 +33,7 @@ from tui_manager.cli.options.transfer import (
 from tui_manager.domain.export_format import Format
 from tui_manager.domain.status import Stream
 
+SHELLS = ("bash", "zsh", "fish")
 DEMO_AGENTS = 3
 DEMO_AGENTS_MAX = 50
 
@@ -112,6 +114,9 @@ def _add_manager_commands(add: _Add, state: Parser, listen: Parser) -> None:
     )
     add_database_commands(
         add("database", "move data into another database, or forget its keys", state), state
+    )
+    add_completion_options(
+        add("completion", "print a script that lets a shell complete what you type with tab")
     )
     add_json(add("config", "list every setting, its value and where it comes from", state, listen))
 
@@ -225,6 +230,26 @@ def add_export_options(export: argparse.ArgumentParser) -> None:
 
 def _index(text: str) -> int:
     return number(text, 0, 2**31 - 1, "a command's number")
+
+
+def add_completion_options(completion: argparse.ArgumentParser) -> None:
+    """The options of `completion`."""
+    completion.description = (
+        f"{completion.description} It completes commands and options, and asks the running manager "
+        "for hosts, groups, labels, tasks, templates, schedules and tokens."
+    )
+    completion.epilog = (
+        'bash: eval "$(tui-manager completion bash)" in ~/.bashrc. zsh: eval "$(tui-manager '
+        'completion zsh)" in ~/.zshrc, after compinit. fish: tui-manager completion fish > '
+        "~/.config/fish/completions/tui-manager.fish"
+    )
+    completion.add_argument(
+        "shell",
+        metavar="|".join(SHELLS),
+        type=plain,
+        choices=SHELLS,
+        help="the shell for which it is",
+    )
 
 
 AUDIT_LIMIT = 100

@@ -1,0 +1,140 @@
+"""Completion in real shells, each on a terminal of its own. They ask the real program, which asks a
+manager in memory over a real socket."""
+
+import asyncio
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_completion import WideWindows, filled
+from tests.lab.prepare import find_program
+from tests.support.program_forker import installed
+from tests.support.programs import wait_for
+from tests.support.terminals import Terminal, on_terminal
+from tests.support.waiting import GIVE_UP
+from tui_manager.cli.completion.from_manager import TIMEOUT_VARIABLE
+from tui_manager.operator.socket.server import serve_operator
+
+# What each shell reads when it starts: ctrl-g prints the line that is being typed.
+STARTS = {
+    "bash": """PS1='> '; bind 'set enable-bracketed-paste off'
+bind -x '"\\C-g": printf "<%s>" "$READLINE_LINE"'
+eval "$(tui-manager completion bash)"
+""",
+    "zsh": """PS1='> '; autoload -Uz compinit; compinit -u -D; bindkey -e
+show() { print -rn -- "<$BUFFER>" }; zle -N show; bindkey '^G' show
+eval "$(tui-manager completion zsh)"
+""",
+    "fish": """function fish_prompt; echo '> '; end
+function show; printf '<%s>' (commandline); end; bind \\cg show
+tui-manager completion fish | source
+""",
+}
+_LINE = re.compile("<([^>]*)>")
+
+
+class Shell:
+    """A shell at its prompt."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    @property
+    def drawn(self) -> str:
+        """What was drawn since the last line was typed."""
+        return self._terminal.drawn
+
+    def completed(self, typed: str, tabs: int = 1) -> str:
+        """The line after tab."""
+        self._terminal.press("\x15")
+        self._terminal.take()
+        self._terminal.press(typed + tabs * "\t" + "\x07")
+        return str(wait_for("the line", lambda: _LINE.findall(self._terminal.drawn))[-1])
+
+
+@contextmanager
+def shell(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """A shell that has nothing but our completion."""
+    program = find_program(name)
+    if program is None:
+        pytest.skip(f"{name} is not installed")
+    start = folder / ".zshrc"
+    start.write_text(STARTS[name])
+    arguments = {
+        "bash": ["--noprofile", "--rcfile", str(start), "-i"],
+        "zsh": ["-d", "-i"],
+        "fish": ["--no-config", "-i", "-C", f"source {start}"],
+    }[name]
+    environment = {
+        "PATH": f"{Path(installed('tui-manager')).parent}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "ZDOTDIR": str(folder),
+        "TUI_MANAGER_STATE_DIR": str(folder / "state"),
+        "LANG": "C.UTF-8",
+        TIMEOUT_VARIABLE: str(GIVE_UP),
+    }
+    (folder / "cwd").mkdir()
+    monkeypatch.chdir(folder / "cwd")
+    with on_terminal([program, *arguments], environment) as terminal:
+        wait_for("the prompt", lambda: "> " in terminal.drawn)
+        yield Shell(terminal)
+
+
+@contextmanager
+def serving(operator: WideWindows, state_dir: Path) -> Iterator[None]:
+    """Serves an operator on a loop of its own."""
+    loop, ready, end = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with serve_operator(operator, state_dir):
+            ready.set()
+            await end.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="tm-") as path:
+        yield Path(path)
+
+
+SAME_IN_ALL = {
+    "run web01,@of": "run web01,@offline ",
+    "run 'env=prod&role=w": "run 'env=prod&role=web' ",
+    "run --file=a": "run --file=a\\ file.toml ",
+    "task files 1 ": "task files 1 folder/",
+    "template run restart --param U": "template run restart --param UNIT=",
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_a_line_is_completed(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shell starts before the manager: a fork beside the threads of gRPC may hang."""
+    with shell(name, folder, monkeypatch) as at:
+        assert at.completed("tui-manager run we") == "tui-manager run we"
+        assert "No manager" not in at.drawn
+        assert "Traceback" not in at.drawn
+        assert not (folder / "state").exists()
+        Path("a file.toml").touch()
+        Path("folder").mkdir()
+        with serving(filled(), folder / "state"):
+            found = {typed: at.completed(f"tui-manager {typed}") for typed in SAME_IN_ALL}
+            assert found == {typed: f"tui-manager {line}" for typed, line in SAME_IN_ALL.items()}
+            at.completed("tui-manager task show ", tabs=2)
+            assert "running: systemctl status nginx" in at.drawn
