@@ -20,6 +20,7 @@ STORE = ("sqlite3", "aiosqlite", "psycopg", "nats")
         ("tui_manager.transport.sessions.command_port", SCREEN),
         ("tui_manager.operator.api", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.cross_thread", (*SCREEN, *WIRE, *STORE)),
+        ("tui_manager.export.html_page", (*SCREEN, *WIRE, "aiosqlite", "psycopg")),
         ("tui_manager.operator.socket.client", (*SCREEN, *STORE)),
         ("tui_manager.run_manager", (*SCREEN, "psycopg", "nats")),
         ("tui_manager.cli.commands.check_and_backup", (*WIRE, "textual", "psycopg")),

@@ -5,15 +5,15 @@ and is then read as text."""
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from tui_manager.domain.json_shapes import timestamp
-from tui_manager.domain.last_line import LastLine
+from tui_manager.domain.last_line import IDS_MAX, LastLine
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task import CommandHost, TaskDetail
 from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.export.read_task import pages
+from tui_manager.export.read_task import batches, pages, together
 from tui_manager.operator.api import Operator
 
 Cell = str | int | float | None
@@ -31,8 +31,7 @@ async def csv_document(operator: Operator, detail: TaskDetail, now: datetime) ->
     task = detail.task
     yield _lines([COLUMNS])
     async for page in pages(operator, task.task_id):
-        printed = [row.execution_id for row in page if row.stdout_bytes or row.stderr_bytes]
-        last = await operator.read_last_lines(task.task_id, printed) if printed else {}
+        last = await _last_lines(operator, task.task_id, page)
         yield _lines(
             [
                 (task.task_id, task.name, *_cells(row, spec, last.get(row.execution_id)))
@@ -40,6 +39,17 @@ async def csv_document(operator: Operator, detail: TaskDetail, now: datetime) ->
                 for spec in (detail.commands[row.command].spec,)
             ]
         )
+
+
+async def _last_lines(
+    operator: Operator, task_id: int, page: Sequence[CommandHost]
+) -> Mapping[str, LastLine]:
+    printed = (row.execution_id for row in page if row.stdout_bytes or row.stderr_bytes)
+    calls = (operator.read_last_lines(task_id, some) for some in batches(printed, IDS_MAX))
+    found: dict[str, LastLine] = {}
+    for lines in await together(calls):
+        found |= lines
+    return found
 
 
 def _cells(row: CommandHost, spec: CommandSpec, last: LastLine | None) -> Sequence[Cell]:

@@ -1,6 +1,6 @@
 """Makes a document of a task in one of the formats."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import datetime
 
 from tui_manager.domain.export_format import Format
@@ -12,7 +12,7 @@ Maker = Callable[[Operator, TaskDetail, datetime], AsyncIterator[str]]
 
 async def document(
     operator: Operator, task_id: int, wanted: Format, now: datetime
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """The pieces of a document of a task, to be stored as UTF-8 with the line ends that they have.
 
     Args:

@@ -10,8 +10,8 @@ from tui_manager.domain.state_words import GLYPHS
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandHost, OutputChunk
 from tui_manager.export.html_text import ColouredText, text
+from tui_manager.export.read_output import OutputReader
 from tui_manager.export.read_task import batches, together
-from tui_manager.operator.api import Operator
 
 COMPARED_ROWS = 20_000  # command hosts whose output is read
 COMPARED_BYTES = 256 << 20  # of their output
@@ -19,7 +19,6 @@ GROUPS_MAX = 200  # that are shown
 TEXT_MAX = 64 << 10  # bytes of one of them
 TEXTS_MAX = 2 << 20  # bytes of all of them
 _AT_ONCE = 8  # command hosts whose output is read at the same time
-_STEP = 1 << 20  # bytes of one call
 # Of groups that did not fail by themselves, by how they ended.
 _GLYPHS = {
     "running": "running",
@@ -38,9 +37,8 @@ _NAMES_MAX = 4000  # hosts of a group whose names are listed
 class GroupedOutput:
     """Reads the output of command hosts as they come, and then shows their groups."""
 
-    def __init__(self, operator: Operator, task_id: int) -> None:
-        self._operator = operator
-        self._task_id = task_id
+    def __init__(self, reader: OutputReader) -> None:
+        self._reader = reader
         self._groups = OutputGroups()
         self._rows = 0
         self.left_out = 0  # command hosts that are in no group, because there are too many
@@ -57,24 +55,10 @@ class GroupedOutput:
             await together(self._read(row) for row in some)
 
     async def _read(self, row: CommandHost) -> None:
-        async for chunks in self._output(row.execution_id, row.stdout_bytes + row.stderr_bytes):
-            self._groups.feed(chunks)
-        self._groups.end(row.execution_id)
-
-    async def _output(
-        self, execution_id: str, total: int, limit: int = _STEP
-    ) -> AsyncIterator[Sequence[OutputChunk]]:
-        """The output of one command host, up to `total` bytes."""
-        after, seen = 0, 0
-        while seen < total:
-            chunks = await self._operator.follow_output(
-                self._task_id, after, execution_id=execution_id, limit=min(limit, total - seen)
-            )
-            if not chunks:
-                return
-            yield chunks
-            after = chunks[-1].position
-            seen += sum(len(chunk.data) + chunk.gap for chunk in chunks)
+        if size := row.stdout_bytes + row.stderr_bytes:
+            async for chunks in self._reader.read_both(row.execution_id, size):
+                self._groups.feed(chunks)
+            self._groups.end(row.execution_id)
 
     async def html(self, titles: Sequence[str], colours: ColouredText) -> AsyncIterator[str]:
         """The groups by step, those with failures first, then the largest.
@@ -99,7 +83,7 @@ class GroupedOutput:
 
     async def _text(self, group: OutputGroup, limit: int) -> list[OutputLine]:
         buffer, left = OutputBuffer(), min(limit, group.size)
-        async for chunks in self._output(group.execution_id, left, left):
+        async for chunks in self._reader.read_both(group.execution_id, left):
             for chunk in chunks:
                 cut = chunk.data[: max(0, left)]
                 left -= len(chunk.data) + chunk.gap

@@ -24,6 +24,7 @@ from tui_manager.domain.task_spec import HIDDEN, CommandSpec
 from tui_manager.export.html_groups import COMPARED_ROWS, GroupedOutput
 from tui_manager.export.html_text import ColouredText, block, text, time
 from tui_manager.export.html_timeline import HOSTS_MAX, Timeline, duration_text
+from tui_manager.export.read_output import OutputReader, output_reader
 from tui_manager.export.read_task import pages
 from tui_manager.operator.api import Operator
 
@@ -82,7 +83,8 @@ class _Facts:
 async def html_page(operator: Operator, detail: TaskDetail, now: datetime) -> AsyncIterator[str]:
     """The pieces of the page. What it holds is bounded, and so it is made in memory."""
     colours = ColouredText()
-    body = [piece async for piece in _body(operator, detail, now, colours)]
+    async with output_reader(operator, detail) as reader:
+        body = [piece async for piece in _body(operator, reader, detail, now, colours)]
     style = _STYLE.read_text(encoding="utf-8") + colours.rules()
     yield _head(detail, style)
     for piece in body:
@@ -106,13 +108,17 @@ def _head(detail: TaskDetail, style: str) -> str:
 
 
 async def _body(
-    operator: Operator, detail: TaskDetail, now: datetime, colours: ColouredText
+    operator: Operator,
+    reader: OutputReader,
+    detail: TaskDetail,
+    now: datetime,
+    colours: ColouredText,
 ) -> AsyncIterator[str]:
     task = detail.task
     titles = [command.spec.title for command in detail.commands]
     facts = _Facts(
         Timeline(task.started_at, now, titles) if task.started_at else None,
-        GroupedOutput(operator, task.task_id),
+        GroupedOutput(reader),
         [_Times() for _ in titles],
     )
     # Rows that move while they are read could be missed.

@@ -15,6 +15,7 @@ from tui_manager.domain.json_shapes import (
     timestamp,
 )
 from tui_manager.domain.task import TaskDetail
+from tui_manager.export.read_output import output_reader
 from tui_manager.export.read_task import PrintedText, pages, with_heads
 from tui_manager.operator.api import Operator
 
@@ -32,11 +33,12 @@ async def json_document(
     head = _json(task_shape(detail.task) | _facts(detail, now)).removesuffix("\n}")
     yield f'{head},\n  "hosts": ['
     comma = ""
-    async for page in pages(operator, detail.task.task_id):
-        async for printed in with_heads(operator, page, CUT):
-            shape = _host_shape(printed, detail)
-            yield f"{comma}{_INDENT}{_json(shape).replace(chr(10), _INDENT)}"
-            comma = ","
+    async with output_reader(operator, detail) as reader:
+        async for page in pages(operator, detail.task.task_id):
+            async for printed in with_heads(reader, page, CUT):
+                shape = _host_shape(printed, detail)
+                yield f"{comma}{_INDENT}{_json(shape).replace(chr(10), _INDENT)}"
+                comma = ","
     yield "\n  ]\n}\n" if comma else "]\n}\n"
 
 

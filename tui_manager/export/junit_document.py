@@ -6,17 +6,19 @@ until it is complete."""
 
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
 
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.json_shapes import timestamp
 from tui_manager.domain.number_format import count_of
 from tui_manager.domain.safe_text import safe_line, safe_text
 from tui_manager.domain.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import Command, CommandHost, TaskDetail
+from tui_manager.export.read_output import OutputReader, output_reader
 from tui_manager.export.read_task import PrintedText, TextPart, pages, with_tails
 from tui_manager.operator.api import Operator
 
@@ -24,6 +26,7 @@ TAIL = 64 << 10  # bytes of a stream of a host; the end says why something faile
 OUTPUT_MAX = 64 << 20  # bytes of all of them; what comes later is left out
 _IN_MEMORY = 4 << 20  # bytes of a suite; a longer one is on disk
 _PIECE = 1 << 16  # characters
+_Spool = tempfile.SpooledTemporaryFile[str]
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # The command itself has failed. With any other reason it could not run, or nobody knows its end.
 _FAILURES = (
@@ -78,17 +81,9 @@ async def junit_document(
     operator: Operator, detail: TaskDetail, now: datetime
 ) -> AsyncIterator[str]:
     """The pieces of the document. `now` is not in it."""
-    task, totals, room = detail.task, _Totals(), _Room()
+    task = detail.task
     with _spool() as suites:
-        for command in detail.commands:
-            with _spool() as tests:
-                found = await _write_tests(operator, detail, command, tests, room)
-                suites.write(f"  <testsuite {_suite_attributes(detail, command, found)}>\n")
-                suites.write(_properties(detail))
-                for piece in _read(tests):
-                    suites.write(piece)
-                suites.write("  </testsuite>\n")
-            totals.add(found)
+        totals = await _write_suites(operator, detail, suites)
         name = _attribute(f"task {task.task_id}: {task.name}")
         yield f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name={name} {totals}>\n'
         for piece in _read(suites):
@@ -96,32 +91,64 @@ async def junit_document(
         yield "</testsuites>\n"
 
 
-def _spool() -> tempfile.SpooledTemporaryFile[str]:
-    return tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="")
+async def _write_suites(operator: Operator, detail: TaskDetail, suites: _Spool) -> _Totals:
+    """Writes all suites, and returns what they count together.
+
+    Raises:
+        StorageError: the temporary folder cannot be written.
+    """
+    totals, room = _Totals(), _Room()
+    try:
+        async with output_reader(operator, detail) as reader:
+            for command in detail.commands:
+                with _spool() as tests:
+                    rows = pages(operator, detail.task.task_id, command.index)
+                    found = await _write_tests(
+                        reader, rows, _suite_name(detail, command), tests, room
+                    )
+                    suites.write(f"  <testsuite {_suite_attributes(detail, command, found)}>\n")
+                    suites.write(_properties(detail))
+                    for piece in _read(tests):
+                        suites.write(piece)
+                    suites.write("  </testsuite>\n")
+                totals.add(found)
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise StorageError(
+            f"The folder {folder} for temporary files cannot be written: {error.strerror}."
+        ) from error
+    return totals
 
 
-def _read(spool: tempfile.SpooledTemporaryFile[str]) -> Iterator[str]:
+def _spool() -> _Spool:
+    return _Spool(_IN_MEMORY, "w+", encoding="utf-8", newline="")
+
+
+def _read(spool: _Spool) -> Iterator[str]:
     spool.seek(0)
     while piece := spool.read(_PIECE):
         yield piece
 
 
 async def _write_tests(
-    operator: Operator,
-    detail: TaskDetail,
-    command: Command,
-    file: tempfile.SpooledTemporaryFile[str],
+    reader: OutputReader,
+    rows: AsyncIterator[Sequence[CommandHost]],
+    suite: str,
+    file: _Spool,
     room: _Room,
 ) -> _Totals:
     totals = _Totals()
-    several = len(detail.commands) > 1
-    suite = _attribute(detail.task.name + (f".{command.spec.title}" if several else ""))
-    async for page in pages(operator, detail.task.task_id, command.index):
-        async for printed in with_tails(operator, page, room.limit):
+    async for page in rows:
+        async for printed in with_tails(reader, page, room.limit):
             file.write(_test(printed, suite, totals))
             room.take(printed.stdout)
             room.take(printed.stderr)
     return totals
+
+
+def _suite_name(detail: TaskDetail, command: Command) -> str:
+    several = len(detail.commands) > 1
+    return _attribute(detail.task.name + (f".{command.spec.title}" if several else ""))
 
 
 def _suite_attributes(detail: TaskDetail, command: Command, totals: _Totals) -> str:

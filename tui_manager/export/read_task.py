@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from tui_manager.domain.last_line import IDS_MAX
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandHost, OutputChunk
+from tui_manager.export.read_output import OutputReader
 from tui_manager.operator.api import Operator
 
-PAGE = IDS_MAX  # rows of one page: so many last lines are read in one call
 _AT_ONCE = 8  # calls that are under way together
 _Made = TypeVar("_Made")
 _Item = TypeVar("_Item")
@@ -49,7 +48,7 @@ async def pages(
     seen: set[str] = set()
     offset = 0
     while True:
-        window = Window(sort=sort, offset=offset, limit=PAGE)
+        window = Window(sort=sort, offset=offset, limit=LIMIT_MAX)
         page = await operator.list_command_hosts(task_id, window, command)
         fresh = [row for row in page.rows if row.execution_id not in seen]
         seen.update(row.execution_id for row in fresh)
@@ -61,45 +60,43 @@ async def pages(
 
 
 async def with_heads(
-    operator: Operator, rows: Iterable[CommandHost], limit: int
+    reader: OutputReader, rows: Iterable[CommandHost], limit: int
 ) -> AsyncIterator[PrintedText]:
     """The rows, each with the first `limit` bytes of each stream."""
-    async for printed in _with_parts(operator, rows, limit, at_end=False):
+    async for printed in _with_parts(reader, rows, limit, at_end=False):
         yield printed
 
 
 async def with_tails(
-    operator: Operator, rows: Iterable[CommandHost], limit: int
+    reader: OutputReader, rows: Iterable[CommandHost], limit: int
 ) -> AsyncIterator[PrintedText]:
     """The rows, each with the last `limit` bytes of each stream."""
-    async for printed in _with_parts(operator, rows, limit, at_end=True):
+    async for printed in _with_parts(reader, rows, limit, at_end=True):
         yield printed
 
 
 async def _with_parts(
-    operator: Operator, rows: Iterable[CommandHost], limit: int, *, at_end: bool
+    reader: OutputReader, rows: Iterable[CommandHost], limit: int, *, at_end: bool
 ) -> AsyncIterator[PrintedText]:
     for some in batches(rows, _AT_ONCE):
         parts = await together(
-            _part(operator, row, stream, limit, at_end=at_end) for row in some for stream in Stream
+            _part(reader, row, stream, limit, at_end=at_end) for row in some for stream in Stream
         )
         for row, stdout, stderr in zip(some, parts[::2], parts[1::2], strict=True):
             yield PrintedText(row, stdout, stderr)
 
 
 async def _part(
-    operator: Operator, row: CommandHost, stream: Stream, limit: int, *, at_end: bool
+    reader: OutputReader, row: CommandHost, stream: Stream, limit: int, *, at_end: bool
 ) -> TextPart:
     """The first or the last `limit` bytes. A line that is cut at its beginning is left out."""
     size = row.stdout_bytes if stream is Stream.STDOUT else row.stderr_bytes
     start = max(0, size - limit) if at_end else 0
     end = size if at_end else min(size, limit)
     pieces, decoder, at = [], codecs.getincrementaldecoder("utf-8")("replace"), start
-    while at < end and (chunks := await operator.read_output(row.execution_id, stream, at, limit)):
-        for chunk in chunks:
-            if part := chunk.part_from(at):
-                pieces.append(_decoded(decoder, part, end - at))
-                at = part.offset + (part.gap or len(part.data))
+    for chunk in await reader.read_stream(row, stream, start, end) if start < end else ():
+        pieces.append(_decoded(decoder, chunk, end - at))
+        at = chunk.offset + (chunk.gap or len(chunk.data))
     if end == size:  # a character that our limit cuts is left out; one of the host is marked
         pieces.append(decoder.decode(b"", final=True))
     text = "".join(pieces)

@@ -3,7 +3,8 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import BinaryIO
 
@@ -37,7 +38,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-async def _save(pieces: AsyncIterator[str], name: str) -> None:
+async def _save(pieces: AsyncGenerator[str, None], name: str) -> None:
     path = file_path(name)
     try:
         with written_whole(path) as file:
@@ -48,6 +49,7 @@ async def _save(pieces: AsyncIterator[str], name: str) -> None:
         raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-async def _copy(pieces: AsyncIterator[str], file: BinaryIO) -> None:
-    async for piece in pieces:
-        file.write(piece.encode(errors="replace"))
+async def _copy(pieces: AsyncGenerator[str, None], file: BinaryIO) -> None:
+    async with aclosing(pieces):
+        async for piece in pieces:
+            file.write(piece.encode(errors="replace"))
