@@ -20,7 +20,7 @@ RELEASE ?= 1
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: setup demo test test-fast lab faults monkey lint format protos check-protos docs screenshots bench \
+.PHONY: setup demo test test-all test-fast lab faults monkey lint format protos check-protos docs screenshots bench \
 	bench-quick bench-managers bench-peers bundle soak lock dist man packages clean
 
 setup: $(READY)
@@ -37,6 +37,10 @@ demo: setup
 
 test: setup
 	$(PYTEST)
+
+# The same with all examples of what is random, and all parameters on PostgreSQL.
+test-all: setup
+	TESTS_ALL=1 $(PYTEST)
 
 # The tests of what differs from main, or of PACKAGE, e.g. `make test-fast PACKAGE=ui/forms`,
 # without those that take long.

@@ -11,21 +11,29 @@ from hypothesis import settings
 from tui_manager_agent.executions.cgroup_support import find_cgroup_root, remove_empty_cgroups
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
+from tests.support.run_length import examples
 from tests.support.warm_programs import stop_servers
 
 # No test asserts on wall time, and so no example has a deadline.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, max_examples=examples(100, few=25))
 settings.load_profile("untimed")
 
 # Each app and each database of a test leaves thousands of objects in cycles. With Python's own
 # thresholds the collections take a third of the time of a test of the screen.
 gc.set_threshold(50_000, 20, 10)
+gc.disable()  # until all tests are collected
 
 # Programs that tests start need their compiled modules, and so do the tests of the next run.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _LONG = 30  # characters; a UUID has 36
+
+
+def pytest_collection_finish() -> None:
+    """What was made up to now stays. No collection looks at it again."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tui_manager_agent.policy.pattern import Pattern
 
+from tests.support.run_length import examples
+
 
 @pytest.mark.parametrize(
     ("pattern", "text"),
@@ -81,7 +83,7 @@ def test_a_long_text_takes_no_longer_than_its_length() -> None:
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="asks the shell itself")
 @given(st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=12))
-@settings(max_examples=60)
+@settings(max_examples=examples(60, few=20))
 def test_what_a_star_allows_is_one_word_to_the_shell(text: str) -> None:
     """Whatever matches reaches the program as it is written: the shell makes nothing of it."""
     if Pattern("echo x*").matches(f"echo x{text}"):

@@ -1,6 +1,7 @@
 """What the tests of the command line share: a manager in memory, and nothing of this machine."""
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,6 +21,18 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("TUI_MANAGER_STATE_DIR", "TUI_MANAGER_LISTEN", "TUI_MANAGER_ENROLL_LISTEN"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Ends what a command has begun to log, or the tests after it would log to the terminal."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
+        handler.close()
+    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture

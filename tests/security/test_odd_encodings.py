@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.security.examples import name, request
+from tests.support.run_length import examples
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.certificate_requests import read_request
 from tui_manager.security.certificates import (
@@ -109,7 +110,7 @@ def test_what_was_not_changed_is_read() -> None:
 
 @CHECKS
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
-@settings(max_examples=500)
+@settings(max_examples=examples(500, few=150))
 @given(edits=EDITS)
 def test_what_was_changed_anywhere_is_read_or_refused(
     check: Callable[[bytes], None], good: bytes, edits: list[tuple[int, int, bytes]]

@@ -151,6 +151,7 @@ TASKS = (  # command, target, actor
         ('apt-get "role="', [1]),
     ],
 )
+@pytest.mark.each_parameter
 async def test_a_filter_of_tasks(parts: Parts, text: str, found: list[int]) -> None:
     await _add_tasks(parts)
     page = await parts.tasks.list_tasks(Window(text=text))

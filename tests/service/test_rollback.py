@@ -173,6 +173,7 @@ ACTS = [
 
 
 @pytest.mark.parametrize("act", ACTS)
+@pytest.mark.each_parameter
 async def test_a_failure_in_the_middle_leaves_the_database_as_it_was(
     parts: Parts, act: Act, monkeypatch: pytest.MonkeyPatch
 ) -> None:

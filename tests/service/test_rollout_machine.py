@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from tests.support.engines import SQLITE, remove_database
 from tests.support.manager_parts import TurnedClock, manager_parts, spec
 from tests.support.rollouts import Fleet, host_names
+from tests.support.run_length import examples
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.report import Run
@@ -344,6 +345,6 @@ def _count_holds(tx: Transaction) -> int:
 
 
 def test_rollouts_under_any_order_of_acts(engine: str) -> None:
-    examples = 30 if engine == SQLITE else 10  # PostgreSQL takes three times as long
-    steps = settings(max_examples=examples, stateful_step_count=40)
+    number = examples(30, few=8) if engine == SQLITE else examples(10, few=3)
+    steps = settings(max_examples=number, stateful_step_count=40)
     run_state_machine_as_test(RolloutMachine, settings=steps)

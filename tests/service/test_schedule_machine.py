@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.engines import check
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
+from tests.support.run_length import examples
 from tests.support.schedules import ANA, hourly, runs
 from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import IllegalMoveError
@@ -136,7 +137,7 @@ async def unended(parts: Parts) -> list[Task]:
 
 
 @pytest.mark.parametrize("overlap", list(Overlap))
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(examples(3, few=1)))
 async def test_each_due_time_is_one_row_and_one_task_at_most(
     tmp_path: Path, seed: int, overlap: Overlap
 ) -> None:

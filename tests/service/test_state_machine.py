@@ -26,6 +26,7 @@ from tests.service.legal_moves import LEGAL, LEGAL_TASK
 from tests.support.engines import SQLITE, remove_database
 from tests.support.manager_parts import Parts, manager_parts, spec
 from tests.support.old_history import DAY
+from tests.support.run_length import examples
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -364,6 +365,6 @@ class TaskMachine(RuleBasedStateMachine):
 
 
 def test_tasks_under_any_order_of_acts(engine: str) -> None:
-    examples = 60 if engine == SQLITE else 20  # PostgreSQL takes three times as long
-    steps = settings(max_examples=examples, stateful_step_count=40)
+    number = examples(60, few=15) if engine == SQLITE else examples(20, few=5)
+    steps = settings(max_examples=number, stateful_step_count=40)
     run_state_machine_as_test(TaskMachine, settings=steps)

@@ -11,6 +11,7 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from tests.service.test_rollout_machine import RolloutMachine, host_names_drawn, rollouts
 from tests.support.engines import SQLITE
+from tests.support.run_length import examples
 from tests.support.step_ends import COMPLETED, KNOWN_FAILURES, LAST
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus as Status
@@ -138,6 +139,6 @@ class StepMachine(RolloutMachine):
 
 
 def test_steps_under_any_order_of_acts(engine: str) -> None:
-    examples = 30 if engine == SQLITE else 10  # PostgreSQL takes three times as long
-    steps = settings(max_examples=examples, stateful_step_count=40)
+    number = examples(30, few=8) if engine == SQLITE else examples(10, few=3)
+    steps = settings(max_examples=number, stateful_step_count=40)
     run_state_machine_as_test(StepMachine, settings=steps)

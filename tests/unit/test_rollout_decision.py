@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.run_length import examples
 from tui_manager.domain.rollout_decision import (
     BatchCounts,
     Begin,
@@ -320,7 +321,7 @@ limits_of_rollouts = st.builds(
 EVENTS = ("complete", "fail", "lose", "back", "late", "gone", "come", "pause", "resume", "turn")
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400, few=80))
 @given(
     limits=limits_of_rollouts,
     sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.run_length import examples
 from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.schedule import Overlap, SkipReason
 from tui_manager.domain.schedule_decision import (
@@ -180,7 +181,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400, few=80))
 @given(
     steps,
     st.sampled_from(Overlap),

@@ -13,6 +13,7 @@ from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.policy.policy import RefusedError
 
 from tests.agent.files.pulling_manager import Rules
+from tests.support.run_length import examples
 
 BLOCK = 64 * 1024
 
@@ -37,7 +38,7 @@ def read_all(file: OpenedFile, offset: int, length: int) -> tuple[bytes, int]:
     return data, holes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60, few=20), deadline=None)
 @given(
     written=st.lists(st.tuples(st.integers(0, 24), st.integers(1, 3 * BLOCK)), max_size=4),
     tail=st.integers(0, 3 * BLOCK),
