@@ -106,7 +106,7 @@ QUICK = Scale(
 )
 # For a test: whether it works, not how fast.
 TINY = Scale(
-    sizes=(2, 4),
+    sizes=(3,),
     bare_results=50,
     bare_bytes=200_000,
     settle=0.0,
@@ -115,9 +115,9 @@ TINY = Scale(
     results=20,
     tasks=5,
     volumes=(Volume(2, 50_000), Volume(3, 50_000)),
-    with_stdin=4,
+    with_stdin=3,
     rounds=3,
-    engines=(4,),
+    engines=(3,),
     screen=4,
     presses=2,
     lines=4,
