@@ -266,3 +266,13 @@ def test_without_hosts_the_next_step_is_an_install_or_a_token(
         "HOSTS`, or make a token with `tui-manager token create`, and start an agent with it: "
         "tui-manager-agent run --manager 127.0.0.1:7443 --join-token TOKEN\n",
     )
+
+
+def test_the_list_has_a_name_of_its_own(operator: FakeOperator, capsys: Capture) -> None:
+    assert main(["hosts", "--json"]) == 0
+    wanted = capsys.readouterr().out
+    for arguments in (["list", "--json"], ["--json", "list"]):
+        assert main(["hosts", *arguments]) == 0
+        assert capsys.readouterr().out == wanted
+    assert main(["hosts", "list"]) == 0
+    assert capsys.readouterr().out.startswith("NAME ")

@@ -135,7 +135,7 @@ def test_a_target_may_stand_behind_dashes_of_its_own(
         (["schedule", "edit", "a", "b", "c", "--", "ls"], "unrecognized arguments: c\n"),
         (["task", "show", "--", "-3"], "'-3' is not a task's number"),
         (["serve", "--", "-x"], "unrecognized arguments: -x\n"),
-        (["hosts", "--", "web01"], "invalid choice: 'web01'"),
+        (["hosts", "--", "web01"], "did you mean `tui-manager hosts show web01`?\n"),
     ],
 )
 def test_what_makes_no_sense_around_dashes(arguments: list[str], words: str) -> None:

@@ -207,7 +207,10 @@ def test_a_target_that_matches_nothing_yet_is_named(
         (["x", "@all", "--cron", "@daily", "--zone", "Mars/Rover", "--", "date"], "Mars/Rover"),
         (["x", "@all", "--misfire", "soon", *WHEN, "--", "date"], "--misfire soon"),
         (["x", "@all", "--misfire", "0", *WHEN, "--", "date"], "30 d"),
-        (["x", "@all", "--overlap", "kill", *WHEN, "--", "date"], "--overlap: invalid"),
+        (
+            ["x", "@all", "--overlap", "kill", *WHEN, "--", "date"],
+            "--overlap: 'kill' is none of skip, wait",
+        ),
         (["x", "y z", "more", *WHEN, "--", "date"], "unrecognized arguments: more"),
         ([*WHEN, "--template", "restart", "--", "-x"], "'-x' is not a schedule's name"),
     ],

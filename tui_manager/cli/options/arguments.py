@@ -2,13 +2,15 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.cli.options.parser import (
     PROGRAM,
+    Parser,
     as_name,
+    did_you_mean,
     is_name,
     plain,
 )
@@ -40,7 +42,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if dashes:
         end = words.index("--")
         words, behind = words[:end], words[end + 1 :]
-    options, unknown = command_line_parser().parse_known_args([*words, *map(as_name, behind)])
+    parser = command_line_parser()
+    options, unknown = parser.parse_known_args([*words, *map(as_name, behind)])
     if options.action == "run":
         named = is_name(options.target)
         options.command_words = _command(options, behind)
@@ -53,7 +56,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         setattr(options, option, _plain(option, value))
     _check_utf8(options)
     if unknown:
-        raise _unrecognized(options, list(map(plain, unknown)), dashes=dashes)
+        meant = _meant_option(_parser_of(parser, words), unknown[0])
+        raise _unrecognized(options, list(map(plain, unknown)), meant, dashes=dashes)
     return options
 
 
@@ -130,12 +134,36 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
+def _parser_of(parser: Parser, words: Iterable[str]) -> Parser:
+    """The parser of the command that the words name."""
+    for word in words:
+        found = parser.commands.get(word)
+        parser = found if isinstance(found, Parser) else parser
+    return parser
+
+
+def _meant_option(parser: Parser, word: str) -> str:
+    """Which option of a command may be meant, as the end of a sentence; empty if none is like
+    it."""
+    if not word.startswith("--"):
+        return ""
+    return did_you_mean(word.partition("=")[0], parser.long_options).removesuffix(".")
+
+
 def _unrecognized(
-    options: argparse.Namespace, unknown: Sequence[str], *, dashes: bool
+    options: argparse.Namespace, unknown: Sequence[str], meant: str, *, dashes: bool
 ) -> InvalidInputError:
+    """The error for words that the parser does not know.
+
+    Args:
+        meant: the end of the sentence, if the first of them may be a mistyped option.
+        dashes: `--` was given.
+    """
     action = options.action
-    message = f"unrecognized arguments: {' '.join(unknown)}"
-    if action == "run" and not dashes:
+    message = f"unrecognized arguments: {' '.join(unknown)}{meant}"
+    if meant:
+        pass
+    elif action == "run" and not dashes:
         message += f"; put the command after `--`: {RUN_FORM}"
     elif not dashes and any(word.startswith("-") for word in unknown):
         message += "; put a name that begins with `-` after `--`"

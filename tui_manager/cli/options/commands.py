@@ -14,6 +14,7 @@ from tui_manager.cli.options.parser import (
     add_json,
     listen_options,
     number,
+    one_of,
     plain,
     row_limit,
     state_options,
@@ -179,6 +180,8 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
             add_task_list_options(command)
         else:
             command.add_argument("task_id", metavar="ID", type=task_id, help="the task's number")
+        if name in ("rerun", "follow"):
+            command.epilog = EXIT_CODES
         if name == "rerun":
             add_rerun_options(command)
         elif name == "files":
@@ -196,7 +199,7 @@ def add_output_options(output: argparse.ArgumentParser) -> None:
     )
     output.add_argument(
         "--stream",
-        type=Stream,
+        type=one_of(Stream),
         choices=tuple(Stream),
         metavar="|".join(Stream),
         help="only of this stream (default: both, in the order in which they were stored)",
@@ -213,7 +216,7 @@ def add_export_options(export: argparse.ArgumentParser) -> None:
     export.add_argument("task_id", metavar="TASK_ID", type=task_id, help="the task's number")
     export.add_argument(
         "--format",
-        type=Format,
+        type=one_of(Format),
         choices=tuple(Format),
         metavar="|".join(Format),
         required=True,
@@ -234,15 +237,17 @@ def _index(text: str) -> int:
 
 def add_completion_options(completion: argparse.ArgumentParser) -> None:
     """The options of `completion`."""
-    completion.description = (
-        f"{completion.description} It completes commands and options, and asks the running manager "
-        "for hosts, groups, labels, tasks, templates, schedules and tokens."
-    )
-    completion.epilog = (
-        'bash: eval "$(tui-manager completion bash)" in ~/.bashrc. zsh: eval "$(tui-manager '
-        'completion zsh)" in ~/.zshrc, after compinit. fish: tui-manager completion fish > '
-        "~/.config/fish/completions/tui-manager.fish"
-    )
+    completion.formatter_class = argparse.RawDescriptionHelpFormatter  # lines that are copied
+    completion.description = """\
+Print a script that lets a shell complete what you type with tab: commands, options,
+and the hosts, groups, labels, tasks, templates, schedules and tokens of the running
+manager."""
+    completion.epilog = """\
+to switch it on:
+  bash, in ~/.bashrc:               eval "$(tui-manager completion bash)"
+  zsh, in ~/.zshrc after compinit:  eval "$(tui-manager completion zsh)"
+  fish, once:
+    tui-manager completion fish > ~/.config/fish/completions/tui-manager.fish"""
     completion.add_argument(
         "shell",
         metavar="|".join(SHELLS),

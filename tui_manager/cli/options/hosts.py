@@ -33,6 +33,15 @@ def add_hosts_commands(hosts: argparse.ArgumentParser, state: Parser) -> None:
     hosts.set_defaults(hosts_action="list")
     add_json(hosts)
     commands = hosts.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    listed = commands.add_parser(
+        "list",
+        help="list the hosts, as without a command",
+        description="List the hosts.",
+        parents=[state],
+        allow_abbrev=False,
+    )
+    # Absent if not given, so that it does not replace the one before the command.
+    listed.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     show = commands.add_parser(
         "show",
         help="show a host with its facts and the newest tasks that ran on it",

@@ -1,12 +1,18 @@
 """The parser, and the options and kinds of values that commands share."""
 
 import argparse
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NoReturn, TypeVar
 
 from tui_manager.domain.errors import InvalidInputError
 
 PROGRAM = "tui-manager"
+COMMAND = "COMMAND"  # stands in help for the commands of a parser
 _ROWS_MAX = 1_000_000
+_LIKENESS = 0.6  # of 1, from which on a word may be meant by another one
+_SHORT = 3  # characters; the beginning of a word is longer
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 _MARK = "\0"  # cannot occur in an argument
 
@@ -32,7 +38,55 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         message = message.replace(repr(_MARK)[1:-1], "").replace(_MARK, "")
+        if message.endswith(f": {COMMAND}"):  # nothing but a command is missing
+            message = f"A command is missing: {', '.join(self.commands)}."
         raise InvalidInputError("arguments", f"{message}\nSee `{self.prog} --help`.")
+
+    @property
+    def commands(self) -> Mapping[str, argparse.ArgumentParser]:
+        """The parsers of its own commands, by name."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                return action.choices
+        return {}
+
+    @property
+    def long_options(self) -> Sequence[str]:
+        """Its options, as `--timeout`."""
+        names = (option for action in self._actions for option in action.option_strings)
+        return [name for name in names if name.startswith("--")]
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Says of an unknown command which one may be meant, instead of listing all of them."""
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
+            name = plain(value)
+            end = did_you_mean(name, action.choices)
+            if end == "." and "show" in action.choices:
+                end = f"; did you mean `{self.prog} show {name}`?"
+            self.error(f"There is no command {name!r}{end}")
+        super()._check_value(action, value)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence on a word that is not known; empty if none of those is like it."""
+    from difflib import get_close_matches  # here, because few command lines are wrong
+
+    names = [*known]
+    longer = [name for name in names if len(word) > _SHORT and name.startswith(word)]
+    like = longer if len(longer) == 1 else get_close_matches(word, names, 1, _LIKENESS)
+    return f"; did you mean {like[0]}?" if like else "."
+
+
+def one_of(kind: type[_Choice]) -> Callable[[str], _Choice]:
+    """The type of an argument that is one word of an enumeration."""
+
+    def read(text: str) -> _Choice:
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(kind)}") from None
+
+    return read
 
 
 def state_options() -> Parser:

@@ -5,6 +5,7 @@ import argparse
 
 from tui_manager_protos.rules.duration import format_duration
 
+from tui_manager.cli.options.parser import one_of
 from tui_manager.domain.rollout_spec import HOLD_TIMEOUT, HoldRule, Order
 
 ROLLOUT_USAGE = (
@@ -21,7 +22,7 @@ def add_rollout_options(parser: argparse.ArgumentParser) -> None:
     _add_limit_options(parser)
     parser.add_argument(
         "--hold",
-        type=HoldRule,
+        type=one_of(HoldRule),
         choices=_HOLDS,
         metavar="|".join(_HOLDS),
         help="after each batch, or after the first, wait for `task resume`",
@@ -43,7 +44,7 @@ def _add_batch_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--order",
-        type=Order,
+        type=one_of(Order),
         choices=tuple(Order),
         metavar="|".join(Order),
         help=f"order in which hosts begin (default {Order.NAME})",

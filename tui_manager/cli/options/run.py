@@ -7,7 +7,7 @@ from typing import Any
 
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
-from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.options.parser import PROGRAM, one_of
 from tui_manager.cli.options.rollout import ROLLOUT_USAGE, add_rollout_options
 from tui_manager.cli.options.step_contents import (
     CONTENT_USAGE,
@@ -149,7 +149,7 @@ def add_offline_options(run: argparse.ArgumentParser) -> None:
     """Adds what happens to hosts that are offline."""
     run.add_argument(
         "--offline",
-        type=Offline,
+        type=one_of(Offline),
         choices=tuple(Offline),
         metavar="|".join(Offline),
         help="for a host that is offline: fail at once, or wait until it is online (default "

@@ -5,7 +5,7 @@ import argparse
 
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
-from tui_manager.cli.options.parser import PROGRAM, Parser, add_json, row_limit
+from tui_manager.cli.options.parser import PROGRAM, Parser, add_json, one_of, row_limit
 from tui_manager.cli.options.run import TARGET_HELP, add_target_option, add_task_options
 from tui_manager.cli.options.step_contents import CONTENT_USAGE, add_content_options
 from tui_manager.cli.options.values import option_name
@@ -108,7 +108,7 @@ def _add_times(group: argparse._ArgumentGroup, *, new: bool) -> None:
     )
     group.add_argument(
         "--overlap",
-        type=Overlap,
+        type=one_of(Overlap),
         choices=tuple(Overlap),
         metavar="|".join(Overlap),
         help="if the task of an earlier due time has not ended: skip this one, or wait for the end "
