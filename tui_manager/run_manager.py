@@ -292,6 +292,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         templates=parts.templates,
         schedules=parts.schedules,
         files=parts.files,
+        deliveries=parts.deliveries,
     )
 
 

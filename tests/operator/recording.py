@@ -20,6 +20,13 @@ from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.manager_status import Health, ManagerStatus
+from tui_manager.domain.notification import (
+    Answer,
+    Event,
+    Outcome,
+    ReceiverKind,
+    ReceiverStatus,
+)
 from tui_manager.domain.output_search import OutputMatch, OutputMatches
 from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
 from tui_manager.domain.schedule import (
@@ -167,6 +174,10 @@ SCHEDULE_SPEC = ScheduleSpec(
 )
 SCHEDULE_RUN = ScheduleRun(5, AT, 0, SkipReason.STOPPED, "It was off.", 8, AT, False, AT)
 SCHEDULE = Schedule(SCHEDULE_SPEC, 2, True, AT, SCHEDULE_RUN, "ann@tty1", AT, "No template.")
+RECEIVER = ReceiverStatus("chat", ReceiverKind.WEBHOOK, "https://chat/…", tuple(Event))
+BAD_RECEIVER = ReceiverStatus(
+    "page", ReceiverKind.HOOK, "/bin/é", (), 3, 4, 5, 6, 7, AT, AT, "exit status 1", AT
+)
 OWN_TASK = ScheduleSpec("nightly", "@daily", "UTC", task_file="[[steps]]\nrun = 'date'")
 
 # Every call with arguments of its own and what it answers.
@@ -235,6 +246,8 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("resume_schedule", ("nightly",), None),
     ("run_schedule", ("nightly", REQUEST), 8),
     ("delete_schedule", ("nightly",), None),
+    ("list_receivers", (), (RECEIVER, BAD_RECEIVER)),
+    ("test_receiver", ("chat",), Answer(Outcome.REFUSED, "HTTP status 410")),
     ("read_output", ("e-1", Stream.STDERR, 5, 100), CHUNKS),
     ("follow_output", (7, -3, "h-1", 100, 0, ""), CHUNKS),
     ("follow_output", (7, 0, "", 100, 9, "e-1"), CHUNKS),

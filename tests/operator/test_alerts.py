@@ -12,6 +12,7 @@ from tests.support.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.list_window import Window
+from tui_manager.domain.notification import ReceiverKind, ReceiverStatus
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.domain.schedule import Schedule, ScheduleSpec
 from tui_manager.domain.task import Hold
@@ -303,3 +304,27 @@ async def test_an_authority_that_cannot_issue_is_said(parts: Parts) -> None:
     parts.authority.problem = ""
     await parts.enroll("web03")
     assert _attention(parts) == ()
+
+
+def test_receivers_that_get_no_notifications_are_named(parts: Parts) -> None:
+    now = parts.clock.instant
+    fine = ReceiverStatus("fine", ReceiverKind.HOOK, "/bin/fine", (), delivered=3)
+    new = replace(fine, name="new", failing_since=now - timedelta(minutes=9), last_error="no")
+    chat = replace(
+        fine,
+        name="chat",
+        kind=ReceiverKind.WEBHOOK,
+        pending=1204,
+        failing_since=now - timedelta(minutes=25),
+        last_error="HTTP status 503",
+    )
+    lossy = replace(fine, name="lossy", given_up=2, dropped=1300, lost_at=now - timedelta(hours=1))
+    long_ago = replace(lossy, name="old", lost_at=now - timedelta(hours=25))
+    work = WorkSummary(0, 0, (), (), receivers=(fine, new, chat, lossy, long_ago))
+    texts = [alert.text for alert in attention(parts.core, HostCounts(), None, now, work)]
+    assert texts == [
+        "The webhook chat has taken no notification for 25 min: HTTP status 503. 1,204 wait for it.",
+        "Notifications for the hook lossy are lost: 2 given up, 1,300 dropped.",
+    ]
+    many = WorkSummary(0, 0, (), (), receivers=(lossy,) * 7)
+    assert "2 other receivers" in attention(parts.core, HostCounts(), None, now, many)[-1].text

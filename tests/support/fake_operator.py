@@ -15,9 +15,11 @@ from tests.support.fake_security import FakeSecurity
 from tests.support.fake_templates import FakeTemplates
 from tests.support.fake_transfers import FakeTransfers
 from tui_manager.domain.alert import Alert
+from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.gateway import Gateway
 from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
 from tui_manager.domain.manager_status import Health, ManagerStatus
+from tui_manager.domain.notification import Answer, ReceiverStatus
 from tui_manager.domain.status import Admission, TaskStatus
 from tui_manager.domain.vitals import VitalsPoint
 
@@ -41,6 +43,16 @@ class FakeOperator(FakeTransfers, FakeSecurity, FakeTemplates, FakeReruns, FakeN
         self.address = "127.0.0.1:7443"
         self.managers: tuple[Gateway, ...] = ()  # that share the database, this one first
         self.manager_of: dict[str, str] = {}  # by host_id: the name of its manager
+        self.receivers: tuple[ReceiverStatus, ...] = ()
+        self.answers: dict[str, Answer] = {}  # of receivers that are tested, by name
+
+    async def list_receivers(self) -> Sequence[ReceiverStatus]:
+        return self.receivers
+
+    async def test_receiver(self, name: str) -> Answer:
+        if name not in self.answers:
+            raise NotFoundError(f"The settings of this manager name no hook or webhook {name!r}.")
+        return self.answers[name]
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["FakeOperator"]:

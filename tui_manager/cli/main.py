@@ -139,6 +139,10 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             from tui_manager.cli.commands.managers import run_managers
 
             return run_managers(settings, as_json=options.json)
+        case "notifications":
+            from tui_manager.cli.commands.notifications import run_notifications
+
+            return run_notifications(settings, options)
         case "clock":
             from tui_manager.cli.commands.clock import run_clock
 

@@ -12,6 +12,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.files import Transfer, UpdateSpec
 from tui_manager.domain.gateway import Gateway, GatewayState
 from tui_manager.domain.host import Host, HostDetail
+from tui_manager.domain.notification import ReceiverStatus
 from tui_manager.domain.resource_limits import NO_LIMITS
 from tui_manager.domain.task import CommandHost, Hold, Task, TaskDetail
 from tui_manager.domain.task_plan import TaskPlan
@@ -148,6 +149,25 @@ def token_shape(token: Token) -> Shape:
         "uses_left": token.uses - token.used,
         "auto_approve": token.auto_approve,
         "labels": dict(sorted(token.labels.items())),
+    }
+
+
+def receiver_shape(receiver: ReceiverStatus) -> Shape:
+    """An element of `notifications --json`."""
+    return {
+        "name": receiver.name,
+        "kind": receiver.kind,
+        "place": receiver.place,
+        "events": list(receiver.events),
+        "after_failures": receiver.after_failures,
+        "pending": receiver.pending,
+        "delivered": receiver.delivered,
+        "given_up": receiver.given_up,
+        "dropped": receiver.dropped,
+        "delivered_at": timestamp(receiver.delivered_at),
+        "failing_since": timestamp(receiver.failing_since),
+        "last_error": receiver.last_error or None,
+        "lost_at": timestamp(receiver.lost_at),
     }
 
 

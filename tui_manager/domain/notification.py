@@ -164,5 +164,12 @@ class ReceiverStatus:
 
     def needs_attention(self, now: datetime) -> bool:
         """Whether it has failed for long, or something was lost not long ago."""
-        failing = self.failing_since is not None and now - self.failing_since > FAILING_LONG
-        return failing or (self.lost_at is not None and now - self.lost_at < LOSS_SHOWN)
+        return self.is_failing(now) or self.has_lost(now)
+
+    def is_failing(self, now: datetime) -> bool:
+        """Whether all tries have failed for long."""
+        return self.failing_since is not None and now - self.failing_since > FAILING_LONG
+
+    def has_lost(self, now: datetime) -> bool:
+        """Whether some were given up or dropped not long ago."""
+        return self.lost_at is not None and now - self.lost_at < LOSS_SHOWN

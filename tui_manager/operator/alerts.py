@@ -65,6 +65,7 @@ def attention(
         *_held(work),
         *_offline(hosts, now),
         *_blocked_schedules(work),
+        *(_receivers(work, now) if work and now else ()),
         *_protocol_violations(violations, directory),
         *_hosts(hosts),
         *_noted(directory),
@@ -167,6 +168,25 @@ def _blocked_schedules(work: WorkSummary | None) -> Iterator[Alert]:
         yield Alert(text, schedule=name)
     if len(blocked) > _NAMED:
         yield Alert(f"{len(blocked) - _NAMED} other schedules start no task either.")
+
+
+def _receivers(work: WorkSummary, now: datetime) -> Iterator[Alert]:
+    """Who gets no notifications."""
+    troubled = [one for one in work.receivers if one.needs_attention(now)]
+    for receiver in troubled[:_NAMED]:
+        if receiver.is_failing(now) and receiver.failing_since:
+            yield Alert(
+                f"The {receiver.kind} {receiver.name} has taken no notification for "
+                f"{rough_duration(now - receiver.failing_since)}: {receiver.last_error}. "
+                f"{receiver.pending:,} wait for it."
+            )
+        if receiver.has_lost(now):
+            yield Alert(
+                f"Notifications for the {receiver.kind} {receiver.name} are lost: "
+                f"{receiver.given_up:,} given up, {receiver.dropped:,} dropped."
+            )
+    if len(troubled) > _NAMED:
+        yield Alert(f"{len(troubled) - _NAMED} other receivers get no notifications either.")
 
 
 def _out_of_date(directory: Directory, now: datetime) -> Iterator[Alert]:

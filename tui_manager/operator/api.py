@@ -27,6 +27,7 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.new_task_calls import NewTaskCalls
+from tui_manager.operator.notification_calls import NotificationCalls
 from tui_manager.operator.output_calls import OutputCalls
 from tui_manager.operator.schedule_calls import ScheduleCalls
 from tui_manager.operator.task_overview_calls import TaskOverviewCalls
@@ -37,7 +38,14 @@ _Reply = TypeVar("_Reply")
 
 
 class Operator(
-    TaskOverviewCalls, NewTaskCalls, TemplateCalls, ScheduleCalls, OutputCalls, FileCalls, Protocol
+    TaskOverviewCalls,
+    NewTaskCalls,
+    TemplateCalls,
+    ScheduleCalls,
+    NotificationCalls,
+    OutputCalls,
+    FileCalls,
+    Protocol,
 ):
     """Everything an operator can see and do."""
 
@@ -336,6 +344,8 @@ class ForwardingOperator(ABC):
     resume_schedule = _forwarded(Operator.resume_schedule)
     run_schedule = _forwarded(Operator.run_schedule)
     delete_schedule = _forwarded(Operator.delete_schedule)
+    list_receivers = _forwarded(Operator.list_receivers)
+    test_receiver = _forwarded(Operator.test_receiver)
     read_output = _forwarded(Operator.read_output)
     follow_output = _forwarded(Operator.follow_output)
     search_output = _forwarded(Operator.search_output)

@@ -19,6 +19,7 @@ from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.notification import Answer, ReceiverStatus
 from tui_manager.domain.output_search import OutputMatches
 from tui_manager.domain.schedule import (
     DUES_SHOWN,
@@ -49,6 +50,7 @@ from tui_manager.service.core.host_search import list_hosts
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.host_service import HostService
+from tui_manager.service.notifications.deliveries import Deliveries
 from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.stored_output import OutputOf
 from tui_manager.service.tasks.task_service import TaskService
@@ -112,6 +114,7 @@ class InProcessOperator:
     templates: TemplateService
     schedules: ScheduleService
     files: FileStore
+    deliveries: Deliveries
 
     async def manager_status(self) -> ManagerStatus:
         now = self.clock.now()
@@ -380,6 +383,12 @@ class InProcessOperator:
 
     async def delete_schedule(self, name: str) -> None:
         await self.schedules.delete_schedule(name, _actor())
+
+    async def list_receivers(self) -> Sequence[ReceiverStatus]:
+        return await self.deliveries.list_receivers()
+
+    async def test_receiver(self, name: str) -> Answer:
+        return await self.deliveries.test(name, _actor())
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20

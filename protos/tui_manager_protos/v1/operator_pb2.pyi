@@ -438,6 +438,51 @@ SKIP_REASON_REFUSED: SkipReason.ValueType  # 6
 """the task could not be started; detail says why"""
 Global___SkipReason: _TypeAlias = SkipReason  # noqa: Y015
 
+class _ReceiverKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReceiverKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReceiverKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECEIVER_KIND_UNSPECIFIED: _ReceiverKind.ValueType  # 0
+    RECEIVER_KIND_HOOK: _ReceiverKind.ValueType  # 1
+    """a program"""
+    RECEIVER_KIND_WEBHOOK: _ReceiverKind.ValueType  # 2
+    """a web server"""
+
+class ReceiverKind(_ReceiverKind, metaclass=_ReceiverKindEnumTypeWrapper):
+    """----------------------------------------------------------------------------------- notifications"""
+
+RECEIVER_KIND_UNSPECIFIED: ReceiverKind.ValueType  # 0
+RECEIVER_KIND_HOOK: ReceiverKind.ValueType  # 1
+"""a program"""
+RECEIVER_KIND_WEBHOOK: ReceiverKind.ValueType  # 2
+"""a web server"""
+Global___ReceiverKind: _TypeAlias = ReceiverKind  # noqa: Y015
+
+class _DeliveryOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeliveryOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeliveryOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DELIVERY_OUTCOME_UNSPECIFIED: _DeliveryOutcome.ValueType  # 0
+    DELIVERY_OUTCOME_DELIVERED: _DeliveryOutcome.ValueType  # 1
+    DELIVERY_OUTCOME_FAILED: _DeliveryOutcome.ValueType  # 2
+    """another try may succeed"""
+    DELIVERY_OUTCOME_REFUSED: _DeliveryOutcome.ValueType  # 3
+    """no try will"""
+
+class DeliveryOutcome(_DeliveryOutcome, metaclass=_DeliveryOutcomeEnumTypeWrapper): ...
+
+DELIVERY_OUTCOME_UNSPECIFIED: DeliveryOutcome.ValueType  # 0
+DELIVERY_OUTCOME_DELIVERED: DeliveryOutcome.ValueType  # 1
+DELIVERY_OUTCOME_FAILED: DeliveryOutcome.ValueType  # 2
+"""another try may succeed"""
+DELIVERY_OUTCOME_REFUSED: DeliveryOutcome.ValueType  # 3
+"""no try will"""
+Global___DeliveryOutcome: _TypeAlias = DeliveryOutcome  # noqa: Y015
+
 @_typing.final
 class Window(_message.Message):
     """----------------------------------------------------------------------------------------- windows"""
@@ -5236,6 +5281,158 @@ class RunScheduleResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunScheduleResponse: _TypeAlias = RunScheduleResponse  # noqa: Y015
+
+@_typing.final
+class Receiver(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    AFTER_FAILURES_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    DELIVERED_FIELD_NUMBER: _builtins.int
+    GIVEN_UP_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    DELIVERED_AT_FIELD_NUMBER: _builtins.int
+    FAILING_SINCE_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    LOST_AT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    kind: Global___ReceiverKind.ValueType
+    place: _builtins.str
+    """the path of a program, or a URL without what may be secret"""
+    after_failures: _builtins.int
+    """in a row, from which on it is told of a failed task"""
+    pending: _builtins.int
+    """notifications that wait for it"""
+    delivered: _builtins.int
+    """counted since it is known, as the next two"""
+    given_up: _builtins.int
+    dropped: _builtins.int
+    last_error: _builtins.str
+    """empty: the last try succeeded"""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """that it wants"""
+
+    @_builtins.property
+    def delivered_at(self) -> _timestamp_pb2.Timestamp:
+        """absent: never"""
+
+    @_builtins.property
+    def failing_since(self) -> _timestamp_pb2.Timestamp:
+        """absent: the last try succeeded"""
+
+    @_builtins.property
+    def lost_at(self) -> _timestamp_pb2.Timestamp:
+        """when one was given up or dropped last; absent: never"""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        kind: Global___ReceiverKind.ValueType = ...,
+        place: _builtins.str = ...,
+        events: _abc.Iterable[_builtins.str] | None = ...,
+        after_failures: _builtins.int = ...,
+        pending: _builtins.int = ...,
+        delivered: _builtins.int = ...,
+        given_up: _builtins.int = ...,
+        dropped: _builtins.int = ...,
+        delivered_at: _timestamp_pb2.Timestamp | None = ...,
+        failing_since: _timestamp_pb2.Timestamp | None = ...,
+        last_error: _builtins.str = ...,
+        lost_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered_at", b"delivered_at", "failing_since", b"failing_since", "lost_at", b"lost_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_failures", b"after_failures", "delivered", b"delivered", "delivered_at", b"delivered_at", "dropped", b"dropped", "events", b"events", "failing_since", b"failing_since", "given_up", b"given_up", "kind", b"kind", "last_error", b"last_error", "lost_at", b"lost_at", "name", b"name", "pending", b"pending", "place", b"place"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receiver: _TypeAlias = Receiver  # noqa: Y015
+
+@_typing.final
+class ListReceiversRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceiversRequest: _TypeAlias = ListReceiversRequest  # noqa: Y015
+
+@_typing.final
+class ListReceiversResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIVERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receivers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Receiver]: ...
+    def __init__(
+        self,
+        *,
+        receivers: _abc.Iterable[Global___Receiver] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receivers", b"receivers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceiversResponse: _TypeAlias = ListReceiversResponse  # noqa: Y015
+
+@_typing.final
+class TestReceiverRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    asked_by: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        asked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TestReceiverRequest: _TypeAlias = TestReceiverRequest  # noqa: Y015
+
+@_typing.final
+class TestReceiverResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    outcome: Global___DeliveryOutcome.ValueType
+    text: _builtins.str
+    """a phrase for people"""
+    def __init__(
+        self,
+        *,
+        outcome: Global___DeliveryOutcome.ValueType = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TestReceiverResponse: _TypeAlias = TestReceiverResponse  # noqa: Y015
 
 @_typing.final
 class OutputChunk(_message.Message):

@@ -279,6 +279,16 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.FromString,
                 _registered_method=True)
+        self.ListReceivers = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ListReceivers',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListReceiversRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListReceiversResponse.FromString,
+                _registered_method=True)
+        self.TestReceiver = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/TestReceiver',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.TestReceiverRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.TestReceiverResponse.FromString,
+                _registered_method=True)
         self.CreateToken = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/CreateToken',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenRequest.SerializeToString,
@@ -708,6 +718,21 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListReceivers(self, request, context):
+        """Who receives notifications, by name, and how it stands with each.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestReceiver(self, request, context):
+        """Sends a receiver of the settings of this manager an event that says that it is a test, at once, and
+        returns what came back. It may take up to the time limit of the receiver. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateToken(self, request, context):
         """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT.
         """
@@ -1034,6 +1059,16 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.DeleteSchedule,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.SerializeToString,
+            ),
+            'ListReceivers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReceivers,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListReceiversRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListReceiversResponse.SerializeToString,
+            ),
+            'TestReceiver': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestReceiver,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.TestReceiverRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.TestReceiverResponse.SerializeToString,
             ),
             'CreateToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateToken,
@@ -2409,6 +2444,60 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/DeleteSchedule',
             tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReceivers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ListReceivers',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListReceiversRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListReceiversResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestReceiver(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/TestReceiver',
+            tui__manager__protos_dot_v1_dot_operator__pb2.TestReceiverRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.TestReceiverResponse.FromString,
             options,
             channel_credentials,
             insecure,

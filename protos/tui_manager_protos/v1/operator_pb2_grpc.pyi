@@ -214,6 +214,12 @@ class OperatorServiceStub:
     """
     DeleteSchedule: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ScheduleRequest, _operator_pb2.ScheduleResponse]
     """Deletes a schedule with its history. Its tasks stay; what runs goes on. NOT_FOUND."""
+    ListReceivers: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListReceiversRequest, _operator_pb2.ListReceiversResponse]
+    """Who receives notifications, by name, and how it stands with each."""
+    TestReceiver: _grpc.UnaryUnaryMultiCallable[_operator_pb2.TestReceiverRequest, _operator_pb2.TestReceiverResponse]
+    """Sends a receiver of the settings of this manager an event that says that it is a test, at once, and
+    returns what came back. It may take up to the time limit of the receiver. NOT_FOUND.
+    """
     CreateToken: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
     ListTokens: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]
@@ -405,6 +411,12 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """
     DeleteSchedule: _aio.UnaryUnaryMultiCallable[_operator_pb2.ScheduleRequest, _operator_pb2.ScheduleResponse]  # type: ignore[assignment]
     """Deletes a schedule with its history. Its tasks stay; what runs goes on. NOT_FOUND."""
+    ListReceivers: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListReceiversRequest, _operator_pb2.ListReceiversResponse]  # type: ignore[assignment]
+    """Who receives notifications, by name, and how it stands with each."""
+    TestReceiver: _aio.UnaryUnaryMultiCallable[_operator_pb2.TestReceiverRequest, _operator_pb2.TestReceiverResponse]  # type: ignore[assignment]
+    """Sends a receiver of the settings of this manager an event that says that it is a test, at once, and
+    returns what came back. It may take up to the time limit of the receiver. NOT_FOUND.
+    """
     CreateToken: _aio.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]  # type: ignore[assignment]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
     ListTokens: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]  # type: ignore[assignment]
@@ -887,6 +899,24 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.ScheduleResponse, _abc.Awaitable[_operator_pb2.ScheduleResponse]]:
         """Deletes a schedule with its history. Its tasks stay; what runs goes on. NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListReceivers(
+        self,
+        request: _operator_pb2.ListReceiversRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ListReceiversResponse, _abc.Awaitable[_operator_pb2.ListReceiversResponse]]:
+        """Who receives notifications, by name, and how it stands with each."""
+
+    @_abc_1.abstractmethod
+    def TestReceiver(
+        self,
+        request: _operator_pb2.TestReceiverRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.TestReceiverResponse, _abc.Awaitable[_operator_pb2.TestReceiverResponse]]:
+        """Sends a receiver of the settings of this manager an event that says that it is a test, at once, and
+        returns what came back. It may take up to the time limit of the receiver. NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def CreateToken(

@@ -8,6 +8,7 @@ from tui_manager import __version__
 from tui_manager.cli.options.agent import add_agent_commands
 from tui_manager.cli.options.database import add_database_commands
 from tui_manager.cli.options.hosts import add_hosts_commands
+from tui_manager.cli.options.notifications import add_notifications_commands
 from tui_manager.cli.options.parser import (
     PROGRAM,
     Parser,
@@ -102,6 +103,9 @@ def _add_manager_commands(add: _Add, state: Parser, listen: Parser) -> None:
     """The commands of the manager itself and its database."""
     add_json(
         add("managers", "list the managers of this database: who leads, and who is away", state)
+    )
+    add_notifications_commands(
+        add("notifications", "list who receives notifications, or test a receiver", state), state
     )
     add_clock_commands(add("clock", "confirm that the manager's clock is right", state), state)
     add_audit_options(add("audit", "list who did what to which host or task, and when", state))

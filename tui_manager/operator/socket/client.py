@@ -37,6 +37,7 @@ from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
 from tui_manager.operator.socket.file_client import FileClient
 from tui_manager.operator.socket.find_manager import find_manager
 from tui_manager.operator.socket.new_task_client import NewTaskClient
+from tui_manager.operator.socket.notification_client import NotificationClient
 from tui_manager.operator.socket.output_client import OutputClient
 from tui_manager.operator.socket.schedule_client import ScheduleClient
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
@@ -64,7 +65,13 @@ async def connect(state_dir: Path) -> AsyncIterator[Operator]:
 
 
 class SocketOperator(
-    NewTaskClient, TaskOverviewClient, TemplateClient, ScheduleClient, OutputClient, FileClient
+    NewTaskClient,
+    TaskOverviewClient,
+    TemplateClient,
+    ScheduleClient,
+    NotificationClient,
+    OutputClient,
+    FileClient,
 ):
     """An Operator whose calls go over a gRPC channel; see Operator for each call."""
 

@@ -29,6 +29,7 @@ from tui_manager.operator.file_calls import PIECE
 from tui_manager.operator.socket.convert_errors import Context, answering
 from tui_manager.operator.socket.file_servicer import FileServicer
 from tui_manager.operator.socket.new_task_servicer import NewTaskServicer
+from tui_manager.operator.socket.notification_servicer import NotificationServicer
 from tui_manager.operator.socket.output_servicer import OutputServicer
 from tui_manager.operator.socket.schedule_servicer import ScheduleServicer
 from tui_manager.operator.socket.socket_file import (
@@ -98,6 +99,7 @@ class OperatorServicer(
     TaskOverviewServicer,
     TemplateServicer,
     ScheduleServicer,
+    NotificationServicer,
     OutputServicer,
     FileServicer,
     OperatorServiceServicer,

@@ -9,11 +9,12 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.files import UpdateSpec
 from tui_manager.domain.list_window import Window
+from tui_manager.domain.notification import ReceiverStatus
 from tui_manager.domain.schedule import Schedule
 from tui_manager.domain.task import Task
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import schedules, tasks
+from tui_manager.storage.tables import receivers, schedules, tasks
 
 _SCHEDULES_CHANGED = Changes(schedules=True)
 _NAMED = 20  # tasks on hold and schedules that are named
@@ -29,6 +30,7 @@ class WorkSummary:
         failed_today: tasks that ended as failed since the last midnight of this machine's zone.
         held: the newest tasks that wait after a batch, some at most.
         blocked: schedules that cannot start a task, or could not the last time, some at most.
+        receivers: of notifications; how it stands with each.
         updates: the newest update of agents of each platform that completed on a host.
     """
 
@@ -37,6 +39,7 @@ class WorkSummary:
     held: tuple[Task, ...]
     blocked: tuple[Schedule, ...]
     updates: Mapping[Platform, UpdateSpec] = field(default_factory=dict)
+    receivers: tuple[ReceiverStatus, ...] = ()
 
 
 def midnight(now: datetime) -> datetime:
@@ -91,6 +94,7 @@ class WorkSummaryReader:
             tuple(tasks.held(tx, _NAMED)),
             _blocked(tx) if again else self._blocked,
             _updates(tx),
+            tuple(receivers.all_receivers(tx)),
         )
 
 

@@ -1,0 +1,20 @@
+"""The part of the operator's API that is about notifications; see `api.py`."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tui_manager.domain.notification import Answer, ReceiverStatus
+
+
+class NotificationCalls(Protocol):
+    """Who receives notifications, and how it stands with each."""
+
+    async def list_receivers(self) -> Sequence[ReceiverStatus]:
+        """The receivers by name, as the settings of the manager that leads have them."""
+        ...
+
+    async def test_receiver(self, name: str) -> Answer:
+        """Sends an event that says that it is a test, at once, whatever waits, and returns what
+        came back. It may take up to the time limit of the receiver. NotFoundError if the settings
+        of the manager that is asked have no such receiver."""
+        ...
