@@ -152,17 +152,14 @@ async def assemble(
     stalls, task_ends = StallWatch(core), TaskEnds(core, rollout_loop)
     leadership = _leadership(core, server_time, sessions, settings)
     timeouts, pruning = HostTimeouts(core, clock_watch, stalls), PruningLoop(core, clock_watch)
-    ways = _ways(settings, clock)
-    deliveries = Deliveries(core, clock_watch, manager_name(settings), ways)
-    planning = _planning(
-        leadership, rollout_loop, schedule_loop, timeouts, pruning, task_ends, deliveries
-    )
+    deliveries = _deliveries(settings, core, clock_watch)
+    loops = rollout_loop, schedule_loop, timeouts, pruning, task_ends, deliveries
     parts = Parts(
         core=core,
         sessions=sessions,
         dispatch=dispatch,
         leadership=leadership,
-        planning=planning,
+        planning=_planning(leadership, *loops),
         rollout_loop=rollout_loop,
         stalls=stalls,
         hosts=HostService(core, dispatch),
@@ -206,14 +203,14 @@ def _planning(
     return Planning(leadership, loops)
 
 
-def _ways(settings: Settings, clock: Clock) -> list[Delivery]:
-    """The ways to the receivers of the settings. Most managers have none."""
+def _deliveries(settings: Settings, core: Core, clock_watch: ClockWatch) -> Deliveries:
+    """What delivers to the receivers of the settings. Most managers have none."""
     ways: list[Delivery] = [HookProgram(hook) for hook in settings.hooks.values()]
     if settings.webhooks:
         from tui_manager.receivers.webhook import WebhookPost
 
-        ways += [WebhookPost(webhook, clock.now) for webhook in settings.webhooks.values()]
-    return ways
+        ways += [WebhookPost(webhook, core.clock.now) for webhook in settings.webhooks.values()]
+    return Deliveries(core, clock_watch, manager_name(settings), ways)
 
 
 def _leadership(

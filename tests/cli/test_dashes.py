@@ -36,6 +36,7 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "hosts label": (["-x"], {"names": ["-x"]}),
     "hosts rename": (["-x", "-y"], {"names": ["-x"], "new_name": "-y"}),
     "hosts maintenance": (["-x", "--end"], {"names": ["-x", "--end"], "end": True}),
+    "notifications test": (["-x"], {"receiver": "-x"}),
     "token revoke": (["7", "8"], {"token_ids": [7, 8]}),
     "task show": (["7"], {"task_id": 7}),
     "task start": (["7"], {"task_id": 7}),

@@ -323,7 +323,8 @@ def test_receivers_that_get_no_notifications_are_named(parts: Parts) -> None:
     work = WorkSummary(0, 0, (), (), receivers=(fine, new, chat, lossy, long_ago))
     texts = [alert.text for alert in attention(parts.core, HostCounts(), None, now, work)]
     assert texts == [
-        "The webhook chat has taken no notification for 25 min: HTTP status 503. 1,204 wait for it.",
+        "The webhook chat has taken no notification for 25 min: HTTP status 503. "
+        "1,204 wait for it.",
         "Notifications for the hook lossy are lost: 2 given up, 1,300 dropped.",
     ]
     many = WorkSummary(0, 0, (), (), receivers=(lossy,) * 7)

@@ -56,8 +56,8 @@ _ARGUMENTS: Mapping[str, Kind] = {
         "agents", "batches", "by", "command", "cpu_max", "cron", "cwd", "delay",
         "delivery_timeout", "description", "enroll_listen", "env", "file_mode", "hold_timeout",
         "limit", "listen", "manager", "max_concurrency", "max_failures", "memory_max", "metrics",
-        "misfire", "name", "new_name", "owner", "parallel", "reason", "since", "tasks_max", "text",
-        "timeout", "trust", "ttl", "until", "user", "uses",
+        "misfire", "name", "new_name", "owner", "parallel", "reason", "receiver", "since",
+        "tasks_max", "text", "timeout", "trust", "ttl", "until", "user", "uses",
     ), Kind.NOTHING),
 }  # fmt: skip
 

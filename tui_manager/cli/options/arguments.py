@@ -19,7 +19,9 @@ from tui_manager.cli.options.transfer import take_names
 from tui_manager.domain.errors import InvalidInputError
 
 # Arguments that may stand after `--`, besides numbers.
-_NAMES = ("target", "names", "new_name", "file", "template", "source", "schedule", "folder")
+_NAMES = (
+    "target", "names", "new_name", "file", "template", "source", "schedule", "folder", "receiver",
+)  # fmt: skip
 # Options whose values are kept under another name, because that of the option is one of these.
 _OPTIONS = {
     "task_file": "file", "of_template": "template", "other_target": "target", "file_mode": "mode",

@@ -20,6 +20,7 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, notifications, receivers
 
 log = logging.getLogger(__name__)
+_SHOWN = 80  # characters of a wrong name in an error
 
 
 class _Events(Subscription):
@@ -116,7 +117,9 @@ class Deliveries:
         """
         way = self._ways.get(name)
         if way is None:
-            raise NotFoundError(f"The settings of this manager name no hook or webhook {name!r}.")
+            raise NotFoundError(
+                f"The settings of this manager name no hook or webhook {name[:_SHOWN]!r}."
+            )
         clock = self._core.clock
 
         def work(tx: Transaction) -> None:
