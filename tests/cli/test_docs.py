@@ -14,8 +14,9 @@ from tests.faults.all_runs import BETWEEN_STATEMENTS, RACE
 from tests.faults.campaign import AT_A_FAILPOINT
 from tests.faults.faults import FAULTS
 from tests.faults.scenarios import SCENARIOS
-from tui_manager.cli.load_settings import ENVIRONMENT, NAMES, show_value
+from tui_manager.cli.load_settings import ENVIRONMENT, NAMES
 from tui_manager.cli.options.commands import command_line_parser
+from tui_manager.cli.setting_values import show_value
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.token import USES_MAX
 from tui_manager.settings import Settings

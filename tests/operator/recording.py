@@ -39,6 +39,7 @@ from tui_manager.domain.schedule import (
     TemplateUse,
 )
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.domain.task import (
     Command,
     CommandHost,
@@ -58,13 +59,7 @@ from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.template import SavedVersion, Template, TemplateDetail, TemplateVersion
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.domain.vitals import Disk, Vitals, VitalsPoint
-from tui_manager.operator.api import (
-    Call,
-    ForwardingOperator,
-    Operator,
-    OutputChunk,
-    TargetPreview,
-)
+from tui_manager.operator.api import Call, ForwardingOperator, Operator, OutputChunk
 
 _Reply = TypeVar("_Reply")
 

@@ -34,12 +34,13 @@ from tui_manager.domain.schedule import (
     SkipReason,
 )
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.domain.task_map import TaskMap
 from tui_manager.domain.task_spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.template import Template, TemplateDetail
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
-from tui_manager.operator.api import OutputChunk, TargetPreview
+from tui_manager.operator.api import OutputChunk
 from tui_manager.operator.conversion import (
     convert_gateway,
     convert_host,
@@ -51,6 +52,7 @@ from tui_manager.operator.conversion import (
     convert_task,
     convert_task_overview,
     convert_template,
+    convert_values,
 )
 
 WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
@@ -64,7 +66,7 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (TargetPreview, convert_manager.preview_to_wire, convert_manager.preview_from_wire),
     (OutputChunk, convert_output.chunk_to_wire, convert_output.chunk_from_wire),
     (OutputMatches, convert_output.matches_to_wire, convert_output.matches_from_wire),
-    (Changes, convert_manager.changes_to_wire, convert_manager.changes_from_wire),
+    (Changes, convert_values.changes_to_wire, convert_values.changes_from_wire),
     (TaskSpec, convert_spec.spec_to_wire, convert_spec.spec_from_wire),
     (Counts, convert_task.counts_to_wire, convert_task.counts_from_wire),
     (TaskMap, convert_task_overview.task_map_to_wire, convert_task_overview.task_map_from_wire),
@@ -129,9 +131,9 @@ def test_a_tokens_every_field_survives_but_no_uses_are_one(spec: TokenSpec) -> N
 
 @given(made(Window))
 def test_a_window_survives_with_its_limit_bounded(window: Window) -> None:
-    back = convert_manager.window_from_wire(convert_manager.window_to_wire(window))
+    back = convert_values.window_from_wire(convert_values.window_to_wire(window))
     assert back.limit == min(window.limit, LIMIT_MAX)
-    assert convert_manager.window_to_wire(back).offset == window.offset
+    assert convert_values.window_to_wire(back).offset == window.offset
     assert (back.text, back.sort, back.descending, back.faults_only) == (
         window.text,
         window.sort,
@@ -141,7 +143,7 @@ def test_a_window_survives_with_its_limit_bounded(window: Window) -> None:
 
 
 def test_absent_fields_mean_the_defaults() -> None:
-    assert convert_manager.window_from_wire(wire.Window()) == Window()
+    assert convert_values.window_from_wire(wire.Window()) == Window()
     spec = convert_spec.spec_from_wire(wire.TaskSpec(commands=[wire.CommandSpec(text="x")]))
     assert spec.commands[0].timeout == TIMEOUT_DEFAULT
     zero = wire.TaskSpec(commands=[wire.CommandSpec(timeout=Duration())])
@@ -163,13 +165,13 @@ def test_absent_fields_mean_the_defaults() -> None:
 
 def test_a_page_says_how_much_there_is() -> None:
     page = Page(rows=(1, 2), matching=5, total=9)
-    assert convert_manager.page_from_wire([1, 2], convert_manager.size_to_wire(page)) == page
+    assert convert_values.page_from_wire([1, 2], convert_values.size_to_wire(page)) == page
 
 
 @pytest.mark.parametrize(
     ("words", "table", "numbers"),
     [
-        (Stream, convert_manager.STREAMS, agent.Stream),
+        (Stream, convert_values.STREAMS, agent.Stream),
         (Admission, convert_host.ADMISSIONS, agent.Admission),
         (TaskStatus, convert_task.TASK_STATUSES, wire.TaskStatus),
         (CommandHostStatus, convert_task.COMMAND_HOST_STATUSES, wire.CommandHostStatus),
@@ -191,7 +193,7 @@ def test_each_word_has_its_number(words: Any, table: Mapping[Any, int], numbers:
 @pytest.mark.parametrize("number", [0, 99])
 def test_an_unknown_number_is_wrong_input(number: int) -> None:
     with pytest.raises(InvalidInputError, match=f"no stream with the number {number}") as caught:
-        convert_manager.word(convert_manager.STREAMS, number)
+        convert_values.word(convert_values.STREAMS, number)
     assert caught.value.field == "stream"
 
 

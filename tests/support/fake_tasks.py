@@ -26,6 +26,7 @@ from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.domain.task import (
     Command,
     CommandHost,
@@ -46,7 +47,7 @@ from tui_manager.domain.task_filter_and_sort import (
 from tui_manager.domain.task_plan import TaskPlan, make_plan
 from tui_manager.domain.task_spec import Offline, TaskSpec
 from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
-from tui_manager.operator.api import OutputChunk, TargetPreview
+from tui_manager.operator.api import OutputChunk
 
 CHUNK = 64 * 1024  # bytes of one piece of output, as agents send it
 

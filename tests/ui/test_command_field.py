@@ -19,7 +19,7 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.rollout_spec import Order, RolloutSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.target import TargetPreview
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.domain.task import Counts, Task
 from tui_manager.domain.task_plan import make_plan
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec

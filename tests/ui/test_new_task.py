@@ -16,8 +16,8 @@ from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError, StorageError
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
-from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms import task_form

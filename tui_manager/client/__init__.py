@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         Stream,
         TaskStatus,
     )
-    from tui_manager.domain.target import TargetPreview
+    from tui_manager.domain.target_preview import TargetPreview
     from tui_manager.domain.task import CommandHost, Counts, OutputChunk, Progress, Task, TaskDetail
     from tui_manager.domain.task_filter_and_sort import TaskFilter
     from tui_manager.domain.task_spec import CommandSpec, TaskSpec
@@ -75,7 +75,7 @@ _NAMES = {
     "domain.safe_text": ("safe_text",),
     "domain.schedule": ("Schedule",),
     "domain.status": ("Admission", "CommandHostStatus", "Reason", "Stream", "TaskStatus"),
-    "domain.target": ("TargetPreview",),
+    "domain.target_preview": ("TargetPreview",),
     "domain.task": (
         "CommandHost",
         "Counts",

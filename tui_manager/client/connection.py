@@ -1,19 +1,23 @@
 """Opens the connection to a manager on this machine."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_manager.operator.api import Operator
+if TYPE_CHECKING:
+    from tui_manager.operator.api import Operator
+
 
 if TYPE_CHECKING:
     from tui_manager.client.manager import Manager
 
 
 @asynccontextmanager
-async def connect(state_dir: str | os.PathLike[str] | None = None) -> AsyncIterator["Manager"]:
+async def connect(state_dir: str | os.PathLike[str] | None = None) -> AsyncIterator[Manager]:
     """A manager of this machine. The caller must be the user as whom the manager runs, or root.
 
     Args:

@@ -1,13 +1,18 @@
 """Follows a task while it runs: what it prints, how far it is, and what the database says."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tui_manager.client.read_lists import output_after
 from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.domain.task import OutputChunk, Progress
-from tui_manager.operator.api import Operator
 from tui_manager.operator.watching import watching
+
+if TYPE_CHECKING:
+    from tui_manager.operator.api import Operator
 
 
 @dataclass(frozen=True, slots=True)

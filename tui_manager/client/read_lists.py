@@ -1,20 +1,26 @@
 """Reads whole lists of a manager, window by window, and the whole output of a task."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.filter_language import quote
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
-from tui_manager.domain.schedule import Schedule, ScheduleRun
-from tui_manager.domain.task import CommandHost, Task
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
-from tui_manager.domain.template import Template
-from tui_manager.domain.token import Token
-from tui_manager.operator.api import Operator, OutputChunk
+from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS
+
+if TYPE_CHECKING:
+    from tui_manager.domain.audit import AuditEntry
+    from tui_manager.domain.host import Host
+    from tui_manager.domain.list_window import Page
+    from tui_manager.domain.schedule import Schedule, ScheduleRun
+    from tui_manager.domain.task import CommandHost, Task
+    from tui_manager.domain.task_filter_and_sort import TaskFilter
+    from tui_manager.domain.template import Template
+    from tui_manager.domain.token import Token
+    from tui_manager.operator.api import Operator, OutputChunk
 
 _Row = TypeVar("_Row")
 _PLAIN = Window()

@@ -22,12 +22,14 @@ def find_state_dir(given: str | os.PathLike[str] | None = None) -> Path:
             file cannot be read.
     """
     if given is not None:
-        return _read("argument", typed_path(os.fspath(given)))
+        return read_state_dir(typed_path(os.fspath(given)), "argument")
     if named := os.environ.get(VARIABLE):
-        return _read(f"environment {VARIABLE}", typed_path(named))
+        return read_state_dir(typed_path(named), f"environment {VARIABLE}")
     path = config_path()
     found = read_config(path)
-    return _read(f"file {path}", found[SETTING]) if SETTING in found else user_state_path(APP)
+    return (
+        read_state_dir(found[SETTING], f"file {path}") if SETTING in found else user_state_path(APP)
+    )
 
 
 def config_path() -> Path:
@@ -85,7 +87,12 @@ def file_path(text: str) -> Path:
     return Path(text)
 
 
-def _read(source: str, value: object) -> Path:
+def read_state_dir(value: object, source: str) -> Path:
+    """The state folder that a setting names.
+
+    Raises:
+        InvalidInputError: naming the source, the value and what is allowed.
+    """
     try:
         return read_path(value)
     except ValueError as error:

@@ -1,24 +1,25 @@
 """A task of a manager: starts, follows, changes and repeats it."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tui_manager.client.follow_task import follow_task
-from tui_manager.client.output_lines import OutputLine, TaskLines, lines_of
+from tui_manager.client.output_lines import TaskLines, lines_of
 from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
-from tui_manager.domain.task import (
-    CommandHost,
-    Counts,
-    OutputChunk,
-    Progress,
-    Task,
-    TaskDetail,
-)
-from tui_manager.operator.api import Operator
+from tui_manager.domain.status import CommandHostStatus, TaskStatus
+from tui_manager.domain.task import OutputChunk
+
+if TYPE_CHECKING:
+    from tui_manager.client.output_lines import OutputLine
+    from tui_manager.domain.status import Stream
+    from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
+    from tui_manager.operator.api import Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class TaskHandle:
         hosts: Sequence[str] = (),
         secrets: Mapping[str, str] | None = None,
         request_id: str = "",
-    ) -> "TaskHandle":
+    ) -> TaskHandle:
         """Makes and starts a task that does the same again. This one must have ended.
 
         Args:

@@ -4,22 +4,27 @@ The JSON of schedules is in `cli/printing/schedule_details.py`, that of `templat
 `cli/printing/template_details.py`. `config` and `check` print what only they have: see their files
 in `cli/commands/`."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.files import Transfer, UpdateSpec
-from tui_manager.domain.gateway import Gateway, GatewayState
-from tui_manager.domain.host import Host, HostDetail
-from tui_manager.domain.notification import ReceiverStatus
 from tui_manager.domain.resource_limits import NO_LIMITS
-from tui_manager.domain.task import CommandHost, Hold, Task, TaskDetail
-from tui_manager.domain.task_plan import TaskPlan
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.template import Template, TemplateVersion
-from tui_manager.domain.token import NewToken, Token
-from tui_manager.domain.vitals import Vitals
+
+if TYPE_CHECKING:
+    from tui_manager.domain.audit import AuditEntry
+    from tui_manager.domain.files import Transfer, UpdateSpec
+    from tui_manager.domain.gateway import Gateway
+    from tui_manager.domain.host import Host, HostDetail
+    from tui_manager.domain.notification import ReceiverStatus
+    from tui_manager.domain.task import CommandHost, Hold, Task, TaskDetail
+    from tui_manager.domain.task_plan import TaskPlan
+    from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+    from tui_manager.domain.template import Template
+    from tui_manager.domain.template_version import TemplateVersion
+    from tui_manager.domain.token import NewToken, Token
+    from tui_manager.domain.vitals import Vitals
 
 Shape = dict[str, Any]
 
@@ -95,6 +100,8 @@ def maintenance_shape(host: Host) -> Shape | None:
 def manager_shape(manager: Gateway) -> Shape:
     """An element of `managers --json`. "cpu" is per cent of one core, "memory" is in bytes. The
     figures of a manager that is not heard are null."""
+    from tui_manager.domain.gateway import GatewayState  # most commands need none of it
+
     health = manager.newest_health
     return {
         "number": manager.number,

@@ -15,7 +15,6 @@ __all__ = [
     "ResolvedTarget",
     "TargetContext",
     "TargetHost",
-    "TargetPreview",
     "TaskHost",
     "check_target",
     "fold_names",
@@ -47,23 +46,6 @@ class ResolvedTarget:
     """
 
     hosts: tuple[TargetHost, ...]
-    left_out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TargetPreview:
-    """The hosts that a target matches now.
-
-    Attributes:
-        hosts: names of all on which a task would run, in order.
-        offline: names of those that are offline.
-        folded: the names in ClusterShell notation, `web[01-14]`.
-        left_out: as of ResolvedTarget.
-    """
-
-    hosts: tuple[str, ...]
-    offline: tuple[str, ...]
-    folded: str
     left_out: tuple[str, ...] = ()
 
 

@@ -18,7 +18,7 @@ from tui_manager.domain.task_spec import (
     Offline,
     TaskSpec,
 )
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.template_version import TemplateVersion
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,20 @@
 sorted. A file of its own, because it belongs neither to windows, which all lists have, nor to what
 a task is."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.filter_language import FilterTerm
 from tui_manager.domain.list_window import TEXT_MAX
 from tui_manager.domain.moments import parse_moment
 from tui_manager.domain.status import TaskStatus
+
+if TYPE_CHECKING:
+    from tui_manager.domain.filter_language import FilterTerm
 
 TASK_SORT_COLUMNS = ("created", "started", "finished", "duration")  # that tasks can be sorted by
 

@@ -14,7 +14,7 @@ from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, UpdateSpec
 from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.task_parameters import PARAMETERS_MAX, Parameter
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.template_version import TemplateVersion
 from tui_manager.domain.variables import COMMAND_LENGTH, check_text, check_variable
 
 TIMEOUT_DEFAULT = command_defaults.TIMEOUT

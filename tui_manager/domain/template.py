@@ -8,6 +8,7 @@ from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.filter_language import FilteredFields
+from tui_manager.domain.template_version import TemplateVersion as TemplateVersion
 
 VERSIONS_KEPT = 1000  # of one template, the newest
 BYTES_KEPT = 64 * 1024 * 1024  # of all texts of one template together
@@ -15,22 +16,6 @@ VERSIONS_SHOWN = 100
 TEMPLATE_SORT_COLUMNS = ("name", "saved")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _SHOWN = 80  # characters of a wrong value in an error
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateVersion:
-    """A template as a task names it, `restart@3`; versions count from 1."""
-
-    name: str
-    version: int
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.version}"
-
-    def check(self) -> None:
-        """Raises InvalidInputError("template") if no template can have this name."""
-        if not is_name(self.name):
-            raise InvalidInputError("template", f"There is no template {self.name[:_SHOWN]!r}.")
 
 
 @dataclass(frozen=True, slots=True)

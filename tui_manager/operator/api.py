@@ -4,27 +4,16 @@ Every call may raise a ManagerError whose message is written for the operator: I
 NotFoundError, IllegalMoveError, StorageError, UnreachableError. A call that raised changed nothing.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.host import Host, HostDetail
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.target import TargetPreview as TargetPreview
-from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task import OutputChunk as OutputChunk
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
-from tui_manager.domain.task_plan import TaskPlan
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS
 from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.new_task_calls import NewTaskCalls
 from tui_manager.operator.notification_calls import NotificationCalls
@@ -32,6 +21,22 @@ from tui_manager.operator.output_calls import OutputCalls
 from tui_manager.operator.schedule_calls import ScheduleCalls
 from tui_manager.operator.task_overview_calls import TaskOverviewCalls
 from tui_manager.operator.template_calls import TemplateCalls
+
+if TYPE_CHECKING:
+    from tui_manager.domain.audit import AuditEntry
+    from tui_manager.domain.changes import Changes
+    from tui_manager.domain.gateway import Gateway
+    from tui_manager.domain.host import Host, HostDetail
+    from tui_manager.domain.host_class import HostClass
+    from tui_manager.domain.list_window import Page, Window
+    from tui_manager.domain.manager_status import ManagerStatus
+    from tui_manager.domain.status import TaskStatus
+    from tui_manager.domain.target_preview import TargetPreview
+    from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
+    from tui_manager.domain.task_filter_and_sort import TaskFilter
+    from tui_manager.domain.task_plan import TaskPlan
+    from tui_manager.domain.task_spec import TaskSpec
+    from tui_manager.domain.token import NewToken, Token, TokenSpec
 
 _Parameters = ParamSpec("_Parameters")
 _Reply = TypeVar("_Reply")
@@ -269,12 +274,12 @@ class Call(Generic[_Reply]):
 
 def _forwarded(
     method: Callable[Concatenate[Any, _Parameters], Coroutine[Any, Any, _Reply]],
-) -> Callable[Concatenate["ForwardingOperator", _Parameters], Coroutine[Any, Any, _Reply]]:
+) -> Callable[Concatenate[ForwardingOperator, _Parameters], Coroutine[Any, Any, _Reply]]:
     """A method with the parameters and the reply of `method`, which gives its call to `forward`."""
     name = method.__name__
 
     async def forwarded(
-        self: "ForwardingOperator", /, *arguments: _Parameters.args, **keywords: _Parameters.kwargs
+        self: ForwardingOperator, /, *arguments: _Parameters.args, **keywords: _Parameters.kwargs
     ) -> _Reply:
         call: Call[_Reply] = Call(name, arguments, keywords)
         return await self.forward(call)

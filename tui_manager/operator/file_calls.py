@@ -1,11 +1,16 @@
 """The part of the operator's API that is about the bytes of copied and fetched files; see
 `api.py`."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.files import FileSetPart
+
+if TYPE_CHECKING:
+    from tui_manager.domain.files import FileSet
 
 PIECE = 1024 * 1024  # bytes that one piece has at most
 

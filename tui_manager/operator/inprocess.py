@@ -29,7 +29,7 @@ from tui_manager.domain.schedule import (
     ScheduleSpec,
 )
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.target import TargetPreview
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
 from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary

@@ -1,9 +1,12 @@
 """The part of the operator's API that helps to type a new task; see `api.py`."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from __future__ import annotations
 
-from tui_manager.domain.command_history import PastCommand
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tui_manager.domain.command_history import PastCommand
 
 
 class NewTaskCalls(Protocol):

@@ -1,11 +1,14 @@
 """The part of the operator's API that is about output; see `api.py`."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from __future__ import annotations
 
-from tui_manager.domain.output_search import OutputMatches
-from tui_manager.domain.status import Stream
-from tui_manager.domain.task import OutputChunk
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tui_manager.domain.output_search import OutputMatches
+    from tui_manager.domain.status import Stream
+    from tui_manager.domain.task import OutputChunk
 
 
 class OutputCalls(Protocol):

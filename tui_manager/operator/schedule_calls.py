@@ -1,17 +1,14 @@
 """The part of the operator's API that is about schedules; see `api.py`."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.schedule import (
-    DUES_SHOWN,
-    Schedule,
-    ScheduleDetail,
-    ScheduleRun,
-    ScheduleSpec,
-)
+if TYPE_CHECKING:
+    from tui_manager.domain.list_window import Page, Window
+    from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleRun, ScheduleSpec
 
 
 class ScheduleCalls(Protocol):
@@ -43,9 +40,7 @@ class ScheduleCalls(Protocol):
         """What became of the due times of a schedule, the newest first."""
         ...
 
-    async def preview_schedule(
-        self, cron: str, zone: str, count: int = DUES_SHOWN
-    ) -> Sequence[datetime]:
+    async def preview_schedule(self, cron: str, zone: str, count: int = 5) -> Sequence[datetime]:
         """The next due times of a cron expression in a zone, up to 20; fewer if it is not due more
         often. InvalidInputError("cron"), InvalidInputError("zone")."""
         ...

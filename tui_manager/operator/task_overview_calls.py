@@ -1,11 +1,14 @@
 """The part of the operator's API that sums up one task for a screen; see `api.py`."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from __future__ import annotations
 
-from tui_manager.domain.last_line import LastLine
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tui_manager.domain.last_line import LastLine
+    from tui_manager.domain.task import CommandHost
+    from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
 
 
 class TaskOverviewCalls(Protocol):

@@ -1,9 +1,12 @@
 """The part of the operator's API that is about task files and templates; see `api.py`."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.template import Template, TemplateDetail
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tui_manager.domain.list_window import Page, Window
+    from tui_manager.domain.template import Template, TemplateDetail
 
 
 class TemplateCalls(Protocol):

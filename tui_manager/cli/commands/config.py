@@ -3,8 +3,9 @@ its own, which is imported only when the command is called."""
 
 import json
 
-from tui_manager.cli.load_settings import NAMES, Configuration, show_value
+from tui_manager.cli.load_settings import NAMES, Configuration
 from tui_manager.cli.printing.text import table, write, write_json
+from tui_manager.cli.setting_values import show_value
 
 
 def run_config(config: Configuration, *, as_json: bool) -> int:

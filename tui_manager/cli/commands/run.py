@@ -12,13 +12,10 @@ from tui_manager.cli.commands.fetch_folders import NO_FOLDERS, make_folders, wit
 from tui_manager.cli.commands.run_output import GatheredOutput, JsonOutput, LiveLines, OutputPrinter
 from tui_manager.cli.commands.watch_task import TaskWatch
 from tui_manager.cli.exit_status import COMPLETED
-from tui_manager.cli.options.parameter_values import check_plan, fill_parameters, with_options
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.cli.options.run import RUN_FORM, task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.cli.options.step_contents import given_content_options
-from tui_manager.cli.printing.rollout_text import plan_text
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import note_left_out
 from tui_manager.cli.printing.text import note, write, write_json
@@ -31,17 +28,16 @@ from tui_manager.domain.errors import (
     NoAnswerError,
     UnreachableError,
 )
-from tui_manager.domain.json_shapes import plan_shape
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 
-if TYPE_CHECKING:  # only needed for copies and fetches
+if TYPE_CHECKING:  # only needed for task files, copies and fetches
     from tui_manager.cli.commands.copied_files import CopiedFiles
     from tui_manager.cli.commands.watch_transfers import TransferWatch
     from tui_manager.cli.printing.transfers import SavedByRow
+    from tui_manager.domain.task_file import TaskFile
 
 _Task = TypeVar("_Task")
 
@@ -71,6 +67,7 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
 def _run_file(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a task file, whose copies name files of this machine."""
     from tui_manager.cli.commands.copied_files import CopiedFiles
+    from tui_manager.cli.options.read_files import load_task_file
 
     with CopiedFiles() as copied:
         loaded = load_task_file(options.task_file, copied.read)
@@ -83,7 +80,7 @@ def _run_file(settings: Settings, options: argparse.Namespace) -> int:
 def run_task_file(
     settings: Settings,
     options: argparse.Namespace,
-    task_file: TaskFile,
+    task_file: "TaskFile",
     *,
     copied: "CopiedFiles | None" = None,
     folder: Path = Path(),
@@ -95,6 +92,8 @@ def run_task_file(
         copied: the files of this machine that it copies; None: there are none.
         folder: of this machine, from which the folders of fetches count.
     """
+    from tui_manager.cli.options.parameter_values import check_plan, fill_parameters, with_options
+
     task_file = with_options(task_file, options)
     if options.plan:
         check_plan(task_file, options)
@@ -154,6 +153,9 @@ def plan_only(settings: Settings, options: argparse.Namespace, spec: TaskSpec) -
 
 async def _plan(settings: Settings, spec: TaskSpec, *, as_json: bool) -> int:
     """Prints what the task would do."""
+    from tui_manager.cli.printing.rollout_text import plan_text
+    from tui_manager.domain.json_shapes import plan_shape
+
     async with connect(settings.state_dir) as manager:
         plan = await manager.operator.plan_task(spec)
     if as_json:

@@ -14,8 +14,6 @@ from tui_manager.cli.options.parser import (
     is_name,
     plain,
 )
-from tui_manager.cli.options.run import RUN_FORM
-from tui_manager.cli.options.transfer import take_names
 from tui_manager.domain.errors import InvalidInputError
 
 # Arguments that may stand after `--`, besides numbers.
@@ -53,6 +51,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if getattr(options, "schedule_action", "") in ("add", "edit"):
         unknown = _read_schedule(options, unknown, behind)
     if options.action in ("copy", "fetch"):
+        from tui_manager.cli.options.transfer import take_names
+
         unknown = take_names(options, unknown)
     for option, value in vars(options).items():
         setattr(options, option, _plain(option, value))
@@ -71,7 +71,7 @@ def _command(options: argparse.Namespace, behind: Sequence[str]) -> list[str]:
     if not is_name(options.target):
         return list(behind)
     if list(behind[1:2]) != ["--"]:
-        raise InvalidInputError("arguments", f"TARGET is missing: {RUN_FORM}\n{_see('run')}")
+        raise InvalidInputError("arguments", f"TARGET is missing: {_run_form()}\n{_see('run')}")
     return list(behind[2:])
 
 
@@ -166,12 +166,18 @@ def _unrecognized(
     if meant:
         pass
     elif action == "run" and not dashes:
-        message += f"; put the command after `--`: {RUN_FORM}"
+        message += f"; put the command after `--`: {_run_form()}"
     elif not dashes and any(word.startswith("-") for word in unknown):
         message += "; put a name that begins with `-` after `--`"
     elif not dashes and getattr(options, "template_action", "") == "run":
         message += f"; give another target than the template's with --target {unknown[0]}"
     return InvalidInputError("arguments", f"{message}\n{_see(action)}")
+
+
+def _run_form() -> str:
+    from tui_manager.cli.options.run import RUN_FORM
+
+    return RUN_FORM
 
 
 def _see(action: str) -> str:

@@ -1,14 +1,12 @@
 """The commands of the program and their options. Those of `run`, `copy`, `fetch`, `hosts`, `agent`,
-`token`, `template` and `schedule` have their own files."""
+`token`, `template`, `schedule` and `database` have their own files, each of which is imported when
+the parser of its command is made."""
 
 import argparse
-from typing import Protocol
+from collections.abc import Callable
 
 from tui_manager import __version__
-from tui_manager.cli.options.agent import add_agent_commands
-from tui_manager.cli.options.database import add_database_commands
-from tui_manager.cli.options.hosts import add_hosts_commands
-from tui_manager.cli.options.notifications import add_notifications_commands
+from tui_manager.cli.options.lazy_commands import LazyCommands
 from tui_manager.cli.options.parser import (
     PROGRAM,
     Parser,
@@ -21,109 +19,58 @@ from tui_manager.cli.options.parser import (
     state_options,
     task_id,
 )
-from tui_manager.cli.options.rerun import add_rerun_options
-from tui_manager.cli.options.run import EXIT_CODES, add_run_options
-from tui_manager.cli.options.schedule import add_schedule_commands
-from tui_manager.cli.options.task_list import add_task_list_options
-from tui_manager.cli.options.template import add_template_commands
-from tui_manager.cli.options.token import add_token_commands
-from tui_manager.cli.options.transfer import (
-    add_copy_options,
-    add_fetch_options,
-    add_task_files_options,
-)
-from tui_manager.domain.export_format import Format
-from tui_manager.domain.status import Stream
 
 SHELLS = ("bash", "zsh", "fish")
+_Fill = Callable[[Parser, Parser], None]  # adds the options of a command; gets --state-dir too
 DEMO_AGENTS = 3
 DEMO_AGENTS_MAX = 50
 
 
-class _Add(Protocol):
-    """Adds a command with its summary."""
-
-    def __call__(
-        self, name: str, summary: str, *parents: Parser, epilog: str = ""
-    ) -> argparse.ArgumentParser: ...
-
-
 def command_line_parser() -> Parser:
-    """The parser of the whole command line."""
+    """The parser of the whole command line. That of a command is made when it is chosen."""
     state, listen = state_options(), listen_options()
     parser = _main_parser(state, listen)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", parser_class=Parser, action=LazyCommands
+    )
+    assert isinstance(commands, LazyCommands)
 
-    def add(name: str, summary: str, *parents: Parser, epilog: str = "") -> argparse.ArgumentParser:
-        made = commands.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=epilog or None,
-            parents=parents,
-            allow_abbrev=False,
-        )
-        made.set_defaults(action=name)
-        return made
+    def add(name: str, summary: str, fill: _Fill, *more: Parser) -> None:
+        commands.add_later(name, summary, lambda made: fill(made, state), state, *more)
 
-    add("serve", "run a manager without a screen, until ctrl-c or SIGTERM", state, listen)
-    add_demo_options(
-        add("demo", "show the dashboard with real local agents, in a temporary state folder")
+    add("serve", "run a manager without a screen, until ctrl-c or SIGTERM", _no_options, listen)
+    commands.add_later(
+        "demo", "show the dashboard with real local agents, in a temporary state folder", _demo
     )
-    add_run_options(
-        add("run", "run a command on hosts and print its output", state, epilog=EXIT_CODES)
+    add("run", "run a command on hosts and print its output", _run)
+    add("copy", "copy files of this machine to hosts", _copy)
+    add("fetch", "fetch files of hosts to this machine", _fetch)
+    add("hosts", "list or show hosts, approve or remove them, label or rename them", _hosts)
+    add("agent", "bring agents to hosts, update or remove them", _agent)
+    add("token", "make, list or revoke join tokens", _token)
+    add("task", "list, show, start, cancel, rerun or follow tasks, save their files", _task)
+    add("template", "save, list, show, run, export or delete templates", _template)
+    add("schedule", "make, list, show, edit, pause or run schedules", _schedule)
+    add("output", "print the output of a task, as raw bytes", _output)
+    add("export", "make a document of a task: JSON, CSV, JUnit or an HTML page", _export)
+    add("managers", "list the managers of this database: who leads, and who is away", _only_json)
+    add("notifications", "list who receives notifications, or test a receiver", _notifications)
+    add("clock", "confirm that the manager's clock is right", _clock)
+    add("audit", "list who did what to which host or task, and when", _audit)
+    add("check", "search the database for damage and contradictions", _check)
+    add(
+        "backup",
+        "copy the database to a file; a manager may run meanwhile. Not for PostgreSQL",
+        _backup,
     )
-    add_copy_options(add("copy", "copy files of this machine to hosts", state, epilog=EXIT_CODES))
-    add_fetch_options(
-        add("fetch", "fetch files of hosts to this machine", state, epilog=EXIT_CODES)
+    add("database", "move data into another database, or forget its keys", _database)
+    commands.add_later(
+        "completion",
+        "print a script that lets a shell complete what you type with tab",
+        _completion,
     )
-    hosts = add("hosts", "list or show hosts, approve or remove them, label or rename them", state)
-    add_hosts_commands(hosts, state)
-    add_agent_commands(add("agent", "bring agents to hosts, update or remove them", state), state)
-    add_token_commands(add("token", "make, list or revoke join tokens", state), state)
-    add_task_commands(
-        add("task", "list, show, start, cancel, rerun or follow tasks, save their files", state),
-        state,
-    )
-    add_template_commands(
-        add("template", "save, list, show, run, export or delete templates", state), state
-    )
-    add_schedule_commands(
-        add("schedule", "make, list, show, edit, pause or run schedules", state), state
-    )
-    add_output_options(add("output", "print the output of a task, as raw bytes", state))
-    add_export_options(
-        add("export", "make a document of a task: JSON, CSV, JUnit or an HTML page", state)
-    )
-    _add_manager_commands(add, state, listen)
+    add("config", "list every setting, its value and where it comes from", _only_json, listen)
     return parser
-
-
-def _add_manager_commands(add: _Add, state: Parser, listen: Parser) -> None:
-    """The commands of the manager itself and its database."""
-    add_json(
-        add("managers", "list the managers of this database: who leads, and who is away", state)
-    )
-    add_notifications_commands(
-        add("notifications", "list who receives notifications, or test a receiver", state), state
-    )
-    add_clock_commands(add("clock", "confirm that the manager's clock is right", state), state)
-    add_audit_options(add("audit", "list who did what to which host or task, and when", state))
-    add_check_options(add("check", "search the database for damage and contradictions", state))
-    add_backup_options(
-        add(
-            "backup",
-            "copy the database to a file; a manager may run meanwhile. Not for PostgreSQL",
-            state,
-        )
-    )
-    add_database_commands(
-        add("database", "move data into another database, or forget its keys", state), state
-    )
-    add_completion_options(
-        add("completion", "print a script that lets a shell complete what you type with tab")
-    )
-    add_json(add("config", "list every setting, its value and where it comes from", state, listen))
 
 
 def _main_parser(*parents: Parser) -> Parser:
@@ -141,7 +88,81 @@ def _main_parser(*parents: Parser) -> Parser:
     return parser
 
 
-def add_demo_options(demo: argparse.ArgumentParser) -> None:
+def _no_options(_command: Parser, _state: Parser) -> None:
+    """A command that has no options of its own."""
+
+
+def _only_json(command: Parser, _state: Parser) -> None:
+    """The option of a command that has no other."""
+    add_json(command)
+
+
+def _run(run: Parser, _state: Parser) -> None:
+    from tui_manager.cli.options.run import EXIT_CODES, add_run_options
+
+    run.epilog = EXIT_CODES
+    add_run_options(run)
+
+
+def _copy(copy: Parser, _state: Parser) -> None:
+    from tui_manager.cli.options.run import EXIT_CODES
+    from tui_manager.cli.options.transfer import add_copy_options
+
+    copy.epilog = EXIT_CODES
+    add_copy_options(copy)
+
+
+def _fetch(fetch: Parser, _state: Parser) -> None:
+    from tui_manager.cli.options.run import EXIT_CODES
+    from tui_manager.cli.options.transfer import add_fetch_options
+
+    fetch.epilog = EXIT_CODES
+    add_fetch_options(fetch)
+
+
+def _hosts(hosts: Parser, state: Parser) -> None:
+    from tui_manager.cli.options.hosts import add_hosts_commands
+
+    add_hosts_commands(hosts, state)
+
+
+def _agent(agent: Parser, state: Parser) -> None:
+    from tui_manager.cli.options.agent import add_agent_commands
+
+    add_agent_commands(agent, state)
+
+
+def _token(token: Parser, state: Parser) -> None:
+    from tui_manager.cli.options.token import add_token_commands
+
+    add_token_commands(token, state)
+
+
+def _template(template: Parser, state: Parser) -> None:
+    from tui_manager.cli.options.template import add_template_commands
+
+    add_template_commands(template, state)
+
+
+def _schedule(schedule: Parser, state: Parser) -> None:
+    from tui_manager.cli.options.schedule import add_schedule_commands
+
+    add_schedule_commands(schedule, state)
+
+
+def _notifications(notifications: Parser, state: Parser) -> None:
+    from tui_manager.cli.options.notifications import add_notifications_commands
+
+    add_notifications_commands(notifications, state)
+
+
+def _database(database: Parser, state: Parser) -> None:
+    from tui_manager.cli.options.database import add_database_commands
+
+    add_database_commands(database, state)
+
+
+def _demo(demo: argparse.ArgumentParser) -> None:
     """The options of `demo`."""
     demo.add_argument(
         "--agents",
@@ -156,8 +177,13 @@ def _agents(text: str) -> int:
     return number(text, 1, DEMO_AGENTS_MAX, f"a number from 1 to {DEMO_AGENTS_MAX}")
 
 
-def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
+def _task(task: argparse.ArgumentParser, state: Parser) -> None:
     """The commands of `task`, each with its options."""
+    from tui_manager.cli.options.rerun import add_rerun_options
+    from tui_manager.cli.options.run import EXIT_CODES
+    from tui_manager.cli.options.task_list import add_task_list_options
+    from tui_manager.cli.options.transfer import add_task_files_options
+
     commands = task.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser
     )
@@ -194,8 +220,10 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
             add_json(command)
 
 
-def add_output_options(output: argparse.ArgumentParser) -> None:
+def _output(output: argparse.ArgumentParser, _state: Parser) -> None:
     """The options of `output`."""
+    from tui_manager.domain.status import Stream
+
     output.add_argument("task_id", metavar="TASK_ID", type=task_id, help="the task's number")
     output.add_argument("--host", metavar="NAME", help="only of this host")
     output.add_argument(
@@ -215,8 +243,10 @@ def add_output_options(output: argparse.ArgumentParser) -> None:
     )
 
 
-def add_export_options(export: argparse.ArgumentParser) -> None:
+def _export(export: argparse.ArgumentParser, _state: Parser) -> None:
     """The options of `export`."""
+    from tui_manager.domain.export_format import Format
+
     export.add_argument("task_id", metavar="TASK_ID", type=task_id, help="the task's number")
     export.add_argument(
         "--format",
@@ -239,7 +269,7 @@ def _index(text: str) -> int:
     return number(text, 0, 2**31 - 1, "a command's number")
 
 
-def add_completion_options(completion: argparse.ArgumentParser) -> None:
+def _completion(completion: argparse.ArgumentParser) -> None:
     """The options of `completion`."""
     completion.formatter_class = argparse.RawDescriptionHelpFormatter  # lines that are copied
     completion.description = """\
@@ -264,7 +294,7 @@ to switch it on:
 AUDIT_LIMIT = 100
 
 
-def add_audit_options(audit: argparse.ArgumentParser) -> None:
+def _audit(audit: argparse.ArgumentParser, _state: Parser) -> None:
     """The options of `audit`."""
     audit.add_argument(
         "--limit",
@@ -282,7 +312,7 @@ def add_audit_options(audit: argparse.ArgumentParser) -> None:
     add_json(audit)
 
 
-def add_clock_commands(clock: argparse.ArgumentParser, state: Parser) -> None:
+def _clock(clock: argparse.ArgumentParser, state: Parser) -> None:
     """The command of `clock`: `accept`."""
     commands = clock.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser
@@ -298,7 +328,7 @@ def add_clock_commands(clock: argparse.ArgumentParser, state: Parser) -> None:
     )
 
 
-def add_check_options(check: argparse.ArgumentParser) -> None:
+def _check(check: argparse.ArgumentParser, _state: Parser) -> None:
     """The options of `check`."""
     check.add_argument(
         "file",
@@ -309,7 +339,7 @@ def add_check_options(check: argparse.ArgumentParser) -> None:
     add_json(check)
 
 
-def add_backup_options(backup: argparse.ArgumentParser) -> None:
+def _backup(backup: argparse.ArgumentParser, _state: Parser) -> None:
     """The options of `backup`."""
     backup.add_argument("file", metavar="FILE", help="the copy; its folder must exist")
     backup.add_argument("--force", action="store_true", help="replace FILE if it is a regular file")

@@ -1,5 +1,5 @@
 """Reads the files that become part of a task: task files, and the scripts and inputs that they
-name."""
+name. What reads task files is imported only for these."""
 
 import os
 import stat
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from tui_manager.cli.options.values import file_path
 from tui_manager.domain.content import CONTENT_LENGTH
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_file import TASK_FILE_LENGTH, TaskFile, read_task_file
-from tui_manager.domain.write_task_file import write_task_file
 
-if TYPE_CHECKING:  # it is only needed for copies
+if TYPE_CHECKING:
+    from tui_manager.domain.task_file import TaskFile
     from tui_manager.operator.local_files.task_sources import TaskSources
 
 STDIN = "-"  # instead of the name of a task file
@@ -35,12 +34,14 @@ class LoadedTaskFile:
     source: str
     folder: Path
     names_files: bool
-    task_file: TaskFile
+    task_file: "TaskFile"
 
     @property
     def text(self) -> str:
         """With its scripts and inputs in it. If it names no file, as it was written. Raises
         InvalidInputError if one of them is no text."""
+        from tui_manager.domain.write_task_file import write_task_file
+
         return write_task_file(self.task_file) if self.names_files else self.source
 
 
@@ -55,6 +56,8 @@ def load_task_file(file: str, copied: "TaskSources") -> LoadedTaskFile:
     Raises:
         InvalidInputError: a file cannot be read, or something in it is wrong.
     """
+    from tui_manager.domain.task_file import read_task_file
+
     path = file_path(file)
     name = "stdin" if file == STDIN else path.name
     text = _text(name, _stdin() if file == STDIN else _contents(path))
@@ -88,6 +91,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def _contents(path: Path) -> bytes:
+    from tui_manager.domain.task_file import TASK_FILE_LENGTH
+
     try:
         return read_bytes(path, TASK_FILE_LENGTH)
     except OSError as error:
@@ -97,6 +102,8 @@ def _contents(path: Path) -> bytes:
 
 
 def _stdin() -> bytes:
+    from tui_manager.domain.task_file import TASK_FILE_LENGTH
+
     data = sys.stdin.buffer.read(TASK_FILE_LENGTH + 1)
     if len(data) > TASK_FILE_LENGTH:
         raise InvalidInputError("file", f"stdin: it has more than {TASK_FILE_LENGTH} bytes.")

@@ -11,7 +11,7 @@ from tui_manager.domain.files import (
     Transfer,
     UpdateSpec,
 )
-from tui_manager.operator.conversion.convert_manager import word
+from tui_manager.operator.conversion.convert_values import word
 
 PARTS = {
     FileSetPart.MANIFEST: wire.STORED_FILES_PART_MANIFEST,

@@ -10,7 +10,7 @@ from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.domain.vitals import Disk, Vitals, VitalsPoint
 from tui_manager.operator.conversion import convert_task
-from tui_manager.operator.conversion.convert_manager import (
+from tui_manager.operator.conversion.convert_values import (
     duration,
     instant,
     moment,

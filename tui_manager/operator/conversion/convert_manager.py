@@ -1,119 +1,26 @@
-"""Manager, windows and changes between the wire and the domain.
+"""The manager and what a target matches between the wire and the domain.
 
-Tasks are in `convert_task.py`, hosts in `convert_host.py`, all managers of a database in
-`convert_gateway.py`, output in `convert_output.py`, tokens and the audit in
-`convert_security.py`. Fields of the same name mean the same. What a peer of
-another version sends and this one does not know raises InvalidInputError.
+Windows and changes are in `convert_values.py`, tasks in `convert_task.py`, hosts in
+`convert_host.py`, all managers of a database in `convert_gateway.py`, output in
+`convert_output.py`, tokens and the audit in `convert_security.py`. Fields of the same name
+mean the same. What a peer of another version sends and this one does not know raises
+InvalidInputError.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from itertools import chain, repeat
-from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
-from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.alert import Alert
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.manager_status import Health, ManagerStatus
-from tui_manager.domain.status import Stream
-from tui_manager.operator.api import TargetPreview
-
-_Word = TypeVar("_Word", bound=StrEnum)
-_Number = TypeVar("_Number", bound=int)
-_Row = TypeVar("_Row")
-
-STREAMS = {Stream.STDOUT: agent.STREAM_STDOUT, Stream.STDERR: agent.STREAM_STDERR}
-
-
-def word(table: Mapping[_Word, _Number], number: int) -> _Word:
-    """The domain's value for a number of an enum; InvalidInputError if there is none."""
-    for found, known in table.items():
-        if known == number:
-            return found
-    name = type(next(iter(table))).__name__.lower()
-    raise InvalidInputError(name, f"There is no {name} with the number {number}.")
-
-
-def timestamp(at: datetime | None) -> Timestamp | None:
-    """None becomes an absent field."""
-    if at is None:
-        return None
-    message = Timestamp()
-    message.FromDatetime(at)
-    return message
-
-
-def duration(length: timedelta | None) -> Duration | None:
-    """None becomes an absent field."""
-    if length is None:
-        return None
-    message = Duration()
-    message.FromTimedelta(length)
-    return message
-
-
-def length(message: Duration, field: str) -> timedelta:
-    """Raises InvalidInputError, naming the field, for a value that no timedelta holds."""
-    try:
-        return message.ToTimedelta()
-    except (OverflowError, ValueError) as error:
-        raise InvalidInputError(
-            field, f"{field}: {message.seconds} seconds are out of bounds."
-        ) from error
-
-
-def instant(message: Timestamp) -> datetime:
-    """In UTC."""
-    return message.ToDatetime(tzinfo=UTC)
-
-
-def moment(message: Timestamp, field: str) -> datetime:
-    """In UTC. Raises InvalidInputError, naming the field, for a value that no datetime holds."""
-    try:
-        return instant(message)
-    except (OverflowError, ValueError) as error:
-        raise InvalidInputError(field, f"{field}: this time is out of bounds.") from error
-
-
-def window_to_wire(window: Window) -> wire.Window:
-    return wire.Window(
-        text=window.text,
-        sort=window.sort,
-        descending=window.descending,
-        faults_only=window.faults_only,
-        offset=window.offset,
-        limit=window.limit,
-        hide_turned_away=window.hide_turned_away,
-    )
-
-
-def window_from_wire(message: wire.Window) -> Window:
-    return Window(
-        text=message.text,
-        sort=message.sort,
-        descending=message.descending,
-        faults_only=message.faults_only,
-        offset=message.offset,
-        limit=min(message.limit, LIMIT_MAX) if message.HasField("limit") else Window().limit,
-        hide_turned_away=message.hide_turned_away,
-    )
-
-
-def size_to_wire(page: Page[_Row]) -> wire.PageSize:
-    return wire.PageSize(
-        matching=page.matching, total=page.total, partial=page.partial, hidden=page.hidden
-    )
-
-
-def page_from_wire(rows: Iterable[_Row], size: wire.PageSize) -> Page[_Row]:
-    return Page(tuple(rows), size.matching, size.total, size.partial, size.hidden)
+from tui_manager.domain.target_preview import TargetPreview
+from tui_manager.operator.conversion.convert_values import (
+    duration,
+    instant,
+    timestamp,
+)
 
 
 def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
@@ -258,28 +165,4 @@ def preview_to_wire(preview: TargetPreview) -> wire.TargetPreview:
 def preview_from_wire(message: wire.TargetPreview) -> TargetPreview:
     return TargetPreview(
         tuple(message.hosts), tuple(message.offline), message.folded, tuple(message.left_out)
-    )
-
-
-def changes_to_wire(changes: Changes) -> wire.Changes:
-    return wire.Changes(
-        hosts=changes.hosts,
-        tasks=changes.tasks,
-        output=changes.output,
-        all_tasks=changes.all_tasks,
-        templates=changes.templates,
-        schedules=changes.schedules,
-        manager=changes.manager,
-    )
-
-
-def changes_from_wire(message: wire.Changes) -> Changes:
-    return Changes(
-        hosts=message.hosts,
-        tasks=frozenset(message.tasks),
-        output=frozenset(message.output),
-        all_tasks=message.all_tasks,
-        templates=message.templates,
-        schedules=message.schedules,
-        manager=message.manager,
     )

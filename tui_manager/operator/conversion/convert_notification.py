@@ -6,7 +6,7 @@ from typing import Literal
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.notification import Answer, Event, Outcome, ReceiverKind, ReceiverStatus
-from tui_manager.operator.conversion.convert_manager import instant, timestamp
+from tui_manager.operator.conversion.convert_values import instant, timestamp
 
 _KINDS = {
     ReceiverKind.HOOK: wire.RECEIVER_KIND_HOOK,

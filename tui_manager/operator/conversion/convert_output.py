@@ -4,7 +4,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.output_search import OutputMatch, OutputMatches
 from tui_manager.operator.api import OutputChunk
-from tui_manager.operator.conversion.convert_manager import STREAMS, instant, timestamp, word
+from tui_manager.operator.conversion.convert_values import STREAMS, instant, timestamp, word
 
 OUTPUT_MAX = 2 * 1024 * 1024  # bytes of one reply, far below the limit of a message
 

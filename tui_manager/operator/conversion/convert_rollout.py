@@ -11,7 +11,7 @@ from tui_manager.domain.rollout_spec import (
 )
 from tui_manager.domain.task import Hold, RolloutProgress
 from tui_manager.domain.task_plan import PlannedHost, TaskPlan
-from tui_manager.operator.conversion.convert_manager import (
+from tui_manager.operator.conversion.convert_values import (
     duration,
     instant,
     length,

@@ -16,7 +16,7 @@ from tui_manager.domain.schedule import (
     SkipReason,
     TemplateUse,
 )
-from tui_manager.operator.conversion.convert_manager import (
+from tui_manager.operator.conversion.convert_values import (
     duration,
     instant,
     length,

@@ -7,7 +7,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
-from tui_manager.operator.conversion.convert_manager import (
+from tui_manager.operator.conversion.convert_values import (
     duration,
     instant,
     length,

@@ -18,10 +18,10 @@ from tui_manager.domain.task_spec import (
     OnFailure,
     TaskSpec,
 )
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.template_version import TemplateVersion
 from tui_manager.operator.conversion import convert_files
-from tui_manager.operator.conversion.convert_manager import duration, length, word
 from tui_manager.operator.conversion.convert_rollout import rollout_from_wire, rollout_to_wire
+from tui_manager.operator.conversion.convert_values import duration, length, word
 
 OFFLINE_POLICIES = {
     Offline.FAIL: wire.OFFLINE_POLICY_FAIL,

@@ -17,13 +17,6 @@ from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task
 from tui_manager.domain.task_filter_and_sort import TaskFilter
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.operator.conversion import convert_files, convert_rollout
-from tui_manager.operator.conversion.convert_manager import (
-    duration,
-    instant,
-    timestamp,
-    window_to_wire,
-    word,
-)
 from tui_manager.operator.conversion.convert_spec import (
     OFFLINE_POLICIES,
     command_spec_from_wire,
@@ -34,6 +27,13 @@ from tui_manager.operator.conversion.convert_spec import (
     parameter_to_wire,
     template_from_wire,
     template_to_wire,
+)
+from tui_manager.operator.conversion.convert_values import (
+    duration,
+    instant,
+    timestamp,
+    window_to_wire,
+    word,
 )
 
 TASK_STATUSES = {

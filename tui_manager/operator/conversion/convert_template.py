@@ -3,7 +3,7 @@
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.template import SavedVersion, Template, TemplateDetail
-from tui_manager.operator.conversion.convert_manager import instant, timestamp
+from tui_manager.operator.conversion.convert_values import instant, timestamp
 
 
 def template_to_wire(template: Template) -> wire.Template:

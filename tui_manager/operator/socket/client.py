@@ -1,38 +1,22 @@
 """The client: an Operator that calls a manager in another process over its unix socket."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grpc import aio
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.host import Host, HostDetail
-from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
-from tui_manager.domain.task_plan import TaskPlan
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.token import NewToken, Token, TokenSpec
-from tui_manager.operator.api import Operator, TargetPreview
-from tui_manager.operator.conversion import (
-    convert_gateway,
-    convert_host,
-    convert_manager,
-    convert_rollout,
-    convert_security,
-    convert_spec,
-    convert_task,
-)
+from tui_manager.domain.task import Rerun
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS
+from tui_manager.operator import conversion
+from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
 from tui_manager.operator.socket.file_client import FileClient
 from tui_manager.operator.socket.find_manager import find_manager
@@ -43,6 +27,23 @@ from tui_manager.operator.socket.schedule_client import ScheduleClient
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
 from tui_manager.operator.socket.task_overview_client import TaskOverviewClient
 from tui_manager.operator.socket.template_client import TemplateClient
+
+if TYPE_CHECKING:
+    from tui_manager.domain.audit import AuditEntry
+    from tui_manager.domain.changes import Changes
+    from tui_manager.domain.gateway import Gateway
+    from tui_manager.domain.host import Host, HostDetail
+    from tui_manager.domain.host_class import HostClass
+    from tui_manager.domain.list_window import Page, Window
+    from tui_manager.domain.manager_status import ManagerStatus
+    from tui_manager.domain.status import TaskStatus
+    from tui_manager.domain.target_preview import TargetPreview
+    from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+    from tui_manager.domain.task_filter_and_sort import TaskFilter
+    from tui_manager.domain.task_plan import TaskPlan
+    from tui_manager.domain.task_spec import TaskSpec
+    from tui_manager.domain.token import NewToken, Token, TokenSpec
+    from tui_manager.operator.api import Operator
 
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -77,11 +78,11 @@ class SocketOperator(
 
     async def manager_status(self) -> ManagerStatus:
         reply = await self._call(self._stub.GetManagerStatus, wire.GetManagerStatusRequest)
-        return convert_manager.status_from_wire(reply)
+        return conversion.convert_manager.status_from_wire(reply)
 
     async def list_managers(self) -> Sequence[Gateway]:
         reply = await self._call(self._stub.ListManagers, wire.ListManagersRequest)
-        return tuple(map(convert_gateway.gateway_from_wire, reply.managers))
+        return tuple(map(conversion.convert_gateway.gateway_from_wire, reply.managers))
 
     async def accept_clock(self) -> bool:
         reply = await self._call(
@@ -95,15 +96,15 @@ class SocketOperator(
     async def list_hosts(self, window: Window) -> Page[Host]:
         reply = await self._call(
             self._stub.ListHosts,
-            lambda: wire.ListHostsRequest(window=convert_manager.window_to_wire(window)),
+            lambda: wire.ListHostsRequest(window=convert_values.window_to_wire(window)),
         )
-        return convert_manager.page_from_wire(
-            map(convert_host.host_from_wire, reply.hosts), reply.size
+        return convert_values.page_from_wire(
+            map(conversion.convert_host.host_from_wire, reply.hosts), reply.size
         )
 
     async def get_host(self, name: str) -> HostDetail:
         reply = await self._call(self._stub.GetHost, lambda: wire.GetHostRequest(name=name))
-        return convert_host.host_detail_from_wire(reply)
+        return conversion.convert_host.host_detail_from_wire(reply)
 
     async def approve_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
@@ -171,7 +172,10 @@ class SocketOperator(
         reply = await self._call(
             self._stub.SetMaintenance,
             lambda: wire.SetMaintenanceRequest(
-                names=names, reason=reason, until=convert_manager.timestamp(until), end=end
+                names=names,
+                reason=reason,
+                until=convert_values.timestamp(until),
+                end=end,
             ),
             unclear="The maintenance may have been changed.",
         )
@@ -181,20 +185,20 @@ class SocketOperator(
         spec.check()  # on the wire 0 uses would mean the default
         reply = await self._call(
             self._stub.CreateToken,
-            lambda: convert_security.token_spec_to_wire(spec),
+            lambda: conversion.convert_security.token_spec_to_wire(spec),
             unclear="A join token may have been made.",
         )
-        return convert_security.new_token_from_wire(reply)
+        return conversion.convert_security.new_token_from_wire(reply)
 
     async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
         reply = await self._call(
             self._stub.ListTokens,
             lambda: wire.ListTokensRequest(
-                window=convert_manager.window_to_wire(window), all=everything
+                window=convert_values.window_to_wire(window), all=everything
             ),
         )
-        tokens = map(convert_security.token_from_wire, reply.tokens)
-        return convert_manager.page_from_wire(tokens, reply.size)
+        tokens = map(conversion.convert_security.token_from_wire, reply.tokens)
+        return convert_values.page_from_wire(tokens, reply.size)
 
     async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
         reply = await self._call(
@@ -202,22 +206,23 @@ class SocketOperator(
             lambda: wire.RevokeTokensRequest(token_ids=token_ids),
             unclear="The join tokens may have been revoked.",
         )
-        return tuple(map(convert_security.token_from_wire, reply.tokens))
+        return tuple(map(conversion.convert_security.token_from_wire, reply.tokens))
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
         reply = await self._call(
             self._stub.ListAudit,
-            lambda: wire.ListAuditRequest(window=convert_manager.window_to_wire(window)),
+            lambda: wire.ListAuditRequest(window=convert_values.window_to_wire(window)),
         )
-        entries = map(convert_security.entry_from_wire, reply.entries)
-        return convert_manager.page_from_wire(entries, reply.size)
+        entries = map(conversion.convert_security.entry_from_wire, reply.entries)
+        return convert_values.page_from_wire(entries, reply.size)
 
     async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
         reply = await self._call(
-            self._stub.ListTasks, lambda: convert_task.list_request_to_wire(window, wanted)
+            self._stub.ListTasks,
+            lambda: conversion.convert_task.list_request_to_wire(window, wanted),
         )
-        return convert_manager.page_from_wire(
-            map(convert_task.task_from_wire, reply.tasks), reply.size
+        return convert_values.page_from_wire(
+            map(conversion.convert_task.task_from_wire, reply.tasks), reply.size
         )
 
     async def list_command_hosts(
@@ -226,15 +231,17 @@ class SocketOperator(
         reply = await self._call(
             self._stub.ListCommandHosts,
             lambda: wire.ListCommandHostsRequest(
-                task_id=task_id, window=convert_manager.window_to_wire(window), command=command
+                task_id=task_id,
+                window=convert_values.window_to_wire(window),
+                command=command,
             ),
         )
-        rows = map(convert_task.command_host_from_wire, reply.command_hosts)
-        return convert_manager.page_from_wire(rows, reply.size)
+        rows = map(conversion.convert_task.command_host_from_wire, reply.command_hosts)
+        return convert_values.page_from_wire(rows, reply.size)
 
     async def get_task(self, task_id: int) -> TaskDetail:
         reply = await self._call(self._stub.GetTask, lambda: wire.GetTaskRequest(task_id=task_id))
-        return convert_task.detail_from_wire(reply)
+        return conversion.convert_task.detail_from_wire(reply)
 
     async def get_task_status(self, task_id: int) -> TaskStatus:
         reply = await self._call(
@@ -242,7 +249,7 @@ class SocketOperator(
             lambda: wire.GetTaskStatusRequest(task_id=task_id),
             follows=True,
         )
-        return convert_manager.word(convert_task.TASK_STATUSES, reply.status)
+        return convert_values.word(conversion.convert_task.TASK_STATUSES, reply.status)
 
     async def get_task_progress(self, task_id: int) -> Progress:
         reply = await self._call(
@@ -250,7 +257,7 @@ class SocketOperator(
             lambda: wire.GetTaskProgressRequest(task_id=task_id),
             follows=True,
         )
-        return convert_task.progress_from_wire(reply)
+        return conversion.convert_task.progress_from_wire(reply)
 
     async def preview_target(
         self, target: str, *, include_maintenance: bool = False
@@ -261,20 +268,21 @@ class SocketOperator(
                 target=target, include_maintenance=include_maintenance
             ),
         )
-        return convert_manager.preview_from_wire(reply)
+        return conversion.convert_manager.preview_from_wire(reply)
 
     async def plan_task(self, spec: TaskSpec) -> TaskPlan:
         reply = await self._call(
             self._stub.PlanTask,
-            lambda: wire.PlanTaskRequest(spec=convert_spec.spec_to_wire(spec)),
+            lambda: wire.PlanTaskRequest(spec=conversion.convert_spec.spec_to_wire(spec)),
         )
-        return convert_rollout.plan_from_wire(reply)
+        return conversion.convert_rollout.plan_from_wire(reply)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         reply = await self._call(
             self._stub.CreateTask,
             lambda: wire.CreateTaskRequest(
-                spec=convert_spec.spec_to_wire(spec), request_id=request_id or new_request_id()
+                spec=conversion.convert_spec.spec_to_wire(spec),
+                request_id=request_id or new_request_id(),
             ),
             unclear="The task may have been made.",
         )
@@ -314,7 +322,7 @@ class SocketOperator(
                 self._stub.RerunTask,
                 lambda: wire.RerunTaskRequest(
                     task_id=task_id,
-                    classes=[convert_task.HOST_CLASSES[one] for one in classes],
+                    classes=[conversion.convert_task.HOST_CLASSES[one] for one in classes],
                     request_id=request_id,
                     secrets=sealed,
                 ),
@@ -359,7 +367,7 @@ class SocketOperator(
                     message = await self._answer_timeout.reply(stream.read(), follows=True)
                     if not isinstance(message, wire.Changes):  # the end of the stream
                         break
-                    yield convert_manager.changes_from_wire(message)
+                    yield convert_values.changes_from_wire(message)
         finally:
             stream.cancel()
         raise UnreachableError(f"The manager on {self._state_dir} has gone.")

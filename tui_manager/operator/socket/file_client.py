@@ -1,17 +1,24 @@
 """The calls of the client that send and read files."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from grpc import aio
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
-from tui_manager.domain.files import FileSet, FileSetPart
-from tui_manager.operator.conversion import convert_files
-from tui_manager.operator.file_calls import ReadPart, each_piece
+from tui_manager.domain.files import FileSetPart
+from tui_manager.operator import conversion
+from tui_manager.operator.file_calls import each_piece
 from tui_manager.operator.socket.socket_calls import SocketCalls
+
+if TYPE_CHECKING:
+    from tui_manager.domain.files import FileSet
+    from tui_manager.operator.file_calls import ReadPart
 
 _Stream = aio.StreamStreamCall[wire.StoreFilesRequest, wire.StoreFilesResponse]
 
@@ -28,11 +35,12 @@ class FileClient(SocketCalls):
         stream = self._stub.StoreFiles(metadata=self._metadata)
         try:
             await self._write(
-                stream, wire.StoreFilesRequest(begin=convert_files.file_set_to_wire(files))
+                stream,
+                wire.StoreFilesRequest(begin=conversion.convert_files.file_set_to_wire(files)),
             )
             while (answer := await self._read_answer(stream)).WhichOneof("answer") == "wanted":
                 part, offset = (
-                    convert_files.part_from_wire(answer.wanted.part),
+                    conversion.convert_files.part_from_wire(answer.wanted.part),
                     answer.wanted.offset,
                 )
                 await self._send_part(stream, files, part, offset, read, on_progress)
@@ -51,7 +59,7 @@ class FileClient(SocketCalls):
         """Sends a part from a byte on to its end. Raises InvalidInputError if there is less."""
         async with aclosing(each_piece(read(part, offset))) as pieces:
             async for piece in pieces:
-                message = convert_files.piece_to_wire(part, offset, piece)
+                message = conversion.convert_files.piece_to_wire(part, offset, piece)
                 await self._write(stream, wire.StoreFilesRequest(piece=message))
                 offset += piece if isinstance(piece, int) else len(piece)
                 if on_progress and part is FileSetPart.DATA:
@@ -82,8 +90,8 @@ class FileClient(SocketCalls):
         self, files: FileSet, part: FileSetPart, offset: int = 0
     ) -> AsyncIterator[bytes | int]:
         request = wire.ReadFilesRequest(
-            files=convert_files.file_set_to_wire(files),
-            part=convert_files.PARTS[part],
+            files=conversion.convert_files.file_set_to_wire(files),
+            part=conversion.convert_files.PARTS[part],
             offset=offset,
         )
         stream = self._stub.ReadFiles(request, metadata=self._metadata)
@@ -93,7 +101,7 @@ class FileClient(SocketCalls):
                     piece = await self._answer_timeout.reply(stream.read(), follows=True)
                     if not isinstance(piece, wire.FilesPiece):
                         break
-                    content = convert_files.content_from_wire(piece)
+                    content = conversion.convert_files.content_from_wire(piece)
                     offset += content if isinstance(content, int) else len(content)
                     yield content
         finally:

@@ -1,12 +1,17 @@
 """The calls of the client that help to type a new task."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.command_history import PastCommand
-from tui_manager.operator.conversion import convert_task
+from tui_manager.operator import conversion
 from tui_manager.operator.socket.socket_calls import SocketCalls
+
+if TYPE_CHECKING:
+    from tui_manager.domain.command_history import PastCommand
 
 
 class NewTaskClient(SocketCalls):
@@ -17,7 +22,7 @@ class NewTaskClient(SocketCalls):
             self._stub.ListCommandHistory,
             lambda: wire.ListCommandHistoryRequest(text=text, limit=limit),
         )
-        return tuple(map(convert_task.past_command_from_wire, reply.commands))
+        return tuple(map(conversion.convert_task.past_command_from_wire, reply.commands))
 
     async def complete_target(self, target: str, limit: int) -> Sequence[str]:
         reply = await self._call(

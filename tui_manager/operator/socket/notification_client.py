@@ -1,12 +1,17 @@
 """The calls of the client that are about notifications."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.notification import Answer, ReceiverStatus
-from tui_manager.operator.conversion import convert_notification
+from tui_manager.operator import conversion
 from tui_manager.operator.socket.socket_calls import SocketCalls
+
+if TYPE_CHECKING:
+    from tui_manager.domain.notification import Answer, ReceiverStatus
 
 
 class NotificationClient(SocketCalls):
@@ -14,7 +19,7 @@ class NotificationClient(SocketCalls):
 
     async def list_receivers(self) -> Sequence[ReceiverStatus]:
         reply = await self._call(self._stub.ListReceivers, wire.ListReceiversRequest)
-        return tuple(map(convert_notification.receiver_from_wire, reply.receivers))
+        return tuple(map(conversion.convert_notification.receiver_from_wire, reply.receivers))
 
     async def test_receiver(self, name: str) -> Answer:
         reply = await self._call(
@@ -23,4 +28,4 @@ class NotificationClient(SocketCalls):
             follows=True,
             unclear=f"A test may have been sent to {name}.",
         )
-        return convert_notification.answer_from_wire(reply)
+        return conversion.convert_notification.answer_from_wire(reply)

@@ -1,14 +1,20 @@
 """The calls of the client that are about output."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.output_search import OutputMatches
-from tui_manager.domain.status import Stream
-from tui_manager.operator.api import OutputChunk
-from tui_manager.operator.conversion import convert_manager, convert_output
+from tui_manager.operator import conversion
+from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.socket_calls import SocketCalls
+
+if TYPE_CHECKING:
+    from tui_manager.domain.output_search import OutputMatches
+    from tui_manager.domain.status import Stream
+    from tui_manager.operator.api import OutputChunk
 
 
 class OutputClient(SocketCalls):
@@ -22,13 +28,13 @@ class OutputClient(SocketCalls):
             self._stub.ReadOutput,
             lambda: wire.ReadOutputRequest(
                 execution_id=execution_id,
-                stream=convert_manager.STREAMS[stream],
+                stream=convert_values.STREAMS[stream],
                 offset=offset,
                 limit=limit,
             ),
             follows=True,
         )
-        return tuple(map(convert_output.chunk_from_wire, reply.chunks))
+        return tuple(map(conversion.convert_output.chunk_from_wire, reply.chunks))
 
     async def follow_output(
         self,
@@ -52,7 +58,7 @@ class OutputClient(SocketCalls):
             ),
             follows=True,
         )
-        return tuple(map(convert_output.chunk_from_wire, reply.chunks))
+        return tuple(map(conversion.convert_output.chunk_from_wire, reply.chunks))
 
     async def search_output(
         self,
@@ -79,4 +85,4 @@ class OutputClient(SocketCalls):
             ),
             follows=True,
         )
-        return convert_output.matches_from_wire(reply)
+        return conversion.convert_output.matches_from_wire(reply)

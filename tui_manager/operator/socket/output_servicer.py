@@ -3,7 +3,7 @@
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.operator.api import Operator
-from tui_manager.operator.conversion import convert_manager, convert_output
+from tui_manager.operator.conversion import convert_output, convert_values
 from tui_manager.operator.socket.convert_errors import Context, answering
 
 
@@ -18,7 +18,7 @@ class OutputServicer:
         async with answering(context, "ReadOutput"):
             chunks = await self._operator.read_output(
                 request.execution_id,
-                convert_manager.word(convert_manager.STREAMS, request.stream),
+                convert_values.word(convert_values.STREAMS, request.stream),
                 request.offset,
                 convert_output.output_limit(request, 1 << 20),
             )

@@ -1,21 +1,21 @@
 """The calls of the client that are about schedules."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.schedule import (
-    DUES_SHOWN,
-    Schedule,
-    ScheduleDetail,
-    ScheduleRun,
-    ScheduleSpec,
-)
-from tui_manager.operator.conversion import convert_manager, convert_schedule
+from tui_manager.operator import conversion
+from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.socket_calls import SocketCalls
+
+if TYPE_CHECKING:
+    from tui_manager.domain.list_window import Page, Window
+    from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleRun, ScheduleSpec
 
 
 class ScheduleClient(SocketCalls):
@@ -25,52 +25,51 @@ class ScheduleClient(SocketCalls):
         reply = await self._call(
             self._stub.AddSchedule,
             lambda: wire.AddScheduleRequest(
-                spec=convert_schedule.spec_to_wire(spec), request_id=request_id or new_request_id()
+                spec=conversion.convert_schedule.spec_to_wire(spec),
+                request_id=request_id or new_request_id(),
             ),
             unclear=f"The schedule {spec.name} may have been added.",
         )
-        return convert_schedule.schedule_from_wire(reply.schedule)
+        return conversion.convert_schedule.schedule_from_wire(reply.schedule)
 
     async def edit_schedule(self, spec: ScheduleSpec, revision: int) -> Schedule:
         reply = await self._call(
             self._stub.EditSchedule,
             lambda: wire.EditScheduleRequest(
-                spec=convert_schedule.spec_to_wire(spec), revision=revision
+                spec=conversion.convert_schedule.spec_to_wire(spec), revision=revision
             ),
             unclear=f"The schedule {spec.name} may have been edited.",
         )
-        return convert_schedule.schedule_from_wire(reply.schedule)
+        return conversion.convert_schedule.schedule_from_wire(reply.schedule)
 
     async def list_schedules(self, window: Window) -> Page[Schedule]:
         reply = await self._call(
             self._stub.ListSchedules,
-            lambda: wire.ListSchedulesRequest(window=convert_manager.window_to_wire(window)),
+            lambda: wire.ListSchedulesRequest(window=convert_values.window_to_wire(window)),
         )
-        schedules = map(convert_schedule.schedule_from_wire, reply.schedules)
-        return convert_manager.page_from_wire(schedules, reply.size)
+        schedules = map(conversion.convert_schedule.schedule_from_wire, reply.schedules)
+        return convert_values.page_from_wire(schedules, reply.size)
 
     async def get_schedule(self, name: str) -> ScheduleDetail:
         reply = await self._call(self._stub.GetSchedule, lambda: wire.GetScheduleRequest(name=name))
-        return convert_schedule.detail_from_wire(reply)
+        return conversion.convert_schedule.detail_from_wire(reply)
 
     async def list_schedule_runs(self, name: str, window: Window) -> Page[ScheduleRun]:
         reply = await self._call(
             self._stub.ListScheduleRuns,
             lambda: wire.ListScheduleRunsRequest(
-                name=name, window=convert_manager.window_to_wire(window)
+                name=name, window=convert_values.window_to_wire(window)
             ),
         )
-        runs = map(convert_schedule.run_from_wire, reply.runs)
-        return convert_manager.page_from_wire(runs, reply.size)
+        runs = map(conversion.convert_schedule.run_from_wire, reply.runs)
+        return convert_values.page_from_wire(runs, reply.size)
 
-    async def preview_schedule(
-        self, cron: str, zone: str, count: int = DUES_SHOWN
-    ) -> Sequence[datetime]:
+    async def preview_schedule(self, cron: str, zone: str, count: int = 5) -> Sequence[datetime]:
         reply = await self._call(
             self._stub.PreviewSchedule,
             lambda: wire.PreviewScheduleRequest(cron=cron, zone=zone, count=count),
         )
-        return convert_schedule.due_from_wire(reply.due)
+        return conversion.convert_schedule.due_from_wire(reply.due)
 
     async def pause_schedule(self, name: str) -> None:
         await self._call(

@@ -4,7 +4,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.schedule import DUES_SHOWN
 from tui_manager.operator.api import Operator
-from tui_manager.operator.conversion import convert_manager, convert_schedule
+from tui_manager.operator.conversion import convert_schedule, convert_values
 from tui_manager.operator.socket.convert_errors import Context, answering
 
 
@@ -34,11 +34,11 @@ class ScheduleServicer:
     ) -> wire.ListSchedulesResponse:
         async with answering(context, "ListSchedules"):
             page = await self._operator.list_schedules(
-                convert_manager.window_from_wire(request.window)
+                convert_values.window_from_wire(request.window)
             )
             return wire.ListSchedulesResponse(
                 schedules=map(convert_schedule.schedule_to_wire, page.rows),
-                size=convert_manager.size_to_wire(page),
+                size=convert_values.size_to_wire(page),
             )
 
     async def GetSchedule(
@@ -53,11 +53,11 @@ class ScheduleServicer:
     ) -> wire.ListScheduleRunsResponse:
         async with answering(context, "ListScheduleRuns"):
             page = await self._operator.list_schedule_runs(
-                request.name, convert_manager.window_from_wire(request.window)
+                request.name, convert_values.window_from_wire(request.window)
             )
             return wire.ListScheduleRunsResponse(
                 runs=map(convert_schedule.run_to_wire, page.rows),
-                size=convert_manager.size_to_wire(page),
+                size=convert_values.size_to_wire(page),
             )
 
     async def PreviewSchedule(

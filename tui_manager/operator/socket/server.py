@@ -24,6 +24,7 @@ from tui_manager.operator.conversion import (
     convert_security,
     convert_spec,
     convert_task,
+    convert_values,
 )
 from tui_manager.operator.file_calls import PIECE
 from tui_manager.operator.socket.convert_errors import Context, answering
@@ -133,10 +134,10 @@ class OperatorServicer(
         self, request: wire.ListHostsRequest, context: Context
     ) -> wire.ListHostsResponse:
         async with answering(context, "ListHosts"):
-            page = await self._operator.list_hosts(convert_manager.window_from_wire(request.window))
+            page = await self._operator.list_hosts(convert_values.window_from_wire(request.window))
             return wire.ListHostsResponse(
                 hosts=map(convert_host.host_to_wire, page.rows),
-                size=convert_manager.size_to_wire(page),
+                size=convert_values.size_to_wire(page),
             )
 
     async def GetHost(self, request: wire.GetHostRequest, context: Context) -> wire.HostDetail:
@@ -209,11 +210,11 @@ class OperatorServicer(
     ) -> wire.ListTokensResponse:
         async with answering(context, "ListTokens"):
             page = await self._operator.list_tokens(
-                convert_manager.window_from_wire(request.window), everything=request.all
+                convert_values.window_from_wire(request.window), everything=request.all
             )
             return wire.ListTokensResponse(
                 tokens=map(convert_security.token_to_wire, page.rows),
-                size=convert_manager.size_to_wire(page),
+                size=convert_values.size_to_wire(page),
             )
 
     async def RevokeTokens(
@@ -227,10 +228,10 @@ class OperatorServicer(
         self, request: wire.ListAuditRequest, context: Context
     ) -> wire.ListAuditResponse:
         async with answering(context, "ListAudit"):
-            page = await self._operator.list_audit(convert_manager.window_from_wire(request.window))
+            page = await self._operator.list_audit(convert_values.window_from_wire(request.window))
             return wire.ListAuditResponse(
                 entries=map(convert_security.entry_to_wire, page.rows),
-                size=convert_manager.size_to_wire(page),
+                size=convert_values.size_to_wire(page),
             )
 
     async def ListTasks(
@@ -238,12 +239,12 @@ class OperatorServicer(
     ) -> wire.ListTasksResponse:
         async with answering(context, "ListTasks"):
             page = await self._operator.list_tasks(
-                convert_manager.window_from_wire(request.window),
+                convert_values.window_from_wire(request.window),
                 convert_task.filter_from_wire(request),
             )
             return wire.ListTasksResponse(
                 tasks=map(convert_task.task_to_wire, page.rows),
-                size=convert_manager.size_to_wire(page),
+                size=convert_values.size_to_wire(page),
             )
 
     async def ListCommandHosts(
@@ -252,12 +253,12 @@ class OperatorServicer(
         async with answering(context, "ListCommandHosts"):
             page = await self._operator.list_command_hosts(
                 request.task_id,
-                convert_manager.window_from_wire(request.window),
+                convert_values.window_from_wire(request.window),
                 request.command if request.HasField("command") else None,
             )
             return wire.ListCommandHostsResponse(
                 command_hosts=map(convert_task.command_host_to_wire, page.rows),
-                size=convert_manager.size_to_wire(page),
+                size=convert_values.size_to_wire(page),
             )
 
     async def GetTask(self, request: wire.GetTaskRequest, context: Context) -> wire.TaskDetail:
@@ -316,7 +317,7 @@ class OperatorServicer(
             rerun = await self._operator.rerun_task(
                 request.task_id,
                 tuple(
-                    convert_manager.word(convert_task.HOST_CLASSES, one) for one in request.classes
+                    convert_values.word(convert_task.HOST_CLASSES, one) for one in request.classes
                 ),
                 convert_spec.secrets_from_wire(request.secrets),
                 request.request_id,
@@ -372,7 +373,7 @@ class OperatorServicer(
             until(self.ending, changes) as coming,
         ):
             async for change in coming:
-                yield convert_manager.changes_to_wire(change)
+                yield convert_values.changes_to_wire(change)
 
 
 def _some(host_ids: Sequence[str]) -> tuple[str, ...]:

@@ -1,14 +1,19 @@
 """The calls of the client that sum up one task."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.last_line import LastLine
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
-from tui_manager.operator.conversion import convert_task, convert_task_overview
+from tui_manager.operator import conversion
 from tui_manager.operator.socket.socket_calls import SocketCalls
+
+if TYPE_CHECKING:
+    from tui_manager.domain.last_line import LastLine
+    from tui_manager.domain.task import CommandHost
+    from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
 
 
 class TaskOverviewClient(SocketCalls):
@@ -21,29 +26,29 @@ class TaskOverviewClient(SocketCalls):
             self._stub.ReadLastLines,
             lambda: wire.ReadLastLinesRequest(task_id=task_id, execution_ids=execution_ids),
         )
-        return convert_task_overview.last_lines_from_wire(reply)
+        return conversion.convert_task_overview.last_lines_from_wire(reply)
 
     async def get_task_map(self, task_id: int) -> TaskMap:
         reply = await self._call(
             self._stub.GetTaskMap, lambda: wire.GetTaskMapRequest(task_id=task_id)
         )
-        return convert_task_overview.task_map_from_wire(reply)
+        return conversion.convert_task_overview.task_map_from_wire(reply)
 
     async def find_task_host(self, task_id: int, number: int) -> CommandHost:
         reply = await self._call(
             self._stub.FindTaskHost,
             lambda: wire.FindTaskHostRequest(task_id=task_id, number=number),
         )
-        return convert_task.command_host_from_wire(reply)
+        return conversion.convert_task.command_host_from_wire(reply)
 
     async def summarize_failures(self, task_id: int) -> Sequence[FailureGroup]:
         reply = await self._call(
             self._stub.SummarizeFailures, lambda: wire.SummarizeFailuresRequest(task_id=task_id)
         )
-        return tuple(map(convert_task_overview.failure_group_from_wire, reply.groups))
+        return tuple(map(conversion.convert_task_overview.failure_group_from_wire, reply.groups))
 
     async def summarize_tasks(self, task_ids: Sequence[int]) -> Mapping[int, TaskSummary]:
         reply = await self._call(
             self._stub.SummarizeTasks, lambda: wire.SummarizeTasksRequest(task_ids=task_ids)
         )
-        return convert_task_overview.summaries_from_wire(reply)
+        return conversion.convert_task_overview.summaries_from_wire(reply)

@@ -1,12 +1,19 @@
 """The calls of the client that are about task files and templates."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.template import Template, TemplateDetail
-from tui_manager.operator.conversion import convert_manager, convert_template
+from tui_manager.operator import conversion
+from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.socket_calls import SocketCalls
+
+if TYPE_CHECKING:
+    from tui_manager.domain.list_window import Page, Window
+    from tui_manager.domain.template import Template, TemplateDetail
 
 
 class TemplateClient(SocketCalls):
@@ -33,16 +40,16 @@ class TemplateClient(SocketCalls):
     async def list_templates(self, window: Window) -> Page[Template]:
         reply = await self._call(
             self._stub.ListTemplates,
-            lambda: wire.ListTemplatesRequest(window=convert_manager.window_to_wire(window)),
+            lambda: wire.ListTemplatesRequest(window=convert_values.window_to_wire(window)),
         )
-        templates = map(convert_template.template_from_wire, reply.templates)
-        return convert_manager.page_from_wire(templates, reply.size)
+        templates = map(conversion.convert_template.template_from_wire, reply.templates)
+        return convert_values.page_from_wire(templates, reply.size)
 
     async def get_template(self, name: str, version: int = 0) -> TemplateDetail:
         reply = await self._call(
             self._stub.GetTemplate, lambda: wire.GetTemplateRequest(name=name, version=version)
         )
-        return convert_template.detail_from_wire(reply)
+        return conversion.convert_template.detail_from_wire(reply)
 
     async def delete_template(self, name: str) -> None:
         await self._call(

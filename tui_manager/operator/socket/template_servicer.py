@@ -3,7 +3,7 @@
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.operator.api import Operator
-from tui_manager.operator.conversion import convert_manager, convert_template
+from tui_manager.operator.conversion import convert_template, convert_values
 from tui_manager.operator.socket.convert_errors import Context, answering
 
 
@@ -33,11 +33,11 @@ class TemplateServicer:
     ) -> wire.ListTemplatesResponse:
         async with answering(context, "ListTemplates"):
             page = await self._operator.list_templates(
-                convert_manager.window_from_wire(request.window)
+                convert_values.window_from_wire(request.window)
             )
             return wire.ListTemplatesResponse(
                 templates=map(convert_template.template_to_wire, page.rows),
-                size=convert_manager.size_to_wire(page),
+                size=convert_values.size_to_wire(page),
             )
 
     async def GetTemplate(

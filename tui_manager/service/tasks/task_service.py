@@ -13,7 +13,7 @@ from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.target import TargetPreview
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.domain.task import (
     CommandHost,
     Progress,

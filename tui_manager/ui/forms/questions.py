@@ -7,7 +7,7 @@ from tui_manager.domain.host_name_ranges import summarize_names
 from tui_manager.domain.number_format import count_of
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule
-from tui_manager.domain.target import TargetPreview
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.domain.template import Template

@@ -17,7 +17,7 @@ from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.number_format import count_of
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.operator.api import TargetPreview
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE
 from tui_manager.ui.forms.copy_form import FetchMade
