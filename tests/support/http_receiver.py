@@ -10,12 +10,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Server:
-    """An HTTP server that answers with these statuses, one after the other, and then the last."""
+    """An HTTP server that answers with these statuses, one after the other, and then the last.
+
+    Attributes:
+        gate: while it is not set, nobody gets an answer.
+    """
 
     statuses: list[int]
     headers: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     port: int = 0
+    gate: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -30,17 +35,20 @@ def serving(*statuses: int, tls: ssl.SSLContext | None = None, **headers: str) -
         headers: of each answer; `retry_after` is `retry-after`.
     """
     server = Server(list(statuses), {name.replace("_", "-"): v for name, v in headers.items()})
+    server.gate.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             seen = {name.lower(): value for name, value in self.headers.items()}
             server.requests.append((self.path, seen, body))
+            server.gate.wait()
             left = server.statuses
-            self.send_response(left.pop(0) if len(left) > 1 else left[0])
-            for name, value in server.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
+            with contextlib.suppress(OSError):  # the client has gone
+                self.send_response(left.pop(0) if len(left) > 1 else left[0])
+                for name, value in server.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -54,5 +62,6 @@ def serving(*statuses: int, tls: ssl.SSLContext | None = None, **headers: str) -
         try:
             yield server
         finally:
+            server.gate.set()
             http.shutdown()
             thread.join()
