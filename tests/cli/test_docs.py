@@ -209,7 +209,7 @@ def test_the_table_of_audit_actions_is_what_the_service_writes() -> None:
     manager = ROOT / "tui_manager"
     sources = [*(manager / "service").rglob("*.py"), manager / "storage/maintenance/forget_keys.py"]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    nouns = "tasks?|rest|token|hosts?|maintenance|certificate|clock|template|schedule|keys"
+    nouns = "tasks?|rest|token|hosts?|maintenance|certificate|clock|template|schedule|keys|receiver"
     assert documented == set(re.findall(rf'"([a-z]+_(?:{nouns})|violation)"', text))
     assert documented == set(audit_table._ACTIONS)
 

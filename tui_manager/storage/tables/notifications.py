@@ -1,8 +1,8 @@
 """The tables `notifications`, which waits for delivery, `wanted_events`, which says who wants what,
 and `lost_hosts`. How it stands with each receiver is in `receivers.py`.
 
-`add` and its like are called in the transaction of what they tell of. They look at `wanted_events`,
-which is empty if the settings name no receiver.
+`add` and its like are called in the transaction of what they tell of. Without receivers they cost
+one look at `wanted_events`, which is empty then.
 """
 
 import json
@@ -56,6 +56,8 @@ def add(
     task_id: int | None = None,
 ) -> None:
     """Something has happened."""
+    if not _some_are_wanted(tx):
+        return
     values = {
         "event": event,
         "event_id": str(uuid.uuid4()),
@@ -64,6 +66,10 @@ def add(
         "detail": json.dumps(detail),
     }
     tx.execute(_SQL["add"], values)
+
+
+def _some_are_wanted(tx: Transaction) -> bool:
+    return tx.execute(_SQL["some_are_wanted"]).fetchone() is not None
 
 
 def add_end_of_task(
@@ -75,6 +81,8 @@ def add_end_of_task(
         corrected: it had ended already, and this end replaces that one. A task that ran again in
             between is known.
     """
+    if not _some_are_wanted(tx):
+        return
     values = {
         "ended": Event.TASK_ENDED,
         "outcome": _OUTCOMES[status],

@@ -77,6 +77,7 @@ _ACTIONS: Mapping[str, _Words] = {
     "prune_tasks": _Words(
         "removed {tasks} tasks that ended before {before}", ("tasks", "before"), Role.MUTED
     ),
+    "test_receiver": _Words("sent a test to the receiver {receiver}", ("receiver",)),
     "accept_clock": _Words("accepted the manager's clock", role=Role.CAUTION),
     "forget_keys": _Words("let the managers have other keys", role=Role.CAUTION),
     "move_host": _Words("{host} came from another machine", role=Role.CAUTION),

@@ -1,3 +1,7 @@
+-- name: some_are_wanted
+-- Whether any receiver wants any event. Most managers have none.
+SELECT 1 FROM wanted_events LIMIT 1;
+
 -- name: add
 -- A notification for each receiver that wants this event.
 INSERT INTO notifications (receiver, event, event_id, at, task_id, detail)
