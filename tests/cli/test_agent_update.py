@@ -69,8 +69,8 @@ def test_an_update_gives_the_bundle_to_the_manager_and_starts_a_task(
         f"web02: unchanged: 0.2.0 (build {manifest.build})",
     ]
     assert captured.err == (
-        "tui-manager: 3 hosts: 1 updated, 1 unchanged, 1 failed: web03 update failed (the new "
-        "version was not back within 2m; 0.1.0 goes on)\n"
+        "tui-manager: task 1: 3 hosts: 1 updated, 1 unchanged, 1 failed: web03 update failed (the "
+        "new version was not back within 2m; 0.1.0 goes on)\n"
     )
 
 

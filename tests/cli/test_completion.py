@@ -19,6 +19,7 @@ from tui_manager.cli.completion.kinds import kind_of
 from tui_manager.cli.main import main
 from tui_manager.cli.options.commands import SHELLS, command_line_parser
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.notification import ReceiverKind, ReceiverStatus
 from tui_manager.domain.schedule import ScheduleSpec
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
@@ -53,6 +54,7 @@ def filled() -> WideWindows:
     """web01 and web010 are admitted, new7 waits, old1 is offline; there are three tasks."""
     made = WideWindows("web01", "web010", "web02")
     made.security = "mTLS"
+    made.receivers = (ReceiverStatus("page", ReceiverKind.HOOK, "/usr/bin/page", ()),)
     made.add_host("new7", admission=Admission.PENDING)
     made.add_host("old1", labels={"role": "db"}, online=False)
 
@@ -137,6 +139,7 @@ WITH_A_MANAGER = {
     "hosts label web01 --set role=": ["role=db", "role=web"],
     "hosts label web01 --unset ": ["env", "role"],
     "token revoke ": ["1"],
+    "notifications test ": ["page"],
     "task show ": ["3", "2", "1"],
     "task start ": ["3", "1"],
     "task follow ": ["3", "2", "1"],

@@ -232,7 +232,7 @@ def test_the_summary_names_what_failed(manager: Manager, source: str, capsys: Ca
     manager.acts(act)
     assert main(["copy", "@all", source, "/etc/"]) == 1
     assert capsys.readouterr().err == (
-        "tui-manager: 3 hosts: 1 copied, 2 failed: web[02-03] transfer failed "
+        "tui-manager: task 1: 3 hosts: 1 copied, 2 failed: web[02-03] transfer failed "
         "(/etc/app: No space left on device.)\n"
     )
 

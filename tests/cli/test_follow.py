@@ -66,7 +66,7 @@ def test_what_is_stored_and_then_what_comes(connect_to: Connect, capsys: Capture
     assert out == "web01: one\nweb01: two\n"
     assert err.splitlines() == [
         "web02: oops",
-        "tui-manager: 1 completed, 1 failed: web02 exit code 3",
+        "tui-manager: task 1: 1 completed, 1 failed: web02 exit code 3",
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_task_that_is_not_started_is_waited_for(connect_to: Connect, capsys: C
     assert main(["task", "follow", "1"]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "tui-manager: task 1 is not started; `tui-manager task start 1` starts it",
-        "tui-manager: no hosts",
+        "tui-manager: task 1: no hosts",
     ]
 
 

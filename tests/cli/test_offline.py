@@ -31,7 +31,7 @@ def test_a_task_fails_on_offline_hosts_unless_it_says_otherwise() -> None:
         (["--delivery-timeout", "30m"], "needs --offline wait"),
         (["--offline", "wait", "--delivery-timeout", "soon"], "expected a number of seconds"),
         (["--offline", "wait", "--delivery-timeout", "31d"], "from 1 s to 30 d"),
-        (["--offline", "maybe"], "invalid"),
+        (["--offline", "maybe"], "'maybe' is none of fail, wait"),
     ],
 )
 def test_what_makes_no_sense_is_said(

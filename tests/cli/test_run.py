@@ -54,7 +54,7 @@ def test_lines_carry_the_host_and_keep_their_stream(
     out, err = capsys.readouterr()
     assert code == 1
     assert out == "web01: fine\nweb02: out\n"
-    assert err == "web02: err\ntui-manager: 1 completed, 1 failed: web02 exit code 3\n"
+    assert err == "web02: err\ntui-manager: task 1: 1 completed, 1 failed: web02 exit code 3\n"
     assert operator.tasks[1].spec.commands[0].text == "hostname -f"
 
 
@@ -129,7 +129,7 @@ def test_what_was_not_kept_is_said(connect_to: Connect, capsys: pytest.CaptureFi
     assert run(connect_to, too_much)[0] == 1
     assert capsys.readouterr().err.splitlines() == [
         "tui-manager: web01: 123 bytes past the output limit were not kept",
-        "tui-manager: 1 completed, 1 failed: web02 spawn failed (no folder␊/x)",
+        "tui-manager: task 1: 1 completed, 1 failed: web02 spawn failed (no folder␊/x)",
     ]
 
 
@@ -160,7 +160,7 @@ def test_gather_does_not_care_how_output_was_cut(
     assert out == f"{rule}\nweb[01-02] (2)\n{rule}\na\nb\n"
     assert err == (
         f"{rule}\nweb02 (1)\n{rule}\nonly me\n"
-        "tui-manager: 1 completed, 1 failed: web02 signal 9 (SIGKILL)\n"
+        "tui-manager: task 1: 1 completed, 1 failed: web02 signal 9 (SIGKILL)\n"
     )
 
 

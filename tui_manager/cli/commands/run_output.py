@@ -14,7 +14,7 @@ from tui_manager.cli.printing.text import cleaner_for, note, write_json
 from tui_manager.client.output_lines import StreamLines, TaskLines, gap_text, utf8_decoder
 from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.status import CommandHostStatus, Stream
+from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, TaskDetail
 from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.operator.api import Operator, OutputChunk
@@ -213,15 +213,18 @@ class JsonOutput:
 
 
 def _note_end(detail: TaskDetail, rows: Sequence[CommandHost], saved: "SavedByRow") -> None:
-    """Prints on stderr what was not kept, and the summary."""
+    """Prints on stderr what was not kept, and the summary. The number of a task that did not
+    complete is in it, because whoever looks further needs it."""
     note_truncated_output(rows)
     counts, steps = detail.task.counts, [command.spec for command in detail.commands]
     if len(steps) == 1 and steps[0].transfer:
         from tui_manager.cli.printing.transfers import summarize_transfer
 
-        note(summarize_transfer(counts, rows, steps[0], saved))
+        text = summarize_transfer(counts, rows, steps[0], saved)
     else:
-        note(summarize(counts, rows))
+        text = summarize(counts, rows)
+    completed = detail.task.status is TaskStatus.COMPLETED
+    note(text if completed else f"task {detail.task.task_id}: {text}")
 
 
 def note_truncated_output(rows: Iterable[CommandHost]) -> None:

@@ -247,6 +247,10 @@ async def _tokens(operator: Operator, prefix: str) -> Candidates:
     }
 
 
+async def _receivers(operator: Operator, prefix: str) -> Candidates:
+    return {one.name: f"{one.kind} {one.place}" for one in await operator.list_receivers()}
+
+
 _OTHERS: Mapping[Kind, Callable[[Operator, str], Awaitable[Candidates]]] = {
     Kind.TARGET: _targets,
     Kind.LABEL: _labels,
@@ -254,6 +258,7 @@ _OTHERS: Mapping[Kind, Callable[[Operator, str], Awaitable[Candidates]]] = {
     Kind.TEMPLATE: _templates,
     Kind.SCHEDULE: _schedules,
     Kind.TOKEN: _tokens,
+    Kind.RECEIVER: _receivers,
 }
 _OF_OTHER_ARGUMENTS: Mapping[
     Kind, Callable[[Operator, str, argparse.Namespace], Awaitable[Candidates]]

@@ -31,6 +31,7 @@ class Kind(Enum):
     SECRET = auto()  # K, of the template or task that is named before
     SCHEDULE = auto()
     TOKEN = auto()
+    RECEIVER = auto()  # of notifications
     ZONE = auto()  # a time zone
 
 
@@ -51,12 +52,13 @@ _ARGUMENTS: Mapping[str, Kind] = {
     "secret": Kind.SECRET,
     "schedule": Kind.SCHEDULE,
     "token_ids": Kind.TOKEN,
+    "receiver": Kind.RECEIVER,
     "zone": Kind.ZONE,
     **dict.fromkeys((
         "agents", "batches", "by", "command", "cpu_max", "cron", "cwd", "delay",
         "delivery_timeout", "description", "enroll_listen", "env", "file_mode", "hold_timeout",
         "limit", "listen", "manager", "max_concurrency", "max_failures", "memory_max", "metrics",
-        "misfire", "name", "new_name", "owner", "parallel", "reason", "receiver", "since",
+        "misfire", "name", "new_name", "owner", "parallel", "reason", "since",
         "tasks_max", "text", "timeout", "trust", "ttl", "until", "user", "uses",
     ), Kind.NOTHING),
 }  # fmt: skip
