@@ -71,7 +71,7 @@ async def request(address: str, head: str | bytes) -> tuple[int, dict[str, str],
     Args:
         head: the whole request, or its path, which is asked for with GET.
     """
-    sent = head if isinstance(head, bytes) else f"GET {head} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    sent = head if isinstance(head, bytes) else f"GET {head} HTTP/1.0\r\nHost: x\r\n\r\n".encode()
     reader, writer = await asyncio.open_connection(*split_address(address))
     try:
         writer.write(sent)

@@ -186,3 +186,19 @@ async def test_work_that_has_not_ended_is_followed(parts: Parts) -> None:
     assert [said.value("command_hosts", status=name) for name in ("pending", "running")] == [1, 1]
     assert [said.value("tasks", status=name) for name in ("pending", "running")] == [1, 1]
     assert said.value("commands_running") == 1
+
+
+async def test_hosts_are_counted_by_admission_and_connection(parts: Parts) -> None:
+    await parts.connect("web01")
+    for name in ("web02", "web03"):
+        host = await parts.connect(name)
+        await parts.hosts.close_session(host.host_id, host.generation, "of the test")
+    await parts.enroll("web04")
+    await parts.fleet.set_maintenance(["web03"], "new disks", None, ANA)
+    said = scraped(parts)
+    assert [
+        said.value("admitted_hosts", connection=name)
+        for name in ("online", "offline", "offline_in_maintenance")
+    ] == [1, 1, 1]
+    assert said.value("hosts", admission="admitted") == 3
+    assert said.value("hosts", admission="pending") == 1

@@ -12,4 +12,5 @@ METRICS: tuple[Metric, ...] = tuple(metric for group in GROUPS.values() for metr
 
 def read_all(source: ManagerSource) -> tuple[Reading, ...]:
     """All metrics as they are now. To be called on the manager's loop."""
+    source.look_at_fleet()
     return tuple(Reading(metric, tuple(metric.read(source))) for metric in METRICS)

@@ -2,28 +2,20 @@
 
 from tui_manager.domain.errors import Refusal
 from tui_manager.domain.session_end import SessionEnd
-from tui_manager.domain.status import Admission
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.metrics.metric import Kind, Labeled, by, counted, counter, gauge, labeled
-from tui_manager.service.core import fleet_counts
 from tui_manager.storage.engine.tally import Act
 
 
 def _hosts(source: ManagerSource) -> Labeled:
-    found = dict.fromkeys(Admission, 0)
-    for entry in source.core.directory:
-        found[entry.row.admission] += 1
-    return (((admission,), number) for admission, number in found.items())
+    return (((admission,), number) for admission, number in source.fleet.by_admission.items())
 
 
 def _admitted(source: ManagerSource) -> Labeled:
-    now = source.clock_watch.now()
-    _, online, _ = fleet_counts.counts(source.core.directory)
-    load = fleet_counts.load_of_fleet(source.core.directory, now)
-    _, maintained_offline = fleet_counts.in_maintenance(source.core.directory, now)
-    yield ("online",), online
-    yield ("offline",), load.offline
-    yield ("offline_in_maintenance",), maintained_offline
+    fleet = source.fleet
+    yield ("online",), fleet.online
+    yield ("offline",), fleet.offline
+    yield ("offline_in_maintenance",), fleet.offline_in_maintenance
 
 
 HOSTS = (

@@ -33,11 +33,6 @@ def _unended_commands(source: ManagerSource) -> Labeled:
         yield ("running",), work.running
 
 
-def _running_here(source: ManagerSource) -> int:
-    sessions = (entry.session for entry in source.core.directory)
-    return sum(len(session.running) for session in sessions if session)
-
-
 def _command_hosts_ended(source: ManagerSource) -> Labeled:
     for status, reason in _ENDED:
         yield (status, reason), counted(source, Act.COMMAND_HOST_ENDED, status, reason)
@@ -83,7 +78,7 @@ WORK = (
     gauge(
         "commands_running",
         "Commands that run on the hosts that are connected to this manager.",
-        _running_here,
+        lambda source: source.fleet.running,
     ),
     labeled(
         Kind.COUNTER,

@@ -1,6 +1,7 @@
-"""How many hosts are online, wait, are in maintenance, work: counted when a status is asked for."""
+"""How many hosts are online, wait, are in maintenance, work: counted when a status or metrics are
+asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tui_manager.domain.status import Admission
@@ -57,3 +58,40 @@ def load_of_fleet(directory: Directory, now: datetime) -> Load:
             if newest is None or went_after(entry, newest):
                 newest = entry
     return Load(offline, newest, busy)
+
+
+@dataclass(slots=True)
+class FleetFigures:
+    """The hosts in figures, for metrics.
+
+    Attributes:
+        by_admission: how many hosts.
+        online, offline: admitted hosts; those in maintenance are not among the offline ones.
+        offline_in_maintenance: admitted hosts.
+        running: commands that run on hosts that are connected to this manager.
+    """
+
+    by_admission: dict[Admission, int] = field(default_factory=lambda: dict.fromkeys(Admission, 0))
+    online: int = 0
+    offline: int = 0
+    offline_in_maintenance: int = 0
+    running: int = 0
+
+
+def figures(directory: Directory, now: datetime) -> FleetFigures:
+    """Counts in one walk, because 10,000 hosts take some milliseconds of the manager's loop."""
+    found, admitted = FleetFigures(), Admission.ADMITTED
+    for entry in directory:
+        row, session = entry.row, entry.session
+        found.by_admission[row.admission] += 1
+        if session is not None:
+            found.running += len(session.running)
+        if row.admission is not admitted:
+            continue
+        if session is not None or entry.elsewhere is not None:
+            found.online += 1
+        elif row.maintenance is not None and entry.maintenance(now):
+            found.offline_in_maintenance += 1
+        else:
+            found.offline += 1
+    return found
