@@ -72,10 +72,34 @@ async def test_a_program_that_is_missing_is_a_failure(tmp_path: Path) -> None:
     assert found == Answer(Outcome.FAILED, "it cannot be started: No such file or directory")
 
 
+async def test_no_try_leaves_a_descriptor_open(tmp_path: Path) -> None:
+    ways = (
+        HookProgram(Hook("page", (str(tmp_path / "no"),), ())),
+        hook(tmp_path, "echo bad >&2; exit 1"),
+    )
+    for way in ways:
+        await send(way)  # the first one may open what stays
+        before = os.listdir("/proc/self/fd")
+        for _ in range(3):
+            assert (await send(way)).outcome is Outcome.FAILED
+        assert len(os.listdir("/proc/self/fd")) <= len(before)
+
+
+async def test_a_manager_without_descriptors_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe", full)
+    answer = await send(hook(tmp_path, "exit 0"))
+    assert answer.text == "it cannot be started: Too many open files"
+
+
 async def test_a_background_process_does_not_delay_the_answer(tmp_path: Path) -> None:
     script = f"sleep 600 & echo $! > {tmp_path}/pid; echo bad >&2; exit 1"
     try:
-        assert (await send(hook(tmp_path, script))).text.startswith("exit status 1")
+        assert (await send(hook(tmp_path, script))).text == "exit status 1: bad"
         assert psutil.pid_exists(int((tmp_path / "pid").read_text()))  # it was left alone
     finally:
         os.kill(int((tmp_path / "pid").read_text()), 9)

@@ -145,6 +145,15 @@ async def test_a_user_in_the_url_is_sent_as_basic_authentication() -> None:
     assert server.requests[0][1]["authorization"] == "Basic YW5uOnBAc3M="
 
 
+def _tls(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """The certificate of an authority, which is that of `localhost` too, and TLS with it."""
+    authority, key = folder / "server.crt", folder / "server.key"
+    make_certificate(authority, key, "localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority, key)
+    return authority, context
+
+
 def _never(connection: socket.socket) -> None:
     connection.recv(1 << 20)
     while connection.recv(1 << 20):
@@ -184,6 +193,23 @@ async def test_a_server_that_is_too_slow_is_left_at_the_time_limit(
         assert "within 300ms" in answer.text or "in time" in answer.text
         for thread in way._threads:  # its socket was closed, which ends it
             await asyncio.to_thread(thread.join)
+
+
+async def test_a_server_with_tls_that_drips_is_left_too(tmp_path: Path) -> None:
+    authority, context = _tls(tmp_path)
+
+    def talk(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            drip = _drip(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 10_000)
+            drip(secure)
+
+    with talking(talk) as url:
+        url = url.replace("http://127.0.0.1", "https://localhost")
+        way = post(url, timedelta(seconds=1), ca_file=authority)
+        assert (await send(way)).text == "it has not answered within 1s"
+        (thread,) = way._threads
+        await asyncio.to_thread(thread.join)
+        assert (await send(way)).text == "it has not answered within 1s"
 
 
 async def test_a_body_without_end_is_not_read() -> None:
@@ -260,10 +286,7 @@ async def test_a_lookup_that_hangs_holds_no_more_than_one_thread(
 
 
 async def test_a_server_is_trusted_by_its_authority_and_its_name(tmp_path: Path) -> None:
-    authority, key = tmp_path / "server.crt", tmp_path / "server.key"
-    make_certificate(authority, key, "localhost")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority, key)
+    authority, context = _tls(tmp_path)
     with serving(200, tls=context) as server:
         good = f"https://localhost:{server.port}/"
         assert (await send(post(good, ca_file=authority))).outcome is Outcome.DELIVERED
@@ -284,4 +307,5 @@ def test_the_socket_is_known_before_it_is_read() -> None:
         connection = module._Plain(noted, "127.0.0.1", port, timeout=60)
         connection.connect()
         connection.close()
-        assert len(noted._sockets) == 1
+        (sock,) = noted._sockets
+        sock.close()

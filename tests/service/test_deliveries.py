@@ -30,10 +30,11 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.notifications import courier as courier_module
 from tui_manager.service.notifications.courier import Courier, Pace
 from tui_manager.service.notifications.deliveries import Deliveries
-from tui_manager.service.notifications.event_json import Sender
+from tui_manager.service.notifications.event_json import Sender, event_shape
 from tui_manager.storage.engine.tally import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import notifications
+from tui_manager.storage.tables.notifications import Notification
 
 TAKEN = Answer(Outcome.DELIVERED, "taken")
 BAD = Answer(Outcome.FAILED, "bad day")
@@ -378,3 +379,46 @@ async def test_a_task_that_was_pruned_is_not_told(parts: Parts) -> None:
         await settled(deliveries)
     assert page.sent == []
     assert await parts.database.read(notifications.newest) == 0
+
+
+async def test_a_defect_stops_neither_the_manager_nor_other_events(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, page = await parts.connect("web01"), way(Event.TASK_ENDED)
+    made = Deliveries(parts.core, parts.watch, "dashboard", [page], FAST)
+    await made.begin()
+    await ran(parts, host)
+    second = await ran(parts, host)
+    shape, send, tries = event_shape, page.send, 0
+
+    def broken(tx: Transaction, sender: Sender, told: Notification, after: int) -> Any:
+        if told.task_id != second:
+            raise KeyError("ahead")
+        return shape(tx, sender, told, after)
+
+    async def broken_once(*given: Any) -> Answer:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise RuntimeError("can't start new thread")
+        return await send(*given)
+
+    monkeypatch.setattr(courier_module, "event_shape", broken)
+    monkeypatch.setattr(page, "send", broken_once)
+    async with delivering(parts, page) as deliveries:
+        status = await settled(deliveries)
+    assert (status.given_up, status.delivered, tries) == (1, 1, 2)
+
+
+async def test_hosts_that_were_removed_are_not_told(parts: Parts) -> None:
+    page = way(Event.HOST_LOST)
+    host = await parts.connect("web01")
+    made = Deliveries(parts.core, parts.watch, "dashboard", [page], FAST)
+    await made.begin()
+    await parts.hosts.close_session(host.host_id, host.generation, "test")
+    parts.clock.turn(LOST_AFTER)
+    await parts.silence.look()
+    await parts.fleet.remove(["web01"], ANA)
+    async with delivering(parts, page) as deliveries:
+        await settled(deliveries)
+    assert page.sent == []

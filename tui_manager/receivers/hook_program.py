@@ -12,7 +12,6 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 
 import psutil
 from tui_manager_protos.rules.duration import format_duration
@@ -46,42 +45,47 @@ class HookProgram:
         given = os.environ if self._environment is None else self._environment
         environment = {name: value for name, value in given.items() if not name.startswith(_OURS)}
         environment |= {_MARK: mark, "TUI_MANAGER_EVENT": event, "TUI_MANAGER_EVENT_ID": event_id}
-        reading, writing = os.pipe()
-        stderr = asyncio.ensure_future(_read_stderr(reading))
+        try:
+            stderr = _Stderr()
+        except OSError as error:
+            return _not_started(error)
+        try:
+            return await self._run(body, environment, mark, stderr)
+        finally:
+            stderr.close()
+
+    async def _run(
+        self, body: bytes, environment: Mapping[str, str], mark: str, stderr: "_Stderr"
+    ) -> Answer:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.receiver.program,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=stderr.writing,
+                cwd="/",
+                env=environment,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            return _not_started(error)
+        stderr.begin()
         limit = self.receiver.time_limit
         try:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *self.receiver.program,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=writing,
-                    cwd="/",
-                    env=environment,
-                    start_new_session=True,
-                )
-            except (OSError, ValueError) as error:
-                why = error.strerror if isinstance(error, OSError) else error
-                return Answer(Outcome.FAILED, f"it cannot be started: {why}")
-            finally:
-                os.close(writing)
-            try:
-                async with asyncio.timeout(limit.total_seconds()):
-                    await _feed(process, body)
-                    status = await process.wait()
-            except TimeoutError:
-                return Answer(Outcome.FAILED, _too_long(limit))
-            finally:
-                if process.returncode is None:
-                    await _kill_all(process, mark)
-            return await _answer(status, stderr)
+            async with asyncio.timeout(limit.total_seconds()):
+                await _feed(process, body)
+                status = await process.wait()
+        except TimeoutError:
+            return Answer(Outcome.FAILED, f"it was killed after {format_duration(limit)}")
         finally:
-            stderr.cancel()
-            await asyncio.wait([stderr])
+            if process.returncode is None:
+                await _kill_all(process, mark)
+        return await _answer(status, stderr)
 
 
-def _too_long(limit: timedelta) -> str:
-    return f"it was killed after {format_duration(limit)}"
+def _not_started(error: OSError | ValueError) -> Answer:
+    why = error.strerror if isinstance(error, OSError) else error
+    return Answer(Outcome.FAILED, f"it cannot be started: {why}")
 
 
 async def _feed(process: asyncio.subprocess.Process, body: bytes) -> None:
@@ -93,12 +97,11 @@ async def _feed(process: asyncio.subprocess.Process, body: bytes) -> None:
     process.stdin.close()
 
 
-async def _answer(status: int, stderr: "asyncio.Future[bytes]") -> Answer:
+async def _answer(status: int, stderr: "_Stderr") -> Answer:
     if status == 0:
         return Answer(Outcome.DELIVERED, "exit status 0")
     how = f"exit status {status}" if status > 0 else f"killed by {_signal(-status)}"
-    await asyncio.wait([stderr], timeout=_STDERR_WAIT)
-    lines = stderr.result().decode(errors="replace").strip().splitlines() if stderr.done() else []
+    lines = (await stderr.beginning()).decode(errors="replace").strip().splitlines()
     said = f": {safe_text(lines[0])}" if lines else ""
     outcome = Outcome.REFUSED if status == UNUSABLE else Outcome.FAILED
     return Answer(outcome, f"{how}{said}"[:ERROR_MAX])
@@ -111,27 +114,51 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-async def _read_stderr(reading: int) -> bytes:
-    """The beginning of what is written to a pipe. All of it is read, until nobody can write any
-    more or this is cancelled."""
-    loop, kept = asyncio.get_running_loop(), bytearray()
-    os.set_blocking(reading, False)
-    done = loop.create_future()
+class _Stderr:
+    """Reads all that is written to a pipe, and keeps the beginning. `close` comes last.
 
-    def read() -> None:
+    Attributes:
+        writing: the end for the program, until `begin`.
+    """
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        self._reading, self.writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        self._loop = asyncio.get_running_loop()
+        self._kept = bytearray()
+        self._ended = asyncio.Event()
+
+    def begin(self) -> None:
+        """The program has its end of the pipe."""
+        self._close_writing()
+        self._loop.add_reader(self._reading, self._read)
+
+    def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            data = os.read(reading, 65536)
-            kept.extend(data[: _STDERR_MAX - len(kept)])
-            if not data and not done.done():
-                done.set_result(None)
+            data = os.read(self._reading, 65536)
+            self._kept.extend(data[: _STDERR_MAX - len(self._kept)])
+            if not data:
+                self._loop.remove_reader(self._reading)
+                self._ended.set()
 
-    loop.add_reader(reading, read)
-    try:
-        await done
-    finally:
-        loop.remove_reader(reading)
-        os.close(reading)
-    return bytes(kept)
+    async def beginning(self) -> bytes:
+        """What was written first. A background process may still write."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STDERR_WAIT):
+                await self._ended.wait()
+        return bytes(self._kept)
+
+    def close(self) -> None:
+        """Closes what is open."""
+        self._loop.remove_reader(self._reading)
+        self._close_writing()
+        os.close(self._reading)
+
+    def _close_writing(self) -> None:
+        if self.writing >= 0:
+            os.close(self.writing)
+            self.writing = -1
 
 
 async def _kill_all(process: asyncio.subprocess.Process, mark: str) -> None:

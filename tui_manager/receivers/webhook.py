@@ -65,7 +65,10 @@ class WebhookPost:
 
         # Python does not wait for it when it ends.
         thread = threading.Thread(target=work, name="webhook", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            return Answer(Outcome.FAILED, f"it cannot be started: {error}")
         limit = self.receiver.time_limit
         try:
             async with asyncio.timeout(limit.total_seconds()):
@@ -105,14 +108,21 @@ class _Post:
                 sock.shutdown(socket.SHUT_RDWR)
 
     def note(self, sock: socket.socket) -> socket.socket:
-        """A connection was opened."""
-        self._sockets.append(sock)
+        """A connection was opened. TLS takes its socket away, so a second one is kept."""
+        self._sockets.append(sock.dup())
         if self._aborted:
             self.abort()
         return sock
 
     def answer(self) -> Answer:
         """What comes back."""
+        try:
+            return self._answer()
+        finally:
+            for sock in self._sockets:
+                sock.close()
+
+    def _answer(self) -> Answer:
         try:
             headers = self._headers()
         except (OSError, ValueError) as error:

@@ -152,15 +152,32 @@ class Courier:
         if told.event in (Event.HOST_LOST, Event.HOST_BACK) and not told.gathered:
             await self._gather(told)
             return 0.0
-        shape = await self._core.database.read(
-            lambda tx: event_shape(tx, self._sender, told, self._receiver.after_failures)
-        )
-        if shape is None:
-            await self._core.plan(lambda tx: notifications.remove(tx, [told.row_id]))
-            return 0.0
-        answer = await self._way.send(told.event, told.event_id, encode(shape))
+        try:
+            shape = await self._core.database.read(
+                lambda tx: event_shape(tx, self._sender, told, self._receiver.after_failures)
+            )
+        except StorageError:
+            raise
+        except Exception as error:  # a defect of one event must not stop the others
+            answer = self._defect(error, told, Outcome.REFUSED)
+        else:
+            if shape is None:
+                await self._core.plan(lambda tx: notifications.remove(tx, [told.row_id]))
+                return 0.0
+            answer = await self._send(told, encode(shape))
         await self._note(told, answer)
         return self._next_pause(answer)
+
+    async def _send(self, told: Notification, body: bytes) -> Answer:
+        try:
+            return await self._way.send(told.event, told.event_id, body)
+        except Exception as error:  # no task waits for a receiver, and the manager goes on
+            return self._defect(error, told, Outcome.FAILED)
+
+    def _defect(self, error: Exception, told: Notification, outcome: Outcome) -> Answer:
+        extra = {"receiver": self._receiver.name, "event": told.event, "id": told.event_id}
+        log.error("a notification has failed", exc_info=error, extra=extra)
+        return Answer(outcome, f"an error of the manager: {type(error).__name__}")
 
     def _next_pause(self, answer: Answer) -> float:
         if answer.outcome is not Outcome.FAILED:

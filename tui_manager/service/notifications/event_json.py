@@ -137,8 +137,10 @@ def _failure(group: FailureGroup) -> Shape:
     }
 
 
-def _hosts(tx: Transaction, told: Notification) -> Shape:
+def _hosts(tx: Transaction, told: Notification) -> Shape | None:
     names = notifications.names_of_hosts(tx, (told.detail or {})["hosts"])
+    if not names:  # they were removed
+        return None
     return {"hosts": {"count": len(names), "names": names[:HOSTS_NAMED]}}
 
 

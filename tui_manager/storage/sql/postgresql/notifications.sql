@@ -144,7 +144,7 @@ WHERE host = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:hos
 RETURNING host;
 
 -- name: names_of_hosts
--- The names of hosts, a JSON array of row ids, in order.
+-- The names of hosts, a JSON array of row ids, in order, without those that were removed.
 SELECT name FROM hosts
 WHERE id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb)))
-ORDER BY name;
+  AND removed_at IS NULL ORDER BY name;

@@ -141,5 +141,6 @@ ON CONFLICT (host) DO NOTHING RETURNING host;
 DELETE FROM lost_hosts WHERE host IN (SELECT value FROM json_each(:hosts)) RETURNING host;
 
 -- name: names_of_hosts
--- The names of hosts, a JSON array of row ids, in order.
-SELECT name FROM hosts WHERE id IN (SELECT value FROM json_each(:hosts)) ORDER BY name;
+-- The names of hosts, a JSON array of row ids, in order, without those that were removed.
+SELECT name FROM hosts WHERE id IN (SELECT value FROM json_each(:hosts))
+  AND removed_at IS NULL ORDER BY name;
