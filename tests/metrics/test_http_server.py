@@ -58,6 +58,7 @@ async def test_a_page_is_answered_with_its_type_and_length() -> None:
         (b"POST /page HTTP/1.1\r\n\r\n", HTTPStatus.METHOD_NOT_ALLOWED),
         (b"GET /page\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (b"\x16\x03\x01\x00\xff\r\n\r\n", HTTPStatus.BAD_REQUEST),  # TLS
+        (b"GET /page HTTP/1.1\r\nAccept: a\nb\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (b"PRI * HTTP/2.0\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (
             b"GET /page HTTP/1.1\r\nx: " + b"y" * http_server.REQUEST_MAX + b"\r\n\r\n",

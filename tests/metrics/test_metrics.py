@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.metrics.scraping import OPENMETRICS, parsed, source_of
 from tests.support.manager_parts import Parts
 from tui_manager.metrics.all_metrics import METRICS, read_all
@@ -51,6 +53,23 @@ async def test_both_formats_say_the_same(parts: Parts) -> None:
     without_value = {"tui_manager_leader_epoch"}  # on SQLite
     assert names - without_value <= one.kinds.keys()
     assert "process_resident_memory_bytes" in one.kinds
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=x",
+        "text/plain;version=é",
+        "application/openmetrics-text;version=1.0.0;escaping=x",
+        ";=;,",
+    ],
+)
+async def test_a_format_that_nobody_knows_is_answered_with_the_plain_one(
+    parts: Parts, accept: str
+) -> None:
+    text, content_type = Exposition().text(read_all(source_of(parts)), accept)
+    openmetrics = "openmetrics" in content_type
+    assert parsed(text.decode(), openmetrics=openmetrics).value("leader") == 1
 
 
 def test_the_manual_has_every_metric() -> None:

@@ -28,9 +28,13 @@ class Exposition(Collector):
         Args:
             accept: the header `Accept` of the request; may be empty.
         """
-        encode, content_type = choose_encoder(accept)
         self._readings = readings
-        return encode(self._registry), content_type
+        try:
+            encode, content_type = choose_encoder(accept)
+            return encode(self._registry), content_type
+        except (TypeError, ValueError):  # a version of the format that cannot be read
+            encode, content_type = choose_encoder("")
+            return encode(self._registry), content_type
 
     def collect(self) -> Iterable[Family]:
         """See Collector."""

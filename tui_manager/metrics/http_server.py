@@ -8,6 +8,7 @@ of a request, the time of an answer. Each connection carries one request.
 import asyncio
 import contextlib
 import logging
+import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +25,7 @@ REQUEST_MAX = 16 * 1024  # bytes of a request
 REQUEST_TIMEOUT = 5.0  # seconds for a whole request
 ANSWER_TIMEOUT = 10.0  # seconds in which the whole answer must be read
 _BACKLOG = 32  # connections that wait to be accepted
+_CONTROL = re.compile(r"[^\t\x20-\xff]")
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -114,7 +116,8 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[str, str, str]:
         raise _BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE) from None
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+    well_formed = len(words) == 3 and words[2].startswith("HTTP/1.")
+    if not well_formed or _CONTROL.search("".join(lines)):
         raise _BadRequestError(HTTPStatus.BAD_REQUEST)
     if words[0] not in ("GET", "HEAD"):
         raise _BadRequestError(HTTPStatus.METHOD_NOT_ALLOWED)
