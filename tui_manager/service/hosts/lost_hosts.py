@@ -68,7 +68,8 @@ class LostHosts:
         return [
             entry
             for entry in self._directory
-            if entry.away
+            if entry.session is None  # of most it is not; this is asked of all each second
+            and entry.away
             and entry.silent_since <= limit
             and entry.row.row_id not in known
             and entry.row.admission is Admission.ADMITTED
