@@ -33,9 +33,9 @@ sys.path.insert(0, {repository!r})
 import tui_manager_agent
 tui_manager_agent.__version__ = {version!r}
 {prelude}
-from tests.agent import update_points
 from tui_manager_agent.cli.main import main
 if sys.argv[1:] != ["--version"]:
+    from tests.agent import update_points
     if "UPDATE_POINTS" in os.environ:
         update_points.install()
     {then}

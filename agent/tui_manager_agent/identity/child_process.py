@@ -1,6 +1,5 @@
 """Runs a module of this package as a child program, whose memory is freed when it ends."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -36,6 +35,8 @@ async def ask(module: str, *arguments: str, order: dict[str, str]) -> dict[str, 
 
     Raises ChildError, OSError when there can be no child. Cancelling ends the child.
     """
+    import asyncio  # not at the top: it would be half of what a child imports
+
     process = await asyncio.create_subprocess_exec(*_command(module, *arguments), **_options())
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
