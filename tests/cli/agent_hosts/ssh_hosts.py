@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.rules.fingerprint import fingerprint
 
+from tests.cli.agent_hosts.identities import IdentityServer
 from tests.cli.fake import FakeOperator
 from tests.support.bundles import new_key, public, small_bundle
 from tests.support.fake_hosts import WAYS_OUT
@@ -71,24 +72,24 @@ while piece := os.read(0, 65536):
         break
 """
 
-_IDENTITY = """
-import json, sys
-from pathlib import Path
-from tui_manager_agent.identity import keys
-from tui_manager_protos.rules.identity_proof import signed_bytes
+# Asks the process of the test, which has imported what signs: `answer_identity`.
+_ASK = """
+import _socket, sys
+asked = _socket.socket(_socket.AF_UNIX)
+asked.connect("identities")
+asked.sendall("\\n".join(sys.argv[1:]).encode() + b"\\n")
+answer = b""
+while piece := asked.recv(65536):
+    answer += piece
+sys.stdout.write(answer.decode())
+sys.exit(not answer)
+"""
 
-state, challenge = Path(sys.argv[1]), bytes.fromhex(sys.argv[2])
-key = keys.load_or_make(state)
-(state / "key.sha256").write_text(keys.key_hash(key).hex())
-ids = dict(part.split("=") for part in (state / "identity").read_text().split(chr(0)) if part)
-print(json.dumps({
-    "key_sha256": keys.key_hash(key).hex(),
-    "manager_id": ids["manager_id"],
-    "host_id": ids["host_id"],
-    "certificate_ends": "2999-01-01T00:00:00Z" if ids["host_id"] else "",
-    "public_key": keys.public_key(key).hex(),
-    "signature": keys.sign(key, signed_bytes(challenge)).hex(),
-}))
+# The same without that process.
+_IDENTITY = """
+import sys
+from tests.cli.agent_hosts.identities import identity_of
+print(identity_of(*sys.argv[1:]))
 """
 
 # The files of the small agent. Its key is a file with random bytes; it joins by writing down the
@@ -100,7 +101,10 @@ identity)
     state=$4
     mkdir -p "$state" && chmod 700 "$state" || exit 2
     [ -f "$state/identity" ] || printf 'journal_id=j\\0manager_id=\\0host_id=\\0' >"$state/identity"
-    exec {python} -c {identity} "$state" "$6" ;;
+    if [ -S "$HERE/../identities" ]; then
+        cd "$HERE/.." && exec {python} -I -S -c {ask} "$state" "$6"
+    fi
+    cd {repository} && exec {python} -c {identity} "$state" "$6" ;;
 esac
 """
 _LOOP = """#!/bin/sh
@@ -144,7 +148,11 @@ def agent_bundle(
     """
     files = {
         "bin/tui-manager-agent": _PROGRAM.format(
-            version=version, python=sys.executable, identity=shlex.quote(_IDENTITY)
+            version=version,
+            python=sys.executable,
+            ask=shlex.quote(_ASK),
+            identity=shlex.quote(_IDENTITY),
+            repository=shlex.quote(str(Path(__file__).parents[3])),
         ).encode(),
         "share/run-agent.sh": _LOOP.encode(),
         "share/tui-manager-agent.service": UNIT.encode(),
@@ -180,6 +188,7 @@ class SshHosts:
             )
         )
         ssh.chmod(0o755)
+        self._identities = IdentityServer(self.folder / "identities")
 
     def add(self, *names: str) -> "SshHost":
         """A host that has all of these names."""
@@ -200,6 +209,7 @@ class SshHosts:
 
     def stop(self) -> None:
         """Ends what still runs on the hosts."""
+        self._identities.stop()
         for host in self.hosts:
             host.kill_loop(signal.SIGKILL)
 
