@@ -135,23 +135,32 @@ class _Finder(ExclusiveCompletionFinder):
         self.given = _Given()
         self._files = Files.NONE
         self._asked = False  # an argument was found that the word belongs to
-        assert self._parser is not None
-        for command, action in arguments_of(self._parser):
-            self._prepare(command, action)
+        self._prepared: list[argparse.ArgumentParser] = []
 
-    def _prepare(self, command: str, action: argparse.Action) -> None:
-        """Lets an argument be completed by its kind. Its value may be wrong or missing as yet."""
-        action.required = False
-        if isinstance(action, argparse._SubParsersAction) or action.nargs == 0:
-            return
-        action.type = None
-        kind = kind_of(command, action.dest) or Kind.NOTHING
-        completer = self._completer(kind, [*map(str, action.choices or ())])
-        action.completer = completer  # type: ignore[attr-defined]
+    def _prepare(self, parser: argparse.ArgumentParser) -> None:
+        """Lets the arguments of a command be completed by their kind. Values may be wrong or
+        missing as yet."""
+        self._prepared.append(parser)
+        for action in parser._actions:
+            action.required = False
+            if isinstance(action, argparse._SubParsersAction) or action.nargs == 0:
+                continue
+            action.type = None
+            kind = kind_of(_command_of(parser), action.dest) or Kind.NOTHING
+            completer = self._completer(kind, [*map(str, action.choices or ())])
+            action.completer = completer  # type: ignore[attr-defined]
 
     def parse(self, words: Sequence[str]) -> list[argparse.ArgumentParser]:
         """Reads what stands before the word, as far as it is right, into `given`. Returns the
         parsers of the command and of those that it belongs to."""
+        active = self._parse(words)
+        while new := [parser for parser in active if parser not in self._prepared]:
+            for parser in new:
+                self._prepare(parser)
+            active = self._parse(words)
+        return active
+
+    def _parse(self, words: Sequence[str]) -> list[argparse.ArgumentParser]:
         active: list[argparse.ArgumentParser]
         active = self._patch_argument_parser()  # type: ignore[no-untyped-call]
         self.given = _Given()
@@ -160,7 +169,7 @@ class _Finder(ExclusiveCompletionFinder):
             assert self._parser is not None
             _, self.given.loose = self._parser.parse_known_args([*words], self.given.options)
         self.completing = False
-        self.given.command = active[-1].prog.removeprefix(PROGRAM).strip()
+        self.given.command = _command_of(active[-1])
         return active
 
     def find(self, words: Sequence[str], prefix: str) -> Reply:
@@ -202,6 +211,14 @@ class _Finder(ExclusiveCompletionFinder):
             and not given.has("task_file", "of_template")
         )
 
+    def _get_subparser_completions(
+        self, parser: "argparse._SubParsersAction[argparse.ArgumentParser]", cword_prefix: str
+    ) -> list[str]:
+        """The commands; that of the library makes the parsers of all of them."""
+        helps = {action.dest: action.help or "" for action in parser._get_subactions()}
+        self._display_completions |= helps
+        return [name for name in helps if name.startswith(cword_prefix)]
+
     def _completer(self, kind: Kind, choices: Sequence[str]) -> Callable[..., Candidates]:
         """In the form that the library calls."""
 
@@ -232,6 +249,11 @@ class _Finder(ExclusiveCompletionFinder):
                 given = [plain(one) for one in getattr(self.given.options, "names", None) or ()]
                 found = _live(self.given.options, kind, prefix)
                 return {one: found[one] for one in found if one not in given}
+
+
+def _command_of(parser: argparse.ArgumentParser) -> str:
+    """As `hosts show`; empty for the parser of the program."""
+    return parser.prog.removeprefix(PROGRAM).strip()
 
 
 def arguments_of(
