@@ -13,8 +13,9 @@ from tests.cli.fake import FakeOperator
 from tests.support.fake_operator import FakeOperator as Manager
 from tests.support.waiting import GIVE_UP
 from tui_manager.cli.completion import from_manager
+from tui_manager.cli.completion.answer import lines_for_bash
 from tui_manager.cli.completion.bash_line import read_line
-from tui_manager.cli.completion.complete import Files, arguments_of, complete
+from tui_manager.cli.completion.complete import Files, Reply, arguments_of, complete
 from tui_manager.cli.completion.kinds import kind_of
 from tui_manager.cli.main import main
 from tui_manager.cli.options.commands import SHELLS, command_line_parser
@@ -297,6 +298,17 @@ def test_the_line_of_bash_is_read(
 )
 def test_what_bash_inserts_is_quoted(line: str, value: str, inserted: str) -> None:
     assert read_line(line, " =@", "t").quoted(value) == inserted
+
+
+def test_bash_shows_texts_beside_several_candidates_that_it_tells_apart() -> None:
+    word = read_line("t ", program="t")
+    tasks = Reply({"7": "failed: a long name", "12": ""})
+    assert lines_for_bash(tasks, word, 20, rotates=False) == ["none", "7   failed: a long…", "12"]
+    assert lines_for_bash(tasks, word, 20, rotates=True) == ["none", "7", "12"]
+    assert lines_for_bash(tasks, word, 8, rotates=False) == ["none", "7", "12"]
+    assert lines_for_bash(Reply({"7": "failed"}), word, 80, rotates=False) == ["none", "7"]
+    alike = Reply({"Deploy": "of one", "deploy": "of one more"})
+    assert lines_for_bash(alike, word, 80, rotates=False) == ["none", "Deploy", "deploy"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -80,7 +80,7 @@ def test_an_age_is_from_now_on(operator: FakeOperator) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["label", "web01"], "Say which labels"),
+        (["label", "web01"], "or unset, with --set K=V or --unset K."),
         (["label", "--set", "a=1"], "required: NAME"),
         (["label", "web01", "--set", "a"], "--set a: expected NAME=VALUE."),
         (["label", "web01", "--set", "a b=c"], "'a b' is not a label's key"),

@@ -153,6 +153,11 @@ async def _change_properties(
                 (name,) = names
                 return (await operator.rename_host(name, options.new_name),)
             case "label":
+                if not (options.set or options.unset):
+                    raise InvalidInputError(
+                        "label",
+                        "Say which labels are to be set or unset, with --set K=V or --unset K.",
+                    )
                 to_set = parse_pairs("set", options.set)
                 return await operator.label_hosts(names, to_set, options.unset)
             case _:

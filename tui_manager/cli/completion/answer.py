@@ -30,7 +30,9 @@ def answer(shell: str) -> int:
     if shell == "bash":
         program, line, breaks, columns, rotates = given
         word = read_line(line, breaks, program)
-        lines = _for_bash(complete(word.words, word.prefix), word, int(columns), rotates == "1")
+        lines = lines_for_bash(
+            complete(word.words, word.prefix), word, int(columns), rotates=rotates == "1"
+        )
     else:
         last = read_line(given[-1]).prefix if shell == "fish" else given[-1]
         lines = _with_texts(complete(given[:-1], last))
@@ -44,11 +46,18 @@ def _with_texts(reply: Reply) -> list[str]:
     return [reply.files, *(f"{value}\t{text}" for value, text in reply.candidates.items())]
 
 
-def _for_bash(reply: Reply, word: BashWord, columns: int, rotates: bool) -> list[str]:
+def lines_for_bash(reply: Reply, word: BashWord, columns: int, *, rotates: bool) -> list[str]:
     """Each candidate as bash replaces the word by it. bash has no place for texts, so they stand
-    in the candidates while there are several, of which it only inserts what all begin with."""
+    in the candidates while there are several, of which it only inserts what all begin with.
+
+    Args:
+        columns: of the terminal.
+        rotates: bash would insert one candidate after the other.
+    """
     values = {word.quoted(value): text for value, text in reply.candidates.items()}
-    described = 1 < len(values) <= _SHOWN and not rotates and any(values.values())
+    # bash may ignore case, and two values that differ in nothing else would begin with one text.
+    unlike = len({value.casefold() for value in values}) == len(values)
+    described = 1 < len(values) <= _SHOWN and unlike and not rotates and any(values.values())
     if not described:
         return [reply.files, *values]
     width = max(map(len, values))
