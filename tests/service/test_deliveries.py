@@ -6,14 +6,16 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.service.test_events import LOST_AFTER
-from tests.support.manager_parts import Parts, failed, result
+from tests.support.manager_parts import Parts, failed, result, spec
 from tests.support.rollouts import Fleet, rollout
 from tests.support.schedules import ANA, hourly, turn_to
+from tests.support.several_managers import several_managers
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.notification import (
@@ -26,6 +28,7 @@ from tui_manager.domain.notification import (
 )
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.domain.rollout_spec import HoldRule
+from tui_manager.service.core.core import NotLeadingError
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.notifications import courier as courier_module
 from tui_manager.service.notifications.courier import Courier, Pace
@@ -422,3 +425,24 @@ async def test_hosts_that_were_removed_are_not_told(parts: Parts) -> None:
     async with delivering(parts, page) as deliveries:
         await settled(deliveries)
     assert page.sent == []
+
+
+@pytest.mark.postgresql
+async def test_of_several_managers_the_one_that_leads_delivers(tmp_path: Path) -> None:
+    page = way(Event.TASK_ENDED)
+    async with several_managers(tmp_path) as managers:
+        a, b = await managers.start("a"), await managers.start("b")
+        await managers.beat()
+        first = Deliveries(a.core, a.watch, "a", [page], FAST)
+        other = Deliveries(b.core, b.watch, "b", [page], FAST)
+        await first.begin()
+        with pytest.raises(NotLeadingError):
+            await other.run()
+        task_id = await b.tasks.create_task(spec("@all", "true"))
+        await b.tasks.cancel_task(task_id)  # what another manager does is told too
+        assert [one.pending for one in await other.list_receivers()] == [1]
+        await managers.stop("a")
+        await managers.beat("b", times=5)
+        async with delivering(b, page) as deliveries:
+            await settled(deliveries)
+    assert page.told == ["task_ended"]
