@@ -54,6 +54,23 @@ def test_the_old_file_stays_after_an_error(
     assert [each.name for each in tmp_path.iterdir()] == ["old"]
 
 
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_nothing_is_replaced_that_may_not_be(tmp_path: Path, meanwhile: bool) -> None:
+    path = tmp_path / "file"
+    if not meanwhile:
+        path.write_bytes(b"before")
+
+    def write() -> None:
+        with written_whole(path, replace=False) as file:
+            path.write_bytes(b"before")
+            file.write(b"ours")
+
+    with pytest.raises(FileExistsError):
+        write()
+    assert path.read_bytes() == b"before"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("folder/file")

@@ -15,6 +15,7 @@ from tui_manager.ui.action import Pane, ScreenName
 from tui_manager.ui.action_table import ACTIONS
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.export_task import ExportScreen
 from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm, RenameForm
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
@@ -45,6 +46,7 @@ OPENS = {
     "join_token": JoinTokenScreen,
     "quit": ConfirmScreen,
     "save_output": SaveOutputScreen,
+    "export_task": ExportScreen,
     "show_dashboard": DashboardScreen,
     "show_hosts": HostsScreen,
     "show_tasks": TasksScreen,

@@ -1,5 +1,6 @@
 """Writes a file whole or not at all, whatever happens meanwhile."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -13,19 +14,25 @@ _MODE = 0o666  # less what the umask takes away
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def written_whole(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
     """A file to write to, which is `path` if the block ends without an error. A regular file of
     this name is replaced, and keeps its mode; where a symbolic link leads to is replaced, and not
     the link. A device or a FIFO is written to as it is.
 
     Where the system has files without a name, nothing is left of a process that is killed.
 
+    Args:
+        replace: False: nothing of this name may be there.
+
     Raises:
         InvalidInputError: `path` is a folder, or in a folder that is not there.
+        FileExistsError: it may not be replaced.
         OSError: it cannot be written.
     """
     target = _file_of(path)
     mode = _mode_of(target)
+    if mode is not None and not replace:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     if mode is not None and not stat.S_ISREG(mode):
         with target.open("wb") as file:
             yield file
@@ -41,7 +48,10 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
             if nameless is not None:
                 _give_name(file.fileno(), partial)
-        partial.rename(target)
+        if replace:
+            partial.rename(target)
+        else:
+            target.hardlink_to(partial)
         _sync(target.parent)
     finally:
         partial.unlink(missing_ok=True)

@@ -82,6 +82,11 @@ ACTIONS: tuple[Action, ...] = (
         words=("begin", "launch", "run"),
     ),
     Action(
+        "export_task", ("X",), "X", "Export", "Export the selected task: HTML, CSV, JSON, JUnit",
+        Group.TASKS, screens=_START,
+        words=("document", "report", "spreadsheet", "excel", "page", "print", "save", "download"),
+    ),
+    Action(
         "approve", ("a",), "a", "Approve", "Approve selected or marked pending hosts",
         Group.HOSTS, screens=_HOSTS, panes=_OF_HOST,
         words=("admit", "accept", "allow", "join"),
@@ -268,7 +273,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "save_output", ("ctrl+s",), "ctrl+s", "Save output", "Save shown output, or fetched files",
         Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT | _OF_GROUPS,
-        words=("export", "download", "logs", "write", "files", "fetched"),
+        words=("download", "logs", "write", "files", "fetched"),
     ),
     Action(
         "show_dashboard", ("1",), "1", "Dashboard", "Hosts, tasks and live output",

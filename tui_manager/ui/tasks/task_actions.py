@@ -1,5 +1,5 @@
-"""What the keys of a screen do to tasks: start, cancel, pause, resume, run again and edit a copy,
-with the questions before. Which key does it is in `action_table.py`."""
+"""What the keys of a screen do to tasks: start, cancel, pause, resume, run again, edit a copy and
+export, with the questions before. Which key does it is in `action_table.py`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +14,7 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import TemplateVersion
 from tui_manager.ui.action import Action
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
+from tui_manager.ui.forms.export_task import ExportScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.questions import (
     cancel_on_hosts_question,
@@ -89,6 +90,15 @@ class TaskActions(MainScreen):
         if await self.find_marks():
             tasks = self.chosen_tasks()
             self.run_to_end(edit_copy(self.app, self.link, tasks, self.task_created))
+
+    async def action_export_task(self) -> None:
+        """Opens the form that exports the chosen task."""
+        tasks = self.chosen_tasks()
+        if len(tasks) == 1:
+            await self.app.push_screen(ExportScreen(self.link, tasks[0]))
+        else:
+            problem = "Mark one task only" if tasks else "Select a task"
+            self.app.notify(f"{problem}: it is exported.", markup=False)
 
     def label_of(self, action: Action) -> str:
         """With marked hosts of a task, some keys act on these."""
