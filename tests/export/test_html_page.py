@@ -188,6 +188,26 @@ def test_a_large_task_is_shown_in_parts(
     assert re.search(r"\d+ B more, not shown here", made.texts["output"])
 
 
+@pytest.mark.parametrize("said", [b"\n", b"<\n", b"\x1b[31m<", b"&"])
+def test_the_page_has_a_bound_whatever_is_printed(
+    operator: Operator, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html_groups, "TEXT_MAX", 1 << 12)
+    monkeypatch.setattr(html_groups, "TEXTS_MAX", 1 << 14)
+    without = len(exported(operator, Format.HTML))
+    for number, host in enumerate(HOSTS):
+        for step in (0, 1):
+            execution_id = operator.execution(1, host, step)
+            operator.emit(execution_id, said * ((1 << 12) + 16 * number + step))
+    assert len(exported(operator, Format.HTML)) - without < 6 << 14
+
+
+def test_many_lines_are_counted(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html_groups, "LINES_MAX", 5)
+    operator.emit(operator.execution(1, "web03", 0), b"a\n" * 20)
+    assert "17 lines more, not shown here." in page(operator).texts["output"]
+
+
 def test_output_that_is_gone_is_named(operator: Operator) -> None:
     operator.end("web04", 0, Operation.FAIL, Reason.SIGNAL)
     operator.say("web04", b"", gap=100)

@@ -86,6 +86,37 @@ def test_a_device_is_written_to(tmp_path: Path) -> None:
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
 
+def test_a_descriptor_is_written_to(tmp_path: Path) -> None:
+    ends = os.pipe()
+    try:
+        with written_whole(Path(f"/dev/fd/{ends[1]}")) as file:
+            file.write(b"all")
+        assert os.read(ends[0], 10) == b"all"
+    finally:
+        for end in ends:
+            os.close(end)
+    (tmp_path / "gone").write_bytes(b"")
+    with (tmp_path / "gone").open("r+b") as gone:
+        (tmp_path / "gone").unlink()
+        with written_whole(Path(f"/dev/fd/{gone.fileno()}")) as file:
+            file.write(b"all")
+        assert gone.read() == b"all"
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    path = tmp_path / ("é" * 127)
+    with written_whole(path) as file:
+        file.write(b"all")
+    assert path.read_bytes() == b"all"
+
+
+def test_a_link_to_itself_is_an_error_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="symbolic links"), written_whole(tmp_path / "loop"):
+        pass
+
+
 @pytest.mark.parametrize(
     ("name", "words"), [(".", "is a folder; name a file in it"), ("no/file", "There is no folder")]
 )

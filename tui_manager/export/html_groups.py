@@ -17,7 +17,9 @@ COMPARED_ROWS = 20_000  # command hosts whose output is read
 COMPARED_BYTES = 256 << 20  # of their output
 GROUPS_MAX = 200  # that are shown
 TEXT_MAX = 64 << 10  # bytes of one of them
-TEXTS_MAX = 2 << 20  # bytes of all of them
+LINES_MAX = 2_000  # of one of them
+TEXTS_MAX = 2 << 20  # bytes of all of them, each line with what surrounds it
+_LINE_COST = 32  # bytes around a line
 _AT_ONCE = 8  # command hosts whose output is read at the same time
 # Of groups that did not fail by themselves, by how they ended.
 _GLYPHS = {
@@ -75,7 +77,8 @@ class GroupedOutput:
             for group in of_step[: max(1, GROUPS_MAX // len(titles))]:
                 limit = min(TEXT_MAX, room)
                 shown = await self._text(group, limit)
-                room -= sum(len(line.text) for line in shown)
+                room -= sum(_LINE_COST + len(line.text) for line in shown[:LINES_MAX])
+                room = max(0, room)
                 yield _group(group, shown, limit, colours)
             if more := of_step[max(1, GROUPS_MAX // len(titles)) :]:
                 hosts = count_of(sum(len(group.hosts) for group in more), "host")
@@ -117,9 +120,10 @@ def _group(
         whole = f"<details><summary>All names</summary><p>{text(folded)}</p></details>"
     if not group.size:
         return f"<section>{heading}{whole}</section>"
-    body = "".join(_line(line, colours) for line in lines)
-    more = group.size - limit
-    cut = f"<p class=note>{size(more)} more, not shown here.</p>" if more > 0 else ""
+    body = "".join(_line(line, colours) for line in lines[:LINES_MAX])
+    parts = [count_of(len(lines) - LINES_MAX, "line")] if len(lines) > LINES_MAX else []
+    parts += [size(group.size - limit)] if group.size > limit else []
+    cut = f"<p class=note>{' and '.join(parts)} more, not shown here.</p>" if parts else ""
     label = text(f"Output of {names}")
     return (
         f"<section>{heading}{whole}"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,15 +30,15 @@ def written_whole(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
         FileExistsError: it may not be replaced.
         OSError: it cannot be written.
     """
-    target = _file_of(path)
-    mode = _mode_of(target)
+    mode = _mode_of(path)
     if mode is not None and not replace:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-    if mode is not None and not stat.S_ISREG(mode):
-        with target.open("wb") as file:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    target = path.resolve()
+    if mode is not None and not (stat.S_ISREG(mode) and target.is_file()):  # or only a descriptor
+        with path.open("wb") as file:
             yield file
         return
-    partial = target.with_name(f".{target.name[:200]}.{os.getpid()}.partial")
+    partial = target.with_name(f".export-{secrets.token_hex(8)}.partial")
     nameless = _open_nameless(target.parent)
     try:
         with os.fdopen(_open_new(partial) if nameless is None else nameless, "wb") as file:
@@ -57,21 +58,17 @@ def written_whole(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
-def _file_of(path: Path) -> Path:
-    """The file to which a path leads."""
-    target = path.resolve()
-    if target.is_dir():
-        raise InvalidInputError("output", f"{path} is a folder; name a file in it.")
-    if not target.parent.is_dir():
-        raise InvalidInputError("output", f"There is no folder {path.parent}.")
-    return target
-
-
-def _mode_of(target: Path) -> int | None:
+def _mode_of(path: Path) -> int | None:
+    """The mode of the file to which a path leads; None: there is none yet."""
     try:
-        return target.stat().st_mode
+        mode = path.stat().st_mode
     except FileNotFoundError:
+        if not path.resolve().parent.is_dir():
+            raise InvalidInputError("output", f"There is no folder {path.parent}.") from None
         return None
+    if stat.S_ISDIR(mode):
+        raise InvalidInputError("output", f"{path} is a folder; name a file in it.")
+    return mode
 
 
 def _open_nameless(folder: Path) -> int | None:
