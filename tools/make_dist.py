@@ -29,6 +29,7 @@ PROJECTS = {
 _DATA = "data"  # what is below is installed below the prefix, as share/man is
 _EXTERNAL_DATA = f'\n[tool.flit.external-data]\ndirectory = "{_DATA}"\n'
 _OF_SERVICE = ("tui-manager.service", "packaging/tui-manager.sysusers.conf")
+_OF_MONITORING = ("prometheus", "grafana")
 
 
 def make(out: Path) -> list[Path]:
@@ -63,7 +64,10 @@ def _add_files(copy: Path, pages: Sequence[Path]) -> None:
         _put([copy / "LICENSE"], share)
     elif (copy / "tui_manager").exists():
         own = [page for page in pages if page.stem != "tui-manager-agent"]
-        _put([ROOT / name for name in _OF_SERVICE], copy / _DATA / "share" / "tui-manager")
+        share = copy / _DATA / "share" / "tui-manager"
+        _put([ROOT / name for name in _OF_SERVICE], share)
+        for folder in _OF_MONITORING:
+            _put(sorted((ROOT / "packaging" / folder).iterdir()), share / folder)
     else:
         return
     _put(own, copy / _DATA / "share" / "man" / "man1")

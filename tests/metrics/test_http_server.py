@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
@@ -122,6 +123,14 @@ async def test_connections_are_bounded_and_the_rest_is_closed() -> None:
             assert await reader.read() == b""
         for _, one in [*silent, (reader, writer)]:
             one.close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="IPv6 is switched off here")
+def test_every_address_is_of_both_families() -> None:
+    listening, address = listen("[::]:0", "metrics")
+    port = split_address(address)[1]
+    with listening, socket.create_connection(("127.0.0.1", port)):
+        assert address == f"[::]:{port}"
 
 
 def test_an_address_that_is_taken_is_named() -> None:

@@ -63,6 +63,9 @@ MANAGER = Project(
         "share/man/man1/tui-manager-run.1",
         "share/tui-manager/tui-manager.service",
         "share/tui-manager/tui-manager.sysusers.conf",
+        "share/tui-manager/prometheus/prometheus.yml",
+        "share/tui-manager/prometheus/tui-manager.rules.yml",
+        "share/tui-manager/grafana/tui-manager.json",
     ),
 )
 PROJECTS = pytest.mark.parametrize(

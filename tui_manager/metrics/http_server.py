@@ -154,7 +154,13 @@ def listen(address: str, setting: str) -> tuple[socket.socket, str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, *_, place = found[0]
-        listening = socket.create_server(place, family=family, backlog=_BACKLOG)
+        listening = socket.create_server(
+            place,
+            family=family,
+            backlog=_BACKLOG,
+            # `[::]` is every address of the machine, as it is for agents.
+            dualstack_ipv6=family == socket.AF_INET6 and socket.has_dualstack_ipv6(),
+        )
     except OSError as error:
         raise InvalidInputError(
             setting,
