@@ -21,15 +21,16 @@ from tests.support.waiting import GIVE_UP
 from tui_manager.cli.completion.from_manager import TIMEOUT_VARIABLE
 from tui_manager.operator.socket.server import serve_operator
 
-# What each shell reads when it starts: ctrl-g prints the line that is being typed.
+# What each shell reads when it starts: ctrl-g prints the line that is being typed. zsh has the
+# script in a file, which it reads at the first tab.
 STARTS = {
     "bash": """PS1='> '; bind 'set enable-bracketed-paste off'
 bind -x '"\\C-g": printf "<%s>" "$READLINE_LINE"'
 eval "$(tui-manager completion bash)"
 """,
-    "zsh": """PS1='> '; autoload -Uz compinit; compinit -u -D; bindkey -e
+    "zsh": """PS1='> '; tui-manager completion zsh > ~/_tui-manager; fpath=(~ $fpath)
+autoload -Uz compinit; compinit -u -D; bindkey -e
 show() { print -rn -- "<$BUFFER>" }; zle -N show; bindkey '^G' show
-eval "$(tui-manager completion zsh)"
 """,
     "fish": """function fish_prompt; echo '> '; end
 function show; printf '<%s>' (commandline); end; bind \\cg show

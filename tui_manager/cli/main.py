@@ -63,7 +63,8 @@ def _run_and_flush(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # otherwise gRPC's C core writes to our stderr
-    if list(arguments[:2]) == ["completion", "--answer"]:  # a shell asks, while somebody types
+    # A shell asks, while somebody types.
+    if list(arguments[:2]) == ["completion", "--answer"] and len(arguments) == 3:
         from tui_manager.cli.completion.answer import answer
 
         return answer(arguments[2])

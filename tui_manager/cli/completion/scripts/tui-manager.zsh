@@ -26,7 +26,7 @@ _tui_manager() {
     (( $#whole )) && _describe -V tui-manager whole && result=0
     return result
 }
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+if [[ $zsh_eval_context[-1] == *func ]]; then
     _tui_manager "$@"
 else
     compdef _tui_manager tui-manager
