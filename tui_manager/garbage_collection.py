@@ -20,6 +20,7 @@ _FULL = 2  # the generation of a full collection
 _THRESHOLD = 100  # collections of the middle generation until a full one; Python's default is 10
 _LONG = 0.01  # seconds of CPU; a full collection that takes longer is followed by a freeze
 _FREEZES = 32  # before all objects are examined again
+_START = 100_000  # new objects until a collection of a command; imports make 60,000 that all stay
 _SHARE = 0.005  # highest share of the time for examining all objects
 
 
@@ -47,6 +48,17 @@ def short_collections(
         gc.callbacks.remove(freezer)
         gc.set_threshold(youngest, young, full)
         gc.unfreeze()
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Within the block, there are few collections: a short command imports more than it makes."""
+    threshold = gc.get_threshold()
+    gc.set_threshold(_START, *threshold[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*threshold)
 
 
 class _Freezer:

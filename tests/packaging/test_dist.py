@@ -57,7 +57,7 @@ AGENT = Project(
 MANAGER = Project(
     "tui-manager",
     ROOT,
-    program="tui-manager=tui_manager.cli.main:main",
+    program="tui-manager=tui_manager.cli.main:program",
     data=(
         "share/man/man1/tui-manager.1",
         "share/man/man1/tui-manager-run.1",

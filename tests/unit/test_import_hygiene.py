@@ -7,6 +7,23 @@ import pytest
 
 SCREEN = ("textual", "rich")
 WIRE = ("grpc", "google.protobuf", "tui_manager_protos.v1")
+# What few commands need: each takes milliseconds of the start of the others.
+SELDOM = (
+    "tui_manager.domain.filter_language",
+    "tui_manager.domain.gateway",
+    "tui_manager.domain.host",
+    "tui_manager.domain.json_shapes",
+    "tui_manager.domain.manager_status",
+    "tui_manager.domain.notification",
+    "tui_manager.domain.schedule",
+    "tui_manager.domain.target_matching",
+    "tui_manager.domain.task_file",
+    "tui_manager.domain.token",
+    "tui_manager.service.tasks",
+    "tui_manager.cli.setting_values",
+    "difflib",
+    "tomllib",
+)
 STORE = ("sqlite3", "aiosqlite", "psycopg", "nats")
 
 
@@ -25,7 +42,8 @@ STORE = ("sqlite3", "aiosqlite", "psycopg", "nats")
         ("tui_manager.run_manager", (*SCREEN, "psycopg", "nats")),
         ("tui_manager.cli.commands.check_and_backup", (*WIRE, "textual", "psycopg")),
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),
-        ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE)),
+        ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE, *SELDOM)),
+        ("tui_manager.cli.commands.run", (*WIRE, *STORE, "textual", *SELDOM)),
         ("tui_manager.cli.completion.answer", (*SCREEN, *WIRE, *STORE, "tui_manager.ui")),
         ("tui_manager_agent.cli.main", (*SCREEN, "tui_manager")),
     ],

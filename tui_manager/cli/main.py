@@ -2,6 +2,7 @@
 whose numbers are in `exit_status.py`."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from tui_manager.domain.errors import (
     UnreachableError,
 )
 from tui_manager.domain.safe_text import safe_text
+from tui_manager.garbage_collection import rare_collections
 from tui_manager.settings import Settings
 
 _GIVEN = ("state_dir", "listen", "enroll_listen", "metrics", "insecure")
@@ -50,6 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return OUTPUT_CLOSED
         except KeyboardInterrupt:
             return INTERRUPTED
+
+
+def program() -> int:
+    """Runs the command line of the process, whose last act this is."""
+    code = main()
+    gc.freeze()  # so that the interpreter, when it ends, does not look for cycles among all objects
+    return code
 
 
 def _run_and_flush(arguments: Sequence[str]) -> int:
@@ -121,6 +130,13 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
 
 def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a command that needs a running manager."""
+    # asyncio imports ssl, which takes longer than what most commands do, and none of them uses it.
+    sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
+    with rare_collections():
+        return _run_asking(settings, options)
+
+
+def _run_asking(settings: Settings, options: argparse.Namespace) -> int:
     match options.action:
         case "run" | "copy" | "fetch":
             return _run_task(settings, options)

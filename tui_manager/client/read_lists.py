@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from tui_manager.domain.filter_language import quote
 from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS
 
@@ -81,6 +80,8 @@ async def all_command_hosts(
 
 async def newest_audit(operator: Operator, text: str, limit: int) -> list[AuditEntry]:
     """The newest `limit` entries of the audit that have `text`, the newest last."""
+    from tui_manager.domain.filter_language import quote
+
     window = Window(text=quote(text))
     entries = await _all(operator.list_audit, window, lambda entry: entry.audit_id, limit)
     return sorted(entries, key=lambda entry: entry.audit_id)[-limit:]

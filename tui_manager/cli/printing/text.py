@@ -5,14 +5,16 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.cells import cell_len, set_cell_size
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.status_line import clear_status
-from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.safe_text import safe_line, safe_text
+
+if TYPE_CHECKING:
+    from tui_manager.domain.manager_status import ManagerStatus
 
 Cleaner = Callable[[str], str]
 _GAP = "  "
@@ -100,6 +102,6 @@ class StorageTroubleNote:
         self._error = error
 
 
-def note_storage_trouble(status: ManagerStatus) -> None:
+def note_storage_trouble(status: "ManagerStatus") -> None:
     """Prints a note if results cannot be stored now."""
     StorageTroubleNote().update(status.health.storage_error)

@@ -1,4 +1,4 @@
-"""The manager and what a target matches between the wire and the domain.
+"""The manager between the wire and the domain.
 
 Windows and changes are in `convert_values.py`, tasks in `convert_task.py`, hosts in
 `convert_host.py`, all managers of a database in `convert_gateway.py`, output in
@@ -15,7 +15,6 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.alert import Alert
 from tui_manager.domain.manager_status import Health, ManagerStatus
-from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.operator.conversion.convert_values import (
     duration,
     instant,
@@ -150,19 +149,4 @@ def health_from_wire(message: wire.Health) -> Health:
         database_bytes=message.database_bytes,
         log_bytes=message.log_bytes,
         storage_error=message.storage_error,
-    )
-
-
-def preview_to_wire(preview: TargetPreview) -> wire.TargetPreview:
-    return wire.TargetPreview(
-        hosts=preview.hosts,
-        offline=preview.offline,
-        folded=preview.folded,
-        left_out=preview.left_out,
-    )
-
-
-def preview_from_wire(message: wire.TargetPreview) -> TargetPreview:
-    return TargetPreview(
-        tuple(message.hosts), tuple(message.offline), message.folded, tuple(message.left_out)
     )

@@ -1,4 +1,4 @@
-"""Rollouts, plans, holds and where a rollout is, between the wire and the domain."""
+"""Targets, rollouts, plans, holds and where a rollout is, between the wire and the domain."""
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
@@ -9,6 +9,7 @@ from tui_manager.domain.rollout_spec import (
     Order,
     RolloutSpec,
 )
+from tui_manager.domain.target_preview import TargetPreview
 from tui_manager.domain.task import Hold, RolloutProgress
 from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.operator.conversion.convert_values import (
@@ -138,4 +139,19 @@ def plan_from_wire(message: wire.TaskPlan) -> TaskPlan:
         batches=tuple(message.batches),
         max_concurrency=message.max_concurrency,
         max_failures=message.max_failures if message.HasField("max_failures") else None,
+    )
+
+
+def preview_to_wire(preview: TargetPreview) -> wire.TargetPreview:
+    return wire.TargetPreview(
+        hosts=preview.hosts,
+        offline=preview.offline,
+        folded=preview.folded,
+        left_out=preview.left_out,
+    )
+
+
+def preview_from_wire(message: wire.TargetPreview) -> TargetPreview:
+    return TargetPreview(
+        tuple(message.hosts), tuple(message.offline), message.folded, tuple(message.left_out)
     )

@@ -268,7 +268,7 @@ class SocketOperator(
                 target=target, include_maintenance=include_maintenance
             ),
         )
-        return conversion.convert_manager.preview_from_wire(reply)
+        return conversion.convert_rollout.preview_from_wire(reply)
 
     async def plan_task(self, spec: TaskSpec) -> TaskPlan:
         reply = await self._call(

@@ -283,7 +283,7 @@ class OperatorServicer(
         self, request: wire.PreviewTargetRequest, context: Context
     ) -> wire.TargetPreview:
         async with answering(context, "PreviewTarget"):
-            return convert_manager.preview_to_wire(
+            return convert_rollout.preview_to_wire(
                 await self._operator.preview_target(
                     request.target, include_maintenance=request.include_maintenance
                 )
