@@ -98,7 +98,8 @@ def main() -> None:
     """The picture, beside this file."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        sys.exit("There is no chromium here: the picture of the exported page stays as it is.")
+        sys.stderr.write("No chromium here: the picture of the exported page stays as it is.\n")
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "page.html")
         path.write_text(page(), encoding="utf-8")
