@@ -3,12 +3,12 @@
 import shutil
 
 from tui_manager.domain.gateway import GatewayState
+from tui_manager.domain.notification import ReceiverKind
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.metrics.metric import Kind, Labeled, counted, counter, gauge, histogram, labeled
 from tui_manager.storage.engine.tally import Act
 
-RECEIVERS = ("hook", "webhook")
-OUTCOMES = ("delivered", "failed", "given_up", "dropped")
+_OUTCOMES = ("delivered", "failed", "given_up", "dropped")  # see `Statistics.count_notification`
 
 
 def _free_disk(source: ManagerSource) -> int | None:
@@ -24,8 +24,8 @@ def _certificates(source: ManagerSource) -> Labeled:
 
 
 def _notifications(source: ManagerSource) -> Labeled:
-    for receiver in RECEIVERS:
-        for outcome in OUTCOMES:
+    for receiver in ReceiverKind:
+        for outcome in _OUTCOMES:
             yield (receiver, outcome), counted(source, Act.NOTIFICATION, receiver, outcome)
 
 
@@ -150,7 +150,7 @@ MANAGER = (
     labeled(
         Kind.COUNTER,
         "notifications",
-        "Notifications, by the kind of the receiver and by outcome.",
+        "Notifications, by the kind of the receiver and by outcome. Each failed try counts.",
         ("receiver", "outcome"),
         _notifications,
     ),
