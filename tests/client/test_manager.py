@@ -1,6 +1,7 @@
 """What a script reads of a manager, and the tasks that it makes."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_no_option_is_forgotten() -> None:
     ("options", "said"),
     [
         ({"timeout": "soon"}, "timeout = 'soon': expected a number of seconds"),
-        ({"timeout": True}, "timeout = True: expected a text or a number"),
+        ({"timeout": True}, "timeout = True: expected a text or a whole number"),
         ({"timeout": timedelta(days=8)}, "A timeout must be from 1 s to 7 d"),
         ({"timeout": 0}, "A timeout must be from 1 s to 7 d"),
         ({"strict": "yes"}, "strict = 'yes': expected True or False"),
@@ -140,6 +141,25 @@ async def test_options_that_are_wrong(
         await manager.run("@all", "true", **options)
     assert str(caught.value).startswith(said)
     assert caught.value.field == next(iter(options))
+    assert not operator.tasks
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"arguments": "--fast"}, "arguments = '--fast': expected a list of texts."),
+        ({"arguments": [5]}, "arguments = [5]: expected a list of texts."),
+        ({"env": {"A": 5}}, "A: expected a text, and not one of type int."),
+        ({"secrets": {"KEY": b"hunter2"}}, "KEY: expected a text, and not one of type bytes."),
+        ({"params": {"WAIT": None}}, "WAIT = None: expected a text or a number."),
+    ],
+)
+async def test_values_of_a_wrong_type(
+    operator: FakeOperator, manager: Manager, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        await manager.run("@all", script="#!/bin/sh\n", **given)
+    assert str(caught.value) == said
     assert not operator.tasks
 
 

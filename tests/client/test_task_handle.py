@@ -162,6 +162,8 @@ async def test_a_task_is_run_again_where_it_failed(
     operator.end_on("web02", FAILED, Reason.EXIT_CODE, exit_code=3)
     with pytest.raises(InvalidInputError, match="'fialed' is no class of hosts; there are"):
         await task.rerun("fialed")
+    with pytest.raises(InvalidInputError, match="hosts = 'web01': expected a list of names"):
+        await task.rerun(hosts="web01")
     again = await task.rerun()
     assert (again.task_id, await again.status()) == (2, TaskStatus.RUNNING)
     assert [row.host async for row in again.rows()] == ["web02"]

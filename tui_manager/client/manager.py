@@ -107,7 +107,7 @@ class Manager:
         step = command_step(
             command,
             script=script,
-            arguments=tuple(arguments),
+            arguments=arguments,
             stdin=stdin,
             env=env,
             params=params,

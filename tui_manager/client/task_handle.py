@@ -114,6 +114,8 @@ class TaskHandle:
             secrets: the value of each secret of the task, because these are not kept.
             request_id: a UUID; the same one gives the same task, which is started once.
         """
+        if isinstance(hosts, str):  # Python takes it for a list of its characters
+            raise InvalidInputError("hosts", f"hosts = {hosts!r}: expected a list of names.")
         made = await self._operator.rerun_task(
             self.task_id,
             tuple(map(_host_class, classes)),

@@ -1,6 +1,6 @@
 """The options of `Manager.run`: what each may be, and how a task is made of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal, TypedDict
@@ -92,7 +92,7 @@ def _value(name: str, given: object) -> Any:
     if isinstance(given, timedelta) and option.read is parse_duration:
         return given
     if isinstance(given, bool) or not isinstance(given, str | int):
-        raise InvalidInputError(name, f"{name} = {given!r}: expected a text or a number.")
+        raise InvalidInputError(name, f"{name} = {given!r}: expected a text or a whole number.")
     try:
         return option.read(str(given))
     except ValueError as error:
@@ -103,30 +103,58 @@ def command_step(
     command: str,
     *,
     script: str | bytes | None,
-    arguments: tuple[str, ...],
+    arguments: Sequence[str],
     stdin: str | bytes | None,
     env: Mapping[str, str],
     params: Mapping[str, object],
     secrets: Mapping[str, str],
 ) -> CommandSpec:
-    """The one step of a task that runs a command or a script."""
+    """The one step of a task that runs a command or a script.
+
+    Raises:
+        InvalidInputError: names what is of a wrong type.
+    """
     return CommandSpec(
         text=command,
         script=None if script is None else _content(script),
-        arguments=arguments,
+        arguments=_list_of_texts("arguments", arguments),
         stdin=None if stdin is None else _content(stdin),
-        environment=dict(env),
+        environment=_texts("env", env),
         parameters=parameter_texts(params),
-        secrets=dict(secrets),
+        secrets=_texts("secret", secrets),
     )
 
 
 def parameter_texts(params: Mapping[str, object]) -> dict[str, str]:
-    """The values of parameters as typed: True is `true`, 3 is `3`."""
+    """The values of parameters as typed: True is `true`, 3 is `3`.
+
+    Raises:
+        InvalidInputError: a value is neither a text nor a number.
+    """
+    for name, value in params.items():
+        if not isinstance(value, str | int | float):
+            raise InvalidInputError("param", f"{name} = {value!r}: expected a text or a number.")
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in params.items()
     }
+
+
+def _list_of_texts(name: str, given: Sequence[str]) -> tuple[str, ...]:
+    """The texts of a list. Python takes one text for a list of its characters."""
+    if isinstance(given, str | bytes) or not all(isinstance(one, str) for one in given):
+        raise InvalidInputError(name, f"{name} = {given!r}: expected a list of texts.")
+    return tuple(given)
+
+
+def _texts(field: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Variables whose values are texts. The value of a secret is in no error."""
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise InvalidInputError(
+                field, f"{name}: expected a text, and not one of type {type(value).__name__}."
+            )
+    return dict(given)
 
 
 def _content(given: str | bytes) -> Content:
