@@ -389,6 +389,7 @@ async def test_a_schedule_that_cannot_be_read_stops_no_other(parts: Parts) -> No
     async with looping(parts):
         turn_to(parts, 4)
         await until(parts, "04:00 refused")
+        await until(parts, "04:00 task 1", name="other")
         turn_to(parts, 5)
         await until(parts, "05:00 overlap", name="other")
         assert await shown(parts, "other") == ["04:00 task 1", "05:00 overlap"]
