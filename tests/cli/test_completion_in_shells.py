@@ -19,6 +19,7 @@ from tests.support.programs import wait_for
 from tests.support.terminals import Terminal, on_terminal
 from tests.support.waiting import GIVE_UP
 from tui_manager.cli.completion.from_manager import TIMEOUT_VARIABLE
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.socket.server import serve_operator
 
 # What each shell reads when it starts: ctrl-g prints the line that is being typed. zsh has the
@@ -115,11 +116,20 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
+def with_odd_command() -> WideWindows:
+    """The manager of the other tests, and one more command."""
+    made = filled()
+    odd = TaskSpec("web01", (CommandSpec("odd a\\b:c;d'e"),), name="odd")
+    asyncio.run(made.create_task(odd))
+    return made
+
+
 SAME_IN_ALL = {
     "run web01,@of": "run web01,@offline ",
     "run 'env=prod&role=w": "run 'env=prod&role=web' ",
     "run --file=a": "run --file=a\\ file.toml ",
     "task files 1 ": "task files 1 folder/",
+    "run old1 -- odd ": "run old1 -- odd a\\\\b:c\\;d\\'e ",
     "template run restart --param U": "template run restart --param UNIT=",
 }
 
@@ -134,7 +144,7 @@ def test_a_line_is_completed(name: str, folder: Path, monkeypatch: pytest.Monkey
         assert not (folder / "state").exists()
         Path("a file.toml").touch()
         Path("folder").mkdir()
-        with serving(filled(), folder / "state"):
+        with serving(with_odd_command(), folder / "state"):
             found = {typed: at.completed(f"tui-manager {typed}") for typed in SAME_IN_ALL}
             assert found == {typed: f"tui-manager {line}" for typed, line in SAME_IN_ALL.items()}
             at.completed("tui-manager task show ", tabs=2)
