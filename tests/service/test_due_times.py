@@ -24,6 +24,7 @@ from tests.support.schedules import (
     shown,
     turn_to,
 )
+from tests.support.waiting import GIVE_UP
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
@@ -85,9 +86,10 @@ async def until(parts: Parts, last: str, *, wakes: bool = True, name: str = "nig
     changes = parts.feed.subscribe()
     if wakes:
         parts.schedule_loop.wake()
+    changes.take()
     while (await shown(parts, name))[-1:] != [last]:
-        changes.take()
-        await asyncio.wait_for(changes.changed.wait(), 30)
+        await asyncio.wait_for(changes.changed.wait(), GIVE_UP)
+        changes.take()  # before the next look: a change after it must not be missed
 
 
 async def test_a_due_time_starts_its_task_once(parts: Parts) -> None:
