@@ -9,7 +9,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,12 +72,19 @@ def _page(parser: argparse.ArgumentParser, summary: str) -> str:
     page.date = _date()
     usage = " ".join(page.synopsis).removeprefix(parser.prog)
     page.synopsis = [parser.prog, _dashes(usage.strip())]
-    if status:
-        text = status.removeprefix(_EXIT_STATUS)
-        rows = [row.partition(" ") for row in text.split("; ")]
-        content = "\n".join(f".TP\n\\fB{code}\\fR\n{_dashes(says)}" for code, _, says in rows)
-        page.add_section("exit status", "=", content)
+    if status and status.startswith(_EXIT_STATUS):
+        codes = status.removeprefix(_EXIT_STATUS).split("; ")
+        page.add_section("exit status", "=", _list([code.partition(" ") for code in codes]))
+    elif status:  # a heading, and lines that have a label each
+        heading, *lines = status.splitlines()
+        rows = [line.strip().partition(": ") for line in lines]
+        page.add_section(heading.removesuffix(":"), "=", _list(rows))
     return _without_false_requests(str(page))
+
+
+def _list(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Rows of a label, what separates it, and text."""
+    return "\n".join(f".TP\n\\fB{label}\\fR\n{_dashes(text.strip())}" for label, _, text in rows)
 
 
 def _without_false_requests(page: str) -> str:

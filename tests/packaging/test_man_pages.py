@@ -57,6 +57,12 @@ def test_a_page_has_the_exit_status_as_a_list(pages: Path) -> None:
     assert ".SH EXIT STATUS\n.TP\n\\fB0\\fR\nall completed\n" in text
 
 
+def test_the_page_of_completion_says_how_to_switch_it_on(pages: Path) -> None:
+    text = (pages / "tui-manager-completion.1").read_text()
+    assert ".SH TO SWITCH IT ON\n.TP\n\\fBbash, in ~/.bashrc\\fR\neval " in text
+    assert "EXIT STATUS" not in text
+
+
 def test_pages_have_no_other_characters_and_no_false_requests(pages: Path) -> None:
     for page in pages.iterdir():
         text = page.read_text(encoding="ascii")

@@ -278,10 +278,9 @@ and the hosts, groups, labels, tasks, templates, schedules and tokens of the run
 manager."""
     completion.epilog = """\
 to switch it on:
-  bash, in ~/.bashrc:               eval "$(tui-manager completion bash)"
-  zsh, in ~/.zshrc after compinit:  eval "$(tui-manager completion zsh)"
-  fish, once:
-    tui-manager completion fish > ~/.config/fish/completions/tui-manager.fish"""
+  bash, in ~/.bashrc: eval "$(tui-manager completion bash)"
+  zsh, in ~/.zshrc after compinit: eval "$(tui-manager completion zsh)"
+  fish, once: tui-manager completion fish > ~/.config/fish/completions/tui-manager.fish"""
     completion.add_argument(
         "shell",
         metavar="|".join(SHELLS),
