@@ -25,4 +25,4 @@ def test_accepting_ends_the_wait(connect_to: Connect, capsys: pytest.CaptureFixt
 
 def test_there_is_nothing_else_to_say(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["clock"]) == 2
-    assert "COMMAND" in capsys.readouterr().err
+    assert "A command is missing: accept." in capsys.readouterr().err

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tui_manager.cli.options import read_files
 from tui_manager.cli.options.read_files import load_task_file
+from tui_manager.domain import task_file
 from tui_manager.domain.content import CONTENT_LENGTH
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.operator.local_files.task_sources import TaskSources
@@ -56,7 +56,7 @@ def test_what_is_wrong_with_the_file_is_said(file: Path, monkeypatch: pytest.Mon
 
     file.write_bytes(b'target = "\xff"')
     assert said() == "job.toml: it is not UTF-8 at byte 11."
-    monkeypatch.setattr(read_files, "TASK_FILE_LENGTH", 5)
+    monkeypatch.setattr(task_file, "TASK_FILE_LENGTH", 5)
     assert said() == f"{file}: it has more than 5 bytes."
     file.unlink()
     assert said() == f"{file}: No such file or directory."
@@ -85,7 +85,7 @@ def test_what_is_wrong_with_a_script_is_said(file: Path) -> None:
 
 
 def test_stdin_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_files, "TASK_FILE_LENGTH", 5)
+    monkeypatch.setattr(task_file, "TASK_FILE_LENGTH", 5)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"123456")))
     with pytest.raises(InvalidInputError, match="stdin: it has more than 5 bytes"):
         load_task_file("-", TaskSources())
