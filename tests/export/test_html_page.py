@@ -15,6 +15,7 @@ import pytest
 
 from tests.export.conftest import FINE, HOSTS, Operator, exported
 from tui_manager.domain.export_format import Format
+from tui_manager.domain.output_buffer import OutputBuffer
 from tui_manager.domain.status import Reason, Stream
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
@@ -206,6 +207,23 @@ def test_many_lines_are_counted(operator: Operator, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(html_groups, "LINES_MAX", 5)
     operator.emit(operator.execution(1, "web03", 0), b"a\n" * 20)
     assert "17 lines more, not shown here." in page(operator).texts["output"]
+
+
+def test_lines_that_are_not_shown_take_no_time(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[OutputBuffer] = []
+
+    def noted() -> OutputBuffer:
+        made.append(OutputBuffer())
+        return made[-1]
+
+    monkeypatch.setattr(html_groups, "LINES_MAX", 5)
+    monkeypatch.setattr(html_groups, "OutputBuffer", noted)
+    for _ in range(3):
+        operator.emit(operator.execution(1, "web03", 0), b"\n" * 4000)
+    assert "11,997 lines more, not shown here." in page(operator).texts["output"]
+    assert max(len(buffer.lines) for buffer in made) == 6
 
 
 def test_output_that_is_gone_is_named(operator: Operator) -> None:

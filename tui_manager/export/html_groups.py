@@ -1,6 +1,7 @@
 """The grouped output of an HTML page: hosts that printed the same, and what they printed."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 from tui_manager.domain.host_name_ranges import fold_names, summarize_names
 from tui_manager.domain.number_format import count_of, size
@@ -77,22 +78,48 @@ class GroupedOutput:
             for group in of_step[: max(1, GROUPS_MAX // len(titles))]:
                 limit = min(TEXT_MAX, room)
                 shown = await self._text(group, limit)
-                room -= sum(_LINE_COST + len(line.text) for line in shown[:LINES_MAX])
+                room -= sum(_LINE_COST + len(line.text) for line in shown.lines)
                 room = max(0, room)
                 yield _group(group, shown, limit, colours)
             if more := of_step[max(1, GROUPS_MAX // len(titles)) :]:
                 hosts = count_of(sum(len(group.hosts) for group in more), "host")
                 yield f'<p class="note">{count_of(len(more), "more group")} of {hosts}.</p>'
 
-    async def _text(self, group: OutputGroup, limit: int) -> list[OutputLine]:
-        buffer, left = OutputBuffer(), min(limit, group.size)
+    async def _text(self, group: OutputGroup, limit: int) -> "_Shown":
+        """The first bytes of its output, `limit` at most, in lines."""
+        buffer, left, ends = OutputBuffer(), min(limit, group.size), 0
         async for chunks in self._reader.read_both(group.execution_id, left):
             for chunk in chunks:
                 cut = chunk.data[: max(0, left)]
                 left -= len(chunk.data) + chunk.gap
-                if cut or chunk.gap:
-                    buffer.feed([_cut(chunk, cut)])
-        return [line for line in buffer.lines if not line.rewritten]
+                first = _first_lines(cut, LINES_MAX + 1 - len(buffer.lines))
+                ends += cut.count(b"\n", len(first))
+                if first or chunk.gap:
+                    buffer.feed([_cut(chunk, first)])
+        lines = [line for line in buffer.lines if not line.rewritten]
+        return _Shown(lines[:LINES_MAX], max(0, len(lines) - LINES_MAX) + ends)
+
+
+class _Shown(NamedTuple):
+    """What is shown of a group.
+
+    Attributes:
+        more: lines of what was read that are not shown.
+    """
+
+    lines: Sequence[OutputLine]
+    more: int
+
+
+def _first_lines(data: bytes, count: int) -> bytes:
+    """So many lines of `data`: to make lines of what is not shown would take long."""
+    at = 0
+    for _ in range(count):
+        end = data.find(b"\n", at)
+        if end < 0:
+            return data
+        at = end + 1
+    return data[:at]
 
 
 def _cut(chunk: OutputChunk, data: bytes) -> OutputChunk:
@@ -104,9 +131,7 @@ def _cut(chunk: OutputChunk, data: bytes) -> OutputChunk:
     )  # fmt: skip
 
 
-def _group(
-    group: OutputGroup, lines: Sequence[OutputLine], limit: int, colours: ColouredText
-) -> str:
+def _group(group: OutputGroup, shown: _Shown, limit: int, colours: ColouredText) -> str:
     glyph = _GLYPHS.get(group.state, "failed" if group.failed else "completed")
     count = count_of(len(group.hosts), "host")
     names = summarize_names(group.hosts, _NAMES)
@@ -120,8 +145,8 @@ def _group(
         whole = f"<details><summary>All names</summary><p>{text(folded)}</p></details>"
     if not group.size:
         return f"<section>{heading}{whole}</section>"
-    body = "".join(_line(line, colours) for line in lines[:LINES_MAX])
-    parts = [count_of(len(lines) - LINES_MAX, "line")] if len(lines) > LINES_MAX else []
+    body = "".join(_line(line, colours) for line in shown.lines)
+    parts = [count_of(shown.more, "line")] if shown.more else []
     parts += [size(group.size - limit)] if group.size > limit else []
     cut = f"<p class=note>{' and '.join(parts)} more, not shown here.</p>" if parts else ""
     label = text(f"Output of {names}")
