@@ -1,5 +1,6 @@
 """A file is written whole or not at all."""
 
+import errno
 import os
 import signal
 import stat
@@ -69,6 +70,24 @@ def test_nothing_is_replaced_that_may_not_be(tmp_path: Path, meanwhile: bool) ->
         write()
     assert path.read_bytes() == b"before"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_file_system_may_have_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    path = tmp_path / "task-1.csv"
+    with written_whole(path, replace=False) as file:
+        file.write(b"new")
+    with pytest.raises(FileExistsError), written_whole(tmp_path / "other", replace=False):
+        (tmp_path / "other").write_bytes(b"old")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
+        path.name: b"new", "other": b"old"
+    }  # fmt: skip
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def written_whole(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
         if replace:
             partial.rename(target)
         else:
-            target.hardlink_to(partial)
+            _rename_to_new(partial, target)
         _sync(target.parent)
     finally:
         partial.unlink(missing_ok=True)
@@ -90,6 +90,19 @@ def _give_name(descriptor: int, partial: Path) -> None:
     with _opened(partial.parent) as folder:  # without a folder, Python would link the link in /proc
         name = f"/proc/self/fd/{descriptor}"
         os.link(name, partial, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+
+
+def _rename_to_new(partial: Path, target: Path) -> None:
+    """Raises FileExistsError if there is a file of the new name. Between a look and a rename one
+    could appear; but some file systems, such as FAT, have no links."""
+    try:
+        target.hardlink_to(partial)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        partial.rename(target)
 
 
 def _sync(path: Path) -> None:
