@@ -78,7 +78,7 @@ def test_a_key_may_go_to_another_action_if_its_own_has_another() -> None:
 
 
 async def test_the_keys_of_the_settings_work_and_are_shown(fleet: FakeOperator) -> None:
-    keys = key_map(read_keys({"new_task": "c", "cancel_task": ["X", "f8"], "help": "f1"}))
+    keys = key_map(read_keys({"new_task": "c", "cancel_task": ["Z", "f8"], "help": "f1"}))
     preferences = Preferences(keys=keys, theme=ThemeName.LIGHT)
     app = DashboardApp(fleet.open, now=fleet.now, preferences=preferences)
     async with app.run_test(size=(120, 50), notifications=True) as pilot:
@@ -86,14 +86,14 @@ async def test_the_keys_of_the_settings_work_and_are_shown(fleet: FakeOperator) 
         assert not app.current_theme.dark
         footer = shown(pilot).splitlines()[-1]
         assert " c New " in footer
-        assert " X Cancel " in footer
+        assert " Z Cancel " in footer
         await press(pilot, "n")
         assert not isinstance(app.screen, NewTaskScreen)
         await press(pilot, "f1")
-        assert "X f8      Cancel the selected or marked tasks" in shown(pilot)
+        assert "Z f8      Cancel the selected or marked tasks" in shown(pilot)
         await press(pilot, "escape", "colon", *"kill")
         await settle(pilot, 8)
-        assert "Cancel  (X f8)" in shown(pilot)
+        assert "Cancel  (Z f8)" in shown(pilot)
         await press(pilot, "escape", "3", "c")
         assert isinstance(app.screen, NewTaskScreen)
 
@@ -113,7 +113,7 @@ async def test_every_theme_is_shown_in_turn(fleet: FakeOperator) -> None:
 KEYS = key_map(
     read_keys(
         {
-            "pause_task": "f9", "cancel_task": "X", "start_task": "f2", "new_task": "f3",
+            "pause_task": "f9", "cancel_task": "Z", "start_task": "f2", "new_task": "f3",
             "approve": "A", "reject": "K", "join_token": "f4", "back": "f10", "filter": "f7",
             "faults_only": "f8", "add_schedule": "f5", "pause_schedule": "f12", "next_pane": "f6",
             "show_tasks": "f11",
@@ -124,9 +124,9 @@ KEYS = key_map(
 
 async def test_hints_name_the_keys_of_the_settings(fleet: FakeOperator) -> None:
     task = replace(fleet.tasks[5].row, paused=True)
-    assert waits_text(task, 40, KEYS) == "paused: f9 goes on, X cancels"
+    assert waits_text(task, 40, KEYS) == "paused: f9 goes on, Z cancels"
     (line,) = waiting_lines(task, START, None, None, KEYS)
-    assert plain(line).endswith("f9 goes on, X cancels")
+    assert plain(line).endswith("f9 goes on, Z cancels")
     assert plain(not_started(KEYS)[-1]).startswith("f2 starts")
     assert plain(no_tasks(KEYS)[-1]).startswith("f3 starts")
     assert plain(no_schedules(KEYS)[-1]) == "f5 adds one."
