@@ -11,6 +11,7 @@ from hypothesis import settings
 from tui_manager_agent.executions.cgroup_support import find_cgroup_root, remove_empty_cgroups
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
+from tests.support.rewritten_tests import compile_share
 from tests.support.run_length import examples
 from tests.support.warm_programs import stop_servers
 
@@ -28,6 +29,11 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _LONG = 30  # characters; a UUID has 36
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Does a part of what all processes of the run need."""
+    compile_share(config)
 
 
 def pytest_collection_finish() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from bench import __main__ as bench
 from bench.budgets import BUDGETS, budget_table, find, verdicts
-from bench.figures import INSECURE, Figure, figure_table, number, percentile
+from bench.figures import INSECURE, MTLS, Figure, figure_table, number, percentile
 from bench.growth import growth
 from bench.history import Shape, fill
 from bench.managers import __main__ as managers
@@ -34,7 +34,9 @@ RATE = Figure(
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_of_benchmarks_finds_its_figures(group: str, tmp_path: Path) -> None:
-    assert bench.main(["--scale", "tiny", "--only", group, "--out", str(tmp_path)]) == 0
+    security = [] if group == "fleets" else ["--security", MTLS]  # there, with and without
+    options = ["--scale", "tiny", "--only", group, "--out", str(tmp_path)]
+    assert bench.main([*options, *security]) == 0
     results = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
     budgets = results.pop("budgets")["budgets"]
     assert len(budgets) == len(BUDGETS)
