@@ -41,12 +41,14 @@ def test_the_list_says_what_waits_and_why(
     operator: FakeOperator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["notifications"]) == 0
-    head, chat, page = capsys.readouterr().out.splitlines()
+    head, chat, page, why = capsys.readouterr().out.splitlines()
     assert head.split()[:5] == ["NAME", "KIND", "TO", "EVENTS", "WAIT"]
     assert chat.split()[:7] == [
         *("chat", "webhook", "https://chat.example.org/…", "host_lost,host_back", "12", "0", "3"),
     ]
-    assert chat.endswith(": HTTP status 503")
+    assert chat.split()[-1] == "fails"
+    assert why.startswith("chat fails since 2026-01-0")
+    assert why.endswith(": HTTP status 503")
     assert page.split()[-1] == "ok"
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,9 @@ def way(*events: Event, name: str = "page", after_failures: int = 1) -> Way:
 
 
 @contextlib.asynccontextmanager
-async def delivering(parts: Parts, *ways: Way) -> AsyncIterator[Deliveries]:
+async def delivering(parts: Parts, *ways: Way, pace: Pace = FAST) -> AsyncIterator[Deliveries]:
     """Delivers until the block is left."""
-    made = Deliveries(parts.core, parts.watch, "dashboard", ways, FAST)
+    made = Deliveries(parts.core, parts.watch, "dashboard", ways, pace)
     await made.begin()
     running = asyncio.create_task(made.run())
     try:
@@ -348,6 +348,31 @@ async def test_a_test_goes_out_at_once_and_says_what_came_back(parts: Parts) -> 
     assert (shape["id"], shape["event"], shape["test"]) == (event_id, "test", True)
     (act,) = await parts.audited("test_receiver")
     assert (act.actor, act.detail) == (ANA, {"receiver": "page"})
+
+
+async def test_a_test_that_is_taken_ends_the_failure(parts: Parts) -> None:
+    page = way(Event.TASK_FAILED)
+    page.answers += [NEVER]
+    host = await parts.connect("web01")
+    async with delivering(parts, page) as deliveries:
+        await ran(parts, host, fails=True)
+        await settled(deliveries, lambda one: one.failing_since)
+        assert await deliveries.test("page", ANA) == TAKEN
+        status = await _status(deliveries)
+    assert (status.failing_since, status.last_error, status.given_up) == (None, "", 1)
+
+
+async def test_what_waits_comes_after_a_test_that_is_taken(parts: Parts) -> None:
+    page = way(Event.TASK_FAILED)
+    page.answers += [Answer(Outcome.FAILED, "later", timedelta(hours=1))]
+    host = await parts.connect("web01")
+    slow = replace(FAST, obeyed=3600.0)
+    async with delivering(parts, page, pace=slow) as deliveries:
+        await ran(parts, host, fails=True)
+        await settled(deliveries, lambda one: one.failing_since)
+        assert await deliveries.test("page", ANA) == TAKEN
+        status = await settled(deliveries)
+    assert (status.delivered, page.told) == (1, ["task_failed", "test", "task_failed"])
 
 
 def test_pauses_grow_at_random_and_obey_a_receiver(parts: Parts) -> None:

@@ -2,23 +2,32 @@
 
 from collections.abc import Iterable
 
-from tui_manager.cli.printing.text import local_time, table
+from tui_manager.cli.printing.text import local_time, one_line, table
 from tui_manager.domain.notification import ReceiverStatus
 
 _COLUMNS = ("NAME", "KIND", "TO", "EVENTS", "WAIT", "TAKEN", "LOST", "LAST", "STATE")
 
 
 def receiver_table(receivers: Iterable[ReceiverStatus]) -> str:
-    """A row for each receiver: what waits, what it took, what was lost, when it took one last, and
-    why the last try failed."""
-    stretch = tuple(map(_COLUMNS.index, ("EVENTS", "TO", "STATE")))
-    return table(_COLUMNS, [_row(receiver) for receiver in receivers], stretch=stretch)
+    """A row for each receiver: what waits, what it took, what was lost, and when it took one last.
+    Below is a line for each that fails, with the reason, which a narrow terminal does not cut."""
+    receivers = tuple(receivers)
+    stretch = tuple(map(_COLUMNS.index, ("EVENTS", "TO")))
+    rows = table(_COLUMNS, [_row(receiver) for receiver in receivers], stretch=stretch)
+    return rows + "".join(map(_failure, receivers))
+
+
+def _failure(receiver: ReceiverStatus) -> str:
+    if not receiver.failing_since:
+        return ""
+    since = local_time(receiver.failing_since)
+    return f"{receiver.name} fails since {since}: {one_line(receiver.last_error)}\n"
 
 
 def _row(receiver: ReceiverStatus) -> tuple[str, ...]:
-    state = "ok"
+    state = "ok" if receiver.delivered else "-"
     if receiver.failing_since:
-        state = f"fails since {local_time(receiver.failing_since)}: {receiver.last_error}"
+        state = "fails"
     return (
         receiver.name,
         receiver.kind,

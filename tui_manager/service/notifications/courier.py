@@ -104,6 +104,7 @@ class Courier:
         self._draw = draw
         self._failures = 0  # tries in a row
         self.woken = asyncio.Event()
+        self._hurried = asyncio.Event()
 
     async def run(self) -> None:
         """Delivers until cancelled.
@@ -124,6 +125,10 @@ class Courier:
             elif pause:
                 await self._pause(pause)
 
+    def try_now(self) -> None:
+        """Ends a pause between two tries: the receiver has taken a test."""
+        self._hurried.set()
+
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -133,10 +138,13 @@ class Courier:
         """Waits, and keeps what waits within its bound meanwhile."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        while (left := until - loop.time()) > 0:
+        while (left := until - loop.time()) > 0 and not self._hurried.is_set():
             with contextlib.suppress(StorageError):
                 await self._drop_oldest()
-            await asyncio.sleep(min(left, self._pace.look))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, self._pace.look)):
+                    await self._hurried.wait()
+        self._hurried.clear()
 
     async def _deliver_next(self) -> float | None:
         """Tries to deliver the oldest notification.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError, StorageError
-from tui_manager.domain.notification import GIVEN_UP_AFTER, Answer, ReceiverStatus
+from tui_manager.domain.notification import GIVEN_UP_AFTER, Answer, Outcome, ReceiverStatus
 from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
@@ -45,7 +45,10 @@ class Deliveries:
         self._sender = Sender(core.manager_id, manager_name)
         self._ways = {way.receiver.name: way for way in ways}
         self._pace = pace or Pace()
-        self._couriers = [Courier(core, clock_watch, self._sender, way, self._pace) for way in ways]
+        self._couriers = {
+            way.receiver.name: Courier(core, clock_watch, self._sender, way, self._pace)
+            for way in ways
+        }
 
     async def begin(self) -> None:
         """From now on what happens is written down for the receivers of the settings.
@@ -72,7 +75,7 @@ class Deliveries:
                 await asyncio.sleep(self._pace.retry)
         if not self._couriers:
             await asyncio.Event().wait()
-        running = [asyncio.create_task(courier.run()) for courier in self._couriers]
+        running = [asyncio.create_task(courier.run()) for courier in self._couriers.values()]
         running.append(asyncio.create_task(self._wake()))
         try:
             await asyncio.gather(*running)
@@ -93,7 +96,7 @@ class Deliveries:
                 with contextlib.suppress(StorageError):
                     before, newest = newest, await self._core.database.read(notifications.newest)
                     if newest != before:
-                        for courier in self._couriers:
+                        for courier in self._couriers.values():
                             courier.woken.set()
                 await asyncio.sleep(self._pace.gather_changes)
         finally:
@@ -109,7 +112,8 @@ class Deliveries:
 
     async def test(self, name: str, actor: str) -> Answer:
         """Sends an event that says that it is a test, at once, whatever waits; the receiver is that
-        of the settings of this manager.
+        of the settings of this manager. If it takes the test, it does not fail any more, and what
+        waits is tried at once.
 
         Raises:
             NotFoundError: the settings name no such receiver.
@@ -130,4 +134,9 @@ class Deliveries:
         shape = event_json.test_shape(self._sender, event_id, clock.now())
         answer = await way.send(event_json.TEST, event_id, event_json.encode(shape))
         log.info("receiver tested", extra={"receiver": name, "answer": answer.text})
+        if answer.outcome is Outcome.DELIVERED:
+            with contextlib.suppress(StorageError):
+                await self._core.database.write(lambda tx: receivers.end_failing(tx, name))
+            self._couriers[name].try_now()
+            self._core.feed.publish(Changes(manager=True))
         return answer

@@ -69,6 +69,11 @@ def count_delivered(tx: Transaction, name: str, now: int) -> None:
     tx.execute(_SQL["count_delivered"], {"name": name, "now": now})
 
 
+def end_failing(tx: Transaction, name: str) -> None:
+    """A receiver has taken a test."""
+    tx.execute(_SQL["end_failing"], {"name": name})
+
+
 def count_failed(tx: Transaction, name: str, error: str, now: int) -> None:
     """A try has failed."""
     tx.execute(_SQL["count_failed"], {"name": name, "error": error[:ERROR_MAX], "now": now})

@@ -92,6 +92,11 @@ DELETE FROM notifications WHERE receiver = :receiver AND at < :before;
 UPDATE receivers SET delivered = delivered + 1, delivered_at = :now, failing_since = NULL,
     last_error = '' WHERE name = :name;
 
+-- name: end_failing
+-- A receiver has taken a test. What it took is not counted.
+UPDATE receivers SET failing_since = NULL, last_error = ''
+WHERE name = :name AND failing_since IS NOT NULL;
+
 -- name: count_failed
 -- A try has failed.
 UPDATE receivers SET failing_since = coalesce(failing_since, :now), last_error = :error
