@@ -250,6 +250,18 @@ async def test_two_clients_are_served_at_once(
     assert await operator.get_task_status(7)
 
 
+async def test_a_connection_that_was_closed_says_so(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    async with serve_operator(recording, state_dir):
+        async with connect(state_dir) as client:
+            pass
+        with pytest.raises(UnreachableError, match="within `async with`"):
+            await client.manager_status()
+        with pytest.raises(UnreachableError, match="within `async with`"):
+            await anext(client.watch())
+
+
 # ------------------------------------------------------------------------------------ watching
 
 

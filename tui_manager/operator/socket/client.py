@@ -360,7 +360,8 @@ class SocketOperator(
         )
 
     async def watch(self) -> AsyncIterator[Changes]:
-        stream = self._stub.WatchChanges(wire.WatchChangesRequest())
+        with self._errors():
+            stream = self._stub.WatchChanges(wire.WatchChangesRequest())
         try:
             with self._errors():
                 while True:

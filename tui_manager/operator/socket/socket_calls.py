@@ -8,7 +8,7 @@ from typing import TypeVar
 from grpc import aio
 from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
-from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.socket.answer_timeout import AnswerTimeout
 from tui_manager.operator.socket.convert_errors import error_of
@@ -53,3 +53,7 @@ class SocketCalls:
             yield
         except aio.AioRpcError as failure:
             raise error_of(failure, self._state_dir) from failure
+        except aio.UsageError as error:
+            raise UnreachableError(
+                "The connection to the manager is closed. Call its methods within `async with`."
+            ) from error
