@@ -40,6 +40,14 @@ def test_into_a_file(tmp_path: Path, capsys: Capture) -> None:
     assert json.loads(path.read_bytes())["task_id"] == 1
 
 
+def test_the_ending_of_the_file_chooses_the_format(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "report.XML"
+    assert main(["export", "1", "--output", str(path)]) == 0
+    assert path.read_text().startswith("<?xml ")
+    assert main(["export", "1", "--format", "csv", "--output", str(path)]) == 0
+    assert path.read_text().startswith("task_id,")
+
+
 def test_a_failed_export_leaves_no_file(
     operator: Operator, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,7 +68,8 @@ def test_a_failed_export_leaves_no_file(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["1"], 2, "--format"),
+        (["1"], 2, "Give --format json|csv|html|junit"),
+        (["1", "--output", "task.pdf"], 2, "ends in .json, .csv, .html, .xml"),
         (["1", "--format", "pdf"], 2, "pdf"),
         (["9", "--format", "csv"], 2, "no task 9"),
         (["1", "--format", "csv", "--output", "no/such"], 2, "There is no folder no"),

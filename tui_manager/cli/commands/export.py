@@ -12,6 +12,8 @@ from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.text import note
 from tui_manager.client.connection import connect_operator
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.export_format import Format
 from tui_manager.export.document import document
 from tui_manager.export.write_whole import written_whole
 from tui_manager.settings import Settings
@@ -25,9 +27,15 @@ def run_export(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _run(settings: Settings, options: argparse.Namespace) -> int:
+    wanted = options.format or Format.of_file(options.output)
+    if wanted is None:
+        endings = ", ".join(one.ending for one in Format)
+        raise InvalidInputError(
+            "format", f"Give --format {'|'.join(Format)}, or an --output that ends in {endings}."
+        )
     async with connect_operator(settings.state_dir) as operator:
         task = await operator.get_task(options.task_id)
-        pieces = document(operator, options.task_id, options.format, datetime.now(UTC))
+        pieces = document(operator, options.task_id, wanted, datetime.now(UTC))
         if options.output == _STDOUT:
             await _copy(pieces, sys.stdout.buffer)
             sys.stdout.buffer.flush()

@@ -253,8 +253,8 @@ def _export(export: argparse.ArgumentParser, _state: Parser) -> None:
         type=one_of(Format),
         choices=tuple(Format),
         metavar="|".join(Format),
-        required=True,
-        help="json for programs, csv for spreadsheets, junit for CI, html for people",
+        help="json for programs, csv for spreadsheets, junit for CI, html for people (default: by "
+        "the ending of FILE: .json, .csv, .xml, .html)",
     )
     export.add_argument(
         "--output",

@@ -25,7 +25,6 @@ from tui_manager.ui.forms.questions import task_title
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
 
-_ENDINGS = {form.ending: form for form in Format}
 _WORDS = {
     Format.HTML: "one page for people",
     Format.CSV: "for spreadsheets",
@@ -72,11 +71,11 @@ class ExportScreen(Form[None]):
     def action_export(self) -> None:
         """Exports to the file that is named. A second press meanwhile does nothing."""
         name = self.query_one(Input).value.strip()
-        wanted = _ENDINGS.get(Path(name).suffix.lower())
+        wanted = Format.of_file(name)
         if not name:
             self._show_problem("Give a name.")
         elif wanted is None:
-            self._show_problem(f"The name must end in {', '.join(_ENDINGS)}.")
+            self._show_problem(f"The name must end in {', '.join(form.ending for form in Format)}.")
         elif not self._exports:
             self._exports = True
             self._export(name, wanted)
