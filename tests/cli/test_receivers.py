@@ -74,6 +74,8 @@ def test_no_secret_is_shown(
     shown = capsys.readouterr().out
     assert "s3cret" not in shown
     assert "https://chat.example.org:8443/…" in json.dumps(shown, ensure_ascii=False)
+    if not as_json:
+        assert "\nwebhooks.chat          url = 'https://chat.example.org:8443/…', " in shown
     if as_json:
         assert json.loads(shown)["webhooks"]["value"] == {
             "chat": {

@@ -42,7 +42,7 @@ def show_receiver(receiver: Receiver) -> dict[str, object]:
     a program its path."""
     shown: dict[str, object] = {"events": [str(event) for event in receiver.events]}
     if isinstance(receiver, Hook):
-        more = [f"… {len(receiver.program) - 1} arguments"] if receiver.program[1:] else []
+        more = [f"… {len(receiver.program) - 1} more"] if receiver.program[1:] else []
         shown = {"program": [receiver.program[0], *more], **shown}
     else:
         shown = {"url": hide_path(receiver.url), **shown}

@@ -17,16 +17,25 @@ def run_config(config: Configuration, *, as_json: bool) -> int:
              for name, value in values.items()}
         )  # fmt: skip
     else:
-        rows = [(name, _text(value), config.sources[name]) for name, value in values.items()]
+        rows = [
+            (row, _text(item), config.sources[name])
+            for name, value in values.items()
+            for row, item in _rows(name, value)
+        ]
         write(table(("SETTING", "VALUE", "FROM"), rows, stretch=(1,)))
     return 0
 
 
+def _rows(name: str, value: object) -> list[tuple[str, object]]:
+    """A table of tables, such as the hooks, has a row for each of them."""
+    if isinstance(value, dict) and any(isinstance(item, dict) for item in value.values()):
+        return [(f"{name}.{key}", item) for key, item in value.items()]
+    return [(name, value)]
+
+
 def _text(value: object) -> str:
     if isinstance(value, dict):
-        if any(isinstance(item, dict) for item in value.values()):
-            return "; ".join(f"{name}: {_text(item)}" for name, item in value.items())
-        return ", ".join(f"{name} = {target!r}" for name, target in value.items()) or "-"
+        return ", ".join(f"{name} = {item!r}" for name, item in value.items()) or "-"
     if isinstance(value, list):
         return ", ".join(value) or "-"
     if value is None or value == "":
