@@ -119,7 +119,7 @@ def folder() -> Iterator[Path]:
 def with_odd_command() -> WideWindows:
     """The manager of the other tests, and one more command."""
     made = filled()
-    odd = TaskSpec("web01", (CommandSpec("odd a\\b:c;d'e"),), name="odd")
+    odd = TaskSpec("web01", (CommandSpec("odd a\\b:c;d'e"),), name="odd\\n")
     asyncio.run(made.create_task(odd))
     return made
 
@@ -149,3 +149,4 @@ def test_a_line_is_completed(name: str, folder: Path, monkeypatch: pytest.Monkey
             assert found == {typed: f"tui-manager {line}" for typed, line in SAME_IN_ALL.items()}
             at.completed("tui-manager task show ", tabs=2)
             assert "running: systemctl status nginx" in at.drawn
+            assert "pending: odd\\n" in at.drawn

@@ -18,7 +18,7 @@ _tui_manager() {
     esac
     for line in "${(@)reply[2,-1]}"; do
         local value=${line%%$'\t'*} text=${line#*$'\t'}
-        line=${${value//\\/\\\\}//:/\\:}${text:+:$text}
+        line=${${value//\\/\\\\}//:/\\:}${text:+:${text//\\/\\\\}}
         if [[ $value == *[=.:/] ]]; then open+=("$line"); else whole+=("$line"); fi
     done
     local result=1
