@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 from textual.app import App, ComposeResult
 from textual.command import CommandList, CommandPalette
+from textual.css.styles import RulesMap
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -24,6 +27,9 @@ from textual.widgets import Input, Label
 from textual.worker import Worker
 
 import tui_manager.ui
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle
+from tui_manager.ui.terminal.style_memory import RememberingStylesheet
 from tui_manager.ui.terminal.textual_internals import (
     SEARCH_GROUP,
     HookedApp,
@@ -33,6 +39,7 @@ from tui_manager.ui.terminal.textual_internals import (
 )
 
 ADAPTERS = {
+    "tui_manager.ui.terminal.style_memory",
     "tui_manager.ui.terminal.textual_internals",
     "tui_manager.ui.terminal.terminal_driver",
 }
@@ -277,3 +284,82 @@ async def test_the_driver_has_what_ours_uses() -> None:
         "TerminalDriver: Textual decodes keys in another way. If a byte that is not UTF-8 does not "
         "end the input thread any more, take _lenient_decoder away. Upstream: #6456."
     )
+
+
+class Recording(Stylesheet):
+    """Notes which styles fit a node, as Textual finds them, and gives it none."""
+
+    def __init__(self, other: Stylesheet) -> None:
+        super().__init__(variables=other._variables)
+        self._rules = other.rules
+        self.fitting: RulesMap = {}
+
+    def replace_rules(  # type: ignore[override]
+        self, node: DOMNode, rules: RulesMap, animate: bool = False
+    ) -> None:
+        self.fitting = rules
+
+    def _process_component_classes(self, node: DOMNode) -> None:
+        """Leaves the parts of a node."""
+
+    def fitting_for(self, node: DOMNode) -> RulesMap:
+        self.fitting = {}
+        self.apply(node)
+        return self.fitting
+
+
+def differences(one: RulesMap, other: RulesMap) -> list[str]:
+    return [
+        f"{name}: {one.get(name)} and {other.get(name)}"
+        for name in one.keys() | other.keys()
+        # There are several objects for the same layout.
+        if (name == "layout" or one.get(name) != other.get(name))
+        and str(one.get(name)) != str(other.get(name))
+    ]
+
+
+def wrong_styles(app: App[None]) -> list[str]:
+    """Nodes of which the stylesheet remembers other styles than Textual finds."""
+    sheet = app.stylesheet
+    assert isinstance(sheet, RememberingStylesheet)
+    plain, wrong = Recording(sheet), []
+    for node in [app, *(one for screen in app.screen_stack for one in screen.walk_children())]:
+        kept = sheet._applied[node]
+        wrong += [f"{node}: {one}" for one in differences(kept.rules, plain.fitting_for(node))]
+        if kept.kept is not None and not kept.is_kept(node.styles.base.get_rules()):
+            wrong.append(f"{node} keeps {node.styles.base.get_rules()}")
+        for component in node._get_component_classes():
+            part = DOMNode(classes=component)
+            part._attach(node)
+            Stylesheet.replace_rules(part, plain.fitting_for(part))
+            own, fitting = node._component_styles[component].base, part.styles.base
+            wrong += [
+                f"{node}, {component}: {one}"
+                for one in differences(own.get_rules(), fitting.get_rules())
+            ]
+    return wrong
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["n", *"web01", "tab", *"true", "tab", "tab", "enter", "escape"],
+        ["down", "enter", "tab", "slash", *"apt", "enter", "T"],
+        ["2", "space", "m", "escape", "colon", *"theme", "enter"],
+        ["5", "tab", "e", "tab", "escape"],
+    ],
+    ids=["new task", "task", "hosts", "schedules"],
+)
+async def test_the_styles_that_are_remembered_are_those_that_textual_finds(
+    fleet: FakeOperator, running: Running, keys: list[str]
+) -> None:
+    async with running(fleet) as pilot:
+        assert wrong_styles(pilot.app) == []
+        for key in keys:
+            await press(pilot, key)
+            assert wrong_styles(pilot.app) == [], (
+                f"RememberingStylesheet, after {key}: compare it with Stylesheet.apply."
+            )
+        pilot.app.theme = "textual-light"
+        await settle(pilot)
+        assert wrong_styles(pilot.app) == []

@@ -99,7 +99,7 @@ class Fold(Collapsible):
         self.rows = [row for row in rows if isinstance(row, FieldRow)]
         super().__init__(
             *rows, title=_as_text(title), collapsed_symbol="▸", expanded_symbol="▾", id=id,
-            classes="fold",
+            classes="fold -collapsed",  # Textual adds it when all is styled, and styles all again
         )  # fmt: skip
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Container, Sequence
 from textual.app import App
 from textual.binding import BindingsMap, BindingType
 from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
@@ -18,6 +19,7 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from tui_manager.ui.terminal.safe_cells import SafeCells, WithoutColours
+from tui_manager.ui.terminal.style_memory import RememberingStylesheet, StyleMemory
 
 # Textual's class has a worker under this name; a worker of the same group cancels it.
 SEARCH_GROUP = CommandPalette._GATHER_COMMANDS_GROUP
@@ -51,6 +53,16 @@ class HookedApp(App[None], inherit_bindings=False):
     control characters."""
 
     _safe_cells, _without_colours = SafeCells(), WithoutColours()
+
+    def __init__(self, driver_class: type[Driver] | None = None) -> None:
+        super().__init__(driver_class)
+        self.stylesheet = RememberingStylesheet(self.get_css_variables(), StyleMemory())
+
+    def update_styles(self, node: DOMNode, animate: bool = True) -> None:
+        """Styles a widget again, and those in it. One that has no parent yet is styled when it
+        gets one."""
+        if node.is_attached or isinstance(node, App | Screen):
+            super().update_styles(node, animate)
 
     def report_error(self, error: Exception) -> None:
         """An error of a handler, a worker, a timer, of composing or drawing ends the app."""
