@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 import textual.app
 import textual.pilot
+from textual._compositor import Compositor
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 from textual.worker import WorkerCancelled
@@ -20,7 +24,8 @@ from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.ui import app, paced_reader
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms import task_form
-from tui_manager.ui.terminal import typed_ahead
+from tui_manager.ui.terminal import textual_internals, typed_ahead
+from tui_manager.ui.terminal.style_memory import StyleMemory
 
 A_DAY = 86_400.0  # seconds
 ROUNDS = 200_000  # of the loop; a key takes some hundreds
@@ -63,6 +68,7 @@ def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 # method in Python that returns the id. This is the same in C: a tenth of the time of a test.
 RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
 
+_STYLES = StyleMemory()
 _PARSED: dict[object, list[RuleSet]] = {}
 _parse_rules = Stylesheet._parse_rules
 
@@ -70,7 +76,7 @@ _parse_rules = Stylesheet._parse_rules
 @pytest.fixture(autouse=True)
 def styles_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each app and each change of its theme parses the same style sheets. All apps of a process
-    share the result, as the screens of one app do."""
+    share the result, and the styles that were found by it, as the screens of one app do."""
 
     def parse(stylesheet: Stylesheet, css: str, *arguments: Any, **keywords: Any) -> list[RuleSet]:
         variables = tuple(stylesheet._variables.items())
@@ -80,6 +86,7 @@ def styles_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return _PARSED[key]
 
     monkeypatch.setattr(Stylesheet, "_parse_rules", parse)
+    monkeypatch.setattr(textual_internals, "StyleMemory", lambda: _STYLES)
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +103,26 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda _: None)
 
 
+_render_update = Compositor.render_update
+
+
+@pytest.fixture(autouse=True)
+def drawn_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an app without a terminal draws is thrown away. Half of the time of a test went into
+    pictures that nobody saw: `settle` draws what has changed, once."""
+
+    def render_update(compositor: Compositor, full: bool = False, **keywords: Any) -> object:
+        return _render_update(compositor, full, **keywords) if full else None
+
+    monkeypatch.setattr(Compositor, "render_update", render_update)
+
+
+def draw(pilot: "Pilot[None]") -> None:
+    """Draws what has changed since it was drawn."""
+    screen = pilot.app.screen
+    _render_update(screen._compositor, screen_stack=pilot.app._background_screens)
+
+
 async def settle(pilot: "Pilot[None]", rounds: int = 4) -> None:
     """Lets workers, messages and layout come to rest, and the screen be drawn: some effects of a
     key come behind that, which is a timer's."""
@@ -107,6 +134,7 @@ async def settle(pilot: "Pilot[None]", rounds: int = 4) -> None:
         async with asyncio.timeout(1):
             await drawn.wait()
     await pilot.pause()
+    draw(pilot)
 
 
 @pytest.fixture
@@ -131,9 +159,20 @@ def running() -> Running:
 
 
 async def press(pilot: "Pilot[None]", *keys: str) -> None:
-    """Presses keys; the pilot waits for the effect of each."""
-    for key in keys:
-        await pilot.press(key)
+    """Presses keys and waits for the effect of each. A text that is typed into a field comes as
+    fast as a paste: the app handles its keys one after the other."""
+    waiting = deque(keys)
+    while waiting:
+        typed = ""
+        while waiting and len(waiting[0]) == 1 and isinstance(pilot.app.focused, Input | TextArea):
+            typed += waiting.popleft()
+        if len(typed) > 1:
+            for character in typed:
+                name = character if character.isalnum() else _character_to_key(character)
+                pilot.app._driver.send_message(Key(name, character))  # type: ignore[union-attr]
+            await pilot.pause()
+        else:
+            await pilot.press(typed or waiting.popleft())
     await settle(pilot, 2)
 
 

@@ -190,15 +190,16 @@ async def files_are_read(pilot: "Pilot[None]") -> None:
 
 
 async def test_a_script_is_read_from_its_file(
-    fleet: FakeOperator, running: Running, tmp_path: Path
+    fleet: FakeOperator, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     script = tmp_path / "job"
     script.write_bytes(b"no interpreter\n")
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "n", *"db1", *["tab"] * 8, "enter", "tab")
         form = pilot.app.screen
         assert form.focused is form.query_one("#script")
-        await press(pilot, *str(script))
+        await press(pilot, *"job")
         await files_are_read(pilot)
         hint = str(form.query_one("#script-hint", Label).content)
         assert "must name the program that runs it" in hint
