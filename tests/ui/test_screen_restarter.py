@@ -28,6 +28,11 @@ LOG = Path("/var/log/tui-manager.log")
 AFTERWARDS = "The manager stops."
 
 
+@pytest.fixture(autouse=True)
+def drawn_at_rest() -> None:
+    """Nothing waits for the apps of these tests to be at rest: they are drawn at once."""
+
+
 def fail(*_: object, **__: object) -> None:
     raise KeyError("scroll_y")
 
