@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
+from tui_manager.domain.session_end import SessionEnd
 from tui_manager.service.limits import Limits
 from tui_manager.transport.sessions.output_windows import OutputWindows
 from tui_manager.transport.sessions.sessions import Sessions
@@ -24,7 +25,7 @@ class _Session:
         self.limits = limits
         self.told.append(limits.output_window)
 
-    def end(self, last: pb.ManagerMessage | None = None) -> None:
+    def end(self, last: pb.ManagerMessage | None = None, *, reason: SessionEnd) -> None:
         """There is no stream."""
 
 

@@ -149,7 +149,7 @@ def test_no_key_stands_twice_on_a_screen() -> None:
 
 
 async def test_the_help_lists_every_action(fleet: FakeOperator, running: Running) -> None:
-    async with running(fleet, (120, 60)) as pilot:
+    async with running(fleet, (120, 90)) as pilot:
         await press(pilot, "question_mark")
         text = shown(pilot)
         for action in ACTIONS:

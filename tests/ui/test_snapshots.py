@@ -67,6 +67,12 @@ class Case:
     colours: bool = True
 
 
+@pytest.fixture
+def drawn_at_rest() -> None:
+    """Pictures are drawn as in a terminal, after each change: a field may take its place only
+    then."""
+
+
 def cases() -> dict[str, Case]:
     """All pictures by name."""
     made = {}

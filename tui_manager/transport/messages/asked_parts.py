@@ -19,8 +19,7 @@ class AskedParts:
         self._ended: dict[str, None] = {}
 
     def ask(self, request: FileRequest) -> None:
-        """This was asked for."""
-        self._ended.pop(request.execution_id, None)
+        """This was asked for. What was asked before its requests ended may come all the same."""
         self._asked.setdefault(request.execution_id, deque()).append(request)
 
     def end(self, execution_id: str) -> None:
