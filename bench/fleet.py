@@ -14,8 +14,8 @@ from bench.swarm.enrolled import enroll
 from bench.swarm.names import host_name
 from bench.swarm.swarm import Swarm, swarm
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import Task
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 

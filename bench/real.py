@@ -11,9 +11,9 @@ from pathlib import Path
 from bench.figures import MTLS
 from bench.served import Manager
 from tui_manager.cli.commands.demo_agents import Fleet as Agents
-from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.hosts.join_token import TokenSpec
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 from tui_manager.domain.status import Admission
-from tui_manager.domain.token import TokenSpec
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 

@@ -13,11 +13,11 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from tests.support.fake_operator import START, FakeOperator  # noqa: E402
-from tui_manager.domain.export_format import Format  # noqa: E402
-from tui_manager.domain.rollout_spec import RolloutSpec  # noqa: E402
+from tui_manager.domain.presentation.export_format import Format  # noqa: E402
 from tui_manager.domain.status import Reason, Stream  # noqa: E402
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec  # noqa: E402
-from tui_manager.domain.transitions import Operation  # noqa: E402
+from tui_manager.domain.task_spec.rollout_spec import RolloutSpec  # noqa: E402
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec  # noqa: E402
+from tui_manager.domain.tasks.transitions import Operation  # noqa: E402
 from tui_manager.export.document import document  # noqa: E402
 
 SIZE = (1100, 1500)

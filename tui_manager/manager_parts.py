@@ -4,8 +4,8 @@ them."""
 import asyncio
 from dataclasses import dataclass
 
-from tui_manager.domain.address import split_address
-from tui_manager.domain.gateway import Standing
+from tui_manager.domain.manager.address import split_address
+from tui_manager.domain.manager.gateway import Standing
 from tui_manager.own_addresses import server_names
 from tui_manager.receivers.hook_program import HookProgram
 from tui_manager.security.authority import Authority

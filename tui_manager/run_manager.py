@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import tui_manager
 from tui_manager import state_dir, state_files
-from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
+from tui_manager.domain.manager.address import split_address
 from tui_manager.manager_parts import Parts, assemble
 from tui_manager.operator.api import Operator
 from tui_manager.operator.cross_thread import CrossThreadOperator

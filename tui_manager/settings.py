@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from platformdirs import user_log_path, user_state_path
 from tui_manager_protos.rules.manager_address import check_manager_address
 
-from tui_manager.domain.address import PORT_MAX, is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.manager.address import PORT_MAX, is_loopback, split_address
 from tui_manager.service.service_settings import ServiceSettings
 from tui_manager.state_files import APP
 
 if TYPE_CHECKING:
-    from tui_manager.domain.notification import Hook, Webhook
+    from tui_manager.domain.manager.notification import Hook, Webhook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

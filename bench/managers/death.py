@@ -9,7 +9,7 @@ from bench.managers.system import LISTEN_NOTIFY, System, system, until_all_are_s
 from bench.measures.commands import SHORT
 from bench.swarm.work import Work
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.api import Operator
 
 LEASE = 10.0  # seconds, of the leader

@@ -16,7 +16,7 @@ from bench.served import Manager
 from bench.swarm.swarm import Swarm, swarm
 from bench.weight import cpu_of
 from tests.support.nats_server import NatsServer
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 

@@ -10,7 +10,7 @@ from bench.fleet import Fleet, run
 from bench.floors.echo import Echo
 from bench.swarm.work import Work
 from bench.weight import CpuMeter
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.api import Operator
 
 SHORT = Work(size=40).text  # what `true` costs, and a line

@@ -10,7 +10,7 @@ from bench.fleet import run
 from bench.floors import spawn
 from bench.real import RealFleet
 from bench.weight import CpuMeter, cpu_of, cpu_of_children, memory_of, weigh
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 _MB = 1e6
 _LONG = "sleep 60"

@@ -5,8 +5,8 @@ from bench.fleet import Fleet
 from bench.measures.volume import watched
 from bench.swarm.work import Work
 from bench.weight import MIB
-from tui_manager.domain.content import CONTENT_LENGTH, content_of
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 
 
 async def inputs(fleet: Fleet) -> list[Figure]:

@@ -21,9 +21,9 @@ from bench.postgresql import postgresql
 from bench.served import Manager, program
 from bench.swarm.swarm import swarm
 from bench.weight import CpuMeter
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.task_filter_and_sort import TaskFilter
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 from tui_manager.state_files import DATABASE

@@ -15,7 +15,7 @@ from bench.peers.outcome import FailedError
 from bench.peers.sshd import PROGRAM, Sshd, names, sshd
 from bench.real import RealFleet
 from bench.workers import worker
-from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 
 Runs = Callable[[str], Awaitable[int]]
 _FANOUT = "64"

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from bench.swarm.work import some_work
 from tui_manager.domain.errors import IllegalMoveError, ManagerError, UnreachableError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 

@@ -19,7 +19,7 @@ from bench.swarm.work import Work, output, parse
 from bench.weight import MIB, Weight
 from tests.support.waiting import GIVE_UP, wait_until
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.run_manager import run_manager
 from tui_manager.settings import Settings
 from tui_manager.state_files import DATABASE

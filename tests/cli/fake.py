@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.support.fake_operator import FakeOperator as Manager
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.files import Transfer
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS, TaskFilter
+from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task import CommandHost, Progress, Task
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
-from tui_manager.domain.transitions import OPERATION_OF_RESULT, Operation
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer
+from tui_manager.domain.tasks.task import CommandHost, Progress, Task
+from tui_manager.domain.tasks.transitions import OPERATION_OF_RESULT, Operation
 from tui_manager.operator.api import OutputChunk
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)

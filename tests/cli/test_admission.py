@@ -7,8 +7,8 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.main import main
+from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.domain.status import Admission
-from tui_manager.domain.token import TokenSpec
 
 WORDS = "lusab-babad-gutih"
 Capture = pytest.CaptureFixture[str]

@@ -14,11 +14,11 @@ from tests.support.fake_operator import EVERYTHING
 from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.cli.commands import agent_update
 from tui_manager.cli.main import main
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.files import Transfer
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task_spec import Offline, StepKind
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer
+from tui_manager.domain.task_spec.task_spec import Offline, StepKind
 
 
 @pytest.fixture

@@ -104,8 +104,8 @@ def test_a_part_of_it(
 
 async def test_entries_that_come_meanwhile_move_no_others_out(operator: FakeOperator) -> None:
     from tui_manager.client.read_lists import newest_audit
-    from tui_manager.domain.audit import AuditEntry
-    from tui_manager.domain.list_window import Page, Window
+    from tui_manager.domain.lists.list_window import Page, Window
+    from tui_manager.domain.manager.audit import AuditEntry
 
     class Busy(FakeOperator):
         async def list_audit(self, window: Window) -> Page[AuditEntry]:

@@ -18,7 +18,7 @@ from tests.support.postgresql import connect_to, postgresql_database
 from tests.support.programs import wait_for
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.run_manager import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.cluster_key import CLUSTER_KEY, ClusterKey, read_cluster_key

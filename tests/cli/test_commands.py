@@ -16,7 +16,7 @@ from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.printing.text import local_time, table
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 SPEC = TaskSpec("@all", (CommandSpec("date"),), name="when", created_by="ana@pts/3")
 Capture = pytest.CaptureFixture[str]

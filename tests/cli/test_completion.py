@@ -20,11 +20,11 @@ from tui_manager.cli.completion.kinds import kind_of
 from tui_manager.cli.main import main
 from tui_manager.cli.options.commands import SHELLS, command_line_parser
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.notification import ReceiverKind, ReceiverStatus
-from tui_manager.domain.schedule import ScheduleSpec
+from tui_manager.domain.hosts.join_token import TokenSpec
+from tui_manager.domain.manager.notification import ReceiverKind, ReceiverStatus
+from tui_manager.domain.schedules.schedule import ScheduleSpec
 from tui_manager.domain.status import Admission
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 TEMPLATE = """
 description = "Restart a unit"

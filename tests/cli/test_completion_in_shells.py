@@ -19,7 +19,7 @@ from tests.support.programs import wait_for
 from tests.support.terminals import Terminal, on_terminal
 from tests.support.waiting import GIVE_UP
 from tui_manager.cli.completion.from_manager import TIMEOUT_VARIABLE
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.socket.server import serve_operator
 
 # What each shell reads when it starts: ctrl-g prints the line that is being typed. zsh has the

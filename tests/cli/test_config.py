@@ -8,9 +8,9 @@ import pytest
 
 from tui_manager.cli.load_settings import NAMES, load
 from tui_manager.cli.main import main
-from tui_manager.domain.address import is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.notification import Event, Hook, Webhook
+from tui_manager.domain.manager.address import is_loopback, split_address
+from tui_manager.domain.manager.notification import Event, Hook, Webhook
 from tui_manager.settings import Settings, check_security, enroll_address
 
 

@@ -12,11 +12,11 @@ from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager
 from tests.support.fake_operator import EVERYTHING
 from tui_manager.cli.main import main
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError, UnreachableError
-from tui_manager.domain.files import Transfer
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task_spec import Offline, StepKind
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer
+from tui_manager.domain.task_spec.task_spec import Offline, StepKind
 from tui_manager.operator.local_files import upload
 
 

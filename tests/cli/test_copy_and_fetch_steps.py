@@ -10,8 +10,8 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager, logs
 from tui_manager.cli.main import main
-from tui_manager.domain.files import Transfer
-from tui_manager.domain.task_spec import StepKind
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer
+from tui_manager.domain.task_spec.task_spec import StepKind
 
 
 @pytest.fixture

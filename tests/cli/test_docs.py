@@ -17,8 +17,8 @@ from tests.faults.scenarios import SCENARIOS
 from tui_manager.cli.load_settings import ENVIRONMENT, NAMES
 from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.cli.setting_values import show_value
+from tui_manager.domain.hosts.join_token import USES_MAX
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.token import USES_MAX
 from tui_manager.settings import Settings
 from tui_manager.ui.action_table import ACTIONS
 from tui_manager.ui.manager import audit_table

@@ -10,8 +10,8 @@ from tests.export.conftest import Operator
 from tests.export.conftest import operator as operator
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.tasks.task import CommandHost
 
 Capture = pytest.CaptureFixture[str]
 

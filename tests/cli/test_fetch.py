@@ -11,8 +11,8 @@ from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager, fetched, logs, send_logs
 from tests.operator.test_save_fetched import host_with
 from tui_manager.cli.main import main
-from tui_manager.domain.files import Transfer
 from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from tests.cli.fake import FakeOperator
 from tests.cli.test_interrupt import press_ctrl_c, until
 from tui_manager.cli.main import main
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.task import Progress
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import Progress
 
 Capture = pytest.CaptureFixture[str]
 SPEC = TaskSpec("@all", (CommandSpec("date"),))

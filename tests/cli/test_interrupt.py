@@ -13,8 +13,8 @@ from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tests.support.fake_operator import EVERYTHING
 from tui_manager.cli.main import main
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
 
 RUN = ["run", "@all", "--", "sleep", "600"]

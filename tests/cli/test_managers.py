@@ -12,8 +12,8 @@ from tui_manager.cli.exit_status import UNREACHABLE
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.text import local_time
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.manager_status import Health
+from tui_manager.domain.manager.gateway import Gateway
+from tui_manager.domain.manager.manager_status import Health
 
 Capture = pytest.CaptureFixture[str]
 HEALTH = Health(sessions=4000, cpu_percent=41.26, memory_bytes=210_000_000)

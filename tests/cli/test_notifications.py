@@ -9,7 +9,13 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.main import main
-from tui_manager.domain.notification import Answer, Event, Outcome, ReceiverKind, ReceiverStatus
+from tui_manager.domain.manager.notification import (
+    Answer,
+    Event,
+    Outcome,
+    ReceiverKind,
+    ReceiverStatus,
+)
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PAGE = ReceiverStatus(

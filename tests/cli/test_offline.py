@@ -8,7 +8,7 @@ from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.run import task_spec
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_spec import DELIVERY_TIMEOUT, Offline
+from tui_manager.domain.task_spec.task_spec import DELIVERY_TIMEOUT, Offline
 
 
 def _spec(*options: str) -> tuple[Offline, timedelta]:

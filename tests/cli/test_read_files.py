@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tui_manager.cli.options.read_files import load_task_file
-from tui_manager.domain import task_file
-from tui_manager.domain.content import CONTENT_LENGTH
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.task_files import task_file
+from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH
 from tui_manager.operator.local_files.task_sources import TaskSources
 
 TASK = 'target = "web*"\n[[steps]]\n'

@@ -9,7 +9,7 @@ import pytest
 from tui_manager.cli.load_settings import load
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.notification import Event, Hook, Webhook
+from tui_manager.domain.manager.notification import Event, Hook, Webhook
 
 GOOD = """
 [hooks.page]

@@ -15,8 +15,8 @@ from tui_manager.cli.main import main
 from tui_manager.cli.options import secret_values
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.transitions import Operation
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.transitions import Operation
 
 Capture = pytest.CaptureFixture[str]
 FAILED, UNREACHED, UNKNOWN, COMPLETED = "web01", "web02", "web03", "web04"

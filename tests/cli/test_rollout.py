@@ -13,9 +13,9 @@ from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.run import task_spec
 from tui_manager.cli.printing.text import local_time
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
 
 Capture = pytest.CaptureFixture[str]
 HOSTS = ("db01", "web01", "web02", "web03")

@@ -11,9 +11,9 @@ from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.resource_limits import ResourceLimits
+from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
 
 FAILED = CommandHostStatus.FAILED
 Script = Callable[[FakeOperator], Awaitable[None]]

@@ -12,8 +12,8 @@ from tests.cli.script import scripted
 from tests.support.programs import wait_for
 from tests.support.terminals import Terminal, on_terminal
 from tui_manager.cli.main import main
-from tui_manager.domain.content import content_of
-from tui_manager.domain.task_spec import Offline, TaskSpec
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_spec import Offline, TaskSpec
 
 Capture = pytest.CaptureFixture[str]
 DEPLOY = """

@@ -14,9 +14,9 @@ from tests.cli.test_docs import PAGES, section
 from tui_manager.cli.main import main
 from tui_manager.cli.printing import schedule_details
 from tui_manager.domain.errors import NoAnswerError
-from tui_manager.domain.schedule import Overlap, ScheduleSpec, SkipReason, TemplateUse
-from tui_manager.domain.task_file import read_task_file
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.schedules.schedule import Overlap, ScheduleSpec, SkipReason, TemplateUse
+from tui_manager.domain.task_files.task_file import read_task_file
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 
 Capture = pytest.CaptureFixture[str]
 WHEN = ["--cron", "30 2 * * *", "--zone", "Europe/Berlin"]

@@ -14,9 +14,9 @@ from tests.cli.fake import FakeOperator
 from tests.support.programs import wait_for
 from tests.support.terminals import on_terminal
 from tui_manager.cli.main import main
-from tui_manager.domain.content import CONTENT_LENGTH, content_of
-from tui_manager.domain.task_file import read_task_file
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_files.task_file import read_task_file
+from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 
 Capture = pytest.CaptureFixture[str]
 SCRIPT = b"#!/bin/sh\nprintf '%s\\n' \"$@\"\n"

@@ -17,7 +17,7 @@ from tui_manager.cli.main import main
 from tui_manager.cli.options import secret_values
 from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.variables import COMMAND_LENGTH
+from tui_manager.domain.task_spec.text_and_variables import COMMAND_LENGTH
 
 Capture = pytest.CaptureFixture[str]
 Given = Callable[[bytes], int]

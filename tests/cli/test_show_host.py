@@ -12,9 +12,9 @@ from tests.cli.fake import NOW, FakeOperator
 from tests.support.fake_core import START
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.text import local_time
-from tui_manager.domain.json_shapes import host_shape, task_shape, timestamp
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.vitals import Disk
+from tui_manager.domain.hosts.vitals import Disk
+from tui_manager.domain.presentation.json_shapes import host_shape, task_shape, timestamp
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 Capture = pytest.CaptureFixture[str]
 HOSTILE = "\x1b]52;c;cm0=\x07[red]x[/red]\u202e"

@@ -9,8 +9,8 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tui_manager.cli.main import main
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.manager.changes import Changes
 
 FULL = "The disk is full; free some space."
 SAID = f"tui-manager: results cannot be stored now: {FULL} The hosts keep them until then."

@@ -5,10 +5,15 @@ import re
 import pytest
 
 from tests.cli.test_docs import PAGES, first_cells, section, words
-from tui_manager.domain.rollout_spec import RolloutSpec
-from tui_manager.domain.task_file import PARAMETER_KEYS, ROLLOUT_KEYS, TOP_KEYS, read_task_file
-from tui_manager.domain.task_file_steps import STEP_KEYS
-from tui_manager.domain.task_parameters import ParameterType
+from tui_manager.domain.task_files.task_file import (
+    PARAMETER_KEYS,
+    ROLLOUT_KEYS,
+    TOP_KEYS,
+    read_task_file,
+)
+from tui_manager.domain.task_files.task_file_steps import STEP_KEYS
+from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
+from tui_manager.domain.task_spec.task_parameters import ParameterType
 
 PAGE = PAGES["task-files.md"]
 

@@ -12,7 +12,7 @@ from tests.cli.fake import NOW, FakeOperator
 from tui_manager.cli.main import main
 from tui_manager.cli.options import task_list
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 Capture = pytest.CaptureFixture[str]
 FAILED = (CommandHostStatus.FAILED, Reason.EXIT_CODE)

@@ -14,11 +14,11 @@ from tests.support.fake_schedules import FakeSchedule
 from tui_manager.cli.main import main
 from tui_manager.cli.options import parameter_values
 from tui_manager.domain.errors import NoAnswerError
-from tui_manager.domain.schedule import ScheduleSpec, TemplateUse
+from tui_manager.domain.schedules.schedule import ScheduleSpec, TemplateUse
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_file import read_task_file
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.task_file import read_task_file
+from tui_manager.domain.task_files.template import TemplateVersion
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 Capture = pytest.CaptureFixture[str]
 TEXT = """\

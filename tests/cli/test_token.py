@@ -8,8 +8,8 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.main import main
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.token import TokenState
+from tui_manager.domain.hosts.join_token import TokenState
+from tui_manager.domain.manager.manager_status import ManagerStatus
 
 Capture = pytest.CaptureFixture[str]
 

@@ -13,11 +13,11 @@ from tui_manager.cli.printing import status_line
 from tui_manager.cli.printing.status_line import clear_status, show_status
 from tui_manager.cli.printing.text import note
 from tui_manager.cli.printing.transfers import progress_words, summarize_transfer
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import CommandHost, Counts
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, Transfer
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost, Counts
 
 SET = FileSet("ab" * 32, 300, 1_000_000, 2, 2_000_000)
 COPY = CommandSpec("", copy=CopySpec(SET, "/etc/"))

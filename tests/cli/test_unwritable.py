@@ -16,7 +16,7 @@ from tests.cli.script import scripted
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.standard_streams import standard_streams
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 FULL = Path("/dev/full")
 NO_SPACE = "The output cannot be written: No space left on device."

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tui_manager.cli.options.values import parse_pairs
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.option_values import format_size, parse_size
+from tui_manager.domain.text.parse_sizes_and_times import format_size, parse_size
 
 
 @given(st.integers(0, 2**50 - 1))

@@ -14,10 +14,10 @@ from tui_manager.client import (
     TaskOptions,
     new_request_id,
 )
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.rollout_spec import HoldRule
-from tui_manager.domain.schedule import ScheduleSpec, TemplateUse
-from tui_manager.domain.task_spec import Offline, TaskSpec
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.schedules.schedule import ScheduleSpec, TemplateUse
+from tui_manager.domain.task_spec.rollout_spec import HoldRule
+from tui_manager.domain.task_spec.task_spec import Offline, TaskSpec
 
 TEMPLATE = """
 target = "role=web"
@@ -112,7 +112,7 @@ async def test_every_option_reaches_the_task(operator: FakeOperator, manager: Ma
 
 
 def test_no_option_is_forgotten() -> None:
-    from tui_manager.domain.step_and_task_options import ALL_OPTIONS
+    from tui_manager.domain.task_spec.step_and_task_options import ALL_OPTIONS
 
     assert set(TaskOptions.__annotations__) == set(ALL_OPTIONS)
     described = TaskOptions.__doc__ or ""

@@ -20,7 +20,7 @@ from tui_manager.client import (
     TaskStatus,
     UnreachableError,
 )
-from tui_manager.domain.changes import Changes
+from tui_manager.domain.manager.changes import Changes
 
 FAILED = CommandHostStatus.FAILED
 

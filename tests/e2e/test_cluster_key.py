@@ -4,7 +4,7 @@ import shutil
 
 from tests.support.postgresql import new_database
 from tests.support.processes import Machine
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 
 def test_hosts_tokens_and_secrets_are_the_same_with_another_manager(machine: Machine) -> None:

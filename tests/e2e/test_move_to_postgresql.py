@@ -2,7 +2,7 @@
 
 from tests.support.postgresql import new_database
 from tests.support.processes import Machine
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 RUNS = 'echo begun; until [ -e "{gate}" ]; do sleep 0.05; done; echo ended'
 

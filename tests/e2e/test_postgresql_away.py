@@ -21,7 +21,7 @@ from tests.support.postgresql_server import PostgresqlServer
 from tests.support.processes import Machine
 from tests.support.programs import Program
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.manager.manager_status import ManagerStatus
 
 SAID = "tui-manager: results cannot be stored now: "
 AGAIN = "tui-manager: results can be stored again\n"

@@ -6,7 +6,7 @@ import subprocess
 from tests.support.processes import Machine
 from tests.support.program_forker import installed
 from tests.support.waiting import GIVE_UP
-from tui_manager.domain.task import TaskDetail
+from tui_manager.domain.tasks.task import TaskDetail
 
 JOB = """\
 target = "@all"

@@ -8,10 +8,10 @@ import pytest
 
 from tests.cli.fake import LATER, NOW, FakeOperator
 from tests.support.fake_operator import FakeOperator as Manager
-from tui_manager.domain.export_format import Format
+from tui_manager.domain.presentation.export_format import Format
 from tui_manager.domain.status import Reason, Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.transitions import Operation
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.transitions import Operation
 from tui_manager.export.document import document
 
 HOSTS = ("db01", "web01", "web02", "web03", "web04", "web05", "web06")

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from tests.export.conftest import FORMULA, HOSTS, Operator, exported
-from tui_manager.domain.export_format import Format
+from tui_manager.domain.presentation.export_format import Format
 from tui_manager.export.csv_document import Cell, harmless
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.export.conftest import FINE, HOSTS, Operator, exported
-from tui_manager.domain.export_format import Format
-from tui_manager.domain.output_buffer import OutputBuffer
+from tui_manager.domain.output.output_buffer import OutputBuffer
+from tui_manager.domain.presentation.export_format import Format
 from tui_manager.domain.status import Reason, Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.transitions import Operation
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.transitions import Operation
 from tui_manager.export import html_groups, html_page, html_timeline
 
 VOID = {"meta", "rect", "path"}

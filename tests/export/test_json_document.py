@@ -4,9 +4,9 @@ import asyncio
 import json
 
 from tests.export.conftest import Operator, exported
-from tui_manager.domain.export_format import Format
+from tui_manager.domain.presentation.export_format import Format
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.export.json_document import CUT
 
 

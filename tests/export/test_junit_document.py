@@ -7,9 +7,9 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from tests.export.conftest import FORMULA, HOSTS, Operator, exported
-from tui_manager.domain.export_format import Format
+from tui_manager.domain.presentation.export_format import Format
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.export import junit_document
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.export.conftest import HOSTS, Operator, exported
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.export_format import Format
+from tui_manager.domain.presentation.export_format import Format
 from tui_manager.domain.status import Stream
 from tui_manager.export import read_output
 

@@ -16,8 +16,8 @@ from tests.faults.fleet import Fleet, fleet_of
 from tests.faults.keeping import kept_alive, resumed
 from tests.faults.tally import Tally
 from tests.support.waiting import wait_until
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
-from tui_manager.domain.task_spec import CommandSpec, OnFailure, has_barrier
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, has_barrier
 
 AGENTS = ("h1", "h2", "h3", "h4")
 RUNS_OF_A_FLEET = 10

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_manager.domain.content import content_of
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 
 TRACE = "trace"  # file in the host's TMPDIR: lines `begin ID UPTIME` and `end ID UPTIME`
 GO = "go"  # file there, which lets a command end that is held

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tests.faults.files_of_fleet import FilesOfFleet
 from tests.faults.operators import Operators
 from tests.support.file_trees import Tree
-from tui_manager.domain.files import FileSet
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.storage.engine.transaction import Row
 
 # Of a row of `command_hosts`; `c` is its command, `f` its transfer.

@@ -23,8 +23,8 @@ from tests.support.file_trees import (
     read_tree,
     write_tree,
 )
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, FileSetPart
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, FileSetPart
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.operator.api import Operator
 from tui_manager.operator.local_files.read_sources import read_sources
 from tui_manager.operator.local_files.upload import upload

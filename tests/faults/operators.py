@@ -9,10 +9,10 @@ from tests.faults.manager_of_fleet import ManagerOfFleet
 from tests.faults.watching import GIVE_UP, Watching
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, StorageError, UnreachableError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 

@@ -17,7 +17,7 @@ from tests.faults.keeping import kept_alive
 from tests.faults.node import Node
 from tests.faults.scenarios.running import all_ended, new_fleet
 from tests.support.file_trees import MIB, noise, random_tree
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 
 NAMED = tuple(
     (who, point)

@@ -15,7 +15,7 @@ from tests.faults.emulated_hosts import UNTIL_TOLD, EmulatedHosts
 from tests.faults.fleet import Fleet
 from tests.faults.rollout_checks import rollout_violations
 from tests.faults.scenarios.running import new_fleet
-from tui_manager.domain.rollout_spec import HoldRule, RolloutSpec
+from tui_manager.domain.task_spec.rollout_spec import HoldRule, RolloutSpec
 
 HOSTS = 200
 FAILURES = 10  # the budget

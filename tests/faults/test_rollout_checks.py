@@ -11,7 +11,7 @@ import pytest
 from tests.faults.rollout_checks import rollout_violations
 from tests.support.manager_parts import TurnedClock, manager_parts
 from tests.support.rollouts import Fleet, host_names, rollout
-from tui_manager.domain.rollout_spec import HoldRule
+from tui_manager.domain.task_spec.rollout_spec import HoldRule
 from tui_manager.state_files import DATABASE
 
 GOOD, SPENT, EXPIRED, PAUSED = 1, 2, 3, 4  # the numbers of the tasks

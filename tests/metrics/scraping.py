@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from tests.support.manager_parts import Parts
-from tui_manager.domain.address import split_address
+from tui_manager.domain.manager.address import split_address
 from tui_manager.metrics.all_metrics import read_all
 from tui_manager.metrics.exposition import Exposition
 from tui_manager.metrics.manager_source import ManagerSource

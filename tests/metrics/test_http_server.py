@@ -10,8 +10,8 @@ import pytest
 
 from tests.metrics.scraping import request
 from tests.support.waiting import wait_until
-from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.manager.address import split_address
 from tui_manager.metrics import http_server
 from tui_manager.metrics.http_server import Answer, HttpServer, Timeouts, listen
 

@@ -11,7 +11,7 @@ from tests.metrics.scraping import OPENMETRICS, Scraped, parsed, request, source
 from tests.support.agent_stream import dial, hello
 from tests.support.manager_parts import Parts
 from tests.support.waiting import wait_until
-from tui_manager.domain.session_end import SessionEnd
+from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.metrics.serve_metrics import ManagerPages, serve_metrics
 from tui_manager.run_manager import run_manager
 from tui_manager.settings import Settings

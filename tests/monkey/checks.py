@@ -27,9 +27,9 @@ from tests.monkey.inputs import (
     Wheel,
 )
 from tests.support.fake_operator import FakeOperator
-from tui_manager.domain.list_window import LIMIT_MAX
-from tui_manager.domain.output_buffer import OutputBuffer
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.lists.list_window import LIMIT_MAX
+from tui_manager.domain.output.output_buffer import OutputBuffer
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain, shorten

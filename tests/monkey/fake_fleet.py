@@ -8,15 +8,15 @@ from random import Random
 
 from tests.monkey.fake_timetable import FakeTimetable
 from tests.support.fake_operator import FakeOperator
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.host import Host
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission, Reason, Stream
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.transitions import Operation
-from tui_manager.domain.vitals import Vitals
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.tasks.transitions import Operation
 
 NAMES = ("upgrade", "restart [web]", "备份 🚀 nightly", "x" * 80, "[/b]", "a\x1b[31mb\x07", "-v")
 TARGETS = ("@all", "role=db", "role=web", "env=prod", "web*", "db1", "web[01-30]")

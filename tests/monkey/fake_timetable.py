@@ -8,7 +8,7 @@ from random import Random
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_schedules import BACKUP, CHECK, RESTART
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.schedule import ScheduleSpec, SkipReason, TemplateUse
+from tui_manager.domain.schedules.schedule import ScheduleSpec, SkipReason, TemplateUse
 
 TEXTS = (
     BACKUP,

@@ -8,12 +8,12 @@ from random import Random
 from tests.support.processes import Machine
 from tests.support.programs import Program
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.join_token import TokenSpec
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 from tui_manager.domain.status import Admission
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import Task
 from tui_manager.operator.api import Operator
 
 AGENTS = 4

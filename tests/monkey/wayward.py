@@ -7,9 +7,9 @@ from random import Random
 from typing import Any, TypeVar
 
 from tests.support.fake_operator import FakeOperator
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.api import Call, ForwardingOperator, Operator
 
 _Reply = TypeVar("_Reply")

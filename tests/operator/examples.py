@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from tui_manager.domain.content import Content, content_of
+from tui_manager.domain.task_spec.script_and_stdin import Content, content_of
 
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     NoneType: st.none(),

@@ -8,28 +8,27 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from tests.support.fake_files import FakeFiles
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.command_history import PastCommand
-from tui_manager.domain.common_label import CommonLabel
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.host import Host, HostDetail, HostRun
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.last_line import LastLine
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.manager_status import Health, ManagerStatus
-from tui_manager.domain.notification import (
+from tui_manager.domain.hosts.host import Host, HostDetail, HostRun
+from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec, TokenState
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.hosts.vitals import Disk, Vitals, VitalsPoint
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS, TaskFilter
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.audit import AuditEntry
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.gateway import Gateway
+from tui_manager.domain.manager.manager_status import Health, ManagerStatus
+from tui_manager.domain.manager.notification import (
     Answer,
     Event,
     Outcome,
     ReceiverKind,
     ReceiverStatus,
 )
-from tui_manager.domain.output_search import OutputMatch, OutputMatches
-from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
-from tui_manager.domain.schedule import (
+from tui_manager.domain.output.last_line import LastLine
+from tui_manager.domain.output.output_search import OutputMatch, OutputMatches
+from tui_manager.domain.schedules.schedule import (
     Overlap,
     Schedule,
     ScheduleDetail,
@@ -39,8 +38,20 @@ from tui_manager.domain.schedule import (
     TemplateUse,
 )
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task import (
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_files.template import (
+    SavedVersion,
+    Template,
+    TemplateDetail,
+    TemplateVersion,
+)
+from tui_manager.domain.task_spec.rollout_spec import HoldRule, Order, RolloutSpec
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.command_history import PastCommand
+from tui_manager.domain.tasks.common_label import CommonLabel
+from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.tasks.task import (
     Command,
     CommandHost,
     Counts,
@@ -51,14 +62,8 @@ from tui_manager.domain.task import (
     Task,
     TaskDetail,
 )
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
-from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
-from tui_manager.domain.task_parameters import Parameter, ParameterType
-from tui_manager.domain.task_plan import PlannedHost, TaskPlan
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.template import SavedVersion, Template, TemplateDetail, TemplateVersion
-from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
-from tui_manager.domain.vitals import Disk, Vitals, VitalsPoint
+from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
+from tui_manager.domain.tasks.task_plan import PlannedHost, TaskPlan
 from tui_manager.operator.api import Call, ForwardingOperator, Operator, OutputChunk
 
 _Reply = TypeVar("_Reply")

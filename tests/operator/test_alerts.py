@@ -9,13 +9,13 @@ import pytest
 
 from tests.support.enrolled_hosts import BEGINS, ENDS, host_key
 from tests.support.manager_parts import Parts, manager_parts, spec
-from tui_manager.domain.alert import Alert
 from tui_manager.domain.errors import RefusedError, StorageError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.notification import ReceiverKind, ReceiverStatus
-from tui_manager.domain.report import Held, HeldState
-from tui_manager.domain.schedule import Schedule, ScheduleSpec
-from tui_manager.domain.task import Hold
+from tui_manager.domain.hosts.agent_messages import Held, HeldState
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.notification import ReceiverKind, ReceiverStatus
+from tui_manager.domain.schedules.schedule import Schedule, ScheduleSpec
+from tui_manager.domain.tasks.task import Hold
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.violations import RECENT_MAX

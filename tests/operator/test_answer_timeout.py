@@ -11,10 +11,10 @@ import pytest
 from tests.operator.recording import CALLS, EVERYTHING, SPEC, RecordingOperator, call
 from tests.support.manager_parts import Parts, manager_parts, spec
 from tests.support.waiting import GIVE_UP
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NoAnswerError
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket import answer_timeout

@@ -14,17 +14,16 @@ from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tests.operator.examples import made
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.host import Host, HostDetail
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.output_search import OutputMatches
-from tui_manager.domain.schedule import (
+from tui_manager.domain.hosts.host import Host, HostDetail
+from tui_manager.domain.hosts.join_token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.manager.audit import AuditEntry
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.gateway import Gateway
+from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.output.output_search import OutputMatches
+from tui_manager.domain.schedules.schedule import (
     MISFIRE_DEFAULT,
     Overlap,
     Schedule,
@@ -34,12 +33,13 @@ from tui_manager.domain.schedule import (
     SkipReason,
 )
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
-from tui_manager.domain.task_map import TaskMap
-from tui_manager.domain.task_spec import TIMEOUT_DEFAULT, TaskSpec
-from tui_manager.domain.template import Template, TemplateDetail
-from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_files.template import Template, TemplateDetail
+from tui_manager.domain.task_spec.task_spec import TIMEOUT_DEFAULT, TaskSpec
+from tui_manager.domain.tasks.command_history import PastCommand
+from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.tasks.task import CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.domain.tasks.task_map import TaskMap
 from tui_manager.operator.api import OutputChunk
 from tui_manager.operator.conversion import (
     convert_gateway,

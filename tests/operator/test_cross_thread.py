@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.operator.recording import CALLS, EVERYTHING, SPEC, RecordingOperator, call
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError, StorageError, UnreachableError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.operator import cross_thread
 from tui_manager.operator.api import Operator
 from tui_manager.operator.cross_thread import CrossThreadOperator

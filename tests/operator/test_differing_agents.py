@@ -8,10 +8,10 @@ import pytest
 
 import tui_manager
 from tests.support.manager_parts import Parts, manager_parts
-from tui_manager.domain.agent_version import platform_of
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.files import FileSet, UpdateSpec
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.hosts.agent_version import platform_of
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, UpdateSpec
 from tui_manager.operator.differing_agents import differing_agents as found
 
 SEE = "See: tui-manager agent update"

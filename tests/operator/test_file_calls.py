@@ -16,7 +16,7 @@ from tests.operator.recording import RecordingOperator
 from tests.support.file_sets import MadeSet, make_set
 from tests.support.manager_parts import manager_parts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator import send_files
 from tui_manager.operator.api import Operator
 from tui_manager.operator.cross_thread import CrossThreadOperator

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.manager_parts import Parts, manager_parts
-from tui_manager.domain.gateway import Gateway, Standing
-from tui_manager.domain.manager_status import Health
+from tui_manager.domain.manager.gateway import Gateway, Standing
+from tui_manager.domain.manager.manager_status import Health
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.operator.gateways import list_gateways, manager_alerts
 

@@ -15,7 +15,7 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind, read_entrie
 
 from tests.support.fake_files import FakeFiles
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.file_calls import ReadPart
 from tui_manager.operator.local_files import upload as upload_module
 from tui_manager.operator.local_files.read_sources import Canceled, read_sources

@@ -16,7 +16,7 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
 
 from tests.support.fake_files import FakeFiles, set_of
 from tui_manager.domain.errors import NotFoundError, StorageError, UnreachableError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.local_files import host_folder
 from tui_manager.operator.local_files.host_folder import Saved, SaveError
 from tui_manager.operator.local_files.safe_names import safe_name

@@ -13,7 +13,6 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
 from tests.operator.recording import CALLS, EVERYTHING, HOST, SPEC, TOKEN, RecordingOperator, call
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -22,11 +21,12 @@ from tui_manager.domain.errors import (
     StorageError,
     UnreachableError,
 )
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.join_token import NewToken, TokenSpec
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk
 from tui_manager.operator.conversion.convert_output import OUTPUT_MAX

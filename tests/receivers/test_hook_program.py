@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.support.waiting import wait_until
-from tui_manager.domain.notification import Answer, Event, Hook, Outcome
+from tui_manager.domain.manager.notification import Answer, Event, Hook, Outcome
 from tui_manager.receivers.hook_program import HookProgram
 
 BODY = json.dumps({"id": "1", "event": "task_failed", "more": "x" * 200_000}).encode()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.http_receiver import serving
 from tui_manager.cli.read_receivers import read_hooks, read_webhooks
-from tui_manager.domain.notification import Event, Hook, Outcome, Webhook
+from tui_manager.domain.manager.notification import Event, Hook, Outcome, Webhook
 from tui_manager.receivers.hook_program import HookProgram
 from tui_manager.receivers.webhook import WebhookPost
 

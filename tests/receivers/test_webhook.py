@@ -15,7 +15,7 @@ from urllib3.connection import HTTPConnection
 
 from tests.support.http_receiver import serving
 from tests.support.tls_front import make_certificate
-from tui_manager.domain.notification import Answer, Event, Outcome, Webhook
+from tui_manager.domain.manager.notification import Answer, Event, Outcome, Webhook
 from tui_manager.receivers import webhook as module
 from tui_manager.receivers.signature import read_key, sign
 from tui_manager.receivers.webhook import WebhookPost

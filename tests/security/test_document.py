@@ -8,7 +8,7 @@ import pytest
 from tui_manager_protos.rules.duration import format_duration
 
 from tests.security.examples import TestClock
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.security import certificate_lifetimes
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity

@@ -1,7 +1,7 @@
 """From which status which other can be reached: by one operation, or by several."""
 
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
-from tui_manager.domain.transitions import TASK_TRANSITIONS, TRANSITIONS
+from tui_manager.domain.tasks.transitions import TASK_TRANSITIONS, TRANSITIONS
 
 _MOVES = {(source[0], move.status) for (_, source), move in TRANSITIONS.items()} | {
     (status, status) for status in CommandHostStatus

@@ -14,11 +14,11 @@ from tui_manager.domain.errors import (
     NotFoundError,
     RefusedError,
 )
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Held, HeldState
+from tui_manager.domain.hosts.agent_messages import Held, HeldState
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission, CommandHostStatus
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.service.core import fleet_counts
 from tui_manager.service.hosts.host_service import OpenedSession
 

@@ -8,15 +8,15 @@ import pytest
 
 from tests.support.manager_parts import Parts, spec
 from tests.support.manager_parts import result as ended
-from tui_manager.domain import agent_features
-from tui_manager.domain.agent_features import Feature
-from tui_manager.domain.content import Content, content_of
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, UpdateSpec
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Run
-from tui_manager.domain.resource_limits import ResourceLimits
+from tui_manager.domain.hosts import agent_features
+from tui_manager.domain.hosts.agent_features import Feature
+from tui_manager.domain.hosts.agent_messages import Run
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, UpdateSpec
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.script_and_stdin import Content, content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.transport.messages.convert import from_run
 
 LIMITS = ResourceLimits(memory_max=512 << 20, tasks_max=100, cpu_max=50)

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.manager_parts import Parts
-from tui_manager.domain.facts import PackedFacts
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.hosts.facts import PackedFacts
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.storage.tables import hosts
 
 BUILD = "0123456789ab"

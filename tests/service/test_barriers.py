@@ -9,10 +9,10 @@ import pytest
 from tests.support.manager_parts import spec
 from tests.support.rollouts import COMPLETED, FAILED, UNDELIVERABLE, Fleet, host_names, rollout
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import RolloutProgress
-from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
+from tui_manager.domain.tasks.task import RolloutProgress
 from tui_manager.service.rollout import take_turns
 
 ONE = CommandSpec("one")

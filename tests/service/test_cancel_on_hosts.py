@@ -7,12 +7,12 @@ import pytest
 from tests.support.manager_parts import spec
 from tests.support.rollouts import COMPLETED, Fleet, host_names, rollout
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Started
-from tui_manager.domain.rollout_spec import HoldRule
+from tui_manager.domain.hosts.agent_messages import Started
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason, TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, Offline
+from tui_manager.domain.task_spec.rollout_spec import HoldRule
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline
 
 CANCELED = "canceled canceled"
 BARRIER = CommandSpec("second", barrier=True)

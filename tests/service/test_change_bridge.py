@@ -11,13 +11,20 @@ import pytest
 
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.manager_parts import result, spec, totals
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Held, HeldState, Output, ResumeAction, Run, Started
+from tui_manager.domain.hosts.agent_messages import (
+    Held,
+    HeldState,
+    Output,
+    ResumeAction,
+    Run,
+    Started,
+)
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission, CommandHostStatus, Stream
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.tasks.stored_output import OutputOf
 from tui_manager.storage.engine.transaction import Transaction, Work

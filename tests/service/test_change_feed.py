@@ -7,8 +7,8 @@ from contextlib import aclosing
 import pytest
 
 from tests.support.jumping_loop import run_jumping
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.change_feed import ChangeFeed
 
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)

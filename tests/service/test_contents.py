@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.manager_parts import Parts, failed, result
 from tests.support.old_history import DAY
-from tui_manager.domain.content import CONTENT_LENGTH, Content, content_of
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, Content, content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.tables.command_contents import contents_of_execution, contents_of_task

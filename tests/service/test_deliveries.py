@@ -18,7 +18,8 @@ from tests.support.schedules import ANA, hourly, turn_to
 from tests.support.several_managers import several_managers
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import NotFoundError, StorageError
-from tui_manager.domain.notification import (
+from tui_manager.domain.hosts.agent_messages import Held, HeldState
+from tui_manager.domain.manager.notification import (
     Answer,
     Event,
     Hook,
@@ -26,8 +27,7 @@ from tui_manager.domain.notification import (
     Receiver,
     ReceiverStatus,
 )
-from tui_manager.domain.report import Held, HeldState
-from tui_manager.domain.rollout_spec import HoldRule
+from tui_manager.domain.task_spec.rollout_spec import HoldRule
 from tui_manager.service.core.core import NotLeadingError
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.notifications import courier as courier_module

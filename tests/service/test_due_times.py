@@ -26,9 +26,9 @@ from tests.support.schedules import (
 )
 from tests.support.waiting import GIVE_UP
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
-from tui_manager.domain.task_file import TaskFile, read_task_file
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.schedules.schedule import Overlap, ScheduleSpec, TemplateUse
+from tui_manager.domain.task_files.task_file import TaskFile, read_task_file
 from tui_manager.service.schedules import make_task
 from tui_manager.service.schedules.act_when_due import Acted, act
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker

@@ -8,8 +8,8 @@ import pytest
 from tests.support.enrolled_hosts import csr, host_key, used
 from tests.support.manager_parts import Parts
 from tui_manager.domain.errors import NotFoundError, Refusal, RefusedError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.storage.maintenance.check import contradictions
 

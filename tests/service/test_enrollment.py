@@ -16,10 +16,10 @@ from tui_manager.domain.errors import (
     RefusedError,
     StorageError,
 )
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.join_token import TokenSpec
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
-from tui_manager.domain.token import TokenSpec
 from tui_manager.service.core import fleet_counts
 
 

@@ -8,9 +8,9 @@ import pytest
 from tests.support.manager_parts import Parts, failed, result, spec
 from tests.support.rollouts import Fleet, rollout
 from tests.support.schedules import ANA, hourly, turn_to
-from tui_manager.domain.notification import Event, Hook
-from tui_manager.domain.report import Held, HeldState
-from tui_manager.domain.rollout_spec import HoldRule
+from tui_manager.domain.hosts.agent_messages import Held, HeldState
+from tui_manager.domain.manager.notification import Event, Hook
+from tui_manager.domain.task_spec.rollout_spec import HoldRule
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import notifications, receivers

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.manager_parts import Parts, manager_parts
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
     NotFoundError,
     StorageError,
 )
-from tui_manager.domain.facts import NO_FACTS, PackedFacts
-from tui_manager.domain.gateway import Gateway, Standing
-from tui_manager.domain.host import TASKS_SHOWN
+from tui_manager.domain.hosts.facts import NO_FACTS, PackedFacts
+from tui_manager.domain.hosts.host import TASKS_SHOWN
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.gateway import Gateway, Standing
 from tui_manager.service.hosts import host_service
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.support.manager_parts import Parts, failed, result, spec
-from tui_manager.domain.audit import AUDIT_KEYS
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.host_terms import COMMAND_HOST_KEYS, HOST_KEYS
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.lists.filter_by_target import COMMAND_HOST_KEYS, HOST_KEYS
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import TASK_KEYS
+from tui_manager.domain.manager.audit import AUDIT_KEYS
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_filter_and_sort import TASK_KEYS
+from tui_manager.domain.tasks.task import Task
 from tui_manager.service.core import host_search
 from tui_manager.service.core.host_search import list_hosts
 from tui_manager.service.tasks import list_windows

@@ -15,9 +15,9 @@ from tui_manager.domain.errors import (
     NotFoundError,
     RefusedError,
 )
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.service.core import fleet_counts
 from tui_manager.storage.maintenance.check import contradictions

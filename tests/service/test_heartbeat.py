@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.manager_parts import Parts
-from tui_manager.domain.vitals import Vitals
+from tui_manager.domain.hosts.vitals import Vitals
 from tui_manager.service.core import heartbeat
 from tui_manager.service.core.heartbeat import BEATS_A_SECOND, FleetHeartbeat
 from tui_manager.service.hosts.host_service import OpenedSession

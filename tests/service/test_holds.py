@@ -13,9 +13,9 @@ from tests.support.manager_parts import Parts, TurnedClock, manager_parts, resul
 from tests.support.rollouts import COMPLETED, EXPIRED, FAILED, SPENT, Fleet, host_names, rollout
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.report import Run
-from tui_manager.domain.rollout_spec import HoldRule
+from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task_spec.rollout_spec import HoldRule
 from tui_manager.service.core.clock import Clock
 
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.support.manager_parts import Parts, failed, result
-from tui_manager.domain.host import TASKS_SHOWN
-from tui_manager.domain.report import Started
+from tui_manager.domain.hosts.agent_messages import Started
+from tui_manager.domain.hosts.host import TASKS_SHOWN
+from tui_manager.domain.hosts.vitals import HISTORY_MINUTES, Vitals, VitalsPoint
 from tui_manager.domain.status import CommandHostStatus as Status
-from tui_manager.domain.task_spec import CommandSpec, OnFailure
-from tui_manager.domain.vitals import HISTORY_MINUTES, Vitals, VitalsPoint
+from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure
 from tui_manager.service.core.vitals_history import VitalsHistory
 
 

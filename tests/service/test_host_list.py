@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.heartbeat import SessionHeartbeat
 from tui_manager.service.core.host_directory import Directory

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from tests.support.rollouts import COMPLETED, SPENT, UNDELIVERABLE, Fleet, rollout
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.storage.tables import admissions, host_changes
 
 

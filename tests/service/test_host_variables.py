@@ -4,9 +4,9 @@ import pytest
 
 from tests.support.manager_parts import Parts, spec
 from tests.support.manager_parts import result as ended
-from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.hosts.agent_features import Feature
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.transport.messages.convert import from_run
 

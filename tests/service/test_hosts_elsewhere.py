@@ -10,13 +10,13 @@ import pytest
 
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.manager_parts import manager_parts, result, spec
-from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Started
+from tui_manager.domain.hosts.agent_features import Feature
+from tui_manager.domain.hosts.agent_messages import Started
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.vitals import Disk, Vitals
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.vitals import Disk, Vitals
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.host_directory import EXPECTED_FOR

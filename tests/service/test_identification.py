@@ -7,9 +7,9 @@ import pytest
 from tests.support.enrolled_hosts import peer
 from tests.support.manager_parts import Parts, greeting, result
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Held, HeldState, ResumeAction
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core import fleet_counts

@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.manager_parts import Parts, failed, manager_parts, result, spec
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.report import Started
+from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.maintenance.check import contradictions
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.support.manager_parts import Parts, failed, manager_parts, result
 from tests.support.old_history import DAY, TABLES, ended, left_over
-from tui_manager.domain.report import Held, HeldState, Output, ResumeAction
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, Output, ResumeAction
 from tui_manager.domain.status import Stream
 from tui_manager.service.reports.broken_wire_rules import broken_wire_rules
 

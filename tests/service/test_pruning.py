@@ -13,10 +13,10 @@ from tests.support.manager_parts import Parts, manager_parts, result, spec, tota
 from tests.support.old_history import DAY, TABLES, ended, left_over, listed
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import NotFoundError, RefusedError, StorageError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Output, Started
+from tui_manager.domain.hosts.agent_messages import Output, Started
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission, Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.service.tasks import pruning_loop
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning

@@ -10,8 +10,8 @@ from tui_manager_protos.rules.transfer_window import FIRST, PART_LENGTH
 
 from tests.support.file_sets import MadeSet, make_set
 from tests.support.manager_parts import Parts
-from tui_manager.domain.file_transfer import FilePiece, FileRequest
-from tui_manager.domain.files import FileSetPart
+from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest
+from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.service.files.incoming import Incoming
 from tui_manager.service.transfers.fetch_turns import FetchTurns
 from tui_manager.service.transfers.receive_files import STALLED_AFTER, ReceiveFiles, StalledError

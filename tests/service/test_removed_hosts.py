@@ -8,10 +8,10 @@ import pytest
 from tests.service.test_fleet import ANA, shown, stays
 from tests.support.manager_parts import Parts, manager_parts, result
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError, Refusal, RefusedError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Started
+from tui_manager.domain.hosts.agent_messages import Started
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.service.core import fleet_counts
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.maintenance.check import contradictions

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.manager_parts import Parts, counters_differ, failed, result, spec, totals
 from tui_manager.domain.errors import RefusedError
-from tui_manager.domain.report import Output
+from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
 from tui_manager.service.reports import apply_reports, report_service
 from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport, ReportOutcome

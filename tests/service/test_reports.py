@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.support.manager_parts import Parts, counters_differ, failed, result, totals
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Held, HeldState, Output, Started
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, Output, Started
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.vitals import Vitals
 from tui_manager.storage.tables.output import OutputOf
 
 

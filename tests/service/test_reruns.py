@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 
 from tests.support.manager_parts import Parts, failed, result, spec
-from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.rollout_spec import RolloutSpec
+from tui_manager.domain.hosts.agent_features import Feature
+from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason, TaskStatus
-from tui_manager.domain.task_parameters import Parameter, ParameterType
-from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
+from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.storage.tables import host_changes
 from tui_manager.storage.views.host_classes import task_hosts
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.engines import copy_database
 from tests.support.manager_parts import Parts, greeting, manager_parts, result
-from tui_manager.domain.report import Held, HeldState
+from tui_manager.domain.hosts.agent_messages import Held, HeldState
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.storage.maintenance.check import contradictions
 

@@ -14,10 +14,10 @@ from tests.support.enrolled_hosts import csr
 from tests.support.manager_parts import Parts, counters_differ, greeting, result, spec, totals
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Held, HeldState, Output, Started
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, Output, Started
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Stream
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.template import TemplateVersion
 from tui_manager.storage.engine.transaction import Cursor, Transaction
 
 TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit", "tokens",

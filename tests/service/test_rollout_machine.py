@@ -26,9 +26,9 @@ from tests.support.manager_parts import TurnedClock, manager_parts, spec
 from tests.support.rollouts import Fleet, host_names
 from tests.support.run_length import examples
 from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.report import Run
-from tui_manager.domain.rollout_spec import (
+from tui_manager.domain.hosts.agent_messages import Run
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.task_spec.rollout_spec import (
     ALL_AT_ONCE,
     HoldRule,
     Order,
@@ -36,8 +36,8 @@ from tui_manager.domain.rollout_spec import (
     concurrency_limit,
     failure_budget,
 )
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_spec import CommandSpec, Offline, has_barrier
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, has_barrier
+from tui_manager.domain.tasks.task import Task
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import host_changes
 

@@ -21,10 +21,10 @@ from tests.support.rollouts import (
     rollout,
 )
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.report import Run
-from tui_manager.domain.rollout_spec import HoldRule
+from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, Offline
+from tui_manager.domain.task_spec.rollout_spec import HoldRule
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline
 from tui_manager.service.rollout import take_turns
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tests.support.rollouts import UNDELIVERABLE, Fleet, rollout
-from tui_manager.domain.rollout_spec import RolloutSpec
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
+from tui_manager.domain.task_spec.task_spec import Offline
 
 TIMEOUT = 600
 WAIT = {"offline": Offline.WAIT, "delivery_timeout": timedelta(seconds=TIMEOUT)}

@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.old_history import DAY
 from tests.support.rollouts import COMPLETED, FAILED, SPENT, Fleet, host_names, rollout
-from tui_manager.domain.rollout_spec import Order
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.rollout_spec import Order
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.storage.maintenance import pruning
 
 _ROWS = """

@@ -13,11 +13,11 @@ from tests.support.engines import check
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
 from tests.support.run_length import examples
 from tests.support.schedules import ANA, hourly, runs
-from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.schedule import Overlap
-from tui_manager.domain.task import Task
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.schedules.cron_and_zone import read_cron
+from tui_manager.domain.schedules.schedule import Overlap
+from tui_manager.domain.tasks.task import Task
 
 STEPS = 120
 CRON = read_cron("*/20 * * * *", "Europe/Berlin")

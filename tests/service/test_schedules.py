@@ -20,8 +20,8 @@ from tests.support.schedules import (
 )
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.schedules.schedule import Overlap, ScheduleSpec, TemplateUse
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 
 

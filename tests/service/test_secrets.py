@@ -13,10 +13,10 @@ from tests.support.engines import holding
 from tests.support.manager_parts import Parts, failed, manager_parts, result
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.report import Started
+from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.variables import COMMAND_LENGTH
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.text_and_variables import COMMAND_LENGTH
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.transport.messages.convert import from_run
 

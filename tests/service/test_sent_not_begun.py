@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.manager_parts import Parts, manager_parts, result
-from tui_manager.domain.report import Held, HeldState, Result, Started
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, Result, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.maintenance.check import contradictions

@@ -15,10 +15,10 @@ from tests.support.manager_parts import (
 )
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Held, HeldState, ResumeAction, Started
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction, Started
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.vitals import Vitals
 from tui_manager.service.hosts import host_service
 from tui_manager.service.hosts.host_service import OpenedSession
 

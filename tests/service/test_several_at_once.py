@@ -14,8 +14,8 @@ from tests.support.following_managers import Manager, Managers, following_manage
 from tests.support.manager_parts import greeting
 from tests.support.schedules import TASK_FILE, hourly
 from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.report import Held, HeldState, ResumeAction, Started
-from tui_manager.domain.schedule import TemplateUse
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction, Started
+from tui_manager.domain.schedules.schedule import TemplateUse
 from tui_manager.service.reports import resume
 from tui_manager.storage.tables import schedules
 

@@ -11,10 +11,10 @@ import pytest
 
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.manager_parts import failed, greeting, result, spec
-from tui_manager.domain.report import Run
-from tui_manager.domain.rollout_spec import RolloutSpec
+from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.storage.engine.transaction import Transaction
 

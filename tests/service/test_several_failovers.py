@@ -13,7 +13,7 @@ import pytest
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.service.core.change_feed import EVERYTHING
 from tui_manager.service.core.host_directory import EXPECTED_FOR
 from tui_manager.service.core.host_entry import HostEntry

@@ -12,7 +12,7 @@ from tests.support.engines import database_in
 from tests.support.manager_parts import Parts
 from tests.support.several_managers import Managers, lease, set_lease, several_managers
 from tests.support.waiting import wait_until
-from tui_manager.domain.gateway import GatewayState
+from tui_manager.domain.manager.gateway import GatewayState
 from tui_manager.service.core.core import NotLeadingError
 from tui_manager.service.managers.lease_rules import ALIVE_FOR, BEAT_EVERY
 from tui_manager.service.managers.planning import Planning

@@ -15,10 +15,10 @@ from tests.support.rollouts import Fleet, host_names
 from tests.support.schedules import ANA, hourly, shown, turn_to
 from tests.support.several_managers import Managers, several_managers
 from tests.support.waiting import GIVE_UP, wait_until
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.rollout_spec import HoldRule, RolloutSpec
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.rollout_spec import HoldRule, RolloutSpec
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.service.core.core import NotLeadingError
 from tui_manager.service.tasks import pause_task
 from tui_manager.storage.engine.transaction import Transaction

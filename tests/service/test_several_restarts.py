@@ -12,10 +12,10 @@ import pytest
 from tests.support.manager_parts import Parts
 from tests.support.several_managers import Managers, several_managers
 from tui_manager.domain.errors import RefusedError
-from tui_manager.domain.gateway import Standing
-from tui_manager.domain.report import Started
+from tui_manager.domain.hosts.agent_messages import Started
+from tui_manager.domain.manager.gateway import Standing
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.service.core.host_directory import EXPECTED_FOR
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 

@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.manager_parts import greeting, result
-from tui_manager.domain.gateway import Standing
-from tui_manager.domain.report import Held, HeldState, ResumeAction, Run, Started
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction, Run, Started
+from tui_manager.domain.manager.gateway import Standing
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.service.core.host_directory import EXPECTED_FOR
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.service.managers.lease_rules import ALIVE_FOR, BEAT_EVERY

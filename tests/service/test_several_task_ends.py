@@ -12,11 +12,11 @@ import pytest
 
 from tests.support.manager_parts import Parts, failed, greeting, result, stored_hosts
 from tests.support.several_managers import Managers, several_managers
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.report import Held, HeldState, Run, Started
-from tui_manager.domain.rollout_spec import RolloutSpec
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, Run, Started
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
+from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.check import contradictions
 

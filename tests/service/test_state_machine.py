@@ -33,11 +33,11 @@ from tui_manager.domain.errors import (
     NotFoundError,
     RefusedError,
 )
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Held, HeldState, Output, Result, Started
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, Output, Result, Started
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.task import CommandHost, Task, ended_task_status
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
+from tui_manager.domain.tasks.task import CommandHost, Task, ended_task_status
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning

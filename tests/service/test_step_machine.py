@@ -13,11 +13,11 @@ from tests.service.test_rollout_machine import RolloutMachine, host_names_drawn,
 from tests.support.engines import SQLITE
 from tests.support.run_length import examples
 from tests.support.step_ends import COMPLETED, KNOWN_FAILURES, LAST
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, has_barrier
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailure, has_barrier
+from tui_manager.domain.tasks.task import CommandHost
 
 steps_drawn = st.lists(
     st.builds(

@@ -8,12 +8,12 @@ import pytest
 from tests.support.manager_parts import Parts
 from tests.support.rollouts import Fleet
 from tests.support.step_ends import COMPLETED, ENDS, KNOWN_FAILURES
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status
-from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, TaskSpec
+from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.storage.views.host_classes import task_hosts
 
 RULES = list(itertools.product(OnFailure, (False, True), (False, True)))  # always, barrier

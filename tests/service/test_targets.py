@@ -6,11 +6,11 @@ import pytest
 
 from tests.support.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.facts import NO_FACTS, PackedFacts
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.facts import NO_FACTS, PackedFacts
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task_plan import PlannedHost
+from tui_manager.domain.tasks.task_plan import PlannedHost
 from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.tables import host_changes
 

@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Result
+from tui_manager.domain.hosts.agent_messages import Result
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.lists.task_filter_and_sort import OTHER_TASKS, RUNNING_TASKS, TaskFilter
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_filter_and_sort import OTHER_TASKS, RUNNING_TASKS, TaskFilter
-from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, TaskSpec
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.views import filtered_scan, task_list

@@ -4,10 +4,10 @@ import pytest
 
 from tests.support.manager_parts import Parts
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.rollout_spec import RolloutSpec
-from tui_manager.domain.task_plan import PlannedHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task_plan import PlannedHost
 
 
 def spec(target: str, rollout: RolloutSpec) -> TaskSpec:

@@ -12,10 +12,10 @@ from tui_manager.domain.errors import (
     NotFoundError,
     StorageError,
 )
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Output, Started
+from tui_manager.domain.hosts.agent_messages import Output, Started
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.transport.messages.convert import from_run
 
 

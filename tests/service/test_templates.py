@@ -11,17 +11,17 @@ import pytest
 
 from tests.support.manager_parts import Parts, manager_parts, spec
 from tests.support.schedules import hourly
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.rollout_spec import Order, RolloutSpec
-from tui_manager.domain.schedule import TemplateUse
-from tui_manager.domain.task_file import TaskFile, fill, read_task_file
-from tui_manager.domain.task_parameters import Parameter, ParameterType
-from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
-from tui_manager.domain.template import SavedVersion, Template, TemplateVersion
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.schedules.schedule import TemplateUse
+from tui_manager.domain.task_files.task_file import TaskFile, fill, read_task_file
+from tui_manager.domain.task_files.template import SavedVersion, Template, TemplateVersion
+from tui_manager.domain.task_spec.rollout_spec import Order, RolloutSpec
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
+from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.storage.tables import templates
 
 REQUEST = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"

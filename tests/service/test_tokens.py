@@ -14,8 +14,8 @@ from tui_manager.domain.errors import (
     Refusal,
     RefusedError,
 )
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.token import Token, TokenState
+from tui_manager.domain.hosts.join_token import Token, TokenState
+from tui_manager.domain.lists.list_window import Window
 
 
 async def _listed(parts: Parts, *, everything: bool = False) -> list[Token]:

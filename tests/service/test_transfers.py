@@ -8,13 +8,19 @@ import pytest
 from tests.support import file_sets
 from tests.support.file_sets import make_set
 from tests.support.manager_parts import Parts, result
-from tui_manager.domain.file_transfer import FileRequest, TransferProgress
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, FileSetPart, Transfer
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Started
+from tui_manager.domain.hosts.agent_messages import Started
+from tui_manager.domain.hosts.file_transfer import FileRequest, TransferProgress
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.copy_and_fetch import (
+    CopySpec,
+    FetchSpec,
+    FileSet,
+    FileSetPart,
+    Transfer,
+)
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.service.transfers.transfer_orders import BrokenRuleError, NotUnderWayError
 from tui_manager.storage.tables import file_sets as file_sets_table
 

@@ -13,12 +13,12 @@ from tests.support import file_sets
 from tests.support.file_sets import make_set
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.manager_parts import result, spec
-from tui_manager.domain.file_transfer import TransferProgress
-from tui_manager.domain.files import CopySpec, Transfer
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Started
-from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.domain.vitals import Vitals
+from tui_manager.domain.hosts.agent_messages import Started
+from tui_manager.domain.hosts.file_transfer import TransferProgress
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, Transfer
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.core.host_entry import RunningTransfer, SessionElsewhere
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack
 from tui_manager.storage.tables import gateways

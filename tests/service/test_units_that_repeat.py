@@ -8,7 +8,7 @@ import pytest
 
 from tests.service.test_agent_features import limited, start
 from tests.support.manager_parts import Parts, result
-from tui_manager.domain.report import Started
+from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.service.reports.report_service import ReportService
 
 

@@ -11,14 +11,14 @@ from tests.support import file_sets
 from tests.support.file_sets import make_set
 from tests.support.manager_parts import Parts, result, spec
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.file_transfer import FileRequest, TransferProgress
-from tui_manager.domain.files import CopySpec, FileSetPart, Transfer, UpdateSpec
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.plan_words import plan_details
-from tui_manager.domain.report import Held, HeldState, Started
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, Started
+from tui_manager.domain.hosts.file_transfer import FileRequest, TransferProgress
+from tui_manager.domain.presentation.plan_words import plan_details
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSetPart, Transfer, UpdateSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.service.transfers.transfer_orders import BrokenRuleError
 from tui_manager.storage.tables import tasks
 from tui_manager.transport.messages.convert import from_run

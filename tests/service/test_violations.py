@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.manager_parts import Parts
 from tests.support.waiting import wait_until
-from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.service.core.audit_and_log_limits import OTHERS, SOURCES_MAX
 from tui_manager.storage.views import audit_list
 

@@ -7,9 +7,9 @@ import pytest
 from tests.support.manager_parts import Parts, failed
 from tests.support.schedules import ANA, hourly
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.report import Output, Started
+from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task_map import SUMMED_TASKS, TaskSummary
+from tui_manager.domain.tasks.task_map import SUMMED_TASKS, TaskSummary
 from tui_manager.service.tasks.work_summary import midnight
 
 

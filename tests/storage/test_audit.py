@@ -2,11 +2,11 @@
 
 import pytest
 
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.filter_language import quote
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.lists.filter_language import quote
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.domain.status import Admission
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, hosts, tasks

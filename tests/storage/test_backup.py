@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.manager_parts import manager_parts, result
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.sqlite.migrations import migrations

@@ -10,12 +10,12 @@ import pytest
 
 from tests.support.manager_parts import Parts, failed, manager_parts, result, totals
 from tests.support.schedules import ANA, hourly
-from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.report import Output, Started
-from tui_manager.domain.rollout_spec import RolloutSpec
+from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.sqlite.migrations import migrations

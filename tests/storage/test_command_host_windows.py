@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.engines import open_transaction
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.filter_language import parse_filter
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.lists.filter_language import parse_filter
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import command_host_list
 from tui_manager.storage.views.command_host_list import CommandHostScan

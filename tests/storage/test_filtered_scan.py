@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import filtered_scan
 from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan

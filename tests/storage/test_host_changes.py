@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.tables import host_changes, hosts

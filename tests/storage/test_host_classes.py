@@ -4,9 +4,9 @@ from itertools import product
 from pathlib import Path
 
 from tests.support.engines import database_in
-from tui_manager.domain.host_class import HostClass, command_host_class, host_class
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.transitions import TRANSITIONS
+from tui_manager.domain.tasks.host_class import HostClass, command_host_class, host_class
+from tui_manager.domain.tasks.transitions import TRANSITIONS
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views.host_classes import task_hosts

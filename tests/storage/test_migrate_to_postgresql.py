@@ -19,12 +19,12 @@ from tests.support.manager_parts import Parts, failed, manager_parts, result, sp
 from tests.support.postgresql import new_database, postgresql_database, url_as_superuser
 from tests.support.rollouts import rollout
 from tests.support.schedules import ANA, TASK_FILE, hourly, turn_to
-from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import AlreadyRunningError, InvalidInputError, StorageError
-from tui_manager.domain.notification import Event, Hook
-from tui_manager.domain.report import Output, Started
+from tui_manager.domain.hosts.agent_messages import Output, Started
+from tui_manager.domain.manager.notification import Event, Hook
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.numbered_files import numbered_files

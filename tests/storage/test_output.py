@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.engines import open_transaction
-from tui_manager.domain.report import Output
+from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import OutputChunk
+from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Cursor, Transaction, Values
 from tui_manager.storage.tables import output

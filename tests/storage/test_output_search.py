@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.storage.test_output import AT, output_database, row_id
-from tui_manager.domain.output_search import OutputMatch, OutputMatches, OutputPattern
-from tui_manager.domain.report import Output
+from tui_manager.domain.hosts.agent_messages import Output
+from tui_manager.domain.output.output_search import OutputMatch, OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import output

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.postgresql import postgresql_database, url_as_superuser
 from tui_manager.domain.ids import new_execution_ids
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.statements import from_datetime

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import database_in
-from tui_manager.domain.report import Result
+from tui_manager.domain.hosts.agent_messages import Result
 from tui_manager.domain.status import Admission, Reason, Stream, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status
-from tui_manager.domain.transitions import (
+from tui_manager.domain.tasks.transitions import (
     ADMISSION_TRANSITIONS,
     OPERATION_OF_RESULT,
     TASK_TRANSITIONS,

@@ -8,12 +8,12 @@ from itertools import product
 import pytest
 
 from tests.support.engines import open_transaction
-from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.files import CopySpec, FileSet, Transfer
-from tui_manager.domain.report import Output
+from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task_map import (
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet, Transfer
+from tui_manager.domain.tasks.common_label import CommonLabel
+from tui_manager.domain.tasks.task_map import (
     NAMES_IN_GROUP,
     SUMMED_FAILURES,
     SUMMED_RUNNING,

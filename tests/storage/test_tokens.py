@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tokens

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, UnreachableError
-from tui_manager.domain.list_window import Page, Row, Window
+from tui_manager.domain.lists.list_window import Page, Row, Window
+from tui_manager.domain.manager.changes import Changes
 
 START = datetime(2026, 3, 2, 14, 3, 22, tzinfo=UTC)
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)

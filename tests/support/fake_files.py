@@ -13,7 +13,7 @@ from tui_manager_protos.rules.file_manifest import (
 )
 
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, UnreachableError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.file_calls import ReadPart, each_piece
 
 

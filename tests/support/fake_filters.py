@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 
-from tui_manager.domain.audit import AUDIT_KEYS, AuditEntry
-from tui_manager.domain.filter_language import FilteredFields, FilterTerm, fits, parse_filter
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_terms import COMMAND_HOST_KEYS, HOST_KEYS, read_host_terms
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.filter_by_target import COMMAND_HOST_KEYS, HOST_KEYS, read_host_terms
+from tui_manager.domain.lists.filter_language import FilteredFields, FilterTerm, fits, parse_filter
+from tui_manager.domain.manager.audit import AUDIT_KEYS, AuditEntry
 from tui_manager.domain.status import Admission
-from tui_manager.domain.target import TargetContext, TargetHost
-from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.targets.target import TargetContext, TargetHost
+from tui_manager.domain.tasks.task import CommandHost, Task
 
 GROUPS: Mapping[str, str] = {}
 

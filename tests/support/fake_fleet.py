@@ -6,11 +6,11 @@ from datetime import datetime
 
 from tests.support.fake_core import ACTOR
 from tests.support.fake_hosts import WAYS_OUT, FakeHosts
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.host import Host, check_labels, check_name, labels_text
-from tui_manager.domain.host_name_ranges import natural_key
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.host import Host, check_labels, check_name, labels_text
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.text.host_name_ranges import natural_key
 
 
 class FakeFleet(FakeHosts):

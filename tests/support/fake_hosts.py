@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from tests.support.fake_core import FakeCore, page
 from tests.support.fake_filters import filter_hosts
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_name_ranges import natural_key
-from tui_manager.domain.host_terms import asks_for_turned_away
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.lists.filter_by_target import asks_for_turned_away
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
-from tui_manager.domain.vitals import Vitals
+from tui_manager.domain.text.host_name_ranges import natural_key
 
 WAYS_OUT = {Admission.PENDING: Admission.REJECTED, Admission.ADMITTED: Admission.REVOKED}
 

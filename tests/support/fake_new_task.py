@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from tests.support.fake_tasks import FakeTasks
-from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.status import Admission
-from tui_manager.domain.target_completion import completions
-from tui_manager.domain.target_matching import TargetHost
+from tui_manager.domain.targets.target_completion import completions
+from tui_manager.domain.targets.target_matching import TargetHost
+from tui_manager.domain.tasks.command_history import PastCommand
 
 
 class FakeNewTask(FakeTasks):

@@ -14,14 +14,14 @@ from tests.support.fake_rows import FakeTask, run_of_host
 from tests.support.fake_security import FakeSecurity
 from tests.support.fake_templates import FakeTemplates
 from tests.support.fake_transfers import FakeTransfers
-from tui_manager.domain.alert import Alert
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
-from tui_manager.domain.manager_status import Health, ManagerStatus
-from tui_manager.domain.notification import Answer, ReceiverStatus
+from tui_manager.domain.hosts.host import TASKS_SHOWN, Host, HostDetail
+from tui_manager.domain.hosts.vitals import VitalsPoint
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.gateway import Gateway
+from tui_manager.domain.manager.manager_status import Health, ManagerStatus
+from tui_manager.domain.manager.notification import Answer, ReceiverStatus
 from tui_manager.domain.status import Admission, TaskStatus
-from tui_manager.domain.vitals import VitalsPoint
 
 
 class FakeOperator(FakeTransfers, FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):

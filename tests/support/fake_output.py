@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tests.support.fake_rows import limited
 from tests.support.fake_tasks import FakeTasks
-from tui_manager.domain.output_search import OutputMatch, OutputMatches, OutputPattern
+from tui_manager.domain.output.output_search import OutputMatch, OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 

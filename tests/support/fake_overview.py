@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from tests.support.fake_rows import FAULTS
 from tests.support.fake_tasks import FakeTasks
-from tui_manager.domain.common_label import CommonLabel, common_label
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.last_line import IDS_MAX, LastLine, last_line
+from tui_manager.domain.output.last_line import IDS_MAX, LastLine, last_line
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import (
+from tui_manager.domain.tasks.common_label import CommonLabel, common_label
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.tasks.task_map import (
     LETTERS,
     NAMES_IN_GROUP,
     WORST_FIRST,
@@ -21,6 +20,7 @@ from tui_manager.domain.task_map import (
     announced_percent,
     host_letter,
 )
+from tui_manager.domain.text.host_name_ranges import fold_names
 
 
 class FakeOverview(FakeTasks):

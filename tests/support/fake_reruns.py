@@ -7,8 +7,8 @@ from tests.support.fake_output import FakeOutput
 from tests.support.fake_overview import FakeOverview
 from tests.support.fake_target import fold
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass, task_target
-from tui_manager.domain.task import Rerun
+from tui_manager.domain.tasks.host_class import RERUN_DEFAULT, HostClass, task_target
+from tui_manager.domain.tasks.task import Rerun
 
 
 class FakeReruns(FakeOverview, FakeOutput):

@@ -6,9 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from tests.support.fake_rows import FakeTask
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, HoldRule, batch_sizes, failure_budget
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost, Hold, RolloutProgress
+from tui_manager.domain.task_spec.rollout_spec import (
+    ALL_AT_ONCE,
+    HoldRule,
+    batch_sizes,
+    failure_budget,
+)
+from tui_manager.domain.tasks.task import CommandHost, Hold, RolloutProgress
 
 _FAULTS = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT)
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from tui_manager.domain.host import Host, HostRun
-from tui_manager.domain.host_class import HostClass, command_host_class, host_class
+from tui_manager.domain.hosts.host import Host, HostRun
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost, Counts, Task
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.tasks.host_class import HostClass, command_host_class, host_class
+from tui_manager.domain.tasks.task import CommandHost, Counts, Task
 from tui_manager.operator.api import OutputChunk
 
 FAULTS = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT, CommandHostStatus.SKIPPED)

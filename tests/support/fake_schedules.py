@@ -6,12 +6,12 @@ from datetime import datetime
 
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_tasks import FakeTasks
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.cron_and_zone import check_will_fire, read_cron
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
-from tui_manager.domain.filter_language import fits, parse_filter
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.schedule import (
+from tui_manager.domain.lists.filter_language import fits, parse_filter
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.schedules.cron_and_zone import check_will_fire, read_cron
+from tui_manager.domain.schedules.schedule import (
     DUES_SHOWN,
     SCHEDULE_FIELDS,
     SCHEDULE_SORT_COLUMNS,
@@ -23,9 +23,9 @@ from tui_manager.domain.schedule import (
     SkipReason,
     check_schedule_name,
 )
-from tui_manager.domain.task_file import fill, read_task_file
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.task_file import fill, read_task_file
+from tui_manager.domain.task_files.template import TemplateVersion
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 
 DUE_SHOWN = 5
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_filters import passes_audit
 from tests.support.fake_fleet import FakeFleet
-from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec, TokenState
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.audit import AuditEntry
 
 PIN = "pinpinpin-PINPINPIN_pinpinpinPINPINPIN01234"
 

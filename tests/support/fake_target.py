@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from ClusterShell.NodeSet import NodeSet, NodeSetParseError
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host import Host
+from tui_manager.domain.hosts.host import Host
 
 _COMMA = re.compile(r",(?![^\[]*\])")
 

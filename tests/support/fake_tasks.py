@@ -19,15 +19,22 @@ from tests.support.fake_rows import (
     with_hosts,
 )
 from tests.support.fake_target import fold, resolve
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
-from tui_manager.domain.filter_language import parse_filter
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE
+from tui_manager.domain.lists.filter_language import parse_filter
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import (
+    ALL_TASKS,
+    TASK_SORT_COLUMNS,
+    TaskFilter,
+    narrow,
+)
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task import (
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE
+from tui_manager.domain.task_spec.task_spec import Offline, TaskSpec
+from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.tasks.task import (
     Command,
     CommandHost,
     Counts,
@@ -38,15 +45,8 @@ from tui_manager.domain.task import (
     ended_task_status,
     estimate_remaining,
 )
-from tui_manager.domain.task_filter_and_sort import (
-    ALL_TASKS,
-    TASK_SORT_COLUMNS,
-    TaskFilter,
-    narrow,
-)
-from tui_manager.domain.task_plan import TaskPlan, make_plan
-from tui_manager.domain.task_spec import Offline, TaskSpec
-from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
+from tui_manager.domain.tasks.task_plan import TaskPlan, make_plan
+from tui_manager.domain.tasks.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
 from tui_manager.operator.api import OutputChunk
 
 CHUNK = 64 * 1024  # bytes of one piece of output, as agents send it

@@ -7,14 +7,13 @@ from datetime import datetime
 
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_schedules import FakeSchedules
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
-from tui_manager.domain.filter_language import fits, parse_filter
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.task_as_template import task_as_template
-from tui_manager.domain.task_file import read_task_file
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import (
+from tui_manager.domain.lists.filter_language import fits, parse_filter
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_files.task_as_template import task_as_template
+from tui_manager.domain.task_files.task_file import read_task_file
+from tui_manager.domain.task_files.template import (
     TEMPLATE_FIELDS,
     TEMPLATE_SORT_COLUMNS,
     VERSIONS_SHOWN,
@@ -24,6 +23,7 @@ from tui_manager.domain.template import (
     TemplateVersion,
     check_template_name,
 )
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 
 
 @dataclass

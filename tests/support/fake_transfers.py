@@ -10,10 +10,10 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
 from tests.support.fake_files import FakeFiles, set_of
 from tests.support.fake_tasks import FakeTasks
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.files import FileSet, Transfer
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.transitions import Operation
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, Transfer
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.tasks.transitions import Operation
 
 
 class FakeTransfers(FakeTasks, FakeFiles):

@@ -6,7 +6,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import AgentStream
 from tests.support.file_sets import MadeSet
-from tui_manager.domain.files import FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.operator.file_calls import FileCalls
 
 FEATURES = ("files",)

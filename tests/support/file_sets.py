@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
 
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.files.incoming import Incoming
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.report import Run
+from tui_manager.domain.hosts.agent_messages import Run
+from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.service.managers.change_bridge import ChangeBridge
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 from tui_manager.service.managers.notifier import ignore

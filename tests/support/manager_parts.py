@@ -12,11 +12,8 @@ from tests.support.engines import database_in
 from tests.support.enrolled_hosts import NotingAuthority, RecordingSessions, enrollment, peer
 from tests.support.repeated_units import RepeatingDatabase
 from tui_manager import __version__
-from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import AgentUnavailableError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.report import (
+from tui_manager.domain.hosts.agent_messages import (
     ExecutionReport,
     Greeting,
     Held,
@@ -26,10 +23,13 @@ from tui_manager.domain.report import (
     Started,
     StreamTotal,
 )
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.join_token import TokenSpec
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.service.core.change_feed import ChangeFeed

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.support.manager_parts import Parts, result, totals
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Output
+from tui_manager.domain.hosts.agent_messages import Output
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.storage.engine.transaction import Transaction
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.manager_parts import Parts, result
-from tui_manager.domain.report import Held, HeldState, Run
-from tui_manager.domain.rollout_spec import RolloutSpec
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, Run
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import CommandHost, Task
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import CommandHost, Task
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.check import contradictions

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support.manager_parts import Parts, result
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.report import Started
-from tui_manager.domain.schedule import ScheduleRun, ScheduleSpec
+from tui_manager.domain.hosts.agent_messages import Started
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.schedules.schedule import ScheduleRun, ScheduleSpec
 
 ANA = "ana@pts/3"
 TASK_FILE = 'target = "web01"\n[[steps]]\nrun = "true"\n'

@@ -12,12 +12,12 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tests.support.agent_stream import AgentStream
 from tests.support.secure_agent import SecureHost, enroll
 from tests.support.waiting import wait_until
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.join_token import TokenSpec
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.audit import AuditEntry
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.service.core.clock import Clock
 from tui_manager.settings import Settings

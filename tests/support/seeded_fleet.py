@@ -9,13 +9,13 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_schedules import LACKS_KEEP, add_history, save_templates
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.host import Host
-from tui_manager.domain.manager_status import Health
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.vitals import HISTORY_MINUTES, Disk, Vitals, VitalsPoint
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.manager_status import Health
 from tui_manager.domain.status import Admission, Reason, Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.transitions import Operation
-from tui_manager.domain.vitals import HISTORY_MINUTES, Disk, Vitals, VitalsPoint
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.transitions import Operation
 
 UPGRADE = "apt-get -y -q upgrade"
 

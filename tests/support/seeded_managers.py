@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.support.fake_operator import START, FakeOperator
-from tui_manager.domain.gateway import Gateway, Standing
-from tui_manager.domain.manager_status import Health
+from tui_manager.domain.manager.gateway import Gateway, Standing
+from tui_manager.domain.manager.manager_status import Health
 from tui_manager.operator.gateways import manager_alerts
 
 LOAD = Health(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.support.fake_operator import FakeOperator
-from tui_manager.domain.schedule import Overlap, ScheduleSpec, SkipReason, TemplateUse
+from tui_manager.domain.schedules.schedule import Overlap, ScheduleSpec, SkipReason, TemplateUse
 
 RESTART = """\
 name = "restart"

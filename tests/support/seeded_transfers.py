@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from tests.support.fake_operator import FakeOperator
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, Transfer
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 _SHA = "3f5a9c1e" * 8
 NO_ROOM = "/srv/app/release/data: No space left on device: 68 MB are needed, 12 MB are free."

@@ -8,8 +8,8 @@ from tests.support.agent_stream import AgentStream
 from tests.support.file_agent import FEATURES, Answers, ask, pull, say_found, upload
 from tests.support.file_sets import make_set
 from tests.support.secure_manager import SecureManager
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSetPart
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSetPart
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 DATA = FileSetPart.DATA
 SECRET = make_set({b"keys": os.urandom(1000)})

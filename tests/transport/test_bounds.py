@@ -11,11 +11,11 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import AgentStream, dial
 from tests.support.waiting import wait_until
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.settings import Settings
 from tui_manager.state_files import DATABASE

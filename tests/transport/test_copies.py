@@ -18,11 +18,11 @@ from tests.support.file_agent import FEATURES, ask, pull, read_part, upload
 from tests.support.file_sets import make_set
 from tests.support.waiting import wait_until
 from tui_manager import run_manager as running_manager
-from tui_manager.domain.files import CopySpec, FileSetPart, Transfer
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSetPart, Transfer
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.settings import Settings

@@ -8,8 +8,8 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import hello
 from tests.support.manager_parts import TurnedClock
-from tui_manager.domain.file_transfer import FileRequest
-from tui_manager.domain.files import FileSetPart
+from tui_manager.domain.hosts.file_transfer import FileRequest
+from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import message_rates
 from tui_manager.transport.messages.message_guard import MessageGuard, ViolationError

@@ -9,11 +9,11 @@ from tui_manager_protos.rules.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import NotFoundError, StorageError
-from tui_manager.domain.file_transfer import FileRequest
-from tui_manager.domain.files import FileSet, FileSetPart
-from tui_manager.domain.report import Acknowledged, Run
+from tui_manager.domain.hosts.agent_messages import Acknowledged, Run
+from tui_manager.domain.hosts.file_transfer import FileRequest
 from tui_manager.domain.status import Admission
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages.message_guard import MessageGuard

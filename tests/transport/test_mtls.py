@@ -15,7 +15,7 @@ from tests.support.agent_stream import dial
 from tests.support.secure_agent import enroll, new_key
 from tests.support.secure_manager import MovedClock, SecureManager, secure_manager
 from tests.support.waiting import wait_until
-from tui_manager.domain.address import split_address
+from tui_manager.domain.manager.address import split_address
 from tui_manager.run_manager import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.client_certificate import read_peer

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tui_manager.domain.session_end import SessionEnd
+from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.service.limits import Limits
 from tui_manager.transport.sessions.output_windows import OutputWindows
 from tui_manager.transport.sessions.sessions import Sessions

@@ -16,12 +16,17 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tests.support.agent_stream import AgentStream, dial
 from tests.support.waiting import wait_until
 from tui_manager import run_manager as running_manager
-from tui_manager.domain.content import CONTENT_LENGTH, CONTENTS_LENGTH, Content, content_of
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.script_and_stdin import (
+    CONTENT_LENGTH,
+    CONTENTS_LENGTH,
+    Content,
+    content_of,
+)
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 from tui_manager.run_manager import RunningManager, run_manager

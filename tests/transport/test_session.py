@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import AgentUnavailableError
-from tui_manager.domain.report import Acknowledged, Run
+from tui_manager.domain.hosts.agent_messages import Acknowledged, Run
 from tui_manager.domain.status import Admission, Reason, Stream
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert

@@ -17,11 +17,11 @@ from tests.support.agent_stream import AgentStream, dial, hello
 from tests.support.waiting import wait_until
 from tui_manager import manager_parts
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.run_manager import RunningManager, manager_thread, run_manager
 from tui_manager.service import limits
 from tui_manager.service.hosts.host_service import HostService

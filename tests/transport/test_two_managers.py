@@ -12,10 +12,10 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tests.support.agent_stream import dial
 from tests.support.postgresql import postgresql_database
 from tests.support.waiting import wait_until
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.settings import Settings
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.host import Host
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain, wrap

@@ -10,11 +10,11 @@ from textual.pilot import Pilot
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.manager_status import Health
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.audit import AuditEntry
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.manager_status import Health
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import Role, fit, plain, width_of
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.listing.table_layout import fit_columns

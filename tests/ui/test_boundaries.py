@@ -11,8 +11,8 @@ from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import SOON, Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui import manager_link
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen

@@ -9,9 +9,9 @@ from textual.widgets import Label
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.transitions import Operation
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.tasks.transitions import Operation
 from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.confirm import ConfirmScreen

@@ -13,9 +13,9 @@ import tui_manager.ui
 from tests.support.fake_operator import EVERYTHING, FakeOperator
 from tests.support.held_operator import HeldOperator
 from tests.ui.conftest import Running, press, settle
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE
-from tui_manager.domain.task_plan import make_plan
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task_plan import make_plan
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question

@@ -16,13 +16,13 @@ from textual.widgets import Input, Label, OptionList, TextArea
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.command_history import PastCommand
-from tui_manager.domain.rollout_spec import Order, RolloutSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task import Counts, Task
-from tui_manager.domain.task_plan import make_plan
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_spec.rollout_spec import Order, RolloutSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.command_history import PastCommand
+from tui_manager.domain.tasks.task import Counts, Task
+from tui_manager.domain.tasks.task_plan import make_plan
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.shell_colours import LENGTH_MAX, colour_shell
 from tui_manager.ui.drawing.spans import Role, plain, width_of

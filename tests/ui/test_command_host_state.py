@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.support.fake_operator import START
-from tui_manager.domain.last_line import LastLine
+from tui_manager.domain.output.last_line import LastLine
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.ui.drawing.bars import percent_bar
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.tasks.command_host_state import (

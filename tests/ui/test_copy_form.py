@@ -12,9 +12,9 @@ from textual.widgets import Input, Label
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown, threads_done
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.files import CopySpec, FileSet
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.file_calls import ReadPart
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms import copy_form

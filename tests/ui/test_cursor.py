@@ -12,12 +12,12 @@ from tests.support.held_operator import HeldOperator
 from tests.support.seeded_fleet import seeded_fleet
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.status import Admission
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import Task
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.row_list import HEADER, RowList

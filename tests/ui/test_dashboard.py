@@ -8,8 +8,8 @@ from textual.widget import Widget
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.tasks.recent_table import RecentTable

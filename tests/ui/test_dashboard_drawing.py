@@ -10,11 +10,11 @@ from textual.geometry import Region, Size
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
 from tests.ui.conftest import Running, settle, shown
-from tui_manager.domain.alert import Alert
+from tui_manager.domain.hosts.vitals import Disk, Vitals
+from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import Counts, Hold, RolloutProgress, Task
-from tui_manager.domain.task_map import FailureGroup, TaskSummary
-from tui_manager.domain.vitals import Disk, Vitals
+from tui_manager.domain.tasks.task import Counts, Hold, RolloutProgress, Task
+from tui_manager.domain.tasks.task_map import FailureGroup, TaskSummary
 from tui_manager.ui.dashboard_panes import HOSTS, NOW, OUTPUT, RECENT, TABS, pane_regions
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.frame.header import attention_spans, header_line

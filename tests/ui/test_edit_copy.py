@@ -9,9 +9,9 @@ from textual.widgets import Input, Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.task_file import fill, read_task_file
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.task_file import fill, read_task_file
+from tui_manager.domain.task_files.template import TemplateVersion
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms import task_file_form

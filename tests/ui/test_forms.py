@@ -14,9 +14,9 @@ from textual.widgets import Button, Input, Label
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown, threads_done
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.theme import DARK, LIGHT

@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.frame.header import HeaderLine
 from tui_manager.ui.frame.main_screen import MainScreen

@@ -8,9 +8,9 @@ import pytest
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.seeded_managers import add_managers
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.manager_status import Health
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.gateway import Gateway
+from tui_manager.domain.manager.manager_status import Health
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.manager.gateway_pane import gateway_lines
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.output_groups import Comparison, compare
+from tui_manager.domain.output.output_groups import Comparison, compare
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.output import group_lines
 from tui_manager.ui.output.groups_pane import GroupsPane
 

@@ -9,8 +9,8 @@ from textual.widgets import Input, Label
 from tests.support.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.host import Host
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain

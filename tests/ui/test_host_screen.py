@@ -8,14 +8,14 @@ from textual.widgets import Input
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.host import HostDetail, HostRun
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.host import HostDetail, HostRun
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.hosts.vitals import HISTORY_MINUTES, Disk, VitalsPoint
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission, Reason
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.transitions import Operation
-from tui_manager.domain.vitals import HISTORY_MINUTES, Disk, VitalsPoint
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.transitions import Operation
 from tui_manager.ui.drawing.spans import Role, Span, flow, plain, width_of
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.rerun_task import RerunScreen

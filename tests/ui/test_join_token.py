@@ -11,9 +11,9 @@ from textual.widgets import Input, Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.address import join_line
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.hosts.join_token import TokenSpec
+from tui_manager.domain.manager.address import join_line
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.join_line import JoinLineScreen, broken

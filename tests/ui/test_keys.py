@@ -10,7 +10,7 @@ from textual.widgets import Input
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.action import Pane, ScreenName
 from tui_manager.ui.action_table import ACTIONS
 from tui_manager.ui.dashboard import DashboardScreen

@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.support.fake_core import START
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.host import HostDetail
+from tui_manager.domain.hosts.host import HostDetail
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.hosts.host_facts import machine_facts
 

@@ -9,7 +9,7 @@ from textual.widgets._toast import Toast
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.jumping_loop import run_jumping
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.operator.api import Operator
 from tui_manager.ui.manager_link import Feed, Link
 

@@ -11,13 +11,13 @@ from textual.widgets import Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import A_DAY, Running, press, settle, shown
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError, StorageError
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms import task_form

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tui_manager.domain.content import CONTENT_LENGTH, content_of
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
-from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.template import TemplateVersion
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.rollout_spec import HoldRule, Order, RolloutSpec
+from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 from tui_manager.ui.forms.local_files import read_local_file
 from tui_manager.ui.forms.new_task_fields import FormFields
 from tui_manager.ui.forms.new_task_folds import INPUT, PROCESS, input_title, process_title

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import press, settle, shown
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.frame.notices import NO_NOTICES, Notice, Notices, notice_lines

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.support.fake_core import START
 from tests.support.seeded_fleet import seeded_fleet
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.number_format import number, progress, running_time
-from tui_manager.domain.task import Counts, Task
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.tasks.task import Counts, Task
+from tui_manager.domain.text.number_format import number, progress, running_time
 from tui_manager.ui.drawing.spans import plain, shorten_middle, spans, width_of
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.host_table import COLUMNS as HOST_COLUMNS

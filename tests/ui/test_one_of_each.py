@@ -10,7 +10,7 @@ from textual.widgets import Input
 from tests.support.fake_operator import FakeOperator
 from tests.support.held_operator import HeldOperator
 from tests.ui.conftest import Running, press, settle
-from tui_manager.domain.changes import Changes
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.host_forms import LabelsForm

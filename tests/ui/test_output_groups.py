@@ -5,9 +5,15 @@ from dataclasses import replace
 import pytest
 
 from tests.operator.recording import COMMAND_HOST
-from tui_manager.domain import output_groups
-from tui_manager.domain.output_buffer import OutputBuffer
-from tui_manager.domain.output_groups import COMPARED, OutputGroup, OutputGroups, compare, masked
+from tui_manager.domain.output import output_groups
+from tui_manager.domain.output.output_buffer import OutputBuffer
+from tui_manager.domain.output.output_groups import (
+    COMPARED,
+    OutputGroup,
+    OutputGroups,
+    compare,
+    masked,
+)
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.spans import Role, plain

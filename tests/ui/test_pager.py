@@ -13,9 +13,9 @@ import pytest
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.safe_text import SafeTextDecoder
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.text.safe_text import SafeTextDecoder
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.output import output_actions
 from tui_manager.ui.output import pager as pager_module

@@ -9,7 +9,7 @@ from textual.color import Color
 from tests.support.fake_core import START
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import press, settle, shown
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.ui.action import KeyMap
 from tui_manager.ui.app import DashboardApp

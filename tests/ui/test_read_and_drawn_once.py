@@ -8,8 +8,8 @@ from textual._compositor import Compositor
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import A_DAY, Running, press, settle, shown
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.vitals import Vitals
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui import paced_reader
 from tui_manager.ui.listing.row_list import RowList
 

@@ -6,8 +6,8 @@ from textual.dom import DOMNode
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 
 EVERY_SECOND = Changes(manager=True)  # what a manager says while nothing else changes

@@ -7,11 +7,15 @@ import pytest
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
-from tui_manager.domain.host import labels_text
-from tui_manager.domain.last_line import LastLine
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.number_format import (
+from tui_manager.domain.hosts.host import labels_text
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.output.last_line import LastLine
+from tui_manager.domain.presentation.state_words import command_host_text
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.tasks.task import CommandHost, Counts
+from tui_manager.domain.text.number_format import (
     age,
     clock_words,
     day_and_time,
@@ -21,11 +25,7 @@ from tui_manager.domain.number_format import (
     sparkline,
     timeout_text,
 )
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.state_words import command_host_text
-from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task import CommandHost, Counts
-from tui_manager.domain.vitals import Vitals
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.bars import divide_cells, progress_bar
 from tui_manager.ui.drawing.spans import Role, Span, fit, plain, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import MAINTENANCE, OFFLINE, ONLINE

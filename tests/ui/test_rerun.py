@@ -10,12 +10,12 @@ from tests.operator.recording import DETAIL
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import Reason, TaskStatus
-from tui_manager.domain.task import Counts
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.transitions import Operation
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.tasks.task import Counts
+from tui_manager.domain.tasks.transitions import Operation
 from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen

@@ -8,7 +8,7 @@ from textual.widgets import Label
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.rollout_fold import RolloutFold
 from tui_manager.ui.forms.rollout_texts import RolloutTexts

@@ -8,12 +8,12 @@ import pytest
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.rollout_spec import HoldRule, RolloutSpec
-from tui_manager.domain.state_words import command_host_text
+from tui_manager.domain.presentation.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost, Hold, RolloutProgress, Task
-from tui_manager.domain.task_map import TaskMap
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.rollout_spec import HoldRule, RolloutSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost, Hold, RolloutProgress, Task
+from tui_manager.domain.tasks.task_map import TaskMap
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.tasks.task_head import away_lines, task_head, waiting_lines
 from tui_manager.ui.tasks.task_table import COLUMNS, columns_for, task_cell

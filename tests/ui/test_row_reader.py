@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.ui.listing.row_reader import RowReader
 from tui_manager.ui.listing.row_window import MARGIN, RowWindow
 

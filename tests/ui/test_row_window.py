@@ -1,6 +1,6 @@
 """The selection is a row, not a place."""
 
-from tui_manager.domain.list_window import Page
+from tui_manager.domain.lists.list_window import Page
 from tui_manager.ui.listing.row_window import RowWindow
 
 

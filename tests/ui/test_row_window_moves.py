@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tui_manager.domain.list_window import Page
+from tui_manager.domain.lists.list_window import Page
 from tui_manager.ui.listing.row_window import RowWindow
 
 PAGE = 7  # rows of a page

@@ -9,9 +9,9 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import NoAnswerError, UnreachableError
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_parameters import Parameter, ParameterType
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.template import TemplateVersion
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.form import TickBox
 from tui_manager.ui.forms.parameter_field import ParameterField

@@ -11,11 +11,11 @@ from textual.widgets import Input, Label, TextArea
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_schedules import BACKUP
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
-from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
-from tui_manager.domain.task_file import TaskFile, read_task_file
-from tui_manager.domain.template import TemplateDetail
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.schedules.schedule import Overlap, ScheduleSpec, TemplateUse
+from tui_manager.domain.task_files.task_file import TaskFile, read_task_file
+from tui_manager.domain.task_files.template import TemplateDetail
 from tui_manager.ui.forms import schedule_fields
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.schedule_fields import (

@@ -14,12 +14,12 @@ from tests.support.fake_operator import START, FakeOperator
 from tests.support.held_operator import HeldOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.schedule import ScheduleRun, ScheduleSpec, SkipReason, TemplateUse
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.schedules.schedule import ScheduleRun, ScheduleSpec, SkipReason, TemplateUse
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_file import TaskFile, read_task_file
+from tui_manager.domain.task_files.task_file import TaskFile, read_task_file
 from tui_manager.ui.drawing.schedule_words import due_texts, next_text, run_words, until
 from tui_manager.ui.drawing.span_widgets import TextScroll
 from tui_manager.ui.drawing.spans import plain

@@ -9,10 +9,10 @@ from typing import ClassVar
 import pytest
 
 from tests.support.fake_operator import FakeOperator
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ScreenFailedError
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui import app as app_module
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen

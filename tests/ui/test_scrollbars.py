@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.output.output_pane import OutputPane
 from tui_manager.ui.tasks.now_table import NowTable
 

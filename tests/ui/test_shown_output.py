@@ -8,9 +8,9 @@ from textual.strip import Strip
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.files import CopySpec, FileSet, Transfer
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet, Transfer
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.output.output_pane import OutputPane
 

@@ -6,11 +6,11 @@ import pytest
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, shown
-from tui_manager.domain.content import content_of
 from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task import Command, Counts, RolloutProgress, Task, TaskDetail
-from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.template import TemplateVersion
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, TaskSpec
+from tui_manager.domain.tasks.task import Command, Counts, RolloutProgress, Task, TaskDetail
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.tasks.task_head import task_head
 from tui_manager.ui.tasks.task_steps import step_lines

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.seeded_fleet import seeded_fleet
-from tui_manager.domain.common_label import CommonLabel
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import Counts
-from tui_manager.domain.task_map import WORST_FIRST, FailureGroup, TaskMap
+from tui_manager.domain.tasks.common_label import CommonLabel
+from tui_manager.domain.tasks.task import Counts
+from tui_manager.domain.tasks.task_map import WORST_FIRST, FailureGroup, TaskMap
 from tui_manager.ui.drawing.spans import Span, plain, shorten_middle, shorten_name, width_of
 from tui_manager.ui.tasks.failure_summary import failure_lines, failure_words
 from tui_manager.ui.tasks.task_map_strip import Cell, map_cells, map_lines

@@ -9,8 +9,8 @@ from textual.widgets import Input
 from tests.support.fake_operator import EVERYTHING, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import Reason, Stream
-from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
-from tui_manager.domain.transitions import Operation
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
+from tui_manager.domain.tasks.transitions import Operation
 from tui_manager.ui.tasks import task_screen
 from tui_manager.ui.tasks.task_map_strip import TaskMapStrip
 from tui_manager.ui.tasks.task_screen import TaskScreen

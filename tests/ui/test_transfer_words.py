@@ -7,10 +7,10 @@ import pytest
 
 from tests.support.fake_operator import START
 from tests.ui.test_command_host_state import row
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, Transfer
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.transfer_words import TransferSpec, option_texts, pane_lines, run_lines
 from tui_manager.ui.tasks.command_host_state import STATE_WIDTH, StepFacts, line_cell, state_cell

@@ -9,11 +9,11 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tests.ui.test_command_host_state import row
 from tests.ui.test_transfer_words import SHA, cells, lines
-from tui_manager.domain.files import Transfer, UpdateSpec
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer, UpdateSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.step_words import step_text, transfer_texts
 from tui_manager.ui.forms.rerun_task import RerunScreen

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui_manager.domain.address import dial_addresses, is_local, join_line, other_addresses
+from tui_manager.domain.manager.address import dial_addresses, is_local, join_line, other_addresses
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 import pytest
 from tui_manager_protos.rules.version_order import version_key
 
-from tui_manager.domain.agent_version import (
+from tui_manager.domain.hosts.agent_version import (
     ExpectedAgents,
     HostAgent,
     platform_of,
 )
-from tui_manager.domain.files import FileSet, UpdateSpec
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, UpdateSpec
 
 FILES = FileSet("ab" * 32, 90, 1000, 1, 1000)
 LINUX = platform_of("Linux", "x86_64")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tui_manager.domain.changes import Changes
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.gateway_requests import GatewayRequests, Requests
 from tui_manager.service.managers.bridge_message import (
     BridgeMessage,

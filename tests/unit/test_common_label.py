@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.common_label import FEW, LEAST_HOSTS, CommonLabel, common_label
+from tui_manager.domain.tasks.common_label import FEW, LEAST_HOSTS, CommonLabel, common_label
 
 WEB_EU, WEB_US, DB_US = (
     {"role": "web", "zone": "eu"},

@@ -14,7 +14,7 @@ PACKAGES = (
     "protos/tui_manager_protos",
 )
 # Their packages and files have lines of their own.
-LAYERS = ("storage", "service", "transport", "ui", "cli")
+LAYERS = ("domain", "storage", "service", "transport", "ui", "cli")
 PATHS = sorted(
     {
         span

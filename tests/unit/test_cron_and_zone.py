@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.cron_and_zone import Cron, check_will_fire, read_cron
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.schedules.cron_and_zone import Cron, check_will_fire, read_cron
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tui_manager_protos.rules.facts import CUT, VALUE_LIMIT, cut_value
 
-from tui_manager.domain.facts import NO_FACTS, PackedFacts
+from tui_manager.domain.hosts.facts import NO_FACTS, PackedFacts
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,5}", fullmatch=True)
 # What could be mistaken for the name of a fact.

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer
-from tui_manager.domain.task_spec import CommandSpec, StepKind
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, Transfer
+from tui_manager.domain.task_spec.task_spec import CommandSpec, StepKind
 
 SET = FileSet("ab" * 32, 100, 1000, 3, 1000)
 COPY = CopySpec(SET, "/etc/app/", sources=("app.conf",))

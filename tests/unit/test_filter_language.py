@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.filter_language import FilteredFields, fits, parse_filter, quote
+from tui_manager.domain.lists.filter_language import FilteredFields, fits, parse_filter, quote
 
 Row = tuple[str, str]  # a name and a status
 FIELDS: FilteredFields[Row] = FilteredFields(

@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 
 from tests.operator.examples import made
-from tui_manager.domain.gateway import Gateway, GatewayState, Standing, figures_text, read_figures
-from tui_manager.domain.manager_status import Health
+from tui_manager.domain.manager.gateway import (
+    Gateway,
+    GatewayState,
+    Standing,
+    figures_text,
+    read_figures,
+)
+from tui_manager.domain.manager.manager_status import Health
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -2,9 +2,14 @@
 
 import pytest
 
-from tui_manager.domain.host_class import HostClass, command_host_class, host_class, task_target
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
+from tui_manager.domain.tasks.host_class import (
+    HostClass,
+    command_host_class,
+    host_class,
+    task_target,
+)
 
 UNKNOWN, FAILED, UNREACHED, COMPLETED = HostClass
 

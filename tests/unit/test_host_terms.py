@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.host_terms import HOST_KEYS, filter_as_target, read_host_terms
-from tui_manager.domain.target import TargetContext, TargetHost, TaskHost
+from tui_manager.domain.lists.filter_by_target import HOST_KEYS, filter_as_target, read_host_terms
+from tui_manager.domain.targets.target import TargetContext, TargetHost, TaskHost
+from tui_manager.domain.tasks.host_class import HostClass
 
 HOSTS = (
     TargetHost("1", "web01", {"role": "web", "zone": "eu"}, {"os": "debian"}),

@@ -9,16 +9,16 @@ SCREEN = ("textual", "rich")
 WIRE = ("grpc", "google.protobuf", "tui_manager_protos.v1")
 # What few commands need: each takes milliseconds of the start of the others.
 SELDOM = (
-    "tui_manager.domain.filter_language",
-    "tui_manager.domain.gateway",
-    "tui_manager.domain.host",
-    "tui_manager.domain.json_shapes",
-    "tui_manager.domain.manager_status",
-    "tui_manager.domain.notification",
-    "tui_manager.domain.schedule",
-    "tui_manager.domain.target_matching",
-    "tui_manager.domain.task_file",
-    "tui_manager.domain.token",
+    "tui_manager.domain.lists.filter_language",
+    "tui_manager.domain.manager.gateway",
+    "tui_manager.domain.hosts.host",
+    "tui_manager.domain.presentation.json_shapes",
+    "tui_manager.domain.manager.manager_status",
+    "tui_manager.domain.manager.notification",
+    "tui_manager.domain.schedules.schedule",
+    "tui_manager.domain.targets.target_matching",
+    "tui_manager.domain.task_files.task_file",
+    "tui_manager.domain.hosts.join_token",
     "tui_manager.service.tasks",
     "tui_manager.cli.setting_values",
     "difflib",
@@ -30,8 +30,11 @@ STORE = ("sqlite3", "aiosqlite", "psycopg", "nats")
 @pytest.mark.parametrize(
     ("package", "absent"),
     [
-        ("tui_manager.domain.task", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs", "asyncio")),
-        ("tui_manager.domain.target", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs")),
+        (
+            "tui_manager.domain.tasks.task",
+            (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs", "asyncio"),
+        ),
+        ("tui_manager.domain.targets.target", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs")),
         ("tui_manager.storage.engine.database", (*SCREEN, *WIRE, "psutil", "psycopg")),
         ("tui_manager.service.tasks.task_service", (*SCREEN, *WIRE)),
         ("tui_manager.transport.sessions.command_port", SCREEN),

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.last_line import TEXT_MAX, LastLine, last_line
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.output.last_line import TEXT_MAX, LastLine, last_line
 from tui_manager.domain.status import Stream
+from tui_manager.domain.text.safe_text import safe_line
 
 OUT, ERR = Stream.STDOUT, Stream.STDERR
 

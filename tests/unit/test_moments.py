@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tui_manager.domain.moments import parse_moment
+from tui_manager.domain.text.parse_sizes_and_times import parse_moment
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

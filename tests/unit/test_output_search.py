@@ -3,7 +3,7 @@
 import pytest
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.output_search import OutputPattern
+from tui_manager.domain.output.output_search import OutputPattern
 
 
 @pytest.mark.parametrize("text", ["", "/(/", "x" * 1001, "/\ud800/"])

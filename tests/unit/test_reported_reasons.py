@@ -4,7 +4,7 @@ from tui_manager_agent.executions import conversion
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.transitions import Operation, move
+from tui_manager.domain.tasks.transitions import Operation, move
 from tui_manager.transport.messages import convert
 
 MANAGERS_WORDS = {number: str(reason) for number, reason in convert.REASON.items()}

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.run_length import examples
-from tui_manager.domain.rollout_decision import (
+from tui_manager.domain.status import Reason
+from tui_manager.domain.task_spec.rollout_spec import HoldRule
+from tui_manager.domain.tasks.rollout_decision import (
     BatchCounts,
     Begin,
     BeginBatch,
@@ -22,8 +24,6 @@ from tui_manager.domain.rollout_decision import (
     Wait,
     decide,
 )
-from tui_manager.domain.rollout_spec import HoldRule
-from tui_manager.domain.status import Reason
 
 BATCHES = RolloutLimits(batches=3, with_batches=True)
 RUNNING = RolloutState(

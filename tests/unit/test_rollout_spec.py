@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.rollout_spec import (
+from tui_manager.domain.task_spec.rollout_spec import (
     BATCHES_LENGTH,
     HoldRule,
     RolloutSpec,

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.run import task_spec
 from tui_manager.cli.options.secret_values import secret_names
-from tui_manager.domain.content import content_of
-from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
-from tui_manager.domain.run_command_line import arguments, command_line
-from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
+from tui_manager.domain.presentation.run_command_line import arguments, command_line
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.rollout_spec import HoldRule, Order, RolloutSpec
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 
 UPTIME = TaskSpec("role=web&env=prod", (CommandSpec("uptime"),))
 # Without NUL and surrogates, which no command can have.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.safe_text import SafeTextDecoder, safe_line, safe_text
+from tui_manager.domain.text.safe_text import SafeTextDecoder, safe_line, safe_text
 
 SGR = re.compile("\x1b\\[[0-9;]*m")
 # What no piece may hold once its colours are taken out.

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.run_length import examples
-from tui_manager.domain.cron_and_zone import read_cron
-from tui_manager.domain.schedule import Overlap, SkipReason
-from tui_manager.domain.schedule_decision import (
+from tui_manager.domain.schedules.cron_and_zone import read_cron
+from tui_manager.domain.schedules.schedule import Overlap, SkipReason
+from tui_manager.domain.schedules.schedule_decision import (
     Decision,
     Present,
     ScheduleState,

@@ -4,9 +4,9 @@ import pytest
 
 from tests.support.step_ends import COMPLETED, ENDS, KNOWN_FAILURES
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.step_order import Follow, what_follows
-from tui_manager.domain.task_spec import OnFailure
-from tui_manager.domain.transitions import legal_states
+from tui_manager.domain.task_spec.task_spec import OnFailure
+from tui_manager.domain.tasks.step_order import Follow, what_follows
+from tui_manager.domain.tasks.transitions import legal_states
 
 
 @pytest.mark.parametrize(("status", "reason"), ENDS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui_manager.domain.host_name_ranges import summarize_names
+from tui_manager.domain.text.host_name_ranges import summarize_names
 
 WEB = [f"web{number:04}" for number in range(1, 1201)]
 DB = [f"db{number}" for number in range(1, 81, 2)]

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host_name_ranges import unfold_names
 from tui_manager.domain.status import Admission
-from tui_manager.domain.target import (
+from tui_manager.domain.targets.target import (
     TargetContext,
     TargetHost,
     check_target,
@@ -20,6 +19,7 @@ from tui_manager.domain.target import (
     read_notation,
     resolve_target,
 )
+from tui_manager.domain.text.host_name_ranges import unfold_names
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PLAIN = TargetContext(NOW)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tui_manager.domain.target_completion import COMPLETIONS_LIMIT, completions, last_term
-from tui_manager.domain.target_matching import TargetHost
+from tui_manager.domain.targets.target_completion import COMPLETIONS_LIMIT, completions, last_term
+from tui_manager.domain.targets.target_matching import TargetHost
 
 HOSTS = [
     TargetHost("1", "db1", {"role": "db", "env": "prod"}, {"os": "debian", "cores": "8"}),

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.host_name_ranges import natural_key
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.target import (
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.targets.target import (
     TargetContext,
     TargetHost,
     TaskHost,
     read_notation,
     resolve_target,
 )
+from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.text.host_name_ranges import natural_key
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.target import (
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.targets.target import (
     TargetContext,
     TargetHost,
     TaskHost,
@@ -16,6 +15,7 @@ from tui_manager.domain.target import (
     read_notation,
     resolve_target,
 )
+from tui_manager.domain.tasks.host_class import HostClass
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KERNEL = Maintenance("new kernel", None, "ana@pts/1")

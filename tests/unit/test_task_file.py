@@ -5,13 +5,19 @@ from datetime import timedelta
 
 import pytest
 
-from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.rollout_spec import HoldRule, RolloutSpec
-from tui_manager.domain.task_file import TaskFile, fill, missing, read_task_file, task_file_of
-from tui_manager.domain.task_parameters import Parameter, ParameterType
-from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
+from tui_manager.domain.task_files.task_file import (
+    TaskFile,
+    fill,
+    missing,
+    read_task_file,
+    task_file_of,
+)
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.rollout_spec import HoldRule, RolloutSpec
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 
 STEP = '[[steps]]\nrun = "uptime"\n'
 

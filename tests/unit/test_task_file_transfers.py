@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet
-from tui_manager.domain.step_and_task_options import with_step_options
-from tui_manager.domain.task_file import TaskFile, fill, read_task_file, task_file_of
-from tui_manager.domain.task_file_steps import LocalCopy
-from tui_manager.domain.task_spec import CommandSpec, StepKind, TaskSpec
-from tui_manager.domain.write_task_file import write_task_file
+from tui_manager.domain.task_files.task_file import TaskFile, fill, read_task_file, task_file_of
+from tui_manager.domain.task_files.task_file_steps import LocalCopy
+from tui_manager.domain.task_files.write_task_file import write_task_file
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet
+from tui_manager.domain.task_spec.step_and_task_options import with_step_options
+from tui_manager.domain.task_spec.task_spec import CommandSpec, StepKind, TaskSpec
 
 SET = FileSet("ab" * 32, 300, 2048, 2, 4096)
 STORED = (

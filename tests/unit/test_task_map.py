@@ -3,7 +3,7 @@
 import pytest
 
 from tui_manager.domain.status import CommandHostStatus as Status
-from tui_manager.domain.task_map import TaskMap, host_letter
+from tui_manager.domain.tasks.task_map import TaskMap, host_letter
 
 
 @pytest.mark.parametrize(

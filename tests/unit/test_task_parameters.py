@@ -3,7 +3,7 @@
 import pytest
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
 
 INTEGER, NUMBER = ParameterType.INTEGER, ParameterType.NUMBER
 BOOLEAN, CHOICE, SECRET = ParameterType.BOOLEAN, ParameterType.CHOICE, ParameterType.SECRET

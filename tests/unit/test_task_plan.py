@@ -1,7 +1,7 @@
 """On which hosts a task would run, and in which batches."""
 
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, Order, RolloutSpec
-from tui_manager.domain.task_plan import PlannedHost, make_plan
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, Order, RolloutSpec
+from tui_manager.domain.tasks.task_plan import PlannedHost, make_plan
 
 NAMES = ("web01", "web02", "web03")
 

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from tui_manager.domain.content import (
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.task_spec.script_and_stdin import (
     CONTENT_LENGTH,
     CONTENTS_LENGTH,
     FIRST_LINE_LENGTH,
     Content,
     content_of,
 )
-from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_spec import NAME_LENGTH, CommandSpec, TaskSpec
-from tui_manager.domain.variables import COMMAND_LENGTH
+from tui_manager.domain.task_spec.task_spec import NAME_LENGTH, CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.text_and_variables import COMMAND_LENGTH
 
 SCRIPT = content_of(b"#!/bin/sh\necho hello\n")
 LARGEST = content_of(b"#!/bin/sh\n".ljust(CONTENT_LENGTH, b"#"))

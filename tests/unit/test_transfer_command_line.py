@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.transfer import NO_FILES, copy_task, fetch_task, sources_of
-from tui_manager.domain.files import CopySpec, FetchSpec
-from tui_manager.domain.run_command_line import command_line
-from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
+from tui_manager.domain.presentation.run_command_line import command_line
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 
 TEXTS = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=9

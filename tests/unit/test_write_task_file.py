@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
-from tui_manager.domain.task_file import TaskFile, read_task_file
-from tui_manager.domain.task_parameters import Parameter, ParameterType
-from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
-from tui_manager.domain.toml_table import _places
-from tui_manager.domain.write_task_file import write_task_file
+from tui_manager.domain.task_files.task_file import TaskFile, read_task_file
+from tui_manager.domain.task_files.toml_table import _places
+from tui_manager.domain.task_files.write_task_file import write_task_file
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.rollout_spec import HoldRule, Order, RolloutSpec
+from tui_manager.domain.task_spec.script_and_stdin import content_of
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 
 # Texts that a writer of TOML may get wrong, and that a process can be given.
 TEXTS = st.one_of(

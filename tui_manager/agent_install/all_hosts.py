@@ -18,7 +18,7 @@ from tui_manager.agent_install.outcomes import (
 from tui_manager.agent_install.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Stage
 from tui_manager.domain.errors import ManagerError, UnreachableError
-from tui_manager.domain.host import Host
+from tui_manager.domain.hosts.host import Host
 from tui_manager.operator.api import Operator
 
 _LOG = logging.getLogger(__name__)

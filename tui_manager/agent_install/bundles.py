@@ -11,7 +11,7 @@ from tui_manager_protos.rules.agent_bundle import BundleError, check_host
 from tui_manager import __version__
 from tui_manager.agent_bundle.opened_bundle import Bundle, open_bundle
 from tui_manager.agent_install.outcomes import HostProblemError
-from tui_manager.domain.files import with_build
+from tui_manager.domain.task_spec.copy_and_fetch import with_build
 
 _NO_BUNDLE = (
     "It is {system} {arch}, and there is no bundle for that. `tui-manager agent bundle FILE` on "

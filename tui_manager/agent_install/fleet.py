@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.join_token import TokenSpec
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.operator.api import Operator
 from tui_manager.operator.watching import watching
 

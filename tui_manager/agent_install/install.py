@@ -32,7 +32,7 @@ from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
 from tui_manager.agent_install.probe import HostIdentity, Probe, read_identity, read_probe
 from tui_manager.agent_install.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Report, Stage
-from tui_manager.domain.host import Host
+from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.status import Admission
 
 ONLINE_WITHIN = 90.0  # seconds after its start

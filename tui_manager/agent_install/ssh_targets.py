@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host_name_ranges import unfold_names
+from tui_manager.domain.text.host_name_ranges import unfold_names
 
 TARGETS_MAX = 10_000
 STDIN = "-"  # in place of a host: read them from stdin

@@ -17,7 +17,7 @@ from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.agent_install.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Report, Stage
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
-from tui_manager.domain.host import Host
+from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.status import Admission
 
 _OFFLINE_WITHIN = 30.0  # seconds until the manager has noticed that the agent is gone

@@ -27,7 +27,7 @@ from tui_manager.domain.errors import (
     StorageError,
     UnreachableError,
 )
-from tui_manager.domain.safe_text import safe_text
+from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.garbage_collection import rare_collections
 from tui_manager.settings import Settings
 

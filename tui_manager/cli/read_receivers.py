@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration, parse_duration
 
-from tui_manager.domain.notification import (
+from tui_manager.domain.manager.notification import (
     AFTER_FAILURES_MAX,
     TIME_LIMIT,
     TIME_LIMIT_MAX,

@@ -14,10 +14,10 @@ from tui_manager.cli.read_receivers import read_hooks, read_webhooks, show_recei
 from tui_manager.client.state_folder import (
     read_path,
 )
-from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.option_values import SIZE_FORMS, format_size, parse_size
-from tui_manager.domain.target_notation import RESERVED_GROUPS
+from tui_manager.domain.manager.address import split_address
+from tui_manager.domain.targets.target_notation import RESERVED_GROUPS
+from tui_manager.domain.text.parse_sizes_and_times import SIZE_FORMS, format_size, parse_size
 from tui_manager.own_addresses import is_server_name
 from tui_manager.service.service_settings import BOUNDS, Bounds
 from tui_manager.storage.engine.database_url import check_url, hide_password

@@ -22,13 +22,11 @@ if TYPE_CHECKING:
         StorageError,
         UnreachableError,
     )
-    from tui_manager.domain.host import Host, HostDetail
-    from tui_manager.domain.host_class import HostClass
+    from tui_manager.domain.hosts.host import Host, HostDetail
     from tui_manager.domain.ids import new_request_id
-    from tui_manager.domain.manager_status import ManagerStatus
-    from tui_manager.domain.rollout_spec import RolloutSpec
-    from tui_manager.domain.safe_text import safe_text
-    from tui_manager.domain.schedule import Schedule
+    from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
+    from tui_manager.domain.manager.manager_status import ManagerStatus
+    from tui_manager.domain.schedules.schedule import Schedule
     from tui_manager.domain.status import (
         Admission,
         CommandHostStatus,
@@ -36,11 +34,20 @@ if TYPE_CHECKING:
         Stream,
         TaskStatus,
     )
-    from tui_manager.domain.target_preview import TargetPreview
-    from tui_manager.domain.task import CommandHost, Counts, OutputChunk, Progress, Task, TaskDetail
-    from tui_manager.domain.task_filter_and_sort import TaskFilter
-    from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-    from tui_manager.domain.template import Template, TemplateDetail
+    from tui_manager.domain.targets.target_preview import TargetPreview
+    from tui_manager.domain.task_files.template import Template, TemplateDetail
+    from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
+    from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+    from tui_manager.domain.tasks.host_class import HostClass
+    from tui_manager.domain.tasks.task import (
+        CommandHost,
+        Counts,
+        OutputChunk,
+        Progress,
+        Task,
+        TaskDetail,
+    )
+    from tui_manager.domain.text.safe_text import safe_text
     from tui_manager.operator.api import Operator
 else:
 
@@ -67,16 +74,16 @@ _NAMES = {
         "StorageError",
         "UnreachableError",
     ),
-    "domain.host": ("Host", "HostDetail"),
-    "domain.host_class": ("HostClass",),
+    "domain.hosts.host": ("Host", "HostDetail"),
+    "domain.tasks.host_class": ("HostClass",),
     "domain.ids": ("new_request_id",),
-    "domain.manager_status": ("ManagerStatus",),
-    "domain.rollout_spec": ("RolloutSpec",),
-    "domain.safe_text": ("safe_text",),
-    "domain.schedule": ("Schedule",),
+    "domain.manager.manager_status": ("ManagerStatus",),
+    "domain.task_spec.rollout_spec": ("RolloutSpec",),
+    "domain.text.safe_text": ("safe_text",),
+    "domain.schedules.schedule": ("Schedule",),
     "domain.status": ("Admission", "CommandHostStatus", "Reason", "Stream", "TaskStatus"),
-    "domain.target_preview": ("TargetPreview",),
-    "domain.task": (
+    "domain.targets.target_preview": ("TargetPreview",),
+    "domain.tasks.task": (
         "CommandHost",
         "Counts",
         "OutputChunk",
@@ -84,9 +91,9 @@ _NAMES = {
         "Task",
         "TaskDetail",
     ),
-    "domain.task_filter_and_sort": ("TaskFilter",),
-    "domain.task_spec": ("CommandSpec", "TaskSpec"),
-    "domain.template": ("Template", "TemplateDetail"),
+    "domain.lists.task_filter_and_sort": ("TaskFilter",),
+    "domain.task_spec.task_spec": ("CommandSpec", "TaskSpec"),
+    "domain.task_files.template": ("Template", "TemplateDetail"),
     "operator.api": ("Operator",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

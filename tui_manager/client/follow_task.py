@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui_manager.client.read_lists import output_after
 from tui_manager.domain.errors import StorageError, UnreachableError
-from tui_manager.domain.task import OutputChunk, Progress
+from tui_manager.domain.tasks.task import OutputChunk, Progress
 from tui_manager.operator.watching import watching
 
 if TYPE_CHECKING:

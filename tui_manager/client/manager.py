@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Unpack
 from tui_manager.client.read_lists import each_host, each_schedule, each_task, each_template
 from tui_manager.client.task_handle import TaskHandle
 from tui_manager.client.task_options import command_step, parameter_texts, with_options
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
 from tui_manager.domain.status import Admission
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.operator.actor import this_actor
 
 if TYPE_CHECKING:
     from tui_manager.client.task_options import TaskOptions
-    from tui_manager.domain.host import Host, HostDetail
-    from tui_manager.domain.manager_status import ManagerStatus
-    from tui_manager.domain.schedule import Schedule
-    from tui_manager.domain.target_preview import TargetPreview
-    from tui_manager.domain.task import Task
-    from tui_manager.domain.task_filter_and_sort import TaskFilter
-    from tui_manager.domain.template import Template, TemplateDetail
+    from tui_manager.domain.hosts.host import Host, HostDetail
+    from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
+    from tui_manager.domain.manager.manager_status import ManagerStatus
+    from tui_manager.domain.schedules.schedule import Schedule
+    from tui_manager.domain.targets.target_preview import TargetPreview
+    from tui_manager.domain.task_files.template import Template, TemplateDetail
+    from tui_manager.domain.tasks.task import Task
     from tui_manager.operator.api import Operator
 
 _NOTHING: Mapping[str, str] = {}
@@ -141,7 +141,7 @@ class Manager:
             InvalidInputError: names what is wrong; no task was made.
         """
         from tui_manager.client.read_template import read_template
-        from tui_manager.domain.task_file import fill
+        from tui_manager.domain.task_files.task_file import fill
 
         task_file = await read_template(self.operator, name, version)
         spec = with_options(fill(task_file, parameter_texts(params), secrets), options)

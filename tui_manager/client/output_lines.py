@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import OutputChunk
+from tui_manager.domain.tasks.task import OutputChunk
 
 
 @dataclass(frozen=True, slots=True)

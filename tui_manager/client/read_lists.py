@@ -7,18 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from tui_manager.domain.list_window import LIMIT_MAX, Window
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
 
 if TYPE_CHECKING:
-    from tui_manager.domain.audit import AuditEntry
-    from tui_manager.domain.host import Host
-    from tui_manager.domain.list_window import Page
-    from tui_manager.domain.schedule import Schedule, ScheduleRun
-    from tui_manager.domain.task import CommandHost, Task
-    from tui_manager.domain.task_filter_and_sort import TaskFilter
-    from tui_manager.domain.template import Template
-    from tui_manager.domain.token import Token
+    from tui_manager.domain.hosts.host import Host
+    from tui_manager.domain.hosts.join_token import Token
+    from tui_manager.domain.lists.list_window import Page
+    from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
+    from tui_manager.domain.manager.audit import AuditEntry
+    from tui_manager.domain.schedules.schedule import Schedule, ScheduleRun
+    from tui_manager.domain.task_files.template import Template
+    from tui_manager.domain.tasks.task import CommandHost, Task
     from tui_manager.operator.api import Operator, OutputChunk
 
 _Row = TypeVar("_Row")
@@ -80,7 +80,7 @@ async def all_command_hosts(
 
 async def newest_audit(operator: Operator, text: str, limit: int) -> list[AuditEntry]:
     """The newest `limit` entries of the audit that have `text`, the newest last."""
-    from tui_manager.domain.filter_language import quote
+    from tui_manager.domain.lists.filter_language import quote
 
     window = Window(text=quote(text))
     entries = await _all(operator.list_audit, window, lambda entry: entry.audit_id, limit)

@@ -3,8 +3,8 @@ it imports."""
 
 from dataclasses import replace
 
-from tui_manager.domain.task_file import TaskFile, read_task_file
-from tui_manager.domain.template_version import TemplateVersion
+from tui_manager.domain.task_files.task_file import TaskFile, read_task_file
+from tui_manager.domain.task_spec.template_version import TemplateVersion
 from tui_manager.operator.api import Operator
 
 

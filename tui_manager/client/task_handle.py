@@ -11,14 +11,14 @@ from tui_manager.client.follow_task import follow_task
 from tui_manager.client.output_lines import TaskLines, lines_of
 from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
-from tui_manager.domain.task import OutputChunk
+from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.tasks.task import OutputChunk
 
 if TYPE_CHECKING:
     from tui_manager.client.output_lines import OutputLine
     from tui_manager.domain.status import Stream
-    from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
+    from tui_manager.domain.tasks.task import CommandHost, Counts, Progress, Task, TaskDetail
     from tui_manager.operator.api import Operator
 
 

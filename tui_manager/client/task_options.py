@@ -7,15 +7,15 @@ from typing import Any, Literal, TypedDict
 
 from tui_manager_protos.rules.duration import parse_duration
 
-from tui_manager.domain.content import Content, content_of
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.step_and_task_options import (
+from tui_manager.domain.task_spec.script_and_stdin import Content, content_of
+from tui_manager.domain.task_spec.step_and_task_options import (
     ALL_OPTIONS,
     needed_option,
     with_step_options,
     with_task_options,
 )
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 Duration = timedelta | str | int
 

@@ -8,11 +8,11 @@ import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
-from tui_manager.domain.json_shapes import timestamp
-from tui_manager.domain.last_line import IDS_MAX, LastLine
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task import CommandHost, TaskDetail
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.output.last_line import IDS_MAX, LastLine
+from tui_manager.domain.presentation.json_shapes import timestamp
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import CommandHost, TaskDetail
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.export.read_task import batches, pages, together
 from tui_manager.operator.api import Operator
 

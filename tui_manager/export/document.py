@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import datetime
 
-from tui_manager.domain.export_format import Format
-from tui_manager.domain.task import TaskDetail
+from tui_manager.domain.presentation.export_format import Format
+from tui_manager.domain.tasks.task import TaskDetail
 from tui_manager.operator.api import Operator
 
 Maker = Callable[[Operator, TaskDetail, datetime], AsyncIterator[str]]

@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
-from tui_manager.domain.host_name_ranges import fold_names, summarize_names
-from tui_manager.domain.number_format import count_of, size
-from tui_manager.domain.output_buffer import OutputBuffer, OutputLine
-from tui_manager.domain.output_groups import OutputGroup, OutputGroups
-from tui_manager.domain.state_words import GLYPHS
+from tui_manager.domain.output.output_buffer import OutputBuffer, OutputLine
+from tui_manager.domain.output.output_groups import OutputGroup, OutputGroups
+from tui_manager.domain.presentation.state_words import GLYPHS
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import CommandHost, OutputChunk
+from tui_manager.domain.tasks.task import CommandHost, OutputChunk
+from tui_manager.domain.text.host_name_ranges import fold_names, summarize_names
+from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.export.html_text import ColouredText, text
 from tui_manager.export.read_output import OutputReader
 from tui_manager.export.read_task import batches, together

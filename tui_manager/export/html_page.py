@@ -13,14 +13,14 @@ from pathlib import Path
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager import __version__
-from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.json_shapes import timestamp
-from tui_manager.domain.number_format import count_of, size
-from tui_manager.domain.state_words import GLYPHS, cause_words, command_host_text
+from tui_manager.domain.presentation.json_shapes import timestamp
+from tui_manager.domain.presentation.state_words import GLYPHS, cause_words, command_host_text
 from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task import Command, CommandHost, Counts, TaskDetail
-from tui_manager.domain.task_map import FailureGroup
-from tui_manager.domain.task_spec import HIDDEN, CommandSpec
+from tui_manager.domain.task_spec.task_spec import HIDDEN, CommandSpec
+from tui_manager.domain.tasks.task import Command, CommandHost, Counts, TaskDetail
+from tui_manager.domain.tasks.task_map import FailureGroup
+from tui_manager.domain.text.host_name_ranges import fold_names
+from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.export.html_groups import COMPARED_ROWS, GroupedOutput
 from tui_manager.export.html_text import ColouredText, block, text, time
 from tui_manager.export.html_timeline import HOSTS_MAX, Timeline, duration_text

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import NamedTuple
 
-from tui_manager.domain.output_colours import RESET
-from tui_manager.domain.safe_text import safe_line, safe_text
+from tui_manager.domain.text.output_colours import RESET
+from tui_manager.domain.text.safe_text import safe_line, safe_text
 
 _ESCAPE = "\x1b["
 _WEIGHTS = {1: "b", 2: "w", 3: "i", 4: "u", 9: "s"}

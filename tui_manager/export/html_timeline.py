@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tui_manager.domain.host_name_ranges import natural_key
-from tui_manager.domain.number_format import running_time, short_duration
-from tui_manager.domain.state_words import GLYPHS
+from tui_manager.domain.presentation.state_words import GLYPHS
 from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import LETTERS, host_letter
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.tasks.task_map import LETTERS, host_letter
+from tui_manager.domain.text.host_name_ranges import natural_key
+from tui_manager.domain.text.number_format import running_time, short_duration
 from tui_manager.export.html_text import text
 
 HOSTS_MAX = 200

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from tui_manager.domain.json_shapes import (
+from tui_manager.domain.presentation.json_shapes import (
     Shape,
     limits_shape,
     origin_shape,
@@ -14,7 +14,7 @@ from tui_manager.domain.json_shapes import (
     task_shape,
     timestamp,
 )
-from tui_manager.domain.task import TaskDetail
+from tui_manager.domain.tasks.task import TaskDetail
 from tui_manager.export.read_output import output_reader
 from tui_manager.export.read_task import PrintedText, pages, with_heads
 from tui_manager.operator.api import Operator

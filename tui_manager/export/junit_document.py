@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.json_shapes import timestamp
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line, safe_text
-from tui_manager.domain.state_words import command_host_text
+from tui_manager.domain.presentation.json_shapes import timestamp
+from tui_manager.domain.presentation.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import Command, CommandHost, TaskDetail
+from tui_manager.domain.tasks.task import Command, CommandHost, TaskDetail
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line, safe_text
 from tui_manager.export.read_output import OutputReader, output_reader
 from tui_manager.export.read_task import PrintedText, TextPart, pages, with_tails
 from tui_manager.operator.api import Operator

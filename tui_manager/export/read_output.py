@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import CommandHost, OutputChunk, TaskDetail
+from tui_manager.domain.tasks.task import CommandHost, OutputChunk, TaskDetail
 from tui_manager.operator.api import Operator
 
 MANY = 100  # command hosts from which on the output is read once

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import CommandHost, OutputChunk
+from tui_manager.domain.tasks.task import CommandHost, OutputChunk
 from tui_manager.export.read_output import OutputReader
 from tui_manager.operator.api import Operator
 

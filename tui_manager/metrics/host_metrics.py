@@ -1,7 +1,7 @@
 """Metrics of hosts, their sessions, and agents that were refused."""
 
 from tui_manager.domain.errors import Refusal
-from tui_manager.domain.session_end import SessionEnd
+from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.metrics.metric import Kind, Labeled, by, counted, counter, gauge, labeled
 from tui_manager.storage.engine.tally import Act

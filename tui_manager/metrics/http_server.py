@@ -16,8 +16,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.manager.address import split_address
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 16  # at a time; one more is closed at once

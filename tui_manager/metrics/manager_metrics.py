@@ -2,8 +2,8 @@
 
 import shutil
 
-from tui_manager.domain.gateway import GatewayState
-from tui_manager.domain.notification import ReceiverKind
+from tui_manager.domain.manager.gateway import GatewayState
+from tui_manager.domain.manager.notification import ReceiverKind
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.metrics.metric import Kind, Labeled, counted, counter, gauge, histogram, labeled
 from tui_manager.storage.engine.tally import Act

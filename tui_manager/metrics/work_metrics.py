@@ -1,9 +1,9 @@
 """Metrics of tasks, commands and schedules."""
 
-from tui_manager.domain.schedule import SkipReason
+from tui_manager.domain.schedules.schedule import SkipReason
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import StepKind
-from tui_manager.domain.transitions import legal_states
+from tui_manager.domain.task_spec.task_spec import StepKind
+from tui_manager.domain.tasks.transitions import legal_states
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.metrics.metric import (
     Kind,

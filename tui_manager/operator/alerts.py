@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from tui_manager_protos.rules.duration import rough_duration
 
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.manager_status import ClockDoubt
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.manager_status import ClockDoubt
 from tui_manager.domain.status import Admission
 from tui_manager.operator.differing_agents import differing_agents
 from tui_manager.operator.gateways import manager_alerts

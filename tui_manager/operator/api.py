@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
-from tui_manager.domain.task import OutputChunk as OutputChunk
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
+from tui_manager.domain.tasks.task import OutputChunk as OutputChunk
 from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.new_task_calls import NewTaskCalls
 from tui_manager.operator.notification_calls import NotificationCalls
@@ -23,20 +23,20 @@ from tui_manager.operator.task_overview_calls import TaskOverviewCalls
 from tui_manager.operator.template_calls import TemplateCalls
 
 if TYPE_CHECKING:
-    from tui_manager.domain.audit import AuditEntry
-    from tui_manager.domain.changes import Changes
-    from tui_manager.domain.gateway import Gateway
-    from tui_manager.domain.host import Host, HostDetail
-    from tui_manager.domain.host_class import HostClass
-    from tui_manager.domain.list_window import Page, Window
-    from tui_manager.domain.manager_status import ManagerStatus
+    from tui_manager.domain.hosts.host import Host, HostDetail
+    from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
+    from tui_manager.domain.lists.list_window import Page, Window
+    from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
+    from tui_manager.domain.manager.audit import AuditEntry
+    from tui_manager.domain.manager.changes import Changes
+    from tui_manager.domain.manager.gateway import Gateway
+    from tui_manager.domain.manager.manager_status import ManagerStatus
     from tui_manager.domain.status import TaskStatus
-    from tui_manager.domain.target_preview import TargetPreview
-    from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
-    from tui_manager.domain.task_filter_and_sort import TaskFilter
-    from tui_manager.domain.task_plan import TaskPlan
-    from tui_manager.domain.task_spec import TaskSpec
-    from tui_manager.domain.token import NewToken, Token, TokenSpec
+    from tui_manager.domain.targets.target_preview import TargetPreview
+    from tui_manager.domain.task_spec.task_spec import TaskSpec
+    from tui_manager.domain.tasks.host_class import HostClass
+    from tui_manager.domain.tasks.task import CommandHost, Progress, Rerun, Task, TaskDetail
+    from tui_manager.domain.tasks.task_plan import TaskPlan
 
 _Parameters = ParamSpec("_Parameters")
 _Reply = TypeVar("_Reply")

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.api import Call, ForwardingOperator, Operator
 from tui_manager.operator.watching import watching
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import tui_manager
-from tui_manager.domain.agent_version import ExpectedAgents, Platform
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.files import UpdateSpec
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.hosts.agent_version import ExpectedAgents, Platform
+from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.status import Admission
+from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import HostEntry
 

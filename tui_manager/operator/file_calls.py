@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from tui_manager.domain.files import FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 
 if TYPE_CHECKING:
-    from tui_manager.domain.files import FileSet
+    from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 
 PIECE = 1024 * 1024  # bytes that one piece has at most
 

@@ -8,8 +8,8 @@ from itertools import groupby
 
 from tui_manager_protos.rules.duration import rough_duration
 
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.gateway import Gateway, GatewayState, Standing
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.gateway import Gateway, GatewayState, Standing
 
 CLOCK_OFF = timedelta(minutes=1)  # between two clocks; a larger difference is said
 NOBODY: Mapping[int, int] = {}

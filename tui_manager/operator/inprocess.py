@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import Protocol
 
 import tui_manager
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.files import FileSet, FileSetPart
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.host import Host, HostDetail
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.last_line import LastLine
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.notification import Answer, ReceiverStatus
-from tui_manager.domain.output_search import OutputMatches
-from tui_manager.domain.schedule import (
+from tui_manager.domain.hosts.host import Host, HostDetail
+from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
+from tui_manager.domain.manager.audit import AuditEntry
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.gateway import Gateway
+from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.manager.notification import Answer, ReceiverStatus
+from tui_manager.domain.output.last_line import LastLine
+from tui_manager.domain.output.output_search import OutputMatches
+from tui_manager.domain.schedules.schedule import (
     DUES_SHOWN,
     Schedule,
     ScheduleDetail,
@@ -29,14 +28,22 @@ from tui_manager.domain.schedule import (
     ScheduleSpec,
 )
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Rerun, Task, TaskDetail
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
-from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
-from tui_manager.domain.task_plan import TaskPlan
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import TEMPLATE_SORT_COLUMNS, Template, TemplateDetail
-from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_files.template import TEMPLATE_SORT_COLUMNS, Template, TemplateDetail
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.tasks.command_history import PastCommand
+from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.tasks.task import (
+    CommandHost,
+    OutputChunk,
+    Progress,
+    Rerun,
+    Task,
+    TaskDetail,
+)
+from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
+from tui_manager.domain.tasks.task_plan import TaskPlan
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.operator.file_calls import ReadPart

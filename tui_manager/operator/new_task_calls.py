@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tui_manager.domain.command_history import PastCommand
+    from tui_manager.domain.tasks.command_history import PastCommand
 
 
 class NewTaskCalls(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tui_manager.domain.notification import Answer, ReceiverStatus
+    from tui_manager.domain.manager.notification import Answer, ReceiverStatus
 
 
 class NotificationCalls(Protocol):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tui_manager.domain.output_search import OutputMatches
+    from tui_manager.domain.output.output_search import OutputMatches
     from tui_manager.domain.status import Stream
-    from tui_manager.domain.task import OutputChunk
+    from tui_manager.domain.tasks.task import OutputChunk
 
 
 class OutputCalls(Protocol):

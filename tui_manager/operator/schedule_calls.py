@@ -7,8 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tui_manager.domain.list_window import Page, Window
-    from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleRun, ScheduleSpec
+    from tui_manager.domain.lists.list_window import Page, Window
+    from tui_manager.domain.schedules.schedule import (
+        Schedule,
+        ScheduleDetail,
+        ScheduleRun,
+        ScheduleSpec,
+    )
 
 
 class ScheduleCalls(Protocol):

@@ -3,7 +3,7 @@ operator does for `FileCalls`."""
 
 from collections.abc import AsyncIterator, Callable
 
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.file_calls import PIECE, ReadPart, each_piece
 from tui_manager.service.files.file_store import FileStore
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tui_manager.domain.last_line import LastLine
-    from tui_manager.domain.task import CommandHost
-    from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
+    from tui_manager.domain.output.last_line import LastLine
+    from tui_manager.domain.tasks.task import CommandHost
+    from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
 
 
 class TaskOverviewCalls(Protocol):

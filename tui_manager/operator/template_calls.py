@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tui_manager.domain.list_window import Page, Window
-    from tui_manager.domain.template import Template, TemplateDetail
+    from tui_manager.domain.lists.list_window import Page, Window
+    from tui_manager.domain.task_files.template import Template, TemplateDetail
 
 
 class TemplateCalls(Protocol):

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.operator.api import Operator
 
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 import psutil
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.domain.notification import ERROR_MAX, Answer, Hook, Outcome
-from tui_manager.domain.safe_text import safe_text
+from tui_manager.domain.manager.notification import ERROR_MAX, Answer, Hook, Outcome
+from tui_manager.domain.text.safe_text import safe_text
 
 log = logging.getLogger(__name__)
 UNUSABLE = 65  # EX_DATAERR of sysexits.h: the program never wants this event

@@ -31,8 +31,8 @@ from urllib3.exceptions import (
 from urllib3.util import Url, make_headers, parse_url
 
 from tui_manager import __version__
-from tui_manager.domain.notification import ERROR_MAX, Answer, Outcome, Webhook
-from tui_manager.domain.safe_text import safe_text
+from tui_manager.domain.manager.notification import ERROR_MAX, Answer, Outcome, Webhook
+from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.receivers.signature import read_key, sign
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from textual.events import Event, Key
 from textual.message import Message
 from textual.screen import Screen
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen

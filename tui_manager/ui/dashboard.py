@@ -8,11 +8,11 @@ from textual import on
 from textual.events import DescendantFocus, Resize
 from textual.widget import Widget
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
+from tui_manager.domain.tasks.task import Task
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.dashboard_panes import HOSTS, IN_TABS, NOW, OUTPUT, RECENT, TABS, DashboardPanes
 from tui_manager.ui.frame.pane_tabs import PaneTabs

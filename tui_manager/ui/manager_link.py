@@ -8,9 +8,9 @@ from datetime import datetime
 
 from textual.message import Message
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, UnreachableError
-from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.operator.api import Operator
 from tui_manager.own_addresses import reachable_addresses
 from tui_manager.ui.action import KeyMap

@@ -31,8 +31,8 @@ from tests.cli.fake import FakeOperator
 from tests.support.bundles import new_key, public, small_bundle
 from tests.support.fake_hosts import WAYS_OUT
 from tui_manager.cli.main import main
-from tui_manager.domain.host import Host
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.list_window import Page, Window
 
 MANAGER_ID = "manager-1"  # of the fake operator
 ADDRESS = "192.0.2.7:7443"

@@ -20,8 +20,8 @@ from tui_manager.cli.commands import agent_hosts
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.text import note
 from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.hosts.join_token import NewToken, TokenSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason
-from tui_manager.domain.token import NewToken, TokenSpec
 
 Capture = pytest.CaptureFixture[str]
 CHANGED = (

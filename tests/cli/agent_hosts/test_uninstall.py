@@ -14,7 +14,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
 )
 from tui_manager.cli.main import main
 from tui_manager.domain.status import Admission, CommandHostStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 
 def test_nothing_is_left(

@@ -14,7 +14,7 @@ from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.disks import fill, small_disk
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tests.support.file_trees import MIB, OF_HOST, Tree, noise, odd_tree, partial_files
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 
 _HOSTS = ("h1", "h2")
 _CUTS = 8

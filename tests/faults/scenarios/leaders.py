@@ -22,7 +22,7 @@ from tests.faults.scenarios.several import (
     several,
     under_load,
 )
-from tui_manager.domain.schedule import Overlap
+from tui_manager.domain.schedules.schedule import Overlap
 
 _YEAR = 365 * 86_400  # seconds
 _IN_A_TRANSACTION = (("statement", 1), ("statement", 4), ("before.commit", 2), ("after.commit", 1))

@@ -11,7 +11,7 @@ from tests.faults.command import command
 from tests.faults.fleet import Fleet
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.rollout_spec import HoldRule, RolloutSpec
+from tui_manager.domain.task_spec.rollout_spec import HoldRule, RolloutSpec
 
 _STATES = """
 SELECT h.name, trim(ch.status || ' ' || ch.reason) AS state FROM command_hosts AS ch

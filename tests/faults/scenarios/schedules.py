@@ -10,12 +10,12 @@ from tests.faults.command import command
 from tests.faults.fleet import Fleet
 from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
-from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.schedule import Overlap, ScheduleSpec
-from tui_manager.domain.task_file import TaskFile
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.write_task_file import write_task_file
+from tui_manager.domain.schedules.cron_and_zone import read_cron
+from tui_manager.domain.schedules.schedule import Overlap, ScheduleSpec
+from tui_manager.domain.task_files.task_file import TaskFile
+from tui_manager.domain.task_files.write_task_file import write_task_file
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 
 _CRON = "* * * * * *"
 _LAST_STATEMENT = 40  # of those that start two tasks

@@ -11,8 +11,8 @@ from tests.faults.fleet import Fleet
 from tests.faults.manager_of_fleet import ManagerOfFleet
 from tests.faults.scenarios.running import Scenario, scenario
 from tests.faults.watching import GIVE_UP
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.task_spec.task_spec import Offline
 
 NEED_SEVERAL: set[str] = set()  # names of scenarios
 HOSTS = ("h1", "h2", "h3")

@@ -7,7 +7,7 @@ from tests.faults.command import GO, command
 from tests.faults.fleet import Fleet
 from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 
 _STATES = """
 SELECT trim(ch.status || ' ' || ch.reason) AS state FROM command_hosts AS ch

@@ -10,7 +10,7 @@ from tests.faults.command import command
 from tests.faults.fleet import Fleet
 from tests.faults.relay import Relay
 from tests.faults.scenarios.running import all_ended, scenario, stored
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 
 
 async def _shuffled(seed: str, twice: float, swapped: float) -> Relay:

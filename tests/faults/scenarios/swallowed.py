@@ -10,7 +10,7 @@ from tests.faults.checker import Allowed, check
 from tests.faults.command import command
 from tests.faults.fleet import Fleet
 from tests.faults.scenarios.running import all_ended, new_fleet, only_execution, scenario, status
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
 
 _SEND = "before.send_run_command"
 _UNDELIVERABLE = Allowed(reasons={"undeliverable"})

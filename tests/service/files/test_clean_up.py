@@ -11,8 +11,8 @@ from tests.support.file_sets import MadeSet, make_set, read, send, store
 from tests.support.manager_parts import Parts, manager_parts, result, spec, totals
 from tests.support.schedules import hourly
 from tui_manager.domain.errors import NotFoundError, StorageError
-from tui_manager.domain.files import CopySpec, FileSetPart
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSetPart
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.files import file_threads
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.storage.engine.transaction import Transaction

@@ -12,8 +12,8 @@ import pytest
 from tests.support.file_sets import MadeSet, make_set, read, send, store
 from tests.support.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.files import CopySpec, FileSet, FileSetPart
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet, FileSetPart
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.files import file_store as file_store_module
 from tui_manager.service.files import incoming as incoming_module
 

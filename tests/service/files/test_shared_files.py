@@ -13,8 +13,8 @@ from tests.support.file_sets import MadeSet, make_set, read, store
 from tests.support.manager_parts import Parts, spec
 from tests.support.several_managers import Managers, several_managers
 from tui_manager.domain.errors import NotFoundError, StorageError
-from tui_manager.domain.files import CopySpec, FileSetPart
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSetPart
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import file_pieces
 

@@ -8,10 +8,10 @@ from tests.support.file_sets import MadeSet, make_set, store
 from tests.support.manager_parts import Parts, failed, spec
 from tests.support.schedules import hourly, runs, turn_to
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.files import CopySpec
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.schedule import SkipReason
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.schedules.schedule import SkipReason
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.host_class import HostClass
 
 MADE, OTHER = make_set({b"app.conf": b"1" * 900}), make_set({b"app.conf": b"2" * 900})
 

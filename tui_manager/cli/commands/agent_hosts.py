@@ -28,10 +28,10 @@ from tui_manager.cli.printing.host_work import HostProgress, print_outcomes
 from tui_manager.cli.printing.status_line import clear_status
 from tui_manager.cli.printing.text import note
 from tui_manager.client.connection import connect_operator
-from tui_manager.domain.address import is_local, other_addresses
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host import check_labels, check_name
-from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.hosts.host import check_labels, check_name
+from tui_manager.domain.manager.address import is_local, other_addresses
+from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.operator.api import Operator
 from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings

@@ -13,8 +13,8 @@ from tui_manager.cli.options.transfer import NO_FILES
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.text import note
 from tui_manager.client.connection import connect
-from tui_manager.domain.files import UpdateSpec
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.settings import Settings
 
 # Stands in a task until its bundle is read.

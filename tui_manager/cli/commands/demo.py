@@ -15,11 +15,11 @@ from tui_manager.cli.commands.dashboard import check_terminal, handled, opened, 
 from tui_manager.cli.commands.demo_agents import Fleet, agent_program, host_names
 from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_tasks
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_name_ranges import fold_names
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.domain.status import Admission, TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
 from tui_manager.operator.api import Operator
 from tui_manager.operator.watching import watching

@@ -13,7 +13,7 @@ from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.text import note
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.export_format import Format
+from tui_manager.domain.presentation.export_format import Format
 from tui_manager.export.document import document
 from tui_manager.export.write_whole import written_whole
 from tui_manager.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.standard_streams import OutputError
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 NO_FOLDERS: Mapping[int, Path] = {}
 

@@ -19,13 +19,13 @@ from tui_manager.cli.printing.text import (
 )
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_hosts
-from tui_manager.domain.address import join_line
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host import Host, HostDetail
-from tui_manager.domain.host_name_ranges import unfold_names
-from tui_manager.domain.json_shapes import host_detail_shape, host_shape
-from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.hosts.host import Host, HostDetail
+from tui_manager.domain.manager.address import join_line
+from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.presentation.json_shapes import host_detail_shape, host_shape
 from tui_manager.domain.status import Admission
+from tui_manager.domain.text.host_name_ranges import unfold_names
 from tui_manager.operator.api import Operator
 from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from tui_manager.cli.printing.list_tables import manager_table
 from tui_manager.cli.printing.text import note_storage_trouble, write, write_json
 from tui_manager.client.connection import connect_operator
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.json_shapes import manager_shape
-from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.manager.gateway import Gateway
+from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.presentation.json_shapes import manager_shape
 from tui_manager.settings import Settings
 
 

@@ -9,10 +9,10 @@ from tui_manager.cli.exit_status import NOT_COMPLETED
 from tui_manager.cli.printing.receivers import receiver_table
 from tui_manager.cli.printing.text import note_storage_trouble, write, write_json
 from tui_manager.client.connection import connect_operator
-from tui_manager.domain.json_shapes import receiver_shape
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.notification import Answer, Outcome, ReceiverStatus
-from tui_manager.domain.safe_text import safe_text
+from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.manager.notification import Answer, Outcome, ReceiverStatus
+from tui_manager.domain.presentation.json_shapes import receiver_shape
+from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.settings import Settings
 
 

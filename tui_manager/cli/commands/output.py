@@ -12,7 +12,7 @@ from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_command_hosts, output_after
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import OutputChunk
 from tui_manager.settings import Settings
 

@@ -11,7 +11,7 @@ from tui_manager.cli.options.secret_values import read_secrets, secret_names
 from tui_manager.cli.printing.summary import note_left_out
 from tui_manager.client.connection import connect
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.settings import Settings
 
 

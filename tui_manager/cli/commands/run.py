@@ -29,7 +29,7 @@ from tui_manager.domain.errors import (
     UnreachableError,
 )
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # only needed for task files, copies and fetches
     from tui_manager.cli.commands.copied_files import CopiedFiles
     from tui_manager.cli.commands.watch_transfers import TransferWatch
     from tui_manager.cli.printing.transfers import SavedByRow
-    from tui_manager.domain.task_file import TaskFile
+    from tui_manager.domain.task_files.task_file import TaskFile
 
 _Task = TypeVar("_Task")
 
@@ -154,7 +154,7 @@ def plan_only(settings: Settings, options: argparse.Namespace, spec: TaskSpec) -
 async def _plan(settings: Settings, spec: TaskSpec, *, as_json: bool) -> int:
     """Prints what the task would do."""
     from tui_manager.cli.printing.rollout_text import plan_text
-    from tui_manager.domain.json_shapes import plan_shape
+    from tui_manager.domain.presentation.json_shapes import plan_shape
 
     async with connect(settings.state_dir) as manager:
         plan = await manager.operator.plan_task(spec)

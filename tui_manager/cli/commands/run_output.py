@@ -13,15 +13,15 @@ from tui_manager.cli.printing.summary import summarize
 from tui_manager.cli.printing.text import cleaner_for, note, write_json
 from tui_manager.client.output_lines import StreamLines, TaskLines, gap_text, utf8_decoder
 from tui_manager.client.read_lists import all_command_hosts
-from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
-from tui_manager.domain.task import CommandHost, TaskDetail
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import CommandHost, TaskDetail
+from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.operator.api import Operator, OutputChunk
 
 if TYPE_CHECKING:  # only needed for JSON, copies and fetches
     from tui_manager.cli.printing.transfers import SavedByRow
-    from tui_manager.domain.json_shapes import Shape
+    from tui_manager.domain.presentation.json_shapes import Shape
 
 CUT = 1 << 20  # bytes of one stream of one host in JSON
 _NOTHING_SAVED: "SavedByRow" = {}
@@ -188,14 +188,14 @@ class JsonOutput:
 
     async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints the object."""
-        from tui_manager.domain.json_shapes import run_shape
+        from tui_manager.domain.presentation.json_shapes import run_shape
 
         rows = await all_command_hosts(operator, detail.task.task_id)
         steps = [command.spec for command in detail.commands]
         write_json(run_shape(detail, [self._shape(row, steps[row.command]) for row in rows]))
 
     def _shape(self, row: CommandHost, step: CommandSpec) -> "Shape":
-        from tui_manager.domain.json_shapes import output_shape
+        from tui_manager.domain.presentation.json_shapes import output_shape
 
         texts, cut = [], False
         for stream in Stream:

@@ -21,8 +21,8 @@ from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_schedules, newest_runs
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError
-from tui_manager.domain.schedule import Schedule, ScheduleSpec
-from tui_manager.domain.task_file import read_task_file
+from tui_manager.domain.schedules.schedule import Schedule, ScheduleSpec
+from tui_manager.domain.task_files.task_file import read_task_file
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 

@@ -10,9 +10,9 @@ from contextlib import AsyncExitStack, contextmanager
 
 from tui_manager_protos.background_log import FLUSH_TIMEOUT, write_all
 
-from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import CannotStartError, StorageError
-from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.manager.address import split_address
+from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.garbage_collection import short_collections
 from tui_manager.logs import flush_log, log_to_stderr
 from tui_manager.settings import Settings, check_security

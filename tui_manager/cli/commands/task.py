@@ -21,14 +21,14 @@ from tui_manager.client.connection import connect
 from tui_manager.client.read_lists import all_command_hosts, all_tasks
 from tui_manager.client.task_handle import TaskHandle
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.json_shapes import (
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
+from tui_manager.domain.presentation.json_shapes import (
     command_host_shape,
     limits_shape,
     origin_shape,
     steps_shape,
     task_shape,
 )
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 

@@ -14,10 +14,10 @@ from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_tokens
-from tui_manager.domain.address import is_local, join_line, other_addresses
-from tui_manager.domain.json_shapes import new_token_shape, token_shape
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
+from tui_manager.domain.manager.address import is_local, join_line, other_addresses
+from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.presentation.json_shapes import new_token_shape, token_shape
 from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings
 

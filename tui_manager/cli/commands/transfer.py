@@ -21,8 +21,8 @@ from tui_manager.client.connection import connect
 from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.status import CommandHostStatus as Status
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 

@@ -21,7 +21,7 @@ from tui_manager.domain.errors import (
     UnreachableError,
 )
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import OutputChunk, Progress
+from tui_manager.domain.tasks.task import OutputChunk, Progress
 from tui_manager.operator.api import Operator
 
 if TYPE_CHECKING:  # only needed for copies and fetches

@@ -17,8 +17,8 @@ from tui_manager.cli.printing.transfers import bytes_done, end_words, files_word
 from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.errors import ManagerError, NotFoundError, StorageError
 from tui_manager.domain.status import CommandHostStatus as Status
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.local_files.host_folder import Saved, SaveError

@@ -17,7 +17,7 @@ from tui_manager.cli.completion.kinds import Kind, kind_of
 from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.cli.options.parser import PROGRAM, as_name, is_name, plain
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.text.safe_text import safe_line
 
 _END = "--"
 _COMMAND_FOLLOWS = {_END: "the command follows"}

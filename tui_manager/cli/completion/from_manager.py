@@ -13,19 +13,19 @@ from tui_manager_protos.rules.names_and_labels import is_name
 from tui_manager.cli.completion.kinds import Kind
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.state_folder import find_state_dir
-from tui_manager.domain.command_history import HISTORY_LIMIT
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.filter_language import quote
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.filter_language import quote
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
+from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
 from tui_manager.domain.status import Admission, TaskStatus
-from tui_manager.domain.target_completion import last_term
-from tui_manager.domain.target_notation import TASK_PREFIX
-from tui_manager.domain.task_file import read_task_file
-from tui_manager.domain.task_filter_and_sort import TaskFilter
-from tui_manager.domain.task_parameters import Parameter, ParameterType
-from tui_manager.domain.template import split_version
+from tui_manager.domain.targets.target_completion import last_term
+from tui_manager.domain.targets.target_notation import TASK_PREFIX
+from tui_manager.domain.task_files.task_file import read_task_file
+from tui_manager.domain.task_files.template import split_version
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.tasks.command_history import HISTORY_LIMIT
+from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.find_manager import find_manager
 

@@ -13,8 +13,8 @@ from tui_manager.cli.options.run import (
     with_given_options,
 )
 from tui_manager.cli.options.transfer import OF_COMMANDS, TASK_USAGE
-from tui_manager.domain.files import UpdateSpec
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 
 def add_update_options(update: argparse.ArgumentParser) -> None:

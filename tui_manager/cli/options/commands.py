@@ -245,7 +245,7 @@ def _output(output: argparse.ArgumentParser, _state: Parser) -> None:
 
 def _export(export: argparse.ArgumentParser, _state: Parser) -> None:
     """The options of `export`."""
-    from tui_manager.domain.export_format import Format
+    from tui_manager.domain.presentation.export_format import Format
 
     export.add_argument("task_id", metavar="TASK_ID", type=task_id, help="the task's number")
     export.add_argument(

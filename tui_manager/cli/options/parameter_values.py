@@ -11,10 +11,10 @@ from tui_manager.cli.options.run import with_given_options
 from tui_manager.cli.options.secret_values import TERMINAL, read_secrets, secret_names
 from tui_manager.cli.options.values import parse_pairs
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.safe_text import safe_text
-from tui_manager.domain.task_file import TaskFile, check_names, fill, missing
-from tui_manager.domain.task_parameters import Parameter
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_files.task_file import TaskFile, check_names, fill, missing
+from tui_manager.domain.task_spec.task_parameters import Parameter
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.text.safe_text import safe_text
 
 
 def with_options(task_file: TaskFile, options: argparse.Namespace) -> TaskFile:

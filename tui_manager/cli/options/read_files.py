@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_manager.cli.options.values import file_path
-from tui_manager.domain.content import CONTENT_LENGTH
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH
 
 if TYPE_CHECKING:
-    from tui_manager.domain.task_file import TaskFile
+    from tui_manager.domain.task_files.task_file import TaskFile
     from tui_manager.operator.local_files.task_sources import TaskSources
 
 STDIN = "-"  # instead of the name of a task file
@@ -40,7 +40,7 @@ class LoadedTaskFile:
     def text(self) -> str:
         """With its scripts and inputs in it. If it names no file, as it was written. Raises
         InvalidInputError if one of them is no text."""
-        from tui_manager.domain.write_task_file import write_task_file
+        from tui_manager.domain.task_files.write_task_file import write_task_file
 
         return write_task_file(self.task_file) if self.names_files else self.source
 
@@ -56,7 +56,7 @@ def load_task_file(file: str, copied: "TaskSources") -> LoadedTaskFile:
     Raises:
         InvalidInputError: a file cannot be read, or something in it is wrong.
     """
-    from tui_manager.domain.task_file import read_task_file
+    from tui_manager.domain.task_files.task_file import read_task_file
 
     path = file_path(file)
     name = "stdin" if file == STDIN else path.name
@@ -91,7 +91,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def _contents(path: Path) -> bytes:
-    from tui_manager.domain.task_file import TASK_FILE_LENGTH
+    from tui_manager.domain.task_files.task_file import TASK_FILE_LENGTH
 
     try:
         return read_bytes(path, TASK_FILE_LENGTH)
@@ -102,7 +102,7 @@ def _contents(path: Path) -> bytes:
 
 
 def _stdin() -> bytes:
-    from tui_manager.domain.task_file import TASK_FILE_LENGTH
+    from tui_manager.domain.task_files.task_file import TASK_FILE_LENGTH
 
     data = sys.stdin.buffer.read(TASK_FILE_LENGTH + 1)
     if len(data) > TASK_FILE_LENGTH:

@@ -4,7 +4,7 @@ import argparse
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import add_output_modes, add_secret_option
-from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass
+from tui_manager.domain.tasks.host_class import RERUN_DEFAULT, HostClass
 
 _OPTIONS = (
     ("failed", (HostClass.FAILED,), "hosts on which a command failed, ran into its timeout, or was "

@@ -1,12 +1,12 @@
 """The options of a rollout: in which batches a task goes through its hosts, and when it stops. None
-is one that is not given. `domain/rollout_spec.py` reads the values."""
+is one that is not given. `domain/task_spec/rollout_spec.py` reads the values."""
 
 import argparse
 
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.options.parser import one_of
-from tui_manager.domain.rollout_spec import HOLD_TIMEOUT, HoldRule, Order
+from tui_manager.domain.task_spec.rollout_spec import HOLD_TIMEOUT, HoldRule, Order
 
 ROLLOUT_USAGE = (
     "                       [--batches B] [--order name|random] [--delay S]\n"

@@ -16,13 +16,13 @@ from tui_manager.cli.options.step_contents import (
 )
 from tui_manager.cli.options.values import option_name, parse_pairs, read_value
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.step_and_task_options import (
+from tui_manager.domain.task_spec.step_and_task_options import (
     ALL_OPTIONS,
     needed_option,
     with_step_options,
     with_task_options,
 )
-from tui_manager.domain.task_spec import (
+from tui_manager.domain.task_spec.task_spec import (
     DELIVERY_TIMEOUT,
     OFFLINE_DEFAULT,
     TIMEOUT_DEFAULT,

@@ -9,7 +9,7 @@ from tui_manager.cli.options.parser import PROGRAM, Parser, add_json, one_of, ro
 from tui_manager.cli.options.run import TARGET_HELP, add_target_option, add_task_options
 from tui_manager.cli.options.step_contents import CONTENT_USAGE, add_content_options
 from tui_manager.cli.options.values import option_name
-from tui_manager.domain.schedule import MISFIRE_DEFAULT, Overlap
+from tui_manager.domain.schedules.schedule import MISFIRE_DEFAULT, Overlap
 
 RUNS_SHOWN = 20
 _TASK_USAGE = (

@@ -12,10 +12,15 @@ from tui_manager.cli.options.schedule import given_task_options
 from tui_manager.cli.options.step_contents import given_content_options
 from tui_manager.cli.options.values import parse_pairs, read_duration
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.schedule import ScheduleSpec, TemplateUse
-from tui_manager.domain.task_file import TaskFile, check_names, read_task_file, task_file_of
-from tui_manager.domain.template import split_version
-from tui_manager.domain.write_task_file import write_task_file
+from tui_manager.domain.schedules.schedule import ScheduleSpec, TemplateUse
+from tui_manager.domain.task_files.task_file import (
+    TaskFile,
+    check_names,
+    read_task_file,
+    task_file_of,
+)
+from tui_manager.domain.task_files.template import split_version
+from tui_manager.domain.task_files.write_task_file import write_task_file
 
 if TYPE_CHECKING:  # it is only needed for copies
     from tui_manager.operator.local_files.task_sources import TaskSources

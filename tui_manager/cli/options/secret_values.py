@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.variables import COMMAND_LENGTH, check_variable
+from tui_manager.domain.task_spec.text_and_variables import COMMAND_LENGTH, check_variable
 
 OPTION = "secret"
 TERMINAL = "/dev/tty"

@@ -9,9 +9,9 @@ from pathlib import Path
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import STDIN, read_bytes
 from tui_manager.cli.options.values import file_path
-from tui_manager.domain.content import CONTENT_LENGTH, Content, content_of
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_spec import NAME_LENGTH, CommandSpec
+from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, Content, content_of
+from tui_manager.domain.task_spec.task_spec import NAME_LENGTH, CommandSpec
 
 CONTENT_USAGE = "[--script FILE] [--stdin FILE|-]"
 _AT_TERMINAL = f"{PROGRAM}: type what the command reads from stdin; ctrl-d ends it\n"

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 from tui_manager.cli.options.parser import row_limit
 from tui_manager.cli.options.values import read_moment
-from tui_manager.domain.filter_language import quote
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.moments import MOMENT_FORMS
+from tui_manager.domain.lists.filter_language import quote
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.lists.task_filter_and_sort import TASK_SORT_COLUMNS, TaskFilter
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_filter_and_sort import TASK_SORT_COLUMNS, TaskFilter
+from tui_manager.domain.text.parse_sizes_and_times import MOMENT_FORMS
 
 
 def add_task_list_options(command: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ import argparse
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager.cli.options.parser import Parser, add_json, number
-from tui_manager.domain.token import TTL_DEFAULT, TTL_RANGE, USES_MAX
+from tui_manager.domain.hosts.join_token import TTL_DEFAULT, TTL_RANGE, USES_MAX
 
 
 def add_token_commands(token: argparse.ArgumentParser, state: Parser) -> None:

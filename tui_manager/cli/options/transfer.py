@@ -16,9 +16,9 @@ from tui_manager.cli.options.run import (
 )
 from tui_manager.cli.options.values import read_value
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet
-from tui_manager.domain.step_and_task_options import COPY_OPTIONS
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet
+from tui_manager.domain.task_spec.step_and_task_options import COPY_OPTIONS
+from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 COPY_FORM = "copy TARGET FILE… DEST"
 FETCH_FORM = "fetch TARGET PATH… DIR"

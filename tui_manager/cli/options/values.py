@@ -8,7 +8,7 @@ from tui_manager_protos.rules.duration import parse_duration
 
 from tui_manager.client.state_folder import file_path as file_path
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.moments import parse_moment
+from tui_manager.domain.text.parse_sizes_and_times import parse_moment
 
 _Value = TypeVar("_Value")
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from tui_manager.cli.printing.list_tables import host_state, task_of_host_table
 from tui_manager.cli.printing.text import local_time, one_line
-from tui_manager.domain.host import Host, HostDetail, labels_text
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.number_format import age
-from tui_manager.domain.task import Task
-from tui_manager.domain.vitals import Vitals
+from tui_manager.domain.hosts.host import Host, HostDetail, labels_text
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.text.number_format import age
 
 _GIB = 1 << 30
 

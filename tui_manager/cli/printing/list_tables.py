@@ -7,16 +7,16 @@ from datetime import datetime
 
 from tui_manager.cli.printing.summary import count_words, outcome, update_words
 from tui_manager.cli.printing.text import local_time, table
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.files import Transfer
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.host import Host, labels_text
-from tui_manager.domain.number_format import age, size
+from tui_manager.domain.hosts.host import Host, labels_text
+from tui_manager.domain.hosts.join_token import Token
+from tui_manager.domain.manager.audit import AuditEntry
+from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.status import Admission
-from tui_manager.domain.task import CommandHost, Task
-from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.domain.template import Template
-from tui_manager.domain.token import Token
+from tui_manager.domain.task_files.template import Template
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import CommandHost, Task
+from tui_manager.domain.text.number_format import age, size
 
 _HOST_COLUMNS = (
     *("NAME", "STATE", "FINGERPRINT", "LABELS", "CPU", "MEM", "RUN", "SINCE", "ADDRESS"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tui_manager.cli.printing.text import local_time, one_line, table
-from tui_manager.domain.notification import ReceiverStatus
+from tui_manager.domain.manager.notification import ReceiverStatus
 
 _COLUMNS = ("NAME", "KIND", "TO", "EVENTS", "WAIT", "TAKEN", "LOST", "LAST", "STATE")
 

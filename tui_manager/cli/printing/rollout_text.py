@@ -3,10 +3,10 @@
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.steps import need_table, step_table, step_what
 from tui_manager.cli.printing.text import local_time, note, table
-from tui_manager.domain.plan_words import batch_rows, plan_details
-from tui_manager.domain.task import Hold, RolloutProgress
-from tui_manager.domain.task_plan import TaskPlan
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.presentation.plan_words import batch_rows, plan_details
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.tasks.task import Hold, RolloutProgress
+from tui_manager.domain.tasks.task_plan import TaskPlan
 
 _HEADER = ("BATCH", "HOSTS", "NAMES")
 _LABEL = 11  # cells

@@ -10,15 +10,15 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.cli.printing.steps import need_table, step_table, step_what
 from tui_manager.cli.printing.text import one_line, table
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.json_shapes import Shape, timestamp
-from tui_manager.domain.schedule import (
+from tui_manager.domain.presentation.json_shapes import Shape, timestamp
+from tui_manager.domain.schedules.schedule import (
     Schedule,
     ScheduleDetail,
     ScheduleRun,
     ScheduleSpec,
     TemplateUse,
 )
-from tui_manager.domain.task_file import read_task_file
+from tui_manager.domain.task_files.task_file import read_task_file
 
 _COLUMNS = ("NAME", "NEXT", "RESULT", "LAST", "CRON", "ZONE", "TASK")
 _RUN_COLUMNS = ("DUE", "RESULT", "DETAIL")

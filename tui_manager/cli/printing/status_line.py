@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rich.cells import cell_len, set_cell_size
 
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.text.safe_text import safe_line
 
 _INTERVAL = 0.2  # seconds between two drawings
 _CLEAR = "\r\x1b[K"

@@ -5,10 +5,10 @@ from shlex import quote
 
 from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.printing.text import table
-from tui_manager.domain.files import CopySpec
-from tui_manager.domain.option_values import format_mode
-from tui_manager.domain.task import Command
-from tui_manager.domain.task_spec import CommandSpec, OnFailure
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure
+from tui_manager.domain.tasks.task import Command
+from tui_manager.domain.text.parse_sizes_and_times import format_mode
 
 
 def step_what(step: CommandSpec) -> str:

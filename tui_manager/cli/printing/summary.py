@@ -4,11 +4,11 @@ import signal
 from collections.abc import Sequence
 
 from tui_manager.cli.printing.text import note, one_line
-from tui_manager.domain.files import UpdateSpec
-from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import CommandHost, Counts
+from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
+from tui_manager.domain.tasks.task import CommandHost, Counts
+from tui_manager.domain.text.host_name_ranges import fold_names
 
 _GROUPS_SHOWN = 5
 

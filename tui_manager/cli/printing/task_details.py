@@ -6,9 +6,9 @@ from tui_manager.cli.printing.rollout_text import hold_words, progress_words, re
 from tui_manager.cli.printing.steps import need_table, progress_table, step_what
 from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.printing.text import local_time, one_line
-from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.task import Command, Task, TaskDetail
-from tui_manager.domain.task_spec import HIDDEN, Offline
+from tui_manager.domain.task_spec.task_spec import HIDDEN, Offline
+from tui_manager.domain.tasks.task import Command, Task, TaskDetail
+from tui_manager.domain.text.host_name_ranges import fold_names
 
 
 def task_text(detail: TaskDetail) -> str:

@@ -2,10 +2,10 @@
 
 from tui_manager.cli.printing.steps import step_table
 from tui_manager.cli.printing.text import local_time, one_line, table
-from tui_manager.domain.json_shapes import Shape, template_shape, timestamp
-from tui_manager.domain.task_file import TaskFile
-from tui_manager.domain.task_parameters import Parameter
-from tui_manager.domain.template import TemplateDetail, TemplateVersion
+from tui_manager.domain.presentation.json_shapes import Shape, template_shape, timestamp
+from tui_manager.domain.task_files.task_file import TaskFile
+from tui_manager.domain.task_files.template import TemplateDetail, TemplateVersion
+from tui_manager.domain.task_spec.task_parameters import Parameter
 
 _PARAMETER_COLUMNS = ("PARAMETER", "REQUIRED", "VALUE", "DEFAULT", "ABOUT")
 

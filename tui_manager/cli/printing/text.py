@@ -11,10 +11,10 @@ from rich.cells import cell_len, set_cell_size
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.status_line import clear_status
-from tui_manager.domain.safe_text import safe_line, safe_text
+from tui_manager.domain.text.safe_text import safe_line, safe_text
 
 if TYPE_CHECKING:
-    from tui_manager.domain.manager_status import ManagerStatus
+    from tui_manager.domain.manager.manager_status import ManagerStatus
 
 Cleaner = Callable[[str], str]
 _GAP = "  "

@@ -3,7 +3,7 @@
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import (
+from tui_manager.domain.task_spec.copy_and_fetch import (
     CopySpec,
     FetchSpec,
     FileSet,

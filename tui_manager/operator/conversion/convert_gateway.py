@@ -3,7 +3,7 @@ alone is in `convert_manager.py`."""
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.gateway import Gateway
+from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.operator.conversion.convert_manager import health_from_wire, health_to_wire
 from tui_manager.operator.conversion.convert_values import instant, timestamp
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.host import Host, HostDetail, HostRun
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.host import Host, HostDetail, HostRun
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.hosts.vitals import Disk, Vitals, VitalsPoint
 from tui_manager.domain.status import Admission
-from tui_manager.domain.vitals import Disk, Vitals, VitalsPoint
 from tui_manager.operator.conversion import convert_task
 from tui_manager.operator.conversion.convert_values import (
     duration,

@@ -13,8 +13,8 @@ from itertools import chain, repeat
 from google.protobuf.duration_pb2 import Duration
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.manager_status import Health, ManagerStatus
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.manager_status import Health, ManagerStatus
 from tui_manager.operator.conversion.convert_values import (
     duration,
     instant,

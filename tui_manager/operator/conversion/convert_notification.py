@@ -5,7 +5,13 @@ from typing import Literal
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.notification import Answer, Event, Outcome, ReceiverKind, ReceiverStatus
+from tui_manager.domain.manager.notification import (
+    Answer,
+    Event,
+    Outcome,
+    ReceiverKind,
+    ReceiverStatus,
+)
 from tui_manager.operator.conversion.convert_values import instant, timestamp
 
 _KINDS = {

@@ -2,7 +2,7 @@
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.output_search import OutputMatch, OutputMatches
+from tui_manager.domain.output.output_search import OutputMatch, OutputMatches
 from tui_manager.operator.api import OutputChunk
 from tui_manager.operator.conversion.convert_values import STREAMS, instant, timestamp, word
 

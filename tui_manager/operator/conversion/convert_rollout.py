@@ -2,16 +2,16 @@
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.rollout_spec import (
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_spec.rollout_spec import (
     ALL_AT_ONCE,
     HOLD_TIMEOUT,
     HoldRule,
     Order,
     RolloutSpec,
 )
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task import Hold, RolloutProgress
-from tui_manager.domain.task_plan import PlannedHost, TaskPlan
+from tui_manager.domain.tasks.task import Hold, RolloutProgress
+from tui_manager.domain.tasks.task_plan import PlannedHost, TaskPlan
 from tui_manager.operator.conversion.convert_values import (
     duration,
     instant,

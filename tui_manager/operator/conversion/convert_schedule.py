@@ -6,7 +6,7 @@ from datetime import datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.schedule import (
+from tui_manager.domain.schedules.schedule import (
     MISFIRE_DEFAULT,
     Overlap,
     Schedule,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
+from tui_manager.domain.hosts.join_token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
+from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.operator.conversion.convert_values import (
     duration,
     instant,

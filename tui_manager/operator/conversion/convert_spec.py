@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.content import Content, content_of
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.task_parameters import Parameter, ParameterType
-from tui_manager.domain.task_spec import (
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.script_and_stdin import Content, content_of
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_spec import (
     DELIVERY_TIMEOUT,
     OFFLINE_DEFAULT,
     TIMEOUT_DEFAULT,
@@ -18,7 +18,7 @@ from tui_manager.domain.task_spec import (
     OnFailure,
     TaskSpec,
 )
-from tui_manager.domain.template_version import TemplateVersion
+from tui_manager.domain.task_spec.template_version import TemplateVersion
 from tui_manager.operator.conversion import convert_files
 from tui_manager.operator.conversion.convert_rollout import rollout_from_wire, rollout_to_wire
 from tui_manager.operator.conversion.convert_values import duration, length, word

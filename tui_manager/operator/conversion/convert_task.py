@@ -8,14 +8,14 @@ from datetime import datetime
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
-from tui_manager.domain.task_filter_and_sort import TaskFilter
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.command_history import PastCommand
+from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.tasks.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.operator.conversion import convert_files, convert_rollout
 from tui_manager.operator.conversion.convert_spec import (
     OFFLINE_POLICIES,

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.common_label import CommonLabel
-from tui_manager.domain.last_line import LastLine
-from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
+from tui_manager.domain.output.last_line import LastLine
+from tui_manager.domain.tasks.common_label import CommonLabel
+from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
 from tui_manager.operator.conversion.convert_task import COMMAND_HOST_STATUSES, REASONS
 from tui_manager.operator.conversion.convert_values import instant, timestamp, word
 

@@ -2,7 +2,7 @@
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.template import SavedVersion, Template, TemplateDetail
+from tui_manager.domain.task_files.template import SavedVersion, Template, TemplateDetail
 from tui_manager.operator.conversion.convert_values import instant, timestamp
 
 

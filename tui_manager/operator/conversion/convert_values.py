@@ -11,9 +11,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Stream
 
 _Word = TypeVar("_Word", bound=StrEnum)

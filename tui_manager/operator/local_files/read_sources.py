@@ -17,7 +17,7 @@ from tui_manager_protos.rules.file_manifest import (
 )
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import SOURCES_SHOWN, FileSet
+from tui_manager.domain.task_spec.copy_and_fetch import SOURCES_SHOWN, FileSet
 from tui_manager.operator.local_files.sources import (
     Index,
     Located,

@@ -25,7 +25,7 @@ from tui_manager_protos.rules.file_manifest import (
 )
 
 from tui_manager.domain.errors import StorageError, UnreachableError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.local_files.host_folder import HostFolder, Saved, SaveError
 from tui_manager.operator.local_files.safe_names import folder_name

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.file_calls import PIECE
 
 _HOLE_MIN = 64 * 1024  # bytes of a file in which holes are looked for

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tui_manager.domain.files import FileSet
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.local_files.read_sources import OnRead, read_sources
 from tui_manager.operator.local_files.sources import Sources

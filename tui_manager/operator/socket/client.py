@@ -13,8 +13,8 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.task import Rerun
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
+from tui_manager.domain.tasks.task import Rerun
 from tui_manager.operator import conversion
 from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
@@ -29,20 +29,20 @@ from tui_manager.operator.socket.task_overview_client import TaskOverviewClient
 from tui_manager.operator.socket.template_client import TemplateClient
 
 if TYPE_CHECKING:
-    from tui_manager.domain.audit import AuditEntry
-    from tui_manager.domain.changes import Changes
-    from tui_manager.domain.gateway import Gateway
-    from tui_manager.domain.host import Host, HostDetail
-    from tui_manager.domain.host_class import HostClass
-    from tui_manager.domain.list_window import Page, Window
-    from tui_manager.domain.manager_status import ManagerStatus
+    from tui_manager.domain.hosts.host import Host, HostDetail
+    from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
+    from tui_manager.domain.lists.list_window import Page, Window
+    from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
+    from tui_manager.domain.manager.audit import AuditEntry
+    from tui_manager.domain.manager.changes import Changes
+    from tui_manager.domain.manager.gateway import Gateway
+    from tui_manager.domain.manager.manager_status import ManagerStatus
     from tui_manager.domain.status import TaskStatus
-    from tui_manager.domain.target_preview import TargetPreview
-    from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
-    from tui_manager.domain.task_filter_and_sort import TaskFilter
-    from tui_manager.domain.task_plan import TaskPlan
-    from tui_manager.domain.task_spec import TaskSpec
-    from tui_manager.domain.token import NewToken, Token, TokenSpec
+    from tui_manager.domain.targets.target_preview import TargetPreview
+    from tui_manager.domain.task_spec.task_spec import TaskSpec
+    from tui_manager.domain.tasks.host_class import HostClass
+    from tui_manager.domain.tasks.task import CommandHost, Progress, Task, TaskDetail
+    from tui_manager.domain.tasks.task_plan import TaskPlan
     from tui_manager.operator.api import Operator
 
 _RECONNECT = (

@@ -11,13 +11,13 @@ from grpc import aio
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
-from tui_manager.domain.files import FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.operator import conversion
 from tui_manager.operator.file_calls import each_piece
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
-    from tui_manager.domain.files import FileSet
+    from tui_manager.domain.task_spec.copy_and_fetch import FileSet
     from tui_manager.operator.file_calls import ReadPart
 
 _Stream = aio.StreamStreamCall[wire.StoreFilesRequest, wire.StoreFilesResponse]

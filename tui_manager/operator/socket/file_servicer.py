@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.api import Operator
 from tui_manager.operator.conversion import convert_files
 from tui_manager.operator.socket.convert_errors import Context, answering

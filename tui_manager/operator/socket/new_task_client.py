@@ -11,7 +11,7 @@ from tui_manager.operator import conversion
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
-    from tui_manager.domain.command_history import PastCommand
+    from tui_manager.domain.tasks.command_history import PastCommand
 
 
 class NewTaskClient(SocketCalls):

@@ -11,7 +11,7 @@ from tui_manager.operator import conversion
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
-    from tui_manager.domain.notification import Answer, ReceiverStatus
+    from tui_manager.domain.manager.notification import Answer, ReceiverStatus
 
 
 class NotificationClient(SocketCalls):

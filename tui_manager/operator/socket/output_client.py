@@ -12,7 +12,7 @@ from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
-    from tui_manager.domain.output_search import OutputMatches
+    from tui_manager.domain.output.output_search import OutputMatches
     from tui_manager.domain.status import Stream
     from tui_manager.operator.api import OutputChunk
 

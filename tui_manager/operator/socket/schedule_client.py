@@ -14,8 +14,13 @@ from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
-    from tui_manager.domain.list_window import Page, Window
-    from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleRun, ScheduleSpec
+    from tui_manager.domain.lists.list_window import Page, Window
+    from tui_manager.domain.schedules.schedule import (
+        Schedule,
+        ScheduleDetail,
+        ScheduleRun,
+        ScheduleSpec,
+    )
 
 
 class ScheduleClient(SocketCalls):

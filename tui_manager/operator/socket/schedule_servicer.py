@@ -2,7 +2,7 @@
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.schedule import DUES_SHOWN
+from tui_manager.domain.schedules.schedule import DUES_SHOWN
 from tui_manager.operator.api import Operator
 from tui_manager.operator.conversion import convert_schedule, convert_values
 from tui_manager.operator.socket.convert_errors import Context, answering

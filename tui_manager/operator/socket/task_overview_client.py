@@ -11,9 +11,9 @@ from tui_manager.operator import conversion
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
-    from tui_manager.domain.last_line import LastLine
-    from tui_manager.domain.task import CommandHost
-    from tui_manager.domain.task_map import FailureGroup, TaskMap, TaskSummary
+    from tui_manager.domain.output.last_line import LastLine
+    from tui_manager.domain.tasks.task import CommandHost
+    from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
 
 
 class TaskOverviewClient(SocketCalls):

@@ -12,8 +12,8 @@ from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
-    from tui_manager.domain.list_window import Page, Window
-    from tui_manager.domain.template import Template, TemplateDetail
+    from tui_manager.domain.lists.list_window import Page, Window
+    from tui_manager.domain.task_files.template import Template, TemplateDetail
 
 
 class TemplateClient(SocketCalls):

@@ -7,8 +7,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.manager.changes import Changes
 
 _FIGURES_DELAY = 0.5  # seconds in which figures are gathered
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)

@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.manager_status import ClockDoubt
-from tui_manager.domain.notification import Event
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.manager_status import ClockDoubt
+from tui_manager.domain.manager.notification import Event
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.statements import from_datetime

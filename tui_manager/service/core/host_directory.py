@@ -4,16 +4,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from tui_manager.domain.facts import agent_facts
-from tui_manager.domain.files import Transfer
-from tui_manager.domain.gateway import Gateway
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_terms import asks_for_turned_away
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.hosts.facts import agent_facts
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.lists.filter_by_target import asks_for_turned_away
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.status import Admission, CommandHostStatus, best_admission
-from tui_manager.domain.target import TargetHost
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.vitals import Vitals
+from tui_manager.domain.targets.target import TargetHost
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.service.core.host_entry import HostEntry, LiveSession, SessionElsewhere
 from tui_manager.service.core.host_order import (
     ORDERS,

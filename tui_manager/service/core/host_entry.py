@@ -8,11 +8,11 @@ from datetime import datetime
 
 from tui_manager_protos.rules.host_variables import variables_of_host
 
-from tui_manager.domain.agent_features import Feature
-from tui_manager.domain.files import Transfer
-from tui_manager.domain.host import Host
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.vitals import CPU_READINGS, Vitals
+from tui_manager.domain.hosts.agent_features import Feature
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.hosts.vitals import CPU_READINGS, Vitals
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.service.core.heartbeat import SessionHeartbeat
 from tui_manager.service.core.vitals_history import VitalsHistory
 from tui_manager.storage.tables.hosts import HostRow

@@ -7,7 +7,7 @@ from typing import Any
 from tui_manager_protos.rules.version_order import version_key
 
 from tui_manager.domain.status import Admission
-from tui_manager.domain.target import natural_key
+from tui_manager.domain.targets.target import natural_key
 from tui_manager.service.core.host_entry import HostEntry
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.filter_language import FilteredFields, fits
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_terms import HOST_KEYS, HostTerms, read_host_terms
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.filter_by_target import HOST_KEYS, HostTerms, read_host_terms
+from tui_manager.domain.lists.filter_language import FilteredFields, fits
+from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.status import Admission
-from tui_manager.domain.target import TargetContext, TaskHost
+from tui_manager.domain.targets.target import TargetContext, TaskHost
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import HostEntry

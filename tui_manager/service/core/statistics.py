@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 import psutil
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.gateway import Standing
-from tui_manager.domain.manager_status import Health
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.gateway import Standing
+from tui_manager.domain.manager.manager_status import Health
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.histogram import LONG_SECONDS, SIZES, Histogram

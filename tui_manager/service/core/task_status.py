@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.step_order import Follow, what_follows
-from tui_manager.domain.task import ended_task_status
+from tui_manager.domain.tasks.step_order import Follow, what_follows
+from tui_manager.domain.tasks.task import ended_task_status
 from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables import command_hosts, notifications, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder

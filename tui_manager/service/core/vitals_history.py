@@ -3,7 +3,7 @@ of a host takes about 300 bytes."""
 
 from datetime import datetime, timedelta
 
-from tui_manager.domain.vitals import HISTORY_MINUTES, Vitals, VitalsPoint
+from tui_manager.domain.hosts.vitals import HISTORY_MINUTES, Vitals, VitalsPoint
 
 _SECONDS = 60.0
 _STEPS = 2  # a stored percentage is a multiple of 1/2

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tui_manager.domain import agent_features
-from tui_manager.domain.agent_features import Feature
-from tui_manager.domain.agent_version import HostAgent
+from tui_manager.domain.hosts import agent_features
+from tui_manager.domain.hosts.agent_features import Feature
+from tui_manager.domain.hosts.agent_version import HostAgent
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.service.core import task_status
 from tui_manager.service.core.task_status import EndedCommand

@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.content import Content
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.report import Run
+from tui_manager.domain.hosts.agent_messages import Run
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_spec.script_and_stdin import Content
 from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from tui_manager.domain.errors import Refusal
-from tui_manager.domain.report import Run
+from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.status import Admission
 
 

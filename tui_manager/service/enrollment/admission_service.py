@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
     Refusal,
 )
-from tui_manager.domain.host_name_ranges import fold_names
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
+from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop

@@ -6,8 +6,8 @@ from datetime import UTC
 from tui_manager_protos.rules.names_and_labels import LABELS_LIMIT
 
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.host import check_labels, check_name, labels_text
-from tui_manager.domain.maintenance import Maintenance
+from tui_manager.domain.hosts.host import check_labels, check_name, labels_text
+from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment import named_hosts
 from tui_manager.storage.engine.statements import to_datetime

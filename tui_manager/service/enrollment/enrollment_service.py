@@ -7,7 +7,6 @@ from typing import Protocol
 
 from tui_manager_protos.rules.join_token import JoinToken, hash_secret
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     InvalidInputError,
     NotFoundError,
@@ -15,9 +14,10 @@ from tui_manager.domain.errors import (
     RefusedError,
     StorageError,
 )
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
-from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.certificate_requests import HostKey, read_request
 from tui_manager.service.core.core import Core, run_to_completion

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.host import TASKS_SHOWN, HostDetail, HostRun
-from tui_manager.domain.host_name_ranges import fold_names, natural_key
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.task import Task
+from tui_manager.domain.hosts.host import TASKS_SHOWN, HostDetail, HostRun
+from tui_manager.domain.hosts.maintenance import Maintenance
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.text.host_name_ranges import fold_names, natural_key
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.enrollment import change_hosts, named_hosts
 from tui_manager.storage.engine.transaction import Transaction

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
-from tui_manager.domain.token import Token, TokenSpec, TokenState
+from tui_manager.domain.hosts.join_token import Token, TokenSpec, TokenState
 from tui_manager.storage.engine.statements import from_timedelta, to_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, tokens

@@ -16,7 +16,7 @@ from tui_manager_protos.rules.file_manifest import (
 )
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import FileSet
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 
 ENTRIES_MAX = 1_000_000  # files and folders of a set; the check needs 40 bytes for each file
 _PIECE = 1 << 20  # bytes

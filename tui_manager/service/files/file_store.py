@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
-from tui_manager.domain.files import FileSet, FileSetPart
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import check_manifest

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.files.check_data import WrongDataError
 from tui_manager.service.files.file_threads import FileThreads
 from tui_manager.service.files.make_room import FilesRoom

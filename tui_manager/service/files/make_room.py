@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.files import FileSet
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.file_threads import FileThreads, SetLocks

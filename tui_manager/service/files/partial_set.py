@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.files.check_data import WrongDataError, check_data, check_manifest
 from tui_manager.service.files.files_folder import FilesFolder, sync_folder
 

@@ -4,7 +4,7 @@ piece is a transaction of its own, beside the one that writes."""
 from collections.abc import Callable
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.files import FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.file_threads import FileThreads
 from tui_manager.service.files.files_folder import OpenSet

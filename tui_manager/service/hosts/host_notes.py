@@ -3,8 +3,8 @@ happens to a known host that comes with another name or another machine. Inside 
 
 from collections.abc import Sequence
 
-from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import admissions, audit, hosts
 from tui_manager.storage.tables.hosts import HostRow

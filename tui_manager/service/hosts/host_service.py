@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from tui_manager.domain import agent_features
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import RefusedError, StorageError
-from tui_manager.domain.facts import PackedFacts
-from tui_manager.domain.report import Greeting, Resume
-from tui_manager.domain.session_end import SessionEnd
+from tui_manager.domain.hosts import agent_features
+from tui_manager.domain.hosts.agent_messages import Greeting, Resume
+from tui_manager.domain.hosts.facts import PackedFacts
+from tui_manager.domain.hosts.session_end import SessionEnd
+from tui_manager.domain.hosts.vitals import Vitals
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
-from tui_manager.domain.vitals import Vitals
 from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core.audit_and_log_limits import warn_of_each
 from tui_manager.service.core.core import Core

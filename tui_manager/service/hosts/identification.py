@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError
-from tui_manager.domain.host import check_labels, check_name
-from tui_manager.domain.report import Greeting
+from tui_manager.domain.hosts.agent_messages import Greeting
+from tui_manager.domain.hosts.host import check_labels, check_name
 from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core.clock import Clock

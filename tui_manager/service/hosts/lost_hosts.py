@@ -4,7 +4,7 @@ is stored, so that a loss and a return are told once, also if the manager restar
 import logging
 from collections.abc import Callable
 
-from tui_manager.domain.changes import Changes
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import HostEntry

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from tui_manager.domain.changes import Changes
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.gateway_requests import Requests
 from tui_manager.service.managers.notifier import MESSAGE_MAX
 

@@ -13,9 +13,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.gateway import Standing
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.gateway import Standing
 from tui_manager.service.core.change_feed import EVERYTHING, Pace, Subscription
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.gateway_requests import ANYTHING, Requests

@@ -5,8 +5,8 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import Refusal, StorageError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.change_feed import EVERYTHING
 from tui_manager.service.core.core import Core

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import tui_manager
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.gateway import Gateway, Standing, figures_text, read_figures
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.gateway import Gateway, Standing, figures_text, read_figures
 from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.server_time import Reading, ServerTime
 from tui_manager.service.managers.lease_rules import (

@@ -5,8 +5,8 @@ import asyncio
 import contextlib
 import logging
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.core import Core
 from tui_manager.storage.views import gateway_work
 

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Iterable
 from itertools import islice
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
 from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core

@@ -14,11 +14,11 @@ from dataclasses import astuple
 from datetime import timedelta
 from typing import Any
 
-from tui_manager.domain.agent_features import known
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.files import FileSet, Transfer
-from tui_manager.domain.vitals import Disk, Vitals
+from tui_manager.domain.hosts.agent_features import known
+from tui_manager.domain.hosts.vitals import Disk, Vitals
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, Transfer
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import RunningTransfer, SessionElsewhere
 from tui_manager.storage.tables import gateways

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.notification import (
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.notification import (
     GIVEN_UP_AFTER,
     PENDING_MAX,
     Answer,

@@ -6,9 +6,9 @@ import logging
 import uuid
 from collections.abc import Sequence
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError, StorageError
-from tui_manager.domain.notification import GIVEN_UP_AFTER, Answer, Outcome, ReceiverStatus
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.notification import GIVEN_UP_AFTER, Answer, Outcome, ReceiverStatus
 from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.json_shapes import Shape, task_shape, timestamp
-from tui_manager.domain.notification import HOSTS_NAMED, Event
+from tui_manager.domain.manager.notification import HOSTS_NAMED, Event
+from tui_manager.domain.presentation.json_shapes import Shape, task_shape, timestamp
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_map import FailureGroup
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.tasks.task_map import FailureGroup
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import notifications, schedules, tasks

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.domain.ids import made_before
-from tui_manager.domain.report import (
+from tui_manager.domain.hosts.agent_messages import (
     Acknowledged,
     ExecutionReport,
     Output,
@@ -19,6 +18,7 @@ from tui_manager.domain.report import (
     Started,
     StreamTotal,
 )
+from tui_manager.domain.ids import made_before
 from tui_manager.domain.status import (
     Admission,
     CommandHostStatus,
@@ -26,7 +26,7 @@ from tui_manager.domain.status import (
     Stream,
     TaskStatus,
 )
-from tui_manager.domain.transitions import LOST, OPERATION_OF_RESULT, Operation, move
+from tui_manager.domain.tasks.transitions import LOST, OPERATION_OF_RESULT, Operation, move
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.reports.report_writes import ReportWrites
 from tui_manager.storage.engine.statements import from_timedelta

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError, StorageError
-from tui_manager.domain.report import ExecutionReport
+from tui_manager.domain.hosts.agent_messages import ExecutionReport
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.core import Core
 from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop

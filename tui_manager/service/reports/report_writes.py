@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tui_manager.domain.report import Output, Result
+from tui_manager.domain.hosts.agent_messages import Output, Result
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.service.core import task_status
 from tui_manager.service.core.task_status import EndedCommand

@@ -3,8 +3,8 @@
 from collections.abc import Set
 from dataclasses import dataclass, field
 
+from tui_manager.domain.hosts.agent_messages import Held, HeldState, Resume, ResumeAction
 from tui_manager.domain.ids import made_before
-from tui_manager.domain.report import Held, HeldState, Resume, ResumeAction
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.service.core import task_status
 from tui_manager.service.core.task_status import EndedCommand

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
-from tui_manager.domain.rollout_decision import HostState
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
+from tui_manager.domain.tasks.rollout_decision import HostState
 from tui_manager.service.rollout.take_turns import Connections
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import rollout_turns

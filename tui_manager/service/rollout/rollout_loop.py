@@ -6,8 +6,8 @@ import itertools
 import logging
 from collections.abc import Iterable
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError, WrongCountersError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, run_to_completion

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.errors import WrongCountersError
-from tui_manager.domain.notification import Event
-from tui_manager.domain.rollout_decision import (
+from tui_manager.domain.manager.notification import Event
+from tui_manager.domain.status import Reason
+from tui_manager.domain.task_spec.task_spec import Offline
+from tui_manager.domain.tasks.rollout_decision import (
     Begin,
     BeginBatch,
     EndBatch,
@@ -16,8 +18,6 @@ from tui_manager.domain.rollout_decision import (
     Wait,
     decide,
 )
-from tui_manager.domain.status import Reason
-from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core import task_status
 from tui_manager.service.rollout.hosts_back import HostQueue, HostsBack
 from tui_manager.storage.engine.transaction import Transaction

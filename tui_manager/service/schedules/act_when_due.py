@@ -4,17 +4,17 @@ all."""
 from dataclasses import dataclass
 from datetime import datetime
 
-from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import InvalidInputError, ManagerError, StorageError
-from tui_manager.domain.schedule import ACTOR, SkipReason
-from tui_manager.domain.schedule_decision import (
+from tui_manager.domain.schedules.cron_and_zone import read_cron
+from tui_manager.domain.schedules.schedule import ACTOR, SkipReason
+from tui_manager.domain.schedules.schedule_decision import (
     Present,
     ScheduleState,
     Skipped,
     decide,
     skip_missed,
 )
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.service.schedules.make_task import REFUSALS, ScheduledTask
 from tui_manager.service.tasks.start_task import Connections, StartedTask
 from tui_manager.service.tasks.task_starter import TaskStarter

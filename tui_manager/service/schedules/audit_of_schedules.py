@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from tui_manager.domain.schedule import Schedule, ScheduleSpec
+from tui_manager.domain.schedules.schedule import Schedule, ScheduleSpec
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, schedules

@@ -5,16 +5,16 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 
-from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
     NotFoundError,
 )
-from tui_manager.domain.schedule import ACTOR, ScheduleSpec
-from tui_manager.domain.task_file import TaskFile, fill, read_task_file
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.schedules.cron_and_zone import read_cron
+from tui_manager.domain.schedules.schedule import ACTOR, ScheduleSpec
+from tui_manager.domain.task_files.task_file import TaskFile, fill, read_task_file
+from tui_manager.domain.task_files.template import TemplateVersion
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.service.core.core import Core
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.storage.tables import schedules, templates

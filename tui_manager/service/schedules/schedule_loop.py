@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.schedule_decision import BACK_MAX, Present
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.schedules.schedule_decision import BACK_MAX, Present
 from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, run_to_completion

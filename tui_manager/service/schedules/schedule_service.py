@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.cron_and_zone import PREVIEW_MAX, check_will_fire, read_cron
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.ids import check_request_id
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.schedule import (
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.schedules.cron_and_zone import PREVIEW_MAX, check_will_fire, read_cron
+from tui_manager.domain.schedules.schedule import (
     DUES_SHOWN,
     SCHEDULE_SORT_COLUMNS,
     SCHEDULES_MAX,
@@ -23,7 +23,7 @@ from tui_manager.domain.schedule import (
     SkipReason,
     check_schedule_name,
 )
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.template import TemplateVersion
 from tui_manager.service.core.core import Core, NotLeadingError, run_to_completion
 from tui_manager.service.schedules.act_when_due import (
     CannotStartError,

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.host_class import HostClass, task_target
-from tui_manager.domain.host_name_ranges import fold_names, natural_key
-from tui_manager.domain.target import TargetHost, TaskHost
-from tui_manager.domain.task import TaskDetail
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.targets.target import TargetHost, TaskHost
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.tasks.host_class import HostClass, task_target
+from tui_manager.domain.tasks.task import TaskDetail
+from tui_manager.domain.text.host_name_ranges import fold_names, natural_key
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.storage.engine.statements import to_datetime

@@ -6,13 +6,13 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.filter_language import parse_filter
-from tui_manager.domain.host_terms import COMMAND_HOST_KEYS, read_host_terms
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.task import CommandHost, Task
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter, narrow
+from tui_manager.domain.lists.filter_by_target import COMMAND_HOST_KEYS, read_host_terms
+from tui_manager.domain.lists.filter_language import parse_filter
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS, TaskFilter, narrow
+from tui_manager.domain.manager.audit import AuditEntry
+from tui_manager.domain.tasks.task import CommandHost, Task
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_search import matching_hosts
 from tui_manager.storage.engine.transaction import Transaction

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.statements import to_datetime

@@ -4,13 +4,13 @@ import random
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.ids import new_execution_ids
-from tui_manager.domain.rollout_spec import ALL_AT_ONCE, Order
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.target import ResolvedTarget
-from tui_manager.domain.task import Task, TaskDetail
-from tui_manager.domain.task_spec import Offline, has_barrier
+from tui_manager.domain.targets.target import ResolvedTarget
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, Order
+from tui_manager.domain.task_spec.task_spec import Offline, has_barrier
+from tui_manager.domain.tasks.task import Task, TaskDetail
+from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.tasks.target_hosts import find_hosts

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.output_search import OutputMatches, OutputPattern
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.output.output_search import OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import OutputChunk
+from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.service.core.core import Core
 from tui_manager.storage.tables import output
 from tui_manager.storage.tables.output import OutputOf as OutputOf

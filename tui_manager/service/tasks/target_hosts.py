@@ -4,12 +4,17 @@ for a preview."""
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 
-from tui_manager.domain.agent_features import Feature, refusal
-from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.target import ResolvedTarget, TargetContext, read_notation, resolve_target
-from tui_manager.domain.target_matching import TargetHost
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.hosts.agent_features import Feature, refusal
+from tui_manager.domain.targets.target import (
+    ResolvedTarget,
+    TargetContext,
+    read_notation,
+    resolve_target,
+)
+from tui_manager.domain.targets.target_matching import TargetHost
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.last_line import IDS_MAX, LastLine
+from tui_manager.domain.output.last_line import IDS_MAX, LastLine
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import SUMMED_TASKS, FailureGroup, TaskMap, TaskSummary
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.tasks.task_map import SUMMED_TASKS, FailureGroup, TaskMap, TaskSummary
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tasks

@@ -7,14 +7,16 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, InvalidInputError
-from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass
 from tui_manager.domain.ids import check_request_id
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS, TaskFilter
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task import (
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.tasks.host_class import RERUN_DEFAULT, HostClass
+from tui_manager.domain.tasks.task import (
     CommandHost,
     Progress,
     Rerun,
@@ -22,9 +24,7 @@ from tui_manager.domain.task import (
     TaskDetail,
     estimate_remaining,
 )
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
-from tui_manager.domain.task_plan import TaskPlan, make_plan
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.tasks.task_plan import TaskPlan, make_plan
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop

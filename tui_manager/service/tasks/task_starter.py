@@ -2,9 +2,9 @@
 
 import logging
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.target import check_target
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.targets.target import check_target
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.service.core.core import Core
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tui_manager.domain.command_history import PastCommand
-from tui_manager.domain.target_completion import completions
+from tui_manager.domain.targets.target_completion import completions
+from tui_manager.domain.tasks.command_history import PastCommand
 from tui_manager.service.core.core import Core
 from tui_manager.storage.views.command_history import newest_commands
 

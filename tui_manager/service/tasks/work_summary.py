@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 
-from tui_manager.domain.agent_version import Platform, platform_of
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.files import UpdateSpec
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.notification import ReceiverStatus
-from tui_manager.domain.schedule import Schedule
-from tui_manager.domain.task import Task
+from tui_manager.domain.hosts.agent_version import Platform, platform_of
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.notification import ReceiverStatus
+from tui_manager.domain.schedules.schedule import Schedule
+from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
+from tui_manager.domain.tasks.task import Task
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import receivers, schedules, tasks

@@ -5,19 +5,19 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.ids import check_request_id
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.task_as_template import task_as_template
-from tui_manager.domain.task_file import read_task_file
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import (
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_files.task_as_template import task_as_template
+from tui_manager.domain.task_files.task_file import read_task_file
+from tui_manager.domain.task_files.template import (
     Template,
     TemplateDetail,
     TemplateVersion,
     check_template_name,
 )
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.storage.engine.transaction import Transaction

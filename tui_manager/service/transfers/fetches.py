@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.file_transfer import FilePiece, FileRequest
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import WrongDataError
 from tui_manager.service.files.file_store import FileStore

@@ -9,8 +9,8 @@ from tui_manager_protos.rules.transfer_window import (
     TransferWindow,
 )
 
-from tui_manager.domain.file_transfer import FilePiece, FileRequest
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.files.incoming import Incoming
 from tui_manager.service.transfers.fetch_turns import FetchTurns
 

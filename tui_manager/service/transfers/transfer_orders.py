@@ -4,8 +4,8 @@ import asyncio
 import logging
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.file_transfer import FileRequest
-from tui_manager.domain.files import FileSet
+from tui_manager.domain.hosts.file_transfer import FileRequest
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.service.core.core import Core
 from tui_manager.storage.tables import transfers
 from tui_manager.storage.tables.transfers import TransferOrder

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.file_transfer import TransferProgress
-from tui_manager.domain.files import FileSet, Transfer
+from tui_manager.domain.hosts.file_transfer import TransferProgress
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, Transfer
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import LiveSession, RunningTransfer
 from tui_manager.service.transfers.transfer_orders import NotUnderWayError, TransferOrders

@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task import Counts
-from tui_manager.domain.transitions import legal_states
+from tui_manager.domain.schedules.cron_and_zone import read_cron
+from tui_manager.domain.tasks.task import Counts
+from tui_manager.domain.tasks.transitions import legal_states
 from tui_manager.storage.engine.database_url import client_needed
 from tui_manager.storage.engine.sqlite.migrations import migrations
 from tui_manager.storage.engine.sqlite.read_only import read_only

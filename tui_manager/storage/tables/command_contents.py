@@ -3,8 +3,8 @@ columns of `commands`, because lists and details show them without the bytes."""
 
 from collections.abc import Iterable, Mapping
 
-from tui_manager.domain.content import Content, content_of
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.task_spec.script_and_stdin import Content, content_of
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tui_manager.domain.report import Result
+from tui_manager.domain.hosts.agent_messages import Result
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task_spec import OnFailure
+from tui_manager.domain.task_spec.task_spec import OnFailure
 from tui_manager.storage.engine.statements import (
     fetch_packed,
     from_timedelta,

@@ -2,7 +2,7 @@
 PostgreSQL database. A manager writes an upload piece by piece, each in a transaction of its own;
 then the set names the upload."""
 
-from tui_manager.domain.files import FileSetPart
+from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
 

@@ -4,7 +4,7 @@ nobody does. `template_files` and `schedule_files` say which ones saved task fil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from tui_manager.domain.files import FileSet
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import file_pieces

@@ -26,7 +26,7 @@ class GatewayRow:
         beats: counted up while it runs.
         stopped_at: when it stopped in order; None: it has not.
         missed_at: when the others took it for dead; None: they have not, or it was heard since.
-        figures: of its newest beat, as JSON; see `domain/gateway.py`.
+        figures: of its newest beat, as JSON; see `domain/manager/gateway.py`.
         runs: how often it has started.
     """
 

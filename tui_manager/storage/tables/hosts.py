@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tui_manager.domain.agent_version import HostAgent
-from tui_manager.domain.facts import NO_FACTS, PackedFacts, agent_facts
-from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.report import Greeting
+from tui_manager.domain.hosts.agent_messages import Greeting
+from tui_manager.domain.hosts.agent_version import HostAgent
+from tui_manager.domain.hosts.facts import NO_FACTS, PackedFacts, agent_facts
+from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import Admission, best_admission
-from tui_manager.domain.target import TargetHost
+from tui_manager.domain.targets.target import TargetHost
 from tui_manager.storage.engine.statements import (
     fetch_ids,
     load_queries,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tui_manager.domain.notification import AFTER_FAILURES_MAX, Event
-from tui_manager.domain.schedule import SkipReason
+from tui_manager.domain.manager.notification import AFTER_FAILURES_MAX, Event
+from tui_manager.domain.schedules.schedule import SkipReason
 from tui_manager.domain.status import TaskStatus
 from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction

@@ -5,9 +5,9 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tui_manager.domain.report import Output
+from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import OutputChunk
+from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.storage.engine.statements import load_queries, pack_rows, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 

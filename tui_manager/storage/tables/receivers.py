@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from tui_manager.domain.notification import (
+from tui_manager.domain.manager.notification import (
     ERROR_MAX,
     Event,
     Receiver,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tui_manager.domain.rollout_decision import BatchCounts, RolloutLimits, RolloutState
-from tui_manager.domain.rollout_spec import (
+from tui_manager.domain.status import Reason
+from tui_manager.domain.task_spec.rollout_spec import (
     ALL_AT_ONCE,
     HoldRule,
     Order,
@@ -14,9 +14,9 @@ from tui_manager.domain.rollout_spec import (
     concurrency_limit,
     failure_budget,
 )
-from tui_manager.domain.status import Reason
-from tui_manager.domain.task import Hold, RolloutProgress
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
+from tui_manager.domain.tasks.rollout_decision import BatchCounts, RolloutLimits, RolloutState
+from tui_manager.domain.tasks.task import Hold, RolloutProgress
 from tui_manager.storage.engine.statements import (
     from_timedelta,
     load_queries,

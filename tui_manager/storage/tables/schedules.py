@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
-from tui_manager.domain.filter_language import fits, parse_filter
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window, page_of
-from tui_manager.domain.schedule import (
+from tui_manager.domain.lists.filter_language import fits, parse_filter
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window, page_of
+from tui_manager.domain.schedules.cron_and_zone import read_cron
+from tui_manager.domain.schedules.schedule import (
     SCHEDULE_FIELDS,
     FilteredSchedule,
     Overlap,

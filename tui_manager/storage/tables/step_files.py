@@ -4,7 +4,7 @@ did is in `transfers`, the sets are in `file_sets`."""
 import json
 from dataclasses import asdict
 
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, UpdateSpec
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, UpdateSpec
 
 
 def copy_text(copy: CopySpec | None) -> str | None:

@@ -6,15 +6,21 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tui_manager.domain.content import Content
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
-from tui_manager.domain.files import UpdateSpec
-from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
-from tui_manager.domain.task_parameters import Parameter, ParameterType
-from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec, has_barrier
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.template import TemplateVersion
+from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.script_and_stdin import Content
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_spec import (
+    CommandSpec,
+    Offline,
+    OnFailure,
+    TaskSpec,
+    has_barrier,
+)
+from tui_manager.domain.tasks.task import Command, Counts, Task, TaskDetail, command_status
 from tui_manager.storage.engine.statements import (
     from_datetime,
     from_timedelta,

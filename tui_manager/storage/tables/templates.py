@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
-from tui_manager.domain.filter_language import fits, parse_filter
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window, page_of
-from tui_manager.domain.template import (
+from tui_manager.domain.lists.filter_language import fits, parse_filter
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window, page_of
+from tui_manager.domain.task_files.template import (
     BYTES_KEPT,
     TEMPLATE_FIELDS,
     VERSIONS_KEPT,

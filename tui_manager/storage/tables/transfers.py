@@ -4,8 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tui_manager.domain.files import CopySpec, FetchSpec, FileSet, Transfer, UpdateSpec
 from tui_manager.domain.status import CommandHostStatus
+from tui_manager.domain.task_spec.copy_and_fetch import (
+    CopySpec,
+    FetchSpec,
+    FileSet,
+    Transfer,
+    UpdateSpec,
+)
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import step_files

@@ -3,9 +3,9 @@
 import json
 import re
 
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.filter_language import FilteredFields, fits, parse_filter
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.lists.filter_language import FilteredFields, fits, parse_filter
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.storage.engine.statements import load_queries, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.audit import TASK_NAME

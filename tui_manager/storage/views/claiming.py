@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from tui_manager_protos.rules import host_variables
 
-from tui_manager.domain.report import Run
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.hosts.agent_messages import Run
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.storage.engine.statements import (
     fetch_ids,
     fetch_packed,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tui_manager.domain.command_history import (
+from tui_manager.domain.tasks.command_history import (
     COMMAND_LENGTH,
     HISTORY_LIMIT,
     HISTORY_TASKS,

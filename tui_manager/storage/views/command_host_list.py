@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.filter_language import FilteredFields, FilterTerm, fits
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.lists.filter_language import FilteredFields, FilterTerm, fits
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import transfers

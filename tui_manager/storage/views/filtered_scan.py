@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.list_window import LIMIT_MAX, Window
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.storage.engine.statements import pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
 

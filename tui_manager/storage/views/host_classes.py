@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.target import TaskHost
+from tui_manager.domain.targets.target import TaskHost
+from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tasks

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from tui_manager.domain.host import UNENDED_SHOWN, HostRun
+from tui_manager.domain.hosts.host import UNENDED_SHOWN, HostRun
 from tui_manager.storage.engine.statements import load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.views.command_host_list import command_host_of

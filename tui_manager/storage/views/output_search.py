@@ -1,6 +1,6 @@
 """Searches stored output, a bounded part of it at a time, forwards or backwards."""
 
-from tui_manager.domain.output_search import OutputMatch, OutputMatches, OutputPattern
+from tui_manager.domain.output.output_search import OutputMatch, OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import output

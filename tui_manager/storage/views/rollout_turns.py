@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tui_manager.domain.rollout_decision import HostState
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
+from tui_manager.domain.tasks.rollout_decision import HostState
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.command_hosts import CommandOnHost

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.filter_language import FilteredFields, FilterTerm, fits
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
-from tui_manager.domain.schedule import ACTOR
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_filter_and_sort import (
+from tui_manager.domain.lists.filter_language import FilteredFields, FilterTerm, fits
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import (
     ALL_TASKS,
     OTHER_TASKS,
     RUNNING_TASKS,
     TASK_SORT_COLUMNS,
     TaskFilter,
 )
+from tui_manager.domain.schedules.schedule import ACTOR
+from tui_manager.domain.tasks.task import Task
 from tui_manager.storage.engine.statements import (
     fetch_ids,
     from_datetime,

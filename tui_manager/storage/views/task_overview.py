@@ -7,14 +7,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
-from tui_manager.domain.common_label import LEAST_HOSTS, common_label
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.files import Transfer
-from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.last_line import TAIL_BYTES, LastLine, last_line
+from tui_manager.domain.output.last_line import TAIL_BYTES, LastLine, last_line
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_map import (
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer
+from tui_manager.domain.tasks.common_label import LEAST_HOSTS, common_label
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.tasks.task_map import (
     NAMES_IN_GROUP,
     SUMMED_FAILURES,
     SUMMED_RUNNING,
@@ -24,6 +23,7 @@ from tui_manager.domain.task_map import (
     TaskSummary,
     announced_percent,
 )
+from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.step_files import copy_of, update_of
@@ -39,8 +39,8 @@ _STREAMS = {Stream.STDOUT: 1, Stream.STDERR: 2}
 
 
 def task_map(tx: Transaction, task_id: int, offline: Collection[int] = ()) -> TaskMap:
-    """How each host of a task stands; `domain/task_map.py` has the rule too, and a test compares
-    the two.
+    """How each host of a task stands; `domain/tasks/task_map.py` has the rule too, and a test
+    compares the two.
 
     Args:
         offline: row ids of the hosts that may be waited for.

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.manager.address import split_address
 
 _DEFAULT_PORT = 4222
 _HIDDEN = "***"

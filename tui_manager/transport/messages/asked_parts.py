@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from tui_manager.domain.file_transfer import FilePiece, FileRequest
+from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest
 
 _ENDED_MAX = 1000  # executions whose requests have ended and may still be answered
 

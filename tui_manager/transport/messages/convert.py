@@ -7,11 +7,8 @@ from google.protobuf.duration_pb2 import Duration
 from tui_manager_protos.rules.facts import cut_value
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tui_manager.domain.content import Content
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.domain.facts import PackedFacts
-from tui_manager.domain.files import CopySpec, FileSet, UpdateSpec
-from tui_manager.domain.report import (
+from tui_manager.domain.hosts.agent_messages import (
     Acknowledged,
     ExecutionReport,
     Greeting,
@@ -25,8 +22,11 @@ from tui_manager.domain.report import (
     Started,
     StreamTotal,
 )
+from tui_manager.domain.hosts.facts import PackedFacts
+from tui_manager.domain.hosts.vitals import Disk, Vitals
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream
-from tui_manager.domain.vitals import Disk, Vitals
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet, UpdateSpec
+from tui_manager.domain.task_spec.script_and_stdin import Content
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import field_limits

@@ -3,8 +3,8 @@ checks the messages of agents before."""
 
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tui_manager.domain.file_transfer import FilePiece, FileRequest, TransferProgress
-from tui_manager.domain.files import FileSet, FileSetPart, Transfer
+from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest, TransferProgress
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart, Transfer
 from tui_manager.transport.messages import field_limits
 
 PART = {

@@ -24,7 +24,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2
 
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.domain.file_transfer import FilePiece
+from tui_manager.domain.hosts.file_transfer import FilePiece
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert, convert_files
 from tui_manager.transport.messages.asked_parts import AskedParts

@@ -11,8 +11,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.manager.address import split_address
 
 Options = list[tuple[str, Any]]
 

@@ -13,7 +13,7 @@ from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
 from tui_manager_protos.v1.agent_pb2_grpc import add_CommandServiceServicer_to_server
 
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
-from tui_manager.domain.session_end import SessionEnd
+from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.core import Core
 from tui_manager.service.enrollment.enrollment_service import EnrollmentService

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tui_manager.domain.file_transfer import FileRequest
+from tui_manager.domain.hosts.file_transfer import FileRequest
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.transfers.transfer_orders import BrokenRuleError, NotUnderWayError
 from tui_manager.service.transfers.transfers import Transfers

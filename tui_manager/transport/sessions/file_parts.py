@@ -15,8 +15,8 @@ from tui_manager_protos.rules.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
-from tui_manager.domain.file_transfer import FilePiece, FileRequest
-from tui_manager.domain.files import FileSet, FileSetPart
+from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.transport.messages import convert_files
 from tui_manager.transport.sessions.byte_budget import WRITE_TIMEOUT, ByteBudget, Reservation
 

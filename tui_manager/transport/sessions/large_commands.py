@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tui_manager.domain.report import Run
+from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.transport.messages import convert
 from tui_manager.transport.sessions.byte_budget import WRITE_TIMEOUT, ByteBudget, Reservation
 

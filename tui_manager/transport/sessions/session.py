@@ -12,9 +12,9 @@ from typing import NamedTuple
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import AgentUnavailableError
-from tui_manager.domain.file_transfer import FileRequest
-from tui_manager.domain.report import Acknowledged, Run
-from tui_manager.domain.session_end import SessionEnd
+from tui_manager.domain.hosts.agent_messages import Acknowledged, Run
+from tui_manager.domain.hosts.file_transfer import FileRequest
+from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.domain.status import Admission
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits

@@ -9,8 +9,8 @@ from tui_manager_protos.rules.manager_address import ADDRESSES_MAX
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import AgentUnavailableError, Refusal, RefusedError
-from tui_manager.domain.report import Run
-from tui_manager.domain.session_end import SessionEnd
+from tui_manager.domain.hosts.agent_messages import Run
+from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.domain.status import Admission
 from tui_manager.transport.messages.convert import RETRY_LATE, disconnect, from_refusal
 from tui_manager.transport.sessions.session import Session

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tui_manager.domain.task import Counts
+from tui_manager.domain.tasks.task import Counts
 from tui_manager.ui.drawing.spans import Role, Span, Spans, spans
 
 

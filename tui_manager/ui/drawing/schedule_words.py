@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tui_manager.domain.number_format import age
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import Schedule, ScheduleRun, ScheduleSpec, SkipReason
+from tui_manager.domain.schedules.schedule import Schedule, ScheduleRun, ScheduleSpec, SkipReason
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.text.number_format import age
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.drawing.state_words_and_colours import (
     EXCLUDED,

@@ -1,9 +1,9 @@
 """Glyphs and roles for states, and the words for hosts. Colour only adds to what the glyph says."""
 
-from tui_manager.domain.host import Host
-from tui_manager.domain.state_words import GLYPHS
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.presentation.state_words import GLYPHS
 from tui_manager.domain.status import Admission, CommandHostStatus, TaskStatus
-from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.tasks.task import CommandHost, Task
 from tui_manager.ui.drawing.spans import Role, Span
 
 _ROLES = {

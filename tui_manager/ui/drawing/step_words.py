@@ -1,8 +1,8 @@
 """What a step of a task does and when, in words. Pure."""
 
-from tui_manager.domain.number_format import size
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task_spec import CommandSpec, OnFailure, StepKind
+from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, StepKind
+from tui_manager.domain.text.number_format import size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.transfer_words import option_texts
 
 

@@ -4,12 +4,12 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tui_manager.domain.files import CopySpec, FetchSpec, Transfer, UpdateSpec
-from tui_manager.domain.number_format import count_of, size
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.state_words import command_host_text
+from tui_manager.domain.presentation.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, Transfer, UpdateSpec
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.text.number_format import count_of, size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing import update_words
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 

@@ -3,11 +3,11 @@ a copy: see `transfer_words.py`. Pure."""
 
 from collections.abc import Sequence
 
-from tui_manager.domain.files import Transfer, UpdateSpec
-from tui_manager.domain.number_format import size
-from tui_manager.domain.state_words import command_host_text
+from tui_manager.domain.presentation.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_spec.copy_and_fetch import Transfer, UpdateSpec
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.text.number_format import size
 from tui_manager.ui.drawing.spans import Role
 
 _Lines = Sequence[tuple[str, Role]]

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from tui_manager.domain.command_history import PastCommand
-from tui_manager.domain.number_format import count_of, running_time
-from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
+from tui_manager.domain.tasks.command_history import PastCommand
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.text.number_format import count_of, running_time
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.kept_text import keeps_command
 

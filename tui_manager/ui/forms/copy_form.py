@@ -11,9 +11,9 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import FileSet
-from tui_manager.domain.number_format import count_of, size
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.ui.drawing.bars import percent_bar
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans

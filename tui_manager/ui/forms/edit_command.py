@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.app import App
 
-from tui_manager.domain.content import CONTENT_LENGTH
+from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH
 from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_command
 from tui_manager.ui.terminal.run_program import ProgramError, run_program, words_of
 

@@ -13,10 +13,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.export_format import Format
-from tui_manager.domain.number_format import size
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task import Task
+from tui_manager.domain.presentation.export_format import Format
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.text.number_format import size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.export.document import document
 from tui_manager.export.write_whole import written_whole
 from tui_manager.open_in_thread import close_in_thread, open_in_thread

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
-from tui_manager.domain.list_window import LIMIT_MAX, Window
-from tui_manager.domain.number_format import count_of, size
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.text.number_format import count_of, size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.operator.api import Operator
 from tui_manager.operator.local_files.host_folder import Saved
 from tui_manager.operator.local_files.save_fetched import save_fetched

@@ -10,7 +10,7 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Collapsible, Input, Label
 
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import TickBox
 
 

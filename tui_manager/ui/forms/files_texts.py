@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import SOURCES_SHOWN, CopySpec, FetchSpec, FileSet
+from tui_manager.domain.task_spec.copy_and_fetch import SOURCES_SHOWN, CopySpec, FetchSpec, FileSet
 
 _EXAMPLE_SET = FileSet("0" * 64, 1, 0, 0, 0)
 _EXAMPLE_TO = "/DEST"

@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
-from tui_manager.domain.command_history import HISTORY_LIMIT, PastCommand
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.tasks.command_history import HISTORY_LIMIT, PastCommand
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.command_recall import last_run
 from tui_manager.ui.manager_link import Link

@@ -13,9 +13,9 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError
-from tui_manager.domain.host import Host, labels_text
-from tui_manager.domain.moments import parse_moment
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.hosts.host import Host, labels_text
+from tui_manager.domain.text.parse_sizes_and_times import parse_moment
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.join_token_fields import parse_labels

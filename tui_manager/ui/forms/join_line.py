@@ -13,10 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.domain.address import is_local, other_addresses
-from tui_manager.domain.host import labels_text
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.hosts.host import labels_text
+from tui_manager.domain.hosts.join_token import TokenSpec
+from tui_manager.domain.manager.address import is_local, other_addresses
+from tui_manager.domain.text.number_format import count_of
 from tui_manager.ui.forms.form import COPIED
 from tui_manager.ui.terminal.closable import ClosableScreen
 

@@ -9,10 +9,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.domain.address import join_line
 from tui_manager.domain.errors import InvalidInputError, ManagerError
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
+from tui_manager.domain.hosts.join_token import TTL_DEFAULT, NewToken, TokenSpec
+from tui_manager.domain.manager.address import join_line
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import Form, TickBox
 from tui_manager.ui.forms.join_line import JoinLineScreen
 from tui_manager.ui.forms.join_token_fields import TokenFields

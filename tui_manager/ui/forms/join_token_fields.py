@@ -8,7 +8,7 @@ from datetime import timedelta
 from tui_manager_protos.rules.duration import parse_duration
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.token import TTL_DEFAULT, TokenSpec
+from tui_manager.domain.hosts.join_token import TTL_DEFAULT, TokenSpec
 
 _SEPARATOR = re.compile(r"[\s,]+")
 _DIGITS_MAX = 9

@@ -6,8 +6,8 @@ import os
 import stat
 from pathlib import Path
 
-from tui_manager.domain.content import CONTENT_LENGTH, Content, content_of
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, Content, content_of
 
 
 class NamedFiles:

@@ -13,13 +13,13 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, TextArea
 
-from tui_manager.domain.command_history import HISTORY_LIMIT
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.number_format import size
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task_file import task_file_of
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.write_task_file import write_task_file
+from tui_manager.domain.task_files.task_file import task_file_of
+from tui_manager.domain.task_files.write_task_file import write_task_file
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.tasks.command_history import HISTORY_LIMIT
+from tui_manager.domain.text.number_format import size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.command_area import CommandArea
 from tui_manager.ui.forms.command_recall import CommandRecall, last_run
 from tui_manager.ui.forms.copy_form import CopyForm

@@ -9,13 +9,12 @@ from typing import Any
 
 from tui_manager_protos.rules.duration import parse_duration
 
-from tui_manager.domain.content import Content, content_of
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.run_command_line import command_line
-from tui_manager.domain.step_and_task_options import LIMIT_OPTIONS
-from tui_manager.domain.task_spec import (
+from tui_manager.domain.presentation.run_command_line import command_line
+from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.script_and_stdin import Content, content_of
+from tui_manager.domain.task_spec.step_and_task_options import LIMIT_OPTIONS
+from tui_manager.domain.task_spec.task_spec import (
     DELIVERY_TIMEOUT,
     NAME_LENGTH,
     TIMEOUT_DEFAULT,
@@ -24,7 +23,8 @@ from tui_manager.domain.task_spec import (
     TaskSpec,
     check_delivery_timeout,
 )
-from tui_manager.domain.variables import check_variable
+from tui_manager.domain.task_spec.text_and_variables import check_variable
+from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.ui.forms.files_texts import NO_FILES, FilesTexts, TaskKind
 from tui_manager.ui.forms.rollout_texts import ALL_AT_ONCE, RolloutTexts
 from tui_manager.ui.forms.schedule_fields import parse_values

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line
 from tui_manager.ui.forms.files_texts import TaskKind

@@ -7,8 +7,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Select
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.form import TickBox
 

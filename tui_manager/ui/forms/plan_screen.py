@@ -9,11 +9,11 @@ from textual.containers import Vertical
 from textual.events import Resize
 from textual.screen import ModalScreen
 
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.plan_words import batch_rows, plan_details
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task_plan import TaskPlan
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.presentation.plan_words import batch_rows, plan_details
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.tasks.task_plan import TaskPlan
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, wrap
 from tui_manager.ui.drawing.step_words import rule_texts, step_text, transfer_texts

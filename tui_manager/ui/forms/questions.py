@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_name_ranges import summarize_names
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import Schedule
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_spec import CommandSpec
-from tui_manager.domain.template import Template
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.schedules.schedule import Schedule
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_files.template import Template
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.text.host_name_ranges import summarize_names
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten, shorten_middle
 from tui_manager.ui.drawing.step_words import step_text
 from tui_manager.ui.forms.confirm import REVIEW_MARK, Question

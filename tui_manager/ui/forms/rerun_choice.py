@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from textual.content import Content
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass, task_target
-from tui_manager.domain.task import TaskDetail
+from tui_manager.domain.tasks.host_class import RERUN_DEFAULT, HostClass, task_target
+from tui_manager.domain.tasks.task import TaskDetail
 from tui_manager.operator.api import Operator
 from tui_manager.ui.forms.questions import names_text
 

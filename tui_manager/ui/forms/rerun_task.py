@@ -12,12 +12,12 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.host_class import HostClass, task_target
-from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.target_preview import TargetPreview
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.tasks.host_class import HostClass, task_target
+from tui_manager.domain.text.host_name_ranges import fold_names
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE
 from tui_manager.ui.forms.copy_form import FetchMade

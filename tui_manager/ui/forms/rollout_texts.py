@@ -7,7 +7,7 @@ from datetime import timedelta
 from tui_manager_protos.rules.duration import parse_duration
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.rollout_spec import HOLD_TIMEOUT, HoldRule, Order, RolloutSpec
+from tui_manager.domain.task_spec.rollout_spec import HOLD_TIMEOUT, HoldRule, Order, RolloutSpec
 
 FIELDS = ("batches", "delay", "max_concurrency", "order", "max_failures", "hold")
 _NEEDS_BATCHES = ("delay", "hold")

@@ -10,13 +10,13 @@ from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Label, Select
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task_file import TaskFile, fill
-from tui_manager.domain.task_parameters import Parameter
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import TemplateDetail, TemplateVersion
-from tui_manager.domain.write_task_file import write_task_file
+from tui_manager.domain.task_files.task_file import TaskFile, fill
+from tui_manager.domain.task_files.template import TemplateDetail, TemplateVersion
+from tui_manager.domain.task_files.write_task_file import write_task_file
+from tui_manager.domain.task_spec.task_parameters import Parameter
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.drawing.step_words import step_text
 from tui_manager.ui.forms.parameter_field import NEEDED, ParameterField

@@ -5,8 +5,8 @@ from typing import Any
 from textual.app import App
 
 from tui_manager.domain.errors import ManagerError, NotFoundError
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import Schedule
+from tui_manager.domain.schedules.schedule import Schedule
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.operator.api import Operator
 from tui_manager.ui.drawing.schedule_words import source_text
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question

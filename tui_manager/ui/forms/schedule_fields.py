@@ -9,11 +9,16 @@ from tui_manager_protos.rules.duration import format_duration, parse_duration
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.schedule import MISFIRE_DEFAULT, Overlap, ScheduleSpec, TemplateUse
-from tui_manager.domain.task_file import TaskFile, check_names, missing, read_task_file
-from tui_manager.domain.task_spec import CommandSpec, StepKind, TaskSpec
-from tui_manager.domain.template import TemplateVersion, split_version
-from tui_manager.domain.write_task_file import write_task_file
+from tui_manager.domain.schedules.schedule import (
+    MISFIRE_DEFAULT,
+    Overlap,
+    ScheduleSpec,
+    TemplateUse,
+)
+from tui_manager.domain.task_files.task_file import TaskFile, check_names, missing, read_task_file
+from tui_manager.domain.task_files.template import TemplateVersion, split_version
+from tui_manager.domain.task_files.write_task_file import write_task_file
+from tui_manager.domain.task_spec.task_spec import CommandSpec, StepKind, TaskSpec
 from tui_manager.ui.forms.kept_text import keeps_command
 
 _SHOWN = 40  # characters of a wrong value in an error

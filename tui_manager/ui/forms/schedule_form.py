@@ -20,11 +20,11 @@ from tui_manager.domain.errors import (
     NotFoundError,
 )
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import Schedule, ScheduleSpec
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task_file import TaskFile
+from tui_manager.domain.schedules.schedule import Schedule, ScheduleSpec
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_files.task_file import TaskFile
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.schedule_words import due_texts, wrap_parts
 from tui_manager.ui.forms.form import Form, TickBox, WrappedArea
 from tui_manager.ui.forms.questions import left_out_text, names_text

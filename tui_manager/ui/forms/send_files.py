@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Event
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.files import FileSet
-from tui_manager.domain.number_format import count_of, size
+from tui_manager.domain.task_spec.copy_and_fetch import FileSet
+from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.open_in_thread import open_in_thread
 from tui_manager.operator.api import Operator
 from tui_manager.operator.local_files.read_sources import read_sources

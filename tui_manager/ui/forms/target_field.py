@@ -10,14 +10,14 @@ from textual.style import Style
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, ManagerError
-from tui_manager.domain.host_name_ranges import summarize_names
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.target_completion import last_term
-from tui_manager.domain.target_notation import check_notation
-from tui_manager.domain.target_preview import TargetPreview
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.targets.target_completion import last_term
+from tui_manager.domain.targets.target_notation import check_notation
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.text.host_name_ranges import summarize_names
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.questions import left_out_text
 
 OFFERED = 12  # terms at once

@@ -14,11 +14,11 @@ from textual.widgets import Button, Input, Label, TextArea
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.number_format import count_of, size
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task_file import TaskFile, fill
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import TemplateVersion, check_template_name
+from tui_manager.domain.task_files.task_file import TaskFile, fill
+from tui_manager.domain.task_files.template import TemplateVersion, check_template_name
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.text.number_format import count_of, size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_file
 from tui_manager.ui.forms.run_template import ParameterForm, steps_summary

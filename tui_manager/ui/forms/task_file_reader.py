@@ -3,7 +3,7 @@
 import asyncio
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_file import TaskFile, read_task_file
+from tui_manager.domain.task_files.task_file import TaskFile, read_task_file
 
 _AT_ONCE = 32 * 1024  # characters, which are read in less time than a frame of the screen takes
 

@@ -16,10 +16,10 @@ from textual.worker import Worker
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line, safe_text
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line, safe_text
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.plan_screen import PlanScreen

@@ -9,10 +9,9 @@ from typing import Any
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.rollout_spec import HOLD_TIMEOUT, HoldRule, Order, RolloutSpec
-from tui_manager.domain.safe_text import safe_text
-from tui_manager.domain.step_and_task_options import LIMIT_OPTIONS
-from tui_manager.domain.task_spec import (
+from tui_manager.domain.task_spec.rollout_spec import HOLD_TIMEOUT, HoldRule, Order, RolloutSpec
+from tui_manager.domain.task_spec.step_and_task_options import LIMIT_OPTIONS
+from tui_manager.domain.task_spec.task_spec import (
     DELIVERY_TIMEOUT,
     TIMEOUT_DEFAULT,
     Offline,
@@ -20,6 +19,7 @@ from tui_manager.domain.task_spec import (
     StepKind,
     TaskSpec,
 )
+from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.ui.forms.files_texts import TaskKind, texts_of
 from tui_manager.ui.forms.kept_text import keeps_command
 from tui_manager.ui.forms.new_task_fields import FormFields

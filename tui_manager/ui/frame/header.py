@@ -10,10 +10,10 @@ from textual import events
 from textual.strip import Strip
 from textual.widgets import Static
 
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.number_format import count_of, short_duration
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.text.number_format import count_of, short_duration
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import OFFLINE, WAITING

@@ -11,9 +11,9 @@ from textual.events import Resize, ScreenResume
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.host import Host
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.action import Action, Pane, ScreenName
 from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.drawing.span_widgets import SpanWidget

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.safe_text import safe_text
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.ui.drawing.theme import DARK, THEMES
 from tui_manager.ui.frame.notices import Notice, Notices, NoticesScreen
 from tui_manager.ui.frame.task_ends import TaskEnds, end_text

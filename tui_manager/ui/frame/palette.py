@@ -11,10 +11,10 @@ from textual.widgets import Input
 from textual.worker import Worker, WorkerCancelled
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError
-from tui_manager.domain.filter_language import parse_filter, quote
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task_filter_and_sort import TASK_KEYS
+from tui_manager.domain.lists.filter_language import parse_filter, quote
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.lists.task_filter_and_sort import TASK_KEYS
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.operator.api import Operator
 from tui_manager.ui.action import Action
 from tui_manager.ui.action_table import ACTIONS, BY_ID

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.number_format import count_of, running_time
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.lists.task_filter_and_sort import RUNNING_TASKS
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_filter_and_sort import RUNNING_TASKS
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.text.number_format import count_of, running_time
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.operator.api import Operator
 from tui_manager.ui.drawing.spans import shorten
 

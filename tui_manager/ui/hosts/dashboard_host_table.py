@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from rich.text import Text
 
-from tui_manager.domain.host import Host
-from tui_manager.domain.number_format import sparkline
+from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.status import Admission
+from tui_manager.domain.text.number_format import sparkline
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, plain, spans
 from tui_manager.ui.drawing.state_words_and_colours import BUSY, FAULT, OFFLINE

@@ -7,11 +7,11 @@ from typing import Any
 from textual.app import App
 
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.status import Admission
+from tui_manager.domain.text.host_name_ranges import fold_names
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Action
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question

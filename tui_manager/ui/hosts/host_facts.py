@@ -4,10 +4,10 @@ of the host. Pure."""
 from collections.abc import Sequence
 from datetime import datetime
 
-from tui_manager.domain.agent_features import Feature
-from tui_manager.domain.host import Host, HostDetail, labels_text
-from tui_manager.domain.number_format import age, clock_words, since, size
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.hosts.agent_features import Feature
+from tui_manager.domain.hosts.host import Host, HostDetail, labels_text
+from tui_manager.domain.text.number_format import age, clock_words, since, size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, wrap
 from tui_manager.ui.drawing.state_words_and_colours import MAINTENANCE, host_glyph, host_state
 

@@ -4,11 +4,11 @@ Pure."""
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from tui_manager.domain.host import Host, HostDetail, labels_text
-from tui_manager.domain.number_format import age, clock_words, since, sparkline
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.hosts.host import Host, HostDetail, labels_text
+from tui_manager.domain.hosts.vitals import HISTORY_MINUTES, Disk, Vitals, VitalsPoint
 from tui_manager.domain.status import Admission
-from tui_manager.domain.vitals import HISTORY_MINUTES, Disk, Vitals, VitalsPoint
+from tui_manager.domain.text.number_format import age, clock_words, since, sparkline
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans, flow, shorten, wrap
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph, host_state
 from tui_manager.ui.hosts.host_facts import maintenance_lines

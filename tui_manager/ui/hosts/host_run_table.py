@@ -8,14 +8,14 @@ from typing import ClassVar
 from textual.message import Message
 
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.filter_language import FilteredFields, fits, parse_filter
-from tui_manager.domain.host import HostDetail, HostRun
-from tui_manager.domain.list_window import Page, Window, page_of
-from tui_manager.domain.number_format import day_and_time, number, running_time
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.state_words import command_host_text
+from tui_manager.domain.hosts.host import HostDetail, HostRun
+from tui_manager.domain.lists.filter_language import FilteredFields, fits, parse_filter
+from tui_manager.domain.lists.list_window import Page, Window, page_of
+from tui_manager.domain.presentation.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.text.number_format import day_and_time, number, running_time
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import command_host_glyph

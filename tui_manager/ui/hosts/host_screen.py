@@ -8,11 +8,11 @@ from textual.containers import Container
 from textual.events import DescendantFocus
 from textual.widget import Widget
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.host import Host, HostDetail
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task import Task
+from tui_manager.domain.hosts.host import Host, HostDetail
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Action, Pane, ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten

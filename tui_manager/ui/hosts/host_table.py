@@ -8,14 +8,14 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 
-from tui_manager.domain.address import join_parts
-from tui_manager.domain.host import Host, labels_text
-from tui_manager.domain.host_terms import HOST_KEYS
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.number_format import MOMENT_AND_AGE, moment, number, since, sparkline
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.hosts.host import Host, labels_text
+from tui_manager.domain.lists.filter_by_target import HOST_KEYS
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.address import join_parts
+from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.domain.status import Admission
+from tui_manager.domain.text.number_format import MOMENT_AND_AGE, moment, number, since, sparkline
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap, Pane
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_middle, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import OFFLINE, host_glyph

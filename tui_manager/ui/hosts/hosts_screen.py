@@ -6,9 +6,9 @@ from datetime import datetime
 from textual import on
 from textual.widget import Widget
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.host import Host, HostDetail
+from tui_manager.domain.hosts.host import Host, HostDetail
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Spans

@@ -1,8 +1,8 @@
 """The target that the form of a new task begins with: what is marked or filtered on the screen.
 A file of its own, because all screens open that form."""
 
-from tui_manager.domain.host import Host
-from tui_manager.domain.host_terms import filter_as_target
+from tui_manager.domain.hosts.host import Host
+from tui_manager.domain.lists.filter_by_target import filter_as_target
 from tui_manager.domain.status import Admission
 from tui_manager.ui.action import Pane
 from tui_manager.ui.forms.new_task_fields import marked_target

@@ -11,8 +11,8 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.filter_language import parse_filter
-from tui_manager.domain.list_window import TEXT_MAX
+from tui_manager.domain.lists.filter_language import parse_filter
+from tui_manager.domain.lists.list_window import TEXT_MAX
 from tui_manager.ui.action import KeyMap
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.row_table import RowTable

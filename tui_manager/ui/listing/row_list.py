@@ -9,7 +9,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.list_window import Page, Row, Window
+from tui_manager.domain.lists.list_window import Page, Row, Window
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget, half_of
 from tui_manager.ui.listing.row_reader import RowReader
 from tui_manager.ui.listing.row_window import RowWindow

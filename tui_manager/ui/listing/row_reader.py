@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import replace
 from typing import Generic
 
-from tui_manager.domain.list_window import LIMIT_MAX, Page, Row, Window
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Row, Window
 from tui_manager.ui.listing.row_window import MARGIN, RowWindow
 
 NEAR = 8  # marks that are looked for at their last numbers before the whole list is read

@@ -9,7 +9,7 @@ from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 
-from tui_manager.domain.list_window import Row
+from tui_manager.domain.lists.list_window import Row
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.listing.row_list import HEADER, RowList

@@ -7,7 +7,7 @@ is not in the list is neither selected nor marked.
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Generic
 
-from tui_manager.domain.list_window import Page, Row
+from tui_manager.domain.lists.list_window import Page, Row
 
 MARGIN = 40  # rows read beyond what is seen, on both sides
 

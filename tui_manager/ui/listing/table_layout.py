@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from tui_manager.domain.list_window import Window
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.lists.list_window import Window
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.drawing.state_words_and_colours import MARKED

@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
 
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.domain.audit import AUDIT_KEYS, AuditEntry
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.manager.audit import AUDIT_KEYS, AuditEntry
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spans
 from tui_manager.ui.listing.row_table import RowTable

@@ -4,10 +4,10 @@ does. The pane is hidden while there is only one."""
 from collections.abc import Sequence
 from datetime import datetime
 
-from tui_manager.domain.gateway import Gateway, GatewayState
-from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.number_format import age, number, short_duration, since, size
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.manager.gateway import Gateway, GatewayState
+from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.text.number_format import age, number, short_duration, since, size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten_name, spans
 from tui_manager.ui.drawing.state_words_and_colours import FAULT, OFFLINE, ONLINE

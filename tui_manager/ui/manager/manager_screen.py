@@ -7,9 +7,9 @@ from textual import on
 from textual.containers import Container
 from textual.widget import Widget
 
-from tui_manager.domain.alert import Alert
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten

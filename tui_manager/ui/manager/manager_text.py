@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from tui_manager_protos.rules.duration import rough_duration
 
-from tui_manager.domain.manager_status import Health, ManagerStatus
-from tui_manager.domain.number_format import age, short_duration, size
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.manager.manager_status import Health, ManagerStatus
+from tui_manager.domain.text.number_format import age, short_duration, size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of, wrap
 from tui_manager.ui.listing.table_layout import GAP
 

@@ -4,9 +4,9 @@ error. No widget: a callback says how much was searched."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tui_manager.domain.list_window import LIMIT_MAX, Window
-from tui_manager.domain.output_search import OutputMatch
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
+from tui_manager.domain.output.output_search import OutputMatch
+from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.ui.output.output_reader import END, Source
 

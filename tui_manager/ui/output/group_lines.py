@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tui_manager.domain.number_format import count_of, size
-from tui_manager.domain.output_buffer import OutputLine
-from tui_manager.domain.output_groups import Comparison, OutputGroup, compare
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.output.output_buffer import OutputLine
+from tui_manager.domain.output.output_groups import Comparison, OutputGroup, compare
 from tui_manager.domain.status import Stream
+from tui_manager.domain.text.number_format import count_of, size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
 

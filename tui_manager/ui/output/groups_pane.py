@@ -12,10 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui_manager.domain.list_window import LIMIT_MAX, Window
-from tui_manager.domain.number_format import count_of, size
-from tui_manager.domain.output_buffer import OutputBuffer
-from tui_manager.domain.output_groups import OutputGroup, OutputGroups
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
+from tui_manager.domain.output.output_buffer import OutputBuffer
+from tui_manager.domain.output.output_groups import OutputGroup, OutputGroups
+from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget

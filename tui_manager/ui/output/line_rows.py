@@ -7,8 +7,8 @@ from itertools import accumulate
 from rich.segment import Segment
 from rich.style import Style
 
-from tui_manager.domain.output_buffer import OutputLine
-from tui_manager.domain.output_search import OutputPattern
+from tui_manager.domain.output.output_buffer import OutputLine
+from tui_manager.domain.output.output_search import OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.ui.output.colour_and_wrap_lines import crop, highlight, row_count, segments, wrap
 

@@ -6,9 +6,9 @@ from datetime import tzinfo
 from rich.cells import cell_len
 from rich.text import Text
 
-from tui_manager.domain.output_buffer import OutputLine
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.output.output_buffer import OutputLine
 from tui_manager.domain.status import Stream
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten, shorten_middle
 from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
 from tui_manager.ui.output.output_reader import Source

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from textual.reactive import reactive
 
-from tui_manager.domain.number_format import size
-from tui_manager.domain.output_search import OutputMatch, OutputPattern
+from tui_manager.domain.output.output_search import OutputMatch, OutputPattern
+from tui_manager.domain.text.number_format import size
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import Spans

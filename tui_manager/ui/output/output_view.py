@@ -11,9 +11,9 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_manager.domain.output_buffer import OutputLine
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.output.output_buffer import OutputLine
 from tui_manager.domain.status import Stream
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.output.line_rows import LineRows

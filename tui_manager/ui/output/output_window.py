@@ -6,7 +6,7 @@ that is not held is decoded anew when that chunk comes.
 
 from collections.abc import Sequence
 
-from tui_manager.domain.output_buffer import OutputBuffer, OutputLine
+from tui_manager.domain.output.output_buffer import OutputBuffer, OutputLine
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from tui_manager.domain.number_format import size
-from tui_manager.domain.safe_text import SafeTextDecoder, safe_line
 from tui_manager.domain.status import Stream
+from tui_manager.domain.text.number_format import size
+from tui_manager.domain.text.safe_text import SafeTextDecoder, safe_line
 from tui_manager.operator.api import Operator, OutputChunk
 from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
 from tui_manager.ui.output.output_reader import Source

@@ -12,8 +12,8 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.number_format import size
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.text.number_format import size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.open_in_thread import close_in_thread, open_in_thread
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.manager_link import Link

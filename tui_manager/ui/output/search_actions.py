@@ -8,9 +8,9 @@ from textual import on
 from textual.app import ComposeResult
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.number_format import count_of, size
-from tui_manager.domain.output_search import OutputMatch, OutputPattern
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.output.output_search import OutputMatch, OutputPattern
+from tui_manager.domain.text.number_format import count_of, size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.key_footer import KeyFooter
 from tui_manager.ui.frame.main_screen import MainScreen

@@ -6,7 +6,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
 
-from tui_manager.domain.list_window import TEXT_MAX
+from tui_manager.domain.lists.list_window import TEXT_MAX
 from tui_manager.ui.action import KeyMap
 from tui_manager.ui.key_bindings import key_of
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import ClassVar
 
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.number_format import since
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import ScheduleRun
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.schedules.schedule import ScheduleRun
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.text.number_format import since
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.schedule_words import moment, run_glyph, run_words
 from tui_manager.ui.drawing.spans import Role, Span, Spans, spans

@@ -6,15 +6,15 @@ from itertools import islice
 
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.number_format import count_of, since
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import ScheduleDetail, ScheduleSpec
-from tui_manager.domain.task_file import TaskFile
-from tui_manager.domain.task_parameters import Parameter
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import TemplateDetail
+from tui_manager.domain.schedules.cron_and_zone import read_cron
+from tui_manager.domain.schedules.schedule import ScheduleDetail, ScheduleSpec
+from tui_manager.domain.task_files.task_file import TaskFile
+from tui_manager.domain.task_files.template import TemplateDetail
+from tui_manager.domain.task_spec.task_parameters import Parameter
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.text.number_format import count_of, since
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap
 from tui_manager.ui.drawing.schedule_words import due_texts, head_line, source_text, wrap_parts
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spans, wrap

@@ -9,11 +9,11 @@ from textual.app import App
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.ids import new_request_id
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import Schedule
-from tui_manager.domain.target_preview import TargetPreview
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import Template
+from tui_manager.domain.schedules.schedule import Schedule
+from tui_manager.domain.targets.target_preview import TargetPreview
+from tui_manager.domain.task_files.template import Template
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.operator.api import Operator
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.questions import (

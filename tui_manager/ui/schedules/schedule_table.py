@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import SCHEDULE_KEYS, Schedule
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.schedules.schedule import SCHEDULE_KEYS, Schedule
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import KeyMap, Pane
 from tui_manager.ui.drawing.schedule_words import next_text, run_glyph, run_words, schedule_glyph
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans

@@ -8,11 +8,11 @@ from textual.containers import Container, Vertical
 from textual.events import DescendantFocus
 from textual.widget import Widget
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleSpec
-from tui_manager.domain.task_file import TaskFile
-from tui_manager.domain.template import TemplateDetail
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.schedules.schedule import Schedule, ScheduleDetail, ScheduleSpec
+from tui_manager.domain.task_files.task_file import TaskFile
+from tui_manager.domain.task_files.template import TemplateDetail
 from tui_manager.ui.action import Action, Pane, ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.forms.task_file_reader import TaskFileReader

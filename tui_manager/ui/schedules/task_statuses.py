@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
 from tui_manager.ui.manager_link import Link
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.number_format import number, since
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.template import TEMPLATE_KEYS, Template
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.task_files.template import TEMPLATE_KEYS, Template
+from tui_manager.domain.text.number_format import number, since
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.listing.row_table import RowTable

@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tui_manager.domain.last_line import LastLine
-from tui_manager.domain.number_format import day_and_time, running_time, timeout_text
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.state_words import reason_words
+from tui_manager.domain.output.last_line import LastLine
+from tui_manager.domain.presentation.state_words import reason_words
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.text.number_format import day_and_time, running_time, timeout_text
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing import transfer_words
 from tui_manager.ui.drawing.bars import percent_bar
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans

@@ -8,14 +8,14 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
-from tui_manager.domain.host_terms import COMMAND_HOST_KEYS
-from tui_manager.domain.last_line import IDS_MAX, LastLine
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.number_format import number, running_time, size
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.state_words import command_host_text
-from tui_manager.domain.task import Command, CommandHost, Task
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.lists.filter_by_target import COMMAND_HOST_KEYS
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.output.last_line import IDS_MAX, LastLine
+from tui_manager.domain.presentation.state_words import command_host_text
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import Command, CommandHost, Task
+from tui_manager.domain.text.number_format import number, running_time, size
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import KeyMap, Pane
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_name, spans
 from tui_manager.ui.drawing.state_words_and_colours import TRUNCATED, command_host_glyph

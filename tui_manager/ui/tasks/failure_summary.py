@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from tui_manager.domain.common_label import CommonLabel
-from tui_manager.domain.number_format import count_of
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.state_words import cause_words
+from tui_manager.domain.presentation.state_words import cause_words
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_map import SUMMED_FAILURES, FailureGroup
+from tui_manager.domain.tasks.common_label import CommonLabel
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.tasks.task_map import SUMMED_FAILURES, FailureGroup
+from tui_manager.domain.text.number_format import count_of
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import command_glyph
 

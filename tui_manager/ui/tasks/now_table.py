@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.number_format import number, progress, running_time
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import RUNNING_TASKS
 from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task import Counts, Task
-from tui_manager.domain.task_filter_and_sort import RUNNING_TASKS
-from tui_manager.domain.task_map import TaskSummary
+from tui_manager.domain.tasks.task import Counts, Task
+from tui_manager.domain.tasks.task_map import TaskSummary
+from tui_manager.domain.text.number_format import number, progress, running_time
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap, Pane
 from tui_manager.ui.drawing.bars import progress_bar
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, plain, spans

@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.number_format import number, running_time
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.state_words import glyph_of
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import OTHER_TASKS, TASK_KEYS
+from tui_manager.domain.presentation.state_words import glyph_of
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_filter_and_sort import OTHER_TASKS, TASK_KEYS
-from tui_manager.domain.task_map import TaskSummary
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.tasks.task_map import TaskSummary
+from tui_manager.domain.text.number_format import number, running_time
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import task_glyph

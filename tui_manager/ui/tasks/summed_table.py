@@ -2,9 +2,9 @@
 run. Both are read after the rows, of the tasks in sight only. What a row says of it is in the files
 of the tables and in `failure_summary.py`."""
 
-from tui_manager.domain.list_window import Row
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_map import SUMMED_TASKS, TaskSummary
+from tui_manager.domain.lists.list_window import Row
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.tasks.task_map import SUMMED_TASKS, TaskSummary
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.paced_reader import PacedReader

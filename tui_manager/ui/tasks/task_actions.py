@@ -7,11 +7,11 @@ from typing import Any
 from textual.app import App
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError, NotFoundError
-from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
-from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.domain.template import TemplateVersion
+from tui_manager.domain.task_files.template import TemplateVersion
+from tui_manager.domain.task_spec.task_spec import TaskSpec
+from tui_manager.domain.tasks.task import Task
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Action
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.export_task import ExportScreen

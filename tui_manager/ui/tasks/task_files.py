@@ -1,8 +1,8 @@
 """The part of the screen of a task that is about copied and fetched files: what stands in place of
 their output, and how fetched files are saved."""
 
-from tui_manager.domain.files import FetchSpec
-from tui_manager.domain.task import CommandHost, TaskDetail
+from tui_manager.domain.task_spec.copy_and_fetch import FetchSpec
+from tui_manager.domain.tasks.task import CommandHost, TaskDetail
 from tui_manager.ui.action import Action
 from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.drawing.transfer_words import FILES_ONLY, pane_lines

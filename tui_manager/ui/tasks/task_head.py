@@ -3,12 +3,19 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.number_format import age, count_of, day_and_time, number, running_time, size
-from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
-from tui_manager.domain.task import RolloutProgress, Task, TaskDetail
-from tui_manager.domain.task_map import TaskMap
+from tui_manager.domain.tasks.task import RolloutProgress, Task, TaskDetail
+from tui_manager.domain.tasks.task_map import TaskMap
+from tui_manager.domain.text.host_name_ranges import fold_names
+from tui_manager.domain.text.number_format import (
+    age,
+    count_of,
+    day_and_time,
+    number,
+    running_time,
+    size,
+)
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap
 from tui_manager.ui.drawing.bars import progress_bar
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, justify, shorten, spans, width_of

@@ -4,7 +4,7 @@ Pure."""
 from collections.abc import Sequence
 
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task
+from tui_manager.domain.tasks.task import Task
 
 
 def is_of_use(action_id: str, tasks: Sequence[Task]) -> bool:

@@ -8,7 +8,7 @@ from itertools import groupby
 from textual import events
 from textual.message import Message
 
-from tui_manager.domain.task_map import STATUS_OF, WORST_FIRST, TaskMap
+from tui_manager.domain.tasks.task_map import STATUS_OF, WORST_FIRST, TaskMap
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.drawing.state_words_and_colours import command_glyph

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.list_window import LIMIT_MAX, Window
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.state_words import command_host_text
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
+from tui_manager.domain.presentation.state_words import command_host_text
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.drawing.transfer_words import row_words, state_words
 from tui_manager.ui.manager_link import Link

@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.message import Message
 
-from tui_manager.domain.list_window import Row
+from tui_manager.domain.lists.list_window import Row
 from tui_manager.ui.tasks.summed_table import SummedTable
 
 

@@ -7,13 +7,13 @@ from textual import on
 from textual.containers import Container
 from textual.widget import Widget
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.list_window import LIMIT_MAX
+from tui_manager.domain.lists.list_window import LIMIT_MAX
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task import CommandHost, Task
-from tui_manager.domain.task_map import FailureGroup, TaskMap
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec.task_spec import Offline
+from tui_manager.domain.tasks.task import CommandHost, Task
+from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap
 from tui_manager.ui.action import Action, ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans

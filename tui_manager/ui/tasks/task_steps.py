@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from tui_manager.domain.number_format import timeout_text
-from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task import Command
-from tui_manager.domain.task_spec import HIDDEN, CommandSpec, StepKind
+from tui_manager.domain.task_spec.task_spec import HIDDEN, CommandSpec, StepKind
+from tui_manager.domain.tasks.task import Command
+from tui_manager.domain.text.number_format import timeout_text
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, fit, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import command_glyph
 from tui_manager.ui.drawing.step_words import rule_texts, step_text, transfer_texts

@@ -5,8 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.number_format import (
+from tui_manager.domain.lists.list_window import Page, Window
+from tui_manager.domain.lists.task_filter_and_sort import TASK_KEYS
+from tui_manager.domain.presentation.state_words import glyph_of
+from tui_manager.domain.schedules.schedule import ACTOR
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.tasks.task import Counts, Task, estimate_remaining
+from tui_manager.domain.tasks.task_map import TaskSummary
+from tui_manager.domain.text.number_format import (
     MOMENT_AND_AGE,
     count_of,
     moment,
@@ -14,13 +20,7 @@ from tui_manager.domain.number_format import (
     progress,
     running_time,
 )
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import ACTOR
-from tui_manager.domain.state_words import glyph_of
-from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Counts, Task, estimate_remaining
-from tui_manager.domain.task_filter_and_sort import TASK_KEYS
-from tui_manager.domain.task_map import TaskSummary
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import KeyMap, Pane
 from tui_manager.ui.drawing.bars import progress_bar
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of

@@ -6,8 +6,8 @@ from dataclasses import replace
 from textual import on
 from textual.widget import Widget
 
-from tui_manager.domain.changes import Changes
-from tui_manager.domain.task import Task
+from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.tasks.task import Task
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.key_bindings import bindings_of, open_task
 from tui_manager.ui.listing.row_list import MARKED_MAX

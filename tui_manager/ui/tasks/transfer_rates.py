@@ -3,7 +3,7 @@
 from collections import deque
 from datetime import datetime, timedelta
 
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.tasks.task import CommandHost
 
 _SPAN = timedelta(seconds=6)  # the rate is that of so long
 _KEPT = 2_000  # executions

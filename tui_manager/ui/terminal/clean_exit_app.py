@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from textual import on
 from textual.worker import WorkerFailed
 
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.span_widgets import ROLE_CLASSES
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.terminal.terminal_driver import BackgroundError, TerminalClosed, TerminalDriver

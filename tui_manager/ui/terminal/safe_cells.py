@@ -5,7 +5,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from tui_manager.domain.safe_text import replace_unsafe
+from tui_manager.domain.text.safe_text import replace_unsafe
 
 
 class SafeCells(LineFilter):

@@ -6,7 +6,7 @@ of rxvt, foot and the terminals with VTE; OSC 9 that of iTerm2, WezTerm, Ghostty
 
 from collections.abc import Mapping
 
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.text.safe_text import safe_line
 
 BELL = "\a"
 _TEXT_MAX = 200  # characters

@@ -1,6 +1,6 @@
 -- name: host_classes
 -- The hosts of a task that has ended, each with its class: the number of the first that fits, in the
--- order of `domain/host_class.py`. That file has the rule too, and a test compares the two.
+-- order of `domain/tasks/host_class.py`. That file has the rule too, and a test compares the two.
 SELECT h.host_id, h.name, min(CASE
         WHEN ch.status = 'completed' THEN 3
         WHEN ch.reason IN ('agent_lost', 'agent_state_lost', 'interrupted', 'cancel_unconfirmed')

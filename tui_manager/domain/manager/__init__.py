@@ -1,0 +1,3 @@
+"""The manager as operators see it: status, gateways, addresses, alerts, changes, audit,
+notifications.
+"""

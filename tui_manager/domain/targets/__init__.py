@@ -1,0 +1,4 @@
+"""The TARGET of a task: its notation, the hosts that it matches, its completion while it is typed.
+
+The names of hosts, `web[01-20]`, are read in `text/host_name_ranges.py`.
+"""

@@ -1,0 +1,34 @@
+"""What follows the end of a step on a host: a pure decision over how it ended."""
+
+from enum import StrEnum
+
+from tui_manager.domain.status import UNKNOWN_ENDS, CommandHostStatus, Reason
+from tui_manager.domain.task_spec.task_spec import OnFailure
+
+
+class Follow(StrEnum):
+    """Which of the later steps that are left run on the host."""
+
+    NEXT = "next"  # the next one
+    ALWAYS = "always"  # only those that are `always`; the others are skipped
+    NOTHING = "nothing"  # none: all are skipped
+
+
+def what_follows(
+    status: CommandHostStatus, reason: Reason, on_failure: OnFailure, *, canceled: bool
+) -> Follow:
+    """What follows a step on the host where it ended. A late result is not asked about: it lets
+    nothing run.
+
+    Args:
+        status, reason: how it ended.
+        on_failure: of the step.
+        canceled: the task is being canceled.
+    """
+    if canceled or status is CommandHostStatus.CANCELED:
+        return Follow.NOTHING
+    if reason in UNKNOWN_ENDS or reason is Reason.UNDELIVERABLE:
+        return Follow.NOTHING  # it may still run, or its host is not there
+    if status is CommandHostStatus.COMPLETED or on_failure is OnFailure.CONTINUE:
+        return Follow.NEXT
+    return Follow.ALWAYS
