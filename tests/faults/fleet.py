@@ -127,10 +127,10 @@ class Fleet(Operators):
         node = node or self.manager
         (manager,) = (one for one in self.managers if one.node is node)
         text = await self._start_once(node)
-        while not node.alive:
-            if not _NO_DATABASE.match(text.rstrip().splitlines()[-1]):
+        while not node.alive:  # a fault has killed it, or stopped the server of the database
+            if not (node.killed or _NO_DATABASE.match(text.rstrip().splitlines()[-1])):
                 raise AssertionError(f"{node.name} does not start.\n{self.explain()}")
-            text = await self._start_once(node)  # as systemd does; a fault has stopped the server
+            text = await self._start_once(node)  # as systemd does
         line = [line for line in text.splitlines() if line.startswith("listening on ")][-1]
         manager.proxy.target = int(line.split()[2].rpartition(":")[2])
 

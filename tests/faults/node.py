@@ -51,6 +51,11 @@ class Node:
         """Whether it ended by an error of its own."""
         return self.process is not None and (self.process.poll() or 0) > 0
 
+    @property
+    def killed(self) -> bool:
+        """Whether a signal ended it."""
+        return self.process is not None and (self.process.poll() or 0) < 0
+
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 

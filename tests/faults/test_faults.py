@@ -3,6 +3,7 @@
 Every run starts real managers and agents, and ends with the checker.
 """
 
+import asyncio
 import os
 import uuid
 from pathlib import Path
@@ -71,6 +72,16 @@ async def test_agents_use_the_way_that_the_fleet_says(way: str, tmp_path: Path) 
     async with fleet_of(tmp_path, SEED, "h1") as fleet:
         text = fleet.agents["h1"].text()
     assert ("commands run in cgroups of their own" in text) == (way == "cgroup")
+
+
+async def test_a_manager_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    async with fleet_of(tmp_path, SEED) as fleet:
+        await fleet.kill(fleet.manager)
+        starts = asyncio.create_task(fleet.start_manager())
+        await fleet.wait("the start", lambda: fleet.manager.alive, bool)
+        await fleet.kill(fleet.manager)
+        await starts
+        assert fleet.manager.alive
 
 
 @pytest.mark.parametrize(("who", "point"), NAMED[::5])
