@@ -52,7 +52,7 @@ async def test_labels_of_an_operator_win_and_unset_shows_the_lower_one(parts: Pa
     to_set = {"env": "lab", "rack": "r9", "note": ""}
     assert await parts.fleet.label(["web01"], to_set, [], ANA) == ("web01",)
     assert shown(parts)["web01"].labels == {**before, **to_set}
-    targets = {host.name: host.labels for host in parts.directory.targets()}
+    targets = {host.name: host.labels for host in parts.directory.sorted.targets()}
     assert targets["web01"] == {**before, **to_set}
     (entry,) = await parts.audited("label_host")
     assert (entry.actor, entry.host, entry.host_id) == (ANA, "web01", enrolled.host_id)

@@ -53,7 +53,7 @@ def test_targets_and_searches_follow_every_change_of_a_host() -> None:
     directory.load(rows, 0.0)
 
     def meant() -> list[tuple[str, str]]:
-        return [(host.name, host.labels.get("env", "")) for host in directory.targets()]
+        return [(host.name, host.labels.get("env", "")) for host in directory.sorted.targets()]
 
     assert meant() == [("web1", "")]
     assert names(directory, Window(text="env=prod")) == []

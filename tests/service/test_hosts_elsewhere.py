@@ -19,7 +19,7 @@ from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core import fleet_counts
-from tui_manager.service.core.host_directory import EXPECTED_FOR
+from tui_manager.service.core.expected_hosts import EXPECTED_FOR
 from tui_manager.service.core.host_entry import SessionElsewhere
 from tui_manager.service.managers.database_watch import LOOKS_MAX, DatabaseWatch
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack
@@ -136,7 +136,7 @@ async def test_a_host_is_online_while_its_manager_is_alive(managers: Managers) -
         assert not _shown(manager).online
         assert fleet_counts.counts(manager.directory) == (1, 0, 0)
         monotonic = managers.clock.seconds
-        assert manager.directory.expected_rows(monotonic) == {row_id: EXPECTED_FOR}
+        assert manager.directory.expected.seconds_left(monotonic) == {row_id: EXPECTED_FOR}
         assert manager.directory.reachable_rows(monotonic) == {row_id}
     assert a.directory.take_moved() == {row_id}
     managers.clock.turn(EXPECTED_FOR + 1)
@@ -165,7 +165,7 @@ async def test_a_manager_that_starts_sees_who_is_connected_elsewhere(
     async with manager_parts(tmp_path, managers.clock, key="another") as late:
         (host,) = late.list_hosts(Window()).rows
         assert host.online
-        assert late.directory.expected_rows(managers.clock.seconds) == {}
+        assert late.directory.expected.seconds_left(managers.clock.seconds) == {}
         assert late.directory.connected == 0
 
 
@@ -180,7 +180,7 @@ async def test_a_manager_that_was_killed_gives_up_its_hosts_when_it_is_back(
         managers.all.append(back)
         managers.stand()
         await managers.settle()
-        assert len(parts.directory.expected_rows(managers.clock.seconds)) == 1
+        assert len(parts.directory.expected.seconds_left(managers.clock.seconds)) == 1
         assert _shown(a).online
         await back.follower.give_up_expected()
         await managers.settle()

@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.service.core.change_feed import EVERYTHING
-from tui_manager.service.core.host_directory import EXPECTED_FOR
+from tui_manager.service.core.expected_hosts import EXPECTED_FOR
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import gateways
@@ -91,7 +91,9 @@ async def test_a_host_comes_back_to_the_manager_that_had_it_before(managers: Man
     await a.follower.look_if_due()
     entry = _entry(a, host_id)
     assert (entry.online, entry.row.generation) == (False, 1)
-    assert a.directory.expected_rows(managers.clock.seconds) == {entry.row.row_id: EXPECTED_FOR}
+    assert a.directory.expected.seconds_left(managers.clock.seconds) == {
+        entry.row.row_id: EXPECTED_FOR
+    }
     await c.connect("web01", host_id=host_id)
     await a.follower.look()
     assert (entry.row.gateway, entry.row.generation) == (c.number, 2)

@@ -16,7 +16,7 @@ from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.manager.gateway import Standing
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.tasks.task import CommandHost
-from tui_manager.service.core.host_directory import EXPECTED_FOR
+from tui_manager.service.core.expected_hosts import EXPECTED_FOR
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 
 pytestmark = pytest.mark.postgresql

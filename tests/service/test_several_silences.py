@@ -14,7 +14,7 @@ from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeActio
 from tui_manager.domain.manager.gateway import Standing
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.tasks.task import CommandHost
-from tui_manager.service.core.host_directory import EXPECTED_FOR
+from tui_manager.service.core.expected_hosts import EXPECTED_FOR
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.service.managers.lease_rules import ALIVE_FOR, BEAT_EVERY
 

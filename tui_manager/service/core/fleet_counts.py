@@ -7,7 +7,7 @@ from datetime import datetime
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import HostEntry
-from tui_manager.service.core.host_order import is_turned_away, went_after
+from tui_manager.service.core.sorted_hosts import is_turned_away, went_after
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,20 @@
 """All hosts in memory: what is stored of each, who is connected, and the newest vitals."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from tui_manager.domain.hosts.facts import agent_facts
-from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.hosts.vitals import Vitals
-from tui_manager.domain.lists.filter_by_target import asks_for_turned_away
-from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.status import Admission, CommandHostStatus, best_admission
-from tui_manager.domain.targets.target import TargetHost
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.domain.tasks.task import CommandHost
+from tui_manager.service.core.expected_hosts import EXPECTED_FOR, ExpectedHosts
 from tui_manager.service.core.host_entry import HostEntry, LiveSession, SessionElsewhere
-from tui_manager.service.core.host_order import (
-    ORDERS,
-    admission_key,
-    is_faulty,
-    is_turned_away,
-    name_key,
-)
+from tui_manager.service.core.sorted_hosts import SortedHosts
 from tui_manager.storage.tables.hosts import HostRow
 
-
-def _as_target(row: HostRow) -> TargetHost:
-    agent = agent_facts(row.agent_version, row.agent_build, row.installed_by)
-    return TargetHost(row.host_id, row.name, row.labels, row.facts, row.maintenance, agent)
-
-
 NOBODY: Mapping[int, int] = {}
-EXPECTED_FOR = 60.0  # seconds, for hosts that were online when their manager stopped or died
 
 
 class Directory:
@@ -42,6 +25,8 @@ class Directory:
         alive: the numbers of the other managers that are alive. Hosts that are connected to these
             are online.
         seen: what of the database is known here; see `hosts.changed_since`.
+        sorted: the same hosts in order, and windows of lists.
+        expected: those that are offline and may soon come back.
     """
 
     def __init__(self, gateway: int = 0, runs: Mapping[int, int] = NOBODY) -> None:
@@ -55,15 +40,12 @@ class Directory:
         self.seen = 0
         self._entries: dict[str, HostEntry] = {}
         self._by_row_id: dict[int, HostEntry] = {}
-        self._by_admission: list[HostEntry] | None = None  # then by name
-        self._by_name: list[HostEntry] | None = None
-        self._targets: list[TargetHost] | None = None  # that are admitted
-        self._all_as_targets: list[TargetHost] | None = None
+        self.sorted = SortedHosts(self._entries)
+        self.expected = ExpectedHosts()
         self._online: set[int] = set()  # row ids
         self._here: set[int] = set()  # those of them that are connected to this manager
         self._moved: set[int] = set()  # row ids, see `take_moved`
         self._own: set[int] = set()  # row ids, see `take_own`
-        self._expected: dict[int, HostEntry] = {}  # by row id; see `expected_rows`
 
     @property
     def connected(self) -> int:
@@ -92,13 +74,13 @@ class Directory:
             self._follow_connection(entry, monotonic)
             entry.recovering = not entry.online and row.host_id in with_work
             if row.online and not entry.online:
-                self._expect(entry, monotonic)
-        self._sorted_by_name()  # now, as the first time takes longest
+                self.expected.add(entry, monotonic)
+        self.sorted.by_name()  # now, as the first time takes longest
 
     def _add(self, entry: HostEntry) -> None:
         self._entries[entry.row.host_id] = entry
         self._by_row_id[entry.row.row_id] = entry
-        self._by_admission = self._by_name = self._targets = self._all_as_targets = None
+        self.sorted.forget()
 
     def get(self, host_id: str) -> HostEntry | None:
         """One host."""
@@ -197,7 +179,7 @@ class Directory:
         self._replace_row(entry, row)
         self._follow_connection(entry, monotonic)
         if row.online and has_changed and not entry.online:
-            self._expect(entry, monotonic)
+            self.expected.add(entry, monotonic)
         return session
 
     def _has_been(self, entry: HostEntry, monotonic: float) -> None:
@@ -205,7 +187,7 @@ class Directory:
         that manager is not known, or has died just now, the host is expected."""
         entry.silent_since, entry.declared_lost = monotonic, False
         if entry.row.online:
-            self._expect(entry, monotonic)
+            self.expected.add(entry, monotonic)
 
     def follow_gateways(
         self,
@@ -238,7 +220,7 @@ class Directory:
                 entry.since = (again and again.started_at) or now
                 entry.silent_since = min(monotonic, heard_at.get(gateway, monotonic))
             if entry.silent_since > limit:  # perhaps the leader has found it a moment ago
-                self._expect(entry, monotonic)
+                self.expected.add(entry, monotonic)
 
     def is_elsewhere(self, row: HostRow) -> bool:
         """Whether by this row the host is connected to another manager that is alive, and has not
@@ -295,7 +277,7 @@ class Directory:
         entry = self._entries.pop(host_id)
         if entry.online:
             self._has_gone(entry, entry.since, entry.silent_since)
-        self._by_admission = self._by_name = self._targets = self._all_as_targets = None
+        self.sorted.forget()
 
     def _replace_row(self, entry: HostEntry, row: HostRow) -> None:
         """Takes the new row, after which the host may have another place in the lists."""
@@ -305,14 +287,14 @@ class Directory:
         if before.name != row.name:
             entry.sort_key = ""
         if (before.name, before.admission) != (row.name, row.admission):
-            self._by_admission = self._by_name = self._targets = self._all_as_targets = None
+            self.sorted.forget()
         if (before.labels, before.maintenance, before.facts, before.agent) != (
             row.labels,
             row.maintenance,
             row.facts,
             row.agent,
         ):
-            self._targets = self._all_as_targets = None
+            self.sorted.forget_targets()
         entry.search_text = entry.kept_variables = None
 
     def close_session(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
@@ -344,20 +326,6 @@ class Directory:
         if entry.vitals and len(running) != entry.vitals.running:
             entry.vitals = replace(entry.vitals, running=len(running))
         return len(running) != before
-
-    def targets(self) -> list[TargetHost]:
-        """What a target may resolve to now, in natural order."""
-        if self._targets is None:
-            rows = (entry.row for entry in self._sorted_by_name())
-            admitted = Admission.ADMITTED
-            self._targets = [_as_target(row) for row in rows if row.admission is admitted]
-        return self._targets
-
-    def all_as_targets(self) -> list[TargetHost]:
-        """All hosts, also those that are not admitted, for the filter of a list."""
-        if self._all_as_targets is None:
-            self._all_as_targets = [_as_target(entry.row) for entry in self]
-        return self._all_as_targets
 
     def admission_of(self, name: str) -> Admission | None:
         """The admission of the host with this name; None: there is none. See `best_admission`."""
@@ -418,34 +386,9 @@ class Directory:
         """These have not been read again."""
         self._own |= own
 
-    def expected_rows(self, monotonic: float) -> dict[int, float]:
-        """Row ids of the hosts that may soon come back: their manager stopped or died, or their
-        agent is being replaced. So many seconds are left for each. A host that was declared lost is
-        not expected, but one whose session is being opened is, because it is not online yet."""
-        return {
-            entry.row.row_id: entry.expected_until - monotonic
-            for entry in self._expected.values()
-            if not (entry.online or entry.declared_lost) and entry.expected_until > monotonic
-        }
-
     def reachable_rows(self, monotonic: float) -> frozenset[int]:
         """Row ids of the hosts that are connected, or are expected."""
-        return self.online_rows() | self.expected_rows(monotonic).keys()
-
-    def not_back(self, monotonic: float) -> list[HostEntry]:
-        """The hosts that have not come back while they were expected."""
-        return [
-            entry
-            for entry in self._expected.values()
-            if entry.away and 0 < entry.expected_until <= monotonic
-        ]
-
-    def expect_no_more(self, entries: Iterable[HostEntry]) -> None:
-        """Forgets that these were expected."""
-        for entry in entries:
-            entry.expected_until = 0.0
-        left = {row: entry for row, entry in self._expected.items() if entry.expected_until}
-        self._expected = left
+        return self.online_rows() | self.expected.seconds_left(monotonic).keys()
 
     def expect(self, rows: Iterable[int], monotonic: float) -> None:
         """These hosts have lost their connection although nothing was wrong with them, or will
@@ -456,52 +399,4 @@ class Directory:
             monotonic: seconds.
         """
         for row in rows:
-            self._expect(self._by_row_id[row], monotonic)
-
-    def _expect(self, entry: HostEntry, monotonic: float) -> None:
-        entry.expected_until = monotonic + EXPECTED_FOR
-        self._expected[entry.row.row_id] = entry
-
-    def window(
-        self,
-        window: Window,
-        now: datetime,
-        passes: Callable[[HostEntry], bool] | None = None,
-    ) -> Page[Host]:
-        """A window of the list. Unless it names a column, hosts that wait for approval come first,
-        and hosts that were turned away last; each group is ordered by name.
-
-        Args:
-            now: the time by which a maintenance has ended.
-            passes: whether a host passes the text of the window; see `host_search.py`.
-        """
-        entries = self._ordered(window, now)
-        if window.faults_only:
-            entries = [entry for entry in entries if is_faulty(entry, now)]
-        if passes is not None:
-            entries = [*filter(passes, entries)]
-        total, found = len(self._entries), len(entries)
-        if window.hide_turned_away and not asks_for_turned_away(window.text):
-            entries = [entry for entry in entries if not is_turned_away(entry)]
-            total -= sum(map(is_turned_away, self._entries.values()))
-        shown = entries[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
-        rows = [entry.to_host(now) for entry in shown]
-        return Page(rows, len(entries), total, hidden=found - len(entries))
-
-    def _sorted_by_name(self) -> list[HostEntry]:
-        if self._by_name is None:
-            self._by_name = sorted(self._entries.values(), key=name_key)
-        return self._by_name
-
-    def _ordered(self, window: Window, now: datetime) -> list[HostEntry]:
-        """The hosts in the order of a window. Orders that rarely change are kept."""
-        if self._by_admission is None:
-            self._by_admission = sorted(self._sorted_by_name(), key=admission_key)
-        if order := ORDERS.get(window.sort):
-            return sorted(
-                self._by_admission,
-                key=lambda entry: order(entry, now),
-                reverse=window.descending,
-            )
-        kept = self._sorted_by_name() if window.sort == "name" else self._by_admission
-        return kept[::-1] if window.descending else kept
+            self.expected.add(self._by_row_id[row], monotonic)

@@ -73,13 +73,13 @@ def search(
     Raises InvalidInputError("text"): the filter is wrong.
     """
     if not window.text:
-        return directory.window(window, now)
+        return directory.sorted.window(window, now)
     terms = read_host_terms(window.text, HOST_KEYS, groups)
     passes = fits(terms.own, _fields(now))
     matching = _matching(directory, terms, now, task_hosts)
     if matching is None:
-        return directory.window(window, now, passes)
-    return directory.window(
+        return directory.sorted.window(window, now, passes)
+    return directory.sorted.window(
         window, now, lambda entry: entry.row.host_id in matching and passes(entry)
     )
 
@@ -90,8 +90,8 @@ def _matching(
     if not terms.targets:
         return None
     context = TargetContext(now=now, is_online=directory.is_online, task_hosts=task_hosts)
-    admitted = {host.host_id for host in directory.targets()}
-    return terms.matching(directory.all_as_targets(), admitted, context)
+    admitted = {host.host_id for host in directory.sorted.targets()}
+    return terms.matching(directory.sorted.all_as_targets(), admitted, context)
 
 
 async def _hosts_of_tasks(core: Core, terms: HostTerms) -> TaskHosts:

@@ -85,10 +85,10 @@ class HostTimeouts:
     async def _fail_not_back(self) -> None:
         """Hosts that were expected, and have not come: what was started since and does not wait for
         its host fails."""
-        not_back = _judged(self._directory.not_back(self._clock.monotonic()))
+        not_back = _judged(self._directory.expected.not_back(self._clock.monotonic()))
         if not_back:
             away, tasks = await self._core.plan(lambda tx: self._fail_started(tx, not_back))
-            self._directory.expect_no_more(away)
+            self._directory.expected.remove(away)
             self._core.feed.publish(Changes(tasks=frozenset(tasks)))
 
     def _fail_started(

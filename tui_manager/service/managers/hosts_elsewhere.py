@@ -63,7 +63,7 @@ class HostsElsewhere:
         others count them as online. Raises StorageError."""
         not_back = [
             entry
-            for entry in self._directory.not_back(self._core.clock.monotonic())
+            for entry in self._directory.expected.not_back(self._core.clock.monotonic())
             if entry.row.gateway == self._directory.gateway
         ]
         if not_back:
@@ -71,7 +71,7 @@ class HostsElsewhere:
             await self._core.database.write(lambda tx: hosts.set_offline(tx, found))
             self._core.feed.publish(Changes(hosts=True))
             if self._core.database.epoch is None:  # else `HostTimeouts` goes on with them
-                self._directory.expect_no_more(not_back)
+                self._directory.expected.remove(not_back)
 
     async def look(self) -> None:
         """Reads the rows that have changed. Raises StorageError."""

@@ -138,7 +138,7 @@ class RolloutLoop:
         if moved := directory.take_moved():
             self._moved |= moved
             self._online = directory.online_rows()
-        expected = directory.expected_rows(clock.monotonic())
+        expected = directory.expected.seconds_left(clock.monotonic())
         connections = Connections(
             self._online,
             {row: round(left * _SECOND) for row, left in expected.items()},

@@ -72,7 +72,7 @@ async def resolve_now(core: Core, target: str, *, include_maintenance: bool) -> 
         admission_of=directory.admission_of,
         task_hosts=task_hosts,
     )
-    return resolve_target(notation, directory.targets(), context)
+    return resolve_target(notation, directory.sorted.targets(), context)
 
 
 async def preview(core: Core, target: str, *, include_maintenance: bool) -> TargetPreview:

@@ -20,5 +20,5 @@ class TypingHelp:
 
     def complete_target(self, target: str, limit: int) -> Sequence[str]:
         """What the last term of a target can become."""
-        hosts, groups = self._core.directory.targets(), self._core.limits.groups
+        hosts, groups = self._core.directory.sorted.targets(), self._core.limits.groups
         return completions(target, hosts, groups, limit)
