@@ -33,7 +33,7 @@ from tui_manager.service.schedules import make_task
 from tui_manager.service.schedules.act_when_due import Acted, act
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
-from tui_manager.service.tasks.task_starter import TaskStarter
+from tui_manager.service.tasks.start_task import TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import schedule_runs, schedules
 from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow

@@ -21,7 +21,7 @@ from tui_manager.domain.tasks.transitions import (
 )
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, command_hosts, hosts, tasks
+from tui_manager.storage.tables import admissions, command_hosts, hosts, task_transitions
 from tui_manager.storage.tables.command_hosts import CommandOnHost, Finish, Start, StoredExecution
 from tui_manager.storage.views import claiming
 from tui_manager.storage.views.claiming import Recipient, RunSettings
@@ -183,16 +183,16 @@ async def test_the_guard_of_a_command_host_agrees_with_the_table(
 
 def _resume(tx: Transaction) -> object:
     tx.execute("UPDATE tasks SET paused_at = 1")
-    return tasks.resume(tx, 1)
+    return task_transitions.resume(tx, 1)
 
 
 TASK_GUARDS: dict[TaskOperation, Callable[[Transaction], object]] = {
-    TaskOperation.START: lambda tx: tasks.start(tx, 1, 1, (), NOW),
-    TaskOperation.CANCEL: lambda tx: tasks.cancel(tx, 1, NOW),
-    TaskOperation.PAUSE: lambda tx: tasks.pause(tx, 1, NOW),
+    TaskOperation.START: lambda tx: task_transitions.start(tx, 1, 1, (), NOW),
+    TaskOperation.CANCEL: lambda tx: task_transitions.cancel(tx, 1, NOW),
+    TaskOperation.PAUSE: lambda tx: task_transitions.pause(tx, 1, NOW),
     TaskOperation.RESUME: _resume,
-    TaskOperation.END: lambda tx: tasks.end(tx, 1, TaskStatus.COMPLETED, NOW),
-    TaskOperation.REOPEN: lambda tx: tasks.reopen(tx, 1),
+    TaskOperation.END: lambda tx: task_transitions.end(tx, 1, TaskStatus.COMPLETED, NOW),
+    TaskOperation.REOPEN: lambda tx: task_transitions.reopen(tx, 1),
 }
 
 
@@ -206,7 +206,7 @@ async def test_the_guard_of_a_task_agrees_with_the_table(
             TaskStatus.COMPLETED: TaskStatus.FAILED,
             TaskStatus.FAILED: TaskStatus.COMPLETED,
         }
-        return tasks.correct(tx, 1, other.get(status, TaskStatus.FAILED))
+        return task_transitions.correct(tx, 1, other.get(status, TaskStatus.FAILED))
 
     def work(tx: Transaction) -> TaskStatus:
         tx.execute(

@@ -11,7 +11,7 @@ from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.manager.manager_status import ClockDoubt
 from tui_manager.domain.status import Admission
 from tui_manager.operator.differing_agents import differing_agents
-from tui_manager.operator.gateways import manager_alerts
+from tui_manager.operator.manager_alerts import manager_alerts
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import UNKNOWN_MAX, HostEntry

@@ -1,13 +1,10 @@
 """The Operator that calls the services of this process. Use it on the manager's loop only."""
 
-import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
-import tui_manager
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.hosts.host import Host, HostDetail
 from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
@@ -45,11 +42,9 @@ from tui_manager.domain.tasks.task import (
 from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
 from tui_manager.domain.tasks.task_plan import TaskPlan
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
-from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.operator.file_calls import ReadPart
-from tui_manager.operator.gateways import list_gateways
+from tui_manager.operator.manager_status import Identity, list_managers, manager_status
 from tui_manager.operator.send_files import read_files, store_files
-from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_search import list_hosts
@@ -89,20 +84,6 @@ class Admissions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Facts that do not change while the manager runs."""
-
-    manager_id: str
-    state_dir: Path
-    address: str
-    security: str
-    started_at: datetime
-    enroll_address: str = ""
-    database: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class InProcessOperator:
     """Implements `operator.api.Operator`; see there for each call.
 
@@ -124,74 +105,14 @@ class InProcessOperator:
     deliveries: Deliveries
 
     async def manager_status(self) -> ManagerStatus:
-        now = self.clock.now()
-        total, online, pending = fleet_counts.counts(self.core.directory)
-        maintained, _ = fleet_counts.in_maintenance(self.core.directory, now)
-        doubt = self.clock.doubt
-        recovering = self._recovering()
         work = await self.tasks.work_summary()
-        load = fleet_counts.load_of_fleet(self.core.directory, now)
-        standing = self.core.statistics.gauges.standing().recent(now)
-        leader = standing.leader
-        return ManagerStatus(
-            manager_id=self.identity.manager_id,
-            version=tui_manager.__version__,
-            pid=os.getpid(),
-            state_dir=bytes(self.identity.state_dir).decode(errors="replace"),
-            address=self.identity.address,
-            security=self.identity.security,
-            started_at=self.identity.started_at,
-            recovering=bool(recovering),
-            hosts_total=total,
-            hosts_online=online,
-            hosts_pending=pending,
-            tasks_running=work.running,
-            attention=attention(
-                self.core,
-                HostCounts(load.offline, pending, recovering, maintained, load.newest_offline),
-                doubt,
-                now,
-                work,
-            ),
-            health=self.core.statistics.health,
-            enroll_address=self.identity.enroll_address,
-            database=self.identity.database,
-            clock_ahead=doubt.ahead if doubt else None,
-            clock_waits=doubt.waits if doubt else None,
-            kill_grace=self.core.limits.kill_grace,
-            hosts_offline=load.offline,
-            hosts_busy=load.busy,
-            tasks_failed_today=work.failed_today,
-            other_managers=len(standing.others),
-            others_alive=sum(one.alive for one in standing.others),
-            leader=standing.label(leader.number) if leader else "",
-            leads=leader is not None and leader.number == standing.own,
-            number=standing.own,
-            agent_addresses=standing.agent_addresses,
-            others_heard=tuple(one.with_address for one in standing.others if one.alive),
-        )
+        return manager_status(self.identity, self.core, self.clock, work)
 
     async def list_managers(self) -> Sequence[Gateway]:
-        identity, now = self.identity, self.clock.now()
-        standing = self.core.statistics.gauges.standing()
-        own = Gateway(
-            number=standing.own,
-            name=identity.name,
-            address=identity.address,
-            version=tui_manager.__version__,
-            started_at=identity.started_at,
-            leads=True,
-            last_seen=now,
-            health=self.core.statistics.health,
-        )
-        return list_gateways(standing, own, now)
+        return list_managers(self.identity, self.core, self.clock.now())
 
     async def accept_clock(self) -> bool:
         return await self.clock.accept(_actor())
-
-    def _recovering(self) -> int:
-        """Hosts with work from before the start of the manager that have not connected since."""
-        return sum(entry.recovering and not entry.declared_lost for entry in self.core.directory)
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         window.check("hosts", HOST_SORT_COLUMNS)

@@ -7,7 +7,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.tasks.step_order import Follow, what_follows
 from tui_manager.domain.tasks.task import ended_task_status
 from tui_manager.storage.engine.transaction import Transaction, leads
-from tui_manager.storage.tables import command_hosts, notifications, tasks
+from tui_manager.storage.tables import command_hosts, notifications, task_transitions, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder
 from tui_manager.storage.views import rollout_turns, task_ends
 from tui_manager.storage.views.command_delivery import UnsentCommand
@@ -115,15 +115,15 @@ def update_task_status(tx: Transaction, task_id: int, now: int) -> TaskStatus | 
         if not leads(tx):
             return None
         ended = ended_task_status(task.counts, canceled=canceled)
-        if ended is None or not tasks.end(tx, task_id, ended, now):
+        if ended is None or not task_transitions.end(tx, task_id, ended, now):
             return None
         notifications.add_end_of_task(tx, task_id, ended, now)
         return ended
     if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
         derived = ended_task_status(task.counts, canceled=False)
         if derived is None:
-            return TaskStatus.RUNNING if tasks.reopen(tx, task_id) else None
-        if not tasks.correct(tx, task_id, derived):
+            return TaskStatus.RUNNING if task_transitions.reopen(tx, task_id) else None
+        if not task_transitions.correct(tx, task_id, derived):
             return None
         notifications.add_end_of_task(tx, task_id, derived, now, corrected=True)
         return derived

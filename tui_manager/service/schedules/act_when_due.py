@@ -16,8 +16,7 @@ from tui_manager.domain.schedules.schedule_decision import (
 )
 from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.service.schedules.make_task import REFUSALS, ScheduledTask
-from tui_manager.service.tasks.start_task import Connections, StartedTask
-from tui_manager.service.tasks.task_starter import TaskStarter
+from tui_manager.service.tasks.start_task import Connections, StartedTask, TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import schedule_runs, schedules
 from tui_manager.storage.tables.schedule_runs import WAITS, Outcome

@@ -14,7 +14,7 @@ from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.schedules.act_when_due import Acted, CannotStartError, Starting, act
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
-from tui_manager.service.tasks.task_starter import TaskStarter
+from tui_manager.service.tasks.start_task import TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import schedules
 from tui_manager.storage.tables.schedules import ScheduleRow

@@ -34,8 +34,7 @@ from tui_manager.service.schedules.audit_of_schedules import record, record_chan
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.schedules.start_now import StartNow, find, start_now
-from tui_manager.service.tasks.start_task import StartedTask
-from tui_manager.service.tasks.task_starter import TaskStarter
+from tui_manager.service.tasks.start_task import StartedTask, TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import file_sets, schedule_runs, schedules, templates
 from tui_manager.storage.tables.schedule_runs import Outcome

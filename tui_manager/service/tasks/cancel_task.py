@@ -7,7 +7,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, command_hosts, notifications, tasks
+from tui_manager.storage.tables import audit, command_hosts, notifications, task_transitions, tasks
 
 _SHOWN = 80  # characters of a wrong id in an error
 _NAMED_MAX = 5  # hosts that an error names
@@ -26,7 +26,7 @@ def cancel(tx: Transaction, task_id: int, actor: str, now: int) -> list[tuple[in
     Raises:
         NotFoundError, IllegalMoveError: there is no such task, or it has ended.
     """
-    if tasks.cancel(tx, task_id, now) is TaskStatus.CANCELED:  # it had not started
+    if task_transitions.cancel(tx, task_id, now) is TaskStatus.CANCELED:  # it had not started
         notifications.add_end_of_task(tx, task_id, TaskStatus.CANCELED, now)
     command_hosts.cancel_unsent(tx, task_id, now)
     sent = command_hosts.request_cancel(tx, task_id, now)

@@ -4,7 +4,7 @@ from collections.abc import Set
 
 from tui_manager.service.core import task_status
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, rollouts, tasks
+from tui_manager.storage.tables import audit, rollouts, task_transitions, tasks
 from tui_manager.storage.views import command_delivery, rollout_turns
 
 _OFFLINE = "The host was offline when the task was resumed."
@@ -21,7 +21,7 @@ def pause(tx: Transaction, task_id: int, actor: str, now: int) -> None:
     Raises:
         NotFoundError, IllegalMoveError: there is no such task, or it cannot be paused.
     """
-    tasks.pause(tx, task_id, now)
+    task_transitions.pause(tx, task_id, now)
     rollout_turns.take_back(tx, task_id)
     audit.record(tx, now, actor, "pause_task", task_id=task_id)
 
@@ -41,7 +41,7 @@ def resume(tx: Transaction, task_id: int, reachable: Set[int], actor: str, now: 
         NotFoundError, IllegalMoveError: there is no such task, or it is neither paused nor held.
     """
     tasks.lock(tx, task_id)  # else a leader that has read the hold would end it as expired
-    paused_at = tasks.resume(tx, task_id)
+    paused_at = task_transitions.resume(tx, task_id)
     if paused_at is not None:
         length = max(0, now - paused_at)
         command_delivery.extend_delivery(tx, task_id, length)

@@ -1,23 +1,43 @@
-"""The transaction that starts a task: it resolves the target, and adds the command hosts."""
+"""The start of a task: its transaction resolves the target and adds the command hosts, and then the
+commands are sent."""
 
+import logging
 import random
+import shutil
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.ids import new_execution_ids
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.targets.target import ResolvedTarget
+from tui_manager.domain.targets.target import ResolvedTarget, check_target
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, Order
-from tui_manager.domain.task_spec.task_spec import Offline, has_barrier
+from tui_manager.domain.task_spec.task_spec import Offline, TaskSpec, has_barrier
 from tui_manager.domain.tasks.task import Task, TaskDetail
 from tui_manager.domain.text.host_name_ranges import fold_names
+from tui_manager.service.core.core import Core
 from tui_manager.service.core.task_status import update_task_status
+from tui_manager.service.dispatch.command_secrets import CommandSecrets
+from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.files.file_store import FileStore
+from tui_manager.service.rollout.rollout_loop import RolloutLoop
+from tui_manager.service.tasks.create_task import create
 from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, command_hosts, hosts, rollouts, tasks
+from tui_manager.storage.tables import (
+    audit,
+    command_hosts,
+    hosts,
+    rollouts,
+    task_transitions,
+    tasks,
+)
 from tui_manager.storage.tables.command_hosts import NewRow
+
+log = logging.getLogger(__name__)
 
 _NAMES_MAX = 1000  # characters of the hosts' names in the audit
 
@@ -63,6 +83,99 @@ class Connections:
         return replace(self, online=self.online | found, reachable=self.reachable | found)
 
 
+class TaskStarter:
+    """Starts tasks for operators and for schedules. The caller asks for the connections, starts the
+    task in its transaction, and announces it once that is durable."""
+
+    def __init__(
+        self,
+        core: Core,
+        dispatch: DispatchLoop,
+        secrets: CommandSecrets,
+        rollout_loop: RolloutLoop,
+        files: FileStore,
+    ) -> None:
+        self._core = core
+        self._dispatch = dispatch
+        self._secrets = secrets
+        self._rollout_loop = rollout_loop
+        self.files = files
+
+    def check(self, spec: TaskSpec) -> None:
+        """Raises InvalidInputError if a field is out of bounds, or the notation of the target is
+        wrong."""
+        spec.check()
+        groups = self._core.limits.groups
+        check_target(spec.target, groups, include_maintenance=spec.include_maintenance)
+
+    def connections(self) -> Connections:
+        """Those of now; to be called on the loop."""
+        directory = self._core.directory
+        return Connections(
+            directory.online_rows(),
+            directory.reachable_rows(self._core.clock.monotonic()),
+            directory.alive,
+        )
+
+    def start(
+        self, tx: Transaction, task_id: int, connections: Connections, actor: str
+    ) -> StartedTask:
+        """pending → running. Raises as the function `start`; StorageError if too little disk is
+        free."""
+        core = self._core
+        _check_free_disk(core.database.folder, core.limits.free_disk)
+        return start(
+            tx,
+            task_id,
+            core.limits.groups,
+            connections,
+            self.files,
+            actor,
+            core.clock.stamp(),
+        )
+
+    def create_and_start(
+        self, tx: Transaction, spec: TaskSpec, connections: Connections, actor: str
+    ) -> tuple[int, StartedTask]:
+        """Stores a task and starts it; returns its task_id too. Raises as `start`."""
+        created = create(
+            tx, spec, self._secrets, self.files, self._core.clock.stamp(), request_id=""
+        )
+        return created.task_id, self.start(tx, created.task_id, connections, actor)
+
+    def announce(self, task_id: int, started: StartedTask) -> None:
+        """The start is durable: the commands are sent, and watchers are told."""
+        log.info(
+            "task started",
+            extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},
+        )
+        if started.with_rollout:
+            self._rollout_loop.add(task_id)
+        else:
+            self._dispatch.wake(started.host_ids)
+            if started.offline:  # some may just have connected elsewhere
+                self._core.requests.send_any()
+        self._core.feed.publish(Changes(tasks=frozenset({task_id})))
+
+
+def _check_free_disk(folder: Path | None, needed: int) -> None:
+    """Raises StorageError if fewer bytes than `needed` are free where the database is; None:
+    that is another machine."""
+    if folder is None:
+        return
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StorageError(
+            f"{folder} is out of reach: {error.strerror}. Put it back in its place."
+        ) from error
+    if free < needed:
+        raise StorageError(
+            f"Only {free >> 20} MiB are free in {folder}; no task starts below "
+            f"{needed >> 20} MiB. Free some space, or set free_disk."
+        )
+
+
 def start(
     tx: Transaction,
     task_id: int,
@@ -91,7 +204,7 @@ def start(
     found, row_ids = _resolve(tx, detail, groups, connections.online, now)
     targets = found.hosts
     connections = connections.looked_up(tx, {row_ids[target.host_id] for target in targets})
-    tasks.start(tx, task_id, len(targets), found.left_out, now)
+    task_transitions.start(tx, task_id, len(targets), found.left_out, now)
     files.use(tx, (command.spec for command in detail.commands))
     command_ids = tasks.command_ids(tx, task_id)
     batches = _start_rollout(

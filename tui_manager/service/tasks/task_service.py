@@ -34,9 +34,9 @@ from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import cancel_task, pause_task, start_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
 from tui_manager.service.tasks.list_windows import Lists
+from tui_manager.service.tasks.start_task import TaskStarter
 from tui_manager.service.tasks.stored_output import StoredOutput
 from tui_manager.service.tasks.task_overview import TaskOverview
-from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.service.tasks.typing_help import TypingHelp
 from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
 from tui_manager.storage.engine.transaction import Transaction

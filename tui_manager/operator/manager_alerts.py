@@ -1,36 +1,18 @@
-"""The managers of one database as an operator sees them: the list, and what of it needs attention.
-Pure. `alerts.py` has all other alerts."""
+"""What needs attention about the managers of one database. Pure. All other alerts are in
+`alerts.py`."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.manager.alert import Alert
-from tui_manager.domain.manager.gateway import Gateway, GatewayState, Standing
+from tui_manager.domain.manager.gateway import GatewayState, Standing
 
 CLOCK_OFF = timedelta(minutes=1)  # between two clocks; a larger difference is said
 NOBODY: Mapping[int, int] = {}
 _NAMED = 5  # managers that get their own sentence
-
-
-def list_gateways(standing: Standing, own: Gateway, now: datetime) -> Sequence[Gateway]:
-    """The managers that operators are shown, by number.
-
-    Args:
-        own: what this manager says of itself. It is the whole list if it shares no database.
-    """
-    if not standing.gateways:
-        return (own,)
-    listed = [
-        replace(one, alive=True, last_seen=own.last_seen, health=own.health)
-        if one.number == standing.own
-        else one
-        for one in standing.recent(now).gateways
-    ]
-    return sorted(listed, key=lambda one: one.number)
 
 
 def manager_alerts(
