@@ -12,12 +12,13 @@ from tui_manager_agent.executions.cgroup_support import find_cgroup_root, remove
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 from tests.support.rewritten_tests import compile_share
-from tests.support.run_length import examples
+from tests.support.run_length import draw_no_constants_of_our_code, examples
 from tests.support.warm_programs import stop_servers
 
 # No test asserts on wall time, and so no example has a deadline.
 settings.register_profile("untimed", deadline=None, max_examples=examples(100, few=25))
 settings.load_profile("untimed")
+draw_no_constants_of_our_code()
 
 # Each app and each database of a test leaves thousands of objects in cycles. With Python's own
 # thresholds the collections take a third of the time of a test of the screen.

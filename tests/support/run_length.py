@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 ALL = os.environ.get("TESTS_ALL", "") == "1"
 EACH_PARAMETER = "each_parameter"  # a mark
@@ -15,6 +17,17 @@ _EVERY = 5  # odd, so that both of two values of the last parameter come
 def examples(number: int, *, few: int) -> int:
     """How many examples a test has: `number` in a long run."""
     return number if ALL else few
+
+
+def draw_no_constants_of_our_code() -> None:
+    """In a short run, hypothesis draws what is random without the constants in our sources, as each
+    process of the run would parse all of them for it."""
+    if not ALL:
+        providers._get_local_constants = _no_constants
+
+
+def _no_constants() -> Constants:
+    return providers._local_constants
 
 
 def left_out(items: Iterable[pytest.Item]) -> list[pytest.Item]:
