@@ -72,6 +72,12 @@ async def test_other_requests_are_refused(sent: bytes, status: HTTPStatus) -> No
         assert (await request(address, sent))[0] == status
 
 
+async def test_an_unknown_path_is_told_those_that_there_are() -> None:
+    async with served() as address:
+        status, _, body = await request(address, b"GET / HTTP/1.1\r\n\r\n")
+    assert (status, body) == (404, b"Not Found. There is: /page, /big, /broken\n")
+
+
 async def test_a_client_that_says_too_little_is_cut_off() -> None:
     async with served(request=0.01) as address:
         reader, writer = await asyncio.open_connection(*split_address(address))

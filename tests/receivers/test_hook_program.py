@@ -42,6 +42,17 @@ async def test_a_hook_gets_arguments_event_and_environment(tmp_path: Path) -> No
     assert (tmp_path / "said").read_text() == "--team=ops $(id) task_failed the-id  C\n"
 
 
+def test_a_program_that_cannot_be_executed_is_told_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook(tmp_path, "exit 0")
+    assert not caplog.messages
+    (tmp_path / "hook").chmod(0o644)
+    for path in (tmp_path / "hook", tmp_path / "missing", tmp_path):
+        HookProgram(Hook("page", (str(path),), (Event.TASK_FAILED,)))
+    assert caplog.messages == ["the program of a hook is missing, or cannot be executed"] * 3
+
+
 async def test_a_hook_need_not_read_what_it_is_given(tmp_path: Path) -> None:
     assert (await send(hook(tmp_path, "exec <&-; exit 0"))).outcome is Outcome.DELIVERED
 

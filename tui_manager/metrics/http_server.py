@@ -104,7 +104,8 @@ class _Connections:
             return True, error.answer
         page = self._pages.get(path)
         if page is None:
-            return True, _BadRequestError(HTTPStatus.NOT_FOUND).answer
+            there = f"{HTTPStatus.NOT_FOUND.phrase}. There is: {', '.join(self._pages)}\n"
+            return True, Answer(there.encode(), HTTPStatus.NOT_FOUND)
         return method == "GET", await page(accept)
 
 

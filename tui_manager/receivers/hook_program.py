@@ -12,6 +12,7 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import psutil
 from tui_manager_protos.rules.duration import format_duration
@@ -38,6 +39,12 @@ class HookProgram:
         """
         self.receiver = hook
         self._environment = environment
+        path = Path(hook.program[0])
+        if not (path.is_file() and os.access(path, os.X_OK)):
+            log.warning(
+                "the program of a hook is missing, or cannot be executed",
+                extra={"hook": hook.name, "program": str(path)},
+            )
 
     async def send(self, event: str, event_id: str, body: bytes) -> Answer:
         """See Delivery."""
