@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import fcntl
+import functools
 import itertools
 import os
 import shutil
@@ -9,17 +11,20 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 import psycopg
 
 from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
+from tests.support.shared_postgresql import shared_server
 from tests.support.waiting import wait_until
 
 PASSWORD = "a5ecret"
 T = TypeVar("T")
 _NUMBERS = itertools.count()
+_READY = "ready"
 _ACCESS = """
 local all,replication all trust
 host all tui_manager 127.0.0.1/32 scram-sha-256
@@ -27,12 +32,17 @@ host all tui_manager 127.0.0.1/32 scram-sha-256
 
 
 @contextlib.contextmanager
-def own_server(**settings: str) -> Iterator[PostgresqlServer]:
-    """A server with a database `tui` of the user `tui_manager`."""
+def own_server(access: str = "", **settings: str) -> Iterator[PostgresqlServer]:
+    """A server with a database `tui` of the user `tui_manager`.
+
+    Args:
+        access: who may connect, and how: lines of `pg_hba.conf`; by default everybody.
+    """
     with _server(**settings) as server:
+        _copy_data(_made_data(), server)
+        if access:
+            (server.folder / "data" / "pg_hba.conf").write_text(access)
         server.start()
-        as_superuser(server, f"CREATE USER tui_manager PASSWORD '{PASSWORD}'")
-        as_superuser(server, "CREATE DATABASE tui OWNER tui_manager")
         yield server
 
 
@@ -57,11 +67,7 @@ def server_with_passwords() -> Iterator[PostgresqlServer]:
     """One that listens on 127.0.0.1, and asks for the password there."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with own_server(port=str(port)) as server:
-        server.stop()
-        (server.folder / "data" / "pg_hba.conf").write_text(_ACCESS)
-        server.settings["listen_addresses"] = "127.0.0.1"
-        server.start()
+    with own_server(_ACCESS, port=str(port), listen_addresses="127.0.0.1") as server:
         yield server
 
 
@@ -70,7 +76,7 @@ def standby_of(server: PostgresqlServer) -> Iterator[PostgresqlServer]:
     """A standby that follows a server."""
     with _server() as standby:
         standby.folder.mkdir(mode=0o755)
-        os.chown(standby.folder, *_owner(server))
+        os.chown(standby.folder, *_owner(server.folder))
         subprocess.run(
             [
                 server._programs() / "pg_basebackup",
@@ -166,6 +172,35 @@ def tui_url(server: PostgresqlServer) -> str:
     return server.url("tui", "tui_manager")
 
 
+@functools.cache
+def _made_data() -> Path:
+    """The folder of a server that was stopped. It is made once in a run, as `initdb` takes five
+    times what the start of a server takes."""
+    run = shared_server().folder
+    made = run / "own"
+    with (run / "making").open("a") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)
+        if not (made / _READY).exists():
+            server = PostgresqlServer(made)
+            try:
+                server.start()
+                as_superuser(server, f"CREATE USER tui_manager PASSWORD '{PASSWORD}'")
+                as_superuser(server, "CREATE DATABASE tui OWNER tui_manager")
+            finally:
+                server.stop()
+            (made / _READY).touch()
+    return made
+
+
+def _copy_data(made: Path, server: PostgresqlServer) -> None:
+    """Gives a new server the data of another one, with owners and modes."""
+    server.folder.mkdir(mode=0o755)
+    os.chown(server.folder, *_owner(made))
+    subprocess.run(["cp", "-a", made / "data", server.folder], check=True)
+    if (made / "programs").exists():
+        (server.folder / "programs").symlink_to(made / "programs")
+
+
 @contextlib.contextmanager
 def _server(**settings: str) -> Iterator[PostgresqlServer]:
     folder = folder_for_servers() / f"tui-own-{os.getpid()}-{next(_NUMBERS)}"
@@ -177,6 +212,6 @@ def _server(**settings: str) -> Iterator[PostgresqlServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _owner(server: PostgresqlServer) -> tuple[int, int]:
-    owner = (server.folder / "data").stat()
+def _owner(folder: Path) -> tuple[int, int]:
+    owner = (folder / "data").stat()
     return owner.st_uid, owner.st_gid
