@@ -41,7 +41,6 @@ from tui_manager.domain.tasks.task import CommandHost, Task, ended_task_status
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning
-from tui_manager.storage.maintenance.check import contradictions
 
 Executions = MultipleResults[tuple[str, str]]
 NAMES = ("web01", "web02")
@@ -304,7 +303,7 @@ class TaskMachine(RuleBasedStateMachine):
 
     @invariant()
     def everything_holds(self) -> None:
-        assert self._loop.run_until_complete(self.parts.database.read(contradictions)) == []
+        assert self._loop.run_until_complete(self.parts.contradictions()) == []
         page = self._loop.run_until_complete(self.parts.tasks.list_tasks(Window(limit=1000)))
         self._look_for_gone({task.task_id for task in page.rows})
         for task in page.rows:

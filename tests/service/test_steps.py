@@ -86,8 +86,7 @@ async def _end_first(fleet: Fleet, status: CommandHostStatus, reason: Reason) ->
         parts.clock.turn(LOST_AFTER)
         await parts.silence.look()
     else:
-        while fleet.held["h001"]:
-            await fleet.report_end("h001", status, reason)
+        await fleet.report_all("h001", status, reason)
     await fleet.take()
 
 
@@ -119,12 +118,13 @@ async def test_each_end_of_a_step_with_each_rule(
         second, third = _second(trial, (status, reason))
         waits = "pending" if trial.barrier and second == "sent" else second
         assert await _states(fleet, trial, "h001") == [ended, waits, third], trial
-    while any(run.command.text == "first" for run in fleet.held["h002"]):
-        await fleet.answer("h002")
+    assert {run.command.text for run in fleet.held["h002"]} == {"first"}
+    await fleet.report_all("h002")
+    await fleet.take()
     for trial in trials:
         second, third = _second(trial, (status, reason))
         assert await _states(fleet, trial, "h001") == [ended, second, third], trial
-    await fleet.finish()
+    await fleet.finish_together()
     for trial in trials:
         task = await fleet.task(trial.task_id)
         completed = status is Status.COMPLETED

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.support import repeated_units
 from tests.support.engines import database_in
 from tests.support.enrolled_hosts import NotingAuthority, RecordingSessions, enrollment, peer
 from tests.support.repeated_units import RepeatingDatabase
@@ -67,6 +68,7 @@ from tui_manager.service.templates.template_service import TemplateService
 from tui_manager.service.transfers.transfers import Transfers
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.maintenance.check import Finding, contradictions
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.tables.hosts import HostRow
 from tui_manager.storage.views import audit_list
@@ -148,11 +150,22 @@ class Parts:
     files_clean_up: FilesCleanUp
     transfers: Transfers
     seen: int = 0  # of the commands that the dispatcher was given
+    consistent_at: int = -1  # a number of `units_written`
 
     def __post_init__(self) -> None:
         self.database, self.directory = self.core.database, self.core.directory
         self.statistics, self.feed = self.core.statistics, self.core.feed
         self.violations, self.limits = self.core.violations, self.core.limits
+
+    async def contradictions(self) -> list[Finding]:
+        """What is contradictory in the database. It is looked for again only after a write."""
+        written = repeated_units.units_written()
+        if written != self.consistent_at:
+            found = await self.database.read(contradictions)
+            if found:
+                return found
+            self.consistent_at = written
+        return []
 
     async def connect(self, name: str, **given: Any) -> OpenedSession:
         """A host dials in without TLS."""

@@ -17,6 +17,13 @@ from tui_manager.storage.engine.transaction import Transaction
 
 T = TypeVar("T")
 RUNS = 2  # of each unit
+_written = 0  # units of all managers of this process
+
+
+def units_written() -> int:
+    """How many units of work have ended in this process: between two equal numbers, no manager has
+    changed its database."""
+    return _written
 
 
 class RepeatingDatabase(Database):
@@ -27,7 +34,22 @@ class RepeatingDatabase(Database):
 
     async def write(self, work: Callable[[Transaction], T], *, early: bool = False) -> T:
         """See Database."""
-        return await super().write(lambda tx: _run_twice(tx, work), early=early)
+        try:
+            return await super().write(lambda tx: _run_twice(tx, work), early=early)
+        finally:
+            _count_unit()
+
+    async def write_aside(self, work: Callable[[Transaction], T]) -> T:
+        """See Database."""
+        try:
+            return await super().write_aside(work)
+        finally:
+            _count_unit()
+
+
+def _count_unit() -> None:
+    global _written
+    _written += 1
 
 
 def _run_twice(tx: Transaction, work: Callable[[Transaction], T]) -> T:

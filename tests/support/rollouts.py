@@ -1,7 +1,7 @@
 """A fleet of emulated hosts for rollouts: each answers what it is sent, when a test says so."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.task import CommandHost, Task
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.maintenance.check import contradictions
 
 # States of hosts, as `Fleet.states` names them.
 COMPLETED, FAILED = "completed", "failed exit_code"
@@ -105,10 +104,19 @@ class Fleet:
 
     async def report_end(self, name: str, status: Status, reason: Reason) -> None:
         """The same, for any end."""
-        run = self.held[name].pop(0)
+        await self._report(name, [self.held[name].pop(0)], status, reason)
+
+    async def report_all(
+        self, name: str, status: Status = Status.COMPLETED, reason: Reason = Reason.NONE
+    ) -> None:
+        """A host reports the end of all that it holds, in one report."""
+        runs, self.held[name] = self.held[name], []
+        await self._report(name, runs, status, reason)
+
+    async def _report(self, name: str, runs: Sequence[Run], status: Status, reason: Reason) -> None:
         given = {"exit_code": 1} if reason is Reason.EXIT_CODE else {}
-        end = result(run.execution_id, status, reason, **given)
-        await self.parts.report(self.sessions[name].host_id, end)
+        ends = [result(run.execution_id, status, reason, **given) for run in runs]
+        await self.parts.report(self.sessions[name].host_id, *ends)
 
     async def answer(self, name: str, code: int = 0) -> list[str]:
         """The same; returns the names of the hosts that are sent something after it."""
@@ -125,9 +133,16 @@ class Fleet:
             for name in busy:
                 await self.answer(name, code(name))
 
+    async def finish_together(self) -> None:
+        """The same, but each host answers all that it holds at once, with success."""
+        while busy := self.busy():
+            for name in busy:
+                await self.report_all(name)
+            await self.take()
+
     async def task(self, task_id: int) -> Task:
         """The task as an operator sees it, after a look for contradictions."""
-        assert await self.parts.database.read(contradictions) == []
+        assert await self.parts.contradictions() == []
         assert await self.parts.database.read(begun_before_their_batch) == []
         return (await self.parts.tasks.get_task(task_id)).task
 

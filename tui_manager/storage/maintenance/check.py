@@ -249,8 +249,9 @@ def _cron_problem(cron: str, zone: str) -> str | None:
 
 def _found(tx: Transaction, name: str, pruned: Set[int]) -> Iterator[Finding]:
     """Tasks that are `pruned` still have some of their rows, which are not checked."""
-    legal = json.dumps(sorted(legal_states()))
-    values = {"legal": legal} if ":legal" in _SQL[name] else {}
+    values = {}
+    if ":legal" in _SQL[name]:
+        values["legal"] = json.dumps(sorted(legal_states()))
     for row in tx.execute(_SQL[name], values):
         facts = {key: row[key] for key in row.keys()}  # noqa: SIM118
         if facts.get("task_id") in pruned:
