@@ -1,5 +1,7 @@
 """`check` finds each contradiction that is put into a sound database, and nothing else."""
 
+import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -52,11 +54,24 @@ async def history(parts: Parts) -> None:
     await parts.tasks.create_task(TaskSpec("@all", (script, CommandSpec("true"))))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a manager that has stopped."""
+    folder = tmp_path_factory.mktemp("made")
+
+    async def make() -> None:
+        async with manager_parts(folder) as parts:
+            await history(parts)
+
+    asyncio.run(make())
+    assert not list(folder.glob(f"{DATABASE}-*"))  # all is in the one file
+    return folder / DATABASE
+
+
 @pytest.fixture
-async def database(tmp_path: Path) -> Path:
-    async with manager_parts(tmp_path) as parts:
-        await history(parts)
-    return tmp_path / DATABASE
+def database(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copy(made, tmp_path))
 
 
 def _found(path: Path) -> set[str]:

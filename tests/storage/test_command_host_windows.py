@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.engines import open_transaction
+from tests.support.engines import SQLITE, open_transaction
 from tui_manager.domain.lists.filter_language import parse_filter
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.manager.changes import Changes
@@ -95,12 +95,13 @@ CASES = list(itertools.product(("", "host"), (None, 0, 2, 9), (False, True)))
 
 @pytest.mark.parametrize(("sort", "command", "faults_only"), CASES)
 def test_any_window_shows_its_rows(
-    tx: Transaction, sort: str, command: int | None, faults_only: bool
+    tx: Transaction, engine: str, sort: str, command: int | None, faults_only: bool
 ) -> None:
     total = COMMANDS * HOSTS
-    for offset, limit in itertools.product(range(total + 2), (1, 3, 8, 100)):
+    offsets = range(0, total + 2, 1 if engine == SQLITE else 4)
+    expected = _expected(tx, Window(sort=sort, faults_only=faults_only), command)
+    for offset, limit in itertools.product(offsets, (1, 3, 8, 100)):
         window = Window(sort=sort, faults_only=faults_only, offset=offset, limit=limit)
-        expected = _expected(tx, window, command)
         page = command_host_list.window(tx, TASK, window, command, total)
         assert _names(page) == expected[offset : offset + limit]
         assert (page.matching, page.total, page.partial) == (len(expected), total, False)
@@ -109,12 +110,14 @@ def test_any_window_shows_its_rows(
 @pytest.mark.parametrize(("sort", "command", "faults_only"), CASES)
 def test_a_text_is_looked_for_a_few_rows_at_a_time(
     tx: Transaction,
+    engine: str,
     monkeypatch: pytest.MonkeyPatch,
     sort: str,
     command: int | None,
     faults_only: bool,
 ) -> None:
-    for text, looks in itertools.product(filter(None, TEXTS), (1, 2, 5, 1000)):
+    steps = (1, 2, 5, 1000) if engine == SQLITE else (5, 1000)
+    for text, looks in itertools.product(filter(None, TEXTS), steps):
         monkeypatch.setattr(command_host_list, "ROWS_A_STEP", looks)
         window = Window(text=text, sort=sort, faults_only=faults_only, limit=1000)
         expected = _expected(tx, window, command)

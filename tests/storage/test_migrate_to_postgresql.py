@@ -65,9 +65,24 @@ OF_SCHEDULE = "INSERT INTO schedule_files (schedule, sha256) SELECT max(id), 'ab
 
 @pytest.fixture
 def url() -> Iterator[str]:
+    """Of a database with tables and without rows, which costs a third of a new one."""
+    with postgresql_database() as made:
+        yield made
+
+
+@pytest.fixture
+def new_url() -> Iterator[str]:
     """Of a database without tables."""
     with new_database() as made:
         yield made
+
+
+@pytest.fixture
+def unchanged(url: str) -> Iterator[None]:
+    """Asserts that the test leaves the database at `url` as it was."""
+    before = _state(url)
+    yield
+    assert _state(url) == before
 
 
 @pytest.fixture(scope="module")
@@ -287,38 +302,38 @@ def test_an_older_schema_is_migrated_in_a_copy(tmp_path: Path, url: str, version
     assert [path.name for path in tmp_path.iterdir()] == ["old.db"]
 
 
+@pytest.mark.usefixtures("unchanged")
 def test_a_newer_schema_is_refused(source: Path, url: str) -> None:
     with contextlib.closing(sqlite3.connect(source)) as connection:
         connection.execute("PRAGMA user_version = 999")
     with pytest.raises(InvalidInputError, match="newer tui-manager"):
         _move(source, url)
-    assert _state(url) == []
 
 
+@pytest.mark.usefixtures("unchanged")
 def test_a_file_of_another_program_is_refused(tmp_path: Path, url: str) -> None:
     for content in (b"", b"not a database" * 1000):
         (tmp_path / "file").write_bytes(content)
         with pytest.raises(InvalidInputError):
             _move(tmp_path / "file", url)
-    assert _state(url) == []
 
 
+@pytest.mark.usefixtures("unchanged")
 def test_a_damaged_file_is_refused(source: Path, url: str) -> None:
     content = bytearray(source.read_bytes())
     content[3 * 4096 : 4 * 4096] = b"\xff" * 4096
     source.write_bytes(content)
     with pytest.raises(InvalidInputError, match="damaged"):
         _move(source, url)
-    assert _state(url) == []
 
 
+@pytest.mark.usefixtures("unchanged")
 def test_a_text_that_is_no_text_is_refused(source: Path, url: str) -> None:
     with contextlib.closing(sqlite3.connect(source)) as connection:
         connection.execute("UPDATE command_hosts SET detail = CAST(x'ff' AS TEXT)")
         connection.commit()
     with pytest.raises(StorageError, match="Could not decode to UTF-8 column 'detail'"):
         _move(source, url)
-    assert _state(url) == []
 
 
 def test_a_row_without_its_task_is_damage(source: Path, url: str) -> None:
@@ -359,6 +374,7 @@ class _CutOffError(Exception):
     """What ends a move in the middle."""
 
 
+@pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("table", ["manager", "command_hosts", "output_chunks", TABLES[-1]])
 @pytest.mark.parametrize("what", ["write", "compare"])
 def test_what_is_cut_off_leaves_nothing_behind(
@@ -370,32 +386,43 @@ def test_what_is_cut_off_leaves_nothing_behind(
 
     with pytest.raises(_CutOffError):
         _move(source, url, cut_off)
-    assert _state(url) == []
 
 
-def test_a_lost_connection_leaves_nothing_behind(source: Path, url: str) -> None:
+def test_what_is_cut_off_leaves_no_table_in_a_new_database(source: Path, new_url: str) -> None:
+    for place in (("write", "command_hosts"), ("compare", TABLES[-1])):
+
+        def cut_off(*at: Any, place: tuple[str, str] = place) -> None:
+            if at[:2] == place:
+                raise _CutOffError
+
+        with pytest.raises(_CutOffError):
+            _move(source, new_url, cut_off)
+        assert _state(new_url) == []
+
+
+def test_a_lost_connection_leaves_nothing_behind(source: Path, new_url: str) -> None:
     def end_connections(what: str, table: str, _done: int, _total: int) -> None:
         if (what, table) == ("write", "audit"):
-            with psycopg.connect(url_as_superuser(url)) as superuser:
+            with psycopg.connect(url_as_superuser(new_url)) as superuser:
                 superuser.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
 
     with pytest.raises(StorageError, match=r"cannot be (reached|used)"):
-        _move(source, url, end_connections)
-    assert _state(url) == []
+        _move(source, new_url, end_connections)
+    assert _state(new_url) == []
 
 
-def test_a_full_disk_leaves_nothing_behind(source: Path, url: str) -> None:
-    with psycopg.connect(url_as_superuser(url), autocommit=True) as superuser:
+def test_a_full_disk_leaves_nothing_behind(source: Path, new_url: str) -> None:
+    with psycopg.connect(url_as_superuser(new_url), autocommit=True) as superuser:
         superuser.execute(_DISK_FULL)
         try:
             with pytest.raises(StorageError, match=r"Its disk is full; free some space"):
-                _move(source, url)
+                _move(source, new_url)
         finally:
             superuser.execute("DROP EVENT TRIGGER disk_full; DROP SCHEMA tests CASCADE")
-    assert _state(url) == []
+    assert _state(new_url) == []
 
 
 # A trigger on each new table `audit`, which says what a server with a full disk says.
@@ -419,6 +446,7 @@ EXECUTE FUNCTION tests.fill();
 """
 
 
+@pytest.mark.usefixtures("unchanged")
 def test_rows_that_are_not_those_of_the_file_are_noticed(
     source: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,14 +460,13 @@ def test_rows_that_are_not_those_of_the_file_are_noticed(
     monkeypatch.setattr(BulkLoad, "read", other)
     with pytest.raises(StorageError, match=r"The rows of secrets .* are not those of the file"):
         _move(source, url)
-    assert _state(url) == []
 
 
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_connection_lost_at_the_commit(
     source: Path, url: str, monkeypatch: pytest.MonkeyPatch, committed: bool
 ) -> None:
-    execute = psycopg.Connection.execute
+    execute, before = psycopg.Connection.execute, _state(url)
 
     def lose(self: Any, query: Any, *given: Any, **named: Any) -> Any:
         if query == "COMMIT":
@@ -458,7 +485,7 @@ def test_a_connection_lost_at_the_commit(
         with pytest.raises(StorageError, match="cannot be reached"):
             _move(source, url)
         monkeypatch.undo()
-        assert _state(url) == []
+        assert _state(url) == before
 
 
 def test_many_rows_are_copied_in_several_batches(
@@ -469,7 +496,7 @@ def test_many_rows_are_copied_in_several_batches(
     assert check_postgresql(url).findings == ()
 
 
-def test_all_tables_and_columns_are_migrated(url: str) -> None:
+def test_all_tables_and_columns_are_migrated(new_url: str) -> None:
     """A migration that adds one must say what becomes of it here."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)
@@ -480,7 +507,7 @@ def test_all_tables_and_columns_are_migrated(url: str) -> None:
         }
     assert set(ours) - OF_SEVERAL == set(TABLES)
     assert len(TABLES) == len(set(TABLES))
-    with psycopg.connect(url) as server:
+    with psycopg.connect(new_url) as server:
         for _, sql in numbered_files("postgresql"):
             server.execute(sql.encode())
         rows = server.execute(

@@ -1,5 +1,6 @@
 """`check` finds each contradiction that is put into a sound database of PostgreSQL."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from tests.storage.test_check import SPOILED, history
 from tests.support.engines import POSTGRESQL, database_in
 from tests.support.manager_parts import Parts, manager_parts
-from tui_manager.storage.maintenance.check import check_postgresql
+from tests.support.postgresql import connect_to
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.maintenance.check import Finding, check_postgresql, contradictions
 
 pytestmark = [
     pytest.mark.sqlite("its own engine is said here"),
@@ -45,20 +48,30 @@ def _spoil(url: str, statements: str) -> None:
         connection.execute(statements.encode())
 
 
+def _found_after(url: str, statements: str) -> list[Finding]:
+    """What is found after statements, which are rolled back then."""
+    with contextlib.closing(connect_to(url)) as connection:
+        connection.execute("BEGIN")
+        connection.execute(statements.encode())
+        found = contradictions(PostgresqlTransaction(connection))
+        connection.execute("ROLLBACK")
+    return found
+
+
 async def test_a_sound_database_is_clean_beside_a_manager(parts: Parts, url: str) -> None:
     checked = check_postgresql(url)
     assert checked.findings == ()
     assert (checked.tasks, checked.command_hosts, checked.output_bytes) == (3, 5, 22)
 
 
-@pytest.mark.parametrize("check", _HERE)
-async def test_each_contradiction_is_found_and_named(parts: Parts, url: str, check: str) -> None:
-    _spoil(url, _HERE[check])
-    found = check_postgresql(url).findings
-    assert check in {finding.check for finding in found}
-    for finding in found:
-        assert "{" not in finding.text
-        assert finding.text.endswith(".")
+async def test_each_contradiction_is_found_and_named(parts: Parts, url: str) -> None:
+    for check, statements in _HERE.items():
+        found = _found_after(url, statements)
+        assert check in {finding.check for finding in found}, check
+        for finding in found:
+            assert "{" not in finding.text
+            assert finding.text.endswith(".")
+    assert check_postgresql(url).findings == ()
 
 
 async def test_a_wrong_flag_of_faults_is_named(parts: Parts, url: str) -> None:

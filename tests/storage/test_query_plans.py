@@ -136,8 +136,9 @@ CONSTANT = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database() -> Iterator[sqlite3.Connection]:
+    """It is only asked for plans."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection)
     yield connection
