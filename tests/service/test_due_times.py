@@ -288,17 +288,21 @@ async def test_each_due_time_over_a_change_of_daylight_saving_is_one_row(
         await add(parts, name="daily", cron="30 2 * * *", zone=zone)
         await add(parts, name="halves", cron="*/30 * * * *", zone=zone)
         turned.turn(1)
-        for _ in range(27 * 6):
+        for _ in range(5 * 6):
             await parts.schedule_loop.look()
             turned.turn(600)
-        found = await runs(parts, "daily")
-        assert [_clock(run.due, zone, "%H:%M %z") for run in found] == daily
-        assert all(run.task_id and run.count == 1 for run in found)
         found = await runs(parts, "halves")
         assert [_clock(run.due, zone, "%H:%M") for run in found][:4] == halves
         assert all(run.task_id and run.count == 1 for run in found)
         assert [run.due for run in found] == [begin + n * HALF for n in range(len(found))]
-        assert len(found) == 54
+        assert len(found) == 10
+        await parts.schedules.delete_schedule("halves", ANA)
+        for _ in range(22 * 2):
+            await parts.schedule_loop.look()
+            turned.turn(1800)
+        found = await runs(parts, "daily")
+        assert [_clock(run.due, zone, "%H:%M %z") for run in found] == daily
+        assert all(run.task_id and run.count == 1 for run in found)
 
 
 def _clock(instant: datetime, zone: str, form: str) -> str:

@@ -345,6 +345,6 @@ def _count_holds(tx: Transaction) -> int:
 
 
 def test_rollouts_under_any_order_of_acts(engine: str) -> None:
-    number = examples(30, few=8) if engine == SQLITE else examples(10, few=3)
+    number = examples(30, few=5) if engine == SQLITE else examples(10, few=2)
     steps = settings(max_examples=number, stateful_step_count=40)
     run_state_machine_as_test(RolloutMachine, settings=steps)

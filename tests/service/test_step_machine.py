@@ -139,6 +139,6 @@ class StepMachine(RolloutMachine):
 
 
 def test_steps_under_any_order_of_acts(engine: str) -> None:
-    number = examples(30, few=8) if engine == SQLITE else examples(10, few=3)
+    number = examples(30, few=5) if engine == SQLITE else examples(10, few=2)
     steps = settings(max_examples=number, stateful_step_count=40)
     run_state_machine_as_test(StepMachine, settings=steps)
