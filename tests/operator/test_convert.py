@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 from tui_manager_protos.v1 import agent_pb2 as agent
@@ -208,3 +209,38 @@ def test_what_would_not_happen_is_refused(field: str, spec: wire.TaskSpec) -> No
     with pytest.raises(InvalidInputError) as caught:
         convert_spec.spec_from_wire(spec)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=timezone(timedelta(0))),
+        datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=timezone(timedelta(hours=-5, minutes=-30))),
+    ],
+)
+def test_a_time_is_written_and_read_as_protobuf_does_it(at: datetime) -> None:
+    message, expected = wire.Task(), Timestamp()
+    convert_values.set_timestamp(message.created_at, at)
+    expected.FromDatetime(at)
+    assert message.created_at == expected
+    assert message.HasField("created_at")  # also if it is 1970
+    assert convert_values.instant(expected) == expected.ToDatetime(tzinfo=UTC) == at
+
+
+@pytest.mark.parametrize("nanos", [-1, 1_000_000_000])
+def test_a_time_with_too_many_nanoseconds_is_wrong(nanos: int) -> None:
+    with pytest.raises(ValueError, match="nanoseconds"):
+        convert_values.instant(Timestamp(seconds=1, nanos=nanos))
+
+
+@pytest.mark.parametrize(
+    "length", [timedelta(0), timedelta(microseconds=-1), timedelta(days=-3, hours=1), timedelta.max]
+)
+def test_a_length_is_written_as_protobuf_does_it(length: timedelta) -> None:
+    message, expected = Duration(), Duration()
+    convert_values.set_duration(message, length)
+    expected.FromTimedelta(length)
+    assert message == expected

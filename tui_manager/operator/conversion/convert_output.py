@@ -4,8 +4,15 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.output.output_search import OutputMatch, OutputMatches
 from tui_manager.operator.api import OutputChunk
-from tui_manager.operator.conversion.convert_values import STREAMS, instant, timestamp, word
+from tui_manager.operator.conversion.convert_values import (
+    STREAMS,
+    instant,
+    set_timestamp,
+    word,
+    word_reader,
+)
 
+_stream = word_reader(STREAMS)
 OUTPUT_MAX = 2 * 1024 * 1024  # bytes of one reply, far below the limit of a message
 
 
@@ -15,7 +22,7 @@ def output_limit(request: wire.ReadOutputRequest | wire.FollowOutputRequest, def
 
 
 def chunk_to_wire(chunk: OutputChunk) -> wire.OutputChunk:
-    return wire.OutputChunk(
+    message = wire.OutputChunk(
         position=chunk.position,
         execution_id=chunk.execution_id,
         host=chunk.host,
@@ -24,8 +31,10 @@ def chunk_to_wire(chunk: OutputChunk) -> wire.OutputChunk:
         offset=chunk.offset,
         data=chunk.data,
         gap=chunk.gap,
-        stored_at=timestamp(chunk.stored_at),
     )
+    if chunk.stored_at is not None:
+        set_timestamp(message.stored_at, chunk.stored_at)
+    return message
 
 
 def chunk_from_wire(message: wire.OutputChunk) -> OutputChunk:
@@ -34,7 +43,7 @@ def chunk_from_wire(message: wire.OutputChunk) -> OutputChunk:
         execution_id=message.execution_id,
         host=message.host,
         command=message.command,
-        stream=word(STREAMS, message.stream),
+        stream=_stream(message.stream),
         offset=message.offset,
         data=message.data,
         gap=message.gap,

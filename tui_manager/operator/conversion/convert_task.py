@@ -31,9 +31,12 @@ from tui_manager.operator.conversion.convert_spec import (
 from tui_manager.operator.conversion.convert_values import (
     duration,
     instant,
+    set_duration,
+    set_timestamp,
     timestamp,
     window_to_wire,
     word,
+    word_reader,
 )
 
 TASK_STATUSES = {
@@ -78,19 +81,26 @@ REASONS = {
     Reason.TRANSFER_FAILED: wire.REASON_TRANSFER_FAILED,
     Reason.UPDATE_FAILED: wire.REASON_UPDATE_FAILED,
 }
+_task_status = word_reader(TASK_STATUSES)
+_command_host_status = word_reader(COMMAND_HOST_STATUSES)
+_reason = word_reader(REASONS)
 
 
 def counts_to_wire(counts: Counts) -> wire.Counts:
-    return wire.Counts(
-        total=counts.total,
-        pending=counts.pending,
-        running=counts.running,
-        completed=counts.completed,
-        failed=counts.failed,
-        timeout=counts.timeout,
-        canceled=counts.canceled,
-        skipped=counts.skipped,
-    )
+    message = wire.Counts()
+    _set_counts(message, counts)
+    return message
+
+
+def _set_counts(message: wire.Counts, counts: Counts) -> None:
+    message.total = counts.total
+    message.pending = counts.pending
+    message.running = counts.running
+    message.completed = counts.completed
+    message.failed = counts.failed
+    message.timeout = counts.timeout
+    message.canceled = counts.canceled
+    message.skipped = counts.skipped
 
 
 def counts_from_wire(message: wire.Counts) -> Counts:
@@ -107,21 +117,15 @@ def counts_from_wire(message: wire.Counts) -> Counts:
 
 
 def task_to_wire(task: Task) -> wire.Task:
-    return wire.Task(
+    message = wire.Task(
         task_id=task.task_id,
         name=task.name,
         description=task.description,
         target=task.target,
         status=TASK_STATUSES[task.status],
-        counts=counts_to_wire(task.counts),
         host_count=task.host_count,
         created_by=task.created_by,
-        created_at=timestamp(task.created_at),
-        started_at=timestamp(task.started_at),
-        finished_at=timestamp(task.finished_at),
-        cancel_requested_at=timestamp(task.cancel_requested_at),
         offline=OFFLINE_POLICIES[task.offline],
-        delivery_timeout=duration(task.delivery_timeout),
         paused=task.paused,
         hold=convert_rollout.hold_to_wire(task.hold),
         rerun_of=task.rerun_of,
@@ -130,6 +134,16 @@ def task_to_wire(task: Task) -> wire.Task:
         hosts_ended=task.hosts_ended,
         hosts_failed=task.hosts_failed,
     )
+    _set_counts(message.counts, task.counts)
+    set_duration(message.delivery_timeout, task.delivery_timeout)
+    set_timestamp(message.created_at, task.created_at)
+    if task.started_at is not None:
+        set_timestamp(message.started_at, task.started_at)
+    if task.finished_at is not None:
+        set_timestamp(message.finished_at, task.finished_at)
+    if task.cancel_requested_at is not None:
+        set_timestamp(message.cancel_requested_at, task.cancel_requested_at)
+    return message
 
 
 def task_from_wire(message: wire.Task) -> Task:
@@ -139,7 +153,7 @@ def task_from_wire(message: wire.Task) -> Task:
         name=message.name,
         description=message.description,
         target=message.target,
-        status=word(TASK_STATUSES, message.status),
+        status=_task_status(message.status),
         counts=counts_from_wire(message.counts),
         host_count=message.host_count,
         created_by=message.created_by,
@@ -242,13 +256,13 @@ def _command_from_wire(message: wire.Command) -> Command:
     return Command(
         index=message.index,
         spec=command_spec_from_wire(message.spec),
-        status=word(COMMAND_HOST_STATUSES, message.status),
+        status=_command_host_status(message.status),
         counts=counts_from_wire(message.counts),
     )
 
 
 def command_host_to_wire(row: CommandHost) -> wire.CommandHost:
-    return wire.CommandHost(
+    message = wire.CommandHost(
         execution_id=row.execution_id,
         task_id=row.task_id,
         command=row.command,
@@ -262,16 +276,22 @@ def command_host_to_wire(row: CommandHost) -> wire.CommandHost:
         stdout_bytes=row.stdout_bytes,
         stderr_bytes=row.stderr_bytes,
         truncated_bytes=row.truncated_bytes,
-        sent_at=timestamp(row.sent_at),
-        started_at=timestamp(row.started_at),
-        finished_at=timestamp(row.finished_at),
-        cancel_requested_at=timestamp(row.cancel_requested_at),
         late=row.late,
         kill_incomplete=row.kill_incomplete,
         batch=row.batch,
-        waits_until=timestamp(row.waits_until),
         transfer=convert_files.transfer_to_wire(row.transfer),
     )
+    if row.sent_at is not None:
+        set_timestamp(message.sent_at, row.sent_at)
+    if row.started_at is not None:
+        set_timestamp(message.started_at, row.started_at)
+    if row.finished_at is not None:
+        set_timestamp(message.finished_at, row.finished_at)
+    if row.cancel_requested_at is not None:
+        set_timestamp(message.cancel_requested_at, row.cancel_requested_at)
+    if row.waits_until is not None:
+        set_timestamp(message.waits_until, row.waits_until)
+    return message
 
 
 def command_host_from_wire(message: wire.CommandHost) -> CommandHost:
@@ -282,8 +302,8 @@ def command_host_from_wire(message: wire.CommandHost) -> CommandHost:
         command=message.command,
         host_id=message.host_id,
         host=message.host,
-        status=word(COMMAND_HOST_STATUSES, message.status),
-        reason=word(REASONS, message.reason),
+        status=_command_host_status(message.status),
+        reason=_reason(message.reason),
         detail=message.detail,
         exit_code=message.exit_code if has("exit_code") else None,
         signal=message.signal if has("signal") else None,
@@ -322,7 +342,7 @@ def progress_from_wire(message: wire.Progress) -> Progress:
     has = message.HasField
     return Progress(
         task_id=message.task_id,
-        status=word(TASK_STATUSES, message.status),
+        status=_task_status(message.status),
         counts=counts_from_wire(message.counts),
         commands=tuple(counts_from_wire(counts) for counts in message.commands),
         fraction=message.fraction,

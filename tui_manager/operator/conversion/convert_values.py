@@ -1,7 +1,7 @@
 """Values that many messages have, windows, pages and changes, between the wire and the domain. What
 a peer of another version sends and this one does not know raises InvalidInputError."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -19,6 +19,9 @@ from tui_manager.domain.status import Stream
 _Word = TypeVar("_Word", bound=StrEnum)
 _Number = TypeVar("_Number", bound=int)
 _Row = TypeVar("_Row")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400  # seconds
+_SECOND = 1_000_000_000  # nanoseconds
 
 STREAMS = {Stream.STDOUT: agent.STREAM_STDOUT, Stream.STDERR: agent.STREAM_STDERR}
 
@@ -32,13 +35,32 @@ def word(table: Mapping[_Word, _Number], number: int) -> _Word:
     raise InvalidInputError(name, f"There is no {name} with the number {number}.")
 
 
+def word_reader(table: Mapping[_Word, _Number]) -> Callable[[int], _Word]:
+    """`word` for a field of messages that come by thousands: it does not search the table."""
+    words = {int(number): found for found, number in table.items()}
+
+    def read(number: int) -> _Word:
+        found = words.get(number)
+        return word(table, number) if found is None else found
+
+    return read
+
+
 def timestamp(at: datetime | None) -> Timestamp | None:
     """None becomes an absent field."""
     if at is None:
         return None
     message = Timestamp()
-    message.FromDatetime(at)
+    set_timestamp(message, at)
     return message
+
+
+def set_timestamp(message: Timestamp, at: datetime) -> None:
+    """Sets a field of a message that is sent by thousands. A message that is an argument of its
+    constructor would be copied, and `FromDatetime` takes ten times as long as this."""
+    since = at - _EPOCH
+    message.seconds = since.days * _DAY + since.seconds
+    message.nanos = since.microseconds * 1000
 
 
 def duration(length: timedelta | None) -> Duration | None:
@@ -48,6 +70,15 @@ def duration(length: timedelta | None) -> Duration | None:
     message = Duration()
     message.FromTimedelta(length)
     return message
+
+
+def set_duration(message: Duration, length: timedelta) -> None:
+    """Sets a field of a message that is sent by thousands; see `set_timestamp`."""
+    if length.days < 0:  # seconds and nanoseconds have the same sign
+        message.FromTimedelta(length)
+        return
+    message.seconds = length.days * _DAY + length.seconds
+    message.nanos = length.microseconds * 1000
 
 
 def length(message: Duration, field: str) -> timedelta:
@@ -61,8 +92,15 @@ def length(message: Duration, field: str) -> timedelta:
 
 
 def instant(message: Timestamp) -> datetime:
-    """In UTC."""
-    return message.ToDatetime(tzinfo=UTC)
+    """In UTC. As `ToDatetime`, in a tenth of the time.
+
+    Raises:
+        OverflowError, ValueError: no datetime holds it.
+    """
+    nanos = message.nanos
+    if not 0 <= nanos < _SECOND:
+        raise ValueError(f"{nanos} nanoseconds are out of bounds")
+    return _EPOCH + timedelta(0, message.seconds, nanos // 1000)
 
 
 def moment(message: Timestamp, field: str) -> datetime:

@@ -8,12 +8,13 @@ transaction, these waits cost more than the rows.
 import functools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from operator import itemgetter
 from typing import Any, Self
 
-from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.engine.transaction import Row, Transaction
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,6 +102,31 @@ def fetch_packed(tx: Transaction, sql: str, values: Mapping[str, object]) -> lis
 def fetch_ids(tx: Transaction, query: str, values: Mapping[str, object]) -> list[int]:
     """The result of a query that selects one column of integers."""
     return [row[0] for row in tx.execute(query, values)]
+
+
+class Columns:
+    """Reads the same columns of many rows. A row looks for a name among those of all its columns,
+    one after another."""
+
+    __slots__ = ("_names", "_of_keys")
+
+    def __init__(self, *names: str) -> None:
+        """
+        Args:
+            names: two or more.
+        """
+        self._names = names
+        self._of_keys: dict[tuple[str, ...], Callable[[Any], tuple[Any, ...]]] = {}
+
+    def values(self, rows: Sequence[Row]) -> Iterator[tuple[Any, ...]]:
+        """The values of the columns in each of these rows, which are of one answer."""
+        if not rows:
+            return iter(())
+        keys = tuple(rows[0].keys())
+        read = self._of_keys.get(keys)
+        if read is None:
+            read = self._of_keys[keys] = itemgetter(*map(keys.index, self._names))
+        return map(read, map(tuple, rows))
 
 
 def like_pattern(text: str) -> str:

@@ -84,20 +84,21 @@ def _take(rows: Iterable[Row], limit: int) -> list[OutputChunk]:
     chunks: list[OutputChunk] = []
     size = 0
     for row in itertools.islice(rows, PIECES_MAX):
+        position, _, stream, offset, gap, data, stored_at, execution_id, command, host = row
         chunks.append(
             OutputChunk(
-                position=row["id"],
-                execution_id=row["execution_id"],
-                host=row["host_name"],
-                command=row["position"],
-                stream=STREAM[row["stream"]],
-                offset=row["offset"],
-                data=row["data"],
-                gap=row["gap"],
-                stored_at=to_datetime(row["stored_at"]),
+                position,
+                execution_id,
+                host,
+                command,
+                STREAM[stream],
+                offset,
+                data,
+                gap,
+                to_datetime(stored_at),
             )
         )
-        size += len(row["data"])
+        size += len(data)
         if size >= limit:
             break
     return chunks

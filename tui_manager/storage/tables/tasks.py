@@ -22,6 +22,7 @@ from tui_manager.domain.task_spec.task_spec import (
 )
 from tui_manager.domain.tasks.task import Command, Counts, Task, TaskDetail, command_status
 from tui_manager.storage.engine.statements import (
+    Columns,
     from_datetime,
     from_timedelta,
     load_queries,
@@ -36,6 +37,14 @@ _SQL = load_queries("tasks.sql")
 _PLAIN_PARAMETER = Parameter("")
 _RERUNS_MAX = 20  # of one task that are shown
 _FAILURES_MAX = 50_000  # of one task among which failed hosts are counted
+_STATUSES = {str(status): status for status in TaskStatus}
+_OFFLINE = {str(policy): policy for policy in Offline}
+_COUNTERS = Columns(*(counter.name for counter in fields(Counts)))
+_TASK_COLUMNS = Columns(  # in the order in which `_task` takes them
+    *("id", "name", "description", "target", "status", "host_count", "created_by", "created_at"),
+    *("started_at", "finished_at", "cancel_requested_at", "offline", "delivery_timeout"),
+    *("paused_at", "rerun_of", "template_name", "template_version", "batch_count", "held_until"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +62,77 @@ class UnendedWork:
 
 
 def _counts(row: Row) -> Counts:
-    return Counts(
-        total=row["total"],
-        pending=row["pending"],
-        running=row["running"],
-        completed=row["completed"],
-        failed=row["failed"],
-        timeout=row["timeout"],
-        canceled=row["canceled"],
-        skipped=row["skipped"],
-    )
+    return Counts(*next(_COUNTERS.values((row,))))
 
 
 def task_of(row: Row) -> Task:
-    """The task of a row."""
-    created_at = to_datetime(row["created_at"])
-    assert created_at is not None
+    """The task of one row; see `tasks_of`."""
+    return tasks_of((row,))[0]
+
+
+def tasks_of(rows: Sequence[Row]) -> list[Task]:
+    """The tasks of rows of `tasks` and `rollouts`."""
+    counts = _COUNTERS.values(rows)
+    values = _TASK_COLUMNS.values(rows)
+    return [
+        _task(row, Counts(*counted), *of_row)
+        for row, counted, of_row in zip(rows, counts, values, strict=True)
+    ]
+
+
+def _task(
+    row: Row,
+    counts: Counts,
+    task_id: int,
+    name: str,
+    description: str,
+    target: str,
+    status: str,
+    host_count: int,
+    created_by: str,
+    created_at: int,
+    started_at: int | None,
+    finished_at: int | None,
+    cancel_requested_at: int | None,
+    offline: str,
+    delivery_timeout: int,
+    paused_at: int | None,
+    rerun_of: int | None,
+    template_name: str | None,
+    template_version: int,
+    batch_count: int | None,
+    held_until: int | None,
+) -> Task:
+    created = to_datetime(created_at)
+    assert created is not None
     return Task(
-        task_id=row["id"],
-        name=row["name"],
-        description=row["description"],
-        target=row["target"],
-        status=TaskStatus(row["status"]),
-        counts=_counts(row),
-        host_count=row["host_count"],
-        created_by=row["created_by"],
-        created_at=created_at,
-        started_at=to_datetime(row["started_at"]),
-        finished_at=to_datetime(row["finished_at"]),
-        cancel_requested_at=to_datetime(row["cancel_requested_at"]),
-        offline=Offline(row["offline"]),
-        delivery_timeout=timedelta(microseconds=row["delivery_timeout"]),
-        paused=row["paused_at"] is not None,
-        rerun_of=row["rerun_of"] or 0,
-        hold=rollouts.hold_of(row),
-        rollout=rollouts.progress_of(row),
-        template=_template(row),
+        task_id,
+        name,
+        description,
+        target,
+        _STATUSES[status],
+        counts,
+        host_count,
+        created_by,
+        created,
+        to_datetime(started_at),
+        to_datetime(finished_at),
+        to_datetime(cancel_requested_at),
+        _OFFLINE[offline],
+        timedelta(microseconds=delivery_timeout),
+        paused=paused_at is not None,
+        hold=None if held_until is None else rollouts.hold_of(row),
+        rerun_of=rerun_of or 0,
+        rollout=rollouts.progress_of(row) if batch_count else None,
+        template=_template(template_name, template_version),
         # Right for a task of one step; `with_hosts` reads what it is for the others.
-        hosts_ended=_counts(row).ended,
-        hosts_failed=row["failed"] + row["timeout"],
+        hosts_ended=counts.ended,
+        hosts_failed=counts.failed + counts.timeout,
     )
+
+
+def _template(name: str | None, version: int) -> TemplateVersion | None:
+    return None if name is None else TemplateVersion(name, version)
 
 
 def with_hosts(tx: Transaction, found: Sequence[Task]) -> list[Task]:
@@ -114,11 +154,6 @@ def _with_hosts(tx: Transaction, task: Task, steps: Row) -> Task:
         values = {"task_id": task.task_id, "limit": _FAILURES_MAX}
         failed = tx.execute(_SQL["failed_hosts"], values).fetchone()["hosts"]
     return replace(task, hosts_ended=steps["ended"], hosts_failed=failed)
-
-
-def _template(row: Row) -> TemplateVersion | None:
-    name = row["template_name"]
-    return None if name is None else TemplateVersion(name, row["template_version"])
 
 
 def spec_of(row: Row, secret_names: Iterable[str] = ()) -> CommandSpec:
@@ -355,7 +390,7 @@ def count_failed(tx: Transaction, since: datetime) -> int:
 
 def held(tx: Transaction, limit: int) -> list[Task]:
     """The newest running tasks that wait after a batch for an operator."""
-    return [task_of(row) for row in tx.execute(_SQL["held"], {"limit": limit})]
+    return tasks_of(tx.execute(_SQL["held"], {"limit": limit}).fetchall())
 
 
 def newest_updates(tx: Transaction, limit: int) -> list[UpdateSpec]:

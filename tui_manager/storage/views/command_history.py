@@ -10,7 +10,7 @@ from tui_manager.domain.tasks.command_history import (
 )
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables.tasks import task_of, with_hosts
+from tui_manager.storage.tables.tasks import tasks_of, with_hosts
 
 _SQL = load_queries("command_history.sql")
 
@@ -24,5 +24,5 @@ def newest_commands(tx: Transaction, text: str, limit: int) -> Sequence[PastComm
         "limit": max(0, min(limit, HISTORY_LIMIT)),
     }
     rows = tx.execute(_SQL["newest"], values).fetchall()
-    tasks = with_hosts(tx, [task_of(row) for row in rows])
+    tasks = with_hosts(tx, tasks_of(rows))
     return tuple(PastCommand(row["text"], task) for row, task in zip(rows, tasks, strict=True))

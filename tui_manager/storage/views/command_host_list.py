@@ -14,7 +14,13 @@ from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.tasks.task import CommandHost
-from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
+from tui_manager.storage.engine.statements import (
+    Columns,
+    fetch_ids,
+    load_queries,
+    pack_values,
+    to_datetime,
+)
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import transfers
 from tui_manager.storage.views.filtered_scan import ROWS_A_STEP, Scan, ScanStep
@@ -24,6 +30,16 @@ _COMMANDS = load_queries("tasks.sql")["commands"]
 # In the order of attention; the column `attention` has the number of each.
 _ATTENTION = ("failed", "timeout", "skipped", "running", "pending", "canceled", "completed")
 _FAULTS = 3  # the first of them
+_PENDING, _COMPLETED = CommandHostStatus.PENDING, CommandHostStatus.COMPLETED
+_STATUSES = {str(status): status for status in CommandHostStatus}
+_REASONS = {str(reason): reason for reason in Reason}
+_OUTPUT = Columns("id", "status", "stdout_total", "stderr_total")
+_COLUMNS = Columns(  # in the order in which `_command_host` takes them
+    *("execution_id", "task_id", "position", "host_id", "host_name", "status", "reason", "detail"),
+    *("exit_code", "signal", "stdout_bytes", "stderr_bytes", "truncated_bytes", "sent_at"),
+    *("started_at", "finished_at", "cancel_requested_at", "late", "kill_incomplete", "batch"),
+    "deliver_before",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,43 +200,72 @@ def scanned(
 
 def _with_transfers(tx: Transaction, rows: Sequence[Row]) -> list[CommandHost]:
     """The command hosts of rows, with what copies and fetches did. These have no output."""
-    candidates = [row["id"] for row in rows if _may_be_transfer(row)]
+    found = command_hosts_of(rows)
+    candidates = [
+        row_id
+        for row_id, status, stdout, stderr in _OUTPUT.values(rows)
+        if status == _COMPLETED and not stdout and not stderr
+    ]
     did = transfers.of_command_hosts(tx, candidates) if candidates else {}
-    found = map(command_host_of, rows)
     if not did:
-        return list(found)
+        return found
     return [replace(one, transfer=did.get(row["id"])) for row, one in zip(rows, found, strict=True)]
 
 
-def _may_be_transfer(row: Row) -> bool:
-    completed = row["status"] == CommandHostStatus.COMPLETED
-    return bool(completed and not row["stdout_total"] and not row["stderr_total"])
-
-
 def command_host_of(row: Row) -> CommandHost:
-    """The command host of a row of `command_hosts` with the id and name of its host. It waits for
-    its host, if the service does not know that this is connected."""
-    pending = row["status"] == CommandHostStatus.PENDING
+    """The command host of one row; see `command_hosts_of`."""
+    return command_hosts_of((row,))[0]
+
+
+def command_hosts_of(rows: Sequence[Row]) -> list[CommandHost]:
+    """The command hosts of rows of `command_hosts` with the id and name of their hosts. One that is
+    pending waits for its host, if the service does not know that this is connected."""
+    return [_command_host(*values) for values in _COLUMNS.values(rows)]
+
+
+def _command_host(
+    execution_id: str,
+    task_id: int,
+    position: int,
+    host_id: str,
+    host_name: str,
+    status: str,
+    reason: str,
+    detail: str,
+    exit_code: int | None,
+    signal: int | None,
+    stdout_bytes: int,
+    stderr_bytes: int,
+    truncated_bytes: int,
+    sent_at: int | None,
+    started_at: int | None,
+    finished_at: int | None,
+    cancel_requested_at: int | None,
+    late: int,
+    kill_incomplete: int,
+    batch: int,
+    deliver_before: int | None,
+) -> CommandHost:
     return CommandHost(
-        execution_id=row["execution_id"],
-        task_id=row["task_id"],
-        command=row["position"],
-        host_id=row["host_id"],
-        host=row["host_name"],
-        status=CommandHostStatus(row["status"]),
-        reason=Reason(row["reason"]),
-        detail=row["detail"],
-        exit_code=row["exit_code"],
-        signal=row["signal"],
-        stdout_bytes=row["stdout_bytes"],
-        stderr_bytes=row["stderr_bytes"],
-        truncated_bytes=row["truncated_bytes"],
-        sent_at=to_datetime(row["sent_at"]),
-        started_at=to_datetime(row["started_at"]),
-        finished_at=to_datetime(row["finished_at"]),
-        cancel_requested_at=to_datetime(row["cancel_requested_at"]),
-        late=bool(row["late"]),
-        kill_incomplete=bool(row["kill_incomplete"]),
-        batch=row["batch"],
-        waits_until=to_datetime(row["deliver_before"]) if pending else None,
+        execution_id,
+        task_id,
+        position,
+        host_id,
+        host_name,
+        _STATUSES[status],
+        _REASONS[reason],
+        detail,
+        exit_code,
+        signal,
+        stdout_bytes,
+        stderr_bytes,
+        truncated_bytes,
+        to_datetime(sent_at),
+        to_datetime(started_at),
+        to_datetime(finished_at),
+        to_datetime(cancel_requested_at),
+        bool(late),
+        bool(kill_incomplete),
+        batch,
+        to_datetime(deliver_before) if status == _PENDING else None,
     )

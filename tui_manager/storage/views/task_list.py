@@ -24,7 +24,7 @@ from tui_manager.storage.engine.statements import (
     pack_values,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables.tasks import task_of, with_hosts
+from tui_manager.storage.tables.tasks import tasks_of, with_hosts
 from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows
 
 _SQL = load_queries("task_list.sql")
@@ -60,7 +60,7 @@ def window(tx: Transaction, window: Window, wanted: TaskFilter = ALL_TASKS) -> P
 
 
 def _tasks(tx: Transaction, rows: Iterable[Row]) -> list[Task]:
-    return with_hosts(tx, [task_of(row) for row in rows])
+    return with_hosts(tx, tasks_of(list(rows)))
 
 
 def tasks_of_host(tx: Transaction, host: int, limit: int) -> list[Task]:
