@@ -27,6 +27,12 @@ from tui_manager.domain.manager.notification import (
     ReceiverStatus,
 )
 from tui_manager.domain.output.last_line import LastLine
+from tui_manager.domain.output.output_by_host import (
+    OutputByHost,
+    OutputPlace,
+    TruncatedOutput,
+    WantedOutput,
+)
 from tui_manager.domain.output.output_search import OutputMatch, OutputMatches
 from tui_manager.domain.schedules.schedule import (
     Overlap,
@@ -149,6 +155,8 @@ CHUNKS = (
     OutputChunk(3, "e-1", "web01", 0, Stream.STDOUT, 0, b"\xff\0x"),
     OutputChunk(4, "e-1", "web01", 0, Stream.STDERR, 3, b"", 10, AT),
 )
+WANTED_OUTPUT = WantedOutput(7, "web01", 0, Stream.STDERR)
+OUTPUT_BY_HOST = OutputByHost(CHUNKS, OutputPlace(5, 6), (TruncatedOutput("web01", 0, 9),))
 MATCHES = OutputMatches(
     (OutputMatch(4, "e-1", "web01", 1, Stream.STDERR, 7, 3),), 5, 1 << 22, True, 9
 )
@@ -251,6 +259,8 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("read_output", ("e-1", Stream.STDERR, 5, 100), CHUNKS),
     ("follow_output", (7, -3, "h-1", 100, 0, ""), CHUNKS),
     ("follow_output", (7, 0, "", 100, 9, "e-1"), CHUNKS),
+    ("read_output_by_host", (WANTED_OUTPUT, OutputPlace(3, 4), 100), OUTPUT_BY_HOST),
+    ("read_output_by_host", (WantedOutput(7), OutputPlace(), 100), OutputByHost((), None)),
     ("search_output", (7, "/a.b/", 3, 0, "h-1", "", True, 6), MATCHES),
     ("search_output", (7, "é", 0, 9, "", "e-1", False, 0), MATCHES),
 ]

@@ -23,6 +23,7 @@ from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.manager.manager_status import ManagerStatus
+from tui_manager.domain.output.output_by_host import OutputByHost
 from tui_manager.domain.output.output_search import OutputMatches
 from tui_manager.domain.schedules.schedule import (
     MISFIRE_DEFAULT,
@@ -67,6 +68,7 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (AuditEntry, convert_security.entry_to_wire, convert_security.entry_from_wire),
     (TargetPreview, convert_rollout.preview_to_wire, convert_rollout.preview_from_wire),
     (OutputChunk, convert_output.chunk_to_wire, convert_output.chunk_from_wire),
+    (OutputByHost, convert_output.by_host_to_wire, convert_output.by_host_from_wire),
     (OutputMatches, convert_output.matches_to_wire, convert_output.matches_from_wire),
     (Changes, convert_values.changes_to_wire, convert_values.changes_from_wire),
     (TaskSpec, convert_spec.spec_to_wire, convert_spec.spec_from_wire),

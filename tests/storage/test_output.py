@@ -76,7 +76,7 @@ def row_id(task: int, command: int, host: int) -> int:
     return 100 * task + 10 * command + host
 
 
-def _store(tx: Transaction, pieces: list[Piece]) -> list[OutputChunk]:
+def store(tx: Transaction, pieces: list[Piece]) -> list[OutputChunk]:
     """Stores the pieces, command by command, and returns all as they are to be read."""
     ends: dict[tuple[int, Stream], int] = {}
     stored: list[OutputChunk] = []
@@ -99,7 +99,7 @@ def _store(tx: Transaction, pieces: list[Piece]) -> list[OutputChunk]:
 @given(pieces=PIECES, data=st.data())
 def test_a_task_is_followed_from_any_position(pieces: list[Piece], data: st.DataObject) -> None:
     with output_database() as tx:
-        stored = _store(tx, pieces)
+        stored = store(tx, pieces)
         task = data.draw(st.integers(1, 2))
         host = data.draw(st.sampled_from([0, *range(1, HOSTS + 1)]))
         after = data.draw(st.integers(-12, len(stored) + 1))
@@ -120,7 +120,7 @@ def test_a_task_is_read_backwards_from_any_position(
     pieces: list[Piece], data: st.DataObject
 ) -> None:
     with output_database() as tx:
-        stored = _store(tx, pieces)
+        stored = store(tx, pieces)
         of = _drawn(data, data.draw(st.integers(1, 2)), data.draw(st.integers(0, HOSTS)))
         before = data.draw(st.integers(1, len(stored) + 1))
         ahead = [chunk for chunk in _of(stored, of) if chunk.position < before]
@@ -151,7 +151,7 @@ def _of(stored: list[OutputChunk], of: OutputOf) -> list[OutputChunk]:
 @given(pieces=PIECES, data=st.data())
 def test_a_stream_is_read_from_any_offset(pieces: list[Piece], data: st.DataObject) -> None:
     with output_database() as tx:
-        stored = _store(tx, pieces)
+        stored = store(tx, pieces)
         row = row_id(1, data.draw(st.integers(0, COMMANDS - 1)), data.draw(st.integers(1, HOSTS)))
         stream = data.draw(st.sampled_from(list(Stream)))
         of_it = [
@@ -170,7 +170,7 @@ def test_many_small_pieces_come_in_more_than_one_answer(
 ) -> None:
     monkeypatch.setattr(output, "PIECES_MAX", 3)
     with output_database() as tx:
-        stored = _store(tx, [(1, 0, 1, Stream.STDOUT, 1)] * 8)
+        stored = store(tx, [(1, 0, 1, Stream.STDOUT, 1)] * 8)
         found: list[OutputChunk] = []
         answers = []
         while chunks := output.follow(
@@ -215,7 +215,7 @@ class _Asked:
 def test_an_answer_asks_for_few_pieces_more_than_it_takes() -> None:
     """PostgreSQL sends all that is asked for."""
     with output_database() as tx:
-        stored = _store(tx, [(1, 0, 1, Stream.STDOUT, 3)] * 50)
+        stored = store(tx, [(1, 0, 1, Stream.STDOUT, 3)] * 50)
         asked = _Asked(tx)
         for of in (OutputOf(1), OutputOf(1, host_id="id-1")):
             for before in (0, stored[-1].position):

@@ -5,9 +5,17 @@ from collections.abc import Sequence
 
 from tests.support.fake_rows import limited
 from tests.support.fake_tasks import FakeTasks
+from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.output.output_by_host import (
+    OutputByHost,
+    OutputPlace,
+    TruncatedOutput,
+    WantedOutput,
+)
 from tui_manager.domain.output.output_search import OutputMatch, OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
+from tui_manager.operator.output_calls import BEGINNING
 
 SEARCHED = 1 << 16  # bytes of one call
 
@@ -42,6 +50,36 @@ class FakeOutput(FakeTasks):
         if before:
             return limited(chunks[::-1], limit)[::-1]
         return limited(chunks[after:] if after < 0 else chunks, limit)
+
+    async def read_output_by_host(
+        self, wanted: WantedOutput, place: OutputPlace = BEGINNING, limit: int = 1 << 18
+    ) -> OutputByHost:
+        """A host at a time, whatever the limit."""
+        self._check("read_output_by_host")
+        rows = [
+            row
+            for row in self._task(wanted.task_id).rows.values()
+            if wanted.host in ("", row.host) and wanted.command in (None, row.command)
+        ]
+        if wanted.host and not rows:
+            raise NotFoundError(f"Task {wanted.task_id} has no host {wanted.host!r}.")
+        hosts = sorted({row.host for row in rows})
+        if not hosts:
+            return OutputByHost((), None)
+        host = hosts[place.host]
+        of_host = {row.execution_id for row in rows if row.host == host}
+        chunks = [
+            chunk
+            for chunk in self._chunks(wanted.task_id, 0, 0, "", "")
+            if chunk.execution_id in of_host and wanted.stream in (None, chunk.stream)
+        ]
+        truncated = [
+            TruncatedOutput(host, row.command, row.truncated_bytes)
+            for row in sorted(rows, key=lambda row: row.command)
+            if row.host == host and row.truncated_bytes
+        ]
+        behind = OutputPlace(place.host + 1) if place.host + 1 < len(hosts) else None
+        return OutputByHost(chunks, behind, truncated)
 
     async def search_output(
         self,

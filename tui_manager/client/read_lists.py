@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tui_manager.domain.lists.list_window import Page
     from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
     from tui_manager.domain.manager.audit import AuditEntry
+    from tui_manager.domain.output.output_by_host import OutputByHost, OutputPlace, WantedOutput
     from tui_manager.domain.schedules.schedule import Schedule, ScheduleRun
     from tui_manager.domain.task_files.template import Template
     from tui_manager.domain.tasks.task import CommandHost, Task
@@ -134,6 +135,17 @@ async def output_after(
         for chunk in chunks:
             yield chunk
         position = chunks[-1].position
+
+
+async def output_by_host(operator: Operator, wanted: WantedOutput) -> AsyncIterator[OutputByHost]:
+    """The stored output of a task, part by part, of one host after another."""
+    from tui_manager.operator.output_calls import BEGINNING
+
+    place: OutputPlace | None = BEGINNING
+    while place is not None:
+        part = await operator.read_output_by_host(wanted, place, _OUTPUT_STEP)
+        yield part
+        place = part.next
 
 
 async def _all(

@@ -353,5 +353,6 @@ class ForwardingOperator(ABC):
     test_receiver = _forwarded(Operator.test_receiver)
     read_output = _forwarded(Operator.read_output)
     follow_output = _forwarded(Operator.follow_output)
+    read_output_by_host = _forwarded(Operator.read_output_by_host)
     search_output = _forwarded(Operator.search_output)
     store_files = _forwarded(Operator.store_files)

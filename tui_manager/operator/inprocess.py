@@ -16,6 +16,7 @@ from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.domain.manager.notification import Answer, ReceiverStatus
 from tui_manager.domain.output.last_line import LastLine
+from tui_manager.domain.output.output_by_host import OutputByHost, OutputPlace, WantedOutput
 from tui_manager.domain.output.output_search import OutputMatches
 from tui_manager.domain.schedules.schedule import (
     DUES_SHOWN,
@@ -44,6 +45,7 @@ from tui_manager.domain.tasks.task_plan import TaskPlan
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.file_calls import ReadPart
 from tui_manager.operator.manager_status import Identity, list_managers, manager_status
+from tui_manager.operator.output_calls import BEGINNING
 from tui_manager.operator.send_files import read_files, store_files
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
@@ -334,6 +336,11 @@ class InProcessOperator:
     ) -> Sequence[OutputChunk]:
         of = OutputOf(task_id, host_id, execution_id)
         return await self.tasks.output.follow(of, after, limit, before)
+
+    async def read_output_by_host(
+        self, wanted: WantedOutput, place: OutputPlace = BEGINNING, limit: int = 1 << 18
+    ) -> OutputByHost:
+        return await self.tasks.output.read_by_host(wanted, place, limit)
 
     async def search_output(
         self,

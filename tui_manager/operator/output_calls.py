@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from tui_manager.domain.output.output_by_host import OutputPlace
+
 if TYPE_CHECKING:
+    from tui_manager.domain.output.output_by_host import OutputByHost, WantedOutput
     from tui_manager.domain.output.output_search import OutputMatches
     from tui_manager.domain.status import Stream
     from tui_manager.domain.tasks.task import OutputChunk
+
+BEGINNING = OutputPlace()
 
 
 class OutputCalls(Protocol):
@@ -34,6 +39,17 @@ class OutputCalls(Protocol):
         about `limit` bytes; of one host when `host_id` is given, of one command host when
         `execution_id` is. A negative `after` asks for the newest `-after` chunks. When `before` is
         given: the newest chunks before that position, and after `after`."""
+        ...
+
+    async def read_output_by_host(
+        self,
+        wanted: WantedOutput,
+        place: OutputPlace = BEGINNING,
+        limit: int = 1 << 18,
+    ) -> OutputByHost:
+        """The output of a task, of one host after another, from a place on: at most about `limit`
+        bytes. The next call continues at `next` of the answer. NotFoundError if there is no such
+        task or no such host in it."""
         ...
 
     async def search_output(

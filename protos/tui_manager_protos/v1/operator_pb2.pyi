@@ -5583,6 +5583,142 @@ class OutputResponse(_message.Message):
 Global___OutputResponse: _TypeAlias = OutputResponse  # noqa: Y015
 
 @_typing.final
+class ReadOutputByHostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.int
+    host: _builtins.str
+    """its name; empty: all hosts"""
+    command: _builtins.int
+    """index of a command in the task, from 0; absent: all commands"""
+    stream: _agent_pb2.Stream.ValueType
+    """UNSPECIFIED: both"""
+    limit: _builtins.int
+    """at most about so many bytes, up to 2 MiB; absent: 256 KiB"""
+    @_builtins.property
+    def place(self) -> Global___OutputPlace:
+        """absent: from the beginning"""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.int = ...,
+        host: _builtins.str = ...,
+        command: _builtins.int | None = ...,
+        stream: _agent_pb2.Stream.ValueType = ...,
+        place: Global___OutputPlace | None = ...,
+        limit: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_command", b"_command", "_limit", b"_limit", "command", b"command", "limit", b"limit", "place", b"place"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_command", b"_command", "_limit", b"_limit", "command", b"command", "host", b"host", "limit", b"limit", "place", b"place", "stream", b"stream", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__command: _TypeAlias = _typing.Literal["command"]  # noqa: Y015
+    _WhichOneofArgType__command: _TypeAlias = _typing.Literal["_command", b"_command"]  # noqa: Y015
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__command) -> _WhichOneofReturnType__command | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+
+Global___ReadOutputByHostRequest: _TypeAlias = ReadOutputByHostRequest  # noqa: Y015
+
+@_typing.final
+class OutputPlace(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    host: _builtins.int
+    """grows from host to host of the task"""
+    position: _builtins.int
+    """behind this chunk of the host"""
+    def __init__(
+        self,
+        *,
+        host: _builtins.int = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutputPlace: _TypeAlias = OutputPlace  # noqa: Y015
+
+@_typing.final
+class ReadOutputByHostResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNKS_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def chunks(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutputChunk]:
+        """may be empty before the end"""
+
+    @_builtins.property
+    def next(self) -> Global___OutputPlace:
+        """absent: this is the end"""
+
+    @_builtins.property
+    def truncated(self) -> _containers.RepeatedCompositeFieldContainer[Global___TruncatedOutput]:
+        """of the hosts whose output ends here"""
+
+    def __init__(
+        self,
+        *,
+        chunks: _abc.Iterable[Global___OutputChunk] | None = ...,
+        next: Global___OutputPlace | None = ...,
+        truncated: _abc.Iterable[Global___TruncatedOutput] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next", b"next"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "next", b"next", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadOutputByHostResponse: _TypeAlias = ReadOutputByHostResponse  # noqa: Y015
+
+@_typing.final
+class TruncatedOutput(_message.Message):
+    """One command on one host printed more than its output limit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    """its name"""
+    command: _builtins.int
+    """index of the command in its task, from 0"""
+    bytes: _builtins.int
+    """came past the limit and were not kept"""
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        command: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "command", b"command", "host", b"host"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TruncatedOutput: _TypeAlias = TruncatedOutput  # noqa: Y015
+
+@_typing.final
 class SearchOutputRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -319,6 +319,11 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.FollowOutputRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.OutputResponse.FromString,
                 _registered_method=True)
+        self.ReadOutputByHost = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ReadOutputByHost',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadOutputByHostRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadOutputByHostResponse.FromString,
+                _registered_method=True)
         self.SearchOutput = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/SearchOutput',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputRequest.SerializeToString,
@@ -779,6 +784,14 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadOutputByHost(self, request, context):
+        """The output of a task, of one host after another, of each in the order in which it was stored. The
+        next call continues at `next` of the answer. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SearchOutput(self, request, context):
         """Searches a bounded part of the output of a task. INVALID_ARGUMENT.
         """
@@ -1099,6 +1112,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.FollowOutput,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.FollowOutputRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.OutputResponse.SerializeToString,
+            ),
+            'ReadOutputByHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadOutputByHost,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadOutputByHostRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadOutputByHostResponse.SerializeToString,
             ),
             'SearchOutput': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchOutput,
@@ -2660,6 +2678,33 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/FollowOutput',
             tui__manager__protos_dot_v1_dot_operator__pb2.FollowOutputRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.OutputResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadOutputByHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ReadOutputByHost',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ReadOutputByHostRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ReadOutputByHostResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -239,6 +239,10 @@ class OperatorServiceStub:
     """Output of a task in the order in which it was stored. Returns at once, empty when there is
     nothing new: WatchChanges says when to ask again. NOT_FOUND.
     """
+    ReadOutputByHost: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ReadOutputByHostRequest, _operator_pb2.ReadOutputByHostResponse]
+    """The output of a task, of one host after another, of each in the order in which it was stored. The
+    next call continues at `next` of the answer. NOT_FOUND.
+    """
     SearchOutput: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SearchOutputRequest, _operator_pb2.SearchOutputResponse]
     """Searches a bounded part of the output of a task. INVALID_ARGUMENT."""
     StoreFiles: _grpc.StreamStreamMultiCallable[_operator_pb2.StoreFilesRequest, _operator_pb2.StoreFilesResponse]
@@ -435,6 +439,10 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     FollowOutput: _aio.UnaryUnaryMultiCallable[_operator_pb2.FollowOutputRequest, _operator_pb2.OutputResponse]  # type: ignore[assignment]
     """Output of a task in the order in which it was stored. Returns at once, empty when there is
     nothing new: WatchChanges says when to ask again. NOT_FOUND.
+    """
+    ReadOutputByHost: _aio.UnaryUnaryMultiCallable[_operator_pb2.ReadOutputByHostRequest, _operator_pb2.ReadOutputByHostResponse]  # type: ignore[assignment]
+    """The output of a task, of one host after another, of each in the order in which it was stored. The
+    next call continues at `next` of the answer. NOT_FOUND.
     """
     SearchOutput: _aio.UnaryUnaryMultiCallable[_operator_pb2.SearchOutputRequest, _operator_pb2.SearchOutputResponse]  # type: ignore[assignment]
     """Searches a bounded part of the output of a task. INVALID_ARGUMENT."""
@@ -971,6 +979,16 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operator_pb2.OutputResponse, _abc.Awaitable[_operator_pb2.OutputResponse]]:
         """Output of a task in the order in which it was stored. Returns at once, empty when there is
         nothing new: WatchChanges says when to ask again. NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ReadOutputByHost(
+        self,
+        request: _operator_pb2.ReadOutputByHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ReadOutputByHostResponse, _abc.Awaitable[_operator_pb2.ReadOutputByHostResponse]]:
+        """The output of a task, of one host after another, of each in the order in which it was stored. The
+        next call continues at `next` of the answer. NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

@@ -4,15 +4,14 @@ prints them."""
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
 
-from tui_manager.cli.commands.run_output import LiveLines, note_truncated_output
+from tui_manager.cli.commands.run_output import LiveLines, note_past_limit
 from tui_manager.cli.printing.text import note
 from tui_manager.client.connection import connect_operator
-from tui_manager.client.read_lists import all_command_hosts, output_after
+from tui_manager.client.read_lists import output_by_host
 from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.output.output_by_host import TruncatedOutput, WantedOutput
 from tui_manager.domain.status import Stream
-from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import OutputChunk
 from tui_manager.settings import Settings
 
@@ -30,29 +29,50 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
                 f"Task {options.task_id} has no command {options.command}; "
                 f"its commands are 0 to {len(detail.commands) - 1}."
             )
-        rows = _chosen(await all_command_hosts(operator, options.task_id), options)
-        lines = LiveLines(dict.fromkeys(Stream, sys.stdout)) if options.prefix else None
-        # A host at a time, so that what hosts said never mixes.
-        for host_id in dict.fromkeys(row.host_id for row in rows):
-            executions = {row.execution_id for row in rows if row.host_id == host_id}
-            async for chunk in output_after(operator, options.task_id, 0, host_id):
-                if chunk.execution_id in executions and options.stream in (None, chunk.stream):
-                    lines.take(chunk) if lines else _copy(chunk)
-            if lines:
-                lines.end_lines()
+        if options.host == "":
+            raise NotFoundError(f"Task {options.task_id} has no host ''.")
+        wanted = WantedOutput(options.task_id, options.host or "", options.command, options.stream)
+        printer: _Lines | _Bytes = _Lines() if options.prefix else _Bytes()
+        truncated: list[TruncatedOutput] = []
+        async for part in output_by_host(operator, wanted):
+            for chunk in part.chunks:
+                printer.take(chunk)
+            truncated += part.truncated
+        printer.end()
         sys.stdout.buffer.flush()
-        note_truncated_output(rows)
+        for one in sorted(truncated, key=lambda one: one.command):
+            note_past_limit(one.host, one.bytes)
     return 0
 
 
-def _chosen(rows: Sequence[CommandHost], options: argparse.Namespace) -> list[CommandHost]:
-    if options.host is not None and all(row.host != options.host for row in rows):
-        raise NotFoundError(f"Task {options.task_id} has no host {options.host!r}.")
-    return [
-        row
-        for row in rows
-        if options.host in (None, row.host) and options.command in (None, row.command)
-    ]
+class _Lines:
+    """Prints lines as `run` does. What hosts said never mixes."""
+
+    def __init__(self) -> None:
+        self._lines = LiveLines(dict.fromkeys(Stream, sys.stdout))
+        self._host = ""
+
+    def take(self, chunk: OutputChunk) -> None:
+        """Prints the lines that the chunk completes."""
+        if chunk.host != self._host:
+            self._lines.end_lines()
+            self._host = chunk.host
+        self._lines.take(chunk)
+
+    def end(self) -> None:
+        """Prints the lines that have no line end."""
+        self._lines.end_lines()
+
+
+class _Bytes:
+    """Copies the bytes."""
+
+    def take(self, chunk: OutputChunk) -> None:
+        """Writes the bytes of the chunk."""
+        _copy(chunk)
+
+    def end(self) -> None:
+        """There is nothing left to write."""
 
 
 def _copy(chunk: OutputChunk) -> None:

@@ -231,7 +231,12 @@ def note_truncated_output(rows: Iterable[CommandHost]) -> None:
     """Prints which hosts had more output than the limit."""
     for row in rows:
         if row.truncated_bytes:
-            note(f"{row.host}: {row.truncated_bytes} bytes past the output limit were not kept")
+            note_past_limit(row.host, row.truncated_bytes)
+
+
+def note_past_limit(host: str, size: int) -> None:
+    """Prints that so many bytes of a host were not kept."""
+    note(f"{host}: {size} bytes past the output limit were not kept")
 
 
 def _file(stream: Stream) -> TextIO:

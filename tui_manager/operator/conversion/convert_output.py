@@ -2,6 +2,12 @@
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.output.output_by_host import (
+    OutputByHost,
+    OutputPlace,
+    TruncatedOutput,
+    WantedOutput,
+)
 from tui_manager.domain.output.output_search import OutputMatch, OutputMatches
 from tui_manager.operator.api import OutputChunk
 from tui_manager.operator.conversion.convert_values import (
@@ -16,7 +22,10 @@ _stream = word_reader(STREAMS)
 OUTPUT_MAX = 2 * 1024 * 1024  # bytes of one reply, far below the limit of a message
 
 
-def output_limit(request: wire.ReadOutputRequest | wire.FollowOutputRequest, default: int) -> int:
+def output_limit(
+    request: wire.ReadOutputRequest | wire.FollowOutputRequest | wire.ReadOutputByHostRequest,
+    default: int,
+) -> int:
     """The limit of bytes of a reply."""
     return min(request.limit, OUTPUT_MAX) if request.HasField("limit") else default
 
@@ -48,6 +57,55 @@ def chunk_from_wire(message: wire.OutputChunk) -> OutputChunk:
         data=message.data,
         gap=message.gap,
         stored_at=instant(message.stored_at) if message.HasField("stored_at") else None,
+    )
+
+
+def by_host_request_to_wire(
+    wanted: WantedOutput, place: OutputPlace, limit: int
+) -> wire.ReadOutputByHostRequest:
+    return wire.ReadOutputByHostRequest(
+        task_id=wanted.task_id,
+        host=wanted.host,
+        command=wanted.command,
+        stream=STREAMS[wanted.stream] if wanted.stream else None,
+        place=_place_to_wire(place),
+        limit=limit,
+    )
+
+
+def wanted_from_wire(request: wire.ReadOutputByHostRequest) -> WantedOutput:
+    return WantedOutput(
+        request.task_id,
+        request.host,
+        request.command if request.HasField("command") else None,
+        word(STREAMS, request.stream) if request.stream else None,
+    )
+
+
+def _place_to_wire(place: OutputPlace) -> wire.OutputPlace:
+    return wire.OutputPlace(host=place.host, position=place.position)
+
+
+def place_from_wire(message: wire.OutputPlace) -> OutputPlace:
+    return OutputPlace(message.host, message.position)
+
+
+def by_host_to_wire(part: OutputByHost) -> wire.ReadOutputByHostResponse:
+    return wire.ReadOutputByHostResponse(
+        chunks=map(chunk_to_wire, part.chunks),
+        next=_place_to_wire(part.next) if part.next else None,
+        truncated=[
+            wire.TruncatedOutput(host=one.host, command=one.command, bytes=one.bytes)
+            for one in part.truncated
+        ],
+    )
+
+
+def by_host_from_wire(message: wire.ReadOutputByHostResponse) -> OutputByHost:
+    return OutputByHost(
+        tuple(map(chunk_from_wire, message.chunks)),
+        place_from_wire(message.next) if message.HasField("next") else None,
+        tuple(TruncatedOutput(one.host, one.command, one.bytes) for one in message.truncated),
     )
 
 

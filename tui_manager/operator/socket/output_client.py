@@ -9,9 +9,11 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.operator import conversion
 from tui_manager.operator.conversion import convert_values
+from tui_manager.operator.output_calls import BEGINNING
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
+    from tui_manager.domain.output.output_by_host import OutputByHost, OutputPlace, WantedOutput
     from tui_manager.domain.output.output_search import OutputMatches
     from tui_manager.domain.status import Stream
     from tui_manager.operator.api import OutputChunk
@@ -59,6 +61,20 @@ class OutputClient(SocketCalls):
             follows=True,
         )
         return tuple(map(conversion.convert_output.chunk_from_wire, reply.chunks))
+
+    async def read_output_by_host(
+        self,
+        wanted: WantedOutput,
+        place: OutputPlace = BEGINNING,
+        limit: int = 1 << 18,
+    ) -> OutputByHost:
+        """A limit above 2 MiB counts as 2 MiB."""
+        reply = await self._call(
+            self._stub.ReadOutputByHost,
+            lambda: conversion.convert_output.by_host_request_to_wire(wanted, place, limit),
+            follows=True,
+        )
+        return conversion.convert_output.by_host_from_wire(reply)
 
     async def search_output(
         self,

@@ -38,6 +38,17 @@ class OutputServicer:
             )
             return wire.OutputResponse(chunks=map(convert_output.chunk_to_wire, chunks))
 
+    async def ReadOutputByHost(
+        self, request: wire.ReadOutputByHostRequest, context: Context
+    ) -> wire.ReadOutputByHostResponse:
+        async with answering(context, "ReadOutputByHost"):
+            part = await self._operator.read_output_by_host(
+                convert_output.wanted_from_wire(request),
+                convert_output.place_from_wire(request.place),
+                convert_output.output_limit(request, 1 << 18),
+            )
+            return convert_output.by_host_to_wire(part)
+
     async def SearchOutput(
         self, request: wire.SearchOutputRequest, context: Context
     ) -> wire.SearchOutputResponse:

@@ -1,16 +1,19 @@
 """What operators read of stored output."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 
 from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.output.output_by_host import OutputByHost, OutputPlace, WantedOutput
 from tui_manager.domain.output.output_search import OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.service.core.core import Core
-from tui_manager.storage.tables import output
+from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.tables import output, tasks
 from tui_manager.storage.tables.output import OutputOf as OutputOf
-from tui_manager.storage.views import output_search
+from tui_manager.storage.views import output_by_host, output_search
 
 _PAUSE = 0.01  # seconds between two looks at the transactions that store output
 _LOOKS_MAX = 50  # most transactions take some milliseconds
@@ -41,6 +44,19 @@ class StoredOutput:
             return await read(lambda tx: output.follow(tx, of, after, limit, before))
         up_to = await self._wait_for_running(of.task_id)
         return await read(lambda tx: output.follow(tx, of, after, limit, up_to=up_to))
+
+    async def read_by_host(
+        self, wanted: WantedOutput, place: OutputPlace, limit: int
+    ) -> OutputByHost:
+        """Output of one host after another, from a place on. Raises NotFoundError."""
+        alone = not self._core.directory.alive
+        up_to = sys.maxsize if alone else await self._wait_for_running(wanted.task_id)
+
+        def read(tx: Transaction) -> OutputByHost:
+            tasks.get(tx, wanted.task_id)
+            return output_by_host.read(tx, wanted, place, limit, up_to)
+
+        return await self._database.read(read)
 
     async def _wait_for_running(self, task_id: int) -> int:
         """Waits until the transactions have ended that store output now, of all managers. What they

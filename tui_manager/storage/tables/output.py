@@ -4,6 +4,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import Stream
@@ -11,13 +12,15 @@ from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.storage.engine.statements import load_queries, pack_rows, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 
+T = TypeVar("T")
 _SQL = load_queries("output.sql")
-_NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
-STREAM = {number: stream for stream, number in _NUMBER.items()}
+STREAM_NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
+STREAM = {number: stream for stream, number in STREAM_NUMBER.items()}
 _STATEMENT_BYTES = 1 << 20  # of output that one statement stores
 _PIECE_BYTES = 64 * 1024  # of one piece; our agents send no larger ones
 PIECES_MAX = 1000  # of one answer: many small pieces cost more than their bytes
 _FIRST_BATCH = 8  # pieces that are asked for first
+_BATCH_MAX = 512
 _NEWEST_MAX = 1 << 40  # pieces from the end that can be asked for; there are never so many
 _BEYOND = (1 << 63) - 1  # an offset behind all others
 
@@ -51,7 +54,13 @@ def insert(tx: Transaction, pieces: Iterable[OutputPiece]) -> None:
         if size + len(output.data) > _STATEMENT_BYTES and rows:
             _insert(tx, rows, data)
             rows, data, size = [], [], 0
-        place = (piece.task_id, piece.row_id, _NUMBER[output.stream], output.offset, output.gap)
+        place = (
+            piece.task_id,
+            piece.row_id,
+            STREAM_NUMBER[output.stream],
+            output.offset,
+            output.gap,
+        )
         rows.append((*place, size + 1, len(output.data), piece.stored_at))
         data.append(output.data)
         size += len(output.data)
@@ -79,26 +88,29 @@ def _insert(tx: Transaction, rows: Sequence[tuple[int, ...]], data: Iterable[byt
     tx.execute(_SQL["insert"], {"rows": pack_rows(rows), "data": b"".join(data)})
 
 
+def chunk_of(row: Row) -> OutputChunk:
+    """The chunk of a row of a query for pieces."""
+    position, _, stream, offset, gap, data, stored_at, execution_id, command, host = row
+    return OutputChunk(
+        position,
+        execution_id,
+        host,
+        command,
+        STREAM[stream],
+        offset,
+        data,
+        gap,
+        to_datetime(stored_at),
+    )
+
+
 def _take(rows: Iterable[Row], limit: int) -> list[OutputChunk]:
     """The first rows, until they hold `limit` bytes."""
     chunks: list[OutputChunk] = []
     size = 0
     for row in itertools.islice(rows, PIECES_MAX):
-        position, _, stream, offset, gap, data, stored_at, execution_id, command, host = row
-        chunks.append(
-            OutputChunk(
-                position,
-                execution_id,
-                host,
-                command,
-                STREAM[stream],
-                offset,
-                data,
-                gap,
-                to_datetime(stored_at),
-            )
-        )
-        size += len(data)
+        chunks.append(chunk_of(row))
+        size += len(chunks[-1].data)
         if size >= limit:
             break
     return chunks
@@ -108,12 +120,12 @@ def read(
     tx: Transaction, execution_id: str, stream: Stream, offset: int, limit: int
 ) -> list[OutputChunk]:
     """Output of one stream from `offset` on: about `limit` bytes and `PIECES_MAX` at most."""
-    number = _NUMBER[stream]
+    number = STREAM_NUMBER[stream]
     values = {"execution_id": execution_id, "stream": number, "offset": offset}
     begin = tx.execute(_SQL["begin"], values).fetchone()
     if begin is None:
         return []
-    stored = _StoredStream(begin["id"], execution_id, number)
+    stored = StoredStream(begin["id"], execution_id, number)
     chunks = _take(stored.rows(tx, begin["begins"], PIECES_MAX), limit)
     return [cut for chunk in chunks if (cut := chunk.part_from(offset)) is not None]
 
@@ -200,6 +212,15 @@ def _in_batches(
         batch *= 4
 
 
+def in_growing_batches(wanted: Sequence[T]) -> Iterator[Sequence[T]]:
+    """A few of them first, then more at once; see `_in_batches`."""
+    batch, begin = _FIRST_BATCH, 0
+    while begin < len(wanted):
+        yield wanted[begin : begin + batch]
+        begin += batch
+        batch = min(4 * batch, _BATCH_MAX)
+
+
 def data_before(tx: Transaction, row: Row, pieces: int) -> Iterator[bytes]:
     """The bytes of the stream of a row before its offset, piece by piece, the newest first. They
     end at a gap."""
@@ -216,7 +237,7 @@ def data_before(tx: Transaction, row: Row, pieces: int) -> Iterator[bytes]:
         yield found["data"]
 
 
-def _streams(tx: Transaction, of: OutputOf) -> list["_StoredStream"]:
+def _streams(tx: Transaction, of: OutputOf) -> list["StoredStream"]:
     """Those that have output, in the order of their commands."""
     values = {"task_id": of.task_id}
     if of.execution_id:
@@ -225,11 +246,11 @@ def _streams(tx: Transaction, of: OutputOf) -> list["_StoredStream"]:
         )
     else:
         found = tx.execute(_SQL["streams_of_host"], {**values, "host_id": of.host_id})
-    return [_StoredStream(*row) for row in found.fetchall()]
+    return [StoredStream(*row) for row in found.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)
-class _StoredStream:
+class StoredStream:
     """One stream of a command host. Its pieces are stored in the order of their offsets, so their
     positions are in the same order.
 
