@@ -1,5 +1,6 @@
 """Output and what was found in it, between the wire and the domain."""
 
+from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.output.output_by_host import (
@@ -67,7 +68,7 @@ def by_host_request_to_wire(
         task_id=wanted.task_id,
         host=wanted.host,
         command=wanted.command,
-        stream=STREAMS[wanted.stream] if wanted.stream else None,
+        stream=STREAMS[wanted.stream] if wanted.stream else agent.STREAM_UNSPECIFIED,
         place=_place_to_wire(place),
         limit=limit,
     )
