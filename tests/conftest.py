@@ -13,6 +13,7 @@ from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 from tests.support.rewritten_tests import compile_share
 from tests.support.run_length import draw_no_constants_of_our_code, examples
+from tests.support.run_order import order_for_run
 from tests.support.warm_programs import stop_servers
 
 # No test asserts on wall time, and so no example has a deadline.
@@ -35,6 +36,13 @@ _LONG = 30  # characters; a UUID has 36
 def pytest_configure(config: pytest.Config) -> None:
     """Does a part of what all processes of the run need."""
     compile_share(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Orders those that are left when all others have chosen."""
+    yield
+    items[:] = order_for_run(items)
 
 
 def pytest_collection_finish() -> None:
