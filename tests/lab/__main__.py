@@ -38,7 +38,7 @@ def main() -> int:
     systemd = [int(word) for word in options.systemd.split(",") if word]
     with (
         TemporaryDirectory(prefix="lab-") as folder,
-        running_lab(Path(folder) / "lab", plans(options.hosts, systemd)) as lab,
+        running_lab(Path(folder) / "lab", plans(options.hosts, systemd, behind_jump=(10,))) as lab,
     ):
         if not options.no_manager:
             lab.operator.serve()

@@ -3,10 +3,12 @@
 import gzip
 import hashlib
 import io
-import shutil
+import py_compile
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -22,42 +24,67 @@ from tui_manager_protos.rules.agent_bundle import (
 from tui_manager_protos.rules.plain_tar import END, Member, header, padding, read_header
 
 from tests.support.built_bundles import built_bundle
+from tui_manager.agent_bundle.source_files import LIBRARY
 
 PROGRAM = "bin/tui-manager-agent"
 # They say their version, as a new one is asked for it, and then: end at once; hang and dial nobody.
 _START = '#!/bin/sh\ncase " $* " in *" --version "*) echo \'tui-manager-agent {}\'; exit ;; esac\n'
 ENDS = _START + "exit 2\n"  # with this status no service manager starts it again
 HANGS = _START + "exec sleep 100000\n"
+# Small broken bundles are signed and unpacked as large ones, and nothing of these is used.
+_NEEDED_BY_SCRIPT = ("manifest.json", "bin", "share")
+_SWITCH = "tui_manager_agent/update/switch.py"
+_TRIAL = "\nWITHIN = 120 * clock.SECOND "
 _BUILD_LENGTH = 12
 
 
 def changed_bundle(path: Path, key: Ed25519PrivateKey, files: Mapping[str, bytes]) -> Manifest:
     """Writes the bundle of this checkout with these files in place of others, or as new ones in a
     folder that it has, signed by a key."""
-    contents, unpacked = _contents()
+    return _write_changed(path, key, files, keep=("",))
+
+
+def bundle_of_script(path: Path, key: Ed25519PrivateKey, program: str) -> Manifest:
+    """A bundle whose program is such a script. It has no Python and no libraries."""
+    version = built_bundle().manifest.version
+    files = {PROGRAM: program.format(version).encode()}
+    return _write_changed(path, key, files, keep=_NEEDED_BY_SCRIPT)
+
+
+def shorter_trial(seconds: int) -> dict[str, bytes]:
+    """The files of an agent that gives a new version so many seconds instead of two minutes."""
+    files = _members()
+    source = files[f"{LIBRARY}/{_SWITCH}"].decode()
+    assert source.count(_TRIAL) == 1
+    source = source.replace(_TRIAL, _TRIAL.replace("120", str(seconds)))
+    with tempfile.TemporaryDirectory() as folder:
+        changed, compiled = Path(folder, "switch.py"), Path(folder, "compiled")
+        changed.write_text(source)
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH  # as `agent bundle` makes it
+        py_compile.compile(str(changed), str(compiled), doraise=True, invalidation_mode=mode)
+        code = compiled.read_bytes()
+    cached = cache_from_source(f"{LIBRARY}/{_SWITCH}")
+    assert cached in files
+    return {f"{LIBRARY}/{_SWITCH}": source.encode(), cached: code}
+
+
+def _write_changed(
+    path: Path, key: Ed25519PrivateKey, files: Mapping[str, bytes], *, keep: tuple[str, ...]
+) -> Manifest:
+    """Writes a bundle of the members whose path begins with one of `keep`, and of these files."""
     made = io.BytesIO()
+    unpacked, left = 0, dict(files)
     with gzip.GzipFile("", "wb", 1, made, mtime=0) as packed:
-        tar = io.BytesIO(contents)
-        left = dict(files)
-        while (member := read_header(tar)) is not None:
-            data = tar.read(member.size)
-            tar.seek(padding(member.size), io.SEEK_CUR)
-            if member.path in left:
-                unpacked -= member.size
-                data = left.pop(member.path)
-                unpacked += len(data)
-            _add(packed, replace(member, size=len(data)), data)
+        for member, data in _contents():
+            if member.path.startswith(keep):
+                changed = left.pop(member.path, data)
+                unpacked += len(changed)
+                _add(packed, replace(member, size=len(changed)), changed)
         for name, data in left.items():
             unpacked += len(data)
             _add(packed, Member(name, len(data)), data)
         packed.write(END)
     return write_signed(path, key, made.getvalue(), unpacked)
-
-
-def bundle_of_script(path: Path, key: Ed25519PrivateKey, program: str) -> Manifest:
-    """A bundle whose program is such a script."""
-    version = built_bundle().manifest.version
-    return changed_bundle(path, key, {PROGRAM: program.format(version).encode()})
 
 
 def write_signed(
@@ -81,16 +108,21 @@ def write_signed(
 
 
 @cache
-def _contents() -> tuple[bytes, int]:
-    """The tar in the bundle of this checkout, and the bytes of its files."""
+def _contents() -> list[tuple[Member, bytes]]:
+    """The members of the bundle of this checkout, and their bytes."""
     bundle = built_bundle()
     with bundle.path.open("rb") as file:
         file.seek(read_head(file).offset)
-        packed = file.read(bundle.manifest.size)
-    unpacked = io.BytesIO()
-    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as tar:
-        shutil.copyfileobj(tar, unpacked)
-    return unpacked.getvalue(), bundle.manifest.unpacked
+        tar = io.BytesIO(gzip.decompress(file.read(bundle.manifest.size)))
+    found = []
+    while (member := read_header(tar)) is not None:
+        found.append((member, tar.read(member.size)))
+        tar.seek(padding(member.size), io.SEEK_CUR)
+    return found
+
+
+def _members() -> dict[str, bytes]:
+    return {member.path: data for member, data in _contents()}
 
 
 def _add(packed: gzip.GzipFile, member: Member, data: bytes) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import signal
-import stat
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -120,6 +119,10 @@ class LabHost:
         """
         return dict(_files(self.root))
 
+    def paths(self) -> set[str]:
+        """The paths that `files` describes."""
+        return {path for path, *_ in _listed(self.root)}
+
     def kill(self) -> None:
         """Ends the host as the loss of its power does: no program is told, its disk stays."""
         pid = self.pid
@@ -185,28 +188,27 @@ def _namespace(pid: int) -> str:
     return os.readlink(f"/proc/{pid}/ns/pid")
 
 
+def _listed(root: Path) -> Iterator[Sequence[str]]:
+    """Of each path: itself, mode with owner and aim, kind, size, time of the last change. Done by
+    `find`, as Python takes thirty times as long for the nine thousand files of a host."""
+    skipped = [word for name in _NOT_FILES for word in ("-path", f"./{name}*", "-prune", "-o")]
+    form = r"%P\0%M %U %G %l\0%y\0%s\0%T@\0"
+    words = ["find", ".", *skipped, "-printf", form]
+    done = subprocess.run(words, cwd=root, capture_output=True, check=False)
+    assert done.returncode in (0, 1), done.stderr  # 1: a file went away meanwhile
+    fields = iter(os.fsdecode(done.stdout).split("\0"))
+    for found in zip(fields, fields, fields, fields, fields, strict=False):
+        if found[0] and not found[0].startswith(_OF_LOGINS):
+            yield found
+
+
 def _files(root: Path) -> Iterator[tuple[str, str]]:
-    for folder, folders, files in os.walk(root):
-        inside = os.path.relpath(folder, root)
-        inside = "" if inside == "." else f"{inside}/"
-        folders[:] = [name for name in folders if not f"{inside}{name}".startswith(_NOT_FILES)]
-        for name in (*folders, *files):
-            path = f"{inside}{name}"
-            if path.startswith(_OF_LOGINS):
-                continue
-            with suppress(FileNotFoundError):
-                yield path, _describe(os.path.join(folder, name))
-
-
-def _describe(path: str) -> str:
-    seen = os.lstat(path)
-    words = [stat.filemode(seen.st_mode), str(seen.st_uid), str(seen.st_gid)]
-    if stat.S_ISLNK(seen.st_mode):
-        words.append(os.readlink(path))
-    if stat.S_ISREG(seen.st_mode):
-        words.append(str(seen.st_size))
-        if "/root/usr/" not in path:
-            words.append(hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16])
+    for path, description, kind, size, changed in _listed(root):
+        if kind != "f":
+            yield path, description
+        elif path.startswith("usr/"):
+            yield path, f"{description}{size} {changed}"
         else:
-            words.append(str(seen.st_mtime_ns))
-    return " ".join(words)
+            with suppress(FileNotFoundError):
+                hashed = hashlib.sha256((root / path).read_bytes()).hexdigest()
+                yield path, f"{description}{size} {hashed}"

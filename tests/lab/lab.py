@@ -30,20 +30,17 @@ _HERE = Path(__file__).parent
 _CGROUPS = "tui-manager-lab-"
 
 
-def ten_hosts() -> list[HostPlan]:
-    """h01 to h10: the last behind a jump host, h07 to h09 with systemd, the others without."""
-    return plans(10, systemd=(7, 8, 9))
-
-
-def plans(number: int, systemd: Sequence[int] = ()) -> list[HostPlan]:
+def plans(
+    number: int, systemd: Sequence[int] = (), behind_jump: Sequence[int] = ()
+) -> list[HostPlan]:
     """That many hosts from h01 on: those of `systemd` have it as their first process, the others
-    do not have it at all. The tenth is behind a jump host."""
+    do not have it at all. Those of `behind_jump` are behind a jump host."""
     without = ("systemctl", "loginctl", "systemd-run")
     return [
         HostPlan(
             f"h{index:02}",
             systemd=index in systemd,
-            behind_jump=index == 10,
+            behind_jump=index in behind_jump,
             without=() if index in systemd else without,
         )
         for index in range(1, number + 1)

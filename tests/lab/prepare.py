@@ -71,7 +71,7 @@ fi
 """
 _RECIPE = "\n".join((*PACKAGES, _SSHD, _SCRIPT))
 _BUILD_SECONDS = 600
-_MEMORY = 3_000_000  # kB; the disks of ten hosts are in memory
+_MEMORY = 3_000_000  # kB; the disks of the hosts are in memory
 
 
 class LabError(Exception):

@@ -13,11 +13,11 @@ import pytest
 
 from tests.lab.conftest import MakeLab, give_bundle
 from tests.lab.hosts import LabHost
-from tests.lab.lab import Lab, plans, ten_hosts
+from tests.lab.lab import Lab, plans
 
 pytestmark = pytest.mark.long
 
-NAMES = [f"h{number:02}" for number in range(1, 11)]
+NAMES = [f"h{number:02}" for number in range(1, 6)]
 ROOT = "opt/tui-manager-agent"
 
 
@@ -82,22 +82,22 @@ def traces(lab: Lab, *names: str) -> dict[str, tuple[dict[str, str], Sequence[st
     return {name: (lab[name].files(), programs(lab[name])) for name in names}
 
 
-def test_ten_hosts_go_from_nothing_to_a_command_and_back(make_lab: MakeLab) -> None:
-    lab = make_lab(ten_hosts())
+def test_five_hosts_go_from_nothing_to_a_command_and_back(make_lab: MakeLab) -> None:
+    lab = make_lab(plans(5, systemd=(3, 4), behind_jump=(5,)))
     lab.operator.serve()
     give_bundle(lab)
     before = traces(lab, *NAMES)
 
-    installed = agent(lab, "install", "--ssh", "h[01-10]")
+    installed = agent(lab, "install", "--ssh", "h[01-05]")
     assert statuses(installed) == dict.fromkeys(NAMES, "installed")
     assert {host["name"] for host in lab.operator.hosts()} == set(NAMES)
     words = "command -v python3 || echo none; cat /etc/hostname"
     assert stdout_of(lab, "@all", words) == {name: f"none\n{name}\n" for name in NAMES}
 
-    assert statuses(agent(lab, "install", "--ssh", "h[01-10]")) == dict.fromkeys(NAMES, "unchanged")
+    assert statuses(agent(lab, "install", "--ssh", "h[01-05]")) == dict.fromkeys(NAMES, "unchanged")
     assert len(lab.operator.hosts()) == len(NAMES)
 
-    removed = agent(lab, "uninstall", "--ssh", "h[01-10]")
+    removed = agent(lab, "uninstall", "--ssh", "h[01-05]")
     assert statuses(removed) == dict.fromkeys(NAMES, "removed")
     assert lab.operator.hosts() == []
     check_traces(lab, before)

@@ -1,6 +1,7 @@
 """The package of Debian on a host with systemd and without Python."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,22 @@ __all__ = ["make_lab"]
 WAITS = "until [ -e /root/go ]; do sleep 0.1; done; echo it went on"
 
 
-def make_package(folder: Path, release: str) -> Path:
-    """A package of the agent of this checkout."""
-    words = ("--bundle", built_bundle().path, "--release", release, "--only", "deb")
+def make_package(folder: Path) -> Path:
+    """A package of the agent of this checkout; its release is 1."""
+    words = ("--bundle", built_bundle().path, "--release", "1", "--only", "deb")
     return Path(run_tool("tools/make_packages.py", folder, *words).strip())
+
+
+def make_newer(package: Path, folder: Path) -> Path:
+    """The same package as its release 2."""
+    subprocess.run(["dpkg-deb", "-R", package, folder], check=True)
+    control = folder / "DEBIAN" / "control"
+    text = control.read_text()
+    assert text.count("-1\n") == 1
+    control.write_text(text.replace("-1\n", "-2\n"))
+    newer = package.with_name("newer.deb")
+    subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "-b", folder, newer], check=True)
+    return newer
 
 
 def put(package: Path, host: LabHost) -> str:
@@ -60,7 +73,8 @@ def test_neither_an_upgrade_nor_a_removal_ends_a_command(make_lab: MakeLab, tmp_
     lab = make_lab(plans(1, systemd=(1,)))
     lab.operator.serve()
     host = lab["h01"]
-    first, second = (put(make_package(tmp_path, release), host) for release in "12")
+    package = make_package(tmp_path)
+    first, second = put(package, host), put(make_newer(package, tmp_path / "unpacked"), host)
     host.run("dpkg", "-i", first)
     assert host.run("tui-manager-agent", "--version").startswith("tui-manager-agent ")
     join(lab, host)
@@ -90,5 +104,5 @@ def test_neither_an_upgrade_nor_a_removal_ends_a_command(make_lab: MakeLab, tmp_
     (host.root / "root" / "go").touch()
     wait_for("the command to end", lambda: (host.root / "root" / "ended").exists())
     host.run("dpkg", "--purge", "tui-manager-agent")
-    left = [path for path in host.files() if "tui-manager" in path and not path.endswith(".deb")]
+    left = [path for path in host.paths() if "tui-manager" in path and not path.endswith(".deb")]
     assert left == []
