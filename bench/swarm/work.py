@@ -49,13 +49,14 @@ class Work:
         )
 
     def outcome(self, execution_id: str) -> Outcome:
-        """What it comes to in an execution, whose id is a random UUID."""
-        slow, unlucky = _chance(execution_id[:8]), _chance(execution_id[-8:]) < self.share
+        """What it comes to in an execution. Its id is a UUID of version 7: this begins with the
+        time, and its last twelve digits are random."""
+        slow, unlucky = _chance(execution_id[-12:-6]), _chance(execution_id[-6:]) < self.share
         return Outcome(self.size, self.seconds + slow * self.spread, self.code if unlucky else 0)
 
 
-def _chance(eight_digits: str) -> float:
-    return int(eight_digits, 16) / 2**32
+def _chance(six_digits: str) -> float:
+    return int(six_digits, 16) / 2**24
 
 
 def parse(text: str) -> Work:

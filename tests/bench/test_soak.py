@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from bench.swarm.tally import Tally
 from bench.swarm.work import Work, output, parse
 from bench.weight import MIB, Weight
 from tests.support.waiting import GIVE_UP, wait_until
+from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.run_manager import run_manager
@@ -73,6 +75,16 @@ def test_work_survives_its_text() -> None:
     assert len(output("abc", 10)) == 10
     with pytest.raises(ValueError, match="not a command for emulated agents"):
         parse("rm -rf /")
+
+
+def test_hosts_of_one_task_differ() -> None:
+    """Although the ids of their executions begin alike."""
+    work = Work(0, 1.0, 3, spread=8.0, share=0.5)
+    outcomes = [work.outcome(one) for one in new_execution_ids(1_700_000_000_000_000, 400)]
+    assert all(1 <= one.seconds < 9 for one in outcomes)
+    quarters = Counter((int((one.seconds - 1) / 2), one.code) for one in outcomes)
+    assert set(quarters) == {(quarter, code) for quarter in range(4) for code in (0, 3)}
+    assert max(quarters.values()) < 100  # 50 are expected, and a deviation is 7
 
 
 async def test_emulated_agents_lose_nothing_when_they_are_cut_and_restarted(
