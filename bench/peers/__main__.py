@@ -40,6 +40,7 @@ class Race:
     hosts: int
     size: int
     seconds: dict[Contestant, list[float]] = field(default_factory=dict)
+    cpu: dict[Contestant, list[float]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     async def round(self, contestants: Sequence[Contestant]) -> None:
@@ -47,17 +48,18 @@ class Race:
         for contestant in contestants:
             if contestant.name in self.failed or self._is_slow(contestant):
                 continue
-            began = time.monotonic()
+            began, used = time.monotonic(), contestant.used()
             try:
                 came = await finish_in_time(contestant.run(self.command))
             except FAILURES as error:
                 self.failed[contestant.name] = str(error)
                 continue
-            taken = time.monotonic() - began
+            taken, cpu = time.monotonic() - began, contestant.used() - used
             if came < self.size * contestant.hosts:
                 self.failed[contestant.name] = f"only {came:,} bytes came"
             else:
                 self.seconds.setdefault(contestant, []).append(taken)
+                self.cpu.setdefault(contestant, []).append(cpu)
             sys.stderr.write(f"{contestant.name}: {self.command[:6]}: {taken:.2f} s\n")
 
     def _is_slow(self, contestant: Contestant) -> bool:
@@ -68,6 +70,29 @@ class Race:
         """The medians: bytes a second where there is output, hosts a second where there is none."""
         found = [self._figure(one, taken) for one, taken in self.seconds.items()]
         return sorted(found, key=lambda figure: -figure.value)
+
+    def cpu_figures(self) -> list[Figure]:
+        """The medians of the CPU of the controlling side a host. Beside each stands the least that
+        a peer needs which is started for each command, as `tui-manager run` is."""
+        each = {
+            one: 1000 * statistics.median(used[1:] or used) / one.hosts
+            for one, used in self.cpu.items()
+        }
+        peers = [one for one in each if one.is_new and not one.is_ours]
+        least = min(peers, key=lambda one: each[one], default=None)
+        return [
+            Figure(
+                key="peer_cpu",
+                what=f"{one.name}: CPU of the controlling side",
+                value=used,
+                unit="ms a host",
+                agents=one.hosts,
+                floor=None if least is None else each[least],
+                floor_of="" if least is None else least.name,
+                note="new program" if one.is_new else "stays",
+            )
+            for one, used in sorted(each.items(), key=lambda pair: pair[1])
+        ]
 
     def _figure(self, one: Contestant, taken: Sequence[float]) -> Figure:
         seconds = statistics.median(taken[1:] or taken)  # the first warms up
@@ -107,6 +132,8 @@ async def _copy(race: FileRace, made: Path, only: Sequence[str]) -> None:
 def _show(race: Race, figures: Sequence[Figure]) -> None:
     rows = [(one.what, f"{one.value:,.1f}", one.unit, one.note) for one in figures]
     rows += [(name, "failed", "", why[:100]) for name, why in race.failed.items()]
+    if not race.size:
+        rows += [(one.what, f"{one.value:,.1f}", one.unit, one.note) for one in race.cpu_figures()]
     head = ("who", "rate", "unit", "")
     sys.stdout.write(f"\n== {race.command[:20]} on {race.hosts} hosts\n{table(head, rows)}\n")
     sys.stdout.flush()
@@ -133,7 +160,7 @@ def main() -> int:
     for race in [] if options.files else [*races, Race(LONG, _LONG_HOSTS, _LONG_SIZE)]:
         run_to_end(_run(race, options.made, options.salt, options.only))
         _show(race, race.figures())
-        figures += race.figures()
+        figures += race.figures() + ([] if race.size else race.cpu_figures())
     for load in _LOADS:
         files = FileRace(load, _LONG_HOSTS)
         run_to_end(_copy(files, options.made, options.only))

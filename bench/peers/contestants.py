@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import resource
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,10 +16,12 @@ from bench.peers import salt
 from bench.peers.outcome import FailedError
 from bench.peers.sshd import PROGRAM, Sshd, names, sshd
 from bench.real import RealFleet
+from bench.weight import cpu_of
 from bench.workers import worker
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 
 Runs = Callable[[str], Awaitable[int]]
+Used = Callable[[], float]  # CPU seconds until now
 _FANOUT = "64"
 _AT_ONCE = 200  # hosts that Ansible talks to at once
 
@@ -29,12 +33,27 @@ class Contestant:
     Attributes:
         kept: whether it keeps its connections between two commands.
         hosts: on which it runs the command.
+        stays: what goes on between two commands on the controlling side, such as the manager, or
+            an ssh that keeps a connection. What `run` starts and waits for is counted without it.
+        is_new: whether each command starts a new program.
     """
 
     name: str
     kept: bool
     hosts: int
     run: Runs
+    stays: Used = lambda: 0.0
+    is_new: bool = True
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is this project's."""
+        return self.name.startswith("tui-manager")
+
+    def used(self) -> float:
+        """CPU seconds of the controlling side until now."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return ended.ru_utime + ended.ru_stime + self.stays()
 
 
 def ours(fleet: RealFleet) -> list[Contestant]:
@@ -51,9 +70,16 @@ def ours(fleet: RealFleet) -> list[Contestant]:
             (program, "run", "--state-dir", str(fleet.manager.state_dir), "@all", "--", command), {}
         )
 
+    def manager() -> float:
+        return cpu_of(fleet.manager.running)
+
+    def manager_and_this() -> float:
+        return manager() + time.process_time()
+
+    socket = "tui-manager, operator's socket"
     return [
-        Contestant("tui-manager, operator's socket", True, count, by_socket),
-        Contestant("tui-manager run", True, count, by_command),
+        Contestant(socket, True, count, by_socket, manager_and_this, is_new=False),
+        Contestant("tui-manager run", True, count, by_command, manager),
     ]
 
 
@@ -78,9 +104,9 @@ async def over_ssh(folder: Path, made: Path, count: int) -> AsyncIterator[list[C
             inventory = folder / "inventory"
             inventory.write_text("\n".join(names(count)) + "\n")
             go = _ansible(ansible, inventory, world)
-            found.append(Contestant("Ansible ad hoc, raw", True, count, go))
+            found.append(Contestant("Ansible ad hoc, raw", True, count, go, world.cpu_of_kept))
         if os.access(python := made / "parallel-ssh/bin/python", os.X_OK):
-            found.append(await _parallel_ssh(stack, python, world, count))
+            found += await _parallel_ssh(stack, python, world, count)
         yield found
 
 
@@ -91,18 +117,24 @@ async def over_salt(folder: Path, made: Path, count: int) -> AsyncIterator[list[
     if not count or not os.access(programs / "salt-master", os.X_OK):
         yield []
         return
-    async with salt.minions(folder, programs, count) as configuration:
+    async with salt.minions(folder, programs, count) as master:
 
         async def go(command: str) -> int:
-            words = (str(programs / "salt"), "-c", str(configuration), "--static", "--out=txt")
+            words = (
+                str(programs / "salt"),
+                "-c",
+                str(master.configuration),
+                "--static",
+                "--out=txt",
+            )
             return await output_of((*words, "-t", "60", "*", "cmd.run", command), {})
 
-        yield [Contestant(f"Salt, {count} minions", True, count, go)]
+        yield [Contestant(f"Salt, {count} minions", True, count, go, master.cpu)]
 
 
 def _both(name: str, world: Sshd, count: int, made: Callable[[Path], Runs]) -> list[Contestant]:
     return [
-        Contestant(f"{name}, connections kept", True, count, made(world.warm)),
+        Contestant(f"{name}, connections kept", True, count, made(world.warm), world.cpu_of_kept),
         Contestant(f"{name}, new connections", False, count, made(world.cold)),
     ]
 
@@ -133,20 +165,35 @@ def ansible_environment(world: Sshd) -> Mapping[str, str]:
     }
 
 
-async def _parallel_ssh(stack: AsyncExitStack, python: Path, world: Sshd, count: int) -> Contestant:
-    arguments = (world.port, world.user, world.key, count)
-    kept = await stack.enter_async_context(
-        worker("bench.peers.kept_connections", *arguments, python=str(python))
-    )
+async def _parallel_ssh(
+    stack: AsyncExitStack, python: Path, world: Sshd, count: int
+) -> list[Contestant]:
+    module, arguments = "bench.peers.kept_connections", (world.port, world.user, world.key, count)
+    kept = await stack.enter_async_context(worker(module, *arguments, python=str(python)))
 
-    async def go(command: str) -> int:
+    async def ask(command: str) -> int:
         return int(await kept.ask("run", command.encode().hex()))
 
-    return Contestant("parallel-ssh, connections kept", True, count, go)
+    async def start(command: str) -> int:
+        words = (str(python), "-m", module, *map(str, arguments), command.encode().hex())
+        return int(await printed(words, {}))
+
+    name = "parallel-ssh"
+    return [
+        Contestant(
+            f"{name}, connections kept", True, count, ask, lambda: cpu_of(kept.pid), is_new=False
+        ),
+        Contestant(f"{name}, new connections", False, count, start),
+    ]
 
 
 async def output_of(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """Runs a program, and returns how many bytes it prints. Raises FailedError when it fails."""
+    return len(await printed(words, environment))
+
+
+async def printed(words: Sequence[str], environment: Mapping[str, str]) -> bytes:
+    """Runs a program, and returns what it prints. Raises FailedError when it fails."""
     process = await asyncio.create_subprocess_exec(
         *words,
         stdin=asyncio.subprocess.DEVNULL,
@@ -162,4 +209,4 @@ async def output_of(words: Sequence[str], environment: Mapping[str, str]) -> int
     if process.returncode:
         said = err.decode(errors="replace")[-1000:] or out.decode(errors="replace")[-1000:]
         raise FailedError(f"{words[0]} ended with status {process.returncode}: {said}")
-    return len(out)
+    return out

@@ -2,7 +2,8 @@
 
 `python -m bench.peers.kept_connections PORT USER KEY COUNT` answers `run COMMAND`, in hexadecimal,
 with the bytes that came back; and `copy SOURCE FOLDER`, which copies a file or a folder into
-FOLDER/NUMBER of each host.
+FOLDER/NUMBER of each host. With COMMAND, in hexadecimal, behind COUNT, it runs this alone, and
+prints how many bytes came back.
 """
 
 import asyncio
@@ -50,6 +51,9 @@ class Hosts:
 
 
 if __name__ == "__main__":
-    port, user, key, count = sys.argv[1:]
+    port, user, key, count, *commands = sys.argv[1:]
     hosts = Hosts(int(port), user, key, int(count))
-    asyncio.run(answer({"run": hosts.run, "copy": hosts.copy}))
+    if commands:
+        sys.stdout.write(f"{asyncio.run(hosts.run(*commands))}\n")
+    else:
+        asyncio.run(answer({"run": hosts.run, "copy": hosts.copy}))

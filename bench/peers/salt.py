@@ -4,7 +4,10 @@ import asyncio
 import getpass
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from bench.ending import end
 from bench.served import free_port
@@ -36,25 +39,39 @@ class NotReadyError(Exception):
     """The minions have not come."""
 
 
+@dataclass(frozen=True, slots=True)
+class Master:
+    """It runs.
+
+    Attributes:
+        configuration: its folder.
+    """
+
+    configuration: Path
+    pid: int
+
+    def cpu(self) -> float:
+        """CPU seconds of all its processes until now."""
+        master = psutil.Process(self.pid)
+        return sum(sum(one.cpu_times()[:2]) for one in (master, *master.children(recursive=True)))
+
+
 @asynccontextmanager
-async def minions(folder: Path, programs: Path, count: int) -> AsyncIterator[Path]:
-    """Runs them until the block is left.
+async def minions(folder: Path, programs: Path, count: int) -> AsyncIterator[Master]:
+    """Runs a master and its minions until the block is left.
 
     Args:
         programs: the folder of Salt's programs.
-
-    Yields:
-        The folder with the master's configuration.
     """
     fields = {"folder": folder, "publish": free_port(), "ret": free_port()}
     configuration = _configure(folder / "etc", "master", _MASTER, fields)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_running(programs / "salt-master", configuration))
+        master = await stack.enter_async_context(_running(programs / "salt-master", configuration))
         for number in range(count):
             own = _configure(folder / f"etc{number}", "minion", _MINION, fields, number)
             await stack.enter_async_context(_running(programs / "salt-minion", own))
         await _come(programs, configuration, count)
-        yield configuration
+        yield Master(configuration, master)
 
 
 def _configure(
@@ -66,7 +83,7 @@ def _configure(
 
 
 @asynccontextmanager
-async def _running(program: Path, configuration: Path) -> AsyncIterator[None]:
+async def _running(program: Path, configuration: Path) -> AsyncIterator[int]:
     process = await asyncio.create_subprocess_exec(
         *(str(program), "-c", str(configuration)),
         stdout=asyncio.subprocess.DEVNULL,
@@ -74,7 +91,7 @@ async def _running(program: Path, configuration: Path) -> AsyncIterator[None]:
         start_new_session=True,
     )
     try:
-        yield
+        yield process.pid
     finally:
         await end(process)
 

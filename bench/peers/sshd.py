@@ -1,6 +1,7 @@
 """A loopback sshd, and the configuration with which as many names lead to it as are wanted."""
 
 import asyncio
+import contextlib
 import getpass
 import subprocess
 from collections.abc import AsyncIterator, Sequence
@@ -8,8 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from bench.ending import end
 from bench.served import free_port
+from bench.weight import cpu_of
 
 PROGRAM = "/usr/sbin/sshd"
 _READY_WITHIN = 15.0  # seconds
@@ -74,10 +78,26 @@ class Sshd:
         """See above."""
         return self.folder / "warm.conf"
 
+    def cpu_of_kept(self) -> float:
+        """CPU seconds of the programs that keep connections: each is an `ssh` that has forked away
+        from the one that opened the connection."""
+        mark = f"{self.folder}/m-"
+        return sum(
+            cpu_of(process.pid)
+            for process in psutil.process_iter()
+            if any(word.startswith(f"ssh: {mark}") for word in _words(process))
+        )
+
     @property
     def key(self) -> Path:
         """Of the user."""
         return self.folder / "user_key"
+
+
+def _words(process: psutil.Process) -> Sequence[str]:
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return ()
 
 
 def names(count: int) -> Sequence[str]:

@@ -1,6 +1,8 @@
 """The race with other programs: who is slow, fails or loses output is not counted as fast."""
 
+import asyncio
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,42 @@ async def test_who_is_slow_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -
     one = _contestant("slow", 0)
     await _figures(race, one, rounds=3)
     assert len(race.seconds[one]) == 1
+
+
+SPIN = "import time\nwhile time.process_time() < 0.1: pass"
+
+
+def _spinning(name: str, processes: int, *, is_new: bool = True) -> Contestant:
+    stays = 0.0
+
+    async def run(_command: str) -> int:
+        nonlocal stays
+        stays += 0.4
+        for _ in range(processes):
+            assert (
+                await (await asyncio.create_subprocess_exec(sys.executable, "-c", SPIN)).wait() == 0
+            )
+        return 0
+
+    return Contestant(name, True, 4, run, lambda: stays, is_new)
+
+
+async def test_cpu_is_that_of_new_programs_and_of_what_stays() -> None:
+    race = peers.Race("true", 4, 0)
+    ours, kept, new = (
+        _spinning("tui-manager run", 1),
+        _spinning("kept", 0, is_new=False),
+        _spinning("new", 2),
+    )
+    await _figures(race, ours, kept, new)
+    found = {one.what.partition(":")[0]: one for one in race.cpu_figures()}
+    assert list(found) == ["kept", "tui-manager run", "new"]
+    assert found["kept"].value == pytest.approx(100)
+    assert found["tui-manager run"].value >= 125
+    assert found["new"].value >= 150
+    # The peer that is started for each command is what ours is held against.
+    assert {one.floor_of for one in found.values()} == {"new"}
+    assert found["tui-manager run"].floor == found["new"].value
 
 
 def _copier(name: str, place: Path, *, loses: bool = False) -> Copier:
