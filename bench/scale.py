@@ -59,7 +59,7 @@ class Scale:
 
 
 FULL = Scale(
-    sizes=(100, 1_000, 5_000, 10_000),
+    sizes=(100, 1_000, 10_000),
     bare_results=50_000,
     bare_bytes=200_000_000,
     settle=2.0,
@@ -67,10 +67,10 @@ FULL = Scale(
     rush=2.0,
     results=20_000,
     tasks=500,
-    volumes=(Volume(10, 10_000_000), Volume(500, 1_000_000), Volume(5_000, 10_000)),
+    volumes=(Volume(10, 10_000_000), Volume(500, 1_000_000), Volume(10_000, 10_000)),
     with_stdin=1_000,
     rounds=100,
-    engines=(1_000, 10_000),
+    engines=(10_000,),
     screen=5_000,
     presses=60,
     lines=100,

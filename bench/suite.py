@@ -10,7 +10,18 @@ from bench.figures import MTLS, Figure
 from bench.fleet import CONNECT_WITHIN, Fleet, fleet
 from bench.floors import rows
 from bench.floors.echo import Echo, measure_echo
-from bench.measures import arrival, commands, host, idle, inputs, keys, latency, lines, volume
+from bench.measures import (
+    arrival,
+    client,
+    commands,
+    host,
+    idle,
+    inputs,
+    keys,
+    latency,
+    lines,
+    volume,
+)
 from bench.measures.engines import engines as both_engines
 from bench.measures.files import files as copied_files
 from bench.measures.long_history import Results, long_history
@@ -21,6 +32,7 @@ from bench.swarm.swarm import processes_for, swarm
 from bench.weight import memory_of
 
 _COMMITS = 100  # at most, of which the seconds are taken
+_CLIENTS = 20  # commands of an operator, at most
 _STARTS = 40  # processes of the floor under supervisors
 _QUIET = 10  # agents of the fleet in which latency is taken
 
@@ -106,16 +118,16 @@ async def single(scale: Scale, floors: Floors, securities: Sequence[str]) -> Fou
 
 
 async def screen(scale: Scale, floors: Floors, securities: Sequence[str]) -> Found:
-    """The dashboard, first with one real agent, then with many emulated ones."""
+    """The dashboard, first with one real agent, then with many emulated ones. Of several securities
+    the last one is enough: the screen's thread has nothing of it."""
     async with dashboard(MTLS, 0) as shown:
         found = await lines.lines(shown, scale.lines, floors.commits)
-    for security in securities:
-        async with (
-            dashboard(security, scale.screen) as shown,
-            swarm(shown.address, scale.screen, shown.credentials) as started,
-        ):
-            await started.dial(CONNECT_WITHIN)
-            found += await keys.keys(shown, scale.screen, scale.presses, scale.settle)
+    async with (
+        dashboard(securities[-1], scale.screen) as shown,
+        swarm(shown.address, scale.screen, shown.credentials) as started,
+    ):
+        await started.dial(CONNECT_WITHIN)
+        found += await keys.keys(shown, scale.screen, scale.presses, scale.settle)
     return {"screen": found}
 
 
@@ -134,13 +146,14 @@ async def engines(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> 
 
 
 async def hosts(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:
-    """What a real host pays."""
+    """What a real host pays, and what its operator pays for a command there."""
     bare = host.starts(min(_STARTS, scale.host_commands))
     async with real_fleet(1) as started:
         return {
             "host": [
                 *await host.idle_agent(started, scale.settle, scale.host_look),
                 *await host.supervisor(started, scale.host_commands, bare),
+                await client.client(started, min(_CLIENTS, scale.host_commands)),
             ]
         }
 

@@ -8,6 +8,13 @@ from collections.abc import Sequence
 
 SHELL = ("/bin/sh", "-c", "true")
 INTERPRETER = (sys.executable, "-I", "-S", "-c", "pass")
+# What a client of the manager cannot do without, and what a manager is.
+OF_CLIENT = (sys.executable, "-c", "import grpc; import tui_manager_protos.v1.operator_pb2_grpc")
+OF_MANAGER = (
+    sys.executable,
+    "-c",
+    "import tui_manager.cli.commands.serve, tui_manager.run_manager",
+)
 
 
 def cost(command: Sequence[str], times: int) -> tuple[float, float]:
@@ -16,6 +23,11 @@ def cost(command: Sequence[str], times: int) -> tuple[float, float]:
     for _ in range(times):
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return (_children() - used) / times, (time.monotonic() - began) / times
+
+
+def seconds(command: Sequence[str]) -> float:
+    """Seconds that a process takes from its start to its end."""
+    return cost(command, 1)[1]
 
 
 def _children() -> float:

@@ -15,6 +15,7 @@ import psycopg
 
 from bench.figures import INSECURE, Figure, percentile
 from bench.fleet import CONNECT_WITHIN, fleet, run
+from bench.floors import spawn
 from bench.history import LONG, WIDE, Shape, fill
 from bench.measures.commands import SHORT
 from bench.postgresql import postgresql
@@ -33,6 +34,8 @@ _MOST_COMMANDS = 50  # of the task
 _AGENTS = "h*"  # the hosts of the history are called otherwise
 _HOST = "old00001"  # of the history
 _NEWEST = -400  # chunks of output that a pane reads
+_STARTS = 2  # of the manager, and of its floor; the slower one counts
+_ROWS = 200  # that are read for the floor of the questions
 Ask = Callable[[], Awaitable[object]]
 
 
@@ -63,20 +66,21 @@ async def long_history(shape: Shape, times: int, results: Results) -> list[Figur
         shutil.copyfile(file, before)
         found = await _measure(manager, shape, times, results)
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as bare:
-            query = "SELECT * FROM command_hosts ORDER BY id LIMIT ?"
-            window = _bare_window(lambda: bare.execute(query, (_SHOWN,)).fetchall(), times)
+            query = "SELECT * FROM command_hosts WHERE id = ?"
+            row = _bare_row(lambda number: bare.execute(query, (number,)).fetchone(), shape)
         async with postgresql() as (_, url):
             (Path(folder) / "moved").mkdir()
             moved = Manager(Path(folder) / "moved", database=url)
             seconds = await _carry_over(before, moved)
             other = await _measure(moved, shape, times, results)
-            query = "SELECT * FROM command_hosts ORDER BY id LIMIT %s"
+            query = "SELECT * FROM command_hosts WHERE id = %s"
             with psycopg.connect(url, autocommit=True) as server:
-                other_window = _bare_window(
-                    lambda: server.execute(query, (_SHOWN,)).fetchall(), times
+                other_row = _bare_row(
+                    lambda number: server.execute(query, (number,)).fetchone(), shape
                 )
+        bare_start = max(spawn.seconds(spawn.OF_MANAGER) for _ in range(_STARTS))
     return [
-        *_figures(found, 1000 * window, "bare SQLite", ""),
+        *_figures(found, bare_start, 1000 * row, "bare SQLite", ""),
         Figure(
             key="history_result",
             what=f"a result beside {shape.rows:,} others: manager's CPU",
@@ -88,7 +92,7 @@ async def long_history(shape: Shape, times: int, results: Results) -> list[Figur
             floor_of="the same in an empty database",
         ),
         _figure("history_moved", "carried over to PostgreSQL", shape.rows / seconds, "rows/s"),
-        *_figures(other, 1000 * other_window, "bare PostgreSQL", "PostgreSQL, "),
+        *_figures(other, bare_start, 1000 * other_row, "bare PostgreSQL", "PostgreSQL, "),
     ]
 
 
@@ -108,8 +112,9 @@ class _Measured:
 
 
 async def _measure(manager: Manager, shape: Shape, times: int, results: Results) -> _Measured:
-    start = max([await _start(manager), await _start(manager)])
+    start = await _start(manager)
     await manager.start()
+    start = max(start, manager.start_seconds)
     try:
         async with connect(manager.state_dir) as operator:
             taken = {
@@ -136,25 +141,39 @@ async def _carry_over(file: Path, manager: Manager) -> float:
     return time.monotonic() - began
 
 
-def _figures(found: _Measured, window: float, floor_of: str, prefix: str) -> list[Figure]:
-    """Of the start, of each question, and of the slowest of them."""
+def _figures(
+    found: _Measured, bare_start: float, row: float, floor_of: str, prefix: str
+) -> list[Figure]:
+    """Of the start, of each question, and of the slowest of them.
+
+    Args:
+        bare_start: seconds; the floor of the start.
+        row: milliseconds; the floor of a question.
+    """
     key = "postgresql_history" if prefix else "history"
-    start = _figure(f"{key}_start", f"{prefix}start on a long history", found.start, "s")
-    rows = f"{floor_of}, rows by number"
+    start = _figure(
+        f"{key}_start",
+        f"{prefix}start on a long history",
+        found.start,
+        "s",
+        bare_start,
+        "an interpreter that imports the program",
+    )
+    one_row = f"{floor_of}, a row by its number"
     queries = [
         _figure(
             f"{key}_{''.join(each if each.isalnum() else '_' for each in what)}",
             f"{prefix}{what}",
             1000 * percentile(seconds, 0.95),
             "ms",
-            window,
-            rows,
+            row,
+            one_row,
         )
         for what, seconds in found.taken.items()
     ]
     worst = max(queries, key=lambda figure: figure.value)
     what = f"the slowest of them: {worst.what}"
-    return [start, *queries, _figure(f"{key}_worst", what, worst.value, "ms", window, rows)]
+    return [start, *queries, _figure(f"{key}_worst", what, worst.value, "ms", row, one_row)]
 
 
 async def _result_beside(operator: Operator, manager: Manager, results: Results) -> float:
@@ -273,13 +292,15 @@ async def _times(ask: Ask, times: int) -> Sequence[float]:
     return taken
 
 
-def _bare_window(read: Callable[[], object], times: int) -> float:
-    """Seconds in which one screen of rows is read by their number, without a manager."""
+def _bare_row(read: Callable[[int], object], shape: Shape) -> float:
+    """Seconds in which a row is read by its number, without a manager: each time another row."""
     taken = []
-    for _ in range(times):
+    for number in range(_ROWS):
+        asked = 1 + number * (shape.rows - 1) // _ROWS
         began = time.monotonic()
-        read()
+        found = read(asked)
         taken.append(time.monotonic() - began)
+        assert found, asked
     return statistics.median(taken)
 
 

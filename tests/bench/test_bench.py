@@ -34,7 +34,8 @@ RATE = Figure(
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_of_benchmarks_finds_its_figures(group: str, tmp_path: Path) -> None:
-    security = [] if group == "fleets" else ["--security", MTLS]  # there, with and without
+    # Fleets are measured with and without TLS, all others with it.
+    security = [] if group == "fleets" else ["--security", MTLS]
     options = ["--scale", "tiny", "--only", group, "--out", str(tmp_path)]
     assert bench.main([*options, *security]) == 0
     results = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
