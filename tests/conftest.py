@@ -11,6 +11,7 @@ from hypothesis import settings
 from tui_manager_agent.executions.cgroup_support import find_cgroup_root, remove_empty_cgroups
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
+from tests.support.new_databases import copied_databases
 from tests.support.rewritten_tests import compile_share
 from tests.support.run_length import draw_no_constants_of_our_code, examples
 from tests.support.run_order import order_for_run
@@ -62,6 +63,13 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     if isinstance(val, bytes | str) and len(val) > _LONG:
         return argname
     return None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _new_databases_are_copies() -> Iterator[None]:
+    """`tests/storage/test_database.py` and the programs of other tests run the migrations."""
+    with copied_databases():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,17 +3,25 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.new_databases import migrated_databases
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.sqlite.migrations import migrations
 from tui_manager.storage.engine.transaction import Transaction
+
+
+@pytest.fixture(autouse=True)
+def _migrations() -> Iterator[None]:
+    """New databases are made as in production."""
+    with migrated_databases():
+        yield
 
 
 def _note(text: str) -> Callable[[Transaction], None]:

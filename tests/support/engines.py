@@ -6,7 +6,6 @@ PostgreSQL, `-m "not postgresql"` all others.
 """
 
 import contextlib
-import functools
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,10 +14,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.new_databases import migrated_file
 from tests.support.postgresql import connect_to, copy_rows, dump, postgresql_database
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
-from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.backup import back_up
 from tui_manager.storage.maintenance.check import CheckResult, check_database, check_postgresql
@@ -55,21 +54,13 @@ def database_in(folder: Path) -> Path | str:
     if _running.engine == SQLITE:
         file = folder / DATABASE
         if not file.exists():
-            file.write_bytes(_migrated_file())
+            file.write_bytes(migrated_file())
             file.chmod(0o600)
         return file
     if folder not in _running.used:
         stack = contextlib.ExitStack()
         _running.used[folder] = stack.enter_context(postgresql_database()), stack
     return _running.used[folder][0]
-
-
-@functools.cache
-def _migrated_file() -> bytes:
-    """A file of SQLite with the present schema: to copy it is ten times faster than to migrate."""
-    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        migrate(made)
-        return made.serialize()
 
 
 def remove_database(folder: Path) -> None:
@@ -84,7 +75,7 @@ def open_transaction() -> Iterator[Transaction]:
     """A transaction on a database without rows, of which nothing is kept."""
     if _running.engine == SQLITE:
         with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as tx:
-            tx.deserialize(_migrated_file())
+            tx.deserialize(migrated_file())
             tx.row_factory = sqlite3.Row
             yield tx
     else:

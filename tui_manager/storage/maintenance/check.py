@@ -3,6 +3,8 @@
 Each query of `sql/check.sql` finds rows; here is a sentence for each, with the ids.
 """
 
+import contextlib
+import functools
 import hashlib
 import json
 import sqlite3
@@ -207,15 +209,20 @@ def _schema(tx: sqlite3.Connection) -> Iterator[Finding]:
         text = f"The schema is number {version}; this program knows 1 to {len(known)}."
         yield Finding("schema", text)
         return
-    with sqlite3.connect(":memory:") as ours:
-        for _, sql in known[:version]:
-            ours.executescript(sql)
-    expected, found = _objects(ours), _objects(tx)
-    ours.close()
+    expected, found = _objects_of_schema(version), _objects(tx)
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             what = "is missing" if name not in found else "is not that of this program"
             yield Finding("schema", f"{name} of the schema {what}.")
+
+
+@functools.cache
+def _objects_of_schema(version: int) -> dict[str, str]:
+    """What the first migrations make."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as ours:
+        for _, sql in migrations()[:version]:
+            ours.executescript(sql)
+        return _objects(ours)
 
 
 def _objects(tx: sqlite3.Connection) -> dict[str, str]:
