@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.command import CommandList, CommandPalette
 from textual.css.styles import RulesMap
@@ -22,6 +23,8 @@ from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.pilot import Pilot
+from textual.renderables.background_screen import BackgroundScreen
 from textual.widget import Widget
 from textual.widgets import Input, Label
 from textual.worker import Worker
@@ -29,6 +32,7 @@ from textual.worker import Worker
 import tui_manager.ui
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle
+from tui_manager.ui.terminal import textual_internals
 from tui_manager.ui.terminal.style_memory import RememberingStylesheet
 from tui_manager.ui.terminal.textual_internals import (
     SEARCH_GROUP,
@@ -39,6 +43,7 @@ from tui_manager.ui.terminal.textual_internals import (
 )
 
 ADAPTERS = {
+    "tui_manager.ui.terminal.dimmed_screen",
     "tui_manager.ui.terminal.style_memory",
     "tui_manager.ui.terminal.textual_internals",
     "tui_manager.ui.terminal.terminal_driver",
@@ -59,7 +64,7 @@ def private(name: str) -> bool:
 
 @pytest.mark.parametrize("name", modules(), ids=str)
 def test_only_the_adapters_use_private_parts(name: str) -> None:
-    """Else an update could break more than these two files."""
+    """Else an update could break more than these files."""
     if name in ADAPTERS:
         return
     module = importlib.import_module(name)
@@ -363,3 +368,40 @@ async def test_the_styles_that_are_remembered_are_those_that_textual_finds(
         pilot.app.theme = "textual-light"
         await settle(pilot)
         assert wrong_styles(pilot.app) == []
+
+
+DIALOGS = {
+    "a question": ("down", "c"),
+    "a question over a form": ("n", *"web01", "escape"),
+    "the palette": ("colon",),
+}
+
+
+async def test_the_screen_below_a_dialog_is_drawn_as_textual_draws_it(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it is not, look at `BackgroundScreen` and at what `Screen.render` returns."""
+    async with running(fleet) as pilot:
+        for name, keys in DIALOGS.items():
+            await press(pilot, *keys)
+            with monkeypatch.context() as patch:
+                patch.setattr(textual_internals, "draw_fast", lambda drawn: drawn)
+                drawn_by_textual = drawn_anew(pilot)
+            with monkeypatch.context() as patch:
+                assert drawn_anew(pilot) == drawn_by_textual, name
+                patch.setattr(BackgroundScreen, "process_segments", None)
+                drawn_anew(pilot)  # all colours are known by now
+            await press(pilot, "escape", "y", "escape")
+
+
+def drawn_anew(pilot: "Pilot[None]") -> list[list[tuple[str, Style | None]]]:
+    """The cells of all lines with their styles, of screens that keep nothing."""
+    app = pilot.app
+    for screen in app.screen_stack:
+        screen.refresh()
+    below = app._background_screens
+    update: Any = app.screen._compositor.render_update(full=True, screen_stack=below)
+    return [
+        [(cell, part.style) for strip in line for part in strip for cell in part.text]
+        for line in update.strips
+    ]

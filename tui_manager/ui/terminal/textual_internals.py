@@ -1,4 +1,5 @@
-"""The private parts of Textual that the screen uses. `terminal_driver` has those of its driver.
+"""The private parts of Textual that the screen uses. `terminal_driver` has those of its driver,
+`dimmed_screen` what draws the screen below a dialog.
 
 Textual may change a private part in any release. pyproject.toml allows the releases that were
 tested, and tests/ui/test_textual_internals.py says for each part what to do if an update breaks it.
@@ -7,6 +8,7 @@ tested, and tests/ui/test_textual_internals.py says for each part what to do if 
 import inspect
 from collections.abc import Container, Sequence
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.binding import BindingsMap, BindingType
 from textual.command import CommandPalette
@@ -18,6 +20,7 @@ from textual.screen import Screen, ScreenResultType
 from textual.widget import Widget
 from textual.worker import Worker
 
+from tui_manager.ui.terminal.dimmed_screen import draw_fast
 from tui_manager.ui.terminal.safe_cells import SafeCells, WithoutColours
 from tui_manager.ui.terminal.style_memory import RememberingStylesheet, StyleMemory
 
@@ -32,6 +35,10 @@ def is_closing(node: Widget) -> bool:
 
 class HookedScreen(Screen[ScreenResultType]):
     """A screen that may leave messages unhandled."""
+
+    def render(self) -> RenderableType:
+        """A dialog draws the screen below."""
+        return draw_fast(super().render())
 
     def accepts(self, message: Message) -> bool:
         """Whether the handlers for a message are called."""
@@ -112,6 +119,10 @@ class HookedApp(App[None], inherit_bindings=False):
 
 class HookedPalette(CommandPalette):
     """A command palette that decides how it searches, and when its list takes keys."""
+
+    def render(self) -> RenderableType:
+        """It draws the screen below."""
+        return draw_fast(super().render())
 
     # The coroutine that Textual runs as a worker.
     find_commands = inspect.unwrap(CommandPalette._gather_commands)
