@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
+from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.terminal.closable import ClosableScreen
 
 TYPED_ABOVE = 20  # hosts; for more of them the number must be typed
@@ -72,7 +73,7 @@ class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
                     yield Label(line, classes="problem" if flagged else None, markup=False)
             if question.typed:
                 yield Label(f"Type {question.typed}, the number of hosts, to go on:", classes="ask")
-                yield Input(id="number", compact=True, max_length=9, restrict="[0-9]*")
+                yield LineInput(id="number", compact=True, max_length=9, restrict="[0-9]*")
             with Horizontal(classes="buttons"):
                 yield Button("No  esc", id="no", compact=True)
                 yield Button(

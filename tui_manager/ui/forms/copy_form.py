@@ -72,6 +72,11 @@ class CopyForm(TaskForm):
         self._files_rows = (FilesRows(TaskKind.COPY, begun), FilesRows(TaskKind.FETCH, begun))
         return self._files_rows
 
+    async def make_files_rows(self) -> None:
+        """Makes the widgets of the fields of the kind."""
+        if (rows := self.rows_of_kind) is not None:
+            await rows.make_rows()
+
     @property
     def rows_of_kind(self) -> FilesRows | None:
         """Those that are seen; None of a command."""

@@ -21,6 +21,7 @@ from tui_manager.export.document import document
 from tui_manager.export.write_whole import written_whole
 from tui_manager.open_in_thread import close_in_thread, open_in_thread
 from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.forms.questions import task_title
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
@@ -50,7 +51,7 @@ class ExportScreen(Form[None]):
             dialog.border_title = "Export"
             yield Label(task_title(self.task_shown), markup=False)
             yield Label("To the file:", classes="ask")
-            yield Input(f"task-{self.task_shown.task_id}{Format.HTML.ending}", compact=True)
+            yield LineInput(f"task-{self.task_shown.task_id}{Format.HTML.ending}", compact=True)
             for form, words in _WORDS.items():
                 yield Label(f"{form.ending:6} {words}", classes="hint", markup=False)
             yield Label("", id="problem", classes="problem", markup=False)

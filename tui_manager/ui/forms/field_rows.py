@@ -1,17 +1,26 @@
-"""Rows of fields with their errors below them, and folds of such rows."""
+"""Rows of fields with their errors below them, and folds of such rows.
 
+A row knows what is typed in it. Most rows of a form are never seen: they get their widgets when
+they are shown first, and until then have what they began with.
+"""
+
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.suggester import Suggester
 from textual.widget import Widget
-from textual.widgets import Collapsible, Input, Label
+from textual.widgets import Checkbox, Collapsible, Input, Label
+from textual.widgets.collapsible import CollapsibleTitle
 
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import TickBox
+from tui_manager.ui.forms.line_input import LineInput, show_text
+from tui_manager.ui.terminal.closable import is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ class FieldRow(Vertical):
         super().__init__(classes="row")
         self.fields = fields
         self._begun = begun
+        self._made: dict[str, Input | Checkbox] = {}
         self._hint = Label("", id=f"{fields[0].field}-hint", classes="hint problem", markup=False)
         self._hint.display = False
         self._shown = ""
@@ -65,16 +75,33 @@ class FieldRow(Vertical):
         yield self._hint
 
     def _make(self, field: Line | Tick) -> Widget:
-        begun = self._begun.get(field.field, "")
+        begun = self._begin_of(field)
+        made: Input | Checkbox
         if isinstance(field, Tick):
-            return TickBox(field.text, bool(begun), id=field.field, compact=True)
-        return Input(
-            str(begun),
-            id=field.field,
-            compact=True,
-            placeholder=field.placeholder,
-            suggester=field.suggester,
-        )
+            made = TickBox(field.text, bool(begun), id=field.field, compact=True)
+        else:
+            with self.prevent(Input.Changed):  # what it begins with is no change
+                made = LineInput(
+                    str(begun),
+                    id=field.field,
+                    compact=True,
+                    placeholder=field.placeholder,
+                    suggester=field.suggester,
+                )
+        self._made[field.field] = made
+        return made
+
+    def _begin_of(self, field: Line | Tick) -> str | bool:
+        return self._begun.get(field.field, False if isinstance(field, Tick) else "")
+
+    @property
+    def typed(self) -> dict[str, str | bool]:
+        """What is typed and ticked in its fields, by their ids."""
+        made = self._made
+        return {
+            one.field: made[one.field].value if one.field in made else self._begin_of(one)
+            for one in self.fields
+        }
 
     def show(self, problems: Mapping[str, str], note: str = "") -> None:
         """Shows the problems of its fields, each in a line of its own; without any, the note."""
@@ -89,16 +116,33 @@ class FieldRow(Vertical):
         if shown != self._shown:
             self._shown = shown
             self._hint.display = bool(shown)
-            self._hint.update(shown)
+            show_text(self._hint, shown)
+
+
+class NotMade:
+    """Widgets that are made once, when they are shown first."""
+
+    def __init__(self, widgets: Sequence[Widget]) -> None:
+        self._widgets = widgets
+        self._lock = asyncio.Lock()
+
+    async def make_in(self, parent: Widget) -> None:
+        """Returns when they are there, whoever makes them."""
+        async with self._lock:
+            if self._widgets and is_open(parent):
+                await parent.mount_all(self._widgets)
+                self._widgets = ()
 
 
 class Fold(Collapsible):
-    """Rows that open with enter or a click. Closed, the title says what is set in them."""
+    """Rows that open with enter or a click. Closed, the title says what is set in them. They get
+    their widgets when it opens first."""
 
     def __init__(self, title: str, rows: Sequence[Widget], id: str) -> None:  # noqa: A002 (Textual's)
         self.rows = [row for row in rows if isinstance(row, FieldRow)]
+        self._not_made = NotMade(rows)
         super().__init__(
-            *rows, title=_as_text(title), collapsed_symbol="▸", expanded_symbol="▾", id=id,
+            title=_as_text(title), collapsed_symbol="▸", expanded_symbol="▾", id=id,
             classes="fold -collapsed",  # Textual adds it when all is styled, and styles all again
         )  # fmt: skip
 
@@ -107,16 +151,28 @@ class Fold(Collapsible):
         """The ids of its fields."""
         return [one.field for row in self.rows for one in row.fields]
 
+    @property
+    def typed(self) -> dict[str, str | bool]:
+        """What is typed and ticked in its fields, by their ids."""
+        return {field: value for row in self.rows for field, value in row.typed.items()}
+
+    @on(CollapsibleTitle.Toggle)
+    async def make_rows(self) -> None:
+        """Makes the widgets of its rows. The fold opens after that, and the next key waits."""
+        await self._not_made.make_in(self.query_one(Collapsible.Contents))
+
     def show(self, title: str, problems: Mapping[str, str]) -> None:
         """Shows what is set, and the problems of its fields."""
         for row in self.rows:
             row.show(problems)
         self.title = _as_text(title)
 
-    def open_at(self, field: str) -> None:
+    async def open_at(self, field: str) -> None:
         """Opens, with the focus on a field."""
-        self.collapsed = False
-        self.query_one(f"#{field}").focus()
+        await self.make_rows()
+        if is_open(self):
+            self.collapsed = False
+            self.query_one(f"#{field}").focus()
 
 
 def _as_text(title: str) -> str:

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from textual.containers import Vertical
-from textual.widgets import Checkbox, Input
 
-from tui_manager.ui.forms.field_rows import FieldRow, Line, Tick
+from tui_manager.ui.forms.field_rows import FieldRow, Line, NotMade, Tick
 from tui_manager.ui.forms.files_texts import FilesTexts, TaskKind
 from tui_manager.ui.forms.path_suggester import PathSuggester
 
@@ -47,19 +46,19 @@ _FIRST = {TaskKind.COPY: "files", TaskKind.FETCH: "paths"}
 
 
 class FilesRows(Vertical):
-    """The fields of one kind. Those of the other kinds are not seen, and keep what was typed."""
+    """The fields of one kind. Those of the other kinds are not seen, and keep what was typed. They
+    get their widgets when they are seen first."""
 
     def __init__(self, kind: TaskKind, begun: FilesTexts) -> None:
         texts = {one.name: getattr(begun, one.name) for one in fields(FilesTexts)}
         self.rows = [FieldRow(*row, begun=texts) for row in _ROWS[kind]]
         self.kind = kind
-        self._fields: list[Input | Checkbox] = []
-        super().__init__(*self.rows, classes="row")
+        self._not_made = NotMade(self.rows)
+        super().__init__(classes="row")
 
-    def on_mount(self) -> None:
-        """The rows have their fields."""
-        found = self.query("Input, Checkbox")
-        self._fields = [field for field in found if isinstance(field, Input | Checkbox)]
+    async def make_rows(self) -> None:
+        """Makes the widgets of its rows."""
+        await self._not_made.make_in(self)
 
     @property
     def first_field(self) -> str:
@@ -69,7 +68,7 @@ class FilesRows(Vertical):
     @property
     def typed(self) -> dict[str, str | bool]:
         """What is typed and ticked, by the names of `FilesTexts`."""
-        return {field.id: field.value for field in self._fields if field.id}
+        return {field: value for row in self.rows for field, value in row.typed.items()}
 
     def show(self, problems: Mapping[str, str], notes: Mapping[str, str]) -> None:
         """Shows the problems of the fields, or what is said of those that have none."""

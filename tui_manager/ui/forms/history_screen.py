@@ -17,6 +17,7 @@ from tui_manager.domain.tasks.command_history import HISTORY_LIMIT, PastCommand
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.command_recall import last_run
+from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import ClosableScreen, while_open
 
@@ -42,7 +43,7 @@ class HistoryScreen(ModalScreen[PastCommand | None], ClosableScreen[PastCommand 
         with Vertical(id="history", classes="dialog form") as sheet:
             sheet.border_title = "Earlier commands"
             sheet.border_subtitle = "enter take   esc back"
-            yield Input(id="find", compact=True, placeholder="a part of the command")
+            yield LineInput(id="find", compact=True, placeholder="a part of the command")
             commands = OptionList(id="commands", compact=True)
             commands.can_focus = False  # the keys that are typed go to the field
             yield commands

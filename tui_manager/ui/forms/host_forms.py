@@ -19,6 +19,7 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.join_token_fields import parse_labels
+from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.forms.questions import hosts_text
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
@@ -130,8 +131,8 @@ class MaintenanceForm(HostForm):
     def fields(self) -> Iterable[Widget]:
         """Why, and until when."""
         until = "2h, 2026-03-02 or 2026-03-02T14:00:00Z; empty: until you end it"
-        yield _field("Reason", Input(id="reason", compact=True, placeholder="for all to see"))
-        yield _field("Until", Input(id="until", compact=True, placeholder=until))
+        yield _field("Reason", LineInput(id="reason", compact=True, placeholder="for all to see"))
+        yield _field("Until", LineInput(id="until", compact=True, placeholder=until))
         what = "Tasks leave such hosts out. What runs there goes on."
         yield Label(what, classes="hint", markup=False)
 
@@ -168,8 +169,10 @@ class LabelsForm(HostForm):
             others = {key: value for key, value in labels.items() if key not in self.given}
             yield _field("Operators", _shown(labels_text(self.given)))
             yield _field("Others", _shown(labels_text(others)))
-        yield _field("Set", Input(id="label", compact=True, placeholder="like env=prod role=web"))
-        yield _field("Unset", Input(id="unset", compact=True, placeholder="like env role"))
+        yield _field(
+            "Set", LineInput(id="label", compact=True, placeholder="like env=prod role=web")
+        )
+        yield _field("Unset", LineInput(id="unset", compact=True, placeholder="like env role"))
         what = "Labels of operators win over those of the join token and of the agent."
         yield Label(what, classes="hint", markup=False)
 
@@ -188,7 +191,7 @@ class RenameForm(HostForm):
 
     def fields(self) -> Iterable[Widget]:
         """The name. It begins with the one that the host has."""
-        name = Input(self.hosts[0].name, id="name", compact=True, select_on_focus=False)
+        name = LineInput(self.hosts[0].name, id="name", compact=True, select_on_focus=False)
         yield _field("Name", name)
         what = "It keeps its identity, labels and history, and has the name from now on."
         yield Label(what, classes="hint", markup=False)

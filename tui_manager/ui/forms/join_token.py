@@ -16,6 +16,7 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import Form, TickBox
 from tui_manager.ui.forms.join_line import JoinLineScreen
 from tui_manager.ui.forms.join_token_fields import TokenFields
+from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
 from tui_manager.ui.terminal.textual_internals import HookedApp
@@ -46,12 +47,12 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
             dialog.border_title = "Join token"
             with Horizontal(classes="field"):
                 yield Label("Lasts", classes="name")
-                yield Input(id="ttl", compact=True, placeholder=f"{_LASTS}  (90s, 1h, 2d)")
+                yield LineInput(id="ttl", compact=True, placeholder=f"{_LASTS}  (90s, 1h, 2d)")
                 yield Label("Hosts", classes="name second")
-                yield Input(id="uses", compact=True, placeholder="1")
+                yield LineInput(id="uses", compact=True, placeholder="1")
             with Horizontal(classes="field"):
                 yield Label("Labels", classes="name")
-                yield Input(id="label", compact=True, placeholder=_BOUND)
+                yield LineInput(id="label", compact=True, placeholder=_BOUND)
             yield Label("", id="problem", classes="hint problem", markup=False)
             with Horizontal(classes="field"):
                 yield Label("", classes="name")

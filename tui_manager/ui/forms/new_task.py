@@ -3,6 +3,7 @@ fields at each key."""
 
 from collections.abc import Iterable
 from dataclasses import fields as fields_of_class
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on
@@ -30,8 +31,9 @@ from tui_manager.ui.forms.form import COPIED
 from tui_manager.ui.forms.history_screen import HistoryScreen
 from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_command
 from tui_manager.ui.forms.kind_field import KindField
+from tui_manager.ui.forms.line_input import show_text
 from tui_manager.ui.forms.local_files import NamedFiles
-from tui_manager.ui.forms.new_task_fields import FormFields, split_names
+from tui_manager.ui.forms.new_task_fields import SECRETS_MAX, FormFields, split_names
 from tui_manager.ui.forms.new_task_folds import (
     input_fold,
     input_title,
@@ -98,10 +100,25 @@ class NewTaskScreen(CopyForm):
         self.include_maintenance = begun.include_maintenance
         self._files = NamedFiles()
         self._recall = CommandRecall()
-        # All fields of FormFields that are lines or boxes; the folds, and the rows outside of them.
-        self._fields: list[Input | Checkbox] = []
-        self._folds: list[Fold] = []
-        self._rows: list[FieldRow] = []
+        texts = {one.name: getattr(begun, one.name) for one in fields_of_class(FormFields)}
+        self._rows = (  # outside of the folds
+            FieldRow(
+                Line("name", "Name", "first line of the command"),
+                Line("timeout", "Timeout", "1h  (90s, 5m, 2d)"),
+                begun=texts,
+            ),
+            FieldRow(
+                Tick("waits", "If offline", "wait up to"),
+                Line("within", "", "1h"),
+                Tick("include_maintenance", "", "also hosts in maintenance"),
+                begun=texts,
+            ),
+        )
+        self._secrets = SecretFields(SECRETS_MAX)
+        self._process = process_fold(begun, texts, self._secrets)
+        self._input = input_fold(begun, texts)
+        self._rollout = RolloutFold(begun.rollout)
+        self._folds: tuple[Fold, ...] = (self._process, self._input, self._rollout)
 
     # The fields.
 
@@ -117,7 +134,6 @@ class NewTaskScreen(CopyForm):
 
     def fields_below(self) -> Iterable[Widget]:
         """The command or the files, two rows, and three folds."""
-        begun = {one.name: getattr(self._begun, one.name) for one in fields_of_class(FormFields)}
         yield Vertical(
             Horizontal(
                 Label("Command", classes="name"), CommandArea(self._begun.command), classes="field"
@@ -127,38 +143,17 @@ class NewTaskScreen(CopyForm):
             classes="row",
         )
         yield from self.files_rows(self._begun.transfer)
-        yield FieldRow(
-            Line("name", "Name", "first line of the command"),
-            Line("timeout", "Timeout", "1h  (90s, 5m, 2d)"),
-            begun=begun,
-        )
-        yield FieldRow(
-            Tick("waits", "If offline", "wait up to"),
-            Line("within", "", "1h"),
-            Tick("include_maintenance", "", "also hosts in maintenance"),
-            begun=begun,
-        )
-        yield process_fold(self._begun, begun)
-        yield input_fold(self._begun, begun)
-        yield RolloutFold(self._begun.rollout)
+        yield from (*self._rows, *self._folds)
 
     def above_buttons(self) -> Iterable[Widget]:
         """The equal command line, and how much of the files is read or sent."""
         yield from super().above_buttons()
         yield VerticalScroll(Label("", id="line", markup=False), id="line-box", can_focus=False)
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """The focus is on the first field that is empty."""
-        known = {one.name for one in fields_of_class(FormFields)} - {"transfer", "kind"}
-        self._fields = [
-            field
-            for field in self.query("Input, Checkbox")
-            if isinstance(field, Input | Checkbox) and field.id in known
-        ]
-        self._folds = list(self.query(Fold))
-        self._rows = [row for row in self.query(FieldRow) if row.parent is self.query_one("#form")]
-        self._show_secrets()
-        self._show_kind()
+        await self._show_secrets()
+        await self._show_kind()
         self.query_one("#form").border_subtitle = _KEYS
         self.remember_fields()
         self.set_focus(self.query_one(f"#{self._first_field}" if self.target else "#target"))
@@ -168,13 +163,16 @@ class NewTaskScreen(CopyForm):
     @property
     def fields(self) -> FormFields:
         """What is typed."""
-        typed: dict[str, Any] = {field.id: field.value for field in self._fields if field.id}
+        typed: dict[str, Any] = {}
+        for row in (*self._rows, *self._process.rows, *self._input.rows):
+            typed |= row.typed
         return FormFields(
             **typed,
+            target=self.target,
             command=self.query_one("#command", TextArea).text,
-            secret_values=self.query_one(SecretFields).values,
+            secret_values=self._secrets.values,
             contents=self._files.contents,
-            rollout=self.query_one(RolloutFold).texts,
+            rollout=self._rollout.texts,
             kind=self.kind,
             transfer=self.transfer,
         )
@@ -185,9 +183,16 @@ class NewTaskScreen(CopyForm):
     def kind(self) -> TaskKind:
         return self.query_one(KindField).kind
 
-    def action_next_kind(self) -> None:
+    def _contents(self) -> list[object]:
+        """What is typed, also in fields that have no widgets yet. What files hold is not typed."""
+        fields = self.fields
+        transfer = replace(fields.transfer, found=None)
+        return [replace(fields, kind=TaskKind.COMMAND, contents={}, transfer=transfer)]
+
+    async def action_next_kind(self) -> None:
         """A key goes from one kind to the next, and to its first field."""
         self.query_one(KindField).action_step(1)
+        await self.make_files_rows()
         self.set_focus(self.query_one(f"#{self._first_field}"))
 
     @property
@@ -197,13 +202,14 @@ class NewTaskScreen(CopyForm):
         return rows.first_field if rows else "command"
 
     @on(KindField.Changed)
-    def _show_kind(self) -> None:
+    async def _show_kind(self) -> None:
         """Shows the fields of the kind. Those of the others keep what was typed."""
+        await self.make_files_rows()
         runs = self.kind is TaskKind.COMMAND
         self.query_one("#command-part").display = runs
         self.show_files_rows()
-        self._fold("process").display = runs
-        for row in self._fold("input").rows:
+        self._process.display = runs
+        for row in self._input.rows:
             row.display = runs or row.fields[0].field == "description"
         self.query_one("#name", Input).placeholder = _NAMES[self.kind]
         if self.is_mounted:
@@ -224,9 +230,8 @@ class NewTaskScreen(CopyForm):
             self.query_one("#waits", Checkbox).value = True
 
     @on(Input.Changed, "#secret")
-    def _show_secrets(self) -> None:
-        names = self.query_one("#secret", Input).value
-        self.query_one(SecretFields).set_names(split_names(names))
+    async def _show_secrets(self) -> None:
+        await self._secrets.set_names(split_names(str(self._process.typed["secret"])))
 
     @on(Input.Changed, "#script, #stdin")
     def _read_named(self, event: Input.Changed) -> None:
@@ -240,7 +245,7 @@ class NewTaskScreen(CopyForm):
 
     async def read_files(self) -> None:
         for name in _FILES if self.kind is TaskKind.COMMAND else ():
-            await self._files.read_again(name, self.query_one(f"#{name}", Input).value.strip())
+            await self._files.read_again(name, str(self._input.typed[name]).strip())
 
     def check_fields(self) -> None:
         fields = self.fields
@@ -251,13 +256,10 @@ class NewTaskScreen(CopyForm):
         self.hint("command", problems.get("command", ""), self._command_hint(fields))
         for row in self._rows:
             row.show(problems)
-        self._fold("process").show(process_title(fields), problems)
-        self._fold("input").show(input_title(fields), problems)
-        self.query_one(RolloutFold).check()
+        self._process.show(process_title(fields), problems)
+        self._input.show(input_title(fields), problems)
+        self._rollout.check()
         self._show_line(fields.command_line(self.link.state_dir))
-
-    def _fold(self, name: str) -> Fold:
-        return self.query_one(f"#{name}", Fold)
 
     def _command_hint(self, fields: FormFields) -> str | Content:
         past = self._recall.find(fields.command.strip("\n"))
@@ -286,7 +288,8 @@ class NewTaskScreen(CopyForm):
     def _show_line(self, line: str) -> None:
         label = self.query_one("#line", Label)
         label.set_class(not line, "hint")
-        label.update("\n".join(map(safe_line, line.split("\n"))) if line else self._no_line)
+        shown = "\n".join(map(safe_line, line.split("\n"))) if line else self._no_line
+        show_text(label, shown)
 
     # Earlier commands, and the editor.
 
@@ -368,29 +371,33 @@ class NewTaskScreen(CopyForm):
             self.hint("command", text)
             self.set_focus(self.query_one("#command"))
         elif field in ROLLOUT_FIELDS:
-            self.query_one(RolloutFold).check()
-            self.query_one(RolloutFold).open_at(field)
-        elif self.query(f"#{field}"):
-            self._complain_at(field, text)
+            self._rollout.check()
+            self.call_next(self._open_at, self._rollout, field)
         else:
-            self.app.notify(text, severity="error", markup=False)
+            self._complain_at(field, text)
 
     def _complain_at(self, field: str, text: str) -> None:
         of_files = self.rows_of_kind.rows if self.rows_of_kind else ()
         in_folds = (row for fold in self._folds for row in fold.rows)
         for row in (*self._rows, *of_files, *in_folds):
-            if any(one.field == field for one in row.fields):
+            if field in row.typed:
                 row.show({field: text})
-        for fold in self._folds:
-            if field in fold.field_ids:
-                fold.open_at(field)
                 break
         else:
+            self.app.notify(text, severity="error", markup=False)
+            return
+        fold = next((fold for fold in self._folds if row in fold.rows), None)
+        if fold is None:
             self.set_focus(self.query_one(f"#{field}"))
+        else:
+            self.call_next(self._open_at, fold, field)
+
+    async def _open_at(self, fold: Fold, field: str) -> None:
+        """Opens a fold with the focus on a field, or on the value of a secret that lacks one."""
+        await fold.open_at(field)
         if field == "secret" and (lacking := self._empty_secret()) is not None:
-            lacking.focus()  # later, when the fold has opened
+            lacking.focus()
 
     def _empty_secret(self) -> Input | None:
-        secrets = self.query_one(SecretFields)
-        lacking = (name for name, value in secrets.values.items() if not value)
-        return secrets.field_of(next(lacking, ""))
+        lacking = (name for name, value in self._secrets.values.items() if not value)
+        return self._secrets.field_of(next(lacking, ""))

@@ -8,7 +8,7 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line
 from tui_manager.ui.forms.files_texts import TaskKind
-from tui_manager.ui.forms.new_task_fields import SECRETS_MAX, FormFields, split_names
+from tui_manager.ui.forms.new_task_fields import FormFields, split_names
 from tui_manager.ui.forms.path_suggester import PathSuggester
 from tui_manager.ui.forms.schedule_fields import parse_values
 from tui_manager.ui.forms.secret_fields import SecretFields
@@ -18,11 +18,14 @@ INPUT = "Script, stdin, limits, description"
 _WIDTH = 24  # cells of one text
 
 
-def process_fold(fields: FormFields, begun: Mapping[str, str | bool]) -> Fold:
+def process_fold(
+    fields: FormFields, begun: Mapping[str, str | bool], secrets: SecretFields
+) -> Fold:
     """Who runs the command, where, and with which variables.
 
     Args:
         begun: what stands in the fields at first, by their ids.
+        secrets: for the values of secrets.
     """
     rows = (
         FieldRow(
@@ -33,7 +36,7 @@ def process_fold(fields: FormFields, begun: Mapping[str, str | bool]) -> Fold:
         FieldRow(Line("param", "Parameter", "LEVEL=high HOST='a b'"), begun=begun),
         FieldRow(Line("env", "Variables", "the same, not called parameters"), begun=begun),
         FieldRow(Line("secret", "Secrets", "names only: TOKEN PASSWORD"), begun=begun),
-        SecretFields(SECRETS_MAX),
+        secrets,
     )
     return Fold(process_title(fields), rows, "process")
 

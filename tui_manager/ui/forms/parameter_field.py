@@ -11,6 +11,7 @@ from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterTyp
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.form import TickBox
+from tui_manager.ui.forms.line_input import LineInput, show_text
 
 _NAME_WIDTH = 18  # cells
 _CHOICE_WIDTH = 60
@@ -41,7 +42,7 @@ class ParameterField(Vertical):
             if parameter.default is None and not parameter.required:
                 return _select(("true", "false"), None)  # a tick cannot say: not given
             return TickBox("yes", parameter.default == "true", compact=True)
-        return Input(parameter.default or "", password=parameter.secret, compact=True)
+        return LineInput(parameter.default or "", password=parameter.secret, compact=True)
 
     @property
     def field(self) -> Widget:
@@ -85,7 +86,7 @@ class ParameterField(Vertical):
         """Shows a problem; without one the help."""
         hint = self.query_one(".hint", Label)
         hint.set_class(bool(problem), "problem")
-        hint.update(problem or _help(self.parameter))
+        show_text(hint, problem or _help(self.parameter))
 
 
 def _select(choices: tuple[str, ...], default: str | None) -> Select[str]:

@@ -22,6 +22,7 @@ from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE
 from tui_manager.ui.forms.copy_form import FetchMade
 from tui_manager.ui.forms.form import Form, TickBox
+from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.forms.questions import gone_text, left_out_text, names_text, task_title
 from tui_manager.ui.forms.rerun_choice import KEYS, RerunChoice, hosts_line
 from tui_manager.ui.manager_link import Link
@@ -64,12 +65,12 @@ class RerunScreen(Form[int]):
             yield Label("", id="hosts", classes="hint", markup=False)
             for number, name in enumerate(self._choice.secrets):
                 yield Label(f"Secret {shorten(name, _SECRET_WIDTH)}", markup=False)
-                yield Input(id=f"secret-{number}", password=True, compact=True)
+                yield LineInput(id=f"secret-{number}", password=True, compact=True)
             if self._fetch_folder:
                 text = f"What is fetched is saved in {safe_line(self._fetch_folder)}."
                 yield Label(text, classes="hint", markup=False)
             yield Label("", id="ask", classes="ask", markup=False)
-            yield Input(id="number", compact=True, max_length=9, restrict="[0-9]*")
+            yield LineInput(id="number", compact=True, max_length=9, restrict="[0-9]*")
             yield Label("", id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 back = Button("Back  esc", id="back", compact=True)

@@ -2,8 +2,6 @@
 
 from dataclasses import asdict
 
-from textual.widgets import Input
-
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line
 from tui_manager.ui.forms.rollout_texts import FIELDS, RolloutTexts
 
@@ -32,7 +30,7 @@ class RolloutFold(Fold):
     @property
     def texts(self) -> RolloutTexts:
         """What is typed."""
-        return RolloutTexts(**{field: self.query_one(f"#{field}", Input).value for field in FIELDS})
+        return RolloutTexts(**{field: str(text) for field, text in self.typed.items()})
 
     def check(self) -> None:
         """Shows the errors of what is typed, and what it means."""

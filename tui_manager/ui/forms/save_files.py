@@ -14,6 +14,7 @@ from tui_manager.domain.text.number_format import count_of
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.fetched_files import SavedFiles, folder_of, rows_with_files, save_rows
 from tui_manager.ui.forms.form import Form, TickBox
+from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.forms.questions import names_text
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
@@ -45,7 +46,7 @@ class SaveFilesScreen(Form[None]):
         with Vertical(id="saving", classes="dialog") as dialog:
             dialog.border_title = f"Save the files of #{self._task_id}"
             yield Label("In the folder, each host in one of its own:", classes="ask", markup=False)
-            yield Input(self._folder, compact=True)
+            yield LineInput(self._folder, compact=True)
             yield TickBox("of all hosts", id="all", compact=True)
             yield Label("", id="hosts", classes="hint", markup=False)
             yield Label("", id="problem", classes="problem", markup=False)

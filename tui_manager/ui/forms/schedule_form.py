@@ -27,6 +27,7 @@ from tui_manager.domain.text.number_format import count_of
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.schedule_words import due_texts, wrap_parts
 from tui_manager.ui.forms.form import Form, TickBox, WrappedArea
+from tui_manager.ui.forms.line_input import LineInput, show_text
 from tui_manager.ui.forms.questions import left_out_text, names_text
 from tui_manager.ui.forms.schedule_conflict import agreed_revision
 from tui_manager.ui.forms.schedule_fields import ScheduleFields, fields_of, value_problem
@@ -88,11 +89,13 @@ class ScheduleForm(Form[str]):
         with VerticalScroll(id="schedule-form", classes="dialog form", can_focus=False) as form:
             title = f"Schedule {safe_line(begun.name)}" if self._edited else "New schedule"
             form.border_title = Content(title)
-            yield _line("Name", Input(begun.name, id="name", compact=True, disabled=self._edited))
+            yield _line(
+                "Name", LineInput(begun.name, id="name", compact=True, disabled=self._edited)
+            )
             yield _hint("name")
-            yield _line("Template", Input(begun.template, id="template", compact=True))
+            yield _line("Template", LineInput(begun.template, id="template", compact=True))
             yield _hint("template")
-            values = Input(begun.values, id="values", compact=True, placeholder="NAME=value …")
+            values = LineInput(begun.values, id="values", compact=True, placeholder="NAME=value …")
             yield _line("Values", values)
             yield _hint("values")
             command = WrappedArea(begun.command, id="command", compact=True, tab_behavior="focus")
@@ -106,18 +109,18 @@ class ScheduleForm(Form[str]):
                 id="include_maintenance",
                 compact=True,
             )
-            yield _line("Target", Input(begun.target, id="target", compact=True), maintenance)
+            yield _line("Target", LineInput(begun.target, id="target", compact=True), maintenance)
             yield _hint("target")
             yield _line(
-                "Cron", Input(begun.cron, id="cron", compact=True, placeholder="0 2 * * *"),
+                "Cron", LineInput(begun.cron, id="cron", compact=True, placeholder="0 2 * * *"),
                 Label("Zone", classes="name second"),
-                Input(begun.zone, id="zone", compact=True, placeholder="required, like UTC"),
+                LineInput(begun.zone, id="zone", compact=True, placeholder="required, like UTC"),
             )  # fmt: skip
             yield _hint("cron")
             yield _line(
-                "Overlap", Input(begun.overlap, id="overlap", compact=True, placeholder="skip"),
+                "Overlap", LineInput(begun.overlap, id="overlap", compact=True, placeholder="skip"),
                 Label("Misfire", classes="name second"),
-                Input(begun.misfire, id="misfire", compact=True, placeholder="5m"),
+                LineInput(begun.misfire, id="misfire", compact=True, placeholder="5m"),
             )  # fmt: skip
             yield _hint("overlap")
             yield Label("", id="problem", classes="problem", markup=False)
@@ -154,7 +157,7 @@ class ScheduleForm(Form[str]):
     @on(TextArea.Changed)
     @on(TickBox.Changed)
     def _check(self) -> None:
-        self.query_one("#problem", Label).update("")
+        show_text(self.query_one("#problem", Label), "")
         fields = self.fields
         problems = fields.problems()
         self._show("name", problems.get("name", ""))
@@ -298,7 +301,7 @@ class ScheduleForm(Form[str]):
         label.set_class(bool(problem), "problem")
         text = problem or otherwise or _HINTS[field]
         label.display = bool(text)
-        label.update("\n".join(map(safe_line, text.split("\n"))))
+        show_text(label, "\n".join(map(safe_line, text.split("\n"))))
 
     # Saving.
 
@@ -371,7 +374,7 @@ class ScheduleForm(Form[str]):
             self._problem(str(error))
 
     def _problem(self, text: str) -> None:
-        self.query_one("#problem", Label).update(safe_line(text))
+        show_text(self.query_one("#problem", Label), safe_line(text))
 
 
 def hosts_now(target: str, preview: TargetPreview) -> str:

@@ -2,63 +2,79 @@
 
 from collections.abc import Mapping, Sequence
 
-from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
+from tui_manager.ui.forms.line_input import LineInput, show_text
 
 _NAME_WIDTH = 18  # cells
 
 
+class _SecretRow(Horizontal):
+    """A name, and the field for its value."""
+
+    def __init__(self, number: int) -> None:
+        self.label = Label("", classes="secret-name", markup=False)
+        self.line = LineInput(id=f"secret-{number}", password=True, compact=True)
+        super().__init__(Label("", classes="name"), self.label, self.line, classes="field secret")
+
+    def put(self, name: str, text: str) -> None:
+        """Another secret."""
+        show_text(self.label, shorten(safe_line(name), _NAME_WIDTH))
+        self.line.value = text
+
+
 class SecretFields(Vertical):
-    """A field for each name. There are always `most` of them, and those without a name are not
-    shown."""
+    """A field for each name. Those of names that are gone are not shown."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
         self._names: tuple[str, ...] = ()
+        self._rows: list[_SecretRow] = []  # at least as many as there are names, once it is shown
 
-    def compose(self) -> ComposeResult:
-        """All fields, not shown yet."""
-        for number in range(self._most):
-            with Horizontal(classes="field secret") as row:
-                row.display = False
-                yield Label("", classes="name", markup=False)
-                yield Label("", classes="secret-name", markup=False)
-                yield Input(id=f"secret-{number}", password=True, compact=True)
+    async def on_mount(self) -> None:
+        """The names may be there before it is shown."""
+        await self._make_rows()
+
+    async def _make_rows(self) -> None:
+        made = [_SecretRow(number) for number in range(len(self._rows), len(self._names))]
+        self._rows += made
+        for row, name in zip(self._rows, self._names, strict=False):
+            if row in made:
+                row.put(name, "")
+        if made:
+            await self.mount_all(made)
 
     @property
     def values(self) -> Mapping[str, str]:
-        """What is typed, by name."""
-        return dict(zip(self._names, self._texts, strict=False))
+        """What is typed, by name. Nothing is before the fields are shown."""
+        return dict.fromkeys(self._names, "") | dict(zip(self._names, self._texts, strict=False))
 
     @property
     def _texts(self) -> list[str]:
-        return [field.value for field in self._fields]
+        return [row.line.value for row in self._rows]
 
-    @property
-    def _fields(self) -> list[Input]:
-        return list(self.query(Input))
-
-    def set_names(self, names: Sequence[str]) -> None:
+    async def set_names(self, names: Sequence[str]) -> None:
         """Shows a field for each of these names. What is typed stays with its name."""
         names = tuple(names)[: self._most]
         if names == self._names:
             return
-        texts = kept_values(self._names, self._texts, names)
+        texts = kept_values(self._names, self._texts, names) if self._rows else ()
         self._names = names
-        for number, (row, field) in enumerate(zip(self.children, self._fields, strict=True)):
+        for number, row in enumerate(self._rows):
             row.display = number < len(names)
-            name = names[number] if number < len(names) else ""
-            row.query_one(".secret-name", Label).update(shorten(safe_line(name), _NAME_WIDTH))
-            field.value = texts[number] if number < len(names) else ""
+            name, text = (names[number], texts[number]) if number < len(names) else ("", "")
+            row.put(name, text)
+        if self.is_mounted:
+            await self._make_rows()
 
     def field_of(self, name: str) -> Input | None:
-        """Where the value of this secret is typed."""
-        return self._fields[self._names.index(name)] if name in self._names else None
+        """Where the value of this secret is typed; None before it is shown."""
+        shown = self._names[: len(self._rows)]
+        return self._rows[shown.index(name)].line if name in shown else None
 
 
 def kept_values(

@@ -8,7 +8,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.style import Style
 from textual.suggester import Suggester
-from textual.widgets import Input
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError
 from tui_manager.domain.manager.changes import Changes
@@ -18,6 +17,7 @@ from tui_manager.domain.targets.target_preview import TargetPreview
 from tui_manager.domain.text.host_name_ranges import summarize_names
 from tui_manager.domain.text.number_format import count_of
 from tui_manager.domain.text.safe_text import safe_line
+from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.forms.questions import left_out_text
 
 OFFERED = 12  # terms at once
@@ -26,7 +26,7 @@ _GOES_ON = ("=", "fact.")  # what a term ends with behind which more must be typ
 Complete = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
-class TargetField(Input):
+class TargetField(LineInput):
     """A line for a target. The first term that fits stands dim behind the cursor, and `right` takes
     it; `down` and `up` put one after the other into the field.
 

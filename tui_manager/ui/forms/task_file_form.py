@@ -21,6 +21,7 @@ from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_file
+from tui_manager.ui.forms.line_input import LineInput, show_text
 from tui_manager.ui.forms.run_template import ParameterForm, steps_summary
 from tui_manager.ui.forms.task_file_area import TaskFileArea
 from tui_manager.ui.forms.task_file_reader import read_beside
@@ -238,7 +239,9 @@ class TemplateNameScreen(Form[str]):
             dialog.border_title = "Save as template"
             with Horizontal(classes="field"):
                 yield Label("Name", classes="name")
-                yield Input(self._proposed, id="template-name", compact=True, max_length=NAME_MAX)
+                yield LineInput(
+                    self._proposed, id="template-name", compact=True, max_length=NAME_MAX
+                )
             yield Label("", id="name-hint", classes="hint", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Back  esc", id="back", compact=True)
@@ -259,7 +262,7 @@ class TemplateNameScreen(Form[str]):
             problem = safe_line(str(error)) if name else ""
         label = self.query_one("#name-hint", Label)
         label.set_class(bool(problem), "problem")
-        label.update(problem or "a template of this name gets a new version")
+        show_text(label, problem or "a template of this name gets a new version")
         return "" if problem else name
 
     @on(Input.Submitted)
@@ -270,7 +273,7 @@ class TemplateNameScreen(Form[str]):
         elif not self.query_one("#template-name", Input).value.strip():
             label = self.query_one("#name-hint", Label)
             label.set_class(True, "problem")
-            label.update("The name is missing, like restart-nginx.")
+            show_text(label, "The name is missing, like restart-nginx.")
 
     @on(Button.Pressed, "#back")
     async def _back(self) -> None:

@@ -22,6 +22,7 @@ from tui_manager.domain.text.number_format import count_of
 from tui_manager.domain.text.safe_text import safe_line, safe_text
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.line_input import show_text
 from tui_manager.ui.forms.plan_screen import PlanScreen
 from tui_manager.ui.forms.questions import start_question
 from tui_manager.ui.forms.target_field import TargetField, hosts_line, may_end, terms_line
@@ -173,7 +174,7 @@ class TaskForm(Form[int]):
     @on(TargetField.Offered)
     def _show_terms(self, message: TargetField.Offered) -> None:
         terms = terms_line(message.terms, message.chosen)
-        self.query_one("#target-terms", Label).update(terms)
+        show_text(self.query_one("#target-terms", Label), terms)
 
     def action_take_term(self, place: int) -> None:
         """A click on a term takes it."""
@@ -218,21 +219,23 @@ class TaskForm(Form[int]):
     def _show_hosts(self, preview: TargetPreview) -> None:
         label = self.query_one("#target-hint", Label)
         label.remove_class("problem")
-        label.update(hosts_line(self.target, preview))
+        show_text(label, hosts_line(self.target, preview))
 
     def hint(self, field: str, problem: str, otherwise: str | Content = "") -> None:
         """Shows a problem below a field, or what is there without one."""
         label = self.query_one(f"#{field}-hint", Label)
         label.set_class(bool(problem), "problem")
-        label.update(safe_text(problem) or otherwise)
+        show_text(label, safe_text(problem) or otherwise)
 
     def _label_start(self) -> None:
         """The button shows the number of hosts. It can be pressed before that is known."""
         hosts = len(self.preview.hosts) if self.preview else 0
         start = self.query_one("#start", Button)
         has_room = hosts and self.app.size.width >= _WIDTH_FOR_HOSTS  # else it would be cut
-        start.label = f"Start on {count_of(hosts, 'host')}  f5" if has_room else "Start  f5"
-        start.refresh(layout=True)
+        label = f"Start on {count_of(hosts, 'host')}  f5" if has_room else "Start  f5"
+        if str(start.label) != label:
+            start.label = label
+            start.refresh(layout=True)
 
     # The plan.
 

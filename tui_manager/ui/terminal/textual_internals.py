@@ -15,9 +15,12 @@ from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome, NoColor
+from textual.geometry import Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.screen import Screen, ScreenResultType
 from textual.widget import Widget
+from textual.widgets import Input
 from textual.worker import Worker
 
 from tui_manager.ui.terminal.dimmed_screen import draw_fast
@@ -31,6 +34,20 @@ SEARCH_GROUP = CommandPalette._GATHER_COMMANDS_GROUP
 def is_closing(node: Widget) -> bool:
     """Whether Textual has begun to remove a screen or widget. Its children may be gone already."""
     return node._pruning
+
+
+def forget_sizes(widget: Widget) -> None:
+    """The next layout measures a widget again, and places those beside it again. This asks for no
+    layout. Textual itself forgets no sizes if a layout comes between two calls of
+    `refresh(layout=True)` before the widget is idle: the second one has no effect then."""
+    widget._layout_updates += 1
+    for ancestor in widget.ancestors:
+        if not isinstance(ancestor, Widget):
+            break
+        ancestor._clear_arrangement_cache()
+        ancestor._layout_updates += 1
+        if not ancestor.styles.auto_dimensions:
+            break
 
 
 class HookedScreen(Screen[ScreenResultType]):
@@ -115,6 +132,13 @@ class HookedApp(App[None], inherit_bindings=False):
         kept = self._clipboard
         self.copy_to_clipboard(text)
         self._clipboard = kept
+
+
+class HookedInput(Input):
+    """A line to type in whose place does not depend on its text. Textual's own has the whole screen
+    laid out again for each character."""
+
+    virtual_size = Reactive(Size(0, 0))  # Textual's asks for a layout
 
 
 class HookedPalette(CommandPalette):
