@@ -157,40 +157,35 @@ def test_colours_are_at_the_characters_of_the_text(before: str) -> None:
     assert "'b'" in [line[part.start : part.end] for part in parts]
 
 
-@pytest.mark.parametrize("text", ["echo a\recho 'b'", "a\r\n'b'\rc", "a\x0c'b'\u2028c"])
-async def test_a_command_with_other_line_ends_is_drawn(running: Running, text: str) -> None:
-    async with running(FakeOperator()) as pilot:
-        await press(pilot, "n")
-        area = pilot.app.screen.query_one(CommandArea)
-        area.load_text(text)
-        await settle(pilot)
-        row = next(row for row, line in enumerate(area.document.lines) if "'b'" in line)
-        line = area.get_line(row)
-        assert "'b'" in [line.plain[span.start : span.end] for span in line.spans]
-
-
-@pytest.mark.parametrize(
-    ("text", "is_kept"),
-    [
-        ("a\n\tb\n", True),
-        ("\n", True),
-        ("", True),
-        ("a\rb", False),
-        ("a\r\nb", False),
-        ("a\x0cb", False),
-        ("a\x85", False),
-        ("a\u2028\nb", False),
-    ],
+# Texts, and whether the field keeps each of them as it is.
+KEPT = (
+    ("a\n\tb\n", True),
+    ("\n", True),
+    ("", True),
+    ("a\rb", False),
+    ("a\r\nb", False),
+    ("a\x0cb", False),
+    ("a\x85", False),
+    ("a\u2028\nb", False),
 )
-async def test_a_text_that_the_field_would_change_is_known(
-    running: Running, text: str, is_kept: bool
-) -> None:
-    assert keeps_command(text) is is_kept
+
+
+async def test_a_command_with_other_line_ends_is_drawn_and_known(running: Running) -> None:
     async with running(FakeOperator()) as pilot:
         await press(pilot, "n")
         area = pilot.app.screen.query_one(CommandArea)
-        area.put(text)
-        assert (area.text == text) is is_kept
+        for text in ("echo a\recho 'b'", "a\r\n'b'\rc", "a\x0c'b'\u2028c"):
+            area.load_text(text)
+            await settle(pilot)
+            row = next(row for row, line in enumerate(area.document.lines) if "'b'" in line)
+            line = area.get_line(row)
+            parts = [line.plain[span.start : span.end] for span in line.spans]
+            assert "'b'" in parts, repr(text)
+        for text, is_kept in KEPT:
+            assert keeps_command(text) is is_kept, repr(text)
+            area.load_text("")
+            area.put(text)
+            assert (area.text == text) is is_kept, repr(text)
 
 
 def test_a_command_that_the_field_would_change_is_left_out() -> None:

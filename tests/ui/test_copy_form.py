@@ -77,29 +77,44 @@ async def test_all_fields_are_in_the_copy(
     assert (copy.files.files, copy.files.bytes) == (2, 20)
 
 
-@pytest.mark.parametrize(
-    ("keys", "field", "words"),
-    [
-        (["tab", *"no.conf"], "files", "no.conf: No such file or directory."),
-        (["tab", *"'app"], "files", "A quote is not closed"),
-        (["tab", *"/dev/null"], "files", "/dev/null is not a file."),
-        (["tab", *"app.conf", "tab", *"etc"], "to", "does not begin with '/'"),
-        (["tab", *"app.conf", "tab", *"/a/../b"], "to", "has '..' in it"),
-        (["tab", *"app.conf", "tab", *"/a", *["tab"] * 3, *"9x"], "mode", "like 0640 or 755"),
-        (["tab", *"app.conf", "tab", *"/a", *["tab"] * 4, *"a b"], "mode", "not an owner"),
-    ],
+# What is typed into which field, the field below which the error stands, and words of the error.
+WRONG = (
+    ("files", "no.conf", "files", "no.conf: No such file or directory."),
+    ("files", "'app", "files", "A quote is not closed"),
+    ("files", "/dev/null", "files", "/dev/null is not a file."),
+    ("to", "etc", "to", "does not begin with '/'"),
+    ("to", "/a/../b", "to", "has '..' in it"),
+    ("mode", "9x", "mode", "like 0640 or 755"),
+    ("owner", "a b", "mode", "not an owner"),
 )
+
+
 async def test_what_is_wrong_stands_below_its_field_while_it_is_typed(
-    fleet: FakeOperator, running: Running, folder: Path, keys: list[str], field: str, words: str
+    fleet: FakeOperator, running: Running, folder: Path
 ) -> None:
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "C", *"db1", *keys)
-        await threads_done(pilot, "look")
-        assert words in note(pilot, field)
+        await press(pilot, "C", *"db1", "tab", *"app.conf", "tab", *"/a")
+        screen = pilot.app.screen
+        for typed_in, text, field, words in WRONG:
+            line = screen.query_one(f"#{typed_in}", Input)
+            right = line.value
+            line.value = ""
+            screen.set_focus(line)
+            await press(pilot, *text)
+            await threads_done(pilot, "look")
+            assert words in note(pilot, field), text
+            await press(pilot, "f5")
+            await threads_done(pilot, "create")
+            assert isinstance(pilot.app.screen, NewTaskScreen), text
+            line.value = right
+            await settle(pilot)
+            await threads_done(pilot, "look")
+            assert words not in note(pilot, field), text
+        assert len(fleet.tasks) == 6
         await press(pilot, "f5")
         await threads_done(pilot, "create")
-        assert isinstance(pilot.app.screen, NewTaskScreen)
-    assert len(fleet.tasks) == 6
+        assert isinstance(pilot.app.screen, DashboardScreen), "nothing is wrong any more"
+    assert len(fleet.tasks) == 7
 
 
 async def test_what_is_typed_for_a_kind_is_there_when_it_is_chosen_again(

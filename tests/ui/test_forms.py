@@ -28,47 +28,32 @@ from tui_manager.ui.output.save_output import SaveOutputScreen
 OPEN = {
     "new task": (("n",), "web01"),
     "join token": (("J",), "5m"),
-    "save output": (("down", "ctrl+s"), ".txt"),
+    "save output": (("home", "down", "ctrl+s"), ".txt"),
 }
 
 
-@pytest.mark.parametrize("form", list(OPEN))
-async def test_what_was_typed_is_asked_about(
-    form: str, fleet: FakeOperator, running: Running
-) -> None:
-    keys, text = OPEN[form]
+async def test_what_was_typed_is_asked_about(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, *keys, *text)
-        screen = pilot.app.screen
-        assert isinstance(screen, Form)
-        field = screen.focused
-        assert isinstance(field, Input)
-        typed = field.value
-        assert typed.endswith(text)
-        for leave, answer in (("escape", "n"), ("escape", "escape"), ("escape", "enter")):
-            await press(pilot, leave)
-            assert "What is typed in it is lost." in shown(pilot)
-            await press(pilot, answer)
-            assert pilot.app.screen is screen
-            assert field.value == typed
-        await press(pilot, "escape", "y")
-        assert isinstance(pilot.app.screen, DashboardScreen)
-
-
-@pytest.mark.parametrize("form", list(OPEN))
-async def test_an_untouched_form_is_left_at_once(
-    form: str, fleet: FakeOperator, running: Running
-) -> None:
-    keys, _ = OPEN[form]
-    async with running(fleet) as pilot:
-        await press(pilot, *keys, "tab", "escape")
-        assert isinstance(pilot.app.screen, DashboardScreen)
-
-
-async def test_a_ticked_box_is_not_lost_either(fleet: FakeOperator, running: Running) -> None:
-    async with running(fleet) as pilot:
+        for form, (keys, text) in OPEN.items():
+            await press(pilot, *keys, "tab", "escape")
+            assert isinstance(pilot.app.screen, DashboardScreen), f"{form} is untouched"
+            await press(pilot, *keys, *text)
+            screen = pilot.app.screen
+            assert isinstance(screen, Form), form
+            field = screen.focused
+            assert isinstance(field, Input), form
+            typed = field.value
+            assert typed.endswith(text), form
+            for answer in ("n", "escape", "enter"):
+                await press(pilot, "escape")
+                assert "What is typed in it is lost." in shown(pilot), form
+                await press(pilot, answer)
+                assert pilot.app.screen is screen, form
+                assert field.value == typed, form
+            await press(pilot, "escape", "y")
+            assert isinstance(pilot.app.screen, DashboardScreen), form
         await press(pilot, "J", "tab", "tab", "tab", "space", "escape")
-        assert isinstance(pilot.app.screen, ConfirmScreen)
+        assert isinstance(pilot.app.screen, ConfirmScreen), "a box is ticked"
 
 
 async def test_esc_while_a_task_is_being_made_loses_nothing(
@@ -98,20 +83,19 @@ def looks(pilot: "Pilot[None]", name: str) -> tuple[ColorTriplet | None, bool]:
     return style.bgcolor and style.bgcolor.triplet, bool(style.underline or style.reverse)
 
 
-@pytest.mark.parametrize("theme", [DARK.name, LIGHT.name])
-async def test_the_focused_button_looks_focused(
-    theme: str, fleet: FakeOperator, running: Running
-) -> None:
+async def test_the_focused_button_looks_focused(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
-        pilot.app.theme = theme
-        await press(pilot, "down", "c")
-        no, yes = looks(pilot, "#no"), looks(pilot, "#yes")
-        assert (no[1], yes[1]) == (True, False)
-        assert no[0] != yes[0]
-        await press(pilot, "right")
-        assert looks(pilot, "#no")[0] == yes[0]  # what has not the focus looks alike
-        assert looks(pilot, "#yes")[1]
-        assert looks(pilot, "#yes")[0] != yes[0]
+        for theme in (DARK.name, LIGHT.name):
+            pilot.app.theme = theme
+            await press(pilot, "home", "down", "c")
+            no, yes = looks(pilot, "#no"), looks(pilot, "#yes")
+            assert (no[1], yes[1]) == (True, False), theme
+            assert no[0] != yes[0], theme
+            await press(pilot, "right")
+            assert looks(pilot, "#no")[0] == yes[0], theme  # what has not the focus looks alike
+            assert looks(pilot, "#yes")[1], theme
+            assert looks(pilot, "#yes")[0] != yes[0], theme
+            await press(pilot, "escape")
 
 
 async def test_it_does_so_without_colours(
@@ -184,14 +168,14 @@ async def test_an_error_of_a_join_token_goes_with_the_next_change(
         assert str(problem.content) == ""  # a notice of another read may still say it
 
 
-@pytest.mark.parametrize("name", [r"a\[bold]", "a[bold]b[/]", r"a\b", "[$x]"])
-async def test_a_title_shows_a_name_as_it_is(running: Running, name: str) -> None:
+async def test_a_title_shows_a_name_as_it_is(running: Running) -> None:
     async with running(FakeOperator()) as pilot:
-        await pilot.app.push_screen(
-            ConfirmScreen(Question(f"Delete {name}?", ("Text.",), "Delete"))
-        )
-        await settle(pilot)
-        assert f"Delete {name}?" in shown(pilot)
+        for name in (r"a\[bold]", "a[bold]b[/]", r"a\b", "[$x]"):
+            question = Question(f"Delete {name}?", ("Text.",), "Delete")
+            await pilot.app.push_screen(ConfirmScreen(question))
+            await settle(pilot)
+            assert f"Delete {name}?" in shown(pilot), name
+            await press(pilot, "escape")
 
 
 async def test_the_button_that_starts_is_in_sight_on_a_narrow_terminal(running: Running) -> None:

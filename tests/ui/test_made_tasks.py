@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, TextArea
 from textual.widgets._toast import Toast
 
 from tests.support.fake_operator import FakeOperator
@@ -13,26 +13,31 @@ from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 
-
-@pytest.mark.parametrize(
-    ("keys", "left"),
-    [
-        (("slash", *"zzz", "enter"), ""),
-        (("exclamation_mark",), ""),
-        (("slash", *"uptime", "enter"), "uptime"),
-    ],
+# Keys that filter, and the text that the filter has after a task `uptime` was made.
+FILTERS = (
+    (("slash", *"zzz", "enter"), ""),
+    (("exclamation_mark",), ""),
+    (("slash", *"uptime", "enter"), "uptime"),
 )
+
+
 async def test_a_filter_that_hides_the_new_task_is_cleared(
-    fleet: FakeOperator, running: Running, keys: tuple[str, ...], left: str
+    fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "3", *keys, "n", *"db1", "tab", *"uptime", "f5")
-        await settle(pilot)
-        screen = pilot.app.screen
-        assert isinstance(screen, TasksScreen)
-        assert screen.tasks.selected is not None
-        assert screen.tasks.selected.task_id == 7
-        assert (screen.tasks.window.text, screen.tasks.window.faults_only) == (left, False)
+        for task_id, (keys, left) in enumerate(FILTERS, 7):
+            await press(pilot, "3", *keys, "n")
+            form = pilot.app.screen
+            form.query_one("#target", Input).value = "db1"
+            form.query_one(TextArea).text = "uptime"
+            await press(pilot, "f5")
+            await settle(pilot)
+            screen = pilot.app.screen
+            assert isinstance(screen, TasksScreen), keys
+            assert screen.tasks.selected is not None, keys
+            assert screen.tasks.selected.task_id == task_id, keys
+            filtered = (screen.tasks.window.text, screen.tasks.window.faults_only)
+            assert filtered == (left, False), keys
 
 
 async def test_fields_take_no_keys_while_the_task_is_made(

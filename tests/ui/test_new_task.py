@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Label
+from textual.widgets import Input, Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import A_DAY, Running, press, settle, shown
@@ -210,21 +210,6 @@ async def test_a_script_is_read_from_its_file(
     assert fleet.tasks[7].spec.commands[0].script == content_of(b"#!/bin/sh\nid\n")
 
 
-async def test_f5_starts_from_any_field(fleet: FakeOperator, running: Running) -> None:
-    async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1", "tab", *"true", "f5")
-        await settle(pilot)
-    assert fleet.tasks[7].row.status is TaskStatus.RUNNING
-
-
-async def test_a_target_is_looked_up_when_it_changes(fleet: FakeOperator, running: Running) -> None:
-    async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1")
-        before = fleet.calls.count("preview_target")
-        await press(pilot, "tab", *"true", "tab", *"name")
-        assert fleet.calls.count("preview_target") == before
-
-
 HOSTS, MANAGER = Changes(hosts=True), Changes(manager=True)
 
 
@@ -237,51 +222,49 @@ async def look_ups_after(pilot: "Pilot[None]", fleet: FakeOperator, *changes: Ch
     return fleet.calls.count("preview_target") - before
 
 
-async def test_many_changes_lead_to_one_look_up_of_a_wrong_target(
-    fleet: FakeOperator, running: Running
+# What is typed, what changes then, and how often that leads to a look-up of the target.
+LOOK_UPS = (
+    ("web99", HOSTS, 1),
+    ("web99", MANAGER, 0),  # only a host ends this error
+    ("db1,", HOSTS, 0),  # only another text ends this one
+    ("db1&!x", MANAGER, 0),
+    (" ", HOSTS, 0),  # this is no error yet
+)
+
+
+async def test_a_target_is_looked_up_when_it_changes_and_when_its_error_may_end(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "n", *"web99")
-        assert await look_ups_after(pilot, fleet, *[HOSTS] * 20) == 1
-        assert await look_ups_after(pilot, fleet, *[HOSTS] * 20) == 1
+        await press(pilot, "n")
+        target = pilot.app.screen.query_one("#target", Input)
+        for text, changes, look_ups in LOOK_UPS:
+            target.value = text
+            await settle(pilot)
+            case = f"{text!r} {changes}"
+            assert await look_ups_after(pilot, fleet, changes) == look_ups, case
+
+        target.value = "web99"
+        await settle(pilot)
+        for _ in range(2):  # many changes lead to one look-up
+            assert await look_ups_after(pilot, fleet, *[HOSTS] * 20) == 1
+        with monkeypatch.context() as patient:
+            patient.setattr(task_form, "LOOK_UP_AGAIN_AFTER", A_DAY)
+            for _ in range(3):
+                assert await look_ups_after(pilot, fleet, HOSTS) == 0, "not at once"
+        form = pilot.app.screen
+        assert isinstance(form, NewTaskScreen)
+        form._look_up_now()  # as after that day
         fleet.add_host("web99")
         await settle(pilot)
         assert "Start on 1 host" in shown(pilot)
         assert await look_ups_after(pilot, fleet, HOSTS, MANAGER) == 0
 
+        before = fleet.calls.count("preview_target")
+        await press(pilot, "tab", *"true", "tab", *"name")
+        assert fleet.calls.count("preview_target") == before, "another field has changed"
 
-async def test_a_wrong_target_is_not_looked_up_at_once_after_a_change(
-    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(task_form, "LOOK_UP_AGAIN_AFTER", A_DAY)
-    async with running(fleet) as pilot:
-        await press(pilot, "n", *"web99")
-        for _ in range(3):
-            assert await look_ups_after(pilot, fleet, HOSTS) == 0
-
-
-@pytest.mark.parametrize(
-    ("target", "changes", "look_ups"),
-    [
-        ("web99", HOSTS, 1),
-        ("web99", MANAGER, 0),  # only a host ends this error
-        ("db1,", HOSTS, 0),  # only another text ends this one
-        ("db1&!x", MANAGER, 0),
-        (" ", HOSTS, 0),  # this is no error yet
-    ],
-)
-async def test_only_a_change_that_may_end_the_error_leads_to_a_look_up(
-    fleet: FakeOperator, running: Running, target: str, changes: Changes, look_ups: int
-) -> None:
-    async with running(fleet) as pilot:
-        await press(pilot, "n", *target)
-        assert await look_ups_after(pilot, fleet, changes) == look_ups
-
-
-async def test_a_manager_that_cannot_answer_is_asked_again(
-    fleet: FakeOperator, running: Running
-) -> None:
-    async with running(fleet) as pilot:
         fleet.failure = StorageError("The database is locked.")
-        await press(pilot, "n", *"db1")
+        target.value = "db1"
+        await settle(pilot)
         assert await look_ups_after(pilot, fleet, MANAGER, HOSTS) == 1

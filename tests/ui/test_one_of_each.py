@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
@@ -40,18 +39,18 @@ def stack(pilot: "Pilot[None]") -> list[type[Screen[Any]]]:
     return [type(screen) for screen in pilot.app.screen_stack[1:]]
 
 
-@pytest.mark.parametrize(("action", "key", "opened"), KEYS_OF_APP)
 async def test_an_action_of_the_app_opens_no_second_screen(
-    fleet: FakeOperator, running: Running, action: str, key: str, opened: type[Screen[Any]]
+    fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, key)
-        assert stack(pilot) == [opened]
-        await pilot.app.run_action(f"app.{action}")
-        await settle(pilot)
-        assert stack(pilot) == [opened]
-        await press(pilot, "escape")
-        assert stack(pilot) == []
+        for action, key, opened in KEYS_OF_APP:
+            await press(pilot, key)
+            assert stack(pilot) == [opened], action
+            await pilot.app.run_action(f"app.{action}")
+            await settle(pilot)
+            assert stack(pilot) == [opened], action
+            await press(pilot, "escape")
+            assert stack(pilot) == [], action
 
 
 async def test_the_key_of_the_help_closes_it(fleet: FakeOperator, running: Running) -> None:
@@ -65,29 +64,30 @@ async def test_the_key_of_the_help_closes_it(fleet: FakeOperator, running: Runni
         assert pilot.app.screen.query_one(Input).value == "?"
 
 
-@pytest.mark.parametrize(
-    ("place", "key", "opened"),
-    [
-        ("3", "e", NewTaskScreen),
-        ("3", "r", RerunScreen),
-        ("3", "c", ConfirmScreen),
-        ("2", "l", LabelsForm),
-        ("5", "e", ScheduleForm),
-    ],
-)
+# Where a key is pressed, the key, and what it opens.
+KEYS_THAT_READ: list[tuple[tuple[str, ...], str, type[Screen[Any]]]] = [
+    (("3", "home"), "e", NewTaskScreen),
+    (("3", "end"), "r", RerunScreen),  # the last one has ended
+    (("3", "home"), "c", ConfirmScreen),
+    (("2",), "l", LabelsForm),
+    (("5",), "e", ScheduleForm),
+]
+
+
 async def test_a_key_pressed_again_while_the_manager_is_slow_opens_one_form(
-    fleet: FakeOperator, running: Running, place: str, key: str, opened: type[Screen[Any]]
+    fleet: FakeOperator, running: Running
 ) -> None:
     held = HeldOperator(fleet)
     async with running(held) as pilot:
-        await press(pilot, place, *("end",) * (key == "r"))  # the last one has ended
-        held.hold()
-        await press(pilot, key, key, key)
-        held.release()
-        await settle(pilot, 8)
-        assert stack(pilot) == [opened]
-        await press(pilot, "escape")
-        assert stack(pilot) == []
+        for place, key, opened in KEYS_THAT_READ:
+            await press(pilot, *place)
+            held.hold()
+            await press(pilot, key, key, key)
+            held.release()
+            await settle(pilot, 8)
+            assert stack(pilot) == [opened], (place, key)
+            await press(pilot, "escape")
+            assert stack(pilot) == [], (place, key)
 
 
 async def test_the_screen_of_one_task_is_not_opened_above_itself(

@@ -68,16 +68,16 @@ def _field(pilot: "Pilot[None]") -> str:
     return focused.value
 
 
-@pytest.mark.parametrize("key", ["2", "3", "4"])
 async def test_the_cursor_moves_on_the_screen_that_a_key_has_opened(
-    fleet: FakeOperator, running: Running, key: str
+    fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
         before = _cursor(pilot)
-        await type_ahead(pilot, key, "down", "down")
-        assert _cursor(pilot) == 2
-        await press(pilot, "1")
-        assert _cursor(pilot) == before
+        for key in ("2", "3", "4"):
+            await type_ahead(pilot, key, "down", "down")
+            assert _cursor(pilot) == 2, key
+            await press(pilot, "1")
+            assert _cursor(pilot) == before, key
 
 
 async def test_it_moves_as_well_where_the_screen_was_seen_before(
@@ -108,16 +108,17 @@ async def test_a_form_gets_its_letters(fleet: FakeOperator, running: Running) ->
         assert (form.fields.target, form.fields.command) == ("web", "sq")
 
 
-@pytest.mark.parametrize(
-    ("key", "opened"), [("ctrl+p", ManagerPalette), ("ctrl+s", SaveOutputScreen)]
-)
-async def test_other_fields_get_theirs(
-    fleet: FakeOperator, running: Running, key: str, opened: Callable[..., object]
-) -> None:
+async def test_other_fields_get_theirs(fleet: FakeOperator, running: Running) -> None:
+    opened: tuple[tuple[str, Callable[..., object]], ...] = (
+        ("ctrl+p", ManagerPalette),
+        ("ctrl+s", SaveOutputScreen),
+    )
     async with running(fleet) as pilot:
-        await type_ahead(pilot, key, "end", *"sq")
-        assert type(pilot.app.screen) is opened
-        assert _field(pilot).endswith("sq")
+        for key, kind in opened:
+            await type_ahead(pilot, key, "end", *"sq")
+            assert type(pilot.app.screen) is kind, key
+            assert _field(pilot).endswith("sq"), key
+            await press(pilot, "escape")
 
 
 async def test_the_screen_of_a_task_takes_the_keys_behind_its_own(
@@ -130,24 +131,21 @@ async def test_the_screen_of_a_task_takes_the_keys_behind_its_own(
         assert _cursor(pilot) == 2
 
 
-@pytest.mark.parametrize(
-    ("words", "opened"),
-    [("help", HelpScreen), ("join", JoinTokenScreen), ("save", SaveOutputScreen)],
-)
-async def test_the_palette_runs_what_is_typed(
-    fleet: FakeOperator, running: Running, words: str, opened: type[Screen[object]]
-) -> None:
-    async with running(fleet) as pilot:
-        await type_ahead(pilot, "ctrl+p", *words, "enter")
-        assert isinstance(pilot.app.screen, opened)
-
-
-async def test_the_palette_runs_nothing_that_was_not_typed(
+async def test_the_palette_runs_what_is_typed_and_nothing_else(
     fleet: FakeOperator, running: Running
 ) -> None:
+    opened: tuple[tuple[str, type[Screen[Any]]], ...] = (
+        ("help", HelpScreen),
+        ("join", JoinTokenScreen),
+        ("save", SaveOutputScreen),
+        ("no such words", ManagerPalette),
+    )
     async with running(fleet) as pilot:
-        await type_ahead(pilot, "ctrl+p", *"no such words", "enter")
-        assert isinstance(pilot.app.screen, ManagerPalette)
+        for words, kind in opened:
+            await type_ahead(pilot, "ctrl+p", *words, "enter")
+            assert isinstance(pilot.app.screen, kind), words
+            await press(pilot, "escape")
+            assert isinstance(pilot.app.screen, MainScreen), words
 
 
 @pytest.mark.parametrize(("then", "leads_to"), [("escape", MainScreen), ("enter", HelpScreen)])
@@ -207,13 +205,15 @@ async def test_keys_go_on_when_what_they_were_given_to_is_closed(
         assert _cursor(pilot) == 2
 
 
-@pytest.mark.parametrize("ends", ["enter", "escape"])
 async def test_a_filter_gives_the_keys_back_that_come_behind_its_end(
-    fleet: FakeOperator, running: Running, ends: str
+    fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
-        await type_ahead(pilot, "slash", "w", ends, "n")
-        assert isinstance(pilot.app.screen, NewTaskScreen)
+        for ends in ("escape", "enter"):
+            await type_ahead(pilot, "slash", "w", ends, "n")
+            assert isinstance(pilot.app.screen, NewTaskScreen), ends
+            await press(pilot, "escape")
+            assert _filter(pilot) == ("w" if ends == "enter" else "")
 
 
 async def test_the_next_field_gets_the_letters_behind_enter(
@@ -265,20 +265,22 @@ async def test_a_click_selects_what_it_was_on_before_the_wheel_turned(
         assert table.first > 0
 
 
-@pytest.mark.parametrize("before", [(), ("down",)])
 async def test_letters_behind_a_key_of_the_footer_go_where_it_leads(
-    fleet: FakeOperator, running: Running, before: tuple[str, ...]
+    fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
-        for key in before:
-            pilot.app.post_message(Key(key, None))
-        footer = pilot.app.screen.query_one(KeyFooter)
-        column = plain(footer_line(footer.keys, footer.size.width)).index("n New")
-        mouse(pilot, footer.region.offset + Offset(column, 0), MouseDown, MouseUp)
-        await type_ahead(pilot, *"scq")
-        form = pilot.app.screen
-        assert isinstance(form, NewTaskScreen)
-        assert form.fields.target == "scq"
+        before: tuple[str, ...]
+        for before in ((), ("down",)):
+            for key in before:
+                pilot.app.post_message(Key(key, None))
+            footer = pilot.app.screen.query_one(KeyFooter)
+            column = plain(footer_line(footer.keys, footer.size.width)).index("n New")
+            mouse(pilot, footer.region.offset + Offset(column, 0), MouseDown, MouseUp)
+            await type_ahead(pilot, *"scq")
+            form = pilot.app.screen
+            assert isinstance(form, NewTaskScreen), before
+            assert form.fields.target == "scq", before
+            await press(pilot, "escape", "y")
 
 
 async def test_letters_behind_a_click_go_where_it_leads(
