@@ -28,7 +28,7 @@ from tui_manager.service.managers.leadership import leave
 from tui_manager.settings import Settings, advertised_address, enroll_address, manager_name
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.writer import OnTransaction
-from tui_manager.transport.ports import port_limits
+from tui_manager.transport.ports import grpc_wake_ups, port_limits
 from tui_manager.transport.ports.enrollment_port import (
     MESSAGE_MAX,
     EnrollmentServicer,
@@ -83,6 +83,7 @@ async def run_manager(
     clock, feed = clock or Clock(), ChangeFeed()
     statistics = Statistics(feed, clock)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(grpc_wake_ups.emptied_at_once())
         folder = settings.state_dir
         stack.enter_context(state_dir.hold(folder))
         database = await stack.enter_async_context(

@@ -1,8 +1,9 @@
 """The transaction that claims commands for sessions: it marks them as sent, before they are."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.hosts import agent_features
 from tui_manager.domain.hosts.agent_features import Feature
@@ -46,6 +47,9 @@ class ReadySession:
     agent: HostAgent
 
 
+ClaimedOnSession = tuple[ReadySession, ClaimedCommand]
+
+
 @dataclass(slots=True)
 class Claims:
     """The result of a claim.
@@ -57,10 +61,28 @@ class Claims:
         failures: for the log, why each of these commands cannot be sent.
     """
 
-    commands: list[tuple[ReadySession, ClaimedCommand]] = field(default_factory=list)
+    commands: list[ClaimedOnSession] = field(default_factory=list)
     failed_tasks: set[int] = field(default_factory=set)
     hosts_with_room: set[str] = field(default_factory=set)
     failures: list[Mapping[str, object]] = field(default_factory=list)
+
+    def by_host(self) -> dict[int, list[ClaimedOnSession]]:
+        """The commands by the row id of their host."""
+        found: dict[int, list[ClaimedOnSession]] = defaultdict(list)
+        for session, command in self.commands:
+            found[session.row_id].append((session, command))
+        return found
+
+    def in_portions(self, size: int) -> "Iterator[Claims]":
+        """Portions of at least `size` commands, except for the last. The commands of a host stay
+        together, because they are sent as one message. What is not a command is in the first."""
+        portion = replace(self, commands=[])
+        for commands in self.by_host().values():
+            portion.commands += commands
+            if len(portion.commands) >= size:
+                yield portion
+                portion = Claims()
+        yield portion
 
     def log_failures(self) -> None:
         """To be called once the claim is committed."""

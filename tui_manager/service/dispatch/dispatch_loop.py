@@ -23,6 +23,7 @@ from tui_manager.storage.views.claiming import ClaimedCommand
 log = logging.getLogger(__name__)
 _HOSTS_A_CLAIM = 500  # hosts that get commands in one transaction
 _QUEUED_MAX = 64  # commands that a host may hold beyond its capacity; more wait in the database
+_COMMANDS_A_TURN = 100  # handed over before others get the event loop: about 4 ms; all of a host
 _RETRY = 1.0  # seconds until the next attempt if the database cannot be written
 
 
@@ -120,7 +121,9 @@ class DispatchLoop:
         sessions = [session for host_id in host_ids if (session := self.ready_session(host_id))]
         if sessions:
             claimed = await self._core.database.write(lambda tx: self.claim_for(tx, sessions))
-            await self.send_claimed(claimed)
+            for portion in claimed.in_portions(_COMMANDS_A_TURN):
+                await self.send_claimed(portion)
+                await asyncio.sleep(0)
 
     def ready_session(self, host_id: str) -> ReadySession | None:
         """The session of a host, if something may be sent on it. Nothing is sent on a session whose

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.hosts.agent_messages import ExecutionReport
@@ -23,6 +23,7 @@ from tui_manager.storage.tables.hosts import HostRow
 log = logging.getLogger(__name__)
 _RETRY = 1.0  # seconds until a report is tried again if the database cannot be written
 _REPORTS_A_TRANSACTION = 500  # one a host
+_ANSWERS_A_TURN = 25  # before others get the event loop: about 4 ms
 _BYTES_A_TRANSACTION = 8 << 20  # of output: everybody else waits for that long
 
 
@@ -55,6 +56,9 @@ class _PendingReport:
         self.answered = True
         if not self.stored.done():
             self.stored.set_exception(error)
+
+
+_Answer = tuple[_PendingReport, ReportOutcome]
 
 
 class ReportService:
@@ -206,13 +210,24 @@ class ReportService:
         self, batch: Sequence[_PendingReport], applied: AppliedReports, claims: Claims
     ) -> None:
         """Answers the callers first: so one message carries the acknowledgement and the next
-        command."""
-        for item, outcome in zip(batch, applied.outcomes, strict=True):
-            item.set_outcome(outcome)
+        command. This is done for a few reports at a time, and the loop is left to others between
+        them."""
+        answers = list(zip(batch, applied.outcomes, strict=True))
         try:
-            self._publish(batch, applied)
+            for number, (portion, commands) in enumerate(_portions(answers, claims)):
+                if number:
+                    await asyncio.sleep(0)
+                for item, outcome in portion:
+                    item.set_outcome(outcome)
+                try:
+                    self._record(portion)
+                except Exception:
+                    log.exception("an error after reports were stored")
+                await self._send(commands)
         finally:
-            await self._send(claims)
+            for item, outcome in answers:
+                item.set_outcome(outcome)
+        self._publish(applied)
 
     async def _send(self, claims: Claims) -> None:
         try:
@@ -220,9 +235,10 @@ class ReportService:
         except StorageError as error:  # the next Hello of these hosts marks them as unsent
             log.error("commands are marked as sent, and are not", extra={"error": str(error)})
 
-    def _publish(self, batch: Sequence[_PendingReport], applied: AppliedReports) -> None:
-        output, hosts = set[int](), False
-        for item, outcome in zip(batch, applied.outcomes, strict=True):
+    def _record(self, answers: Sequence[_Answer]) -> None:
+        """Notes in memory and in the log what these reports changed."""
+        hosts = False
+        for item, outcome in answers:
             host = item.host
             started = (execution_id for _, execution_id in outcome.started)
             ended = (result.execution_id for result in item.received.report.results)
@@ -232,11 +248,13 @@ class ReportService:
             log_outcome(host.name, outcome)
             for what in broken_wire_rules(outcome):
                 self._core.violations.record_violation(host.host_id, host.name, what)
-            output |= outcome.output
+        self._core.feed.publish_figures(Changes(hosts=hosts))
+
+    def _publish(self, applied: AppliedReports) -> None:
+        """Tells watchers which tasks have changed."""
         log_tasks(applied.tasks)
-        feed = self._core.feed
-        feed.publish(Changes(tasks=frozenset(applied.tasks), output=frozenset(output)))
-        feed.publish_figures(Changes(hosts=hosts))
+        output = frozenset(task_id for outcome in applied.outcomes for task_id in outcome.output)
+        self._core.feed.publish(Changes(tasks=frozenset(applied.tasks), output=output))
 
     def _count(self, outcome: ReportOutcome) -> None:
         counters = self._core.statistics.counters
@@ -263,3 +281,16 @@ class ReportService:
             timings.result_delay.observe(stored - item.came + result.age.total_seconds())
             if result.duration is not None:
                 timings.command.observe(result.duration.total_seconds())
+
+
+def _portions(
+    answers: Sequence[_Answer], claims: Claims
+) -> Iterator[tuple[Sequence[_Answer], Claims]]:
+    """The answers in portions, each with the commands that were claimed for its hosts. The first
+    portion has what else was claimed."""
+    commands, rest = claims.by_host(), replace(claims, commands=[])
+    for first in range(0, len(answers), _ANSWERS_A_TURN):
+        portion = answers[first : first + _ANSWERS_A_TURN]
+        found = [one for item, _ in portion for one in commands.get(item.host.row_id, ())]
+        yield portion, replace(rest, commands=found)
+        rest = Claims()

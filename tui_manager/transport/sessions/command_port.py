@@ -35,6 +35,7 @@ from tui_manager.transport.sessions.handshake import (
     read,
 )
 from tui_manager.transport.sessions.large_commands import LargeCommands
+from tui_manager.transport.sessions.loop_share import LoopShare
 from tui_manager.transport.sessions.output_windows import OutputWindows
 from tui_manager.transport.sessions.session import Session, in_batches
 from tui_manager.transport.sessions.sessions import Sessions
@@ -82,6 +83,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         self._windows = windows
         self._clock = clock
         self._security = security
+        self._loop_share = LoopShare()
 
     async def ConnectForCommands(  # type: ignore[override]
         self, request_iterator: AsyncIterator[pb.AgentMessage], context: Context
@@ -108,7 +110,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         has ended the session nothing more is read. The manager does not wait long for an agent that
         does not read."""
         reading = asyncio.create_task(self._read_messages(session, context))
-        writing = asyncio.create_task(write_messages(session, context))
+        writing = asyncio.create_task(write_messages(session, context, self._loop_share))
         session.on_end = reading.cancel
         try:
             done, _ = await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,6 +130,9 @@ class CommandService(pb_grpc.CommandServiceServicer):
         try:
             while message := await read(context):
                 self._hosts.heard(session.host_id, session.generation)
+                if not self._loop_share.take():
+                    with self._hosts.busy_with(session.host_id, session.generation):
+                        await self._loop_share.wait()
                 await self._handle_message(session, message)
         except RefusedError as error:
             if isinstance(error, ViolationError):
@@ -194,19 +199,19 @@ class CommandService(pb_grpc.CommandServiceServicer):
         session.send_control(pb.ManagerMessage(certificate_issued=issue))
 
 
-async def write_messages(session: Session, context: Context) -> None:
+async def write_messages(session: Session, context: Context, loop_share: LoopShare) -> None:
     """Writes what a session sends until its stream ends."""
     try:
-        while await _write_next(session, context):
+        while await _write_next(session, context, loop_share):
             pass
     finally:
         session.release()
 
 
-async def _write_next(session: Session, context: Context) -> bool:
+async def _write_next(session: Session, context: Context, loop_share: LoopShare) -> bool:
     """Writes what the session sends next; False: the stream ends. It is a function of its own
     because its variables end with it: while a session waits, it must hold no large message."""
-    messages = await session.next_messages()
+    messages = await session.next_messages(loop_share)
     for message in in_batches(messages):
         await context.write(message)
     return bool(messages)

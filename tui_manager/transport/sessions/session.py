@@ -24,6 +24,7 @@ from tui_manager.transport.sessions.ask_for_renewal import Renewal
 from tui_manager.transport.sessions.byte_budget import Reservation
 from tui_manager.transport.sessions.file_parts import FileParts, FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
+from tui_manager.transport.sessions.loop_share import LoopShare
 
 log = logging.getLogger(__name__)
 
@@ -233,9 +234,13 @@ class Session:
             self._pending.set()
             self.on_end()
 
-    async def next_messages(self) -> list[pb.ManagerMessage]:
+    async def next_messages(self, loop_share: LoopShare | None = None) -> list[pb.ManagerMessage]:
         """Waits for messages and returns them in order; empty: the stream ends. Those of the call
-        before have been written."""
+        before have been written.
+
+        Args:
+            loop_share: what all sessions may use of the loop; None: there are no others.
+        """
         self._end_sending()
         while True:
             if self._ended:
@@ -254,6 +259,8 @@ class Session:
                 return [part]
             self._pending.clear()
             await self._pending.wait()
+            if loop_share and not loop_share.take():
+                await loop_share.wait()
 
     def release(self) -> None:
         """Nothing more is written."""

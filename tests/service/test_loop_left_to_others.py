@@ -1,0 +1,109 @@
+"""The event loop is left to others while many reports are answered and many commands are sent."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.support.manager_parts import Parts, result, spec
+from tui_manager.service.dispatch import dispatch_loop
+from tui_manager.service.dispatch.claims import Claims
+from tui_manager.service.reports import report_service
+from tui_manager.service.reports.log_reports import log_outcome
+
+NAMES = [f"web{number:02}" for number in range(1, 8)]
+
+
+async def _sent(parts: Parts, *texts: str) -> dict[str, str]:
+    """A task on all hosts, and the first execution of each by host_id."""
+    for name in NAMES:
+        await parts.connect(name)
+    await parts.tasks.start_task(await parts.tasks.create_task(spec("@all", *texts)))
+    return {host_id: run.execution_id for host_id, run in await parts.send()}
+
+
+async def test_reports_are_answered_a_few_in_each_turn_of_the_loop(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_service, "_ANSWERS_A_TURN", 3)
+    sent = await _sent(parts, "first", "second")
+    turns, seen = 0, list[tuple[int, int]]()
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    record = parts.reports._record
+
+    def noting(answers: Sequence[Any]) -> None:
+        seen.append((turns, len(parts.dispatcher.sent) - len(NAMES)))
+        record(answers)
+
+    monkeypatch.setattr(parts.reports, "_record", noting)
+    counting = asyncio.ensure_future(count_turns())
+    await asyncio.gather(*(parts.report(host, result(sent[host])) for host in sent))
+    await parts.database.read(lambda tx: None)
+    counting.cancel()
+    handed_over = [before for _, before in seen]
+    assert handed_over == sorted(handed_over)  # the next commands go with the answers
+    assert len(seen) >= 3
+    assert len({turn for turn, _ in seen}) == len(seen)
+    texts = {(host, run.command.text) for host, run in parts.dispatcher.sent[len(NAMES) :]}
+    assert texts == {(host, "second") for host in sent}
+
+
+async def test_all_reports_are_answered_also_if_that_is_interrupted(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_service, "_ANSWERS_A_TURN", 1)
+    sent = await _sent(parts, "first")
+
+    async def interrupted(_: Claims) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(parts.reports, "_send", interrupted)
+    outcomes = await asyncio.gather(*(parts.report(host, result(sent[host])) for host in sent))
+    assert all(outcome.acknowledged[0].result for outcome in outcomes)
+
+
+async def test_an_error_after_one_report_leaves_the_others_alone(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(report_service, "_ANSWERS_A_TURN", 1)
+    sent = await _sent(parts, "first", "second")
+    poisoned = NAMES[2]
+
+    def fail(host: str, outcome: Any) -> None:
+        if host == poisoned:
+            raise ValueError("no room for lines")
+        log_outcome(host, outcome)
+
+    monkeypatch.setattr(report_service, "log_outcome", fail)
+    await asyncio.gather(*(parts.report(host, result(sent[host])) for host in sent))
+    await parts.database.read(lambda tx: None)
+    texts = {(host, run.command.text) for host, run in parts.dispatcher.sent[len(NAMES) :]}
+    assert texts == {(host, "second") for host in sent}
+    assert "an error after reports were stored" in caplog.text
+
+
+async def test_commands_are_sent_a_few_in_each_turn_but_those_of_a_host_together(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch_loop, "_COMMANDS_A_TURN", 4)
+    for name in NAMES:
+        await parts.connect(name)
+    for text in ("one", "two", "three"):
+        await parts.tasks.start_task(await parts.tasks.create_task(spec("@all", text)))
+    portions, send = list[list[str]](), parts.dispatch.send_claimed
+
+    async def noting(claims: Claims) -> None:
+        portions.append([session.host_id for session, _ in claims.commands])
+        await send(claims)
+
+    monkeypatch.setattr(parts.dispatch, "send_claimed", noting)
+    assert len(await parts.send()) == 3 * len(NAMES)
+    assert [len(portion) for portion in portions] == [6, 6, 6, 3]
+    assert [len(set(portion)) for portion in portions] == [2, 2, 2, 1]
