@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc.aio
-from grpc._cython import cygrpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 PRIVATE_PART = "socket"
 _ALL = 65_536  # bytes: what a pipe holds on Linux
