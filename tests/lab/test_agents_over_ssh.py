@@ -83,10 +83,12 @@ def traces(lab: Lab, *names: str) -> dict[str, tuple[dict[str, str], Sequence[st
 
 
 def test_five_hosts_go_from_nothing_to_a_command_and_back(make_lab: MakeLab) -> None:
+    """Although the first install is killed, and the agents are broken in between."""
     lab = make_lab(plans(5, systemd=(3, 4), behind_jump=(5,)))
     lab.operator.serve()
     give_bundle(lab)
     before = traces(lab, *NAMES)
+    kill_an_install(lab)
 
     installed = agent(lab, "install", "--ssh", "h[01-05]")
     assert statuses(installed) == dict.fromkeys(NAMES, "installed")
@@ -97,45 +99,36 @@ def test_five_hosts_go_from_nothing_to_a_command_and_back(make_lab: MakeLab) -> 
     assert statuses(agent(lab, "install", "--ssh", "h[01-05]")) == dict.fromkeys(NAMES, "unchanged")
     assert len(lab.operator.hosts()) == len(NAMES)
 
+    mend_and_boot(lab)
+
     removed = agent(lab, "uninstall", "--ssh", "h[01-05]")
     assert statuses(removed) == dict.fromkeys(NAMES, "removed")
     assert lab.operator.hosts() == []
     check_traces(lab, before)
 
 
-def test_a_repeat_mends_what_is_broken_and_a_boot_starts_the_agent(make_lab: MakeLab) -> None:
-    lab = make_lab(plans(3, systemd=(3,)))
-    lab.operator.serve()
-    give_bundle(lab)
-    names = NAMES[:3]
-    agent(lab, "install", "--ssh", "h[01-03]")
-    key = {host["name"]: host["fingerprint"] for host in lab.operator.hosts()}
-
-    lab["h01"].run("sh", "-c", f"kill -9 $(cat /{ROOT}/run.pid); pkill -9 -f [s]tart_agent || :")
-    lab["h02"].run("sh", "-c", f"rm -r /{ROOT}/current/lib; kill $(cat /{ROOT}/run.pid)")
-    lab["h03"].run("sh", "-c", "systemctl stop tui-manager-agent; rm /etc/tui-manager-agent.env")
-    mended = agent(lab, "install", "--ssh", "h[01-03]")
-    assert statuses(mended) == dict.fromkeys(names, "installed")
-    assert {host["name"]: host["fingerprint"] for host in lab.operator.hosts()} == key
-
-    for name in ("h02", "h03"):
-        restart(lab, name)
-    assert set(stdout_of(lab, "@all", "hostname")) == set(names)
-
-
-def test_an_install_that_is_killed_is_finished_by_the_next(make_lab: MakeLab) -> None:
-    lab = make_lab(plans(2, systemd=(2,)))
-    lab.operator.serve()
-    give_bundle(lab)
-    before = traces(lab, "h01", "h02")
-    first = lab.operator.start("killed", "agent", "install", "--ssh", "h[01-02]")
+def kill_an_install(lab: Lab) -> None:
+    """Begins an install of all, and kills the program once it sends."""
+    first = lab.operator.start("killed", "agent", "install", "--ssh", "h[01-05]")
     lab.operator.wait_for("the first bytes", lambda: "sending" in first.err)
     first.process.send_signal(signal.SIGKILL)
     first.wait()
-    again = agent(lab, "install", "--ssh", "h[01-02]")
-    assert statuses(again) == dict.fromkeys(("h01", "h02"), "installed")
-    agent(lab, "uninstall", "--ssh", "h[01-02]")
-    check_traces(lab, before)
+
+
+def mend_and_boot(lab: Lab) -> None:
+    """Breaks three agents in three ways. The next install mends these alone, with their keys, and
+    then a boot starts them."""
+    keys = {host["name"]: host["fingerprint"] for host in lab.operator.hosts()}
+    lab["h01"].run("sh", "-c", f"kill -9 $(cat /{ROOT}/run.pid); pkill -9 -f [s]tart_agent || :")
+    lab["h02"].run("sh", "-c", f"rm -r /{ROOT}/current/lib; kill $(cat /{ROOT}/run.pid)")
+    lab["h03"].run("sh", "-c", "systemctl stop tui-manager-agent; rm /etc/tui-manager-agent.env")
+    mended = agent(lab, "install", "--ssh", "h[01-05]")
+    expected = dict.fromkeys(NAMES[:3], "installed") | dict.fromkeys(NAMES[3:], "unchanged")
+    assert statuses(mended) == expected
+    assert {host["name"]: host["fingerprint"] for host in lab.operator.hosts()} == keys
+    for name in ("h02", "h03"):
+        restart(lab, name)
+    assert set(stdout_of(lab, "@all", "hostname")) == set(NAMES)
 
 
 def test_an_agent_of_a_user_without_root_leaves_nothing_either(make_lab: MakeLab) -> None:
