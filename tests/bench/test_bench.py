@@ -12,6 +12,7 @@ import pytest
 from bench import __main__ as bench
 from bench.budgets import BUDGETS, budget_table, find, verdicts
 from bench.figures import INSECURE, MTLS, Figure, figure_table, number, percentile
+from bench.floors.echo import measure_echo
 from bench.growth import growth
 from bench.history import Shape, fill
 from bench.managers import __main__ as managers
@@ -34,10 +35,8 @@ RATE = Figure(
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_of_benchmarks_finds_its_figures(group: str, tmp_path: Path) -> None:
-    # Fleets are measured with and without TLS, all others with it.
-    security = [] if group == "fleets" else ["--security", MTLS]
-    options = ["--scale", "tiny", "--only", group, "--out", str(tmp_path)]
-    assert bench.main([*options, *security]) == 0
+    options = ["--scale", "tiny", "--only", group, "--security", MTLS, "--out", str(tmp_path)]
+    assert bench.main(options) == 0
     results = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
     budgets = results.pop("budgets")["budgets"]
     assert len(budgets) == len(BUDGETS)
@@ -48,6 +47,13 @@ def test_a_group_of_benchmarks_finds_its_figures(group: str, tmp_path: Path) -> 
             assert isinstance(figure["value"], float | int), figure
         assert results[name]["machine"]["cores"]
     assert ET.parse(tmp_path / "growth.svg").getroot().tag.endswith("svg")
+
+
+async def test_streams_without_tls_have_a_floor_too() -> None:
+    """All else that is measured without TLS has its place in the groups of both engines."""
+    found = await measure_echo(3, INSECURE, processes=1, look=0.2, rush=0.2)
+    assert found.connect_seconds > 0
+    assert found.rounds_per_second > 0
 
 
 def test_a_budget_is_kept_or_not_and_what_was_not_measured_says_so() -> None:
