@@ -9,12 +9,13 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tests.operator.examples import made
+from tests.support.run_length import examples
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.hosts.host import Host, HostDetail
 from tui_manager.domain.hosts.join_token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
@@ -89,6 +90,7 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "there", "back"), WAYS, ids=lambda one: one.__name__)
+@settings(max_examples=examples(100, few=10))
 @given(data=st.data())
 def test_every_field_survives(
     kind: type, there: Callable[[Any], Message], back: Callable[[Any], Any], data: st.DataObject

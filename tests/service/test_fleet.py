@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.manager_parts import Parts, manager_parts, stored_hosts
+from tests.support.run_length import ALL
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -66,9 +67,13 @@ async def test_labels_of_an_operator_win_and_unset_shows_the_lower_one(parts: Pa
 
 
 EVENTS = ("label", "dial", "enroll", "restart")
+# Each event comes at each place, and directly after each other one.
+_ORDERS = [tuple(EVENTS[place] for place in row) for row in ((0, 1, 3, 2), (1, 2, 0, 3),
+    (2, 3, 1, 0), (3, 0, 2, 1))]  # fmt: skip
+ORDERS = list(itertools.permutations(EVENTS)) if ALL else _ORDERS
 
 
-@pytest.mark.parametrize("order", itertools.permutations(EVENTS), ids=">".join)
+@pytest.mark.parametrize("order", ORDERS, ids=">".join)
 async def test_labels_have_their_order_whatever_comes_first(tmp_path: Any, order: Any) -> None:
     """The agent comes with other labels, enrols again, or the manager starts again."""
     own, bound = {"agent": "1", "token": "1", "operator": "1"}, {"token": "2", "operator": "2"}

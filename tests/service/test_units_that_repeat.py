@@ -2,6 +2,7 @@
 until it is."""
 
 import asyncio
+import sqlite3
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from tests.service.test_agent_features import limited, start
 from tests.support.manager_parts import Parts, result
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.service.reports.report_service import ReportService
+from tui_manager.storage.engine.transaction import Transaction
 
 
 async def test_a_lost_agent_is_logged_once(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
@@ -51,3 +53,22 @@ async def test_reports_are_taken_once(parts: Parts, monkeypatch: pytest.MonkeyPa
         *(parts.report(host, result(run.execution_id)) for host, run in parts.dispatcher.sent)
     )
     assert begun == [2]
+
+
+async def test_contradictions_are_looked_for_after_each_write(parts: Parts) -> None:
+    """Many tests look for them again and again; between two writes there is one look."""
+    await parts.connect("web01")
+    task_id = await parts.started("web01", "true")
+    assert await parts.contradictions() == []
+
+    def set_total(tx: Transaction, total: int) -> None:
+        if isinstance(tx, sqlite3.Connection):
+            tx.execute("UPDATE tasks SET total = ? WHERE id = ?", (total, task_id))
+        else:
+            tx.execute("UPDATE command_counts SET total = ? WHERE task_id = ?", (total, task_id))
+
+    await parts.database.write(lambda tx: set_total(tx, 7))
+    for _ in range(2):
+        assert "task_counters" in {finding.check for finding in await parts.contradictions()}
+    await parts.database.write_aside(lambda tx: set_total(tx, 1))
+    assert await parts.contradictions() == []
