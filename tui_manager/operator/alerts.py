@@ -89,13 +89,15 @@ def _storage(statistics: Statistics) -> Iterator[Alert]:
 
 def _managers(core: Core, now: datetime) -> Iterator[Alert]:
     statistics, gauges = core.statistics, core.statistics.gauges
+    standing = gauges.standing()
+    hosts = core.directory if standing.others else ()  # a manager that is alone has all of them
     return manager_alerts(
-        gauges.standing(),
+        standing,
         now,
         storage_error=statistics.storage_error,
         notifier_problem=gauges.notifier_problem(),
         clock_ahead=gauges.clock_ahead(),
-        offline=Counter(entry.row.gateway for entry in core.directory if not entry.online),
+        offline=Counter(entry.row.gateway for entry in hosts if not entry.online),
     )
 
 
@@ -195,9 +197,9 @@ def _out_of_date(directory: Directory, now: datetime) -> Iterator[Alert]:
     away = [
         (entry.row.name, entry.row.host_id, *entry.certificate)
         for entry in directory
-        if entry.away
+        if entry.certificate  # few hosts have got one since the start
+        and entry.away
         and entry.row.admission in (Admission.PENDING, Admission.ADMITTED)
-        and entry.certificate
         and not entry.certificate[0] <= now < entry.certificate[1]
     ]
     for name, host_id, begins, ends in sorted(away)[:_NAMED]:
@@ -283,7 +285,9 @@ def _bad_tokens(violations: Violations) -> Iterator[Alert]:
 
 def _unknown_executions(directory: Directory) -> Iterator[Alert]:
     holding = [
-        (entry.row.name, entry.row.host_id, entry.unknown) for entry in directory if entry.unknown
+        (entry.row.name, entry.row.host_id, entry.unknown)
+        for entry in directory.online_entries()
+        if entry.unknown
     ]
     for name, host_id, count in sorted(holding)[:_NAMED]:
         if count == 1:

@@ -32,7 +32,7 @@ def differing_agents(
     found = [
         entry
         for entry in _differing(directory, expected)
-        if entry.online and entry.row.admission is Admission.ADMITTED and not entry.maintenance(now)
+        if entry.row.admission is Admission.ADMITTED and not entry.maintenance(now)
     ]
     if not found:
         return
@@ -51,9 +51,10 @@ def differing_agents(
 
 
 def _differing(directory: Directory, expected: ExpectedAgents) -> Iterator[HostEntry]:
-    """All hosts whose agents differ. Thousands of hosts have few agents: each is judged once."""
+    """Hosts that are online and whose agents differ. Thousands of hosts have few agents: each is
+    judged once."""
     judged: dict[tuple[str, ...], bool] = {}
-    for entry in directory:
+    for entry in directory.online_entries():
         row = entry.row
         agent = (row.agent_version, row.agent_build, row.installed_by, row.os, row.arch)
         differs = judged.get(agent)

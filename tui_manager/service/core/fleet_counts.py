@@ -41,7 +41,11 @@ def counts(directory: Directory) -> tuple[int, int, int]:
 def in_maintenance(directory: Directory, now: datetime) -> tuple[int, int]:
     """How many hosts are in maintenance, and how many of these are offline; without the hosts
     that were turned away."""
-    found = [entry for entry in directory if not is_turned_away(entry) and entry.maintenance(now)]
+    found = [
+        entry
+        for entry in directory
+        if entry.row.maintenance and entry.maintenance(now) and not is_turned_away(entry)
+    ]
     return len(found), sum(not entry.online for entry in found)
 
 

@@ -362,6 +362,10 @@ class Directory:
         """Row ids of the hosts that are not connected now."""
         return frozenset(self._by_row_id.keys() - self._online)
 
+    def online_entries(self) -> Iterator[HostEntry]:
+        """The hosts that are connected, here or to another manager, in no order."""
+        return map(self._by_row_id.__getitem__, self._online)
+
     def online_rows(self) -> frozenset[int]:
         """Row ids of the hosts that are connected now."""
         return frozenset(self._online)

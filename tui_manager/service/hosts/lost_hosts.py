@@ -69,8 +69,8 @@ class LostHosts:
             entry
             for entry in self._directory
             if entry.session is None  # of most it is not; this is asked of all each second
-            and entry.away
             and entry.silent_since <= limit
+            and entry.away
             and entry.row.row_id not in known
             and entry.row.admission is Admission.ADMITTED
             and entry.maintenance(now) is None
