@@ -117,6 +117,11 @@ def drawn_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Compositor, "render_update", render_update)
 
 
+def draw_each_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws from now on what changes, as in a terminal."""
+    monkeypatch.setattr(Compositor, "render_update", _render_update)
+
+
 def draw(pilot: "Pilot[None]") -> None:
     """Draws what has changed since it was drawn."""
     screen = pilot.app.screen
