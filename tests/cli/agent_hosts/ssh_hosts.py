@@ -128,6 +128,7 @@ echo $$ >"$root/run.pid"
 trap 'rm -f "$root/run.pid"; exit 0' TERM
 while :; do sleep 0.1; done
 """
+NO_BOOT = "it does not start with the machine: there is no systemd and no crontab"
 KEY = new_key()  # that the tests trust
 UNIT = "[Service]\nExecStart=/usr/local/bin/tui-manager-agent run\n"
 
