@@ -11,12 +11,13 @@ import psutil
 def of(folder: Path, but: Set[int]) -> list[psutil.Process]:
     """Whatever was started in the folder, or for a host in it; `but` are pids that do not count."""
     found = []
+    name = str(folder)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            words = [*process.cmdline(), process.environ().get("TMPDIR", "")]
-            ours = any(str(folder) in word for word in words)
-            dead = process.status() == psutil.STATUS_ZOMBIE
-            if ours and not dead and process.pid not in but:
+            ours = any(name in word for word in process.cmdline())
+            if not ours and name not in process.environ().get("TMPDIR", ""):
+                continue
+            if process.pid not in but and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 

@@ -23,6 +23,7 @@ from tests.faults.scenarios.cancels import (
 )
 from tests.faults.sweep import NAMED, dies_at
 from tests.faults.tally import Tally
+from tests.support.run_length import examples
 
 SEED = os.environ.get("FAULTS_SEED", "1")
 
@@ -96,5 +97,5 @@ async def test_death_between_statements(count: int) -> None:
 
 async def test_random_faults() -> None:
     tally = Tally()
-    await campaign(SEED, 5, tally)
+    await campaign(SEED, examples(5, few=2), tally)
     assert not tally.violations, "\n".join(tally.violations)
