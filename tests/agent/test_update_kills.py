@@ -59,7 +59,7 @@ async def test_sigterm_that_comes_with_the_switch_ends_the_new_version(
     """It is blocked then. One that hangs does not hear it, and is killed."""
     host.restarts, host.patience = False, 0.0
     await host.start()
-    bundle = Bundle.of(host.key, "0.3.0", "os.kill(os.getpid(), 15)\n    " + then)
+    bundle = Bundle.of(host.key, "0.3.0", "os.kill(os.getpid(), 15)\n" + then)
     execution_id = host.update(bundle)
     await host.wait_until("the end", lambda: host.ended and not host.processes())
     assert host.ended == [0 if then == REAL else -9]

@@ -8,7 +8,6 @@ import asyncio
 import io
 import os
 import signal
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tui_manager_agent import __version__
 from tui_manager_protos.rules.agent_bundle import format_update_keys, read_head
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -23,22 +23,23 @@ from tests.agent.fake_files import FakeSet
 from tests.agent.fake_manager import FakeManager
 from tests.support.bundles import new_key, public, small_bundle
 from tests.support.waiting import wait_until
+from tests.support.warm_programs import Running, start
 
 REPOSITORY = Path(__file__).parents[2]
 _PROGRAM = """\
 #!{python}
 import os, sys
+if sys.argv[1:] == ["--version"]:  # as the agent prints it, without its imports
+    sys.exit(print("tui-manager-agent", {version!r}))
 sys.prefix = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.path.insert(0, {repository!r})
 import tui_manager_agent
 tui_manager_agent.__version__ = {version!r}
-{prelude}
 from tui_manager_agent.cli.main import main
-if sys.argv[1:] != ["--version"]:
-    from tests.agent import update_points
-    if "UPDATE_POINTS" in os.environ:
-        update_points.install()
-    {then}
+from tests.agent import update_points
+if "UPDATE_POINTS" in os.environ:
+    update_points.install()
+{then}
 sys.exit(main())
 """
 AS_SERVICE = ("/bin/sh", "-c", 'export SYSTEMD_EXEC_PID=$$; exec "$0" "$@"')  # as systemd does
@@ -60,14 +61,13 @@ PRINTS = "os.system('head -c 100000 /dev/urandom >&2'); os.kill(os.getpid(), 11)
 BREAKS = "update_points.replace_dialling(update_points.broken)"
 
 
-def program(version: str, then: str = REAL, prelude: str = "") -> bytes:
+def program(version: str, then: str = REAL) -> bytes:
     """The program of a version."""
     return _PROGRAM.format(
         python=sys.executable,
         repository=str(REPOSITORY),
         version=version,
         then=then,
-        prelude=prelude,
     ).encode()
 
 
@@ -108,6 +108,22 @@ class Bundle:
         return cls(data, version, head.manifest.build)
 
 
+class _Process:
+    """The agent that this host has started: a process, which may become other versions."""
+
+    def __init__(self, running: Running) -> None:
+        self.pid = running.pid
+        self._ending = asyncio.ensure_future(asyncio.to_thread(running.wait))
+
+    async def wait(self) -> int:
+        """The exit status, once it has ended."""
+        return await asyncio.shield(self._ending)
+
+    @property
+    def has_ended(self) -> bool:
+        return self._ending.done()
+
+
 @dataclass
 class UpdatedHost:
     """The host: ROOT, the state folder, and its agent, which is started over ROOT/current.
@@ -134,7 +150,7 @@ class UpdatedHost:
     starts: int = 0
     ended: list[int] = field(default_factory=list)
     _looping: "asyncio.Task[None] | None" = None
-    _process: "asyncio.subprocess.Process | None" = None
+    _process: _Process | None = None
 
     @property
     def root(self) -> Path:
@@ -204,18 +220,25 @@ class UpdatedHost:
 
     async def start_once(self) -> None:
         self.starts += 1
+        program = self.root / "current" / (LOOP if self.has_loop else "bin/tui-manager-agent")
+        words = ["run", "--insecure", f"--manager={self.manager.address}"]
+        words += [f"--state-dir={self.state}", "--log-level=debug", *self.options]
+        prefix = () if self._is_this_version and not self.has_loop else ("env",)
         with (self.folder / "log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(() if self.is_failed is None else AS_SERVICE),
-                str(self.root / "current" / (LOOP if self.has_loop else "bin/tui-manager-agent")),
-                *("run", "--insecure", f"--manager={self.manager.address}"),
-                *(f"--state-dir={self.state}", "--log-level=debug", *self.options),
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+            running = start(
+                "tui-manager-agent",
+                words,
+                self.environment,
                 stderr=log,
-                start_new_session=True,
+                prefix=prefix if self.is_failed is None else AS_SERVICE,
+                file=program,
             )
+        self._process = _Process(running)
+
+    @property
+    def _is_this_version(self) -> bool:
+        """What starts is the version that this repository has."""
+        return self.current == OLD and OLD.startswith(f"{__version__}-")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -299,6 +322,8 @@ class UpdatedHost:
                     continue
                 if str(self.state).encode() in words:
                     found[int(entry)] = words.decode(errors="replace")
+        if self._process is not None and not self._process.has_ended:  # see `warm_programs.py`
+            found.setdefault(self._process.pid, "tui-manager-agent")
         return found
 
     def watchers(self) -> list[int]:

@@ -1,8 +1,9 @@
 """A process that has imported a program and forks for each start of it. `warm_programs` asks it to.
 
 A fork gets the arguments, the environment, the umask and the standard streams of the start, in a
-session of its own, and runs the program's `main`: from there on it is what a start from the shell
-is. This file imports little, as all that it imports is in each fork too.
+session of its own, and runs the program's `main`, or a file of Python that starts it differently:
+from there on it is what a start from the shell is. This file imports little, as all that it imports
+is in each fork too.
 """
 
 import gc
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -110,13 +112,21 @@ class _Forking:
             after_fork()  # that of tests/faults
         os.chdir(asked["folder"])
         os.umask(asked["umask"])
-        path = installed(self.program)
+        path = asked["file"] or installed(self.program)
         sys.argv[:] = [path, *asked["arguments"]]
         sys.orig_argv[:] = [sys.executable, *sys.argv]
         sys.path[0] = str(Path(path).parent)
         _open_streams()
+        if asked["file"]:
+            return partial(_run_file, path)
         main: Callable[[], int] = importlib.import_module(_MAIN[self.program]).main
         return main
+
+
+def _run_file(path: str) -> int:
+    """As Python runs a file. It ends by `sys.exit`, or with status 0."""
+    exec(compile(Path(path).read_bytes(), path, "exec"), {"__name__": "__main__", "__file__": path})
+    return 0
 
 
 def _open_streams() -> None:

@@ -64,12 +64,14 @@ def start(
     prefix: Sequence[str] = (),
     inject: Path | None = None,
     folder: Path | None = None,
+    file: Path | None = None,
 ) -> Running:
     """Starts an installed program in a session of its own.
 
     Args:
         umask: -1: that of the test.
         folder: in which it starts; None: that of the test.
+        file: an executable of this Python that starts the program, instead of the installed one.
         prefix: the words of a program that starts it.
         inject: the folder that `environment` has as PYTHONPATH, if its `sitecustomize` can do its
             work before the fork. It finds LD_FAULTS_ARM then, and again after the fork.
@@ -84,7 +86,7 @@ def start(
     )
     if prefix or {**found, **injected} != known:
         return subprocess.Popen(
-            [*prefix, installed(program), *arguments],
+            [*prefix, str(file or installed(program)), *arguments],
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -101,7 +103,7 @@ def start(
             null.fileno() if stream == subprocess.DEVNULL else _descriptor(stream)
             for stream in (stdin, stdout, stderr)
         ]
-        return _servers[key].fork(arguments, environment, umask, descriptors, folder)
+        return _servers[key].fork(arguments, environment, umask, descriptors, folder, file)
 
 
 def run(
@@ -226,6 +228,7 @@ class _Server:
         umask: int,
         descriptors: Sequence[int],
         folder: Path | None,
+        file: Path | None,
     ) -> _Fork:
         """Starts the program."""
         asked = {
@@ -233,6 +236,7 @@ class _Server:
             "environment": dict(environment),
             "umask": umask if umask >= 0 else _umask(),
             "folder": str(folder or os.getcwd()),
+            "file": str(file or ""),
         }
         ours, theirs = socket.socketpair()
         with theirs:
