@@ -33,6 +33,7 @@ async def test_what_is_not_taken_changes_nothing(host: UpdatedHost, manager: Fak
     other = new_key()
     of_other = Bundle.of(other, "0.3.0")
     name_at = good.data.index(b'"python"')
+    packed_at = good.data.index(b"\x1f\x8b")  # the contents, gzipped
     cases: list[tuple[Bundle, wire.ResultReason.ValueType, str]] = [
         (
             Bundle.of(None, "0.3.0"),
@@ -54,7 +55,7 @@ async def test_what_is_not_taken_changes_nothing(host: UpdatedHost, manager: Fak
         (Bundle.of(host.key, "0.3.0", libc="glibc 99.1"), FAILED, "The bundle needs glibc 99.1"),
         (Bundle(good.data, "0.4.0", good.build), FAILED, "0.4.0 (build "),
         (
-            Bundle(changed(good.data, len(good.data) - 1300), "0.3.0", good.build),
+            Bundle(changed(good.data, packed_at + 20), "0.3.0", good.build),
             FAILED,
             "agent.tar.gz has another SHA-256",
         ),
