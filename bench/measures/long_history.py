@@ -24,6 +24,7 @@ from bench.swarm.swarm import swarm
 from bench.weight import CpuMeter
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
+from tui_manager.domain.output.output_by_host import WantedOutput
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
@@ -260,6 +261,9 @@ async def _output(operator: Operator, newest: int) -> dict[str, Ask]:
     end = last.stdout_bytes - 1
     return {
         "output: of one host of many": lambda: operator.follow_output(LONG, _NEWEST, first.host_id),
+        "output: of one command on one host of many": lambda: operator.read_output_by_host(
+            WantedOutput(LONG, first.host, first.command)
+        ),
         "output: of many lines": lambda: operator.follow_output(newest, _NEWEST, last.host_id),
         "output: their beginning": lambda: operator.read_output(last.execution_id, Stream.STDOUT),
         "output: their end": lambda: operator.read_output(last.execution_id, Stream.STDOUT, end),
