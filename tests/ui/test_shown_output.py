@@ -15,6 +15,9 @@ from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.output.output_pane import OutputPane
 
 
+HIGH = (120, 90)  # a few pages of it are more than what is read at once
+
+
 async def two_tasks() -> FakeOperator:
     """#1 on web01 and web02, which printed; #2 on web02 alone, which printed."""
     fleet = FakeOperator()
@@ -138,14 +141,14 @@ def pane_of(pilot: "Pilot[None]") -> OutputPane:
 
 async def test_all_that_is_stored_is_shown_wherever_one_scrolls(running: Running) -> None:
     fleet, _ = await long_output()
-    async with running(fleet) as pilot:
+    async with running(fleet, HIGH) as pilot:
         await press(pilot, "enter", "tab")
         assert line_numbers(shown(pilot))[-1] == "399999"
         await press(pilot, "home")
         numbers = line_numbers(shown(pilot))
         assert numbers[0] == "0"
         assert "at 0%" in shown(pilot)
-        for page in range(40):
+        for page in range(15):
             await press(pilot, "pagedown")
             after = line_numbers(shown(pilot))
             assert int(after[0]) == int(numbers[-1]) + 1, page
@@ -155,7 +158,7 @@ async def test_all_that_is_stored_is_shown_wherever_one_scrolls(running: Running
         assert pane.reader.window.size <= 2 << 20
         await press(pilot, "end")
         assert line_numbers(shown(pilot))[-1] == "399999"
-        for page in range(40):
+        for page in range(15):
             numbers = line_numbers(shown(pilot))
             await press(pilot, "pageup")
             assert int(line_numbers(shown(pilot))[-1]) == int(numbers[0]) - 1, page
@@ -210,7 +213,7 @@ async def test_a_line_of_megabytes_is_shown_to_its_end(running: Running) -> None
     for number in range(48):
         fleet.emit(execution, b"".join(b"%07d " % (8192 * number + at) for at in range(8192)))
     fleet.emit(execution, b"\nafter\n")
-    async with running(fleet) as pilot:
+    async with running(fleet, HIGH) as pilot:
         await press(pilot, "enter", "tab")
         assert "after" in shown(pilot)
         assert "line 999" in shown(pilot)  # the long line takes one row
@@ -218,7 +221,7 @@ async def test_a_line_of_megabytes_is_shown_to_its_end(running: Running) -> None
         await press(pilot, "w", "end")
         assert "0393215" in shown(pilot)
         await press(pilot, "home", "pagedown", "pagedown")
-        await press(pilot, *["pagedown"] * 60)
+        await press(pilot, *["pagedown"] * 20)
         pane = pane_of(pilot)
         rows = [pane.render_line(y).text[2:].replace(" ", "") for y in range(pane.size.height)]
         assert len("".join(rows)) > 1000
