@@ -14,6 +14,7 @@ PACKAGES = (
     "agent/tui_manager_agent",
     "protos/tui_manager_protos",
 )
+_WHY = re.compile(r"of its own|its own file|^The only module|^The file that")
 # Their packages and files have lines of their own.
 LAYERS = ("domain", "storage", "service", "transport", "ui", "cli")
 PATHS = sorted(
@@ -91,3 +92,16 @@ def test_no_function_has_more_lines_than_it_says(package: str) -> None:
         and node.end_lineno - node.lineno >= int(most)
     ]
     assert too_long == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_short_file_says_why_it_is_one(package: str) -> None:
+    (least,) = re.findall(r"A file\s+of under (\d+) lines says", TEXT)
+    silent = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        said = " ".join((ast.get_docstring(ast.parse(text)) or "").split())
+        short = len(text.splitlines()) < int(least) and path.stem != "__init__"
+        if short and "_pb2" not in path.name and not _WHY.search(said):
+            silent.append(str(path.relative_to(ROOT)))
+    assert silent == []

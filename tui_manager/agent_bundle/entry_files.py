@@ -1,4 +1,5 @@
-"""The files of a bundle that come from no distribution: how the agent is started in it.
+"""The files of a bundle that come from no distribution: how the agent is started in it. A file of
+its own, because it is a script of a bundle, and runs on the hosts.
 
 `bin/tui-manager-agent` finds its folder also over links, such as `current`, and starts the Python
 there by its real path. So the agent goes on with its own version after `current` was replaced. It

@@ -1,4 +1,5 @@
-"""Why a bundle cannot be made; each error is written for the operator."""
+"""Why a bundle cannot be made; each error is written for the operator. A file of its own, because
+all modules here raise it."""
 
 from tui_manager.domain.errors import ManagerError
 

@@ -1,4 +1,5 @@
-"""Why a host could not do what it was asked for, in a sentence."""
+"""Why a host could not do what it was asked for, in a sentence. A file of its own, because sessions
+know nothing of these sentences."""
 
 from tui_manager.agent_install.host_session import RefusedRequestError
 

@@ -1,4 +1,5 @@
-"""How far the work on a host has come, for those who wait and for those who interrupt it."""
+"""How far the work on a host has come, for those who wait and for those who interrupt it. A file of
+its own, because the work, the printing and an interrupt share it."""
 
 from enum import StrEnum
 from typing import Protocol

@@ -1,4 +1,5 @@
-"""The table of all metrics, by the subjects of the manual. Each is read from memory."""
+"""The table of all metrics, by the subjects of the manual. Each is read from memory. A file of its
+own, because the server and the tests of the manual both read it."""
 
 from tui_manager.metrics.host_metrics import HOSTS
 from tui_manager.metrics.manager_metrics import DATABASE, MANAGER

@@ -1,4 +1,5 @@
-"""The part of the operator's API that helps to type a new task; see `api.py`."""
+"""The part of the operator's API that helps to type a new task; see `api.py`. A file of its own, as
+each such subject has one."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Between an operator's files and the manager's store, within the manager: what the in-process
-operator does for `FileCalls`."""
+operator does for `FileCalls`. A file of its own, because all other calls need no bytes of files."""
 
 from collections.abc import AsyncIterator, Callable
 

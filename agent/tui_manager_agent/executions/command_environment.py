@@ -1,4 +1,5 @@
-"""Which environment variables a command has. How they reach it is in `supervisor/spawn.py`."""
+"""Which environment variables a command has. How they reach it is in `supervisor/spawn.py`. A file
+of its own, because people look here for what a command can read."""
 
 import os
 

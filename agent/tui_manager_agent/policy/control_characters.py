@@ -1,4 +1,5 @@
-"""Which control characters, such as line breaks, a regex of the owner names.
+"""Which control characters, such as line breaks, a regex of the owner names. A file of its own,
+because commands and paths are compared by it.
 
 One that it only happens to match is not allowed by it.
 """

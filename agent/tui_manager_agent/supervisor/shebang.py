@@ -1,4 +1,5 @@
-"""The first line of a script, which names the program that runs it, as Linux reads it.
+"""The first line of a script, which names the program that runs it, as Linux reads it. A file of
+its own, because orders and `policy check` both read it.
 
 The agent runs that program itself, with the path of the script: the kernel runs no file from a file
 system that is mounted `noexec`.

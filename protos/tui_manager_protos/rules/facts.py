@@ -1,4 +1,5 @@
-"""Which facts a host may have. The agent keeps to these rules; the manager checks them again."""
+"""Which facts a host may have. The agent keeps to these rules; the manager checks them again. A
+file of its own, because no other rule uses it."""
 
 from tui_manager_protos.rules.names_and_labels import is_label_key
 

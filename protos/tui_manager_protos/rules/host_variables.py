@@ -1,6 +1,6 @@
 """The environment variables that the manager adds to each command: its task, its host and the
 labels of the host. The manager makes them; an agent knows by the same rules that they are not an
-operator's."""
+operator's. A file of its own, because no other rule uses it."""
 
 import re
 from collections import Counter

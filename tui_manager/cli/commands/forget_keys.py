@@ -1,4 +1,5 @@
-"""`tui-manager database forget-keys`."""
+"""`tui-manager database forget-keys`. Each command has a file of its own, which is imported only
+when the command is called."""
 
 from tui_manager.cli.printing.text import write
 from tui_manager.domain.errors import InvalidInputError

@@ -1,4 +1,5 @@
-"""The command of `notifications` and its options."""
+"""The command of `notifications` and its options. A file of its own, as each group of commands has
+one."""
 
 import argparse
 

@@ -1,4 +1,5 @@
-"""What needs an operator: a sentence, and what it is about."""
+"""What needs an operator: a sentence, and what it is about. A file of its own, because several
+layers make, convert and show alerts."""
 
 from dataclasses import dataclass
 

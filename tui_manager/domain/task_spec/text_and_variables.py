@@ -1,4 +1,5 @@
-"""What a command can get from the manager: text, arguments, environment variables."""
+"""What a command can get from the manager: text, arguments, environment variables. A file of its
+own, because steps, parameters and files all check it."""
 
 import re
 

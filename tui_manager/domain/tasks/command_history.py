@@ -1,4 +1,5 @@
-"""The commands that were typed before. Pure."""
+"""The commands that were typed before. Pure. A file of its own, because storage, wire and forms
+share it."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,5 @@
-"""What follows the end of a step on a host: a pure decision over how it ended."""
+"""What follows the end of a step on a host: a pure decision over how it ended. A file of its own,
+because nothing else of tasks decides this."""
 
 from enum import StrEnum
 

@@ -1,4 +1,5 @@
-"""The calls of the client that help to type a new task."""
+"""The calls of the client that help to type a new task. A file of its own, as each such subject has
+one."""
 
 from __future__ import annotations
 

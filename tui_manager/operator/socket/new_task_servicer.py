@@ -1,4 +1,5 @@
-"""The calls of the server that help to type a new task."""
+"""The calls of the server that help to type a new task. A file of its own, as each such subject has
+one."""
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 

@@ -1,4 +1,5 @@
-"""The calls of the client that are about notifications."""
+"""The calls of the client that are about notifications. A file of its own, as each such subject has
+one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The calls of the server that are about notifications."""
+"""The calls of the server that are about notifications. A file of its own, as each such subject has
+one."""
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 

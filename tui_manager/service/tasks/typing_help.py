@@ -1,4 +1,5 @@
-"""What a form offers while an operator types a task. Nothing here changes anything."""
+"""What a form offers while an operator types a task. Nothing here changes anything. A file of its
+own, because the rest of the package changes tasks or reads them."""
 
 from collections.abc import Sequence
 

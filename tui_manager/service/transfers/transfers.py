@@ -1,4 +1,5 @@
-"""Transfers: the copies and fetches that are under way at this manager, for its sessions."""
+"""Transfers: the copies and fetches that are under way at this manager, for its sessions. A file of
+its own, because sessions are given this alone."""
 
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.file_store import FileStore

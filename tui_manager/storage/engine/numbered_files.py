@@ -1,4 +1,5 @@
-"""The migrations of an engine: numbered files."""
+"""The migrations of an engine: numbered files. A file of its own, because both engines have such
+files."""
 
 import functools
 import re

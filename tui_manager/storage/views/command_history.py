@@ -1,4 +1,5 @@
-"""The commands of the newest tasks, each once."""
+"""The commands of the newest tasks, each once. A file of its own, because no list of tasks needs
+it."""
 
 from collections.abc import Sequence
 

@@ -1,5 +1,6 @@
 """Tasks whose status does not fit what their command hosts have become: several managers store that
-at the same time, and no transaction sees what others have not committed yet."""
+at the same time, and no transaction sees what others have not committed yet. A file of its own,
+because only several managers need it."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,5 @@
-"""What a step of a task does and when, in words. Pure."""
+"""What a step of a task does and when, in words. Pure. A file of its own, because several screens
+and forms use it."""
 
 from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, StepKind
 from tui_manager.domain.text.number_format import size

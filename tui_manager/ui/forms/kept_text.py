@@ -1,4 +1,5 @@
-"""Whether a field of several lines gives a text back as it was put in. Pure.
+"""Whether a field of several lines gives a text back as it was put in. Pure. A file of its own,
+because several forms ask this.
 
 Textual ends a line at more characters than "\\n", and joins all lines with one line end.
 """

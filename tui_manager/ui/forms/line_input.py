@@ -1,4 +1,5 @@
-"""Fields and labels of forms that change without a new layout of the whole screen."""
+"""Fields and labels of forms that change without a new layout of the whole screen. A file of its
+own, because all forms use it."""
 
 from textual.content import Content
 from textual.widgets import Label

@@ -1,5 +1,5 @@
 """What the keys would do to the tasks that are chosen: which of them are of use, and their words.
-Pure."""
+Pure. A file of its own, because it is tested without a screen."""
 
 from collections.abc import Sequence
 

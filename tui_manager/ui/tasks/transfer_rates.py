@@ -1,4 +1,5 @@
-"""How fast files go to and from hosts, from what is read of running copies and fetches."""
+"""How fast files go to and from hosts, from what is read of running copies and fetches. A file of
+its own, because it is tested without a screen."""
 
 from collections import deque
 from datetime import datetime, timedelta

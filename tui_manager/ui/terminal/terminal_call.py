@@ -1,4 +1,5 @@
-"""What a terminal gets to call its user: the bell, or a notification of the desktop.
+"""What a terminal gets to call its user: the bell, or a notification of the desktop. A file of its
+own, because it is about terminals, and the app is not.
 
 There are two sequences for a notification, and no terminal says which one it knows. OSC 777 is that
 of rxvt, foot and the terminals with VTE; OSC 9 that of iTerm2, WezTerm, Ghostty, kitty and others.
