@@ -14,7 +14,6 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.output.output_pane import OutputPane
 
-
 HIGH = (120, 90)  # a few pages of it are more than what is read at once
 
 
