@@ -97,6 +97,7 @@ async def test_what_is_typed_in_a_fold_stays_when_it_is_closed_and_is_asked_abou
         await press(pilot, *["tab"] * 4, *"KEY TOKEN", "tab", *"one", "tab", *"two")
         form = form_of(pilot)
         assert form.fields.secret_values == {"KEY": "one", "TOKEN": "two"}
+        assert "TOKEN               •••" in shown(pilot), "it is not hidden behind the buttons"
         form.query_one("#secret", Input).value = "TOKEN"
         await settle(pilot)
         assert form.fields.secret_values == {"TOKEN": "two"}, "a value stays with its name"

@@ -151,6 +151,13 @@ class TaskForm(Form[int]):
         """The task is being made."""
         return self._creating
 
+    def can_view_entire(self, widget: Widget) -> bool:
+        """Whether all of a field is seen, else it is scrolled to when it gets the focus. Textual
+        does not see that the buttons lie above the fields."""
+        bottom = self.query_one("#bottom")
+        hidden = bottom not in widget.ancestors and widget.region.overlaps(bottom.region)
+        return not hidden and super().can_view_entire(widget)
+
     @property
     def target(self) -> str:
         """What is typed."""
