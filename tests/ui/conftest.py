@@ -24,6 +24,7 @@ from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.ui import app, paced_reader
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms import task_form
+from tui_manager.ui.frame import main_screen
 from tui_manager.ui.terminal import textual_internals, typed_ahead
 from tui_manager.ui.terminal.style_memory import StyleMemory
 
@@ -93,10 +94,11 @@ def styles_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that the app does depends on how long a test takes: notices stay, a problem is said
     once, a key waits for the one before it, a wrong target is looked up again soon after a change,
-    and cursors do not blink."""
+    running times stand still until a test calls `tick`, and cursors do not blink."""
     monkeypatch.setattr(DashboardApp, "NOTIFICATION_TIMEOUT", A_DAY)
     monkeypatch.setattr(app, "REPEAT_ERROR_AFTER", A_DAY)
     monkeypatch.setattr(typed_ahead, "TICK", A_DAY)
+    monkeypatch.setattr(main_screen, "TICK", A_DAY)
     monkeypatch.setattr(paced_reader, "PAUSE", SOON / 5)
     monkeypatch.setattr(task_form, "LOOK_UP_AGAIN_AFTER", SOON / 5)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)

@@ -27,6 +27,7 @@ from tui_manager.ui.manager_link import CallFailed, Link, ManagerChanged
 from tui_manager.ui.terminal.closable import ClosableScreen, is_open
 
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
+TICK = 1.0  # seconds
 SMALLEST = (60, 16)  # columns and lines; a smaller terminal shows a text about that
 
 
@@ -75,7 +76,7 @@ class MainScreen(ClosableScreen[None]):
     def on_mount(self) -> None:
         """Running times go on while nothing changes. Textual calls this and the method of a
         subclass, so that a subclass does not call it."""
-        self.set_interval(1.0, self.tick)
+        self.set_interval(TICK, self.tick)
 
     def tick(self) -> None:
         """Called once a second."""
