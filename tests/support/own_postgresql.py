@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import psutil
 import psycopg
 
-from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
+from tests.support.postgresql_server import PostgresqlServer, folder_for_servers, short_lived
 from tests.support.shared_postgresql import shared_server
 from tests.support.waiting import wait_until
 
@@ -181,7 +181,7 @@ def _made_data() -> Path:
     with (run / "making").open("a") as making:
         fcntl.flock(making, fcntl.LOCK_EX)
         if not (made / _READY).exists():
-            server = PostgresqlServer(made)
+            server = PostgresqlServer(made, short_lived())
             try:
                 server.start()
                 as_superuser(server, f"CREATE USER tui_manager PASSWORD '{PASSWORD}'")
@@ -204,7 +204,7 @@ def _copy_data(made: Path, server: PostgresqlServer) -> None:
 @contextlib.contextmanager
 def _server(**settings: str) -> Iterator[PostgresqlServer]:
     folder = folder_for_servers() / f"tui-own-{os.getpid()}-{next(_NUMBERS)}"
-    server = PostgresqlServer(folder, settings)
+    server = PostgresqlServer(folder, {**short_lived(), **settings})
     try:
         yield server
     finally:

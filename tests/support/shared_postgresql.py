@@ -18,7 +18,7 @@ from typing import IO
 import psutil
 import psycopg
 
-from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
+from tests.support.postgresql_server import PostgresqlServer, folder_for_servers, short_lived
 
 MANAGER = "tui_manager"  # the manager's user; not a superuser, as in production
 _ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def _start_keeper(folder: Path) -> None:
 
 def _keep(folder: Path) -> None:
     """Runs the server until no process of the run is left."""
-    server = PostgresqlServer(folder)
+    server = PostgresqlServer(folder, short_lived())
     try:
         server.start()
         with psycopg.connect(server.url(), autocommit=True) as connection:
