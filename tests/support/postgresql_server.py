@@ -48,8 +48,11 @@ SETTINGS: Mapping[str, str] = {
     "timezone": "Asia/Kolkata",
 }
 # Of servers that run for a test or a run of tests: to start and stop takes half the time.
-_SHORT_LIVED = {"autovacuum": "off", "shared_buffers": "32MB"}
+_SHORT_LIVED = {"autovacuum": "off", "shared_buffers": "32MB", "max_wal_size": "128MB"}
 _NO_PROCESSES_FOR_READING = {"io_method": "sync"}  # a setting since 18
+_INITDB = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+_IN_MEMORY = Path("/dev/shm")
+_MEMORY = 4 << 30  # bytes that it must have; a run of all tests needs less than one of four
 _START = 120.0  # seconds; far beyond what it takes
 _PAUSE = 0.02  # seconds between two attempts to connect
 
@@ -75,7 +78,7 @@ def find_programs() -> Path:
 @functools.cache
 def short_lived() -> Mapping[str, str]:
     """Settings of a server that lives for seconds or minutes."""
-    command = [find_programs() / "postgres", "--version"]
+    command = (str(find_programs() / "postgres"), "--version")
     version = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     newer = int(version.split()[2].partition(".")[0]) >= 18
     return {**_SHORT_LIVED, **(_NO_PROCESSES_FOR_READING if newer else {})}
@@ -97,6 +100,15 @@ def folder_for_servers() -> Path:
     raise AssertionError("Neither $TMPDIR nor /tmp can be entered by the user nobody.")
 
 
+def folder_for_short_lived() -> Path:
+    """The same for servers of tests, in memory if there is enough of it: a database is a thousand
+    files, and to make and remove them is most of what a server costs."""
+    if not os.access(_IN_MEMORY, os.W_OK | os.X_OK):
+        return folder_for_servers()
+    total = shutil.disk_usage(_IN_MEMORY).total  # the same for all processes of a run
+    return _IN_MEMORY if total >= _MEMORY else folder_for_servers()
+
+
 def _is_open_to_others(folder: Path) -> bool:
     return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
 
@@ -114,6 +126,7 @@ class PostgresqlServer:
         """
         self.folder = folder
         self.settings = {**SETTINGS, "unix_socket_directories": str(folder), **(settings or {})}
+        self.initdb_options: tuple[str, ...] = ()
         self.process: subprocess.Popen[bytes] | None = None
         self._user: dict[str, Any] = {}
         if os.geteuid() == 0:
@@ -155,7 +168,7 @@ class PostgresqlServer:
             data.mkdir(mode=0o700, exist_ok=True)
             for path in (self.folder, data):
                 os.chown(path, self._user.get("user", -1), self._user.get("group", -1))
-            options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+            options = (*_INITDB, *self.initdb_options)
             done = subprocess.run(
                 [programs / "initdb", "-D", data, "--username", SUPERUSER, *options],
                 stdin=subprocess.DEVNULL,

@@ -18,7 +18,7 @@ from typing import IO
 import psutil
 import psycopg
 
-from tests.support.postgresql_server import PostgresqlServer, folder_for_servers, short_lived
+from tests.support.postgresql_server import PostgresqlServer, folder_for_short_lived, short_lived
 
 MANAGER = "tui_manager"  # the manager's user; not a superuser, as in production
 _ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def shared_server() -> PostgresqlServer:
     Raises:
         AssertionError: there is no PostgreSQL, or it does not start; says what to do.
     """
-    folder = folder_for_servers() / f"tui-pg-{_run()}"
+    folder = folder_for_short_lived() / f"tui-pg-{_run()}"
     _USES.append(_begin_to_use(folder))
     with (folder / "starting").open("a") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)
