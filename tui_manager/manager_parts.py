@@ -32,15 +32,15 @@ from tui_manager.service.limits import Limits
 from tui_manager.service.managers.change_bridge import ChangeBridge
 from tui_manager.service.managers.database_watch import DatabaseWatch
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
+from tui_manager.service.managers.leader_loops import LeaderLoops
 from tui_manager.service.managers.leadership import Leadership
 from tui_manager.service.managers.link_notifier import LinkNotifier
 from tui_manager.service.managers.notifier import NoNotifier, Notifier
-from tui_manager.service.managers.planning import Planning
 from tui_manager.service.managers.requests_from_gateways import RequestsFromGateways
 from tui_manager.service.managers.running_elsewhere import RunningElsewhere
 from tui_manager.service.managers.task_ends import TaskEnds
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
-from tui_manager.service.notifications.courier import Delivery
+from tui_manager.service.notifications.deliver_to_receiver import Delivery
 from tui_manager.service.notifications.deliveries import Deliveries
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
@@ -73,7 +73,7 @@ class Parts:
     sessions: Sessions
     dispatch: DispatchLoop
     leadership: Leadership
-    planning: Planning
+    planning: LeaderLoops
     rollout_loop: RolloutLoop
     stalls: StallWatch
     hosts: HostService
@@ -191,7 +191,7 @@ def _planning(
     pruning: PruningLoop,
     task_ends: TaskEnds,
     deliveries: Deliveries,
-) -> Planning:
+) -> LeaderLoops:
     loops = {
         "rollouts": rollouts.run,
         "schedules": schedules.run,
@@ -200,7 +200,7 @@ def _planning(
         "ends of tasks": task_ends.run,
         "notifications": deliveries.run,
     }
-    return Planning(leadership, loops)
+    return LeaderLoops(leadership, loops)
 
 
 def _deliveries(settings: Settings, core: Core, clock_watch: ClockWatch) -> Deliveries:

@@ -27,7 +27,7 @@ from tui_manager_agent.link.stream_endings import RefusedByManagerError, describ
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.update import trial
-from tui_manager_agent.update.switch import Switch, Updates
+from tui_manager_agent.update.switch_version import Switch, Updates
 from tui_manager_agent.update.trial import Trial, TrialOverError
 from tui_manager_agent.update.versions import FEATURE, why_not
 
@@ -83,7 +83,7 @@ class Agent:
 
     async def run(self) -> None:
         """Works until it is cancelled; commands that run then run on. Ends too when it is to become
-        another version, see `switch`.
+        another version, see `switch_version.py`.
 
         Raises RefusedByManagerError if dialling again would not help, TrialOverError if this
         version is on trial and not accepted, OSError if the state folder cannot be used.

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tui_manager_agent.files.answers import (
+from tui_manager_agent.files.fetch_answers import (
     REQUESTS,
     Answer,
     Answers,
     TooManyRequestsError,
 )
-from tui_manager_agent.files.work import Request, Stop, StoppedError, Stored
+from tui_manager_agent.files.transfer_work import Request, Stop, StoppedError, Stored
 from tui_manager_agent.journal.transfer_records import FileSet
 from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
 

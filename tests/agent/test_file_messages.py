@@ -6,9 +6,9 @@ import pytest
 from tui_manager_agent.executions.execution import Execution
 from tui_manager_agent.executions.file_messages import REQUESTS, FileMessages
 from tui_manager_agent.executions.outbox import Outbox
-from tui_manager_agent.files.answers import Answers
-from tui_manager_agent.files.pull import Pull
-from tui_manager_agent.files.work import Stop
+from tui_manager_agent.files.fetch_answers import Answers
+from tui_manager_agent.files.request_pieces import Pull
+from tui_manager_agent.files.transfer_work import Stop
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.transfer_records import FileSet
 from tui_manager_protos.rules.transfer_window import FIRST, LARGEST

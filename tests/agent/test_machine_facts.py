@@ -11,7 +11,7 @@ import psutil
 import pytest
 from tui_manager_agent.facts import machine_facts
 from tui_manager_agent.facts.machine_facts import Machine, parse_os_release
-from tui_manager_agent.facts.own_facts import OWN_LIMIT
+from tui_manager_agent.facts.owner_facts import OWN_LIMIT
 from tui_manager_protos.rules.facts import FACTS_LIMIT, VALUE_LIMIT, is_fact_name
 
 Partition = namedtuple("Partition", "device mountpoint fstype opts")

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.facts.own_facts import ERROR, OWN_LIMIT, OwnFacts, parse
+from tui_manager_agent.facts.owner_facts import ERROR, OWN_LIMIT, OwnerFacts, parse
 from tui_manager_agent.policy import trusted_file
 
 
@@ -77,7 +77,7 @@ def test_a_file_has_a_limited_number_of_facts() -> None:
 
 
 def test_a_change_of_the_file_is_seen(file: Path) -> None:
-    own = OwnFacts(file)
+    own = OwnerFacts(file)
     assert own.current() == {"site": "berlin"}
     file.write_text('site = "paris"')
     assert own.current() == {"site": "paris"}
@@ -93,7 +93,7 @@ def test_a_change_of_the_file_is_seen(file: Path) -> None:
 
 def test_a_problem_is_logged_once(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     file.write_text("a = [1]\nb = 2")
-    own = OwnFacts(file)
+    own = OwnerFacts(file)
     with caplog.at_level(logging.INFO):
         assert own.current() == {"b": "2", ERROR: own.current()[ERROR]}
         file.write_text("a = [1]\nb = 2")
@@ -106,9 +106,9 @@ def test_a_problem_is_logged_once(file: Path, caplog: pytest.LogCaptureFixture) 
 
 def test_the_default_file_may_be_absent(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     monkeypatch.setattr(
-        "tui_manager_agent.facts.own_facts.configuration_folder", lambda: file.parent
+        "tui_manager_agent.facts.owner_facts.configuration_folder", lambda: file.parent
     )
-    own = OwnFacts(None)
+    own = OwnerFacts(None)
     assert own.path == file
     assert own.current() == {"site": "berlin"}
     file.unlink()
@@ -116,7 +116,7 @@ def test_the_default_file_may_be_absent(monkeypatch: pytest.MonkeyPatch, file: P
 
 
 def test_nobody_else_may_write_it(file: Path) -> None:
-    own = OwnFacts(file)
+    own = OwnerFacts(file)
     file.chmod(0o666)
     assert "can be written by anybody" in own.current()[ERROR]
     file.chmod(0o600)
@@ -126,7 +126,7 @@ def test_nobody_else_may_write_it(file: Path) -> None:
 def test_the_folders_above_it_count(file: Path) -> None:
     """Their change does not change the file."""
     file.parent.chmod(0o777)
-    own = OwnFacts(file)
+    own = OwnerFacts(file)
     assert "can be written by anybody" in own.current()[ERROR]
     file.parent.chmod(0o700)
     assert own.current() == {"site": "berlin"}
@@ -147,4 +147,4 @@ def test_what_is_no_file_of_facts(file: Path, what: bytes | None, said: str) -> 
         os.mkfifo(file)
     else:
         file.write_bytes(what)
-    assert said in OwnFacts(file).current()[ERROR]
+    assert said in OwnerFacts(file).current()[ERROR]

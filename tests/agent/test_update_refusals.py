@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions.make_transfer_order import make_transfer_order
-from tui_manager_agent.files.work import Stop, StoppedError
+from tui_manager_agent.files.transfer_work import Stop, StoppedError
 from tui_manager_agent.installation import Installation
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.update import update_work

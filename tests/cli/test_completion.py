@@ -12,11 +12,11 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.support.fake_operator import FakeOperator as Manager
 from tests.support.waiting import GIVE_UP
-from tui_manager.cli.completion import from_manager
-from tui_manager.cli.completion.answer import lines_for_bash
+from tui_manager.cli.completion import names_from_manager
+from tui_manager.cli.completion.answer_shell import lines_for_bash
+from tui_manager.cli.completion.argument_kinds import kind_of
 from tui_manager.cli.completion.bash_line import read_line
 from tui_manager.cli.completion.complete import Files, Reply, arguments_of, complete
-from tui_manager.cli.completion.kinds import kind_of
 from tui_manager.cli.main import main
 from tui_manager.cli.options.commands import SHELLS, command_line_parser
 from tui_manager.domain.errors import StorageError
@@ -81,8 +81,8 @@ def operator(connect_to: Connect, monkeypatch: pytest.MonkeyPatch) -> FakeOperat
 
     made = filled()
     connect_to(lambda: made)
-    monkeypatch.setattr(from_manager, "find_manager", find_manager)
-    monkeypatch.setenv(from_manager.TIMEOUT_VARIABLE, str(GIVE_UP))
+    monkeypatch.setattr(names_from_manager, "find_manager", find_manager)
+    monkeypatch.setenv(names_from_manager.TIMEOUT_VARIABLE, str(GIVE_UP))
     return made
 
 
@@ -186,7 +186,9 @@ def test_every_argument_says_what_it_names() -> None:
         and not isinstance(action, argparse._SubParsersAction)
         and kind_of(command, action.dest) is None
     ]
-    assert not missing, "Say in tui_manager/cli/completion/kinds.py what these arguments name."
+    assert not missing, (
+        "Say in tui_manager/cli/completion/argument_kinds.py what these arguments name."
+    )
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,7 @@ def test_what_is_not_safe_to_show_is_left_out(operator: FakeOperator) -> None:
 def test_of_a_list_that_is_too_long_nothing_is_inserted(
     operator: FakeOperator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(from_manager, "LIMIT_MAX", 2)
+    monkeypatch.setattr(names_from_manager, "LIMIT_MAX", 2)
     assert dict(complete(["run"], "web").candidates) == {
         "web": "and more than 2 others",
         "web01": "",
@@ -252,7 +254,7 @@ def test_a_manager_that_does_not_answer_in_time_offers_nothing(
         return ()
 
     monkeypatch.setattr(operator, "complete_target", never)
-    monkeypatch.setenv(from_manager.TIMEOUT_VARIABLE, "0.001")
+    monkeypatch.setenv(names_from_manager.TIMEOUT_VARIABLE, "0.001")
     assert words("run we") == []
 
 

@@ -18,7 +18,7 @@ from tests.support.program_forker import installed
 from tests.support.programs import wait_for
 from tests.support.terminals import Terminal, on_terminal
 from tests.support.waiting import GIVE_UP
-from tui_manager.cli.completion.from_manager import TIMEOUT_VARIABLE
+from tui_manager.cli.completion.names_from_manager import TIMEOUT_VARIABLE
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.socket.server import serve_operator
 

@@ -40,9 +40,9 @@ from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import row_spans
 from tui_manager.ui.output.output_pane import OutputPane
-from tui_manager.ui.tasks.now_table import NowTable
-from tui_manager.ui.tasks.task_pick import TaskPickTable
+from tui_manager.ui.tasks.running_tasks_table import RunningTasksTable
 from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.task_selection import TaskPickTable
 
 _OF_OTHERS = (Change, Wait, Turns, Resize, Check)
 _MOVE_NO_CURSOR = ("a", "x", "y")
@@ -169,7 +169,7 @@ class Checks:
         self._compare_cursor(table, rows, keys, where)
         before = self._keys_before.get(table)
         if _follows_newest(table):
-            last_started = isinstance(table, NowTable) and keys[:1]
+            last_started = isinstance(table, RunningTasksTable) and keys[:1]
             self._expect(not last_started or held.cursor == 0, f"not the newest: {where}")
         elif self._left_alone and before in keys:
             self._expect(held.key == before, f"the cursor left {before!r}: {where}")

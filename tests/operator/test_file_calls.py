@@ -17,7 +17,7 @@ from tests.support.file_sets import MadeSet, make_set
 from tests.support.manager_parts import manager_parts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
-from tui_manager.operator import send_files
+from tui_manager.operator import inprocess_files
 from tui_manager.operator.api import Operator
 from tui_manager.operator.cross_thread import CrossThreadOperator
 from tui_manager.operator.file_calls import ReadPart
@@ -39,12 +39,12 @@ class StoringOperator(RecordingOperator):
     async def store_files(
         self, files: FileSet, read: ReadPart, on_progress: Callable[[int], None] | None = None
     ) -> None:
-        await send_files.store_files(self.store, files, read, on_progress)
+        await inprocess_files.store_files(self.store, files, read, on_progress)
 
     def read_files(
         self, files: FileSet, part: FileSetPart, offset: int = 0
     ) -> AsyncIterator[bytes | int]:
-        return send_files.read_files(self.store, files, part, offset)
+        return inprocess_files.read_files(self.store, files, part, offset)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 from tui_manager.domain.tasks.task import RolloutProgress
-from tui_manager.service.rollout import take_turns
+from tui_manager.service.rollout import apply_decisions
 
 ONE = CommandSpec("one")
 TWO = CommandSpec("two", barrier=True)
@@ -148,11 +148,11 @@ async def test_a_pause_while_it_opens(fleet: Fleet, monkeypatch: pytest.MonkeyPa
     task_id = await fleet.start("h[001-004]", ONE, TWO)
     for name in host_names(3):
         await fleet.answer(name)
-    monkeypatch.setattr(take_turns, "STEPS_A_TRANSACTION", 2)
+    monkeypatch.setattr(apply_decisions, "STEPS_A_TRANSACTION", 2)
     loop, tasks = fleet.parts.rollout_loop, fleet.parts.tasks
     plan = loop._plan
 
-    async def pause_then(*given: Any) -> take_turns.Planned:
+    async def pause_then(*given: Any) -> apply_decisions.Planned:
         planned = await plan(*given)
         monkeypatch.setattr(loop, "_plan", plan)
         await tasks.pause_task(task_id)
@@ -274,15 +274,15 @@ async def test_ten_hosts_leave_it_in_small_transactions(
     await fleet.start("@all", ONE, TWO)
     for name in host_names(9):
         await fleet.answer(name)
-    monkeypatch.setattr(take_turns, "STEPS_A_TRANSACTION", 3)
-    plan, moved = take_turns.plan, []
+    monkeypatch.setattr(apply_decisions, "STEPS_A_TRANSACTION", 3)
+    plan, moved = apply_decisions.plan, []
 
-    def noted(*given: Any) -> take_turns.Planned:
+    def noted(*given: Any) -> apply_decisions.Planned:
         planned = plan(*given)
         moved.append(len(planned.away) + len(planned.begun))
         return planned
 
-    monkeypatch.setattr(take_turns, "plan", noted)
+    monkeypatch.setattr(apply_decisions, "plan", noted)
     assert await fleet.answer("h010") == host_names(10)
     assert (sum(moved), max(moved)) == (20, 3)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.support.manager_parts import Parts, failed, spec
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.storage.engine.tally import Act
+from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.tables import tasks
 from tui_manager.storage.tables.tasks import UnendedWork
 

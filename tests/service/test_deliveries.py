@@ -30,11 +30,11 @@ from tui_manager.domain.manager.notification import (
 from tui_manager.domain.task_spec.rollout_spec import HoldRule
 from tui_manager.service.core.core import NotLeadingError
 from tui_manager.service.hosts.host_service import OpenedSession
-from tui_manager.service.notifications import courier as courier_module
-from tui_manager.service.notifications.courier import Courier, Pace
+from tui_manager.service.notifications import deliver_to_receiver as courier_module
+from tui_manager.service.notifications.deliver_to_receiver import Pace, ReceiverDelivery
 from tui_manager.service.notifications.deliveries import Deliveries
 from tui_manager.service.notifications.event_json import Sender, event_shape
-from tui_manager.storage.engine.tally import Act
+from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import notifications
 from tui_manager.storage.tables.notifications import Notification
@@ -382,7 +382,7 @@ def test_pauses_grow_at_random_and_obey_a_receiver(parts: Parts) -> None:
         drawn.append((low, high))
         return high
 
-    made = Courier(parts.core, parts.watch, Sender("id", "name"), way(), Pace(), draw)
+    made = ReceiverDelivery(parts.core, parts.watch, Sender("id", "name"), way(), Pace(), draw)
     pauses = [made._next_pause(BAD) for _ in range(12)]
     assert pauses[:3] == [2.0, 4.0, 8.0]
     assert pauses[-1] == 600.0

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.manager_parts import Parts, result, spec
 from tui_manager.service.dispatch import dispatch_loop
-from tui_manager.service.dispatch.claims import Claims
+from tui_manager.service.dispatch.claim_commands import Claims
 from tui_manager.service.reports import report_service
 from tui_manager.service.reports.log_reports import log_outcome
 

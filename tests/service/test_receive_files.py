@@ -12,8 +12,8 @@ from tests.support.file_sets import MadeSet, make_set
 from tests.support.manager_parts import Parts
 from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
-from tui_manager.service.files.incoming import Incoming
-from tui_manager.service.transfers.fetch_turns import FetchTurns
+from tui_manager.service.files.receive_file_set import FileSetReceiver
+from tui_manager.service.transfers.fetch_limit import FetchLimit
 from tui_manager.service.transfers.receive_files import STALLED_AFTER, ReceiveFiles, StalledError
 
 MIB = 1024 * 1024
@@ -25,7 +25,7 @@ FULL = make_set({b"log": os.urandom(3 * MIB)})
 class Agent:
     """Answers with pieces, zeros as their number; it keeps what it was asked for."""
 
-    def __init__(self, parts: Parts, made: MadeSet, turns: FetchTurns) -> None:
+    def __init__(self, parts: Parts, made: MadeSet, turns: FetchLimit) -> None:
         self.made = made
         self.asked: list[FileRequest] = []
         self.most = 0  # bytes under way
@@ -54,7 +54,7 @@ class Agent:
 
 
 @asynccontextmanager
-async def received(parts: Parts, made: MadeSet, turns: FetchTurns) -> AsyncIterator[Agent]:
+async def received(parts: Parts, made: MadeSet, turns: FetchLimit) -> AsyncIterator[Agent]:
     """All of a set was received from this agent."""
     agent = Agent(parts, made, turns)
     answering = asyncio.create_task(agent.answer())
@@ -68,7 +68,7 @@ async def received(parts: Parts, made: MadeSet, turns: FetchTurns) -> AsyncItera
 
 
 async def test_bytes_are_asked_for_once_and_within_the_window(parts: Parts) -> None:
-    async with received(parts, FULL, FetchTurns()) as agent:
+    async with received(parts, FULL, FetchLimit()) as agent:
         data = [one for one in agent.asked if one.part is DATA]
         assert [one.offset for one in data] == list(range(0, FULL.files.size, FIRST // 2))
         assert agent.most <= FIRST
@@ -76,7 +76,7 @@ async def test_bytes_are_asked_for_once_and_within_the_window(parts: Parts) -> N
 
 
 async def test_a_hole_is_asked_for_in_large_steps(parts: Parts) -> None:
-    async with received(parts, SPARSE, FetchTurns()) as agent:
+    async with received(parts, SPARSE, FetchLimit()) as agent:
         data = [one for one in agent.asked if one.part is DATA]
         ends = [one.end for one in data]
         assert [one.offset for one in data] == [0, *ends[:-1]]
@@ -87,8 +87,8 @@ async def test_a_hole_is_asked_for_in_large_steps(parts: Parts) -> None:
 async def test_many_fetches_together_ask_for_holes_in_small_steps(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FetchTurns, "largest_window", MIB)
-    async with received(parts, SPARSE, FetchTurns()) as agent:
+    monkeypatch.setattr(FetchLimit, "largest_window", MIB)
+    async with received(parts, SPARSE, FetchLimit()) as agent:
         assert agent.most <= MIB
 
 
@@ -109,9 +109,11 @@ class Asked(Agent):
 
 
 @asynccontextmanager
-async def waited_for(parts: Parts) -> AsyncIterator[tuple[Asked, Incoming, asyncio.Task[None]]]:
+async def waited_for(
+    parts: Parts,
+) -> AsyncIterator[tuple[Asked, FileSetReceiver, asyncio.Task[None]]]:
     """Data is received from an agent, while another fetch waits for its turn."""
-    turns = FetchTurns(1)
+    turns = FetchLimit(1)
     agent = Asked(parts, FULL, turns)
 
     async def have_turn() -> None:

@@ -25,7 +25,7 @@ from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.rollout_spec import HoldRule
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline
-from tui_manager.service.rollout import take_turns
+from tui_manager.service.rollout import apply_decisions
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 
 
@@ -123,7 +123,7 @@ async def test_no_host_passes_a_barrier_early_over_a_kill_after_each_answer(
 async def test_a_kill_after_each_transaction_that_opens_a_barrier(
     manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(take_turns, "STEPS_A_TRANSACTION", 2)
+    monkeypatch.setattr(apply_decisions, "STEPS_A_TRANSACTION", 2)
     task_id = await _begin(manager, 7, "one", CommandSpec("two", barrier=True))
     async with manager.running() as fleet:
         for name in fleet.busy()[1:]:
@@ -131,7 +131,7 @@ async def test_a_kill_after_each_transaction_that_opens_a_barrier(
         await fleet.report("h001")
     plan = RolloutLoop._plan
 
-    async def plan_once(self: RolloutLoop, *given: Any) -> take_turns.Planned:
+    async def plan_once(self: RolloutLoop, *given: Any) -> apply_decisions.Planned:
         planned = await plan(self, *given)
         planned.unfinished = False  # nothing more happens before the kill
         return planned

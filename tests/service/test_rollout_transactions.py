@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.support.rollouts import COMPLETED, FAILED, SPENT, Fleet, host_names, rollout
-from tui_manager.service.rollout import follow_connections, take_turns
+from tui_manager.service.rollout import apply_decisions, follow_connections
+from tui_manager.service.rollout.apply_decisions import Planned
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
-from tui_manager.service.rollout.take_turns import Planned
 from tui_manager.storage.engine.transaction import Transaction
 
 STEPS = 3
@@ -17,8 +17,8 @@ STEPS = 3
 @pytest.fixture
 def plans(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Of each transaction: batches that began, and hosts whose command ended."""
-    monkeypatch.setattr(take_turns, "STEPS_A_TRANSACTION", STEPS)
-    plan, found = take_turns.plan, []
+    monkeypatch.setattr(apply_decisions, "STEPS_A_TRANSACTION", STEPS)
+    plan, found = apply_decisions.plan, []
 
     def ended(tx: Transaction) -> int:
         query = "SELECT count(*) FROM command_hosts WHERE finished_at IS NOT NULL"
@@ -31,7 +31,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         found.append((len(planned.events), ended(tx) - before))
         return planned
 
-    monkeypatch.setattr(take_turns, "plan", noted)
+    monkeypatch.setattr(apply_decisions, "plan", noted)
     return found
 
 

@@ -15,7 +15,7 @@ from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
 from tui_manager.domain.task_spec.task_spec import Offline
-from tui_manager.service.dispatch.claims import Claims, ReadySession
+from tui_manager.service.dispatch.claim_commands import Claims, ReadySession
 from tui_manager.storage.engine.transaction import Transaction
 
 pytestmark = pytest.mark.postgresql

@@ -14,8 +14,8 @@ from tests.support.several_managers import Managers, lease, set_lease, several_m
 from tests.support.waiting import wait_until
 from tui_manager.domain.manager.gateway import GatewayState
 from tui_manager.service.core.core import NotLeadingError
+from tui_manager.service.managers.leader_loops import LeaderLoops
 from tui_manager.service.managers.lease_rules import ALIVE_FOR, BEAT_EVERY
-from tui_manager.service.managers.planning import Planning
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.postgresql import connection
 from tui_manager.storage.engine.transaction import Transaction
@@ -189,7 +189,7 @@ async def test_planning_runs_while_a_manager_leads_and_begins_anew_each_time(
 ) -> None:
     events: list[str] = []
 
-    def noting(parts: Parts, name: str) -> Planning:
+    def noting(parts: Parts, name: str) -> LeaderLoops:
         async def loop() -> None:
             events.append(f"{name} begins")
             try:
@@ -199,7 +199,7 @@ async def test_planning_runs_while_a_manager_leads_and_begins_anew_each_time(
             finally:
                 events.append(f"{name} ends")
 
-        return Planning(parts.leadership, {"loop": loop})
+        return LeaderLoops(parts.leadership, {"loop": loop})
 
     a, b = await managers.start("a"), await managers.start("b")
     running: list[asyncio.Task[None]] = []
@@ -231,7 +231,7 @@ async def test_planning_begins_anew_after_the_database_has_gone_back(managers: M
         begun.append("begins")
         await asyncio.Event().wait()
 
-    running = asyncio.create_task(Planning(a.leadership, {"loop": loop}).run())
+    running = asyncio.create_task(LeaderLoops(a.leadership, {"loop": loop}).run())
     await managers.beat(times=4)
     await _until(begun, ["begins"])
     row = await lease(a)

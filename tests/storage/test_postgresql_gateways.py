@@ -20,8 +20,8 @@ from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables import gateways, hosts
 from tui_manager.storage.tables.gateways import LeaderRow
 from tui_manager.storage.tables.hosts import HostRow
-from tui_manager.storage.views import claiming
-from tui_manager.storage.views.claiming import Recipient, RunSettings
+from tui_manager.storage.views import choose_commands
+from tui_manager.storage.views.choose_commands import Recipient, RunSettings
 
 _GREETING = greeting("web1", host_id="h1")
 _SETTINGS = RunSettings(1, timedelta(seconds=10), 1000)
@@ -196,7 +196,7 @@ async def test_a_new_session_waits_for_what_the_old_one_writes(
         begun.set()
         go_on.wait(30)
         asked = [Recipient(host, 8, 8, "journal") for host in newest]
-        return len(claiming.choose_and_mark_sent(tx, asked, _SETTINGS))
+        return len(choose_commands.choose_and_mark_sent(tx, asked, _SETTINGS))
 
     claimed = asyncio.ensure_future(first.write(claim))
     await asyncio.to_thread(begun.wait)
@@ -220,7 +220,7 @@ async def test_a_claim_leaves_out_what_another_manager_changes(url: str) -> None
         asked = [Recipient(1, 8, 8, "journal")]
 
         def claim(tx: Transaction) -> list[int]:
-            commands = claiming.choose_and_mark_sent(tx, asked, _SETTINGS)
+            commands = choose_commands.choose_and_mark_sent(tx, asked, _SETTINGS)
             return [command.row_id for command in commands]
 
         with psycopg.connect(url) as other, other.transaction():

@@ -31,7 +31,7 @@ QUERIES: dict[tuple[str, str], tuple[dict[str, Any], *tuple[str, ...]]] = {
     ("command_hosts.sql", "make_ready"): (AFTER, UNENDED, BY_ID),
     ("command_hosts.sql", "cancel_unsent_on_hosts"): (ON_HOSTS, UNENDED),
     ("command_hosts.sql", "request_cancel_on_hosts"): (ON_HOSTS, UNENDED),
-    ("claiming.sql", "mark_sent"): ({"rows": pack_rows([(1, 1, "j", 1)])}, BY_ID),
+    ("choose_commands.sql", "mark_sent"): ({"rows": pack_rows([(1, 1, "j", 1)])}, BY_ID),
     ("command_delivery.sql", "mark_unsent"): (ROW, BY_ID),
     ("command_delivery.sql", "mark_not_held"): ({"row_ids": pack_values([1])}, BY_ID),
     ("output.sql", "insert"): (OUTPUT, BY_ID),

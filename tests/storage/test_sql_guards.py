@@ -23,8 +23,8 @@ from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import admissions, command_hosts, hosts, task_transitions
 from tui_manager.storage.tables.command_hosts import CommandOnHost, Finish, Start, StoredExecution
-from tui_manager.storage.views import claiming
-from tui_manager.storage.views.claiming import Recipient, RunSettings
+from tui_manager.storage.views import choose_commands
+from tui_manager.storage.views.choose_commands import Recipient, RunSettings
 
 # A status with a reason that it may have, and whether the row was sent.
 STATES = [
@@ -268,7 +268,7 @@ async def test_nothing_is_claimed_for_a_host_that_is_not_admitted(
 ) -> None:
     def claim(tx: Transaction) -> int:
         ask, terms = Recipient(1, 9, 9, "journal"), RunSettings(NOW, timedelta(0), 1)
-        return len(claiming.choose_and_mark_sent(tx, [ask], terms))
+        return len(choose_commands.choose_and_mark_sent(tx, [ask], terms))
 
     def work(tx: Transaction) -> tuple[int, int]:
         _prepare(tx, Operation.START, Status.PENDING, Reason.NONE)

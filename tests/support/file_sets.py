@@ -8,7 +8,7 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
 
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.files.file_store import FileStore
-from tui_manager.service.files.incoming import Incoming
+from tui_manager.service.files.receive_file_set import FileSetReceiver
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def make_set(contents: Mapping[bytes, bytes | None]) -> MadeSet:
     return set_of(entries, bytes(data))
 
 
-async def send(incoming: Incoming, made: MadeSet, limit: int = 1 << 30, piece: int = 0) -> int:
+async def send(
+    incoming: FileSetReceiver, made: MadeSet, limit: int = 1 << 30, piece: int = 0
+) -> int:
     """Sends what an incoming set lacks, at most so many bytes; returns how many.
 
     Args:

@@ -15,8 +15,8 @@ from tests.support.repeated_units import RepeatingDatabase
 from tui_manager import __version__
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.hosts.agent_messages import (
+    AgentHello,
     ExecutionReport,
-    Greeting,
     Held,
     Output,
     Result,
@@ -54,8 +54,8 @@ from tui_manager.service.hosts.host_service import HostService, OpenedSession
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.service.limits import Limits
+from tui_manager.service.managers.leader_loops import LeaderLoops
 from tui_manager.service.managers.leadership import Leadership
-from tui_manager.service.managers.planning import Planning
 from tui_manager.service.managers.task_ends import TaskEnds
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
@@ -127,7 +127,7 @@ class Parts:
     dispatcher: RecordingDispatcher
     dispatch: DispatchLoop
     leadership: Leadership
-    planning: Planning
+    planning: LeaderLoops
     task_ends: TaskEnds
     rollout_loop: RolloutLoop
     stalls: StallWatch
@@ -253,7 +253,7 @@ def _store_manager_id(tx: Transaction) -> None:
     tx.execute("INSERT INTO manager (manager_id, created_at) VALUES (?, 0)", (MANAGER_ID,))
 
 
-def greeting(name: str, **given: Any) -> Greeting:
+def greeting(name: str, **given: Any) -> AgentHello:
     """A Hello of a host called `name`."""
     values: dict[str, Any] = {
         "name": name,
@@ -274,7 +274,7 @@ def greeting(name: str, **given: Any) -> Greeting:
     }
     held = tuple(given.pop("held", ()))
     assert all(isinstance(item, Held) for item in held)
-    return Greeting(**{**values, **given, "held": held})
+    return AgentHello(**{**values, **given, "held": held})
 
 
 def spec(target: str, *texts: str | CommandSpec, **given: Any) -> TaskSpec:
@@ -356,7 +356,7 @@ async def manager_parts(
             dispatcher=dispatcher,
             dispatch=dispatch,
             leadership=leadership,
-            planning=Planning(leadership, loops),
+            planning=LeaderLoops(leadership, loops),
             task_ends=task_ends,
             rollout_loop=rollout_loop,
             stalls=stalls,

@@ -21,7 +21,7 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.run_manager import RunningManager, run_manager
-from tui_manager.service.transfers.fetch_turns import FetchTurns
+from tui_manager.service.transfers.fetch_limit import FetchLimit
 from tui_manager.service.transfers.transfers import Transfers
 from tui_manager.settings import Settings
 from tui_manager.state_files import DATABASE
@@ -333,7 +333,7 @@ def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """One fetch receives at a time; others wait for a moment only if it stands still."""
 
     def make(core: object, store: object) -> Transfers:
-        return Transfers(core, store, FetchTurns(1), stalled_after=0.05)  # type: ignore[arg-type]
+        return Transfers(core, store, FetchLimit(1), stalled_after=0.05)  # type: ignore[arg-type]
 
     monkeypatch.setattr(manager_parts, "Transfers", make)
 

@@ -14,8 +14,8 @@ from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain, wrap
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.questions import approve_question, reject_or_revoke_question
+from tui_manager.ui.hosts.all_hosts_table import host_cell
 from tui_manager.ui.hosts.host_facts import host_facts
-from tui_manager.ui.hosts.host_table import host_cell
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 
 SIZES = [(80, 24), (160, 48)]

@@ -12,7 +12,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.listing.filter_bar import FilterBar
-from tui_manager.ui.tasks.recent_table import RecentTable
+from tui_manager.ui.tasks.recent_tasks_table import RecentTasksTable
 
 
 async def fleet_of(*tasks: str) -> FakeOperator:
@@ -145,14 +145,14 @@ async def test_recent_tasks_are_not_read_while_tasks_only_go_on(
     await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),), "two"))
     async with running(fleet) as pilot:
         await settle(pilot)
-        reads: list[RecentTable] = []
-        reload = RecentTable.reload
+        reads: list[RecentTasksTable] = []
+        reload = RecentTasksTable.reload
 
-        def noted(self: RecentTable) -> None:
+        def noted(self: RecentTasksTable) -> None:
             reads.append(self)
             reload(self)
 
-        monkeypatch.setattr(RecentTable, "reload", noted)
+        monkeypatch.setattr(RecentTasksTable, "reload", noted)
         fleet.finish(fleet.execution(1, "web01"))
         await settle(pilot)
         assert not reads

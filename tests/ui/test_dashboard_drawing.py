@@ -18,18 +18,18 @@ from tui_manager.domain.tasks.task_map import FailureGroup, TaskSummary
 from tui_manager.ui.dashboard_panes import HOSTS, NOW, OUTPUT, RECENT, TABS, pane_regions
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.frame.header import attention_spans, header_line
-from tui_manager.ui.hosts.dashboard_host_table import dashboard_cell, fullest_disk, title_counts
+from tui_manager.ui.hosts.dashboard_hosts_table import dashboard_cell, fullest_disk, title_counts
 from tui_manager.ui.listing.table_layout import Column, fit_columns
-from tui_manager.ui.tasks import now_table, recent_table
-from tui_manager.ui.tasks.now_table import (
+from tui_manager.ui.tasks import recent_tasks_table, running_tasks_table
+from tui_manager.ui.tasks.recent_tasks_table import hosts_spans
+from tui_manager.ui.tasks.running_tasks_table import (
     RunningTask,
     failed_spans,
     merge_for,
     running_cell,
     waits_text,
 )
-from tui_manager.ui.tasks.recent_table import hosts_spans
-from tui_manager.ui.tasks.task_pick import clock_text
+from tui_manager.ui.tasks.task_selection import clock_text
 from tui_manager.ui.tasks.task_table import COLUMNS, WIDE_COLUMNS, short_author, task_cell
 
 
@@ -64,7 +64,7 @@ def test_a_narrow_screen_has_tabs_and_a_wide_one_three_columns() -> None:
 
 async def row(task: Task, width: int, failed: tuple[str, ...] = ()) -> str:
     shown = RunningTask(task, failed)
-    widths = merge_for(task, fit_columns(now_table.columns_for([shown]), width))
+    widths = merge_for(task, fit_columns(running_tasks_table.columns_for([shown]), width))
     cells = (plain(running_cell(shown, column.key, cells, START)) for column, cells in widths)
     return " ".join(cells)
 
@@ -192,9 +192,9 @@ def test_the_number_of_failed_hosts_has_a_heading(columns: Sequence[Column]) -> 
 async def test_a_recent_row_fits_any_width() -> None:
     disk = await task(2, created_by="schedule:nightly")
     for width in (40, 56, 75, 120):
-        widths = fit_columns(recent_table.columns_for([disk], width), width)
+        widths = fit_columns(recent_tasks_table.columns_for([disk], width), width)
         for column, cells in widths:
-            assert width_of(recent_table.recent_cell(disk, column.key, cells, START)) <= max(
+            assert width_of(recent_tasks_table.recent_cell(disk, column.key, cells, START)) <= max(
                 cells, 12
             )
         keys = [column.key for column, _ in widths]
@@ -302,9 +302,9 @@ async def test_recent_says_why_a_task_failed_beside_another_list(
     fleet = await seeded_fleet()
     task = (await fleet.get_task(2)).task
     summary = (await fleet.summarize_tasks([2]))[2]
-    widths = fit_columns(recent_table.columns_for([task], width), width)
+    widths = fit_columns(recent_tasks_table.columns_for([task], width), width)
     cells = {
-        column.key: plain(recent_table.recent_cell(task, column.key, cells, START, summary))
+        column.key: plain(recent_tasks_table.recent_cell(task, column.key, cells, START, summary))
         for column, cells in widths
     }
     assert ("why" in cells) is own_column
@@ -312,7 +312,7 @@ async def test_recent_says_why_a_task_failed_beside_another_list(
     assert cells.get("hosts_and_why", "1✘ exit 2") == "1✘ exit 2"
     assert cells.get("why", "exit 2 on 1") in ("exit 2 on 1", "exit 2")
     assert {"target", "when", "by"} <= cells.keys(), "nothing else gives way"
-    unknown = recent_table.recent_cell(task, "hosts_and_why", 12, START)
+    unknown = recent_tasks_table.recent_cell(task, "hosts_and_why", 12, START)
     assert plain(unknown) == "1✘ of 3", "before it is read"
 
 

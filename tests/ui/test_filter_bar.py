@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.ui.hosts.host_table import HostTable
+from tui_manager.ui.hosts.all_hosts_table import HostTable
 from tui_manager.ui.listing.filter_bar import FilterBar, KeySuggester
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager.audit_table import AuditTable

@@ -14,9 +14,9 @@ from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.tasks.task import Counts, Task
 from tui_manager.domain.text.number_format import number, progress, running_time
 from tui_manager.ui.drawing.spans import plain, shorten_middle, spans, width_of
+from tui_manager.ui.hosts.all_hosts_table import COLUMNS as HOST_COLUMNS
+from tui_manager.ui.hosts.all_hosts_table import host_cell
 from tui_manager.ui.hosts.host_facts import host_facts
-from tui_manager.ui.hosts.host_table import COLUMNS as HOST_COLUMNS
-from tui_manager.ui.hosts.host_table import host_cell
 from tui_manager.ui.listing.table_layout import GAP, GUTTER, fit_columns, row_spans
 from tui_manager.ui.tasks.command_host_table import STEP_COLUMNS, command_host_cell
 from tui_manager.ui.tasks.task_head import task_head

@@ -16,12 +16,12 @@ from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.theme import CONTRAST, DARK, LIGHT, TERMINAL, THEMES
 from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.hosts.host_table import host_cell
+from tui_manager.ui.hosts.all_hosts_table import host_cell
 from tui_manager.ui.listing.table_layout import no_match_lines
 from tui_manager.ui.preferences import Preferences, ThemeName, key_map, read_keys
 from tui_manager.ui.schedules.schedule_table import no_schedules
 from tui_manager.ui.tasks.command_host_table import not_started
-from tui_manager.ui.tasks.now_table import waits_text
+from tui_manager.ui.tasks.running_tasks_table import waits_text
 from tui_manager.ui.tasks.task_head import waiting_lines
 from tui_manager.ui.tasks.task_table import no_tasks
 

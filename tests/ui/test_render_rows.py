@@ -29,9 +29,9 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.bars import divide_cells, progress_bar
 from tui_manager.ui.drawing.spans import Role, Span, fit, plain, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import MAINTENANCE, OFFLINE, ONLINE
-from tui_manager.ui.hosts import dashboard_host_table, host_table
+from tui_manager.ui.hosts import all_hosts_table, dashboard_hosts_table
+from tui_manager.ui.hosts.all_hosts_table import host_cell, no_hosts
 from tui_manager.ui.hosts.host_facts import host_facts
-from tui_manager.ui.hosts.host_table import host_cell, no_hosts
 from tui_manager.ui.listing.table_layout import Column, fit_columns, no_match_lines, table_title
 from tui_manager.ui.tasks import command_host_table, task_table
 from tui_manager.ui.tasks.task_head import task_head
@@ -108,8 +108,8 @@ def test_every_column_of_every_row_fits_its_width() -> None:
     fleet = FakeOperator()
     host = fleet.add_host("名" * 40, labels={"k": "v" * 100}, cpu=(99.0,) * 30, memory=0.99)
     for columns, cell_of in (
-        (host_table.COLUMNS, host_table.host_cell),
-        (dashboard_host_table.COLUMNS, dashboard_host_table.dashboard_cell),
+        (all_hosts_table.COLUMNS, all_hosts_table.host_cell),
+        (dashboard_hosts_table.COLUMNS, dashboard_hosts_table.dashboard_cell),
     ):
         for column, width in fit_columns(columns, 118):
             cell = cell_of(host, column.key, width, START)
@@ -119,23 +119,25 @@ def test_every_column_of_every_row_fits_its_width() -> None:
 def test_a_host_that_is_offline_says_since_when() -> None:
     fleet = FakeOperator()
     host = fleet.add_host("web01", online=False, ago=timedelta(seconds=42))
-    assert host_table.host_cell(host, "state", 1, START) == (OFFLINE,)
-    assert host_table.host_cell(host, "since", 6, START) == (Span("○ 42s", Role.FAULT),)
-    wide = plain(host_table.host_cell(host, "since", 20, START))
+    assert all_hosts_table.host_cell(host, "state", 1, START) == (OFFLINE,)
+    assert all_hosts_table.host_cell(host, "since", 6, START) == (Span("○ 42s", Role.FAULT),)
+    wide = plain(all_hosts_table.host_cell(host, "since", 20, START))
     assert (wide[:2], wide[-3:]) == ("○ ", "42s")
-    assert host_table.host_cell(host, "cpu", 5, START) == ()
+    assert all_hosts_table.host_cell(host, "cpu", 5, START) == ()
 
 
 async def test_what_ends_the_waiting_of_a_host_is_never_cut() -> None:
     host = replace((await seeded_fleet()).hosts["db9"], note="", fingerprint="a-b-c")
     for width, hint in ((38, "  a approves, x rejects"), (30, "  a approves"), (20, "")):
-        assert plain(host_table.host_cell(host, "rest", width, START)) == f"pending: a-b-c{hint}"
+        assert (
+            plain(all_hosts_table.host_cell(host, "rest", width, START)) == f"pending: a-b-c{hint}"
+        )
 
 
 def test_a_host_says_since_when_with_the_time_if_there_is_room() -> None:
     host = FakeOperator().add_host("web01", ago=timedelta(days=2))
-    assert plain(host_table.host_cell(host, "since", 6, START)) == "2d"
-    wide = plain(host_table.host_cell(host, "since", 18, START))
+    assert plain(all_hosts_table.host_cell(host, "since", 6, START)) == "2d"
+    wide = plain(all_hosts_table.host_cell(host, "since", 18, START))
     assert wide == f"{day_and_time(START - timedelta(days=2), START)}    2d"
     assert day_and_time(START, START) == f"{START:%H:%M}"
     assert day_and_time(START - timedelta(days=400), START)[:4] == "2025"
@@ -144,8 +146,8 @@ def test_a_host_says_since_when_with_the_time_if_there_is_room() -> None:
 def test_a_maintenance_that_has_ended_is_not_shown_although_the_host_was_not_read_again() -> None:
     ends = Maintenance("disks", START + timedelta(seconds=5), "ana@pts/3")
     host = replace(FakeOperator().add_host("web01"), maintenance=ends)
-    assert host_table.host_cell(host, "state", 1, START) == (MAINTENANCE,)
-    assert host_table.host_cell(host, "state", 1, START + timedelta(seconds=5)) == (ONLINE,)
+    assert all_hosts_table.host_cell(host, "state", 1, START) == (MAINTENANCE,)
+    assert all_hosts_table.host_cell(host, "state", 1, START + timedelta(seconds=5)) == (ONLINE,)
 
 
 def test_names_and_labels_are_whole_where_there_is_room() -> None:
@@ -154,7 +156,7 @@ def test_names_and_labels_are_whole_where_there_is_room() -> None:
         (118, {"name": 20, "labels": 35}),
         (78, {"name": 19, "labels": 14}),
     ):
-        columns = host_table.widen_for(host_table.COLUMNS, needs, cells_there, 64)
+        columns = all_hosts_table.widen_for(all_hosts_table.COLUMNS, needs, cells_there, 64)
         widths = {column.key: cells for column, cells in fit_columns(columns, cells_there - 2)}
         assert all(widths[key] >= cells for key, cells in wanted.items())
         assert sum(widths.values()) + len(widths) - 1 <= cells_there - 2

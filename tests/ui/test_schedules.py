@@ -31,10 +31,14 @@ from tui_manager.ui.forms.schedule_form import ScheduleForm
 from tui_manager.ui.forms.task_file_form import TaskFileScreen
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.schedules.run_table import RunRow, RunTable, run_cell
-from tui_manager.ui.schedules.saved_detail import day_line, schedule_lines, template_lines
 from tui_manager.ui.schedules.schedule_table import ScheduleTable
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen, ScheduleText
 from tui_manager.ui.schedules.task_statuses import TaskStatuses
+from tui_manager.ui.schedules.template_and_schedule_details import (
+    day_line,
+    schedule_lines,
+    template_lines,
+)
 from tui_manager.ui.schedules.template_table import TemplateTable
 from tui_manager.ui.tasks.task_screen import TaskScreen
 

@@ -10,7 +10,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.output.output_pane import OutputPane
-from tui_manager.ui.tasks.now_table import NowTable
+from tui_manager.ui.tasks.running_tasks_table import RunningTasksTable
 
 WAYS = {
     "dashboard": (),
@@ -61,7 +61,7 @@ async def test_whatever_is_longer_than_its_pane_has_a_scrollbar(running: Running
             pane
             for pane in pilot.app.screen.query("*")
             if isinstance(pane, ScrollView)
-            and not isinstance(pane, Input | NowTable)  # which is as high as its one task
+            and not isinstance(pane, Input | RunningTasksTable)  # which is as high as its one task
             and pane.size
         ]
         assert panes

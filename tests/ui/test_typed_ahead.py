@@ -29,7 +29,7 @@ from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.key_footer import KeyFooter, footer_line
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette
-from tui_manager.ui.hosts.host_table import HostTable
+from tui_manager.ui.hosts.all_hosts_table import HostTable
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import HEADER

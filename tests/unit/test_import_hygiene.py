@@ -47,7 +47,7 @@ STORE = ("sqlite3", "aiosqlite", "psycopg", "nats")
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),
         ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE, *SELDOM)),
         ("tui_manager.cli.commands.run", (*WIRE, *STORE, "textual", *SELDOM)),
-        ("tui_manager.cli.completion.answer", (*SCREEN, *WIRE, *STORE, "tui_manager.ui")),
+        ("tui_manager.cli.completion.answer_shell", (*SCREEN, *WIRE, *STORE, "tui_manager.ui")),
         ("tui_manager_agent.cli.main", (*SCREEN, "tui_manager")),
     ],
 )

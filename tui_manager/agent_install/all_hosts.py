@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tui_manager.agent_install import request_problems
-from tui_manager.agent_install.fleet import check_hosts
+from tui_manager.agent_install import host_problems
 from tui_manager.agent_install.host_session import RefusedRequestError
+from tui_manager.agent_install.manager_calls import check_hosts
 from tui_manager.agent_install.outcomes import (
     HostProblemError,
     LostConnectionError,
@@ -108,7 +108,7 @@ class AllHosts:
         try:
             outcome, host = await work.run()
         except RefusedRequestError as error:
-            return _failed(target, request_problems.describe(error))
+            return _failed(target, host_problems.describe(error))
         except LostConnectionError as error:
             after = "" if work.stage is Stage.CONNECTING else f" Here {work.stage.left_behind}."
             return _failed(target, f"{error}{after}")

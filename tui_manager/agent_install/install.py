@@ -19,7 +19,6 @@ from tui_manager.agent_install.agent_settings import (
     value_of,
 )
 from tui_manager.agent_install.bundles import Bundles, Wanted, named
-from tui_manager.agent_install.fleet import Fleet
 from tui_manager.agent_install.host_session import (
     Answer,
     HostSession,
@@ -28,6 +27,7 @@ from tui_manager.agent_install.host_session import (
     open_session,
 )
 from tui_manager.agent_install.install_order import Claims, InstallOrder
+from tui_manager.agent_install.manager_calls import Fleet
 from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
 from tui_manager.agent_install.probe import HostIdentity, Probe, read_identity, read_probe
 from tui_manager.agent_install.ssh_targets import SshTarget

@@ -5,13 +5,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tui_manager.agent_install.fleet import Fleet
 from tui_manager.agent_install.host_session import (
     HostSession,
     SshSettings,
     first_value,
     open_session,
 )
+from tui_manager.agent_install.manager_calls import Fleet
 from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
 from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.agent_install.ssh_targets import SshTarget

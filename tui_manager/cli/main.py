@@ -74,7 +74,7 @@ def _run(arguments: Sequence[str]) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # otherwise gRPC's C core writes to our stderr
     # A shell asks, while somebody types.
     if list(arguments[:2]) == ["completion", "--answer"] and len(arguments) == 3:
-        from tui_manager.cli.completion.answer import answer
+        from tui_manager.cli.completion.answer_shell import answer
 
         return answer(arguments[2])
     options = parse(arguments)

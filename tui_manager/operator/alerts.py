@@ -10,7 +10,7 @@ from tui_manager_protos.rules.duration import rough_duration
 from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.manager.manager_status import ClockDoubt
 from tui_manager.domain.status import Admission
-from tui_manager.operator.differing_agents import differing_agents
+from tui_manager.operator.agent_alerts import differing_agents
 from tui_manager.operator.manager_alerts import manager_alerts
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import Directory

@@ -16,9 +16,9 @@ from tui_manager.domain.tasks.task import Task
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.dashboard_panes import HOSTS, IN_TABS, NOW, OUTPUT, RECENT, TABS, DashboardPanes
 from tui_manager.ui.frame.pane_tabs import PaneTabs
-from tui_manager.ui.hosts.dashboard_host_table import DashboardHostTable
+from tui_manager.ui.hosts.all_hosts_table import no_hosts
+from tui_manager.ui.hosts.dashboard_hosts_table import DashboardHostTable
 from tui_manager.ui.hosts.host_actions import HostActions
-from tui_manager.ui.hosts.host_table import no_hosts
 from tui_manager.ui.key_bindings import bindings_of, key_of, open_host, open_task
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
@@ -26,11 +26,11 @@ from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import Source
 from tui_manager.ui.tasks.command_host_table import not_started
-from tui_manager.ui.tasks.now_table import NowTable
-from tui_manager.ui.tasks.recent_table import RecentTable, move_marks
+from tui_manager.ui.tasks.recent_tasks_table import RecentTasksTable, move_marks
+from tui_manager.ui.tasks.running_tasks_table import RunningTasksTable
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_output_pane import TaskOutputPane
-from tui_manager.ui.tasks.task_pick import TaskPickTable
+from tui_manager.ui.tasks.task_selection import TaskPickTable
 from tui_manager.ui.terminal.closable import while_open
 
 
@@ -45,9 +45,9 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         tabs = PaneTabs(("Recent", "Hosts", "Output"), self.link.keys)
         tabs.id = TABS
         yield DashboardPanes(
-            NowTable(self.link, id=NOW),
+            RunningTasksTable(self.link, id=NOW),
             tabs,
-            RecentTable(self.link, id=RECENT),
+            RecentTasksTable(self.link, id=RECENT),
             DashboardHostTable(self.link, id=HOSTS),
             TaskOutputPane(self.link, id=OUTPUT),
         )
@@ -67,14 +67,14 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self._running_keys: frozenset[str] = frozenset()
 
     @property
-    def now(self) -> NowTable:
+    def now(self) -> RunningTasksTable:
         """The tasks that run."""
-        return self.query_one(f"#{NOW}", NowTable)
+        return self.query_one(f"#{NOW}", RunningTasksTable)
 
     @property
-    def recent(self) -> RecentTable:
+    def recent(self) -> RecentTasksTable:
         """The other tasks."""
-        return self.query_one(f"#{RECENT}", RecentTable)
+        return self.query_one(f"#{RECENT}", RecentTasksTable)
 
     @property
     def hosts(self) -> DashboardHostTable:

@@ -20,7 +20,7 @@ from tui_manager_agent.update import trial_record
 
 if TYPE_CHECKING:
     from tui_manager_agent.identity.identity import Identity
-    from tui_manager_agent.update.switch import Switch
+    from tui_manager_agent.update.switch_version import Switch
 
 FAILED = 1
 REFUSED = 3
@@ -49,7 +49,7 @@ def _run_on_trial(state_dir: Path, arguments: list[str] | None) -> int:
     for number in _SIGNALS:
         signal.signal(number, stop)  # until the agent has its own
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # see `update/switch.py`
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # see `update/switch_version.py`
         return FAILED if _main(arguments, on_trial=True) else 0
     except SystemExit as error:
         raise SystemExit(FAILED if error.code else 0) from None
@@ -153,7 +153,7 @@ def _run(settings: Settings) -> None:
 
 def _become(what: "Switch", identity: "Identity") -> None:
     """Becomes another version of the agent, or starts this one again if that fails."""
-    from tui_manager_agent.update.switch import AskedToStopError, SwitchError, switch
+    from tui_manager_agent.update.switch_version import AskedToStopError, SwitchError, switch
 
     try:
         switch(what, identity, without_token(sys.argv[1:]))

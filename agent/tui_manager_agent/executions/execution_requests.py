@@ -20,7 +20,7 @@ from tui_manager_agent.executions.runner import Runner
 from tui_manager_agent.executions.script_copies import ScriptCopies
 from tui_manager_agent.executions.supervisors import FifoListener
 from tui_manager_agent.executions.transfers import Transfers
-from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.installation import Installation
 from tui_manager_agent.journal.ack_compactor import AckCompactor
@@ -35,7 +35,7 @@ from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import SPOOL_LIMIT
 from tui_manager_agent.supervisor import clock, record
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
-from tui_manager_agent.update.switch import Updates
+from tui_manager_agent.update.switch_version import Updates
 from tui_manager_agent.update.versions import why_not
 
 EXPIRE_EVERY = 24 * 3600.0  # seconds
@@ -86,7 +86,7 @@ class ExecutionRequests:
             SpoolQuota(spool_limit),
             boot_id=identity.boot_id,
         )
-        own = OwnFiles(identity.state_dir, policy.path, self._updates.here.root)
+        own = ProtectedFiles(identity.state_dir, policy.path, self._updates.here.root)
         self._transfers = Transfers(
             *(self._held, self._disk, outbox, policy, own, self._updates), boot_id=identity.boot_id
         )

@@ -11,9 +11,9 @@ from tui_manager_protos.rules.transfer_window import LARGEST, SMALLEST
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.execution import Execution
-from tui_manager_agent.files.answers import Answer, Answers, TooManyRequestsError
-from tui_manager_agent.files.pull import PartRange, Pull, UnaskedError
-from tui_manager_agent.files.work import Request, Stored
+from tui_manager_agent.files.fetch_answers import Answer, Answers, TooManyRequestsError
+from tui_manager_agent.files.request_pieces import PartRange, Pull, UnaskedError
+from tui_manager_agent.files.transfer_work import Request, Stored
 from tui_manager_agent.journal.transfer_records import FileSet
 
 REQUESTS = 64  # unanswered ones of all transfers; the manager takes no more

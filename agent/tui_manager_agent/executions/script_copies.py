@@ -3,7 +3,8 @@ dead supervisor left.
 
 They are below the runtime folder, because the agent's own folders let no other user in, and a boot
 of the host empties it. Each belongs to the user who may read it; the folder belongs to root, and
-others cannot list it. `supervisor/contents.py` makes them there, and removes them after the end.
+others cannot list it. `supervisor/script_and_stdin.py` makes them there, and removes them after
+the end.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tui_manager_agent.executions.execution import Execution
-from tui_manager_agent.files.work import Stop, Work
+from tui_manager_agent.files.transfer_work import Stop, Work
 from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.policy.policy import LONGEST_GRACE
 from tui_manager_agent.supervisor import clock

@@ -23,19 +23,19 @@ from tui_manager_agent.executions.transfer_thread import (
     discard_later,
     start_thread,
 )
-from tui_manager_agent.files.answers import Answers
 from tui_manager_agent.files.copy_work import CopyWork
-from tui_manager_agent.files.own_files import OwnFiles
-from tui_manager_agent.files.pull import Pull
+from tui_manager_agent.files.fetch_answers import Answers
+from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.read_files import ReadFiles
-from tui_manager_agent.files.work import StoppedError, TransferError, Work
+from tui_manager_agent.files.request_pieces import Pull
+from tui_manager_agent.files.transfer_work import StoppedError, TransferError, Work
 from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.order_and_result import Order, Result
 from tui_manager_agent.journal.transfer_records import CopyOrder, UpdateOrder
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.supervisor import clock, record
-from tui_manager_agent.update.switch import Switch, Updates
+from tui_manager_agent.update.switch_version import Switch, Updates
 from tui_manager_agent.update.update_work import Prepared, UpdateWork
 
 PROGRESS_EVERY = 1.0  # seconds
@@ -61,7 +61,7 @@ class Transfers:
         disk: DiskThread,
         outbox: Outbox,
         policy: PolicyFile,
-        own: OwnFiles,
+        own: ProtectedFiles,
         updates: Updates,
         *,
         boot_id: str,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tui_manager_agent.facts.machine_facts import Machine
-from tui_manager_agent.facts.own_facts import OwnFacts
+from tui_manager_agent.facts.owner_facts import OwnerFacts
 
 LOOK_EVERY = 5.0  # seconds, at the owner's file
 COLLECT_EVERY = 300.0  # seconds, at the machine
@@ -33,7 +33,7 @@ class FactWatch:
         """`path` is the file that the owner names; None: the default one, if it exists."""
         self.facts: Mapping[str, str] = {}
         self._machine = Machine()
-        self._own = OwnFacts(path)
+        self._own = OwnerFacts(path)
         self._on_change: Callable[[Mapping[str, str]], None] | None = None
         self._known = asyncio.Event()
         self._stopped = threading.Event()

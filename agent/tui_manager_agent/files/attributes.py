@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tui_manager_protos.rules.file_manifest import Entry
 
-from tui_manager_agent.files.work import TransferError
+from tui_manager_agent.files.transfer_work import TransferError
 
 _PERMISSIONS = 0o777  # a mode of the source gives no set-user-ID, set-group-ID or sticky bit
 _KEEP = -1  # as os.chown has it

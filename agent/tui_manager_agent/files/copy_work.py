@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 from tui_manager_agent.files.hashing import new_sha256
-from tui_manager_agent.files.own_files import OwnFiles
-from tui_manager_agent.files.pull import Pull
-from tui_manager_agent.files.work import Stop, TransferError
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.request_pieces import Pull
+from tui_manager_agent.files.transfer_work import Stop, TransferError
 from tui_manager_agent.files.write_files import MANIFEST, WriteFiles
 from tui_manager_agent.journal.transfer_records import CopyOrder, FileSet, Transferred
 from tui_manager_agent.policy.file_rules import FileRules
@@ -31,7 +31,7 @@ class CopyWork:
         folder: Path,
         pull: Pull,
         rules: FileRules,
-        own: OwnFiles,
+        own: ProtectedFiles,
         stop: Stop,
     ) -> None:
         self._files = order.files

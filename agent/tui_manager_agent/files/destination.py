@@ -12,9 +12,9 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from tui_manager_agent.files.own_files import OwnFiles
-from tui_manager_agent.files.problems import describe, failing
-from tui_manager_agent.files.work import TransferError
+from tui_manager_agent.files.file_problems import describe, failing
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.transfer_work import TransferError
 from tui_manager_agent.policy.file_rules import show_path
 
 Parts = tuple[bytes, ...]  # of a path, below the base
@@ -131,7 +131,7 @@ class Folders:
     Descriptors that it gives are its own: use one before you ask for the next.
     """
 
-    def __init__(self, destination: Destination, own: OwnFiles) -> None:
+    def __init__(self, destination: Destination, own: ProtectedFiles) -> None:
         self._destination = destination
         self._own = own
         self._open: OrderedDict[Parts, int] = OrderedDict()

@@ -9,10 +9,10 @@ from tui_manager_protos.rules.file_manifest import PART_LENGTH, Entry
 
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import find_at, kind_of, refuse_own
+from tui_manager_agent.files.file_problems import describe, failing
 from tui_manager_agent.files.hashing import hash_file
-from tui_manager_agent.files.own_files import OwnFiles
-from tui_manager_agent.files.problems import describe, failing
-from tui_manager_agent.files.work import Stop, TransferError
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.transfer_work import Stop, TransferError
 from tui_manager_agent.files.write_progress import Difference
 from tui_manager_agent.policy.file_rules import show_path
 
@@ -21,7 +21,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _CHANGED = "Another program has changed {} while it was copied. Run it again."
 
 
-def look(folder: int, name: bytes, path: bytes, own: OwnFiles) -> os.stat_result | None:
+def look(folder: int, name: bytes, path: bytes, own: ProtectedFiles) -> os.stat_result | None:
     """The regular file of that name in a folder; None if nothing is there.
 
     Raises TransferError if something else is there, or if it is the agent's own.
@@ -37,7 +37,7 @@ def look(folder: int, name: bytes, path: bytes, own: OwnFiles) -> os.stat_result
     return status
 
 
-def refuse_policy(folder: int, name: bytes, path: bytes, own: OwnFiles) -> None:
+def refuse_policy(folder: int, name: bytes, path: bytes, own: ProtectedFiles) -> None:
     """Raises TransferError if this is the place of the owner's policy."""
     if not own.may_be_named(folder, name):
         raise TransferError(refuse_own(path))

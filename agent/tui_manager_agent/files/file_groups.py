@@ -13,10 +13,10 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import Destination, Folders, Parts
 from tui_manager_agent.files.existing_file import compare, look
-from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.file_problems import failing
 from tui_manager_agent.files.partial_file import RESUMED_FROM, PartialFile, partial_name
-from tui_manager_agent.files.problems import failing
-from tui_manager_agent.files.work import Source, Stop
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.transfer_work import Source, Stop
 from tui_manager_agent.files.write_progress import Difference
 
 GROUP_ENTRIES = 256
@@ -77,7 +77,7 @@ class Grouping:
     destination: Destination
     folders: Folders
     attributes: Attributes
-    own: OwnFiles
+    own: ProtectedFiles
     stop: Stop
     source: Source
     execution_id: str

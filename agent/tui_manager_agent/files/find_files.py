@@ -18,18 +18,18 @@ from typing import TypeVar
 
 from tui_manager_protos.rules.file_manifest import ManifestError
 
+from tui_manager_agent.files.fetch_refusals import refuse_given
 from tui_manager_agent.files.found_files import FoundFiles
 from tui_manager_agent.files.hashing import add_zeros, new_sha256
-from tui_manager_agent.files.opened import (
+from tui_manager_agent.files.open_to_read import (
     OpenedFile,
     OtherKindError,
     OwnFileError,
     kind_of,
     list_folder,
 )
-from tui_manager_agent.files.own_files import OwnFiles
-from tui_manager_agent.files.refusals import refuse_given
-from tui_manager_agent.files.work import Stop, TransferError
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.transfer_work import Stop, TransferError
 from tui_manager_agent.journal.transfer_records import FetchOrder
 from tui_manager_agent.policy.file_rules import FileRules, show_path
 from tui_manager_agent.policy.policy import RefusedError
@@ -56,7 +56,7 @@ class FindFiles:
         order: FetchOrder,
         found: FoundFiles,
         rules: FileRules,
-        own: OwnFiles,
+        own: ProtectedFiles,
         stop: Stop,
         count: Callable[[int, int], None],
     ) -> None:

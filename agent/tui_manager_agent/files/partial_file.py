@@ -10,9 +10,9 @@ from tui_manager_protos.rules.file_manifest import Entry
 
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import Folders, Parts
+from tui_manager_agent.files.file_problems import failing
 from tui_manager_agent.files.hashing import add_zeros, hash_file, new_sha256
-from tui_manager_agent.files.problems import failing
-from tui_manager_agent.files.work import Piece, Stop, TransferError
+from tui_manager_agent.files.transfer_work import Piece, Stop, TransferError
 from tui_manager_agent.policy.file_rules import show_path
 from tui_manager_agent.supervisor.record import write_at
 

@@ -11,9 +11,9 @@ from tui_manager_protos.rules.transfer_window import PART_LENGTH
 
 from tui_manager_agent.files.find_files import FindFiles
 from tui_manager_agent.files.found_files import FoundFiles, begin_set, load_set, remove_set
-from tui_manager_agent.files.opened import OpenedFile, OtherKindError, OwnFileError
-from tui_manager_agent.files.own_files import OwnFiles
-from tui_manager_agent.files.work import (
+from tui_manager_agent.files.open_to_read import OpenedFile, OtherKindError, OwnFileError
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.transfer_work import (
     Piece,
     Request,
     Requests,
@@ -42,7 +42,7 @@ class ReadFiles:
         folder: Path,
         requests: Requests,
         rules: FileRules,
-        own: OwnFiles,
+        own: ProtectedFiles,
         stop: Stop,
     ) -> None:
         self.bytes = 0
@@ -125,7 +125,9 @@ class _ChangedError(Exception):
 class _Data:
     """The data of a set, read from its files."""
 
-    def __init__(self, found: FoundFiles, rules: FileRules, own: OwnFiles, stop: Stop) -> None:
+    def __init__(
+        self, found: FoundFiles, rules: FileRules, own: ProtectedFiles, stop: Stop
+    ) -> None:
         self._found = found
         self._rules = rules
         self._own = own

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 
-from tui_manager_agent.files.problems import failing
+from tui_manager_agent.files.file_problems import failing
 
 AT_ONCE = 32  # files that are open for it
 _THREADS = 8

@@ -20,12 +20,12 @@ from tui_manager_protos.rules.file_manifest import (
 )
 
 from tui_manager_agent.files.attributes import Attributes, parse_attributes
+from tui_manager_agent.files.check_copy import CopyCheck
 from tui_manager_agent.files.destination import Destination, Folders, Parts, choose
 from tui_manager_agent.files.file_groups import Group, Grouping
-from tui_manager_agent.files.own_files import OwnFiles
 from tui_manager_agent.files.partial_file import partial_name
-from tui_manager_agent.files.survey import Survey
-from tui_manager_agent.files.work import Source, Stop, TransferError
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.transfer_work import Source, Stop, TransferError
 from tui_manager_agent.files.write_group import GroupWriter
 from tui_manager_agent.files.write_progress import WriteProgress
 from tui_manager_agent.journal.transfer_records import CopyOrder, Transferred
@@ -44,7 +44,7 @@ class WriteFiles:
         folder: Path,
         source: Source,
         rules: FileRules,
-        own: OwnFiles,
+        own: ProtectedFiles,
         stop: Stop,
     ) -> None:
         """`folder`: the execution's; it has the manifest, and gets the progress."""
@@ -138,7 +138,7 @@ class WriteFiles:
         return found or WriteProgress(choose(self._order.to, several=contents.several))
 
     def _survey(self, folders: Folders, attributes: Attributes, progress: WriteProgress) -> None:
-        survey = Survey(
+        survey = CopyCheck(
             destination=progress.destination,
             folders=folders,
             attributes=attributes,

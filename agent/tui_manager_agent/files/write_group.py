@@ -26,11 +26,11 @@ from tui_manager_agent.files.existing_file import (
     set_attributes,
 )
 from tui_manager_agent.files.file_groups import Group, GroupItem
-from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.file_problems import failing
 from tui_manager_agent.files.partial_file import PartialFile
-from tui_manager_agent.files.problems import failing
+from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.sync_files import AT_ONCE, sync_files
-from tui_manager_agent.files.work import Source, Stop, TransferError
+from tui_manager_agent.files.transfer_work import Source, Stop, TransferError
 from tui_manager_agent.files.write_progress import Difference, WriteProgress
 from tui_manager_agent.policy.file_rules import FileRules, show_path
 
@@ -53,7 +53,7 @@ class GroupWriter:
     folders: Folders
     attributes: Attributes
     rules: FileRules
-    own: OwnFiles
+    own: ProtectedFiles
     stop: Stop
     source: Source
     backup: bool

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tui_manager_agent.journal.order_and_result import STREAMS, Order, Owner, Result
-from tui_manager_agent.supervisor import claim, clock, contents, record
+from tui_manager_agent.supervisor import claim, clock, record, script_and_stdin
 from tui_manager_agent.supervisor.processes import Process
 
 UNKNOWN = "unknown"  # the manager's database does not have this execution
@@ -97,9 +97,10 @@ class ExecutionFolder:
         try:
             entries = record.read_sealed(f"{self._path}/{record.ACCEPTED}")
             return bool(entries) and all(
-                os.stat(f"{self._path}/{name}").st_size == int(entries[name + contents.SIZE])
-                for name in contents.FILES
-                if name + contents.SIZE in entries
+                os.stat(f"{self._path}/{name}").st_size
+                == int(entries[name + script_and_stdin.SIZE])
+                for name in script_and_stdin.FILES
+                if name + script_and_stdin.SIZE in entries
             )
         except FileNotFoundError:
             return False
@@ -216,7 +217,7 @@ class ExecutionFolder:
 
     def output_size(self) -> int:
         """Bytes of output that are here, and of what the order brought along."""
-        return sum(self.size(name) for name in (*STREAMS, *contents.FILES))
+        return sum(self.size(name) for name in (*STREAMS, *script_and_stdin.FILES))
 
     def read(self, stream: str, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset` on; none if they are gone. Raises OSError."""
@@ -232,7 +233,7 @@ class ExecutionFolder:
 
     def delete_output(self) -> None:
         """Deletes also what the order brought along. Call it when the execution has ended."""
-        for name in (*STREAMS, *contents.FILES):
+        for name in (*STREAMS, *script_and_stdin.FILES):
             self.clear_mark(name)
 
     # -------------------------------------------------------------------------------- the result
@@ -312,7 +313,7 @@ class ExecutionFolder:
         if self.has(record.STARTING):
             os.truncate(f"{self._path}/{record.STARTING}", 0)
         claim.remove_order(self._path)
-        for name in contents.FILES:
+        for name in script_and_stdin.FILES:
             self.clear_mark(name)
 
     def _modified_at(self, name: str) -> int:

@@ -18,7 +18,7 @@ from tui_manager_agent.journal.transfer_records import (
 )
 from tui_manager_agent.policy.file_rules import FileAccess, TransferRequest
 from tui_manager_agent.policy.policy import CommandRequest, Request, UpdateRequest
-from tui_manager_agent.supervisor import cgroup_limits, clock, contents, record
+from tui_manager_agent.supervisor import cgroup_limits, clock, record, script_and_stdin
 
 STREAMS = (record.STDOUT, record.STDERR)
 _NOT_RECORDED = "?"  # by an older agent; no policy allows it
@@ -60,14 +60,14 @@ class Script:
     def entries(self) -> dict[str, object]:
         """Its part of the order's record."""
         entries: dict[str, object] = {
-            contents.SCRIPT_SIZE: self.size,
+            script_and_stdin.SCRIPT_SIZE: self.size,
             "script_sha256": self.sha256,
-            contents.INTERPRETER: self.interpreter,
+            script_and_stdin.INTERPRETER: self.interpreter,
         }
         if self.interpreter_argument:
-            entries[contents.INTERPRETER_ARGUMENT] = self.interpreter_argument
+            entries[script_and_stdin.INTERPRETER_ARGUMENT] = self.interpreter_argument
         if self.copy:
-            entries[contents.COPY] = self.copy
+            entries[script_and_stdin.COPY] = self.copy
         for number, argument in enumerate(self.arguments):
             entries[f"{record.ARGUMENT}{number}"] = argument
         return entries
@@ -79,12 +79,12 @@ class Script:
         while (argument := entries.get(f"{record.ARGUMENT}{len(arguments)}")) is not None:
             arguments.append(argument)
         return cls(
-            size=int(entries[contents.SCRIPT_SIZE]),
+            size=int(entries[script_and_stdin.SCRIPT_SIZE]),
             sha256=entries["script_sha256"],
-            interpreter=entries[contents.INTERPRETER],
-            interpreter_argument=entries.get(contents.INTERPRETER_ARGUMENT, ""),
+            interpreter=entries[script_and_stdin.INTERPRETER],
+            interpreter_argument=entries.get(script_and_stdin.INTERPRETER_ARGUMENT, ""),
             arguments=tuple(arguments),
-            copy=entries.get(contents.COPY, ""),
+            copy=entries.get(script_and_stdin.COPY, ""),
         )
 
 
@@ -162,11 +162,11 @@ class Order:
         if self.script is not None:
             entries = self.script.entries()
         elif self.stdin_size is not None:
-            entries = {contents.COMMAND_WITH_STDIN: self.command}
+            entries = {script_and_stdin.COMMAND_WITH_STDIN: self.command}
         else:
-            entries = {contents.COMMAND: self.command}
+            entries = {script_and_stdin.COMMAND: self.command}
         if self.stdin_size is not None:
-            entries[contents.STDIN_SIZE] = self.stdin_size
+            entries[script_and_stdin.STDIN_SIZE] = self.stdin_size
         return entries
 
     @classmethod
@@ -197,9 +197,9 @@ class Order:
                     for name, value in entries.items()
                     if name.startswith(prefix)
                 },
-                script=Script.decode(entries) if contents.SCRIPT_SIZE in entries else None,
-                stdin_size=int(entries[contents.STDIN_SIZE])
-                if contents.STDIN_SIZE in entries
+                script=Script.decode(entries) if script_and_stdin.SCRIPT_SIZE in entries else None,
+                stdin_size=int(entries[script_and_stdin.STDIN_SIZE])
+                if script_and_stdin.STDIN_SIZE in entries
                 else None,
                 transfer=transfer,
             )
@@ -243,10 +243,10 @@ class Order:
 
 
 def _command(entries: Mapping[str, str]) -> str:
-    if contents.SCRIPT_SIZE in entries:
+    if script_and_stdin.SCRIPT_SIZE in entries:
         return ""
-    with_stdin = contents.STDIN_SIZE in entries
-    return entries[contents.COMMAND_WITH_STDIN if with_stdin else contents.COMMAND]
+    with_stdin = script_and_stdin.STDIN_SIZE in entries
+    return entries[script_and_stdin.COMMAND_WITH_STDIN if with_stdin else script_and_stdin.COMMAND]
 
 
 def _run_as(entries: Mapping[str, str]) -> RunAs | None:

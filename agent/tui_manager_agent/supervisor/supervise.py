@@ -10,9 +10,9 @@ from tui_manager_agent.supervisor import (
     cgroup_limits,
     claim,
     clock,
-    contents,
     processes,
     record,
+    script_and_stdin,
     shell,
     spawn,
 )
@@ -104,8 +104,8 @@ class Supervisor:
 
     def _start(self) -> shell.Shell:
         """Starts the command with what its order brings along. Raises SpawnError."""
-        arguments = contents.arguments(self._order, self._path, self._folder)
-        stdin = contents.open_stdin(self._order, self._folder)
+        arguments = script_and_stdin.arguments(self._order, self._path, self._folder)
+        stdin = script_and_stdin.open_stdin(self._order, self._folder)
         try:
             return self._start_in_cgroup(arguments, stdin)
         finally:
@@ -280,8 +280,8 @@ class Supervisor:
                 break
             except OSError:
                 select.select([], [], [], 1)  # the disk is full: waits until it has room
-        if contents.are_in(self._order):
-            contents.remove_files(self._order, self._folder)
+        if script_and_stdin.are_in(self._order):
+            script_and_stdin.remove_files(self._order, self._folder)
         self._notifier.notify()
 
     def _drain_until_closed(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tui_manager_protos.rules.duration import format_duration
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.files.work import Stop, TransferError
+from tui_manager_agent.files.transfer_work import Stop, TransferError
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.installation import CURRENT, Installation, with_build
 from tui_manager_agent.journal.order_and_result import Result

@@ -15,10 +15,10 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind, ManifestErr
 
 from tui_manager_agent import installation
 from tui_manager_agent.files.copy_work import pull_manifest
+from tui_manager_agent.files.file_problems import describe
 from tui_manager_agent.files.hashing import hash_file
-from tui_manager_agent.files.problems import describe
-from tui_manager_agent.files.pull import Pull
-from tui_manager_agent.files.work import Stop, TransferError
+from tui_manager_agent.files.request_pieces import Pull
+from tui_manager_agent.files.transfer_work import Stop, TransferError
 from tui_manager_agent.files.write_files import MANIFEST
 from tui_manager_agent.identity import child_process
 from tui_manager_agent.installation import Installation

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
-from tui_manager_agent.files.work import Stop, TransferError
+from tui_manager_agent.files.transfer_work import Stop, TransferError
 from tui_manager_agent.installation import (
     CURRENT,
     PACKAGES,

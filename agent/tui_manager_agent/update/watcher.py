@@ -1,5 +1,5 @@
-"""Watches an agent while its new version is on trial. It is a program of its own. `switch.py`
-starts it from the files of the old version, which stay until the trial is over.
+"""Watches an agent while its new version is on trial. It is a program of its own, which
+`switch_version.py` starts from the files of the old version, which stay until the trial is over.
 
 It kills the agent if that hangs past the end of the trial. If the agent has died on trial, and
 nobody else starts it again, it becomes the agent of the version in use. It ends when the record of

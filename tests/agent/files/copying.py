@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui_manager_agent.files.own_files import OwnFiles
-from tui_manager_agent.files.work import Stop
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.transfer_work import Stop
 from tui_manager_agent.files.write_files import MANIFEST, WriteFiles
 from tui_manager_agent.journal.transfer_records import CopyOrder, FileSet
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
@@ -100,7 +100,7 @@ class Copy:
     def work(self) -> WriteFiles:
         """With a source that was asked for nothing yet, as after a restart."""
         self.source = MemorySource(self.source.data, self.source.piece, self.source.before_read)
-        own = OwnFiles(self.state, self.policy)
+        own = ProtectedFiles(self.state, self.policy)
         return WriteFiles(
             self.order, self.execution_id, self.folder, self.source, self.rules, own, self.stop
         )

@@ -5,9 +5,9 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.read_files import ReadFiles
-from tui_manager_agent.files.work import Piece, Request, Stop, Stored
+from tui_manager_agent.files.transfer_work import Piece, Request, Stop, Stored
 from tui_manager_agent.journal.transfer_records import FetchOrder, FileSet, Transferred
 from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.policy.policy_file import PolicyFile
@@ -194,7 +194,7 @@ class Host:
             self.execution,
             manager,
             self.rules,
-            OwnFiles(self.state, self.policy),
+            ProtectedFiles(self.state, self.policy),
             self.stop,
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.files import partial_file
-from tui_manager_agent.files.work import StoppedError, TransferError
+from tui_manager_agent.files.transfer_work import StoppedError, TransferError
 from tui_manager_agent.policy.policy import RefusedError
 
 from tests.agent.faults import full

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.files import find_files
-from tui_manager_agent.files.opened import OpenedFile
-from tui_manager_agent.files.work import StoppedError, TransferError
+from tui_manager_agent.files.open_to_read import OpenedFile
+from tui_manager_agent.files.transfer_work import StoppedError, TransferError
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_protos.rules.file_manifest import EntryKind
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tui_manager_agent.files import file_groups, partial_file
-from tui_manager_agent.files.work import StoppedError, TransferError
+from tui_manager_agent.files.transfer_work import StoppedError, TransferError
 
 from tests.agent.files.copying import Copy
 from tests.agent.files.test_kills import MODES, NEW, OLD

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.files import partial_file
-from tui_manager_agent.files.own_files import OwnFiles
-from tui_manager_agent.files.work import Stop, StoppedError, TransferError
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.transfer_work import Stop, StoppedError, TransferError
 
 from tests.agent.files.copying import Copy, read_tree
 
@@ -145,7 +145,7 @@ def test_the_state_folder_under_another_path(tmp_path: Path, mounts: Mounts, ins
     place = mounts.bind(state, tmp_path / "elsewhere")
     assert "belongs to the agent itself" in refuse(copy)
     assert list((state / "x").iterdir()) == []
-    own = OwnFiles(tmp_path / "state", tmp_path / "policy.toml")
+    own = ProtectedFiles(tmp_path / "state", tmp_path / "policy.toml")
     own.refresh()
     (state / "secret").write_bytes(b"s")
     with _opened(place / "secret") as descriptor:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tui_manager_agent.files import opened
-from tui_manager_agent.files.opened import OpenedFile, OtherKindError, list_folder
-from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files import open_to_read
+from tui_manager_agent.files.open_to_read import OpenedFile, OtherKindError, list_folder
+from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.policy.policy import RefusedError
 
@@ -22,8 +22,8 @@ def open_file(path: Path, rules: FileRules | None = None) -> OpenedFile:
     return OpenedFile(os.fsencode(path), rules or Rules(), own(path))
 
 
-def own(path: Path) -> OwnFiles:
-    return OwnFiles(path.parent / "state", path.parent / "policy")
+def own(path: Path) -> ProtectedFiles:
+    return ProtectedFiles(path.parent / "state", path.parent / "policy")
 
 
 def read_all(file: OpenedFile, offset: int, length: int) -> tuple[bytes, int]:
@@ -126,7 +126,7 @@ def test_a_file_that_is_always_replaced_is_not_found(
 ) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"x")
-    monkeypatch.setattr(opened, "_is_gone", lambda real, status: True)
+    monkeypatch.setattr(open_to_read, "_is_gone", lambda real, status: True)
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(FileNotFoundError):
         open_file(path)

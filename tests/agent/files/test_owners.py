@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tui_manager_agent.files.work import TransferError
+from tui_manager_agent.files.transfer_work import TransferError
 
 from tests.agent.files.copying import Copy, mode_of, read_tree
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.files import destination, write_group
-from tui_manager_agent.files.work import TransferError
+from tui_manager_agent.files.transfer_work import TransferError
 
 from tests.agent.files.copying import Copy, mode_of, read_tree
 

@@ -13,7 +13,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
     Uninstalling,
 )
 from tests.cli.conftest import Connect
-from tui_manager.agent_install import fleet, host_session, install
+from tui_manager.agent_install import host_session, install, manager_calls
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshHosts]
     """No hosts yet; waits are short."""
     made = SshHosts(tmp_path)
     monkeypatch.setenv("PATH", f"{made.bin}:{os.environ['PATH']}")
-    monkeypatch.setattr(fleet, "INTERVAL", 0.02)
+    monkeypatch.setattr(manager_calls, "INTERVAL", 0.02)
     monkeypatch.setattr(install, "_LOOKS", 0.02)
     monkeypatch.setattr(host_session, "_PAUSE", 0.0)
     yield made

@@ -21,7 +21,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
 )
 from tests.cli.conftest import Connect
 from tests.support.programs import wait_for
-from tui_manager.agent_install import fleet, host_session
+from tui_manager.agent_install import host_session, manager_calls
 
 _SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
 pytestmark = pytest.mark.skipif(
@@ -109,7 +109,7 @@ def _listens(port: int) -> bool:
 
 @pytest.fixture
 def ssh_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshHosts]:
-    monkeypatch.setattr(fleet, "INTERVAL", 0.02)
+    monkeypatch.setattr(manager_calls, "INTERVAL", 0.02)
     monkeypatch.setattr(host_session, "_PAUSE", 0.0)
     made = SshHosts(tmp_path)
     made.add("web1")

@@ -10,8 +10,8 @@ def main() -> int:
     from tui_manager_agent.supervisor import (
         cgroup,
         claim,
-        contents,
         fork_server,
+        script_and_stdin,
         shell,
         supervise,
     )
@@ -21,9 +21,9 @@ def main() -> int:
     for owner, name in (
         (claim, "take"),
         (claim.Claim, "end"),
-        (contents, "arguments"),
-        (contents, "open_stdin"),
-        (contents, "remove_files"),
+        (script_and_stdin, "arguments"),
+        (script_and_stdin, "open_stdin"),
+        (script_and_stdin, "remove_files"),
         (shell, "Shell"),
         *(
             (supervise.Supervisor, name)

@@ -152,7 +152,7 @@ def _fork_server(module: Any) -> None:
 
 
 def _incoming(module: Any) -> None:
-    incoming = module.Incoming
+    incoming = module.FileSetReceiver
     incoming.write = POINTS.around_async("store_piece", incoming.write)
     incoming.finish = POINTS.around_async("store_set", incoming.finish)
 
@@ -199,7 +199,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager.storage.engine.postgresql.counted_commits": _counted_commits,
     "tui_manager.storage.engine.postgresql.units_of_work": _units_of_work,
     "tui_manager.storage.engine.sqlite.connection": _connection,
-    "tui_manager.service.files.incoming": _incoming,
+    "tui_manager.service.files.receive_file_set": _incoming,
     "tui_manager.transport.sessions.command_port": _server,
     "tui_manager.transport.sessions.session": _session,
     "tui_manager_agent.executions.cgroup_support": _cgroup_support,

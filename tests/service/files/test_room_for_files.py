@@ -15,7 +15,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet, FileSetPart
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.files import file_store as file_store_module
-from tui_manager.service.files import incoming as incoming_module
+from tui_manager.service.files import receive_file_set as incoming_module
 
 MIB = 1 << 20
 HOUR = timedelta(hours=1).total_seconds()

@@ -15,10 +15,10 @@ from tui_manager_protos.rules.manager_address import ADDRESSES_MAX, check_manage
 from tui_manager.agent_bundle.opened_bundle import Bundle, require_signer
 from tui_manager.agent_install.all_hosts import AllHosts, Work
 from tui_manager.agent_install.bundles import Bundles
-from tui_manager.agent_install.fleet import Fleet
 from tui_manager.agent_install.host_session import SshSettings, SudoPassword
 from tui_manager.agent_install.install import HostInstall
 from tui_manager.agent_install.install_order import Claims, InstallOrder
+from tui_manager.agent_install.manager_calls import Fleet
 from tui_manager.agent_install.ssh_targets import STDIN, SshTarget, read_targets
 from tui_manager.agent_install.uninstall import HostUninstall, UninstallOrder
 from tui_manager.cli.commands.agent_bundle import own_bundle, public_key, signing_key

@@ -1,5 +1,5 @@
-"""What the word that is being typed can become. The parser says what stands there, `kinds.py` what
-that names, and the manager, if one answers, which of these there are."""
+"""What the word that is being typed can become. The parser says what stands there,
+`argument_kinds.py` what that names, and the manager, if one answers, which of these there are."""
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +11,9 @@ from functools import cache
 from argcomplete.finders import ExclusiveCompletionFinder
 from argcomplete.io import mute_stderr
 
-from tui_manager.cli.completion import from_manager
-from tui_manager.cli.completion.from_manager import Candidates
-from tui_manager.cli.completion.kinds import Kind, kind_of
+from tui_manager.cli.completion import names_from_manager
+from tui_manager.cli.completion.argument_kinds import Kind, kind_of
+from tui_manager.cli.completion.names_from_manager import Candidates
 from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.cli.options.parser import PROGRAM, as_name, is_name, plain
 from tui_manager.domain.errors import ManagerError
@@ -115,15 +115,15 @@ def _behind_dashes(given: _Given, behind: Sequence[str], prefix: str) -> Reply:
     if given.has(*_SOURCES):
         return Reply({})
     return Reply(
-        from_manager.ask(
-            given.options, lambda operator: from_manager.next_words(operator, behind, prefix)
+        names_from_manager.ask(
+            given.options, lambda operator: names_from_manager.next_words(operator, behind, prefix)
         )
     )
 
 
 def _live(options: argparse.Namespace, kind: Kind, prefix: str) -> Candidates:
-    return from_manager.ask(
-        options, lambda operator: from_manager.find(operator, kind, prefix, options)
+    return names_from_manager.ask(
+        options, lambda operator: names_from_manager.find(operator, kind, prefix, options)
     )
 
 

@@ -175,7 +175,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
+class AgentHello:
     """The host of a new stream, as its Hello says.
 
     Attributes:

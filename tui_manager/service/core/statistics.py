@@ -17,7 +17,7 @@ from tui_manager.domain.manager.manager_status import Health
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.histogram import LONG_SECONDS, SIZES, Histogram
-from tui_manager.storage.engine.tally import Act, Tally
+from tui_manager.storage.engine.act_counts import Act, ActCounts
 
 log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two sets of figures
@@ -111,7 +111,7 @@ class Statistics:
     clock: Clock
     counters: Counters = field(default_factory=Counters)
     timings: Timings = field(default_factory=Timings)
-    counted: Tally = field(default_factory=Counter)
+    counted: ActCounts = field(default_factory=Counter)
     gauges: Gauges = field(default_factory=Gauges)
     health: Health = field(default_factory=Health)
     storage_error: str = ""
@@ -140,7 +140,7 @@ class Statistics:
         self.counters.file_bytes_sent += size
 
     def record_transaction(
-        self, seconds: float, error: str, units: int = 1, changed: Tally | None = None
+        self, seconds: float, error: str, units: int = 1, changed: ActCounts | None = None
     ) -> None:
         """Takes the time of one transaction, why it failed (empty: it did not), how many units of
         work it had, and what they have changed."""

@@ -9,7 +9,7 @@ from tui_manager.domain.tasks.task import ended_task_status
 from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables import command_hosts, notifications, task_transitions, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder
-from tui_manager.storage.views import rollout_turns, task_ends
+from tui_manager.storage.views import rollout_hosts, task_ends
 from tui_manager.storage.views.command_delivery import UnsentCommand
 
 
@@ -52,7 +52,7 @@ def _make_ready(
 ) -> None:
     """Makes the commands behind these ready, unless their hosts have to wait at a barrier."""
     if with_barrier := [item for item in ended if orders[item.task_id].has_barrier]:
-        stopped = rollout_turns.stop_at_barrier(tx, with_barrier)
+        stopped = rollout_hosts.stop_at_barrier(tx, with_barrier)
         ended = [item for item in ended if (item.task_id, item.host) not in stopped]
     if ended:
         command_hosts.make_ready(tx, ended)

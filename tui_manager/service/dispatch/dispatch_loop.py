@@ -10,15 +10,15 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core
-from tui_manager.service.dispatch import claims
-from tui_manager.service.dispatch.claims import Claims, ReadySession
+from tui_manager.service.dispatch import claim_commands
+from tui_manager.service.dispatch.claim_commands import Claims, ReadySession
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
-from tui_manager.storage.engine.tally import Act
+from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts, hosts
 from tui_manager.storage.views import command_delivery
-from tui_manager.storage.views.claiming import ClaimedCommand
+from tui_manager.storage.views.choose_commands import ClaimedCommand
 
 log = logging.getLogger(__name__)
 _HOSTS_A_CLAIM = 500  # hosts that get commands in one transaction
@@ -159,7 +159,7 @@ class DispatchLoop:
         """The same for sessions of which the transaction knows that: see
         `claims.claim_commands`."""
         now = self._core.clock.stamp()
-        return claims.claim_commands(tx, sessions, self._core.limits, self._secrets, now)
+        return claim_commands.claim_commands(tx, sessions, self._core.limits, self._secrets, now)
 
     def _fence(self, tx: Transaction, sessions: Iterable[ReadySession]) -> Container[int]:
         """Row ids of the hosts of which these sessions are the newest."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment.check_token import check_token, used_up
-from tui_manager.service.hosts import host_notes
+from tui_manager.service.hosts import approval_notes
 from tui_manager.service.hosts.identification import refuse_name, refuse_turned_away
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import admissions, audit, hosts, tokens
@@ -42,7 +42,7 @@ def enroll_host(
     refuse_name(tx, host.name, known)
     if known.token_id != token.token_id and not tokens.use(tx, token.token_id, now):
         raise used_up(token)
-    pending_again = host_notes.record_changes(tx, known, host.name, host.machine_id, now)
+    pending_again = approval_notes.record_changes(tx, known, host.name, host.machine_id, now)
     row = admissions.enroll_again(tx, known, host, token.token_id)
     _record(tx, row, token, now, {"again": "true"})
     if token.key_sha256 and row.admission is Admission.PENDING:
@@ -56,7 +56,7 @@ def _enroll_new(tx: Transaction, host: EnrollingHost, token: TokenRow, now: int)
     if not tokens.use(tx, token.token_id, now):
         raise used_up(token)
     host_id = str(uuid.uuid4())
-    note = host_notes.describe_duplicates(tx, host_id, host.name, host.machine_id)
+    note = approval_notes.describe_duplicates(tx, host_id, host.name, host.machine_id)
     is_admitted = token.key_sha256 is not None or (token.auto_approve and not note)
     if not is_admitted:
         _check_pending_limit(tx, token)

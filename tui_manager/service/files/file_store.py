@@ -23,9 +23,9 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import check_manifest
 from tui_manager.service.files.file_threads import FileThreads, SetLocks
 from tui_manager.service.files.files_folder import FOLDER, FilesFolder, OpenSet
-from tui_manager.service.files.incoming import LOOK_EVERY, Incoming
 from tui_manager.service.files.make_room import FilesRoom
 from tui_manager.service.files.partial_set import PartialSet
+from tui_manager.service.files.receive_file_set import LOOK_EVERY, FileSetReceiver
 from tui_manager.service.files.shared_bytes import SharedBytes
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import file_sets
@@ -180,7 +180,9 @@ class FileStore:
         self.room.add_copy(files.manifest_size + files.size)
 
     @contextlib.asynccontextmanager
-    async def receive(self, files: FileSet, owner: str = OPERATOR) -> AsyncIterator[Incoming]:
+    async def receive(
+        self, files: FileSet, owner: str = OPERATOR
+    ) -> AsyncIterator[FileSetReceiver]:
         """Receives a set. It goes on with what an earlier attempt of the same owner has left.
 
         Args:
@@ -200,8 +202,8 @@ class FileStore:
             await self.room.make(partial.lacking, first=min(partial.lacking, LOOK_EVERY))
             yield self._incoming(files, partial)
 
-    def _incoming(self, files: FileSet, partial: PartialSet | None) -> Incoming:
-        return Incoming(files, partial, self.room, self.threads, self._take_in)
+    def _incoming(self, files: FileSet, partial: PartialSet | None) -> FileSetReceiver:
+        return FileSetReceiver(files, partial, self.room, self.threads, self._take_in)
 
     async def _take_in_again(self, files: FileSet) -> bool:
         """Whether the manager has the set already; if so, it came once more."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.hosts import agent_features
-from tui_manager.domain.hosts.agent_messages import Greeting, Resume
+from tui_manager.domain.hosts.agent_messages import AgentHello, Resume
 from tui_manager.domain.hosts.facts import PackedFacts
 from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.domain.hosts.vitals import Vitals
@@ -22,10 +22,10 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.core.heartbeat import FleetHeartbeat, SessionHeartbeat
 from tui_manager.service.core.host_entry import LiveSession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
-from tui_manager.service.hosts import host_notes
+from tui_manager.service.hosts import approval_notes
 from tui_manager.service.hosts.identification import Identification, ImpostorError
 from tui_manager.service.reports import resume
-from tui_manager.storage.engine.tally import Act
+from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, hosts
 from tui_manager.storage.tables.hosts import HostRow
@@ -74,7 +74,7 @@ class HostService:
         return len(self._directory)
 
     async def open_session(
-        self, greeting: Greeting, identity: PeerCertificate | None
+        self, greeting: AgentHello, identity: PeerCertificate | None
     ) -> OpenedSession:
         """Opens a session for an agent that has said who it is. Registers the host if it is new
         and came without TLS.
@@ -127,14 +127,14 @@ class HostService:
             entry.opening -= 1
 
     def _open(
-        self, tx: Transaction, greeting: Greeting, identity: PeerCertificate | None
+        self, tx: Transaction, greeting: AgentHello, identity: PeerCertificate | None
     ) -> tuple[HostRow, resume.Reconciled]:
         now = self._core.clock.stamp()
         hosts.lock(tx, [greeting.host_id])  # what operators say of it elsewhere is not overwritten
         known = self._identification.identify(tx, greeting, identity)
         if known:
             greeting = replace(greeting, name=known.name_with(greeting.name))
-            host_notes.record_changes(tx, known, greeting.name, greeting.machine_id, now)
+            approval_notes.record_changes(tx, known, greeting.name, greeting.machine_id, now)
         host_id = known.host_id if known else _register(tx, greeting.name, now)
         fixed = known.fixed_labels if known else {}
         row = hosts.open_session(tx, host_id, greeting, now, fixed, self._core.database.gateway)
@@ -146,7 +146,7 @@ class HostService:
 
     def _add_session(
         self,
-        greeting: Greeting,
+        greeting: AgentHello,
         row: HostRow,
         reconciled: resume.Reconciled,
         heartbeat: timedelta,
@@ -169,7 +169,9 @@ class HostService:
     def has_changed(self, host_id: str, name: str, machine_id: str) -> bool:
         """Whether a known host comes with another name or from another machine than before."""
         entry = self._directory.get(host_id)
-        return entry is not None and bool(host_notes.describe_changes(entry.row, name, machine_id))
+        return entry is not None and bool(
+            approval_notes.describe_changes(entry.row, name, machine_id)
+        )
 
     def record_violation(self, host_id: str, what: str) -> None:
         """A host broke the rules of the wire.

@@ -13,8 +13,8 @@ from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.service.hosts.lost_hosts import LostHosts
 from tui_manager.service.hosts.stall_watch import StallWatch
+from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.statements import from_datetime
-from tui_manager.storage.engine.tally import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.views import command_delivery

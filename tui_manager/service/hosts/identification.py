@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError
-from tui_manager.domain.hosts.agent_messages import Greeting
+from tui_manager.domain.hosts.agent_messages import AgentHello
 from tui_manager.domain.hosts.host import check_labels, check_name
 from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
@@ -45,7 +45,7 @@ class Identification:
     directory: Directory
     clock: Clock
 
-    def check(self, greeting: Greeting, identity: PeerCertificate | None) -> Greeting:
+    def check(self, greeting: AgentHello, identity: PeerCertificate | None) -> AgentHello:
         """Checks what needs no database. Returns the greeting with the host_id of the certificate.
 
         Raises:
@@ -65,7 +65,7 @@ class Identification:
         return greeting
 
     def identify(
-        self, tx: Transaction, greeting: Greeting, identity: PeerCertificate | None
+        self, tx: Transaction, greeting: AgentHello, identity: PeerCertificate | None
     ) -> HostRow | None:
         """The host of an agent; None: a new one, which is possible without TLS only.
 
@@ -85,7 +85,7 @@ class Identification:
         _refuse_taken_name(tx, name, known, secure=identity is not None)
         return known
 
-    def _find_without_tls(self, tx: Transaction, greeting: Greeting) -> HostRow | None:
+    def _find_without_tls(self, tx: Transaction, greeting: AgentHello) -> HostRow | None:
         """Without TLS: the host that this agent says it is. An agent that missed its first Welcome
         does not know its host_id, and is found by its journal."""
         if greeting.host_id:
@@ -103,7 +103,7 @@ class Identification:
                 return owner
         return None
 
-    def _refuse_duplicate(self, host_id: str, greeting: Greeting) -> None:
+    def _refuse_duplicate(self, host_id: str, greeting: AgentHello) -> None:
         """Raises RefusedError if another live agent has this identity, as with a copied state
         folder: the connected agent stays."""
         entry = self.directory.get(host_id)
@@ -114,7 +114,7 @@ class Identification:
         if session.instance_id != greeting.instance_id and alive:
             raise _duplicate(entry.row.name)
 
-    def _refuse_duplicate_elsewhere(self, known: HostRow, greeting: Greeting) -> None:
+    def _refuse_duplicate_elsewhere(self, known: HostRow, greeting: AgentHello) -> None:
         """The same if it is connected to another manager that is alive. That one stores soon that
         an agent has gone. An agent that has lost its connection to there is the same one, and comes
         in."""
@@ -192,7 +192,7 @@ def refuse_turned_away(host: HostRow) -> None:
         )
 
 
-def _with_host_id(greeting: Greeting, identity: PeerCertificate) -> Greeting:
+def _with_host_id(greeting: AgentHello, identity: PeerCertificate) -> AgentHello:
     if greeting.host_id not in ("", identity.host_id):
         raise ImpostorError(
             f"The agent says that it is host {greeting.host_id[:36]}, and its certificate is that "

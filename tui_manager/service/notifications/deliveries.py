@@ -13,7 +13,7 @@ from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.notifications import event_json
-from tui_manager.service.notifications.courier import Courier, Delivery, Pace
+from tui_manager.service.notifications.deliver_to_receiver import Delivery, Pace, ReceiverDelivery
 from tui_manager.service.notifications.event_json import Sender
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
@@ -45,8 +45,8 @@ class Deliveries:
         self._sender = Sender(core.manager_id, manager_name)
         self._ways = {way.receiver.name: way for way in ways}
         self._pace = pace or Pace()
-        self._couriers = {
-            way.receiver.name: Courier(core, clock_watch, self._sender, way, self._pace)
+        self._by_receiver = {
+            way.receiver.name: ReceiverDelivery(core, clock_watch, self._sender, way, self._pace)
             for way in ways
         }
 
@@ -73,9 +73,9 @@ class Deliveries:
             except StorageError as error:
                 log.error("notifications wait for the database", extra={"error": str(error)})
                 await asyncio.sleep(self._pace.retry)
-        if not self._couriers:
+        if not self._by_receiver:
             await asyncio.Event().wait()
-        running = [asyncio.create_task(courier.run()) for courier in self._couriers.values()]
+        running = [asyncio.create_task(delivery.run()) for delivery in self._by_receiver.values()]
         running.append(asyncio.create_task(self._wake()))
         try:
             await asyncio.gather(*running)
@@ -85,7 +85,7 @@ class Deliveries:
             await asyncio.wait(running)
 
     async def _wake(self) -> None:
-        """Wakes the couriers when something was written down. One that is not woken looks by
+        """Wakes the deliveries when something was written down. One that is not woken looks by
         itself after a while."""
         events, newest = _Events(), 0
         self._core.feed.attach(events)
@@ -96,8 +96,8 @@ class Deliveries:
                 with contextlib.suppress(StorageError):
                     before, newest = newest, await self._core.database.read(notifications.newest)
                     if newest != before:
-                        for courier in self._couriers.values():
-                            courier.woken.set()
+                        for delivery in self._by_receiver.values():
+                            delivery.woken.set()
                 await asyncio.sleep(self._pace.gather_changes)
         finally:
             self._core.feed.detach(events)
@@ -137,6 +137,6 @@ class Deliveries:
         if answer.outcome is Outcome.DELIVERED:
             with contextlib.suppress(StorageError):
                 await self._core.database.write(lambda tx: receivers.end_failing(tx, name))
-            self._couriers[name].try_now()
+            self._by_receiver[name].try_now()
             self._core.feed.publish(Changes(manager=True))
         return answer

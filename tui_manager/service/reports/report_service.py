@@ -11,7 +11,7 @@ from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.hosts.agent_messages import ExecutionReport
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.core import Core
-from tui_manager.service.dispatch.claims import Claims, ReadySession
+from tui_manager.service.dispatch.claim_commands import Claims, ReadySession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.reports import apply_reports
 from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport, ReportOutcome

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.domain.tasks.rollout_decision import HostState
-from tui_manager.service.rollout.take_turns import Connections
+from tui_manager.service.rollout.apply_decisions import Connections
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.views import rollout_turns
-from tui_manager.storage.views.rollout_turns import BegunHost
+from tui_manager.storage.views import rollout_hosts
+from tui_manager.storage.views.rollout_hosts import BegunHost
 
 _WAITED_FOR = (HostState.EXPECTED, HostState.AWAY)
 
@@ -44,20 +44,20 @@ def follow(tx: Transaction, hosts: Iterable[int], connections: Connections, now:
         now: microseconds since 1970 UTC.
     """
     followed = Followed()
-    for host in rollout_turns.begun(tx, hosts):
+    for host in rollout_hosts.begun(tx, hosts):
         since = now if host.paused_at is None else host.paused_at
         if host.host in connections.online:
             _has_come(tx, host, followed, since)
         else:
-            rollout_turns.continue_delivery(tx, host.task_id, [host.host], since)
+            rollout_hosts.continue_delivery(tx, host.task_id, [host.host], since)
             _has_gone(tx, host, followed, since + connections.lost_after)
     return followed
 
 
 def _has_come(tx: Transaction, host: BegunHost, followed: Followed, now: int) -> None:
     if host.state in _WAITED_FOR:
-        rollout_turns.set_wait(tx, host.task_id, [host.host], None)
-        rollout_turns.stop_delivery(tx, host.task_id, host.host, now)
+        rollout_hosts.set_wait(tx, host.task_id, [host.host], None)
+        rollout_hosts.stop_delivery(tx, host.task_id, host.host, now)
         back: Mapping[HostState, dict[int, set[int]]] = {
             HostState.EXPECTED: followed.expected,
             HostState.AWAY: followed.away,
@@ -70,7 +70,7 @@ def _has_gone(tx: Transaction, host: BegunHost, followed: Followed, wait_until: 
     followed.gone[host.task_id].add(host.host)
     until = None if host.offline is Offline.WAIT else wait_until
     if host.state in _WAITED_FOR:
-        rollout_turns.set_wait(tx, host.task_id, [host.host], until)
-    elif host.unsent and rollout_turns.set_ready(tx, host.task_id, [host.host], ready=False):
+        rollout_hosts.set_wait(tx, host.task_id, [host.host], until)
+    elif host.unsent and rollout_hosts.set_ready(tx, host.task_id, [host.host], ready=False):
         state = HostState.EXPECTED if host.new else HostState.AWAY
-        rollout_turns.set_state(tx, host.task_id, [host.host], state, until)
+        rollout_hosts.set_state(tx, host.task_id, [host.host], state, until)

@@ -12,13 +12,13 @@ from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
-from tui_manager.service.rollout import follow_connections, take_turns
-from tui_manager.service.rollout.hosts_back import HostsBack
-from tui_manager.service.rollout.take_turns import Connections, Planned
+from tui_manager.service.rollout import apply_decisions, follow_connections
+from tui_manager.service.rollout.apply_decisions import Connections, Planned
+from tui_manager.service.rollout.returned_hosts import ReturnedHosts
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import rollouts
-from tui_manager.storage.views import rollout_turns
+from tui_manager.storage.views import rollout_hosts
 
 log = logging.getLogger(__name__)
 _SECOND = 1_000_000  # microseconds
@@ -37,7 +37,7 @@ class RolloutLoop:
         self._clock_watch = clock_watch
         self._lost_after = from_timedelta(core.limits.lost_after)
         self._loaded = False
-        self._running: dict[int, HostsBack] = {}  # by task
+        self._running: dict[int, ReturnedHosts] = {}  # by task
         self._due: dict[int, int] = {}  # tasks that wait for a time, microseconds since 1970 UTC
         self._looked_at = core.clock.stamp()
         self._changes = Subscription()
@@ -49,7 +49,7 @@ class RolloutLoop:
         """A task with a rollout has started, or runs again."""
         if self._loaded and task_id not in self._running:
             self._follow_feed()
-            self._running[task_id] = HostsBack()
+            self._running[task_id] = ReturnedHosts()
         self._changes.add(Changes(tasks=frozenset({task_id})))
 
     def add_missing(self, task_ids: Iterable[int]) -> None:
@@ -123,14 +123,14 @@ class RolloutLoop:
         """The rollouts that run. All their hosts may have come or gone."""
 
         def work(tx: Transaction) -> dict[int, list[int]]:
-            return {task: rollout_turns.begun_of_task(tx, task) for task in rollouts.running(tx)}
+            return {task: rollout_hosts.begun_of_task(tx, task) for task in rollouts.running(tx)}
 
         found = await self._core.database.read(work)
         self._loaded = True
         if found:
             self._follow_feed()
         for task_id, hosts in found.items():
-            self._running[task_id] = HostsBack()
+            self._running[task_id] = ReturnedHosts()
             self._moved.update(hosts)
 
     async def _follow_and_plan(self, changes: Changes) -> None:
@@ -177,7 +177,7 @@ class RolloutLoop:
 
     async def _follow(self, connections: Connections) -> set[int]:
         """The tasks of hosts that came or went, of as many as one transaction looks at."""
-        moved = frozenset(itertools.islice(self._moved, take_turns.STEPS_A_TRANSACTION))
+        moved = frozenset(itertools.islice(self._moved, apply_decisions.STEPS_A_TRANSACTION))
         now = self._core.clock.stamp()
         followed = await self._core.plan(
             lambda tx: follow_connections.follow(tx, moved, connections, now)
@@ -192,7 +192,7 @@ class RolloutLoop:
     async def _plan(self, task_id: int, connections: Connections) -> Planned:
         back, clock = self._running[task_id], self._core.clock
         planned = await self._core.plan(
-            lambda tx: take_turns.plan(tx, task_id, connections, back, clock.stamp())
+            lambda tx: apply_decisions.plan(tx, task_id, connections, back, clock.stamp())
         )
         for event, facts in planned.events:
             log.info(event, extra={"task": task_id, **facts})

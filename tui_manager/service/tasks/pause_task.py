@@ -5,7 +5,7 @@ from collections.abc import Set
 from tui_manager.service.core import task_status
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, rollouts, task_transitions, tasks
-from tui_manager.storage.views import command_delivery, rollout_turns
+from tui_manager.storage.views import command_delivery, rollout_hosts
 
 _OFFLINE = "The host was offline when the task was resumed."
 
@@ -22,7 +22,7 @@ def pause(tx: Transaction, task_id: int, actor: str, now: int) -> None:
         NotFoundError, IllegalMoveError: there is no such task, or it cannot be paused.
     """
     task_transitions.pause(tx, task_id, now)
-    rollout_turns.take_back(tx, task_id)
+    rollout_hosts.take_back(tx, task_id)
     audit.record(tx, now, actor, "pause_task", task_id=task_id)
 
 

@@ -15,7 +15,7 @@ from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import WrongDataError
 from tui_manager.service.files.file_store import FileStore
-from tui_manager.service.transfers.fetch_turns import FetchTurns
+from tui_manager.service.transfers.fetch_limit import FetchLimit
 from tui_manager.service.transfers.receive_files import (
     STALLED_AFTER,
     ProblemOfAgentError,
@@ -69,7 +69,7 @@ class Fetches:
         store: FileStore,
         orders: TransferOrders,
         progress: ProgressOfTransfers,
-        turns: FetchTurns,
+        turns: FetchLimit,
         stalled_after: float = STALLED_AFTER,
     ) -> None:
         self._core = core

@@ -11,8 +11,8 @@ from tui_manager_protos.rules.transfer_window import (
 
 from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
-from tui_manager.service.files.incoming import Incoming
-from tui_manager.service.transfers.fetch_turns import FetchTurns
+from tui_manager.service.files.receive_file_set import FileSetReceiver
+from tui_manager.service.transfers.fetch_limit import FetchLimit
 
 # Seconds without a byte, after which a fetch lets others have its turn. A fetch that receives lets
 # them after as many seconds too, but first waits as long for what it has asked for.
@@ -38,7 +38,7 @@ class ReceiveFiles:
         self,
         execution_id: str,
         files: FileSet,
-        turns: FetchTurns,
+        turns: FetchLimit,
         ask: Callable[[FileRequest], None],
         monotonic: Callable[[], float],
         stalled_after: float = STALLED_AFTER,
@@ -67,7 +67,7 @@ class ReceiveFiles:
         else:
             self._came.put_nowait(piece)
 
-    async def receive(self, incoming: Incoming) -> None:
+    async def receive(self, incoming: FileSetReceiver) -> None:
         """Receives what is missing.
 
         Raises:
@@ -84,7 +84,7 @@ class ReceiveFiles:
             for _ in range(self._came.qsize()):
                 self.take(self._came.get_nowait())
 
-    async def _receive_part(self, incoming: Incoming, part: FileSetPart, size: int) -> None:
+    async def _receive_part(self, incoming: FileSetReceiver, part: FileSetPart, size: int) -> None:
         asked = 0
         while (have := incoming.have(part)) < size:
             if asked < have or not self.window.under_way:

@@ -3,7 +3,7 @@ its own, because sessions are given this alone."""
 
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.file_store import FileStore
-from tui_manager.service.transfers.fetch_turns import FetchTurns
+from tui_manager.service.transfers.fetch_limit import FetchLimit
 from tui_manager.service.transfers.fetches import Fetches
 from tui_manager.service.transfers.receive_files import STALLED_AFTER
 from tui_manager.service.transfers.transfer_orders import TransferOrders
@@ -24,7 +24,7 @@ class Transfers:
         self,
         core: Core,
         store: FileStore,
-        turns: FetchTurns | None = None,
+        turns: FetchLimit | None = None,
         stalled_after: float = STALLED_AFTER,
     ) -> None:
         """`turns`, `stalled_after`: for tests."""
@@ -32,5 +32,5 @@ class Transfers:
         self.orders = TransferOrders(core)
         self.progress = ProgressOfTransfers(core, self.orders)
         self.fetches = Fetches(
-            core, store, self.orders, self.progress, turns or FetchTurns(), stalled_after
+            core, store, self.orders, self.progress, turns or FetchLimit(), stalled_after
         )

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.act_counts import ActCounts, recording
 from tui_manager.storage.engine.engine import Engine, Raised
-from tui_manager.storage.engine.tally import Tally, recording
 from tui_manager.storage.engine.transaction import Transaction, Work
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 # Is told of each transaction: its seconds, from the queue on; why the database could not be
 # written, empty: it could; how many units of work it had; what they have changed for good.
-OnTransaction = Callable[[float, str, int, Tally], None]
+OnTransaction = Callable[[float, str, int, ActCounts], None]
 BATCH = 500  # units of work in one transaction
 QUEUE = 10_000  # units that may wait; if it is full, callers wait for a place
 _RUNNING_MAX = 1  # transactions that may still run when an early one is handed over
@@ -30,11 +30,11 @@ class _Unit:
     done: "asyncio.Future[Any]"
     queued_at: float
     early: bool
-    tally: Tally = field(default_factory=Counter)  # of its last run
+    counts: ActCounts = field(default_factory=Counter)  # of its last run
 
     def run(self, tx: Transaction) -> Any:
         """Runs it, and counts what it changes."""
-        with recording() as self.tally:
+        with recording() as self.counts:
             return self.work(tx)
 
 
@@ -146,13 +146,13 @@ class Writer:
             unit.done.set_exception(outcome.error)
 
 
-def _changed(units: Sequence[_Unit], outcomes: Sequence[Any]) -> Tally:
+def _changed(units: Sequence[_Unit], outcomes: Sequence[Any]) -> ActCounts:
     """What the units of a transaction have changed for good."""
-    tally: Tally = Counter()
+    counts: ActCounts = Counter()
     for unit, outcome in zip(units, outcomes, strict=True):
-        if unit.tally and not isinstance(outcome, Raised):
-            tally.update(unit.tally)
-    return tally
+        if unit.counts and not isinstance(outcome, Raised):
+            counts.update(unit.counts)
+    return counts
 
 
 async def _wait_for_all_but(begun: set[asyncio.Task[None]], count: int) -> set[asyncio.Task[None]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tui_manager.domain.hosts.agent_messages import Greeting
+from tui_manager.domain.hosts.agent_messages import AgentHello
 from tui_manager.domain.hosts.agent_version import HostAgent
 from tui_manager.domain.hosts.facts import NO_FACTS, PackedFacts, agent_facts
 from tui_manager.domain.hosts.maintenance import Maintenance
@@ -259,7 +259,7 @@ def pack_labels(*layers: Mapping[str, str]) -> str:
 def open_session(
     tx: Transaction,
     host_id: str,
-    greeting: Greeting,
+    greeting: AgentHello,
     now: int,
     fixed: Mapping[str, str],
     gateway: int,

@@ -10,8 +10,8 @@ from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.schedules.schedule import ScheduleRun, SkipReason
 from tui_manager.domain.schedules.schedule_decision import Skipped
+from tui_manager.storage.engine.act_counts import Act, count
 from tui_manager.storage.engine.statements import from_datetime, load_queries, to_datetime
-from tui_manager.storage.engine.tally import Act, count
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import notifications
 

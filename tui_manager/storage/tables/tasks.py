@@ -21,6 +21,7 @@ from tui_manager.domain.task_spec.task_spec import (
     has_barrier,
 )
 from tui_manager.domain.tasks.task import Command, Counts, Task, TaskDetail, command_status
+from tui_manager.storage.engine.act_counts import Act, count
 from tui_manager.storage.engine.statements import (
     Columns,
     from_datetime,
@@ -29,7 +30,6 @@ from tui_manager.storage.engine.statements import (
     pack_values,
     to_datetime,
 )
-from tui_manager.storage.engine.tally import Act, count
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import command_contents, rollouts, secrets, step_files
 

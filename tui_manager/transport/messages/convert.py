@@ -10,8 +10,8 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.hosts.agent_messages import (
     Acknowledged,
+    AgentHello,
     ExecutionReport,
-    Greeting,
     Held,
     HeldState,
     Output,
@@ -92,9 +92,9 @@ _REFUSAL = {
 }
 
 
-def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
+def to_hello(hello: pb.Hello, address: str, now: datetime) -> AgentHello:
     """The host of a Hello."""
-    return Greeting(
+    return AgentHello(
         name=hello.name or hello.hostname,
         host_id=hello.host_id,
         manager_id=hello.manager_id,

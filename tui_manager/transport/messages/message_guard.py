@@ -27,7 +27,6 @@ from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.hosts.file_transfer import FilePiece
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert, convert_files
-from tui_manager.transport.messages.asked_parts import AskedParts
 from tui_manager.transport.messages.file_message_guard import (
     wrong_files,
     wrong_request,
@@ -39,6 +38,7 @@ from tui_manager.transport.messages.message_rates import (
     WORK,
     MessageRates,
 )
+from tui_manager.transport.messages.requested_parts import RequestedParts
 from tui_manager.transport.messages.token_bucket import TokenBucket
 
 ID_MAX = 128  # characters
@@ -79,7 +79,7 @@ class MessageGuard:
         self._rates = MessageRates(limits.heartbeat, monotonic, unknown)
         self._greeted = False
         self._renewal_expected = False
-        self.asked_parts = AskedParts()
+        self.asked_parts = RequestedParts()
 
     def check(self, message: pb.AgentMessage) -> Kind:
         """Checks a message and returns its kind.

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
-from tui_manager.domain.hosts.agent_messages import Greeting
+from tui_manager.domain.hosts.agent_messages import AgentHello
 from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.security.client_certificate import PeerCertificate, read_peer
 from tui_manager.service.core.core import Core
@@ -166,7 +166,7 @@ class Handshake:
         address: str,
         guard: MessageGuard,
         certificate: PeerCertificate | None,
-    ) -> Greeting:
+    ) -> AgentHello:
         try:
             guard.check(message)
         except ViolationError as error:
@@ -177,9 +177,9 @@ class Handshake:
             name = message.hello.name or message.hello.hostname
             self._violations.record_refusal(name, address, error, host_id)
             raise
-        return convert.to_greeting(message.hello, address, self._clock.now())
+        return convert.to_hello(message.hello, address, self._clock.now())
 
-    def _identity_changed(self, greeting: Greeting, certificate: PeerCertificate | None) -> bool:
+    def _identity_changed(self, greeting: AgentHello, certificate: PeerCertificate | None) -> bool:
         """Whether the host comes with another name or machine than before. This is refused if it
         happens too often, because each change is written into the audit."""
         host_id = certificate.host_id if certificate else greeting.host_id
@@ -202,7 +202,7 @@ class Handshake:
 
     async def _open(
         self,
-        greeting: Greeting,
+        greeting: AgentHello,
         guard: MessageGuard,
         certificate: PeerCertificate | None,
         otherwise: bool,

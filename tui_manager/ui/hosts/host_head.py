@@ -11,8 +11,8 @@ from tui_manager.domain.text.number_format import age, clock_words, since, spark
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans, flow, shorten, wrap
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph, host_state
+from tui_manager.ui.hosts.all_hosts_table import HIGH
 from tui_manager.ui.hosts.host_facts import maintenance_lines
-from tui_manager.ui.hosts.host_table import HIGH
 
 SKEWED = timedelta(seconds=2)  # from which a clock deserves a look
 _GAP = "·"  # a minute without vitals

@@ -12,9 +12,9 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Spans
+from tui_manager.ui.hosts.all_hosts_table import HostTable
 from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_facts import host_facts, machine_facts
-from tui_manager.ui.hosts.host_table import HostTable
 from tui_manager.ui.key_bindings import bindings_of, open_host
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable

@@ -22,7 +22,6 @@ from tui_manager.ui.key_bindings import bindings_of, key_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.schedules.run_table import RunTable
-from tui_manager.ui.schedules.saved_detail import schedule_lines, template_lines
 from tui_manager.ui.schedules.schedule_actions import (
     add_schedule,
     delete_schedule,
@@ -35,6 +34,7 @@ from tui_manager.ui.schedules.schedule_actions import (
 )
 from tui_manager.ui.schedules.schedule_table import ScheduleTable
 from tui_manager.ui.schedules.task_statuses import TaskStatuses
+from tui_manager.ui.schedules.template_and_schedule_details import schedule_lines, template_lines
 from tui_manager.ui.schedules.template_table import TemplateTable
 from tui_manager.ui.terminal.closable import while_open
 

@@ -28,7 +28,7 @@ from tui_manager.ui.drawing.state_words_and_colours import task_glyph, task_stat
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.tasks.failure_summary import failure_words
-from tui_manager.ui.tasks.summed_table import NO_SUMMARY, SummedTable
+from tui_manager.ui.tasks.task_summary_table import NO_SUMMARY, TaskSummaryTable
 
 ID, DONE, BATCH = "id", "done", "batch"
 _DONE_MOST = 11  # cells: 10000/10000
@@ -239,7 +239,7 @@ def no_tasks(keys: KeyMap, first: Spans = NO_TASK) -> tuple[Spans, ...]:
     return (first, (), (key, Span(" starts a command on hosts that you name.")))
 
 
-class TaskTable(SummedTable[Task]):
+class TaskTable(TaskSummaryTable[Task]):
     """All tasks."""
 
     PANE = Pane.TASKS

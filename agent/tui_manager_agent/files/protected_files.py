@@ -15,7 +15,7 @@ _OUTSIDE_LIMIT = 1000  # folders
 _Id = tuple[int, int]  # device, inode
 
 
-class OwnFiles:
+class ProtectedFiles:
     """What belongs to the agent. Any thread may ask, once one has called `refresh`."""
 
     def __init__(self, state_dir: Path, policy: Path, program: Path | None = None) -> None:

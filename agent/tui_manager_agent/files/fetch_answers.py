@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
 
-from tui_manager_agent.files.work import Piece, Request, Stop, Stored
+from tui_manager_agent.files.transfer_work import Piece, Request, Stop, Stored
 from tui_manager_agent.journal.transfer_records import FileSet
 
 REQUESTS = 64  # unanswered ones of one fetch

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tui_manager_protos.rules.names_and_labels import is_name
 
-from tui_manager.cli.completion.kinds import Kind
+from tui_manager.cli.completion.argument_kinds import Kind
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.state_folder import find_state_dir
 from tui_manager.domain.errors import ManagerError

@@ -8,7 +8,7 @@ AT_ONCE = 64  # fetches
 _BYTES = 64 * 1024 * 1024  # that all of them together have asked for and not received
 
 
-class FetchTurns:
+class FetchLimit:
     """Gives each fetch its turn."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:

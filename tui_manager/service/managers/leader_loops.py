@@ -1,4 +1,4 @@
-"""Planning: runs the loops that only the leader has, while this manager leads."""
+"""LeaderLoops: runs the loops that only the leader has, while this manager leads."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 Loop = Callable[[], Coroutine[Any, Any, None]]
 
 
-class Planning:
+class LeaderLoops:
     """Each loop runs until it is cancelled, begins anew each time, and plans with `Core.plan`."""
 
     def __init__(self, leadership: Leadership, loops: Mapping[str, Loop]) -> None:

@@ -19,14 +19,14 @@ from tui_manager.domain.tasks.rollout_decision import (
     decide,
 )
 from tui_manager.service.core import task_status
-from tui_manager.service.rollout.hosts_back import HostQueue, HostsBack
+from tui_manager.service.rollout.returned_hosts import HostQueue, ReturnedHosts
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import audit, command_hosts, notifications, rollouts, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.tables.rollouts import StoredRollout
-from tui_manager.storage.views import rollout_turns
+from tui_manager.storage.views import rollout_hosts
 from tui_manager.storage.views.command_delivery import UnsentCommand
-from tui_manager.storage.views.rollout_turns import Candidate
+from tui_manager.storage.views.rollout_hosts import Candidate
 
 # Hosts that begin, are skipped or fail, and batches that begin or end; then others have the writer.
 STEPS_A_TRANSACTION = 500
@@ -78,7 +78,7 @@ class Planned:
 
 
 def plan(
-    tx: Transaction, task_id: int, connections: Connections, back: HostsBack, now: int
+    tx: Transaction, task_id: int, connections: Connections, back: ReturnedHosts, now: int
 ) -> Planned:
     """Does what the rollout of a task may do now.
 
@@ -90,14 +90,14 @@ def plan(
         WrongCountersError: nothing can be decided on what is stored; nothing was done.
     """
     tasks.lock(tx, task_id)
-    return _TurnTaker(tx, task_id, connections, back, now).plan()
+    return _DecisionApplier(tx, task_id, connections, back, now).plan()
 
 
-class _TurnTaker:
+class _DecisionApplier:
     """One transaction for one task."""
 
     def __init__(
-        self, tx: Transaction, task_id: int, connections: Connections, back: HostsBack, now: int
+        self, tx: Transaction, task_id: int, connections: Connections, back: ReturnedHosts, now: int
     ) -> None:
         self._tx = tx
         self._task_id = task_id
@@ -133,12 +133,12 @@ class _TurnTaker:
         return planned
 
     def _next_due(self, until: int | None) -> int | None:
-        wait = rollout_turns.next_wait(self._tx, self._task_id)
+        wait = rollout_hosts.next_wait(self._tx, self._task_id)
         return min((due for due in (until, wait) if due is not None), default=None)
 
     def _fail_overdue(self) -> bool:
         """Hosts that were waited for long enough fail; False: there are none."""
-        overdue = rollout_turns.take_overdue(self._tx, self._task_id, self._now, self._left)
+        overdue = rollout_hosts.take_overdue(self._tx, self._task_id, self._now, self._left)
         self._fail(overdue, _NOT_BACK)
         return bool(overdue)
 
@@ -182,11 +182,11 @@ class _TurnTaker:
         if rollout.state.open_barrier != step:
             rollouts.open_barrier(self._tx, self._task_id, step)
             self._planned.events.append(("barrier opens", {"batch": batch, "command": step}))
-        hosts = rollout_turns.at_barrier(self._tx, self._task_id, batch, step, self._left)
+        hosts = rollout_hosts.at_barrier(self._tx, self._task_id, batch, step, self._left)
         self._left -= len(hosts)
         online = [host for host in hosts if host in self._connections.online]
         offline = [host for host in hosts if host not in self._connections.online]
-        rollout_turns.set_state(self._tx, self._task_id, online, HostState.AWAY)
+        rollout_hosts.set_state(self._tx, self._task_id, online, HostState.AWAY)
         self._away.add(online)
         self._planned.away += online
         wait_until = None
@@ -194,21 +194,21 @@ class _TurnTaker:
             wait_until = self._now + self._connections.lost_after
         else:
             timeout = rollout.delivery_timeout
-            rollout_turns.set_delivery_left(self._tx, self._task_id, online, timeout)
-            rollout_turns.start_delivery(self._tx, self._task_id, offline, self._now + timeout)
-        rollout_turns.set_state(self._tx, self._task_id, offline, HostState.AWAY, wait_until)
+            rollout_hosts.set_delivery_left(self._tx, self._task_id, online, timeout)
+            rollout_hosts.start_delivery(self._tx, self._task_id, offline, self._now + timeout)
+        rollout_hosts.set_state(self._tx, self._task_id, offline, HostState.AWAY, wait_until)
 
     def _skip_rest(self, rollout: StoredRollout, reason: Reason) -> None:
         if rollout.state.skip_reason is Reason.NONE:
             rollouts.skip_rest(self._tx, self._task_id, reason)
-            not_sent = rollout_turns.take_back(self._tx, self._task_id)
+            not_sent = rollout_hosts.take_back(self._tx, self._task_id)
             skipped = rollout.state.waiting + rollout.state.expected + not_sent
             if skipped:
                 self._record("skip_rest", {"reason": reason, "hosts": skipped})
-        hosts = rollout_turns.not_begun(self._tx, self._task_id, self._left)
+        hosts = rollout_hosts.not_begun(self._tx, self._task_id, self._left)
         self._skip(hosts, reason)
         # One that is left has begun in spite of what is stored: the database is a restored one.
-        rollout_turns.set_state(self._tx, self._task_id, hosts, HostState.UNDER_WAY)
+        rollout_hosts.set_state(self._tx, self._task_id, hosts, HostState.UNDER_WAY)
 
     def _skip(self, hosts: Iterable[int], reason: Reason) -> None:
         """Skips all commands of hosts of which none was sent."""
@@ -230,11 +230,11 @@ class _TurnTaker:
 
     def _make_ready_again(self, hosts: list[int]) -> None:
         """The delivery timeout of hosts that were waited for runs already."""
-        rollout_turns.continue_delivery(self._tx, self._task_id, hosts, self._now)
-        rollout_turns.set_ready(self._tx, self._task_id, hosts, ready=True)
+        rollout_hosts.continue_delivery(self._tx, self._task_id, hosts, self._now)
+        rollout_hosts.set_ready(self._tx, self._task_id, hosts, ready=True)
 
     def _under_way(self, hosts: list[int]) -> None:
-        rollout_turns.set_state(self._tx, self._task_id, hosts, HostState.UNDER_WAY)
+        rollout_hosts.set_state(self._tx, self._task_id, hosts, HostState.UNDER_WAY)
         self._planned.begun += hosts
         self._left -= len(hosts)
 
@@ -246,18 +246,18 @@ class _TurnTaker:
         hosts = self._expected.take(count)
         self._planned.taken.update(hosts)
         batch, more = rollout.state.batch, count - len(hosts)
-        hosts += rollout_turns.next_waiting(self._tx, self._task_id, batch, more)
+        hosts += rollout_hosts.next_waiting(self._tx, self._task_id, batch, more)
         if not hosts:
             raise WrongCountersError(
                 f"hosts of batch {batch} are counted as waiting, and none waits"
             )
-        found = rollout_turns.candidates(self._tx, self._task_id, hosts, self._now)
+        found = rollout_hosts.candidates(self._tx, self._task_id, hosts, self._now)
         ready = [host for host in found if self._may_begin(rollout, host)]
         self._make_ready(ready)
         known = {host.host for host in found}
         # The first command of the others has ended, although it was not sent: a restored database.
         others = [host for host in hosts if host not in known]
-        rollout_turns.set_state(self._tx, self._task_id, others, HostState.UNDER_WAY)
+        rollout_hosts.set_state(self._tx, self._task_id, others, HostState.UNDER_WAY)
 
     def _make_ready(self, hosts: list[Candidate]) -> None:
         new = [host.host for host in hosts if host.state is HostState.WAITING]
@@ -288,7 +288,7 @@ class _TurnTaker:
         wait_until = None
         if rollout.offline is Offline.WAIT:
             deadline = self._now + rollout.delivery_timeout
-            rollout_turns.start_delivery(self._tx, self._task_id, [host.host], deadline)
+            rollout_hosts.start_delivery(self._tx, self._task_id, [host.host], deadline)
         elif left := self._connections.expected.get(host.host, 0):
             wait_until = self._now + left
         else:
@@ -296,4 +296,4 @@ class _TurnTaker:
             return
         self._left -= 1
         state = HostState.EXPECTED
-        rollout_turns.set_state(self._tx, self._task_id, [host.host], state, wait_until)
+        rollout_hosts.set_state(self._tx, self._task_id, [host.host], state, wait_until)

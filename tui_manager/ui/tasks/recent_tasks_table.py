@@ -18,9 +18,9 @@ from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import task_glyph
 from tui_manager.ui.listing.table_layout import GAP, GUTTER, Column, filter_words
 from tui_manager.ui.tasks.failure_summary import failure_words
-from tui_manager.ui.tasks.now_table import NowTable
-from tui_manager.ui.tasks.summed_table import NO_SUMMARY
-from tui_manager.ui.tasks.task_pick import TaskPickTable, clock_text
+from tui_manager.ui.tasks.running_tasks_table import RunningTasksTable
+from tui_manager.ui.tasks.task_selection import TaskPickTable, clock_text
+from tui_manager.ui.tasks.task_summary_table import NO_SUMMARY
 from tui_manager.ui.tasks.task_table import NO_TASK, elapsed, no_tasks, short_author
 
 COLUMNS = (
@@ -122,7 +122,7 @@ _CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
 }
 
 
-class RecentTable(TaskPickTable[Task]):
+class RecentTasksTable(TaskPickTable[Task]):
     """All tasks that do not run."""
 
     PANE = Pane.TASKS
@@ -165,7 +165,7 @@ class RecentTable(TaskPickTable[Task]):
         return self._hint or no_tasks(self.link.keys, first)
 
 
-def move_marks(now: NowTable, recent: RecentTable) -> None:
+def move_marks(now: RunningTasksTable, recent: RecentTasksTable) -> None:
     """A task keeps its mark when it ends or starts, and goes from one list to the other."""
     ended = {key: row.task for key, row in now.list.take_absent_marks().items()}
     running = {now.key_of(row): row for row in now.list.rows.values()}

@@ -20,7 +20,7 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import secrets
 from tui_manager.storage.tables.tasks import spec_of
 
-_SQL = load_queries("claiming.sql")
+_SQL = load_queries("choose_commands.sql")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def _faults(task: Task) -> _Faults:
     return counts.failed, counts.timeout, counts.skipped
 
 
-class SummedTable(RowTable[Row]):
+class TaskSummaryTable(RowTable[Row]):
     """A table whose rows are tasks."""
 
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002

@@ -3,7 +3,7 @@
 import errno
 import os
 
-from tui_manager_agent.files.work import TransferError
+from tui_manager_agent.files.transfer_work import TransferError
 from tui_manager_agent.policy.file_rules import show_path
 
 _ADVICE = {

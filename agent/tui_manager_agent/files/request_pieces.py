@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH, TransferWindow
 
-from tui_manager_agent.files.work import Piece, Stop, TransferError
+from tui_manager_agent.files.transfer_work import Piece, Stop, TransferError
 
 REQUESTS = 8  # unanswered ones of one copy
 

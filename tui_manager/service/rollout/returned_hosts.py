@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class HostsBack:
+class ReturnedHosts:
     """Those of one task, by row id; the values mean nothing.
 
     Attributes:

@@ -16,8 +16,8 @@ from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import command_hosts
 from tui_manager.storage.tables.command_hosts import CommandOnHost
-from tui_manager.storage.views import claiming, command_delivery
-from tui_manager.storage.views.claiming import ClaimedCommand, Recipient, RunSettings
+from tui_manager.storage.views import choose_commands, command_delivery
+from tui_manager.storage.views.choose_commands import ClaimedCommand, Recipient, RunSettings
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def claim_commands(
         for session in by_row.values()
     ]
     settings = RunSettings(now, limits.kill_grace, limits.output_limit)
-    for command in claiming.choose_and_mark_sent(tx, recipients, settings):
+    for command in choose_commands.choose_and_mark_sent(tx, recipients, settings):
         session = by_row[command.host]
         if why := agent_features.refusal(command.run.command, session.features, session.agent):
             _fail(tx, claims, session, command, why, now, refused=True)

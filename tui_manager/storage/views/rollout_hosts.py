@@ -10,7 +10,7 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.views.command_delivery import UnsentCommand
 
-_SQL = load_queries("rollout_turns.sql")
+_SQL = load_queries("rollout_hosts.sql")
 
 
 def next_waiting(tx: Transaction, task_id: int, batch: int, limit: int) -> list[int]:

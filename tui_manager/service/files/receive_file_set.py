@@ -11,7 +11,7 @@ from tui_manager.service.files.partial_set import PartialSet
 LOOK_EVERY = 16 << 20  # bytes for which room is made at once
 
 
-class Incoming:
+class FileSetReceiver:
     """Made by `FileStore.receive`.
 
     Attributes:

@@ -33,23 +33,23 @@ class Act(StrEnum):
     NOTIFICATION = "notification"  # (receiver: hook or webhook; outcome)
 
 
-Tally = Counter[tuple[str, ...]]  # by act and labels
-_current: ContextVar[Tally | None] = ContextVar("tally", default=None)
+ActCounts = Counter[tuple[str, ...]]  # by act and labels
+_current: ContextVar[ActCounts | None] = ContextVar("counts", default=None)
 
 
 @contextmanager
-def recording() -> Iterator[Tally]:
-    """Within the block, this thread's changes are counted in the Tally that it yields."""
-    tally: Tally = Counter()
-    token = _current.set(tally)
+def recording() -> Iterator[ActCounts]:
+    """Within the block, this thread's changes are counted in the ActCounts that it yields."""
+    counts: ActCounts = Counter()
+    token = _current.set(counts)
     try:
-        yield tally
+        yield counts
     finally:
         _current.reset(token)
 
 
 def count(act: Act, *labels: str, number: int = 1) -> None:
     """Something has changed in the transaction that this thread runs."""
-    tally = _current.get()
-    if tally is not None and number:
-        tally[(act, *labels)] += number
+    counts = _current.get()
+    if counts is not None and number:
+        counts[(act, *labels)] += number

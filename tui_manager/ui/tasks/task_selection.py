@@ -8,10 +8,10 @@ from typing import Any
 from textual.message import Message
 
 from tui_manager.domain.lists.list_window import Row
-from tui_manager.ui.tasks.summed_table import SummedTable
+from tui_manager.ui.tasks.task_summary_table import TaskSummaryTable
 
 
-class TaskPickTable(SummedTable[Row]):
+class TaskPickTable(TaskSummaryTable[Row]):
     """A list of tasks of which one may be selected, or none while the other list has it."""
 
     @dataclass

@@ -1,4 +1,4 @@
-"""Courier: delivers the notifications of one receiver in order, one try at a time."""
+"""ReceiverDelivery: delivers the notifications of one receiver in order, one try at a time."""
 
 import asyncio
 import contextlib
@@ -40,8 +40,8 @@ class Pace:
         obeyed: the longest pause that a receiver may ask for.
         quiet: if so long no further host is lost, those that are become one event.
         gathered: for so long at most hosts are gathered.
-        look: between two looks of a courier that is not woken.
-        gather_changes: in which what wakes couriers is gathered.
+        look: between two looks at the database, if nothing wakes the delivery.
+        gather_changes: in which what wakes deliveries is gathered.
         retry: until the database is tried again.
     """
 
@@ -75,7 +75,7 @@ class Delivery(Protocol):
         ...
 
 
-class Courier:
+class ReceiverDelivery:
     """Runs while this manager leads.
 
     Attributes:

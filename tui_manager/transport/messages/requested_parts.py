@@ -7,7 +7,7 @@ from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest
 _ENDED_MAX = 1000  # executions whose requests have ended and may still be answered
 
 
-class AskedParts:
+class RequestedParts:
     """What was asked for and has not come.
 
     The requests of an execution may end before they are answered. Their answers may then still come

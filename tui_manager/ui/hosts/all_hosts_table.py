@@ -1,5 +1,5 @@
 """The table on the screen of all hosts. What a row shows is a pure function. The table of the
-dashboard has fewer columns: `dashboard_host_table.py`."""
+dashboard has fewer columns: `dashboard_hosts_table.py`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -18,10 +18,10 @@ from tui_manager_agent.files.existing_file import (
     require_folder,
 )
 from tui_manager_agent.files.file_groups import GROUP_BYTES
-from tui_manager_agent.files.own_files import OwnFiles
+from tui_manager_agent.files.file_problems import failing
 from tui_manager_agent.files.partial_file import RESUMED_FROM, partial_name
-from tui_manager_agent.files.problems import failing
-from tui_manager_agent.files.work import Stop, TransferError
+from tui_manager_agent.files.protected_files import ProtectedFiles
+from tui_manager_agent.files.transfer_work import Stop, TransferError
 from tui_manager_agent.policy.file_rules import FileRules, show_path
 from tui_manager_agent.policy.policy import RefusedError
 
@@ -49,14 +49,14 @@ class _Room:
 
 
 @dataclass(slots=True, kw_only=True)
-class Survey:
+class CopyCheck:
     """Looks at the place of each entry. Nothing is written."""
 
     destination: Destination
     folders: Folders
     attributes: Attributes
     rules: FileRules
-    own: OwnFiles
+    own: ProtectedFiles
     stop: Stop
     execution_id: str
     backup: bool

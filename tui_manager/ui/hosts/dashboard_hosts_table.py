@@ -12,7 +12,15 @@ from tui_manager.domain.text.number_format import sparkline
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, plain, spans
 from tui_manager.ui.drawing.state_words_and_colours import BUSY, FAULT, OFFLINE
-from tui_manager.ui.hosts.host_table import CPU, HIGH, LABELS, MEMORY, STATE, HostTable, host_cell
+from tui_manager.ui.hosts.all_hosts_table import (
+    CPU,
+    HIGH,
+    LABELS,
+    MEMORY,
+    STATE,
+    HostTable,
+    host_cell,
+)
 from tui_manager.ui.listing.table_layout import Column
 from tui_manager.ui.manager_link import Link
 

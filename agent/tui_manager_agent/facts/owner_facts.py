@@ -27,7 +27,7 @@ _PROBLEMS_SHOWN = 5
 _LOG = logging.getLogger(__name__)
 
 
-class OwnFacts:
+class OwnerFacts:
     """The facts of the file as it is now. May be used by one thread at a time."""
 
     def __init__(self, path: Path | None) -> None:

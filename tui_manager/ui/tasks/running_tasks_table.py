@@ -22,8 +22,8 @@ from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.table_layout import GAP, Column, ColumnWidths
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.tasks.failure_summary import failure_words
-from tui_manager.ui.tasks.summed_table import NO_SUMMARY
-from tui_manager.ui.tasks.task_pick import TaskPickTable
+from tui_manager.ui.tasks.task_selection import TaskPickTable
+from tui_manager.ui.tasks.task_summary_table import NO_SUMMARY
 from tui_manager.ui.tasks.task_table import elapsed, remaining, short_author
 
 _NAMES_READ = 12  # failed commands of a task that are read for the names of their hosts
@@ -205,7 +205,7 @@ _CELLS: Mapping[str, Callable[[RunningTask, int, datetime], Spans]] = {
 }
 
 
-class NowTable(TaskPickTable[RunningTask]):
+class RunningTasksTable(TaskPickTable[RunningTask]):
     """The running tasks; first the one that was started last."""
 
     PANE = Pane.TASKS

@@ -10,9 +10,9 @@ import stat
 
 from tui_manager_protos.rules.transfer_window import PART_LENGTH
 
-from tui_manager_agent.files.own_files import OwnFiles, path_of
-from tui_manager_agent.files.refusals import leads_there
-from tui_manager_agent.files.work import Piece
+from tui_manager_agent.files.fetch_refusals import leads_there
+from tui_manager_agent.files.protected_files import ProtectedFiles, path_of
+from tui_manager_agent.files.transfer_work import Piece
 from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.policy.policy import RefusedError
 
@@ -52,7 +52,7 @@ class OpenedFile:
         mode: permission bits.
     """
 
-    def __init__(self, path: bytes, rules: FileRules, own: OwnFiles) -> None:
+    def __init__(self, path: bytes, rules: FileRules, own: ProtectedFiles) -> None:
         """Links are followed. Raises OSError, OtherKindError, OwnFileError, RefusedError."""
         self._descriptor, status = _open(path, _FLAGS, rules, own, is_folder=False)
         self.size = status.st_size
@@ -99,7 +99,7 @@ class OpenedFile:
 
 
 def list_folder(
-    path: bytes, rules: FileRules, own: OwnFiles, *, may_be_link: bool
+    path: bytes, rules: FileRules, own: ProtectedFiles, *, may_be_link: bool
 ) -> tuple[int, list[bytes]]:
     """The permission bits of a folder, and the names in it, in order.
 
@@ -114,7 +114,7 @@ def list_folder(
 
 
 def _open(
-    path: bytes, flags: int, rules: FileRules, own: OwnFiles, *, is_folder: bool
+    path: bytes, flags: int, rules: FileRules, own: ProtectedFiles, *, is_folder: bool
 ) -> tuple[int, os.stat_result]:
     for _ in range(_ATTEMPTS):
         _require_kind(os.stat(path), is_folder=is_folder)
