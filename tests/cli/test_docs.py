@@ -248,9 +248,8 @@ def test_the_budgets_of_the_manual_are_those_of_make_bench() -> None:
         what = f"{budget.what}, {budget.security}" if budget.security else budget.what
         rows = re.findall(rf"^\| {re.escape(what)} \|[^|]*\| (.+?) \|", PAGES["speed.md"], re.M)
         assert len(rows) == 1, what
-        if budget.key != "history_start":  # whose floor `make bench` does not measure
-            limit = budget.words("").strip().replace(" x ", " \N{MULTIPLICATION SIGN} ")
-            assert f"{rows[0]} ".startswith(f"{limit} "), what
+        limit = budget.words("").strip().replace(" x ", " \N{MULTIPLICATION SIGN} ")
+        assert f"{rows[0]} ".startswith(f"{limit} "), what
 
 
 def test_the_manual_has_one_spelling_of_canceled_and_no_other_word_for_join() -> None:
