@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.manager_parts import Parts, result, spec
+from tui_manager.domain.errors import AgentUnavailableError, StorageError
 from tui_manager.service.dispatch import dispatch_loop
 from tui_manager.service.dispatch.claim_commands import Claims
 from tui_manager.service.reports import report_service
@@ -107,3 +108,29 @@ async def test_commands_are_sent_a_few_in_each_turn_but_those_of_a_host_together
     assert len(await parts.send()) == 3 * len(NAMES)
     assert [len(portion) for portion in portions] == [6, 6, 6, 3]
     assert [len(set(portion)) for portion in portions] == [2, 2, 2, 1]
+
+
+async def test_all_that_is_claimed_is_sent_also_if_a_write_fails(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One session has just ended, and that its command was not sent cannot be stored."""
+    monkeypatch.setattr(dispatch_loop, "_COMMANDS_A_TURN", 2)
+    for name in NAMES:
+        await parts.connect(name)
+    await parts.tasks.start_task(await parts.tasks.create_task(spec("@all", "true")))
+    send, ended = parts.dispatcher.send_command_to_agent, list[str]()
+
+    async def first_has_ended(host_id: str, run: Any) -> None:
+        if not ended:
+            ended.append(host_id)
+            raise AgentUnavailableError("its session has just ended")
+        await send(host_id, run)
+
+    async def disk_is_full(_: Any) -> None:
+        raise StorageError("disk full")
+
+    monkeypatch.setattr(parts.dispatcher, "send_command_to_agent", first_has_ended)
+    monkeypatch.setattr(parts.dispatch, "_mark_unsent", disk_is_full)
+    with pytest.raises(StorageError, match="disk full"):
+        await parts.dispatch.send_next()
+    assert len({host for host, _ in parts.dispatcher.sent} - set(ended)) == len(NAMES) - 1

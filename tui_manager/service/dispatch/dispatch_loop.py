@@ -121,9 +121,15 @@ class DispatchLoop:
         sessions = [session for host_id in host_ids if (session := self.ready_session(host_id))]
         if sessions:
             claimed = await self._core.database.write(lambda tx: self.claim_for(tx, sessions))
+            failed: StorageError | None = None
             for portion in claimed.in_portions(_COMMANDS_A_TURN):
-                await self.send_claimed(portion)
+                try:
+                    await self.send_claimed(portion)
+                except StorageError as error:  # the others are claimed: nothing else sends them
+                    failed = error
                 await asyncio.sleep(0)
+            if failed:
+                raise failed
 
     def ready_session(self, host_id: str) -> ReadySession | None:
         """The session of a host, if something may be sent on it. Nothing is sent on a session whose
