@@ -98,6 +98,13 @@ async def test_what_is_typed_in_a_fold_stays_when_it_is_closed_and_is_asked_abou
         form = form_of(pilot)
         assert form.fields.secret_values == {"KEY": "one", "TOKEN": "two"}
         assert "TOKEN               •••" in shown(pilot), "it is not hidden behind the buttons"
+        behind = ("#input CollapsibleTitle", "#rollout CollapsibleTitle", "#save", "#start")
+        for widget in behind:  # also where these fields lie lower than the buttons
+            await press(pilot, "tab")
+            assert form.focused is form.query_one(widget), widget
+        for widget in (*reversed(behind[:-1]), "#secret-1"):
+            await press(pilot, "shift+tab")
+            assert form.focused is form.query_one(widget), widget
         form.query_one("#secret", Input).value = "TOKEN"
         await settle(pilot)
         assert form.fields.secret_values == {"TOKEN": "two"}, "a value stays with its name"
@@ -154,3 +161,17 @@ async def test_an_error_in_a_fold_that_is_being_opened_has_the_focus(
         await press(pilot, *"two", "f5")
         assert isinstance(pilot.app.screen, DashboardScreen)
     assert fleet.tasks[7].spec.commands[0].secrets == {"KEY": "one", "TOKEN": "two"}
+
+
+async def test_a_form_that_is_closed_has_no_focus_and_shows_no_field(
+    fleet: FakeOperator, running: Running
+) -> None:
+    """Textual may ask when a field that had the focus is gone."""
+    async with running(fleet, (80, 24)) as pilot:
+        form = await open_copy(pilot, FULL)
+        field = form.query_one("#target")
+        assert field in form.focus_chain
+        assert form.can_view_entire(field)
+        await press(pilot, "escape")
+        assert form.focus_chain == []
+        assert not form.can_view_entire(field)

@@ -151,11 +151,22 @@ class TaskForm(Form[int]):
         """The task is being made."""
         return self._creating
 
+    def _is_above_fields(self, widget: Widget) -> bool:
+        """Whether a widget belongs to the buttons, which lie above the fields that scroll."""
+        return any(node.id == "bottom" for node in widget.ancestors)
+
+    @property
+    def focus_chain(self) -> list[Widget]:
+        """The fields, then the buttons. Textual takes the places on the screen, where the fields of
+        a long form go on below the buttons."""
+        return sorted(super().focus_chain, key=self._is_above_fields)
+
     def can_view_entire(self, widget: Widget) -> bool:
         """Whether all of a field is seen, else it is scrolled to when it gets the focus. Textual
         does not see that the buttons lie above the fields."""
-        bottom = self.query_one("#bottom")
-        hidden = bottom not in widget.ancestors and widget.region.overlaps(bottom.region)
+        hidden = not self._is_above_fields(widget) and any(
+            bottom.region.overlaps(widget.region) for bottom in self.query("#bottom")
+        )
         return not hidden and super().can_view_entire(widget)
 
     @property
