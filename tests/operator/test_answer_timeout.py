@@ -26,6 +26,7 @@ FOLLOWING = (
     "get_task_status",
     "get_task_progress",
     "read_output",
+    "read_output_by_host",
     "follow_output",
     "search_output",
     "test_receiver",  # a receiver may take five minutes
