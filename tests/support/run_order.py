@@ -1,5 +1,6 @@
-"""The order of the tests in a run by several processes: each begins with its share of those that
-are marked `long`. So at the end no process waits for another one that has begun such a test."""
+"""The order of the tests in a run by several processes: half of these begin with those that are
+marked `long`. So at the end no process waits for another one that has begun such a test. Most long
+tests wait for the programs that they have started: meanwhile the other half uses the cores."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -21,10 +22,11 @@ def order(is_short: Sequence[bool], processes: int) -> list[int]:
     each process as many as the others, and those beside each other."""
     long = [number for number, short in enumerate(is_short) if not short]
     others = iter([number for number, short in enumerate(is_short) if short])
+    half = (processes + 1) // 2
     found: list[int] = []
     for process in range(processes):
         share = (len(is_short) - len(found)) // (processes - process)
-        first = long[process::processes]
+        first = long[process::half] if process < half else []
         found += [*first, *_next(others, share - len(first))]
     return [*found, *others]
 
