@@ -2,7 +2,8 @@
 together with what the orders of others brought along.
 
 If the manager stays away, the output would grow for ever. Past the limit the oldest output is
-deleted first. Its result stays, and the manager gets the missing bytes as a counted gap.
+deleted first. Its result stays, and the manager gets the missing bytes as a counted gap. The limit
+itself is `SPOOL_LIMIT` in `settings.py`.
 """
 
 import logging

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tui_manager.service.core.host_entry import HostEntry
 
-EXPECTED_FOR = 60.0  # seconds, for hosts that were online when their manager stopped or died
+EXPECTED_FOR = 60.0  # seconds that a host is waited for
 
 
 class ExpectedHosts:

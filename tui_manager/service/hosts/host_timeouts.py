@@ -1,4 +1,7 @@
-"""HostTimeouts: commands fail when their agent is silent, or their host is away, for too long."""
+"""HostTimeouts: commands fail when their agent is silent, or their host is away, for too long.
+
+How long a host is waited for after its manager has stopped: `core/expected_hosts.py`.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,8 @@
-"""Glyphs and roles for states, and the words for hosts. Colour only adds to what the glyph says."""
+"""Glyphs and roles for states, and the words for hosts. Colour only adds to what the glyph says.
+
+`ui/drawing/theme.py` has the colour of each role. `ui/tasks/command_host_state.py` chooses quieter
+roles for the words beside a glyph.
+"""
 
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.presentation.state_words import GLYPHS
@@ -6,7 +10,7 @@ from tui_manager.domain.status import Admission, CommandHostStatus, TaskStatus
 from tui_manager.domain.tasks.task import CommandHost, Task
 from tui_manager.ui.drawing.spans import Role, Span
 
-_ROLES = {
+STATE_ROLES = {
     "pending": Role.MUTED,
     "running": Role.ACTIVE,
     "completed": Role.GOOD,
@@ -18,7 +22,7 @@ _ROLES = {
     "paused": Role.CAUTION,
     "on hold": Role.CAUTION,
 }
-_STATUS = {status: Span(GLYPHS[status], role) for status, role in _ROLES.items()}
+_STATUS = {status: Span(GLYPHS[status], role) for status, role in STATE_ROLES.items()}
 
 ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("▶", Role.ACTIVE), Span("○", Role.FAULT)
 PARTLY_ONLINE = Span("◐", Role.CAUTION)

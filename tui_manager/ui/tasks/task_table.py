@@ -24,7 +24,7 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import KeyMap, Pane
 from tui_manager.ui.drawing.bars import progress_bar
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
-from tui_manager.ui.drawing.state_words_and_colours import task_glyph, task_state
+from tui_manager.ui.drawing.state_words_and_colours import STATE_ROLES, task_glyph, task_state
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.tasks.failure_summary import failure_words
@@ -197,22 +197,14 @@ _CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
 }
 
 
-_COUNT_ROLES = (
-    ("completed", Role.GOOD),
-    ("failed", Role.FAULT),
-    ("timeout", Role.FAULT),
-    ("skipped", Role.CAUTION),
-    ("canceled", Role.CAUTION),
-    ("running", Role.ACTIVE),
-    ("pending", Role.MUTED),
-)
+_COUNTED = ("completed", "failed", "timeout", "skipped", "canceled", "running", "pending")
 
 
 def counts_line(counts: Counts, hosts: int, width: int) -> Spans:
     """`14 hosts: 9 completed  2 failed  1 running  2 pending`, with glyphs in place of the words if
     these do not fit `width` cells."""
     numbers = counts.as_dict()
-    shown = [(numbers[name], name, role) for name, role in _COUNT_ROLES if numbers[name]]
+    shown = [(numbers[name], name, STATE_ROLES[name]) for name in _COUNTED if numbers[name]]
     whole = Span(count_of(hosts, "host"))
     words = (whole, *(Span(f"  {amount:,} {name}", role) for amount, name, role in shown))
     if width_of(words) <= width:
@@ -223,7 +215,7 @@ def counts_line(counts: Counts, hosts: int, width: int) -> Spans:
 def short_counts(counts: Counts) -> Spans:
     """`9✔ 2✘ 1▶`; nothing if all counts are 0."""
     numbers = counts.as_dict()
-    shown = [(numbers[name], name, role) for name, role in _COUNT_ROLES if numbers[name]]
+    shown = [(numbers[name], name, STATE_ROLES[name]) for name in _COUNTED if numbers[name]]
     return tuple(
         Span(f"{' ' if place else ''}{number(amount, 4)}{glyph_of(name)}", role)
         for place, (amount, name, role) in enumerate(shown)
