@@ -162,7 +162,7 @@ async def test_what_no_session_took_is_canceled_on_its_host_only(fleet: Fleet) -
     claimed = await parts.database.write(lambda tx: parts.dispatch.claim_for(tx, [session]))
     await parts.tasks.cancel_task(task_id, "ana@tty1", [session.host_id])
     parts.dispatcher.broken.add(session.host_id)
-    await parts.dispatch.send_claimed(claimed)
+    await parts.dispatch.mark_unsent(await parts.dispatch.hand_over(claimed))
     assert await fleet.states(task_id) == {"h001": CANCELED, "h002": "pending"}
 
 

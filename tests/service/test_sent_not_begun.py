@@ -272,7 +272,7 @@ async def test_a_claim_is_not_sent_after_a_newer_hello(
     assert place
     claims = await parts.database.write(lambda tx: parts.dispatch.claim_for(tx, [place]))
     await parts.connect(host.name, host_id=host.host_id)
-    await parts.dispatch.send_claimed(claims)
+    await parts.dispatch.mark_unsent(await parts.dispatch.hand_over(claims))
     assert parts.dispatcher.sent == []
     ((_, run),) = await parts.send()
     await parts.report(host.host_id, result(run.execution_id))

@@ -28,7 +28,7 @@ _RETRY = 1.0  # seconds until the next attempt if the database cannot be written
 
 
 @dataclass(frozen=True, slots=True)
-class _NotSent:
+class NotSent:
     """A command that was claimed and did not leave the manager.
 
     Attributes:
@@ -121,15 +121,11 @@ class DispatchLoop:
         sessions = [session for host_id in host_ids if (session := self.ready_session(host_id))]
         if sessions:
             claimed = await self._core.database.write(lambda tx: self.claim_for(tx, sessions))
-            failed: StorageError | None = None
+            not_sent: list[NotSent] = []
             for portion in claimed.in_portions(_COMMANDS_A_TURN):
-                try:
-                    await self.send_claimed(portion)
-                except StorageError as error:  # the others are claimed: nothing else sends them
-                    failed = error
+                not_sent += await self.hand_over(portion)
                 await asyncio.sleep(0)
-            if failed:
-                raise failed
+            await self.mark_unsent(not_sent)
 
     def ready_session(self, host_id: str) -> ReadySession | None:
         """The session of a host, if something may be sent on it. Nothing is sent on a session whose
@@ -172,11 +168,11 @@ class DispatchLoop:
         found = {(session.row_id, session.generation) for session in sessions}
         return hosts.fence(tx, self._core.database.gateway, found)
 
-    async def send_claimed(self, claimed: Claims) -> None:
+    async def hand_over(self, claimed: Claims) -> list[NotSent]:
         """Gives claimed commands to their sessions. The claim must be committed.
 
-        Raises:
-            StorageError: commands that no session took are still marked as sent.
+        Returns:
+            Commands that no session took, which are still marked as sent: see `mark_unsent`.
         """
         claimed.log_failures()
         not_sent = [
@@ -187,10 +183,9 @@ class DispatchLoop:
         if claimed.failed_tasks:
             self._core.feed.publish(Changes(tasks=frozenset(claimed.failed_tasks)))
             self.wake(claimed.hosts_with_room)
-        if not_sent:
-            await self._mark_unsent(not_sent)
+        return not_sent
 
-    async def _send_one(self, session: ReadySession, command: ClaimedCommand) -> _NotSent | None:
+    async def _send_one(self, session: ReadySession, command: ClaimedCommand) -> NotSent | None:
         """None: the session for which the command was claimed has it now."""
         ids = {"task": command.task_id, "host": session.name, "execution": command.run.execution_id}
         entry = self._core.directory.get(session.host_id)
@@ -205,7 +200,7 @@ class DispatchLoop:
         except AgentUnavailableError as error:
             log.warning("command not sent", extra={**ids, "error": str(error)})
             full = not self._dispatcher.room(session.host_id)
-            return _NotSent(session, command, retry=replaced or full)
+            return NotSent(session, command, retry=replaced or full)
         self._core.statistics.counters.sent += 1
         self._core.statistics.count(Act.COMMAND_SENT, command.run.command.kind)
         if entry and entry.session:
@@ -213,10 +208,16 @@ class DispatchLoop:
         log.info("command sent", extra=ids)
         return None
 
-    async def _mark_unsent(self, not_sent: list[_NotSent]) -> None:
+    async def mark_unsent(self, not_sent: Sequence[NotSent]) -> None:
         """Commands that never left the manager wait for the next session of their host, or until
-        its silence is judged. If the database fails now, the next Hello does the same, because it
-        does not name them. A Hello that has come meanwhile has done it already."""
+        its silence is judged. A Hello that has come meanwhile has done it already.
+
+        Raises:
+            StorageError: they stay marked as sent. The next Hello of their hosts does the same,
+                because it does not name them.
+        """
+        if not not_sent:
+            return
 
         def work(tx: Transaction) -> set[int]:
             now = self._core.clock.stamp()

@@ -12,7 +12,7 @@ from tui_manager.domain.hosts.agent_messages import ExecutionReport
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.core import Core
 from tui_manager.service.dispatch.claim_commands import Claims, ReadySession
-from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.dispatch.dispatch_loop import DispatchLoop, NotSent
 from tui_manager.service.reports import apply_reports
 from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport, ReportOutcome
 from tui_manager.service.reports.broken_wire_rules import broken_wire_rules
@@ -213,6 +213,7 @@ class ReportService:
         command. This is done for a few reports at a time, and the loop is left to others between
         them."""
         answers = list(zip(batch, applied.outcomes, strict=True))
+        not_sent: list[NotSent] = []
         try:
             for number, (portion, commands) in enumerate(_portions(answers, claims)):
                 if number:
@@ -223,15 +224,13 @@ class ReportService:
                     self._record(portion)
                 except Exception:
                     log.exception("an error after reports were stored")
-                await self._send(commands)
+                not_sent += await self._dispatch.hand_over(commands)
         finally:
             for item, outcome in answers:
                 item.set_outcome(outcome)
         self._publish(applied)
-
-    async def _send(self, claims: Claims) -> None:
         try:
-            await self._dispatch.send_claimed(claims)
+            await self._dispatch.mark_unsent(not_sent)
         except StorageError as error:  # the next Hello of these hosts marks them as unsent
             log.error("commands are marked as sent, and are not", extra={"error": str(error)})
 
