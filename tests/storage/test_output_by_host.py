@@ -109,3 +109,9 @@ def test_a_host_that_the_task_does_not_have_is_named(host: str) -> None:
     with output_database() as tx, pytest.raises(NotFoundError, match="no host") as error:
         output_by_host.read(tx, WantedOutput(1, host), OutputPlace(), 1, EVERYTHING)
     assert len(str(error.value)) < 120
+
+
+def test_a_command_that_the_task_does_not_have_is_not_called_a_missing_host() -> None:
+    wanted = WantedOutput(1, "web2", COMMANDS)
+    with output_database() as tx, pytest.raises(NotFoundError, match="no such command on a host"):
+        output_by_host.read(tx, wanted, OutputPlace(), 1, EVERYTHING)

@@ -53,8 +53,9 @@ class StoredOutput:
         up_to = sys.maxsize if alone else await self._wait_for_running(wanted.task_id)
 
         def read(tx: Transaction) -> OutputByHost:
-            tasks.get(tx, wanted.task_id)
-            return output_by_host.read(tx, wanted, place, limit, up_to)
+            ended = tasks.get(tx, wanted.task_id).status.ended  # nobody comes back for more of it
+            newest = sys.maxsize if ended else up_to
+            return output_by_host.read(tx, wanted, place, limit, newest)
 
         return await self._database.read(read)
 

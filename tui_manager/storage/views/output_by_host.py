@@ -55,13 +55,14 @@ def read(
         up_to: the newest position that may be read now.
 
     Raises:
-        NotFoundError: the task has no such host.
+        NotFoundError: the task has no such host, or not this command on it.
     """
     hosts, ended = _hosts(tx, wanted, place)
     if not hosts:
         if wanted.host and not place.host:
             shown = wanted.host[:_SHOWN]
-            raise NotFoundError(f"Task {wanted.task_id} has no host {shown!r}.")
+            what = "host" if wanted.command is None else "such command on a host"
+            raise NotFoundError(f"Task {wanted.task_id} has no {what} {shown!r}.")
         return OutputByHost((), None)
     _find_streams(tx, wanted, hosts, place)
     chunks: list[OutputChunk] = []
