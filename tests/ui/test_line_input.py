@@ -31,6 +31,29 @@ def layouts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+def marked_term(pilot: Pilot[None]) -> str:
+    """The term that is offered for a target and marked."""
+    label = pilot.app.screen.query_one("#target-terms", Label)
+    strips = label.render_lines(label.region.reset_offset)
+    return "".join(
+        part.text for line in strips for part in line if part.style and part.style.reverse
+    )
+
+
+async def test_a_text_of_another_style_is_another_text(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (100, 30)) as pilot:
+        await press(pilot, "n", *"web")
+        await settle(pilot)
+        seen = []
+        for key in ("down", "down", "up"):
+            await press(pilot, key)
+            await settle(pilot)
+            seen.append(marked_term(pilot).strip())
+    assert seen == ["web01", "web02", "web01"]
+
+
 async def test_a_key_in_a_form_leads_to_no_layout(
     fleet: FakeOperator, running: Running, layouts: list[str]
 ) -> None:

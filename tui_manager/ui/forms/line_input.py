@@ -10,13 +10,20 @@ from tui_manager.ui.terminal.textual_internals import HookedInput, forget_sizes
 def show_text(label: Label, text: str | Content) -> None:
     """Shows another text in a label. The screen is laid out again only if the label gets another
     height, which few keys cause; a layout takes longer than all else that a key does."""
-    if text == label.content:
+    if _is_same(text, label.content):
         return
     width, lines = label.styles.width, _lines(label)
     label.update(text, layout=False)
     forget_sizes(label)
     if not (width is not None and not width.is_auto and lines and _lines(label) == lines):
         label.refresh(layout=True)
+
+
+def _is_same(text: str | Content, shown: object) -> bool:
+    """Whether the label shows it already. `==` of Content does not compare styles."""
+    if isinstance(text, Content):
+        return isinstance(shown, Content) and text.is_same(shown)
+    return isinstance(shown, str) and text == shown
 
 
 def _lines(label: Label) -> int:
