@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tui_manager_agent.update import switch_version
 from tui_manager_protos.rules.agent_bundle import (
     Manifest,
     Signature,
@@ -33,7 +34,7 @@ ENDS = _START + "exit 2\n"  # with this status no service manager starts it agai
 HANGS = _START + "exec sleep 100000\n"
 # Small broken bundles are signed and unpacked as large ones, and nothing of these is used.
 _NEEDED_BY_SCRIPT = ("manifest.json", "bin", "share")
-_SWITCH = "tui_manager_agent/update/switch.py"
+_SWITCH = f"tui_manager_agent/update/{Path(switch_version.__file__).name}"
 _TRIAL = "\nWITHIN = 120 * clock.SECOND "
 _BUILD_LENGTH = 12
 
@@ -58,7 +59,7 @@ def shorter_trial(seconds: int) -> dict[str, bytes]:
     assert source.count(_TRIAL) == 1
     source = source.replace(_TRIAL, _TRIAL.replace("120", str(seconds)))
     with tempfile.TemporaryDirectory() as folder:
-        changed, compiled = Path(folder, "switch.py"), Path(folder, "compiled")
+        changed, compiled = Path(folder, "changed.py"), Path(folder, "compiled")
         changed.write_text(source)
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH  # as `agent bundle` makes it
         py_compile.compile(str(changed), str(compiled), doraise=True, invalidation_mode=mode)
