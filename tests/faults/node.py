@@ -53,8 +53,8 @@ class Node:
 
     @property
     def killed(self) -> bool:
-        """Whether a signal ended it."""
-        return self.process is not None and (self.process.poll() or 0) < 0
+        """Whether a fault of the suite ended it."""
+        return self.process is not None and self.process.poll() == -signal.SIGKILL
 
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
