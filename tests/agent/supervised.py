@@ -24,8 +24,13 @@ from tests.support.warm_programs import forkers
 
 
 def own_children() -> list[psutil.Process]:
-    """The children of the test, without those that start programs for it."""
-    return [child for child in psutil.Process().children() if child.pid not in forkers()]
+    """The children of the test, without those that start programs for it, and without the server of
+    databases that other tests of this process have started."""
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.pid not in forkers() and child.name() != "postgres"
+    ]
 
 
 class ForkServer:

@@ -10,8 +10,9 @@ from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.frame import main_screen
 from tui_manager.ui.frame.header import HeaderLine
-from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.frame.main_screen import TICK, MainScreen
 from tui_manager.ui.manager_link import ManagerChanged
 from tui_manager.ui.output.output_pane import OutputPane
 
@@ -76,6 +77,7 @@ async def test_every_screen_ticks_once_a_second(
 
     def note(self: MainScreen, interval: float, *given: Any, **more: Any) -> Any:
         if given[:1] == (self.tick,):
+            assert interval == main_screen.TICK
             ticking.append(self)
         return set_interval(self, interval, *given, **more)
 
@@ -83,3 +85,4 @@ async def test_every_screen_ticks_once_a_second(
     async with running(fleet) as pilot:
         await press(pilot, "2", "3", "4", "1", "home", "down", "enter")
         assert len(ticking) == len(set(ticking)) == 5
+    assert TICK == 1.0  # as it was imported: it is longer in tests
