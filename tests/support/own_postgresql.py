@@ -77,15 +77,17 @@ def standby_of(server: PostgresqlServer) -> Iterator[PostgresqlServer]:
     with _server() as standby:
         standby.folder.mkdir(mode=0o755)
         os.chown(standby.folder, *_owner(server.folder))
+        words, arguments = server.as_its_user()
         subprocess.run(
             [
+                *words,
                 server._programs() / "pg_basebackup",
                 *("-D", standby.folder / "data", "-h", server.folder),
                 *("-p", server.settings["port"], "-U", "postgres", "-R", "-c", "fast"),
             ],
             check=True,
             cwd=standby.folder,
-            **server._user,
+            **arguments,
         )
         standby.start()
         yield standby

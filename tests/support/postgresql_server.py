@@ -128,10 +128,7 @@ class PostgresqlServer:
         self.settings = {**SETTINGS, "unix_socket_directories": str(folder), **(settings or {})}
         self.initdb_options: tuple[str, ...] = ()
         self.process: subprocess.Popen[bytes] | None = None
-        self._user: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
     def url(self, database: str = "postgres", user: str = SUPERUSER) -> str:
         """What a client connects to."""
@@ -146,18 +143,32 @@ class PostgresqlServer:
         programs = self._prepare()
         data, log = self.folder / "data", self.folder / "log"
         options = [f"-c{name}={value}" for name, value in self.settings.items()]
+        words, arguments = self.as_its_user()
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [*ended_with_parent(), programs / "postgres", "-D", data, *options],
+                [*words, programs / "postgres", "-D", data, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 cwd=self.folder,
                 env={"PATH": os.defpath, "LC_ALL": "C"},
                 start_new_session=True,
-                **self._user,
+                **arguments,
             )
         self._wait_until_ready()
+
+    def as_its_user(self) -> tuple[Sequence[str], dict[str, Any]]:
+        """Words before those of a program that runs as the user of the server, and arguments of
+        Popen for it. Popen cannot change the user without a `fork`, after which gRPC, if it is in
+        use in this process, may wait for ever."""
+        if self._user is None:
+            return ended_with_parent(), {}
+        user, group = self._user.pw_uid, self._user.pw_gid
+        if starting := ended_with_parent():
+            *words, end = starting
+            words += ["--reuid", str(user), "--regid", str(group), "--clear-groups"]
+            return [*words, end], {}
+        return (), {"user": user, "group": group, "extra_groups": []}
 
     def _prepare(self) -> Path:
         """Makes the folder and the data if they are missing. Returns the folder of the programs."""
@@ -166,17 +177,19 @@ class PostgresqlServer:
         data = self.folder / "data"
         if not (data / "PG_VERSION").exists():  # none, or of an initialization that failed
             data.mkdir(mode=0o700, exist_ok=True)
-            for path in (self.folder, data):
-                os.chown(path, self._user.get("user", -1), self._user.get("group", -1))
+            if self._user:
+                for path in (self.folder, data):
+                    os.chown(path, self._user.pw_uid, self._user.pw_gid)
             options = (*_INITDB, *self.initdb_options)
+            words, arguments = self.as_its_user()
             done = subprocess.run(
-                [programs / "initdb", "-D", data, "--username", SUPERUSER, *options],
+                [*words, programs / "initdb", "-D", data, "--username", SUPERUSER, *options],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 cwd=self.folder,
                 env={"PATH": os.defpath, "LC_ALL": "C"},
                 check=False,
-                **self._user,
+                **arguments,
             )
             assert done.returncode == 0, f"initdb: {done.stderr.decode()}"
         return programs
