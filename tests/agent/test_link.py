@@ -5,12 +5,15 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from tui_manager_agent.link.link import _finish
+from tui_manager_agent.executions.outbox import Outbox
+from tui_manager_agent.link.link import Link, _finish
+from tui_manager_agent.link.stream_endings import Ending
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import Gate
+from tests.agent.fake_enrollment import unused_port
 from tests.agent.fake_manager import FakeManager
 from tests.agent.test_restart import begun, folder_of
 
@@ -233,3 +236,12 @@ async def test_what_comes_in_one_batch_is_heard_in_its_order(
     manager.send(batch=wire.Batch(messages=said))
     assert (await manager.result(tombstone)).status == wire.RESULT_STATUS_CANCELED
     assert (await manager.result(first)).status == wire.RESULT_STATUS_COMPLETED
+
+
+async def test_a_closed_port_is_told_from_a_manager_that_does_not_answer() -> None:
+    """By a text of gRPC, which an update may change."""
+    with unused_port() as kept:
+        address = f"127.0.0.1:{kept.getsockname()[1]}"
+        link = Link(address, Outbox(), wire.Vitals, lambda _welcome: {}, credentials=None)
+        end = await link.run(wire.Hello())
+    assert (end.ending, end.nothing_listens) == (Ending.UNREACHABLE, True)

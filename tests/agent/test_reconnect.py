@@ -11,6 +11,8 @@ from tui_manager_agent.link.reconnect import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     PATIENCE,
+    REFUSED_PAUSE,
+    REFUSED_SHARE,
     Reconnect,
 )
 from tui_manager_agent.link.stream_endings import FATAL as FATAL_ENDINGS
@@ -110,6 +112,43 @@ def test_each_round_dials_each_address_once_and_only_rounds_are_paused_for_longe
         [1, 1, 1], [1, 1, 2], [1, 1, 4], [1, 1, 8], [1, 1, 16],
     ]  # fmt: skip
     assert all(one[-1][0] != other[0][0] for one, other in pairwise(rounds))
+
+
+NOTHING_LISTENS = StreamEnd(Ending.UNREACHABLE, "connect: Connection refused (111)")
+
+
+def test_while_a_manager_restarts_its_hosts_look_for_it_often() -> None:
+    reconnect = Reconnect(Highest(), clock=Clock())
+    reconnect.pause_after(StreamEnd(Ending.BROKEN, was_steady=True))
+    pauses = [pause for _, pause in failing(reconnect, 8, NOTHING_LISTENS)]
+    assert pauses == [2, 4] + 6 * [REFUSED_PAUSE]
+
+
+def test_if_nothing_listens_for_long_the_pauses_grow_with_that_time() -> None:
+    clock = Clock()
+    reconnect = Reconnect(Highest(), clock=clock)
+    reconnect.pause_after(StreamEnd(Ending.BROKEN, was_steady=True))
+    failing(reconnect, 8, NOTHING_LISTENS)
+    clock.now += 100
+    assert reconnect.pause_after(NOTHING_LISTENS) == REFUSED_SHARE * 100
+    clock.now += 10_000
+    assert reconnect.pause_after(NOTHING_LISTENS) == LONGEST_PAUSE
+
+
+def test_a_manager_that_is_busy_or_far_is_not_dialed_more_often_than_before() -> None:
+    reconnect = Reconnect(Highest(), clock=Clock())
+    failing(reconnect, 8, NOTHING_LISTENS)
+    assert reconnect.pause_after(UNREACHABLE) == LONGEST_PAUSE
+    assert reconnect.pause_after(NOTHING_LISTENS) == REFUSED_PAUSE
+
+
+def test_of_several_managers_nothing_may_listen_at_any() -> None:
+    reconnect = Reconnect(Highest(1), ("m1:1", "m2:1"), Clock())
+    for end in [NOTHING_LISTENS] * 12:
+        last = reconnect.pause_after(end)
+    assert last == REFUSED_PAUSE
+    mixed = [reconnect.pause_after(end) for end in (UNREACHABLE, NOTHING_LISTENS)]
+    assert mixed == [FIRST_PAUSE, LONGEST_PAUSE]
 
 
 def test_hosts_spread_over_all_addresses() -> None:

@@ -16,6 +16,11 @@ from tui_manager_agent.link.stream_endings import (
 
 FIRST_PAUSE = 1.0  # seconds
 LONGEST_PAUSE = 30.0  # seconds
+# The same while nothing listens at any address, as while a manager restarts. Such a dial costs next
+# to nothing, and a manager that is back wants its hosts soon. If this lasts for long, it is no
+# restart: then a pause is at most this share of the time since the last stream.
+REFUSED_PAUSE = 4.0  # seconds
+REFUSED_SHARE = 0.1
 PATIENCE = 30.0  # seconds for a dial, and at least as many for the answer to Hello
 FIRST_PATIENCE = 10.0  # seconds, as long as another address may answer sooner
 
@@ -24,8 +29,9 @@ class Reconnect:
     """Dials the addresses in rounds, each address once a round and in random order, and counts the
     rounds that failed in a row.
 
-    The pause before a new round grows with them; from one address of a round to the next it is at
-    most FIRST_PAUSE. All pauses have full jitter, so that not all hosts dial at once.
+    The pause before a new round grows with them, but less while nothing listens at any address;
+    from one address of a round to the next it is at most FIRST_PAUSE. All pauses have full jitter,
+    so that not all hosts dial at once.
 
     Attributes:
         address: what is to be dialed.
@@ -48,6 +54,8 @@ class Reconnect:
         self._addresses = list(addresses)
         self._left = self._shuffled(self._addresses)  # of this round
         self._failures = 0
+        self._nothing_listens = True  # as far as the dials of this round have shown
+        self._away_since = clock()  # when the last stream has ended
         self._refused: set[str] = set()  # addresses whose last answer was of FATAL_FROM_ALL
         self._earliest: dict[str, float] = {}  # when an address may be dialed, by the clock
         self.address = self._left.pop()
@@ -79,11 +87,15 @@ class Reconnect:
             self._earliest[address] = now + end.retry_after
         if end.was_steady:
             self._failures, self._left = 0, []
+        if not end.nothing_listens:
+            self._nothing_listens = False
+        if self._failures == 0:
+            self._away_since = now
         ready = self._ready(now)
         self.begins_round = not ready
         ceiling = FIRST_PAUSE
         if not ready:
-            ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
+            ceiling = self._ceiling(now)
             self._failures = min(self._failures + 1, 16)
             self._begin_round()
             ready = self._ready(now) or [min(self._left, key=lambda one: self._wait(one, now))]
@@ -101,8 +113,17 @@ class Reconnect:
         if self._refused.issuperset(self._addresses):
             raise RefusedByManagerError(describe(end))
 
+    def _ceiling(self, now: float) -> float:
+        """The longest pause before the next round, in seconds."""
+        ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**self._failures)
+        if self._nothing_listens:
+            away = now - self._away_since
+            return min(ceiling, max(REFUSED_PAUSE, REFUSED_SHARE * away))
+        return ceiling
+
     def _begin_round(self) -> None:
         """The address that was dialed last comes last."""
+        self._nothing_listens = True
         self._left = self._shuffled(self._addresses)
         self._left.sort(key=lambda one: one == self.address)
 

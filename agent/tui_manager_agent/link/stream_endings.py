@@ -9,6 +9,7 @@ from tui_manager_agent.identity.credentials import Credentials
 
 _COME_BACK = "to come back it needs a new --state-dir and a new --join-token"
 _ENROL_AGAIN = "enrol again with a new --join-token"
+_NOTHING_LISTENS = "Connection refused"  # of the system, within gRPC's text
 _UNTRUSTED = (  # a part of gRPC's text, and its meaning; the first that is found counts
     (
         "certificate has expired",
@@ -99,6 +100,11 @@ class StreamEnd:
     detail: str = ""
     retry_after: float = 0.0
     was_steady: bool = False
+
+    @property
+    def nothing_listens(self) -> bool:
+        """Whether the machine of the manager has answered that no program listens there."""
+        return self.ending is Ending.UNREACHABLE and _NOTHING_LISTENS in self.detail
 
 
 class RefusedByManagerError(Exception):
