@@ -87,6 +87,8 @@ CONSTANT = {
     ("output_by_host.sql", "truncated"): "command_hosts_of_command (command_id=? AND host=?)",
     ("hosts.sql", "targetable_named"): "hosts_admitted_name (name=?)",
     ("task_list.sql", "of_host"): "command_hosts_of_host (host=?)",
+    ("command_host_list.sql", "behind_by_attention"): "(task_id=? AND (attention,position)>(?,?)",
+    ("command_host_list.sql", "behind_by_host"): "(task_id=? AND position>?)",
     ("host_runs.sql", "unended_tasks"): UNENDED_OF_HOST,
     ("host_runs.sql", "of_tasks"): "command_hosts_of_command (command_id=? AND host=?)",
     ("host_runs.sql", "admission"): "audit_of_host (host_id=?)",

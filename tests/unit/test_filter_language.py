@@ -123,3 +123,21 @@ def test_a_term_and_its_negation_part_the_rows(text: str) -> None:
         return
     if negated:
         assert all(one(row) is not other(row) for row in ROWS)
+
+
+def test_what_fits_only_as_a_whole_is_looked_at_for_some_words_only() -> None:
+    asked = []
+
+    def exact(row: Row) -> tuple[str, ...]:
+        asked.append(row)
+        return (f"#{len(row[0])}",)
+
+    fields: FilteredFields[Row] = FilteredFields(
+        "rows", "\n".join, {}, exact, may_be_exact=lambda word: word.startswith("#")
+    )
+    row = ("deploy web", "failed")
+    assert not fits(parse_filter("nothing"), fields)(row)
+    assert fits(parse_filter("!nothing"), fields)(row)
+    assert asked == []
+    assert fits(parse_filter("#10"), fields)(row)
+    assert asked == [row]

@@ -68,12 +68,14 @@ class FilteredFields(Generic[Row]):
         text: the texts of a row in which words and patterns are looked for, a line each.
         values: of each key, the values of a row; each of them fits.
         exact: texts that a word fits only as a whole, such as the number of a task.
+        may_be_exact: whether a word can be one of these at all.
     """
 
     noun: str
     text: Callable[[Row], str]
     values: Mapping[str, Callable[[Row], Collection[str]]]
     exact: Callable[[Row], Collection[str]] = lambda row: ()
+    may_be_exact: Callable[[str], Any] = lambda word: True
 
 
 def quote(text: str) -> str:
@@ -135,6 +137,8 @@ def fits(terms: Collection[FilterTerm], fields: FilteredFields[Row]) -> Callable
     Raises InvalidInputError("text"): the list does not have such a key.
     """
     checks = [_check(term, fields) for term in terms]
+    if len(checks) == 1:
+        return checks[0]
     return lambda row: all(check(row) for check in checks)
 
 
@@ -154,6 +158,8 @@ def _check(term: FilterTerm, fields: FilteredFields[Row]) -> Callable[[Row], boo
         found = compile_pattern(term.value, "text", of_filter=True).search
         return lambda row: (found(text(row)) is not None) is wanted
     word, exact = term.value.casefold(), fields.exact
+    if not fields.may_be_exact(word):
+        return lambda row: (word in text(row).casefold()) is wanted
     return lambda row: (word in text(row).casefold() or word in exact(row)) is wanted
 
 

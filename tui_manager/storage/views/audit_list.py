@@ -9,7 +9,7 @@ from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.storage.engine.statements import load_queries, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.audit import TASK_NAME
-from tui_manager.storage.views.filtered_scan import SortedScan, StoredRows
+from tui_manager.storage.views.filtered_scan import FieldsOfRow, SortedScan, StoredRows
 
 _SQL = load_queries("audit_list.sql")
 _TASK = re.compile(r"(?:#|task=)(\d{1,18})", re.ASCII)
@@ -31,25 +31,31 @@ def needs_scan(window: Window) -> bool:
     return bool(window.text or window.faults_only) and _task_of(window.text) is None
 
 
-def _text(row: Row) -> str:
-    detail = (f"{key} {value}" for key, value in json.loads(row["detail"]).items())
-    return "\n".join((row["actor"], row["action"], row["host_name"] or "", *detail))
+# The columns of `fields`.
+_ACTOR, _ACTION, _DETAIL, _TASK_ID, _HOST_ID, _HOST_NAME = range(1, 7)
 
 
-def _hosts(row: Row) -> tuple[str, ...]:
+def _text(row: FieldsOfRow) -> str:
+    lines = [row[_ACTOR], row[_ACTION], row[_HOST_NAME] or ""]
+    lines += [f"{key} {value}" for key, value in row[_DETAIL].items()]
+    return "\n".join(lines)
+
+
+def _hosts(row: FieldsOfRow) -> tuple[str, ...]:
     """The host's name of that time, and its present one."""
-    return json.loads(row["detail"]).get(_HOST, ""), row["host_name"] or ""
+    return row[_DETAIL].get(_HOST, ""), row[_HOST_NAME] or ""
 
 
-_FIELDS: FilteredFields[Row] = FilteredFields(
+_FIELDS: FilteredFields[FieldsOfRow] = FilteredFields(
     noun="audit entries",
     text=_text,
-    exact=lambda row: (f"#{row['task_id']}", row["host_id"] or ""),
+    exact=lambda row: (f"#{row[_TASK_ID]}", row[_HOST_ID] or ""),
+    may_be_exact=lambda word: "#" in word or "-" in word,  # a host_id has several
     values={
-        "actor": lambda row: (row["actor"], row["actor"].partition("@")[0]),
-        "action": lambda row: (row["action"],),
+        "actor": lambda row: (row[_ACTOR], row[_ACTOR].partition("@")[0]),
+        "action": lambda row: (row[_ACTION],),
         "host": _hosts,
-        "task": lambda row: (str(row["task_id"] or ""),),
+        "task": lambda row: (str(row[_TASK_ID] or ""),),
     },
 )
 

@@ -5,9 +5,9 @@ of a window is calculated. Rows are counted only within one group, which has at 
 host.
 """
 
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from tui_manager.domain.lists.filter_language import FilteredFields, FilterTerm, fits
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
@@ -16,14 +16,18 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.storage.engine.statements import (
     Columns,
-    fetch_ids,
+    fetch_packed,
     load_queries,
-    pack_values,
     to_datetime,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables import transfers
-from tui_manager.storage.views.filtered_scan import ROWS_A_STEP, Scan, ScanStep
+from tui_manager.storage.views.filtered_scan import (
+    ROWS_A_STEP,
+    FieldsOfRow,
+    Scan,
+    ScanStep,
+)
 
 _SQL = load_queries("command_host_list.sql")
 _COMMANDS = load_queries("tasks.sql")["commands"]
@@ -105,27 +109,32 @@ def window(
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """A row's position in the order of attention, or, with attention 0, of commands and hosts."""
+    """A row's position in the order of attention, or, if the attention is ignored, of commands and
+    hosts."""
 
     attention: int
     position: int
     id: int
 
 
-_BEFORE_ALL, _AFTER_ALL = _Position(0, -1, 0), _Position(len(_ATTENTION), sys.maxsize, 0)
+_BEFORE_ALL = _Position(0, -1, 0)
 
 
-_FIELDS: FilteredFields[Row] = FilteredFields(
+# The columns of `behind_by_attention` and `behind_by_host`.
+_OF_ATTENTION, _OF_COMMAND, _ID, _STATUS, _REASON = range(5)
+_EXIT_CODE, _SIGNAL, _BATCH, _HOST_ID, _HOST = range(5, 10)
+
+_FIELDS: FilteredFields[FieldsOfRow] = FilteredFields(
     noun="command hosts",
-    text=lambda row: f"{row['host_name']}\n{row['status']}\n{row['reason']}",
+    text=lambda row: f"{row[_HOST]}\n{row[_STATUS]}\n{row[_REASON]}",
     values={
-        "status": lambda row: (row["status"],),
-        "reason": lambda row: (row["reason"],),
-        "exit": lambda row: _number(row["exit_code"]),
-        "signal": lambda row: _number(row["signal"]),
-        "host": lambda row: (row["host_name"],),
-        "batch": lambda row: _number(row["batch"]),
-        "step": lambda row: (str(row["position"] + 1),),
+        "status": lambda row: (row[_STATUS],),
+        "reason": lambda row: (row[_REASON],),
+        "exit": lambda row: _number(row[_EXIT_CODE]),
+        "signal": lambda row: _number(row[_SIGNAL]),
+        "host": lambda row: (row[_HOST],),
+        "batch": lambda row: _number(row[_BATCH]),
+        "step": lambda row: (str(row[_OF_COMMAND] + 1),),
     },
 )
 
@@ -134,8 +143,10 @@ def _number(value: int | None) -> tuple[str, ...]:
     return () if value is None else (str(value),)
 
 
-def passes(terms: Collection[FilterTerm], hosts: Collection[str] | None) -> Callable[[Row], bool]:
-    """Whether a row of `fields` passes a filter.
+def passes(
+    terms: Collection[FilterTerm], hosts: Collection[str] | None
+) -> Callable[[FieldsOfRow], bool]:
+    """Whether a row passes a filter, by its fields.
 
     Args:
         hosts: the host_ids that fit the targets in the filter; None: there are none.
@@ -145,7 +156,7 @@ def passes(terms: Collection[FilterTerm], hosts: Collection[str] | None) -> Call
     check = fits(terms, _FIELDS)
     if hosts is None:
         return check
-    return lambda row: row["host_id"] in hosts and check(row)
+    return lambda row: row[_HOST_ID] in hosts and check(row)
 
 
 class CommandHostScan(Scan[_Position]):
@@ -160,17 +171,16 @@ class CommandHostScan(Scan[_Position]):
         task_id: int,
         window: Window,
         command: int | None,
-        passes: Callable[[Row], bool],
+        passes: Callable[[FieldsOfRow], bool],
     ) -> None:
         super().__init__(_BEFORE_ALL)
         self._task_id = task_id
         self._passes = passes
-        self._order = "by_host" if window.sort == "host" else "by_attention"
-        self._values = {
-            "task_id": task_id,
-            "command": command,
-            "end": _FAULTS if window.faults_only else len(_ATTENTION),
-        }
+        by_host = window.sort == "host"
+        self._query = "behind_by_host" if by_host else "behind_by_attention"
+        self._order = (_OF_COMMAND, _ID) if by_host else (_OF_ATTENTION, _OF_COMMAND, _ID)
+        self._command = command
+        self._end = _FAULTS if window.faults_only else len(_ATTENTION)
 
     def accept_changes(self, changes: Changes) -> bool:
         """A changed row may have another position, so the scan begins anew."""
@@ -178,15 +188,25 @@ class CommandHostScan(Scan[_Position]):
 
     def step(self, tx: Transaction, position: _Position) -> ScanStep[_Position]:
         """Looks at the rows after a position."""
-        values = {**self._values, **asdict(position)}
-        query = _SQL[f"last_{self._order}"]
-        row = tx.execute(query, {**values, "count": ROWS_A_STEP}).fetchone()
-        last = _Position(*row) if row else _AFTER_ALL
-        values |= {f"last_{name}": value for name, value in asdict(last).items()}
-        ids = pack_values(fetch_ids(tx, _SQL[f"between_{self._order}"], values))
-        fields = tx.execute(_SQL["fields"], {"ids": ids})
-        passed = [found["id"] for found in filter(self._passes, fields)]
-        return ScanStep(passed, last if row else None)
+        values = {
+            "task_id": self._task_id,
+            "attention": position.attention,
+            "position": position.position,
+            "id": position.id,
+            "end": self._end,
+            "count": ROWS_A_STEP,
+        }
+        rows = fetch_packed(tx, _SQL[self._query], values)
+        rows.sort(key=itemgetter(*self._order))
+        command, end, passes = self._command, self._end, self._passes
+        passed = [
+            row[_ID]
+            for row in rows
+            if row[_OF_ATTENTION] < end
+            and (command is None or row[_OF_COMMAND] == command)
+            and passes(row)
+        ]
+        return ScanStep(passed, _Position(*rows[-1][:3]) if len(rows) == ROWS_A_STEP else None)
 
 
 def scanned(

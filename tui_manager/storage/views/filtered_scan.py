@@ -8,16 +8,17 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 from tui_manager.domain.manager.changes import Changes
-from tui_manager.storage.engine.statements import pack_values
-from tui_manager.storage.engine.transaction import Row, Transaction
+from tui_manager.storage.engine.statements import fetch_packed, pack_values
+from tui_manager.storage.engine.transaction import Transaction
 
-ROWS_A_STEP = 3_000  # rows that one question looks at, at most
+ROWS_A_STEP = 1_000  # rows that one question looks at, at most
 _INTEGER_MAX = 2**63 - 1  # of SQLite
 Position = TypeVar("Position")
+FieldsOfRow = Sequence[Any]  # what a query `fields` says of a row: the id first
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class StoredRows:
         queries: with `newest`, `scan` and `fields`.
         order: what `scan` calls the order of the list.
         values: of `scan` and `fields`, for the filter.
-        passes: whether a row of `fields` passes what `scan` does not look at; None: all do.
+        passes: whether a row passes by its fields what `scan` does not look at; None: all do.
     """
 
     queries: Mapping[str, str]
@@ -133,7 +134,7 @@ class StoredRows:
     values: Mapping[str, object]
     by_id: bool = True
     descending: bool = True
-    passes: Callable[[Row], bool] | None = None
+    passes: Callable[[FieldsOfRow], bool] | None = None
 
     def newest(self, tx: Transaction) -> int:
         """See FilteredRows."""
@@ -156,8 +157,8 @@ class StoredRows:
         keys = [0] * len(ids) if self.by_id else json.loads(row["keys"])
         if self.passes is not None and ids:
             given = {**self.values, "ids": row["ids"]}
-            fields = tx.execute(self.queries["fields"], given)
-            passing = {found["id"] for found in filter(self.passes, fields)}
+            fields = fetch_packed(tx, self.queries["fields"], given)
+            passing = {found[0] for found in filter(self.passes, fields)}
             keys = [key for key, id_ in zip(keys, ids, strict=True) if id_ in passing]
             ids = [id_ for id_ in ids if id_ in passing]
         return Looked(keys, ids, row["last"] and Place(*json.loads(row["last"])))

@@ -1,6 +1,6 @@
 """Windows onto the tasks, the newest first or sorted by a column."""
 
-import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -25,7 +25,13 @@ from tui_manager.storage.engine.statements import (
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.tasks import tasks_of, with_hosts
-from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows
+from tui_manager.storage.views.filtered_scan import (
+    FieldsOfRow,
+    Looked,
+    Place,
+    SortedScan,
+    StoredRows,
+)
 
 _SQL = load_queries("task_list.sql")
 _SINCE_MAX = 10_000  # tasks among which the first since a time is looked for
@@ -132,31 +138,36 @@ def needs_scan(window: Window, wanted: TaskFilter, terms: Collection[FilterTerm]
     return wanted not in (ALL_TASKS, RUNNING_TASKS, OTHER_TASKS)
 
 
-def _text(row: Row) -> str:
-    return f"{row['name']}\n{row['target']}\n{row['status']}"
+# The columns of `fields`.
+_ID, _NAME, _TARGET, _STATUS, _CREATED_BY, _TEMPLATE, _COMMANDS = range(7)
 
 
-def _creators(row: Row) -> tuple[str, ...]:
+def _text(row: FieldsOfRow) -> str:
+    return f"{row[_NAME]}\n{row[_TARGET]}\n{row[_STATUS]}"
+
+
+def _creators(row: FieldsOfRow) -> tuple[str, ...]:
     """The actor; the user whatever the terminal was; the schedule by its name alone, as lists show
     it."""
-    actor: str = row["created_by"]
+    actor: str = row[_CREATED_BY]
     return actor, actor.partition("@")[0], actor.removeprefix(ACTOR)
 
 
-_FIELDS: FilteredFields[Row] = FilteredFields(
+_FIELDS: FilteredFields[FieldsOfRow] = FilteredFields(
     noun="tasks",
     text=_text,
-    exact=lambda row: (str(row["id"]), f"#{row['id']}"),
+    exact=lambda row: (str(row[_ID]), f"#{row[_ID]}"),
+    may_be_exact=re.compile(r"#?[0-9]+").fullmatch,
     values={
-        "status": lambda row: (row["status"],),
+        "status": lambda row: (row[_STATUS],),
         "by": _creators,
         "since": lambda row: (),  # see `narrow`
-        "target": lambda row: (row["target"],),
-        "name": lambda row: (row["name"],),
+        "target": lambda row: (row[_TARGET],),
+        "name": lambda row: (row[_NAME],),
         "host": lambda row: (),  # see `narrow`
-        "id": lambda row: (str(row["id"]),),
-        "template": lambda row: (row["template_name"] or "",),
-        "command": lambda row: json.loads(row["commands"]),
+        "id": lambda row: (str(row[_ID]),),
+        "template": lambda row: (row[_TEMPLATE] or "",),
+        "command": lambda row: row[_COMMANDS],
     },
 )
 

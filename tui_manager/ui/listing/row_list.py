@@ -29,7 +29,7 @@ MOVES: Mapping[str, tuple[str, int]] = {
     "ctrl+d": ("half_page", 1),
 }
 MARKED_MAX = 10_000  # rows that are marked at once
-READ_ON_AFTER = 0.1  # seconds until a filter that has not looked at all rows continues
+READ_ON_AFTER = 0.05  # seconds until a filter that has not looked at all rows continues
 
 
 class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):

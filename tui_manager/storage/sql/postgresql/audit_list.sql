@@ -29,8 +29,9 @@ LEFT JOIN tasks AS t ON t.id = a.task_id
 ORDER BY wanted.key;
 
 -- name: fields
--- What the text of a filter looks at, in rows by their ids, a JSON array.
-SELECT a.id, a.actor, a.action, a.detail, a.task_id, a.host_id, h.name AS host_name
+-- What a filter looks at, in rows by their ids, a JSON array.
+SELECT coalesce(json_agg(json_build_array(
+    a.id, a.actor, a.action, a.detail::json, a.task_id, a.host_id, h.name)), '[]')
 FROM jsonb_array_elements_text(:ids::jsonb) AS wanted (value)
 JOIN audit AS a ON a.id = wanted.value::bigint
 LEFT JOIN hosts AS h ON h.host_id = a.host_id;

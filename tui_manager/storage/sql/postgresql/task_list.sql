@@ -37,12 +37,13 @@ LEFT JOIN rollouts AS r ON r.task_id = t.id
 WHERE t.pruned_at IS NULL ORDER BY wanted.key;
 
 -- name: fields
--- What the text of a filter looks at, in rows by their ids, a JSON array. The commands are a JSON
--- array, and only if they are wanted.
-SELECT t.id, t.name, t.target, t.status, t.created_by, t.template_name,
+-- What a filter looks at, in rows by their ids, a JSON array. The commands are there only if they are
+-- wanted.
+SELECT coalesce(json_agg(json_build_array(
+    t.id, t.name, t.target, t.status, t.created_by, t.template_name,
     CASE WHEN :commands THEN (
         SELECT coalesce(json_agg(substr(text, 1, 4000) ORDER BY position), '[]')
-        FROM commands WHERE task_id = t.id) END AS commands
+        FROM commands WHERE task_id = t.id) END)), '[]')
 FROM jsonb_array_elements_text(:ids::jsonb) AS wanted (value)
 JOIN tasks AS t ON t.id = wanted.value::bigint;
 

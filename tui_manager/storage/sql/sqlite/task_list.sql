@@ -35,11 +35,11 @@ LEFT JOIN rollouts AS r ON r.task_id = t.id
 WHERE t.pruned_at IS NULL ORDER BY wanted.key;
 
 -- name: fields
--- What the text of a filter looks at, in rows by their ids, a JSON array. The commands are a JSON
--- array, and only if they are wanted.
-SELECT t.id, t.name, t.target, t.status, t.created_by, t.template_name,
-    CASE WHEN :commands THEN (
-        SELECT json_group_array(substr(text, 1, 4000)) FROM commands WHERE task_id = t.id) END AS commands
+-- What a filter looks at, in rows by their ids, a JSON array. The commands are there only if they are
+-- wanted.
+SELECT json_group_array(json_array(t.id, t.name, t.target, t.status, t.created_by, t.template_name,
+    json(CASE WHEN :commands THEN (
+        SELECT json_group_array(substr(text, 1, 4000)) FROM commands WHERE task_id = t.id) END)))
 FROM json_each(:ids) AS wanted JOIN tasks AS t ON t.id = wanted.value;
 
 -- name: of_host
