@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from platformdirs import user_log_path, user_state_path
 from tui_manager_protos.rules.manager_address import check_manager_address
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import PORT_MAX, is_loopback, split_address
 from tui_manager.service.service_settings import ServiceSettings
 from tui_manager.state_files import APP

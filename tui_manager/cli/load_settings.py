@@ -2,7 +2,7 @@
 of these wins. Keeps the source of each setting for `tui-manager config`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tui_manager.client.state_folder import (
     typed_path,
 )
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.service.service_settings import ServiceSettings
 from tui_manager.settings import Settings
 

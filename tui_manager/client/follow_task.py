@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui_manager.client.read_lists import output_after
 from tui_manager.domain.errors import StorageError, UnreachableError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.tasks.task import OutputChunk, Progress
 from tui_manager.operator.watching import watching
 

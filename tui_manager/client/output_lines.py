@@ -3,8 +3,8 @@
 import codecs
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk
 

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tui_manager_protos.rules.duration import rough_duration
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.manager.manager_status import ClockDoubt
 from tui_manager.domain.status import Admission

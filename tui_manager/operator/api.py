@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
 from tui_manager.domain.tasks.task import OutputChunk as OutputChunk
 from tui_manager.operator.file_calls import FileCalls

@@ -1,11 +1,12 @@
 """The Operator that calls the services of this process. Use it on the manager's loop only."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.host import Host, HostDetail
 from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
 from tui_manager.domain.lists.list_window import Page, Window

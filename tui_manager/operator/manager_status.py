@@ -5,11 +5,12 @@ What of it needs attention is found in `alerts.py` and `manager_alerts.py`.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import tui_manager
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.gateway import Gateway, Standing
 from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.operator.alerts import HostCounts, attention

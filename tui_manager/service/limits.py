@@ -1,8 +1,9 @@
 """The limits of the services: their settings, and bounds that no setting changes, of which some
 follow from the size of the fleet."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.service.service_settings import ServiceSettings
 
 _MIB = 1024 * 1024

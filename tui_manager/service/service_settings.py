@@ -2,11 +2,13 @@
 other settings are in `tui_manager/settings.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 from tui_manager_protos.rules import command_defaults
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 _MIB = 1024 * 1024
 

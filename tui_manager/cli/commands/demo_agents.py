@@ -12,12 +12,12 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError
+from tui_manager.domain.frozen_dataclass import dataclass
 
 AGENT = "tui-manager-agent"
 STOP_SECONDS = 5.0  # limit for an agent to end by itself

@@ -3,7 +3,8 @@ line, and replaces only what follows the last character that separates words for
 a quote. The other shells say themselves which words there are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 _ESCAPED_IN_DOUBLE = '"$`\\'
 _KEPT_WITH_WORD = "$@"  # separate words for bash, and belong to the one that follows

@@ -1,10 +1,11 @@
 """What an agent reports of its executions, and what the manager answers."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.facts import PackedFacts
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer

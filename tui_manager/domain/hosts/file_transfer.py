@@ -1,7 +1,6 @@
 """What the manager and an agent say to each other about the bytes of files."""
 
-from dataclasses import dataclass
-
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 
 

@@ -1,12 +1,13 @@
 """Hosts: names, labels, identity, and what ran on them. Their vitals are in `vitals.py`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from tui_manager_protos.rules import names_and_labels
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.agent_version import BUNDLE
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.hosts.vitals import Vitals, VitalsPoint

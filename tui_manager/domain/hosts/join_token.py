@@ -1,13 +1,14 @@
 """Join tokens: what an operator asks for, what comes back, and what is known of them later."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.host import check_labels
 
 TTL_DEFAULT = timedelta(minutes=15)

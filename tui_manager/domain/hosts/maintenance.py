@@ -1,9 +1,9 @@
 """The maintenance of a host: an operator works on it, and tasks leave it out."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.text.safe_text import safe_line
 
 REASON_LENGTH = 200  # characters

@@ -2,8 +2,9 @@
 
 The hosts that have vitals are in `host.py`; what an agent says of its machine is in `facts.py`."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 CPU_READINGS = 30  # of the newest measurements of a host
 HISTORY_MINUTES = 60  # of the vitals of a host

@@ -1,10 +1,10 @@
 """Windows of long lists: which rows, in which order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 
 Row = TypeVar("Row")
 

@@ -1,7 +1,7 @@
 """What needs an operator: a sentence, and what it is about. A file of its own, because several
 layers make, convert and show alerts."""
 
-from dataclasses import dataclass
+from tui_manager.domain.frozen_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

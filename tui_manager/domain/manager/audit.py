@@ -2,8 +2,9 @@
 it belongs neither to tasks nor to hosts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 AUDIT_KEYS = ("actor", "action", "host", "task")  # of the filter of a list
 

@@ -3,11 +3,12 @@ beats. A manager alone is a list of one."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.manager_status import Health
 
 GONE_AFTER = timedelta(days=1)  # of silence; then a manager is neither listed nor missed

@@ -1,9 +1,9 @@
 """The state and the statistics of the manager."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import dial_addresses
 from tui_manager.domain.manager.alert import Alert
 

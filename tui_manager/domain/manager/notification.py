@@ -1,11 +1,13 @@
 """Notifications: which events there are, who receives them, and how a delivery ends."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 TIME_LIMIT_MIN = timedelta(seconds=1)
 TIME_LIMIT_MAX = timedelta(minutes=5)

@@ -1,8 +1,8 @@
 """What a reader wants of the output of a task, host by host. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk
 

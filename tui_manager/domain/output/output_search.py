@@ -4,11 +4,11 @@ case. Pure: bytes and texts in, places out."""
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import TEXT_MAX
 from tui_manager.domain.status import Stream
 

@@ -1,7 +1,7 @@
 """Schedules: tasks that start by the clock, and what became of each due time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.filter_language import FilteredFields
 
 MISFIRE_DEFAULT = timedelta(minutes=5)

@@ -1,8 +1,8 @@
 """What becomes of the due times of a schedule: a pure function of what is stored and the time."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.schedules.cron_and_zone import Cron
 from tui_manager.domain.schedules.schedule import Overlap, SkipReason
 

@@ -2,9 +2,9 @@
 `target_matching.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Admission
 from tui_manager.domain.targets.target_matching import Matching, TargetContext, TargetHost, TaskHost
 from tui_manager.domain.targets.target_notation import read_notation

@@ -2,10 +2,11 @@
 `target.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import cached_property
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.domain.targets.target_terms import (

@@ -3,10 +3,10 @@ found in `target_matching.py`."""
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.tasks.host_class import HostClass
 
 

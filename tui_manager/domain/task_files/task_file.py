@@ -3,9 +3,10 @@ of a task. They are written in write_task_file.py."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_files.task_file_steps import (
     STEP_KEYS,
     ReadContent,

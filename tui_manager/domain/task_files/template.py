@@ -1,12 +1,12 @@
 """Templates: task files that are saved under a name, each save as a version."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.filter_language import FilteredFields
 from tui_manager.domain.task_spec.template_version import TemplateVersion as TemplateVersion
 

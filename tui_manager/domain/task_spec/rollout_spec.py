@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 
 HOLD_TIMEOUT = timedelta(hours=24)  # the default
 HOLD_TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=30))

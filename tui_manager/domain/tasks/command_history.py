@@ -1,8 +1,7 @@
 """The commands that were typed before. Pure. A file of its own, because storage, wire and forms
 share it."""
 
-from dataclasses import dataclass
-
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.tasks.task import Task
 
 HISTORY_TASKS = 2000  # the newest ones, whose commands are looked at

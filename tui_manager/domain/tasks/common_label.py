@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 LEAST_HOSTS = 2  # that a label can have in common
 FEW = 5  # at most one in so many of the other hosts may have the label too

@@ -5,9 +5,9 @@ answer is to wait. Nothing else is remembered, so a restarted manager goes on ex
 Instants and durations are microseconds.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec.rollout_spec import HoldRule
 

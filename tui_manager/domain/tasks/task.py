@@ -3,10 +3,11 @@
 What an operator asks for, and its checks, are in task_spec.py.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec

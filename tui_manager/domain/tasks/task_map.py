@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.tasks.common_label import CommonLabel
 

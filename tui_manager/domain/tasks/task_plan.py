@@ -1,8 +1,8 @@
 """On which hosts a task would run now, and in which batches."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.rollout_spec import (
     Order,
     RolloutSpec,
