@@ -49,7 +49,7 @@ async def test_a_removed_host_is_gone_and_its_key_is_refused(
 async def _is_gone(parts: Parts, host_id: str) -> None:
     assert shown(parts) == {}
     assert fleet_counts.counts(parts.directory) == (0, 0, 0)
-    assert parts.directory.sorted.targets() == []
+    assert not parts.directory.sorted.targets()
     assert parts.directory.admission_of("web01") is None
     for refused in (
         parts.dial(host_id, "web01"),

@@ -8,7 +8,7 @@ from tui_manager.domain.lists.filter_by_target import COMMAND_HOST_KEYS, HOST_KE
 from tui_manager.domain.lists.filter_language import FilteredFields, FilterTerm, fits, parse_filter
 from tui_manager.domain.manager.audit import AUDIT_KEYS, AuditEntry
 from tui_manager.domain.status import Admission
-from tui_manager.domain.targets.target import TargetContext, TargetHost
+from tui_manager.domain.targets.target import TargetContext, TargetHost, TargetHosts
 from tui_manager.domain.tasks.task import CommandHost, Task
 
 GROUPS: Mapping[str, str] = {}
@@ -107,8 +107,8 @@ def _matching(
 ) -> frozenset[str] | None:
     online = {host.host_id for host in hosts if host.online}
     return read_host_terms(text, keys, GROUPS).matching(
-        [TargetHost(h.host_id, h.name, h.labels, {}, h.maintenance) for h in hosts],
-        {host.host_id for host in hosts if host.admission is Admission.ADMITTED},
+        TargetHosts(TargetHost(h.host_id, h.name, h.labels, {}, h.maintenance) for h in hosts),
+        frozenset(host.host_id for host in hosts if host.admission is Admission.ADMITTED),
         TargetContext(now, is_online=online.__contains__),
     )
 

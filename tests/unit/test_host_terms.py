@@ -6,7 +6,7 @@ import pytest
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.lists.filter_by_target import HOST_KEYS, filter_as_target, read_host_terms
-from tui_manager.domain.targets.target import TargetContext, TargetHost, TaskHost
+from tui_manager.domain.targets.target import TargetContext, TargetHost, TargetHosts, TaskHost
 from tui_manager.domain.tasks.host_class import HostClass
 
 HOSTS = (
@@ -16,7 +16,7 @@ HOSTS = (
     TargetHost("4", "web03", {"role": "web"}),  # pending
     TargetHost("5", "web03", {}),  # revoked, of the same name
 )
-ADMITTED = ("1", "2", "3")
+ADMITTED = frozenset({"1", "2", "3"})
 CONTEXT = TargetContext(
     datetime(2026, 3, 2, tzinfo=UTC),
     is_online=lambda host_id: host_id == "1",
@@ -26,7 +26,7 @@ CONTEXT = TargetContext(
 
 def matching(text: str) -> str | None:
     terms = read_host_terms(text, HOST_KEYS, {"eu": "zone=eu"})
-    found = terms.matching(HOSTS, ADMITTED, CONTEXT)
+    found = terms.matching(TargetHosts(HOSTS), ADMITTED, CONTEXT)
     return None if found is None else "".join(sorted(found))
 
 

@@ -14,8 +14,10 @@ from tui_manager.domain.status import Admission
 from tui_manager.domain.targets.target import (
     TargetContext,
     TargetHost,
+    TargetHosts,
     check_target,
     fold_names,
+    natural_key,
     read_notation,
     resolve_target,
 )
@@ -54,7 +56,7 @@ def hosts_of(
     groups: Mapping[str, str] = GROUPS,
     context: TargetContext = PLAIN,
 ) -> tuple[TargetHost, ...]:
-    return resolve_target(read_notation(target, groups), hosts, context).hosts
+    return resolve_target(read_notation(target, groups), TargetHosts(hosts), context).hosts
 
 
 def resolve(target: str) -> str:
@@ -315,3 +317,20 @@ def test_a_host_that_cannot_be_used_is_named_with_the_reason() -> None:
     assert str(caught.value) == (
         "Rejected: bad. Revoked: db[7-8]. Not approved yet: new1. Not known: nope."
     )
+
+
+def test_hosts_that_are_kept_say_what_is_the_same_for_each_target() -> None:
+    names = ("web10", "db1", "web2", "web1")
+    hosts = [TargetHost(f"id-{name}", name, {"role": name.rstrip("012")}) for name in names]
+    kept = TargetHosts(hosts)
+    assert kept.folded == fold_names(names) == "db1,web[1-2,10]"
+    assert (
+        TargetHosts(sorted(hosts, key=lambda host: natural_key(host.name)), in_order=True).folded
+        == kept.folded
+    )
+    assert kept.ids == {host.host_id for host in hosts}
+    assert kept.ids_of_label("role") == {
+        "db": {"id-db1"},
+        "web": {"id-web1", "id-web2", "id-web10"},
+    }
+    assert kept.ids_of_label("zone") == {}

@@ -14,6 +14,7 @@ from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.targets.target import (
     TargetContext,
     TargetHost,
+    TargetHosts,
     TaskHost,
     read_notation,
     resolve_target,
@@ -141,8 +142,14 @@ def test_means_what_sets_say(fleet: Fleet, parts: list[tuple[bool, list[str]]]) 
     resting = set() if fleet.include_maintenance else set(filter(fleet.resting, found))
     kept = (found & known) - resting
 
+    in_order = sorted(fleet.hosts, key=lambda host: natural_key(host.name))
+    kept_hosts = TargetHosts(in_order, in_order=True)
+
     def resolved() -> tuple[list[str], list[str]]:
-        result = resolve_target(read_notation(target, {}), fleet.hosts, fleet.context)
+        notation = read_notation(target, {})
+        result = resolve_target(notation, TargetHosts(fleet.hosts), fleet.context)
+        for _ in range(2):  # what it keeps of the first target serves the second
+            assert resolve_target(notation, kept_hosts, fleet.context) == result
         return [host.name for host in result.hosts], list(result.left_out)
 
     if "@maintenance" in added and not fleet.include_maintenance:

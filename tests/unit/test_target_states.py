@@ -9,6 +9,7 @@ from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.targets.target import (
     TargetContext,
     TargetHost,
+    TargetHosts,
     TaskHost,
     check_target,
     fold_names,
@@ -63,7 +64,7 @@ def resolved(target: str, *, include: bool = False) -> tuple[str, str]:
         is_online=ONLINE.__contains__,
         task_hosts={62: EARLIER},
     )
-    result = resolve_target(read_notation(target, GROUPS), HOSTS, context)
+    result = resolve_target(read_notation(target, GROUPS), TargetHosts(HOSTS), context)
     return fold_names(one.name for one in result.hosts), fold_names(result.left_out)
 
 
@@ -170,11 +171,11 @@ def test_many_hosts_in_maintenance_are_not_all_named() -> None:
     many = [host(f"n{number}", KERNEL) for number in range(30)]
     context = TargetContext(NOW)
     with pytest.raises(InvalidInputError) as caught:
-        resolve_target(read_notation("n*", {}), many, context)
+        resolve_target(read_notation("n*", {}), TargetHosts(many), context)
     assert "in maintenance: n[0-4] and 25 more." in str(caught.value)
     target = ",".join(one.name for one in many)
     with pytest.raises(InvalidInputError) as caught:
-        resolve_target(read_notation(target, {}), many, context)
+        resolve_target(read_notation(target, {}), TargetHosts(many), context)
     assert "n4 (new kernel) and 25 more." in str(caught.value)
 
 

@@ -2,13 +2,13 @@
 `role=web`, `web[01-20]`, `@offline`, `task:62:failed`. Lists of hosts and of command hosts have
 them. The rest of the language is in `filter_language.py`."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.filter_language import FilterTerm, parse_filter
 from tui_manager.domain.status import Admission
-from tui_manager.domain.targets.target_matching import Matching, TargetContext, TargetHost
+from tui_manager.domain.targets.target_matching import Matching, TargetContext, TargetHosts
 from tui_manager.domain.targets.target_notation import read_notation
 from tui_manager.domain.targets.target_terms import Everything, InState, Names, Notation, Term
 
@@ -49,7 +49,7 @@ class HostTerms:
         return frozenset().union(*(notation.task_ids for _, notation in self.targets))
 
     def matching(
-        self, hosts: Sequence[TargetHost], admitted: Collection[str], context: TargetContext
+        self, hosts: TargetHosts, admitted: frozenset[str], context: TargetContext
     ) -> frozenset[str] | None:
         """The host_ids that fit all targets; None: there are no targets.
 
@@ -59,7 +59,7 @@ class HostTerms:
         """
         if not self.targets:
             return None
-        found = frozenset(host.host_id for host in hosts)
+        found = hosts.ids
         for term, notation in self.targets:
             matching = _AnyHost(notation, hosts, context, admitted).all()
             found = found - matching if term.negated else found & matching
@@ -72,9 +72,9 @@ class _AnyHost(Matching):
     def __init__(
         self,
         notation: Notation,
-        hosts: Sequence[TargetHost],
+        hosts: TargetHosts,
         context: TargetContext,
-        admitted: Collection[str],
+        admitted: frozenset[str],
     ) -> None:
         super().__init__(notation, hosts, context)
         self._admitted = admitted
@@ -85,7 +85,7 @@ class _AnyHost(Matching):
             return (host.host_id for host in self.hosts if host.name in names)
         found = super()._matching(term)
         if isinstance(term, Everything | InState):
-            return (host_id for host_id in found if host_id in self._admitted)
+            return self._admitted.intersection(found)
         return found
 
 

@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Admission
-from tui_manager.domain.targets.target_matching import Matching, TargetContext, TargetHost, TaskHost
+from tui_manager.domain.targets.target_matching import (
+    Matching,
+    TargetContext,
+    TargetHost,
+    TargetHosts,
+    TaskHost,
+)
 from tui_manager.domain.targets.target_notation import read_notation
 from tui_manager.domain.targets.target_terms import HostState, Notation
 from tui_manager.domain.text.host_name_ranges import fold_names, natural_key
@@ -15,6 +21,7 @@ __all__ = [
     "ResolvedTarget",
     "TargetContext",
     "TargetHost",
+    "TargetHosts",
     "TaskHost",
     "check_target",
     "fold_names",
@@ -75,7 +82,7 @@ def _check_maintenance(notation: Notation, *, include_maintenance: bool) -> None
 
 
 def resolve_target(
-    notation: Notation, hosts: Sequence[TargetHost], context: TargetContext
+    notation: Notation, hosts: TargetHosts, context: TargetContext
 ) -> ResolvedTarget:
     """The hosts that a target matches.
 
@@ -95,12 +102,14 @@ def resolve_target(
         raise InvalidInputError("target", _not_usable(matching.unknown, context.admission_of))
     if not found:
         raise InvalidInputError("target", matching.why_empty())
-    kept = [host for host in hosts if host.host_id in found]  # in their order: quick to sort
-    kept.sort(key=lambda host: natural_key(host.name))
+    kept = [host for host in hosts if host.host_id in found]
+    if not hosts.in_order:
+        kept.sort(key=lambda host: natural_key(host.name))
     gone = [name for host_id, name in matching.gone.items() if host_id in found]
     resting: list[TargetHost] = []
     if not context.include_maintenance:
-        resting = [h for h in kept if h.maintenance and h.in_maintenance(context.now)]
+        may_rest = (host for host in hosts.with_maintenance if host.host_id in found)
+        resting = [host for host in may_rest if host.in_maintenance(context.now)]
     if resting:
         named = matching.spelled_out()
         _refuse_named([host for host in resting if host.host_id in named])

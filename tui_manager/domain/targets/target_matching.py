@@ -1,10 +1,12 @@
 """The hosts that the terms of a TARGET match, as sets. What a task leaves out of them is decided in
 `target.py`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from datetime import datetime
 from functools import cached_property
+from typing import overload
 
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.maintenance import Maintenance
@@ -24,6 +26,7 @@ from tui_manager.domain.targets.target_terms import (
     Term,
 )
 from tui_manager.domain.tasks.host_class import HostClass
+from tui_manager.domain.text.host_name_ranges import fold_names, fold_sorted_names
 
 _SHOWN_MAX = 5  # terms that an error shows
 _TEXT_MAX = 200  # characters of one
@@ -54,6 +57,68 @@ class TargetHost:
     def in_maintenance(self, now: datetime) -> bool:
         """Whether it is in maintenance."""
         return self.maintenance is not None and self.maintenance.active(now)
+
+
+class TargetHosts(Sequence[TargetHost]):
+    """All hosts that a target can match, with what is the same for each target. Whoever resolves
+    many targets keeps it.
+
+    Attributes:
+        in_order: they are in the natural order of their names.
+    """
+
+    def __init__(self, hosts: Iterable[TargetHost], *, in_order: bool = False) -> None:
+        self._hosts = tuple(hosts)
+        self._ids_of_labels: dict[str, Mapping[str, frozenset[str]]] = {}
+        self.in_order = in_order
+
+    @overload
+    def __getitem__(self, index: int) -> TargetHost: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[TargetHost]: ...
+
+    def __getitem__(self, index: int | slice) -> TargetHost | Sequence[TargetHost]:
+        return self._hosts[index]
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def __iter__(self) -> Iterator[TargetHost]:
+        return iter(self._hosts)
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Their host_ids."""
+        return frozenset(host.host_id for host in self._hosts)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, TargetHost]:
+        """The hosts by their names."""
+        return {host.name: host for host in self._hosts}
+
+    @cached_property
+    def folded(self) -> str:
+        """Their names in ClusterShell notation."""
+        fold = fold_sorted_names if self.in_order else fold_names
+        return fold(host.name for host in self._hosts)
+
+    @cached_property
+    def with_maintenance(self) -> Sequence[TargetHost]:
+        """Those with a maintenance, which may have ended."""
+        return [host for host in self._hosts if host.maintenance is not None]
+
+    def ids_of_label(self, key: str) -> Mapping[str, frozenset[str]]:
+        """The host_ids of the hosts with a label of this key, by its value."""
+        found = self._ids_of_labels.get(key)
+        if found is None:
+            ids: dict[str, list[str]] = defaultdict(list)
+            for host in self._hosts:
+                if (value := host.labels.get(key)) is not None:
+                    ids[value].append(host.host_id)
+            found = {value: frozenset(some) for value, some in ids.items()}
+            self._ids_of_labels[key] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +158,15 @@ class Matching:
         gone: names, by host_id, of hosts of tasks that are not admitted any more.
     """
 
-    def __init__(
-        self, notation: Notation, hosts: Sequence[TargetHost], context: TargetContext
-    ) -> None:
+    def __init__(self, notation: Notation, hosts: TargetHosts, context: TargetContext) -> None:
         self.hosts = hosts
         self.unknown: set[str] = set()
         self.gone: dict[str, str] = {}
-        self._ids = frozenset(host.host_id for host in hosts)
         self._notation = notation
         self._context = context
         self._known: dict[Term, frozenset[str]] = {}
 
-    @cached_property
-    def by_name(self) -> Mapping[str, TargetHost]:
-        """The hosts by their names."""
-        return {host.name: host for host in self.hosts}
-
-    def all(self) -> set[str]:
+    def all(self) -> Set[str]:
         """What the whole target matches."""
         return self._union(self._notation.parts)
 
@@ -124,17 +181,14 @@ class Matching:
             if isinstance(term, Names) and term.spelled_out
             for name in term.names
         )
-        return {self.by_name[name].host_id: self.by_name[name] for name in names}
+        return {self.hosts.by_name[name].host_id: self.hosts.by_name[name] for name in names}
 
-    def _union(self, parts: Iterable[Part]) -> set[str]:
+    def _union(self, parts: Sequence[Part]) -> frozenset[str]:
         """What the parts match together, from left to right."""
-        found: set[str] = set()
-        for part in parts:
+        found = self._intersection(parts[0])  # it excludes nothing
+        for part in parts[1:]:
             matching = self._intersection(part)
-            if part.excludes:
-                found -= matching
-            else:
-                found |= matching
+            found = found - matching if part.excludes else found | matching
         return found
 
     def _intersection(self, part: Part) -> frozenset[str]:
@@ -153,12 +207,13 @@ class Matching:
     def _matching(self, term: Term) -> Iterable[str]:
         match term:
             case Everything():
-                return self._ids
+                return self.hosts.ids
             case Group(name=name):
                 return self._union(self._notation.groups[name])
             case Names(names=names):
-                self.unknown.update(name for name in names if name not in self.by_name)
-                return (self.by_name[name].host_id for name in names if name in self.by_name)
+                known = self.hosts.by_name
+                self.unknown.update(name for name in names if name not in known)
+                return (known[name].host_id for name in names if name in known)
             case TaskHosts():
                 return self._of_task(term)
             case InState(state=state):
@@ -177,12 +232,10 @@ class Matching:
         online, is_online = state is HostState.ONLINE, self._context.is_online
         return (host.host_id for host in self.hosts if is_online(host.host_id) is online)
 
-    def _labelled(self, term: Label) -> Iterable[str]:
-        key, matches, absent = term.key, term.pattern.match, term.absent
-        for host in self.hosts:
-            value = host.labels.get(key)
-            if (value is not None and matches(value) is not None) is not absent:
-                yield host.host_id
+    def _labelled(self, term: Label) -> frozenset[str]:
+        values, matches = self.hosts.ids_of_label(term.key), term.pattern.match
+        found = frozenset[str]().union(*(ids for value, ids in values.items() if matches(value)))
+        return self.hosts.ids - found if term.absent else found
 
     def _with_fact(self, term: Fact) -> Iterable[str]:
         key, matches, absent = term.key, term.pattern.match, term.absent
@@ -194,7 +247,7 @@ class Matching:
     def _of_task(self, term: TaskHosts) -> Iterable[str]:
         for host in self._context.task_hosts[term.task_id]:
             if host.host_class is term.host_class:
-                if host.host_id not in self._ids:
+                if host.host_id not in self.hosts.ids:
                     self.gone[host.host_id] = host.name
                 yield host.host_id
 

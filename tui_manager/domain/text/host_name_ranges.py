@@ -4,9 +4,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import chain, groupby, pairwise, product
 from math import prod
-from operator import sub
+from operator import itemgetter, sub
 
 from ClusterShell.RangeSet import RangeSet, RangeSetException
 
@@ -48,10 +48,14 @@ def fold_names(names: Iterable[str]) -> str:
     Of several numbers in a name only the one that varies most becomes a range: to find the best
     boxes in several dimensions takes time that grows with the square of the names.
     """
+    return fold_sorted_names(sorted(dict.fromkeys(names), key=natural_key))
+
+
+def fold_sorted_names(names: Iterable[str]) -> str:
+    """The same of different names that are in natural order."""
     patterns: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
-    for name in sorted(dict.fromkeys(names), key=natural_key):
-        texts, numbers = _split(name)
-        patterns[texts].append(numbers)
+    for texts, group in groupby(map(_split, names), itemgetter(0)):
+        patterns[texts].extend(map(itemgetter(1), group))
     return ",".join(part for texts, rows in patterns.items() for part in _fold_pattern(texts, rows))
 
 
@@ -60,7 +64,7 @@ def _fold_pattern(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterab
     if len(texts) == 1:
         return [texts[0]]
     if len(texts) == 2:  # the usual case
-        return [_join(texts, [""], 0, _fold_numbers([number for (number,) in rows]))]
+        return [_join(texts, [""], 0, _fold_numbers([*chain.from_iterable(rows)]))]
     axis = max(range(len(texts) - 1), key=lambda i: len({row[i] for row in rows}))
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for row in rows:

@@ -1,6 +1,6 @@
 """All hosts in memory: what is stored of each, who is connected, and the newest vitals."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -43,6 +43,7 @@ class Directory:
         self.sorted = SortedHosts(self._entries)
         self.expected = ExpectedHosts()
         self._online: set[int] = set()  # row ids
+        self._online_ids: set[str] = set()  # the same by host_id
         self._here: set[int] = set()  # those of them that are connected to this manager
         self._moved: set[int] = set()  # row ids, see `take_moved`
         self._own: set[int] = set()  # row ids, see `take_own`
@@ -107,6 +108,7 @@ class Directory:
 
     def _has_come(self, entry: HostEntry) -> None:
         self._online.add(entry.row.row_id)
+        self._online_ids.add(entry.row.host_id)
         self._moved.add(entry.row.row_id)
         entry.declared_lost = entry.recovering = False
         entry.expected_until = 0.0
@@ -115,6 +117,7 @@ class Directory:
         entry.session = entry.elsewhere = entry.vitals = None
         entry.since, entry.silent_since, entry.declared_lost = since, silent_since, False
         self._online.discard(entry.row.row_id)
+        self._online_ids.discard(entry.row.host_id)
         self._here.discard(entry.row.row_id)
         self._moved.add(entry.row.row_id)
         entry.cpu.clear()
@@ -331,10 +334,15 @@ class Directory:
         """The admission of the host with this name; None: there is none. See `best_admission`."""
         return best_admission({entry.row.admission for entry in self if entry.row.name == name})
 
+    @property
+    def online_ids(self) -> Set[str]:
+        """The host_ids of the hosts that are connected now, here or elsewhere; it changes with the
+        directory."""
+        return self._online_ids
+
     def is_online(self, host_id: str) -> bool:
         """Whether a host is connected now, here or elsewhere."""
-        entry = self._entries.get(host_id)
-        return entry is not None and entry.online
+        return host_id in self._online_ids
 
     def without_wait_if_online(self, row: CommandHost) -> CommandHost:
         """A command of a host that is connected does not wait for the connection."""

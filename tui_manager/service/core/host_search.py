@@ -17,6 +17,7 @@ from tui_manager.storage.views.host_classes import hosts_of_tasks
 
 TaskHosts = Mapping[int, Sequence[TaskHost]]
 _NO_TASKS: TaskHosts = {}
+_STATES = frozenset((*Admission, "online", "offline", "maintenance"))
 
 
 def _fields(now: datetime) -> FilteredFields[HostEntry]:
@@ -37,6 +38,7 @@ def _fields(now: datetime) -> FilteredFields[HostEntry]:
         noun="hosts",
         text=_text,
         exact=states,
+        may_be_exact=_STATES.__contains__,
         values={
             "state": states,
             "name": lambda entry: (entry.row.name,),
@@ -75,13 +77,9 @@ def search(
     if not window.text:
         return directory.sorted.window(window, now)
     terms = read_host_terms(window.text, HOST_KEYS, groups)
-    passes = fits(terms.own, _fields(now))
+    passes = fits(terms.own, _fields(now)) if terms.own else None
     matching = _matching(directory, terms, now, task_hosts)
-    if matching is None:
-        return directory.sorted.window(window, now, passes)
-    return directory.sorted.window(
-        window, now, lambda entry: entry.row.host_id in matching and passes(entry)
-    )
+    return directory.sorted.window(window, now, passes, matching)
 
 
 def _matching(
@@ -90,7 +88,7 @@ def _matching(
     if not terms.targets:
         return None
     context = TargetContext(now=now, is_online=directory.is_online, task_hosts=task_hosts)
-    admitted = {host.host_id for host in directory.sorted.targets()}
+    admitted = directory.sorted.targets().ids
     return terms.matching(directory.sorted.all_as_targets(), admitted, context)
 
 

@@ -3,7 +3,7 @@
 Which hosts pass the text of a filter is in `host_search.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.filter_by_target import asks_for_turned_away
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import Admission
-from tui_manager.domain.targets.target import TargetHost, natural_key
+from tui_manager.domain.targets.target import TargetHost, TargetHosts, natural_key
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.storage.tables.hosts import HostRow
 
@@ -84,8 +84,8 @@ class SortedHosts:
         self._entries = entries
         self._by_admission: list[HostEntry] | None = None  # then by name
         self._by_name: list[HostEntry] | None = None
-        self._targets: list[TargetHost] | None = None  # that are admitted
-        self._all_as_targets: list[TargetHost] | None = None
+        self._targets: TargetHosts | None = None  # that are admitted
+        self._all_as_targets: TargetHosts | None = None
 
     def forget(self) -> None:
         """Hosts have come or gone, or a name or an admission has changed."""
@@ -102,18 +102,21 @@ class SortedHosts:
             self._by_name = sorted(self._entries.values(), key=name_key)
         return self._by_name
 
-    def targets(self) -> list[TargetHost]:
+    def targets(self) -> TargetHosts:
         """What a target may resolve to now, in natural order."""
         if self._targets is None:
             rows = (entry.row for entry in self.by_name())
             admitted = Admission.ADMITTED
-            self._targets = [_as_target(row) for row in rows if row.admission is admitted]
+            found = (_as_target(row) for row in rows if row.admission is admitted)
+            self._targets = TargetHosts(found, in_order=True)
         return self._targets
 
-    def all_as_targets(self) -> list[TargetHost]:
+    def all_as_targets(self) -> TargetHosts:
         """All hosts, also those that are not admitted, for the filter of a list."""
         if self._all_as_targets is None:
-            self._all_as_targets = [_as_target(entry.row) for entry in self._entries.values()]
+            self._all_as_targets = TargetHosts(
+                _as_target(entry.row) for entry in self._entries.values()
+            )
         return self._all_as_targets
 
     def window(
@@ -121,15 +124,20 @@ class SortedHosts:
         window: Window,
         now: datetime,
         passes: Callable[[HostEntry], bool] | None = None,
+        among: Collection[str] | None = None,
     ) -> Page[Host]:
         """A window of the list. Unless it names a column, hosts that wait for approval come first,
         and hosts that were turned away last; each group is ordered by name.
 
         Args:
             now: the time by which a maintenance has ended.
-            passes: whether a host passes the text of the window; see `host_search.py`.
+            passes: whether a host passes the text of the window; see `host_search.py`. None: all
+                do.
+            among: the host_ids of the hosts that may pass; None: all may.
         """
         entries = self._ordered(window, now)
+        if among is not None:
+            entries = [entry for entry in entries if entry.row.host_id in among]
         if window.faults_only:
             entries = [entry for entry in entries if is_faulty(entry, now)]
         if passes is not None:

@@ -11,10 +11,10 @@ from tui_manager.domain.targets.target import (
     read_notation,
     resolve_target,
 )
-from tui_manager.domain.targets.target_matching import TargetHost
+from tui_manager.domain.targets.target_matching import TargetHost, TargetHosts
 from tui_manager.domain.targets.target_preview import TargetPreview
 from tui_manager.domain.task_spec.task_spec import CommandSpec
-from tui_manager.domain.text.host_name_ranges import fold_names
+from tui_manager.domain.text.host_name_ranges import fold_sorted_names
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
@@ -52,7 +52,7 @@ def find_hosts(
         admission_of=partial(hosts.admission_of, tx),
         task_hosts=hosts_of_tasks(tx, notation.task_ids),
     )
-    return resolve_target(notation, targetable, context), row_ids
+    return resolve_target(notation, TargetHosts(targetable), context), row_ids
 
 
 async def resolve_now(core: Core, target: str, *, include_maintenance: bool) -> ResolvedTarget:
@@ -80,9 +80,11 @@ async def preview(core: Core, target: str, *, include_maintenance: bool) -> Targ
     `resolve_now`."""
     found = await resolve_now(core, target, include_maintenance=include_maintenance)
     names = tuple(host.name for host in found.hosts)
-    is_online = core.directory.is_online
-    offline = tuple(host.name for host in found.hosts if not is_online(host.host_id))
-    return TargetPreview(names, offline, fold_names(names), found.left_out)
+    online = core.directory.online_ids
+    offline = tuple(host.name for host in found.hosts if host.host_id not in online)
+    every = core.directory.sorted.targets()
+    folded = every.folded if len(names) == len(every) else fold_sorted_names(names)
+    return TargetPreview(names, offline, folded, found.left_out)
 
 
 def refusals(
