@@ -36,9 +36,11 @@ class ExpectedHosts:
         }
 
     def not_back(self, monotonic: float) -> list[HostEntry]:
-        """The hosts that have not come back while they were expected."""
+        """The hosts that have not come back while they were expected. Those that have come back are
+        forgotten."""
+        self.remove(())
         return [
             entry
             for entry in self._entries.values()
-            if entry.away and 0 < entry.expected_until <= monotonic
+            if entry.expected_until <= monotonic and entry.away
         ]

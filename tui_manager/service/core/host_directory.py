@@ -25,6 +25,7 @@ class Directory:
         alive: the numbers of the other managers that are alive. Hosts that are connected to these
             are online.
         seen: what of the database is known here; see `hosts.changed_since`.
+        changes: grows with each change of a host: of what is stored of it, or of its connection.
         sorted: the same hosts in order, and windows of lists.
         expected: those that are offline and may soon come back.
     """
@@ -38,6 +39,7 @@ class Directory:
         self.alive = frozenset(runs)
         self._runs = dict(runs)  # also of those that were alive before
         self.seen = 0
+        self.changes = 0
         self._entries: dict[str, HostEntry] = {}
         self._by_row_id: dict[int, HostEntry] = {}
         self.sorted = SortedHosts(self._entries)
@@ -81,6 +83,7 @@ class Directory:
     def _add(self, entry: HostEntry) -> None:
         self._entries[entry.row.host_id] = entry
         self._by_row_id[entry.row.row_id] = entry
+        self.changes += 1
         self.sorted.forget()
 
     def get(self, host_id: str) -> HostEntry | None:
@@ -112,6 +115,7 @@ class Directory:
         self._moved.add(entry.row.row_id)
         entry.declared_lost = entry.recovering = False
         entry.expected_until = 0.0
+        self.changes += 1
 
     def _has_gone(self, entry: HostEntry, since: datetime | None, silent_since: float) -> None:
         entry.session = entry.elsewhere = entry.vitals = None
@@ -120,6 +124,7 @@ class Directory:
         self._online_ids.discard(entry.row.host_id)
         self._here.discard(entry.row.row_id)
         self._moved.add(entry.row.row_id)
+        self.changes += 1
         entry.cpu.clear()
 
     def put(self, row: HostRow, now: datetime, monotonic: float) -> None:
@@ -189,6 +194,7 @@ class Directory:
         """It was connected to another manager since it was heard last: its silence begins anew. If
         that manager is not known, or has died just now, the host is expected."""
         entry.silent_since, entry.declared_lost = monotonic, False
+        self.changes += 1
         if entry.row.online:
             self.expected.add(entry, monotonic)
 
@@ -222,6 +228,7 @@ class Directory:
                 again = present.get(gateway)
                 entry.since = (again and again.started_at) or now
                 entry.silent_since = min(monotonic, heard_at.get(gateway, monotonic))
+                self.changes += 1
             if entry.silent_since > limit:  # perhaps the leader has found it a moment ago
                 self.expected.add(entry, monotonic)
 
@@ -278,6 +285,7 @@ class Directory:
         """A host was removed. It is still found by its row, which may have been read from the
         database before."""
         entry = self._entries.pop(host_id)
+        self.changes += 1
         if entry.online:
             self._has_gone(entry, entry.since, entry.silent_since)
         self.sorted.forget()
@@ -287,6 +295,7 @@ class Directory:
         before, entry.row = entry.row, row
         if before == row:
             return
+        self.changes += 1
         if before.name != row.name:
             entry.sort_key = ""
         if (before.name, before.admission) != (row.name, row.admission):

@@ -16,6 +16,7 @@ from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.service.hosts.lost_hosts import LostHosts
 from tui_manager.service.hosts.stall_watch import StallWatch
+from tui_manager.service.hosts.walk_times import WalkTimes
 from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
@@ -54,12 +55,14 @@ class HostTimeouts:
         self._lost_hosts = LostHosts(core)
         self._started_at = core.clock.stamp()
         self._lost_after = core.limits.lost_after.total_seconds()
+        self._walks = WalkTimes(core.directory, self._lost_after)
 
     async def run(self) -> None:
         """Looks until cancelled. Who was silent for too long before is judged anew: the manager
         that led then may not have come so far."""
         for entry in self._directory:
             entry.declared_lost = False
+        self._walks.forget()
         self._lost_hosts.forget()
         while True:
             await asyncio.sleep(self._stalls.pause)
@@ -123,14 +126,23 @@ class HostTimeouts:
         return max(self._started_at, gone)
 
     async def _fail_silent_hosts(self) -> None:
-        limit = self._clock.monotonic() - self._lost_after
+        now, changes = self._clock.monotonic(), self._directory.changes
+        if not self._walks.is_due(now):
+            return
+        limit = now - self._lost_after
         silent = [
             entry
-            for entry in self._directory  # all of them each second: the cheap questions first
+            for entry in self._directory
             if entry.silent_since <= limit and not entry.declared_lost and entry.away
         ]
-        if not silent:
-            return
+        if silent:
+            await self._declare_lost(silent)
+        left = (entry for entry in self._directory if not (entry.declared_lost or entry.online))
+        self._walks.walked(changes, now, left)
+
+    async def _declare_lost(self, silent: Sequence[HostEntry]) -> None:
+        """Fails the commands of hosts that have been silent for too long, unless one has come back
+        meanwhile."""
         for entry in silent:
             entry.declared_lost = True
         try:

@@ -8,6 +8,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.hosts.walk_times import WalkTimes
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts, notifications
 
@@ -22,11 +23,13 @@ class LostHosts:
         self._core = core
         self._directory = core.directory
         self._lost_after = core.limits.lost_after.total_seconds()
+        self._walks = WalkTimes(core.directory, self._lost_after)
         self._lost: set[int] | None = None  # row ids; None: not loaded
 
     def forget(self) -> None:
         """Another manager may have led meanwhile: what is stored is read again."""
         self._lost = None
+        self._walks.forget()
 
     async def look(self) -> None:
         """Stores which hosts are lost, and which are back.
@@ -37,12 +40,28 @@ class LostHosts:
         """
         if self._lost is None:
             self._lost = await self._core.database.read(notifications.lost_hosts)
-        known = self._lost
+        monotonic, changes = self._core.clock.monotonic(), self._directory.changes
+        if not self._walks.is_due(monotonic):
+            return
+        known = self._lost = await self._store_changes(self._lost)
+        left = (
+            entry
+            for entry in self._directory
+            if not entry.online
+            and entry.row.row_id not in known
+            and entry.row.admission is Admission.ADMITTED
+            and entry.row.maintenance is None
+        )
+        self._walks.walked(changes, monotonic, left)
+
+    async def _store_changes(self, known: set[int]) -> set[int]:
+        """Finds which hosts are lost and which are back, stores that, and returns all that are
+        lost. `known` were lost before."""
         members = self._those(known, lambda entry: entry.row.admission is Admission.ADMITTED)
         back, gone = self._those(members, lambda entry: entry.online), known - members
         lost = self._newly_lost(known)
         if not (lost or back or gone):
-            return
+            return known
         now = self._core.clock.stamp()
 
         def work(tx: Transaction) -> set[int]:
@@ -54,9 +73,9 @@ class LostHosts:
             return set(away)
 
         away = await self._core.plan(work)
-        self._lost = (known | away) - back - gone
         self._tell("hosts are lost", away)
         self._tell("hosts are back", back)
+        return (known | away) - back - gone
 
     def _those(self, row_ids: set[int], wanted: Callable[[HostEntry], bool]) -> set[int]:
         entries = map(self._directory.find_row, row_ids)
