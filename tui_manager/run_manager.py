@@ -94,6 +94,7 @@ async def run_manager(
         except Exception:  # opening the database may have made it the leader
             await leave(database, clock.stamp())
             raise
+        stack.callback(parts.core.command_log.flush)
         stack.push_async_callback(parts.files.close)
         await parts.files.begin()
         if settings.database:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.manager_parts import Parts, result, spec
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
+from tui_manager.service.core.command_log import CommandLog
 from tui_manager.service.dispatch import dispatch_loop
 from tui_manager.service.dispatch.claim_commands import Claims
 from tui_manager.service.dispatch.dispatch_loop import NotSent
@@ -78,10 +79,10 @@ async def test_an_error_after_one_report_leaves_the_others_alone(
     sent = await _sent(parts, "first", "second")
     poisoned = NAMES[2]
 
-    def fail(host: str, outcome: Any) -> None:
+    def fail(command_log: CommandLog, host: str, outcome: Any) -> None:
         if host == poisoned:
             raise ValueError("no room for lines")
-        log_outcome(host, outcome)
+        log_outcome(command_log, host, outcome)
 
     monkeypatch.setattr(report_service, "log_outcome", fail)
     await asyncio.gather(*(parts.report(host, result(sent[host])) for host in sent))

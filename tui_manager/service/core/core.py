@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
+from tui_manager.service.core.command_log import CommandLog
 from tui_manager.service.core.gateway_requests import GatewayRequests
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.statistics import Statistics
@@ -38,6 +39,7 @@ class Core:
         feed: tells watchers what has changed.
         violations: records what agents do against the rules.
         requests: what other managers on the database are to do for this one.
+        command_log: the log lines on single commands.
     """
 
     manager_id: str
@@ -49,6 +51,7 @@ class Core:
     statistics: Statistics
     violations: Violations
     requests: GatewayRequests = field(default_factory=GatewayRequests)
+    command_log: CommandLog = field(default_factory=CommandLog)
 
     async def plan(self, work: Callable[[Transaction], T]) -> T:
         """Runs a unit of work that only the leader may do.

@@ -187,7 +187,6 @@ class DispatchLoop:
 
     async def _send_one(self, session: ReadySession, command: ClaimedCommand) -> NotSent | None:
         """None: the session for which the command was claimed has it now."""
-        ids = {"task": command.task_id, "host": session.name, "execution": command.run.execution_id}
         entry = self._core.directory.get(session.host_id)
         replaced = bool(entry and entry.session and entry.row.generation != session.generation)
         admitted = bool(entry and entry.row.admission is Admission.ADMITTED)
@@ -198,14 +197,16 @@ class DispatchLoop:
                 raise AgentUnavailableError("The host is not admitted any more.")
             await self._dispatcher.send_command_to_agent(session.host_id, command.run)
         except AgentUnavailableError as error:
-            log.warning("command not sent", extra={**ids, "error": str(error)})
+            ids = {"task": command.task_id, "execution": command.run.execution_id}
+            fields = {**ids, "host": session.name, "error": str(error)}
+            log.warning("command not sent", extra=fields)
             full = not self._dispatcher.room(session.host_id)
             return NotSent(session, command, retry=replaced or full)
         self._core.statistics.counters.sent += 1
         self._core.statistics.count(Act.COMMAND_SENT, command.run.command.kind)
         if entry and entry.session:
             entry.session.sent[command.run.execution_id] = self._core.clock.monotonic()
-        log.info("command sent", extra=ids)
+        self._core.command_log.sent(command.task_id, session.name, command.run.execution_id)
         return None
 
     async def mark_unsent(self, not_sent: Sequence[NotSent]) -> None:

@@ -244,7 +244,7 @@ class ReportService:
             hosts |= self._core.directory.update_running(host.host_id, started, ended)
             self._count(outcome)
             self._measure(item, outcome)
-            log_outcome(host.name, outcome)
+            log_outcome(self._core.command_log, host.name, outcome)
             for what in broken_wire_rules(outcome):
                 self._core.violations.record_violation(host.host_id, host.name, what)
         self._core.feed.publish_figures(Changes(hosts=hosts))
