@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass
 
 from tui_manager.domain.manager.address import split_address
-from tui_manager.domain.manager.gateway import Standing
+from tui_manager.domain.manager.gateway import ManagerGroup
 from tui_manager.own_addresses import server_names
 from tui_manager.receivers.hook_program import HookProgram
 from tui_manager.security.authority import Authority
@@ -220,11 +220,11 @@ def _leadership(
     given = [settings.advertise] if settings.advertise else []
     sessions.set_managers(given)
 
-    def tell_agents(standing: Standing) -> None:
-        sessions.set_managers(standing.agent_addresses or given)
+    def tell_agents(managers: ManagerGroup) -> None:
+        sessions.set_managers(managers.agent_addresses or given)
 
     leadership.on_change.append(tell_agents)
-    core.statistics.gauges.standing = lambda: leadership.heard_standing
+    core.statistics.gauges.managers = lambda: leadership.known_managers
     core.statistics.gauges.clock_ahead = lambda: server_time.clock_ahead
     return leadership
 
@@ -237,11 +237,11 @@ def _share(parts: Parts, task_ends: TaskEnds, schedule_loop: ScheduleLoop) -> Sh
     leadership = parts.leadership
     leadership.vitals = lambda: vitals.packed
     leadership.on_change.append(
-        lambda standing: bridge.follow_standing(standing, leadership.heard_at())
+        lambda managers: bridge.follow_managers(managers, leadership.heard_at())
     )
     leadership.on_missed = hosts.note_missed
     running = RunningElsewhere(core)
-    bridge.on_heard += [task_ends.hear, schedule_loop.hear, running.hear]
+    bridge.on_changes += [task_ends.note_changes, schedule_loop.note_changes, running.note_changes]
     return SharedParts(bridge, hosts, vitals, running, DatabaseWatch(core, sessions))
 
 

@@ -83,7 +83,7 @@ async def run_manager(
     clock, feed = clock or Clock(), ChangeFeed()
     statistics = Statistics(feed, clock)
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(grpc_wake_ups.emptied_at_once())
+        stack.enter_context(grpc_wake_ups.wake_ups_through_a_pipe())
         folder = settings.state_dir
         stack.enter_context(state_dir.hold(folder))
         database = await stack.enter_async_context(
@@ -104,7 +104,7 @@ async def run_manager(
         if parts.leadership.leads:
             with contextlib.suppress(NotLeadingError):
                 # Before a host can be sent what is not allowed any more.
-                await parts.rollout_loop.look()
+                await parts.rollout_loop.run_once()
                 await parts.deliveries.begin()  # before a task can end
         await stack.enter_async_context(_background(parts))
         serving = _serve_hosts(settings, parts, timeouts or Timeouts())

@@ -10,7 +10,7 @@ from bench.figures import MTLS, Figure, percentile
 from bench.fleet import run
 from bench.real import join
 from bench.screen.dashboard import Dashboard
-from tui_manager.cli.commands.demo_agents import Fleet as Agents
+from tui_manager.cli.commands.demo_agents import DemoAgents as Agents
 
 _LINE = re.compile(r"at-(\d{6,})-")
 _EVERY = 0.13  # seconds between two lines; no multiple of the pace of anything on the way

@@ -7,10 +7,10 @@ import pytest
 from tui_manager_agent.files.fetch_answers import (
     REQUESTS,
     Answer,
-    Answers,
+    FetchAnswers,
     TooManyRequestsError,
 )
-from tui_manager_agent.files.transfer_work import Request, Stop, StoppedError, Stored
+from tui_manager_agent.files.transfer_work import Request, StoppedError, StopSignal, Stored
 from tui_manager_agent.journal.transfer_records import FileSet
 from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
 
@@ -20,13 +20,13 @@ FOUND = FileSet(sha256=b"a" * 32, manifest_size=10, size=20, files=1, bytes=20)
 
 
 @pytest.fixture
-def stop() -> Stop:
-    return Stop()
+def stop() -> StopSignal:
+    return StopSignal()
 
 
 @pytest.fixture
-def answers(stop: Stop) -> Answers:
-    return Answers(lambda: None, stop)
+def answers(stop: StopSignal) -> FetchAnswers:
+    return FetchAnswers(lambda: None, stop)
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ def thread() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def offered(answers: Answers) -> None:
+def offered(answers: FetchAnswers) -> None:
     answers.offer(FOUND)
     assert answers.next_message() == FOUND
 
 
-def test_an_offer_is_made_once_on_each_stream(answers: Answers) -> None:
+def test_an_offer_is_made_once_on_each_stream(answers: FetchAnswers) -> None:
     assert answers.next_message() is None
     offered(answers)
     assert answers.next_message() is None
@@ -49,12 +49,12 @@ def test_an_offer_is_made_once_on_each_stream(answers: Answers) -> None:
     assert answers.next_message() is None
 
 
-def test_nothing_is_offered_on_a_new_stream_before_it_was_found(answers: Answers) -> None:
+def test_nothing_is_offered_on_a_new_stream_before_it_was_found(answers: FetchAnswers) -> None:
     answers.begin_session()
     assert answers.next_message() is None
 
 
-def test_pieces_wait_for_each_other(answers: Answers, thread: ThreadPoolExecutor) -> None:
+def test_pieces_wait_for_each_other(answers: FetchAnswers, thread: ThreadPoolExecutor) -> None:
     offered(answers)
     request = Request(is_manifest=False, offset=0, length=15)
     answers.ask(request)
@@ -69,7 +69,7 @@ def test_pieces_wait_for_each_other(answers: Answers, thread: ThreadPoolExecutor
 
 
 def test_the_end_of_a_stream_ends_its_requests(
-    answers: Answers, thread: ThreadPoolExecutor
+    answers: FetchAnswers, thread: ThreadPoolExecutor
 ) -> None:
     offered(answers)
     request = Request(is_manifest=True, offset=0, length=10)
@@ -86,7 +86,7 @@ def test_the_end_of_a_stream_ends_its_requests(
     assert answers.next() is again
 
 
-def test_a_refusal_ends_its_request(answers: Answers) -> None:
+def test_a_refusal_ends_its_request(answers: FetchAnswers) -> None:
     request = Request(is_manifest=False, offset=7, length=15)
     answers.ask(request)
     answers.refuse(request, "It is gone.")
@@ -94,7 +94,9 @@ def test_a_refusal_ends_its_request(answers: Answers) -> None:
     assert request.is_over
 
 
-def test_what_the_manager_says_of_the_files(answers: Answers, thread: ThreadPoolExecutor) -> None:
+def test_what_the_manager_says_of_the_files(
+    answers: FetchAnswers, thread: ThreadPoolExecutor
+) -> None:
     offered(answers)
     waiting = thread.submit(answers.next)
     answers.on_stored(Stored())
@@ -103,7 +105,7 @@ def test_what_the_manager_says_of_the_files(answers: Answers, thread: ThreadPool
 
 
 def test_what_it_says_of_an_earlier_offer_counts_no_longer(
-    answers: Answers, thread: ThreadPoolExecutor
+    answers: FetchAnswers, thread: ThreadPoolExecutor
 ) -> None:
     offered(answers)
     answers.ask(Request(is_manifest=False, offset=0, length=15))
@@ -118,7 +120,7 @@ def test_what_it_says_of_an_earlier_offer_counts_no_longer(
 
 
 def test_a_word_about_what_was_never_offered_is_ignored(
-    answers: Answers, stop: Stop, thread: ThreadPoolExecutor
+    answers: FetchAnswers, stop: StopSignal, thread: ThreadPoolExecutor
 ) -> None:
     answers.on_stored(Stored())
     waiting = thread.submit(answers.next)
@@ -127,7 +129,7 @@ def test_a_word_about_what_was_never_offered_is_ignored(
         waiting.result(GIVE_UP)
 
 
-def test_too_much_at_once_is_refused(answers: Answers) -> None:
+def test_too_much_at_once_is_refused(answers: FetchAnswers) -> None:
     for length in (0, REQUEST_LENGTH + 1):
         with pytest.raises(TooManyRequestsError):
             answers.ask(Request(is_manifest=False, offset=0, length=length))
@@ -137,7 +139,7 @@ def test_too_much_at_once_is_refused(answers: Answers) -> None:
         answers.ask(Request(is_manifest=False, offset=0, length=1))
 
 
-def test_a_piece_that_does_not_fit_is_a_fault_of_the_work(answers: Answers) -> None:
+def test_a_piece_that_does_not_fit_is_a_fault_of_the_work(answers: FetchAnswers) -> None:
     request = Request(is_manifest=False, offset=0, length=REQUEST_LENGTH)
     answers.ask(request)
     for offset, piece in (

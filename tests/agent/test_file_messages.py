@@ -6,9 +6,9 @@ import pytest
 from tui_manager_agent.executions.execution import Execution
 from tui_manager_agent.executions.file_messages import REQUESTS, FileMessages
 from tui_manager_agent.executions.outbox import Outbox
-from tui_manager_agent.files.fetch_answers import Answers
-from tui_manager_agent.files.request_pieces import Pull
-from tui_manager_agent.files.transfer_work import Stop
+from tui_manager_agent.files.fetch_answers import FetchAnswers
+from tui_manager_agent.files.piece_requests import PieceRequests
+from tui_manager_agent.files.transfer_work import StopSignal
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.transfer_records import FileSet
 from tui_manager_protos.rules.transfer_window import FIRST, LARGEST
@@ -31,9 +31,11 @@ def execution(name: str) -> Execution:
     return Execution(name, ExecutionFolder(Path("/nonexistent") / name), "boot")
 
 
-def add_copy(messages: FileMessages, name: str, files: int = 100) -> tuple[Execution, Pull]:
+def add_copy(
+    messages: FileMessages, name: str, files: int = 100
+) -> tuple[Execution, PieceRequests]:
     """A copy that wants that many files of 10 bytes, none beside another."""
-    pull = Pull(lambda: messages.set_ready(name), Stop())
+    pull = PieceRequests(lambda: messages.set_ready(name), StopSignal())
     added = execution(name)
     messages.add(added, pull)
     for number in range(files):
@@ -41,8 +43,8 @@ def add_copy(messages: FileMessages, name: str, files: int = 100) -> tuple[Execu
     return added, pull
 
 
-def add_fetch(messages: FileMessages, name: str) -> Answers:
-    answers = Answers(lambda: messages.set_ready(name), Stop())
+def add_fetch(messages: FileMessages, name: str) -> FetchAnswers:
+    answers = FetchAnswers(lambda: messages.set_ready(name), StopSignal())
     messages.add(execution(name), answers)
     answers.offer(FOUND)
     return answers
@@ -131,7 +133,7 @@ async def test_a_work_that_runs_again_is_not_given_what_the_one_before_has_asked
     copy, before = add_copy(messages, "a", 1)
     (first,) = all_of(messages)
     messages.remove(copy)
-    pull = Pull(lambda: None, Stop())
+    pull = PieceRequests(lambda: None, StopSignal())
     pull.want(100, 10)
     messages.add(copy, pull)
     (second,) = all_of(messages)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tui_manager_agent.files.request_pieces import REQUESTS, PartRange, Pull, UnaskedError
-from tui_manager_agent.files.transfer_work import Piece, Stop, StoppedError, TransferError
+from tui_manager_agent.files.piece_requests import REQUESTS, PartRange, PieceRequests, UnaskedError
+from tui_manager_agent.files.transfer_work import Piece, StoppedError, StopSignal, TransferError
 from tui_manager_protos.rules.transfer_window import FIRST as WINDOW
 from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
 
@@ -19,9 +19,9 @@ class Sender:
     """Answers a pull from some data, as a manager does."""
 
     def __init__(self) -> None:
-        self.stop = Stop()
+        self.stop = StopSignal()
         self.woken = 0
-        self.pull = Pull(self._wake, self.stop)
+        self.pull = PieceRequests(self._wake, self.stop)
         self.asked: list[PartRange] = []
 
     def _wake(self) -> None:
@@ -175,7 +175,7 @@ def test_what_was_not_asked_for_is_not_taken(sender: Sender, offset: int, piece:
 def test_a_piece_that_is_too_long_is_not_taken(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui_manager_agent.files.request_pieces.PART_LENGTH", 99)
+    monkeypatch.setattr("tui_manager_agent.files.piece_requests.PART_LENGTH", 99)
     sender.pull.want(0, 300)
     sender.take_requests()
     with pytest.raises(UnaskedError, match="in a piece of 100 bytes"):
@@ -213,7 +213,7 @@ def test_a_problem_of_the_manager_ends_it(sender: Sender, thread: ThreadPoolExec
 def test_many_bytes_through_two_threads(sender: Sender, thread: ThreadPoolExecutor) -> None:
     size = 40 * WINDOW
     arrived = threading.Event()
-    pull = Pull(arrived.set, sender.stop)
+    pull = PieceRequests(arrived.set, sender.stop)
 
     def read_all() -> int:
         read = 0

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from tui_manager_agent.executions import transfer_thread, transfers
 from tui_manager_agent.executions.file_messages import from_file_set
-from tui_manager_agent.files.transfer_work import Stop, TransferError
+from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.journal.transfer_records import CopyOrder, Transferred
@@ -53,10 +53,10 @@ class FakeWork:
         self.leaves = False
         self.may_discard = threading.Event()
         self.may_discard.set()
-        self.stop = Stop()
+        self.stop = StopSignal()
 
     def __call__(self, *arguments: object) -> "FakeWork":
-        assert isinstance(arguments[-1], Stop)
+        assert isinstance(arguments[-1], StopSignal)
         self.stop = arguments[-1]
         return self
 
@@ -125,7 +125,7 @@ async def test_canceled_is_said_only_once_the_work_has_ended(
 async def test_a_work_that_is_done_before_its_cancel_has_completed(
     agent: LiveExecutions, work: FakeWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Stop, "check", lambda _: None)
+    monkeypatch.setattr(StopSignal, "check", lambda _: None)
     execution_id = await begin(agent, work)
     await agent.cancel(execution_id)
     work.released.set()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions.make_transfer_order import make_transfer_order
-from tui_manager_agent.files.transfer_work import Stop, StoppedError
+from tui_manager_agent.files.transfer_work import StoppedError, StopSignal
 from tui_manager_agent.installation import Installation
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.update import update_work
@@ -262,9 +262,9 @@ async def test_a_full_disk_after_the_acceptance(
 
 def test_a_program_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(update_work, "TRY_WITHIN", 0.0)
-    assert run_briefly(("/bin/sleep", "1000"), Stop()) == ("", None)
+    assert run_briefly(("/bin/sleep", "1000"), StopSignal()) == ("", None)
     monkeypatch.undo()
-    stop = Stop()
+    stop = StopSignal()
     stop.set()
     with pytest.raises(StoppedError):
         run_briefly(("/bin/sleep", "1000"), stop)

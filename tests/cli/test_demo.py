@@ -9,7 +9,7 @@ import pytest
 from tests.support.fake_operator import FakeOperator
 from tui_manager.cli.commands import demo
 from tui_manager.cli.commands.dashboard import named_state_dir
-from tui_manager.cli.commands.demo_agents import Agent, Fleet
+from tui_manager.cli.commands.demo_agents import Agent, DemoAgents
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.status import Admission
 from tui_manager.settings import Settings
@@ -25,14 +25,14 @@ class Played:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Fleet:
+def fleet(tmp_path: Path) -> DemoAgents:
     """Agents that were started as web01 and db01."""
-    made = Fleet(tmp_path, "127.0.0.1:4711")
+    made = DemoAgents(tmp_path, "127.0.0.1:4711")
     made.agents = [Agent(name, Played(), tmp_path) for name in ("web01", "db01")]  # type: ignore[arg-type]
     return made
 
 
-async def test_all_that_were_started_are_approved(fleet: Fleet) -> None:
+async def test_all_that_were_started_are_approved(fleet: DemoAgents) -> None:
     operator = FakeOperator()
     for name in ("db01", "web01"):
         operator.add_host(name, admission=Admission.PENDING, note="The same machine.")
@@ -44,7 +44,7 @@ async def test_all_that_were_started_are_approved(fleet: Fleet) -> None:
     ]
 
 
-async def test_nobody_else_is_let_in(fleet: Fleet) -> None:
+async def test_nobody_else_is_let_in(fleet: DemoAgents) -> None:
     operator = FakeOperator()
     for name in ("db01", "web01", "web09"):
         operator.add_host(name, admission=Admission.PENDING)

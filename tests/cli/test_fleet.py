@@ -13,7 +13,7 @@ import pytest
 from tests.support.processes import marked
 from tests.support.programs import wait_for
 from tui_manager.cli.commands import demo_agents as module
-from tui_manager.cli.commands.demo_agents import Fleet, agent_program, host_names
+from tui_manager.cli.commands.demo_agents import DemoAgents, agent_program, host_names
 from tui_manager.domain.errors import InvalidInputError, ManagerError
 
 MARK = "FLEET_OF_TEST"
@@ -49,7 +49,7 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DemoAgents:
     """A fleet whose agents are played."""
     program = tmp_path / "agent"
     program.write_text(AGENT.format(python=sys.executable))
@@ -57,7 +57,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     monkeypatch.setattr(module, "agent_program", lambda: str(program))
     monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
     monkeypatch.setenv("PLAY", "")
-    return Fleet(tmp_path, "127.0.0.1:4711")
+    return DemoAgents(tmp_path, "127.0.0.1:4711")
 
 
 def test_names_and_roles() -> None:
@@ -67,7 +67,7 @@ def test_names_and_roles() -> None:
     assert len({name for name, _ in host_names(50)}) == 50
 
 
-def test_agents_are_started_as_an_owner_would(fleet: Fleet, mark: dict[str, str]) -> None:
+def test_agents_are_started_as_an_owner_would(fleet: DemoAgents, mark: dict[str, str]) -> None:
     before = os.umask(0)
     try:
         fleet.start(host_names(1), "tm1.x.y")
@@ -88,7 +88,7 @@ def test_agents_are_started_as_an_owner_would(fleet: Fleet, mark: dict[str, str]
 
 @pytest.mark.parametrize("play", ["", "stubborn"])
 def test_nothing_stays(
-    fleet: Fleet, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch, play: str
+    fleet: DemoAgents, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch, play: str
 ) -> None:
     monkeypatch.setenv("PLAY", play)
     fleet.start(host_names(2), "tm1.x.y")
@@ -97,7 +97,9 @@ def test_nothing_stays(
     wait_for("their end", lambda: marked(mark), lambda seen: not seen)
 
 
-def test_what_an_execution_left_behind_does_not_stay(fleet: Fleet, mark: dict[str, str]) -> None:
+def test_what_an_execution_left_behind_does_not_stay(
+    fleet: DemoAgents, mark: dict[str, str]
+) -> None:
     environment = {**mark, "TUI_MANAGER_EXECUTION_ID": uuid.uuid4().hex}
     other = {**mark, "TUI_MANAGER_EXECUTION_ID": uuid.uuid4().hex}
     sleeping = [subprocess.Popen(["/bin/sleep", "600"], env=each) for each in (environment, other)]
@@ -110,7 +112,7 @@ def test_what_an_execution_left_behind_does_not_stay(fleet: Fleet, mark: dict[st
 
 
 def test_an_agent_that_dies_is_told_with_its_last_words(
-    fleet: Fleet, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    fleet: DemoAgents, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLAY", "dies")
     fleet.start(host_names(1), "tm1.x.y")

@@ -48,8 +48,8 @@ async def test_ends_without_a_result_are_counted(parts: Parts) -> None:
     await parts.hosts.close_session(host.host_id, back.generation, "of the test")
     await parts.tasks.cancel_task(task_id, ANA)
     parts.clock.turn(3600)
-    await parts.watch.look()
-    await parts.silence.look()
+    await parts.watch.run_once()
+    await parts.silence.run_once()
     said = scraped(parts)
     assert said.value(ENDED, status="failed", reason="undeliverable") == 1
     assert said.value(ENDED, status="skipped", reason="earlier_failed") == 1
@@ -115,17 +115,17 @@ async def test_due_times_are_counted_and_their_delay_is_measured(parts: Parts) -
     turn_to(parts, 3, 30)
     await parts.schedules.add_schedule(hourly(), ANA)
     turn_to(parts, 4, second=3)
-    await parts.watch.look()
-    await parts.schedule_loop.look()
+    await parts.watch.run_once()
+    await parts.schedule_loop.run_once()
     turn_to(parts, 5)  # the task of 4:00 still runs
-    await parts.watch.look()
-    await parts.schedule_loop.look()
+    await parts.watch.run_once()
+    await parts.schedule_loop.run_once()
     host = parts.directory.find_row(1)
     assert host
     await end_task(parts, host.row.host_id)
     turn_to(parts, 8, 30)  # those of 6:00 and 7:00 came too late, and that of 8:00 as well
-    await parts.watch.look()
-    await parts.schedule_loop.look()
+    await parts.watch.run_once()
+    await parts.schedule_loop.run_once()
     said = scraped(parts)
     assert said.value("schedules_started_total") == 1
     assert said.value("schedules_skipped_total", reason="overlap") == 1
@@ -158,7 +158,7 @@ async def test_a_manager_alone_leads(parts: Parts) -> None:
 
 async def test_a_jump_of_the_clock_is_counted(parts: Parts) -> None:
     parts.clock.instant += timedelta(hours=1)
-    await parts.watch.look()
+    await parts.watch.run_once()
     said = scraped(parts)
     assert (said.value("clock_jumps_total"), said.value("clock_trusted")) == (1, 0)
 
@@ -181,7 +181,7 @@ async def test_work_that_has_not_ended_is_followed(parts: Parts) -> None:
     await parts.tasks.create_task(spec("web01"))
     ((_, run),) = parts.dispatcher.sent
     await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
-    await source.work.look()
+    await source.work.run_once()
     said = scraped_of(source)
     assert [said.value("command_hosts", status=name) for name in ("pending", "running")] == [1, 1]
     assert [said.value("tasks", status=name) for name in ("pending", "running")] == [1, 1]

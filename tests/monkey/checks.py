@@ -216,7 +216,7 @@ class Checks:
         if source is None:
             return
         chunks = await self._truth.follow_output(source.task_id, 0, source.host_id, 1 << 30)
-        if pane.reader is None or not pane.reader.window.is_whole:
+        if pane.reader is None or not pane.reader.window.is_complete:
             return
         lines = OutputBuffer()
         lines.feed(chunk for chunk in chunks if source.execution_id in ("", chunk.execution_id))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.manager_parts import Parts, manager_parts
-from tui_manager.domain.manager.gateway import Gateway, Standing
+from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.domain.manager.manager_status import Health
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.operator.manager_alerts import manager_alerts
@@ -20,16 +20,16 @@ B = Gateway(2, "web-b", "10.0.0.2:7443", "0.1.0", NOW, health=Health(sessions=40
 C = Gateway(3, "web-c", "10.0.0.3:7443", "0.1.0", NOW)
 SEEN = NOW - timedelta(seconds=12)
 DEAD = replace(B, alive=False, last_seen=SEEN)
-ALL = Standing(1, (A, B, C))
+ALL = ManagerGroup(1, (A, B, C))
 
 
-def said(standing: Standing, problem: str = "", ahead: timedelta = timedelta()) -> list[str]:
-    found = manager_alerts(standing, NOW, notifier_problem=problem, clock_ahead=ahead)
+def said(managers: ManagerGroup, problem: str = "", ahead: timedelta = timedelta()) -> list[str]:
+    found = manager_alerts(managers, NOW, notifier_problem=problem, clock_ahead=ahead)
     return [alert.text for alert in found]
 
 
 def test_all_is_well() -> None:
-    assert said(ALL) == said(Standing()) == said(Standing(1, (A,))) == []
+    assert said(ALL) == said(ManagerGroup()) == said(ManagerGroup(1, (A,))) == []
 
 
 @pytest.mark.parametrize(
@@ -47,41 +47,42 @@ def test_all_is_well() -> None:
     ],
 )
 def test_a_manager_that_is_not_heard_is_named(gone: Gateway, offline: int, expected: str) -> None:
-    (alert,) = manager_alerts(Standing(1, (A, gone, C)), NOW, offline={2: offline})
+    (alert,) = manager_alerts(ManagerGroup(1, (A, gone, C)), NOW, offline={2: offline})
     assert alert.text.startswith("Manager web-b")
     assert expected in alert.text
     assert alert.text.endswith("Look at its machine, and start the manager again.")
 
 
 def test_agents_are_given_all_managers_but_those_that_were_stopped() -> None:
-    assert Standing(2, (A, replace(B, alive=False), C)).agent_addresses == (
+    assert ManagerGroup(2, (A, replace(B, alive=False), C)).agent_addresses == (
         "10.0.0.2:7443",
         "10.0.0.1:7443",
         "10.0.0.3:7443",
     )
-    assert Standing(1, (A, replace(B, stopped=True))).agent_addresses == ()
+    assert ManagerGroup(1, (A, replace(B, stopped=True))).agent_addresses == ()
 
 
 def test_a_manager_that_stopped_in_order_or_a_day_ago_is_not_missed() -> None:
     stopped = replace(DEAD, stopped=True)
     long_gone = replace(DEAD, last_seen=NOW - timedelta(hours=25))
-    assert said(Standing(1, (A, stopped, C))) == said(Standing(1, (A, long_gone, C))) == []
+    assert said(ManagerGroup(1, (A, stopped, C))) == said(ManagerGroup(1, (A, long_gone, C))) == []
 
 
 def test_of_many_that_are_not_heard_those_with_the_most_hosts_are_named() -> None:
     numbers = range(10, 17)
     gone = [replace(DEAD, number=number, name=f"web-{number}") for number in numbers]
     offline = {number: number for number in numbers}
-    *named, others = manager_alerts(Standing(1, (A, *gone)), NOW, offline=offline)
+    *named, others = manager_alerts(ManagerGroup(1, (A, *gone)), NOW, offline=offline)
     assert [alert.text.split()[1] for alert in named] == [f"web-{n}" for n in (16, 15, 14, 13, 12)]
     assert others.text == "2 other managers were not heard either."
 
 
 @pytest.mark.parametrize(
-    "standing", [Standing(2, (B, C)), Standing(2, (replace(A, alive=False, stopped=True), B))]
+    "managers",
+    [ManagerGroup(2, (B, C)), ManagerGroup(2, (replace(A, alive=False, stopped=True), B))],
 )
-def test_that_no_manager_leads_is_said_first(standing: Standing) -> None:
-    first, *others = said(standing)
+def test_that_no_manager_leads_is_said_first(managers: ManagerGroup) -> None:
+    first, *others = said(managers)
     assert first.startswith("No manager leads: no batch, no schedule and no end of a task")
     assert others == []
 
@@ -90,8 +91,8 @@ def test_that_managers_cannot_tell_each_other_is_said_if_there_are_others() -> N
     problem = "The server nats://n1:4222 does not answer."
     (sentence,) = said(ALL, problem)
     assert sentence.startswith(f"Managers cannot tell each other of changes: {problem} Until")
-    assert said(Standing(1, (A,)), problem) == []
-    assert said(Standing(1, (A, replace(B, alive=False, stopped=True))), problem) == []
+    assert said(ManagerGroup(1, (A,)), problem) == []
+    assert said(ManagerGroup(1, (A, replace(B, alive=False, stopped=True))), problem) == []
 
 
 @pytest.mark.parametrize(
@@ -103,8 +104,8 @@ def test_that_managers_cannot_tell_each_other_is_said_if_there_are_others() -> N
     ],
 )
 def test_a_clock_that_is_not_that_of_the_database_is_said(ahead: timedelta, words: str) -> None:
-    for standing in (Standing(1, (A,)), ALL):
-        found = said(standing, ahead=ahead)
+    for managers in (ManagerGroup(1, (A,)), ALL):
+        found = said(managers, ahead=ahead)
         assert len(found) == bool(words)
         assert all(words in sentence for sentence in found)
 
@@ -112,13 +113,13 @@ def test_a_clock_that_is_not_that_of_the_database_is_said(ahead: timedelta, word
 def test_different_versions_are_said_last() -> None:
     newer = replace(A, version="0.2.0")
     gone = replace(DEAD, version="0.0.9")
-    *_, hint = said(Standing(1, (newer, gone, C)))
+    *_, hint = said(ManagerGroup(1, (newer, gone, C)))
     assert hint.startswith("Managers have different versions: 0.1.0 on web-c; 0.2.0 on web-a. ")
 
 
 def test_who_cannot_use_the_database_says_nothing_of_the_others() -> None:
-    standing = Standing(1, (DEAD, C))
-    assert list(manager_alerts(standing, NOW, storage_error="away", notifier_problem="Away.")) == []
+    managers = ManagerGroup(1, (DEAD, C))
+    assert list(manager_alerts(managers, NOW, storage_error="away", notifier_problem="Away.")) == []
 
 
 OWN = Gateway(
@@ -127,13 +128,13 @@ OWN = Gateway(
 
 
 def test_a_manager_that_shares_no_database_is_alone_in_the_list() -> None:
-    assert list_gateways(Standing(), OWN, NOW) == (OWN,)
+    assert list_gateways(ManagerGroup(), OWN, NOW) == (OWN,)
 
 
 def test_the_list_has_the_newest_that_this_manager_knows_of_itself() -> None:
     long_gone = replace(C, alive=False, last_seen=NOW - timedelta(days=2))
     behind = replace(A, alive=False, last_seen=SEEN)
-    listed = list_gateways(Standing(1, (long_gone, DEAD, behind)), OWN, NOW)
+    listed = list_gateways(ManagerGroup(1, (long_gone, DEAD, behind)), OWN, NOW)
     assert listed == [replace(A, last_seen=NOW, health=OWN.health), DEAD]
 
 
@@ -145,7 +146,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
 
 async def test_what_the_managers_gauges_say_is_among_all_alerts(parts: Parts) -> None:
     gauges = parts.statistics.gauges
-    gauges.standing = lambda: Standing(1, (A, replace(DEAD, last_seen=None), C))
+    gauges.managers = lambda: ManagerGroup(1, (A, replace(DEAD, last_seen=None), C))
     gauges.notifier_problem = lambda: "It is gone."
     gauges.clock_ahead = lambda: timedelta(hours=3)
     found = attention(parts.core, HostCounts(), None, parts.clock.instant)

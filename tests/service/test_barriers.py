@@ -31,7 +31,7 @@ async def _progress(fleet: Fleet, task_id: int) -> RolloutProgress:
 async def _turn(fleet: Fleet, seconds: float) -> list[str]:
     """Time passes; returns who is sent something then."""
     fleet.parts.clock.turn(seconds)
-    await fleet.parts.silence.look()
+    await fleet.parts.silence.run_once()
     return await fleet.take()
 
 

@@ -234,7 +234,7 @@ async def test_a_host_takes_what_runs_to_another_manager(managers: Managers) -> 
     (row,) = await c.rows(task_id)
     assert row.status is CommandHostStatus.COMPLETED
     assert len(a.dispatcher.sent) + len(b.dispatcher.sent) == 1
-    await a.task_ends.look()
+    await a.task_ends.run_once()
     assert await c.database.read(contradictions) == []
 
 
@@ -325,7 +325,7 @@ async def test_the_next_message_shows_that_one_was_lost(managers: Managers) -> N
     a, b, _ = managers
     managers.wire.copies = 0
     await b.connect("web1")
-    assert b.bridge.tell()
+    assert b.bridge.send_changes()
     managers.wire.copies = 1
     b.feed.publish(Changes(templates=True))
     await managers.settle()
@@ -349,7 +349,7 @@ async def test_a_malformed_message_means_that_everything_has_changed(
     a, b, _ = managers
     await b.connect("web1")
     for text in (b"\x00", b'{"kind": "changed", "gateway": "two"}'):
-        a.bridge.hear(text)
+        a.bridge.receive(text)
     await a.bridge.follow()
     assert [host.name for host in _shown(a)] == ["web1"]
     assert len([record for record in caplog.records if "malformed" in record.message]) == 1

@@ -33,7 +33,7 @@ async def run_for(parts: Parts, seconds: float) -> None:
     """Time goes by, a minute at a time, and the watch looks and stores as it does when it runs."""
     for _ in range(int(seconds // 60)):
         parts.clock.turn(60)
-        await parts.watch.look()
+        await parts.watch.run_once()
     await parts.watch._store()
 
 
@@ -48,7 +48,7 @@ async def test_pruning_runs_while_the_clock_is_right(parts: Parts) -> None:
     await history(parts)
     parts.clock.turn(31 * DAY)
     assert parts.watch.may_act()
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == []
 
 
@@ -58,22 +58,22 @@ async def test_after_a_jump_pruning_and_schedules_wait_until_the_clock_is_back(
 ) -> None:
     task_id = await history(parts)
     parts.clock.turn(29 * DAY)
-    await parts.watch.look()
+    await parts.watch.run_once()
     jump(parts.clock, seconds)
     assert not parts.watch.may_act()
     parts.clock.turn(HOUR)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == [task_id]
-    doubt = parts.watch.doubt
-    assert doubt
-    assert doubt.jumped
-    assert doubt.ahead == timedelta(seconds=seconds)
-    assert doubt.waits == timedelta(hours=23)
+    untrusted = parts.watch.untrusted
+    assert untrusted
+    assert untrusted.jumped
+    assert untrusted.ahead == timedelta(seconds=seconds)
+    assert untrusted.waits == timedelta(hours=23)
     jump(parts.clock, -seconds)
     assert parts.watch.may_act()
-    assert parts.watch.doubt is None
+    assert parts.watch.untrusted is None
     parts.clock.turn(2 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == []
 
 
@@ -163,13 +163,13 @@ async def test_only_pruning_waits_after_a_start_far_from_the_stored_time(
     jump(turned, seconds)
     async with manager_parts(tmp_path, turned) as parts:
         await run_for(parts, 23 * HOUR)
-        await parts.pruning.look()
+        await parts.pruning.run_once()
         assert await listed(parts) == [task_id]
         assert parts.watch.may_act(), "schedules have a rule of their own for what was missed"
         assert not await parts.watch.may_prune()
-        doubt = parts.watch.doubt
-        assert doubt
-        assert not doubt.jumped
+        untrusted = parts.watch.untrusted
+        assert untrusted
+        assert not untrusted.jumped
     async with manager_parts(tmp_path, turned) as parts:
         assert not await parts.watch.may_prune()
         await run_for(parts, HOUR + 60)  # the hours of the run before count too
@@ -187,20 +187,20 @@ async def test_another_start_far_from_the_stored_time_restarts_the_24_hours(
         turned.turn(40 * HOUR)
         async with manager_parts(tmp_path, turned) as parts:
             await run_for(parts, 8 * HOUR)
-            doubt = parts.watch.doubt
-            assert doubt
-            assert doubt.waits == timedelta(hours=16)
+            untrusted = parts.watch.untrusted
+            assert untrusted
+            assert untrusted.waits == timedelta(hours=16)
             assert not await parts.watch.may_prune()
 
 
-async def test_a_clock_that_jumped_stays_in_doubt_over_a_restart(tmp_path: Path) -> None:
+async def test_a_clock_that_jumped_stays_untrusted_over_a_restart(tmp_path: Path) -> None:
     turned = TurnedClock()
     async with manager_parts(tmp_path, turned) as parts:
         task_id = await history(parts)
         jump(turned, 40 * DAY)
         await run_for(parts, 300)
     async with manager_parts(tmp_path, turned) as parts:
-        await parts.pruning.look()
+        await parts.pruning.run_once()
         assert await listed(parts) == [task_id]
         jump(turned, -40 * DAY)
         assert await parts.watch.may_prune()
@@ -232,18 +232,18 @@ async def test_a_clock_that_is_back_near_the_stored_time_is_trusted(tmp_path: Pa
 async def test_tasks_that_ran_while_the_clock_was_behind_are_kept(parts: Parts) -> None:
     before = await history(parts)
     jump(parts.clock, -YEAR)
-    await parts.watch.look()
+    await parts.watch.run_once()
     meanwhile = await history(parts)
     parts.clock.turn(20)
     jump(parts.clock, YEAR)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == [meanwhile, before]
     await run_for(parts, 60)
     parts.clock.turn(29 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == [meanwhile, before]
     parts.clock.turn(2 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == []
 
 
@@ -253,10 +253,10 @@ async def test_tasks_that_ran_before_the_clock_was_corrected_are_kept(parts: Par
     parts.clock.turn(60)
     jump(parts.clock, 40 * DAY)
     assert await parts.watch.accept("ana")
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == [task_id]
     parts.clock.turn(31 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == []
 
 
@@ -274,7 +274,7 @@ async def test_tasks_that_ran_while_the_clock_was_behind_are_kept_over_restarts(
     jump(turned, YEAR)
     async with manager_parts(tmp_path, turned) as parts:
         assert await parts.watch.may_prune()
-        await parts.pruning.look()
+        await parts.pruning.run_once()
         assert await listed(parts) == [second, first]
 
 
@@ -291,10 +291,10 @@ async def test_a_delivery_timeout_is_a_duration(parts: Parts) -> None:
     await parts.tasks.start_task(task_id)
     for seconds in (40 * DAY, -80 * DAY, 40 * DAY):
         jump(parts.clock, seconds)
-        await parts.silence.look()
+        await parts.silence.run_once()
         assert (await parts.rows(task_id))[0].status is CommandHostStatus.PENDING
     parts.clock.turn(HOUR + 1)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert (await parts.rows(task_id))[0].status is CommandHostStatus.FAILED
 
 
@@ -306,7 +306,7 @@ async def test_one_look_of_pruning_has_one_row_in_the_audit(
     for _ in range(5):
         await ended(parts, host.host_id)
     parts.clock.turn(31 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == []
     (row,) = await parts.audited("prune_tasks")
     assert row.detail["tasks"] == "5"
@@ -314,12 +314,12 @@ async def test_one_look_of_pruning_has_one_row_in_the_audit(
 
 def said(parts: Parts) -> tuple[str, ...]:
     counts = HostCounts(0, 0, 0)
-    return tuple(alert.text for alert in attention(parts.core, counts, parts.watch.doubt))
+    return tuple(alert.text for alert in attention(parts.core, counts, parts.watch.untrusted))
 
 
-async def test_the_operator_sees_the_doubt(parts: Parts) -> None:
+async def test_the_operator_sees_why_the_clock_is_untrusted(parts: Parts) -> None:
     jump(parts.clock, 40 * DAY)
-    await parts.watch.look()
+    await parts.watch.run_once()
     (sentence,) = said(parts)
     assert sentence == (
         "The clock jumped 40 d ahead while the manager ran. Schedules start no task, and old "
@@ -327,7 +327,7 @@ async def test_the_operator_sees_the_doubt(parts: Parts) -> None:
         "clock is right, run: tui-manager clock accept"
     )
     jump(parts.clock, -40 * DAY)
-    await parts.watch.look()
+    await parts.watch.run_once()
     assert said(parts) == ()
 
 

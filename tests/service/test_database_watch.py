@@ -10,14 +10,14 @@ from tui_manager.service.managers.database_watch import LOOKS_MAX, DatabaseWatch
 
 @dataclass
 class _Agents:
-    """An AgentsAway that notes what it is told."""
+    """An AgentConnections that notes what it is told."""
 
     told: list[str] = field(default_factory=list)
 
-    def send_away(self, why: str) -> None:
+    def disconnect_all(self, why: str) -> None:
         self.told.append(why)
 
-    def take_again(self) -> None:
+    def accept_again(self) -> None:
         self.told.append("")
 
 
@@ -36,25 +36,25 @@ class _Core:
     def __post_init__(self) -> None:
         self.watch = DatabaseWatch(self, self.agents)  # type: ignore[arg-type]
 
-    def look(self, times: int) -> None:
+    def run_once(self, times: int) -> None:
         for _ in range(times):
-            self.watch.look()
+            self.watch.run_once()
 
     def commit(self) -> None:
         self.database.committed += 1
-        self.watch.look()
+        self.watch.run_once()
 
 
 def test_the_agents_go_once_and_come_back_after_the_next_commit() -> None:
     core = _Core(directory=Directory(runs={2: 1}))
     core.commit()
-    core.look(LOOKS_MAX - 1)
+    core.run_once(LOOKS_MAX - 1)
     assert core.agents.told == []
     core.directory.alive = frozenset()  # it hears nobody any more
-    core.look(10 * LOOKS_MAX)
+    core.run_once(10 * LOOKS_MAX)
     assert core.agents.told == ["Another manager may reach it."]
     core.commit()
-    core.look(2)
+    core.run_once(2)
     assert core.agents.told[1:] == [""]
 
 
@@ -62,12 +62,12 @@ def test_a_manager_that_commits_keeps_its_agents() -> None:
     core = _Core(directory=Directory(runs={2: 1}))
     for _ in range(5):
         core.commit()
-        core.look(LOOKS_MAX - 1)
+        core.run_once(LOOKS_MAX - 1)
     assert core.agents.told == []
 
 
 def test_the_only_manager_keeps_its_agents() -> None:
     core = _Core()
     core.commit()
-    core.look(10 * LOOKS_MAX)
+    core.run_once(10 * LOOKS_MAX)
     assert core.agents.told == []

@@ -31,7 +31,7 @@ from tui_manager.domain.task_spec.rollout_spec import HoldRule
 from tui_manager.service.core.core import NotLeadingError
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.notifications import deliver_to_receiver as courier_module
-from tui_manager.service.notifications.deliver_to_receiver import Pace, ReceiverDelivery
+from tui_manager.service.notifications.deliver_to_receiver import DeliveryTimes, ReceiverDelivery
 from tui_manager.service.notifications.deliveries import Deliveries
 from tui_manager.service.notifications.event_json import Sender, event_shape
 from tui_manager.storage.engine.act_counts import Act
@@ -42,8 +42,8 @@ from tui_manager.storage.tables.notifications import Notification
 TAKEN = Answer(Outcome.DELIVERED, "taken")
 BAD = Answer(Outcome.FAILED, "bad day")
 NEVER = Answer(Outcome.REFUSED, "never")
-FAST = Pace(
-    0.001, 0.002, 0.002, quiet=0.0, gathered=0.01, look=0.01, gather_changes=0.0, retry=0.01
+FAST = DeliveryTimes(
+    0.001, 0.002, 0.002, quiet=0.0, gathered=0.01, poll=0.01, gather_changes=0.0, retry=0.01
 )
 
 
@@ -72,9 +72,11 @@ def way(*events: Event, name: str = "page", after_failures: int = 1) -> Way:
 
 
 @contextlib.asynccontextmanager
-async def delivering(parts: Parts, *ways: Way, pace: Pace = FAST) -> AsyncIterator[Deliveries]:
+async def delivering(
+    parts: Parts, *ways: Way, times: DeliveryTimes = FAST
+) -> AsyncIterator[Deliveries]:
     """Delivers until the block is left."""
-    made = Deliveries(parts.core, parts.watch, "dashboard", ways, pace)
+    made = Deliveries(parts.core, parts.watch, "dashboard", ways, times)
     await made.begin()
     running = asyncio.create_task(made.run())
     try:
@@ -221,7 +223,7 @@ async def test_a_guess_that_was_wrong_is_taken_back(parts: Parts, runs_on: bool)
         run = parts.dispatcher.sent[-1][1].execution_id
         await parts.hosts.close_session(host.host_id, host.generation, "test")
         parts.clock.turn(LOST_AFTER)
-        await parts.silence.look()
+        await parts.silence.run_once()
         await settled(deliveries, lambda one: one.delivered)
         state = HeldState.RUNNING if runs_on else HeldState.ENDED
         held = (Held(run, state, has_result=not runs_on),)
@@ -257,11 +259,11 @@ async def test_hosts_that_are_lost_together_are_one_event(parts: Parts) -> None:
         await parts.hosts.close_session(host.host_id, host.generation, "test")
         if name == "web050":
             parts.clock.turn(LOST_AFTER)
-            await parts.silence.look()
+            await parts.silence.run_once()
     parts.clock.turn(LOST_AFTER)
-    await parts.silence.look()
+    await parts.silence.run_once()
     await parts.connect("web105", host_id=opened["web105"].host_id)
-    await parts.silence.look()
+    await parts.silence.run_once()
     async with delivering(parts, page) as deliveries:
         await settled(deliveries)
     (_, lost), (_, back) = page.sent
@@ -275,9 +277,9 @@ async def test_a_schedule_and_the_clock_are_told(parts: Parts) -> None:
     async with delivering(parts, page) as deliveries:
         await parts.schedules.add_schedule(hourly(), ANA)
         turn_to(parts, 4)
-        await parts.schedule_loop.look()
+        await parts.schedule_loop.run_once()
         parts.clock.instant += timedelta(hours=2)
-        await parts.watch.look()
+        await parts.watch.run_once()
         await settled(deliveries, lambda one: one.delivered == 2)
     (_, skipped), (_, jumped) = page.sent
     schedule = skipped["schedule"]
@@ -367,7 +369,7 @@ async def test_what_waits_comes_after_a_test_that_is_taken(parts: Parts) -> None
     page.answers += [Answer(Outcome.FAILED, "later", timedelta(hours=1))]
     host = await parts.connect("web01")
     slow = replace(FAST, obeyed=3600.0)
-    async with delivering(parts, page, pace=slow) as deliveries:
+    async with delivering(parts, page, times=slow) as deliveries:
         await ran(parts, host, fails=True)
         await settled(deliveries, lambda one: one.failing_since)
         assert await deliveries.test("page", ANA) == TAKEN
@@ -382,7 +384,9 @@ def test_pauses_grow_at_random_and_obey_a_receiver(parts: Parts) -> None:
         drawn.append((low, high))
         return high
 
-    made = ReceiverDelivery(parts.core, parts.watch, Sender("id", "name"), way(), Pace(), draw)
+    made = ReceiverDelivery(
+        parts.core, parts.watch, Sender("id", "name"), way(), DeliveryTimes(), draw
+    )
     pauses = [made._next_pause(BAD) for _ in range(12)]
     assert pauses[:3] == [2.0, 4.0, 8.0]
     assert pauses[-1] == 600.0
@@ -445,7 +449,7 @@ async def test_hosts_that_were_removed_are_not_told(parts: Parts) -> None:
     await made.begin()
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     parts.clock.turn(LOST_AFTER)
-    await parts.silence.look()
+    await parts.silence.run_once()
     await parts.fleet.remove(["web01"], ANA)
     async with delivering(parts, page) as deliveries:
         await settled(deliveries)

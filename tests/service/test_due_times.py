@@ -41,7 +41,7 @@ async def test_a_due_time_starts_its_task_once(parts: Parts) -> None:
     await look_at(parts, 3, 59)
     assert await runs(parts) == []
     await look_at(parts, 4)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert await shown(parts) == ["04:00 task 1"]
     detail = await parts.tasks.get_task(1)
     assert (detail.task.status, detail.task.created_by) == ("running", "schedule:nightly")
@@ -84,7 +84,7 @@ async def test_a_task_that_is_held_for_days_counts_as_running(
     await add(parts, overlap=overlap, task_file=HELD.replace("web01", "web0[1-2]"))
     await look_at(parts, 4)
     await end(parts)
-    await parts.rollout_loop.look()
+    await parts.rollout_loop.run_once()
     assert (await parts.tasks.get_task(1)).task.hold
     await look_at(parts, 5)
     await look_at(parts, 6)
@@ -120,7 +120,7 @@ async def test_the_loop_reads_nothing_before_something_is_due(
     async def look() -> None:
         nonlocal looks
         looks += 1
-        await ScheduleLoop.look(parts.schedule_loop)
+        await ScheduleLoop.run_once(parts.schedule_loop)
 
     def asked() -> bool:
         answers.append(may_act())
@@ -130,7 +130,7 @@ async def test_the_loop_reads_nothing_before_something_is_due(
 
     answers: list[bool] = []
     monkeypatch.setattr(parts.watch, "may_act", asked)
-    monkeypatch.setattr(parts.schedule_loop, "look", look)
+    monkeypatch.setattr(parts.schedule_loop, "run_once", look)
     async with looping(parts):
         await asked_often.wait()
         assert looks <= 2
@@ -167,7 +167,7 @@ async def test_a_manager_that_was_off_for_a_night(
     turned.seconds = 5.0
     async with manager_parts(tmp_path, turned) as parts:
         await parts.connect("web01")
-        await parts.schedule_loop.look()
+        await parts.schedule_loop.run_once()
         missed = "10:00 stopped 7" if last else "11:00 stopped 8"
         assert await shown(parts) == [missed, *([last] if last else [])]
         assert await runs(parts, "weekly") == []
@@ -181,8 +181,8 @@ async def test_a_manager_that_was_off_for_a_year(tmp_path: Path) -> None:
     turned.turn(365 * DAY)
     async with manager_parts(tmp_path, turned) as parts:
         await parts.connect("web01")
-        assert parts.watch.doubt  # only history waits for that
-        await parts.schedule_loop.look()
+        assert parts.watch.untrusted  # only history waits for that
+        await parts.schedule_loop.run_once()
         assert await shown(parts) == ["03:03 stopped 525599", "03:04 task 1"]
 
 
@@ -197,7 +197,7 @@ async def test_what_waits_for_an_overlap_outlives_restart_and_misfire(tmp_path: 
     turned.turn(1800)
     async with manager_parts(tmp_path, turned) as parts:
         await parts.connect("web01")
-        await parts.schedule_loop.look()
+        await parts.schedule_loop.run_once()
         assert await shown(parts) == ["04:00 task 1", "05:00 task 2"]
 
 
@@ -233,7 +233,7 @@ async def test_each_due_time_over_a_change_of_daylight_saving_is_one_row(
         await add(parts, name="halves", cron="*/30 * * * *", zone=zone)
         turned.turn(1)
         for _ in range(5 * 6):
-            await parts.schedule_loop.look()
+            await parts.schedule_loop.run_once()
             turned.turn(600)
         found = await runs(parts, "halves")
         assert [_clock(run.due, zone, "%H:%M") for run in found][:4] == halves
@@ -242,7 +242,7 @@ async def test_each_due_time_over_a_change_of_daylight_saving_is_one_row(
         assert len(found) == 10
         await parts.schedules.delete_schedule("halves", ANA)
         for _ in range(22 * 2):
-            await parts.schedule_loop.look()
+            await parts.schedule_loop.run_once()
             turned.turn(1800)
         found = await runs(parts, "daily")
         assert [_clock(run.due, zone, "%H:%M %z") for run in found] == daily
@@ -257,14 +257,14 @@ async def test_after_a_jump_nothing_is_due_until_the_clock_is_back(parts: Parts)
     """The clock jumps over a due time and back: it starts once, at its time."""
     await add(parts)
     turn_to(parts, 3, 30)
-    await parts.watch.look()
+    await parts.watch.run_once()
     parts.clock.instant += timedelta(hours=1)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     parts.clock.turn(60)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert await runs(parts) == []
     parts.clock.instant -= timedelta(hours=1)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert await runs(parts) == []
     await look_at(parts, 4)
     assert await shown(parts) == ["04:00 task 1"]
@@ -276,17 +276,17 @@ async def test_what_was_passed_over_while_the_clock_was_not_believed_is_one_row(
 ) -> None:
     await add(parts)
     turn_to(parts, 3, 30)
-    await parts.watch.look()
+    await parts.watch.run_once()
     parts.clock.instant += timedelta(days=40)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     if accepted:
         parts.clock.turn(33 * 60)
-        await parts.schedule_loop.look()
+        await parts.schedule_loop.run_once()
         assert await runs(parts) == []
         assert await parts.watch.accept(ANA)
     else:
         parts.clock.turn(DAY + 33 * 60)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     count = 24 * (40 if accepted else 41)
     assert await shown(parts) == [f"03:00 clock {count}", "04:00 task 1"]
 
@@ -294,14 +294,14 @@ async def test_what_was_passed_over_while_the_clock_was_not_believed_is_one_row(
 async def test_a_clock_that_was_weeks_ahead_does_not_silence_a_schedule(parts: Parts) -> None:
     await add(parts, cron="@daily")
     parts.clock.instant += timedelta(days=40)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert await parts.watch.accept(ANA)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert await shown(parts) == ["00:00 clock 40"]
     parts.clock.instant -= timedelta(days=40)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert await parts.watch.accept(ANA)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     await look_at(parts, 0, 1, day=3)
     assert await shown(parts) == ["00:00 clock 40", "00:00 task 1"]
 
@@ -314,7 +314,7 @@ async def test_a_schedule_follows_the_newest_version_unless_one_is_named(parts: 
     await add(parts, name="first", template=replace(use, version=1))
     await save("restart", WITH_PARAMETER.replace("nginx", "apache"), 0, ANA)
     assert await problems(parts) == ["", ""]
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     first, newest = await problems(parts)
     assert first == ""
     assert "nginx" in newest
@@ -358,7 +358,7 @@ async def test_history_is_removed_when_it_is_old_but_not_the_newest_row(parts: P
     await look_at(parts, 0, day=4)
     parts.clock.turn(31 * DAY)
     assert await shown(parts) == ["00:00 misfire", "00:00 task 1"]
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await shown(parts) == ["00:00 task 1"]
 
 
@@ -379,8 +379,8 @@ async def test_after_the_clock_went_back_a_stop_is_not_blamed(parts: Parts) -> N
     await add(parts, cron="@daily")
     parts.clock.instant -= timedelta(days=40)
     assert await parts.watch.accept(ANA)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     parts.clock.turn(2 * DAY)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     (run,) = await runs(parts)
     assert (run.skipped, run.count) == ("misfire", 2)

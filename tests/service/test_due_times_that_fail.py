@@ -193,7 +193,7 @@ async def test_a_manager_that_is_killed_before_the_commit_starts_the_task_later(
     turned.turn(60)
     async with manager_parts(tmp_path, turned) as parts:
         await parts.connect("web01")
-        await parts.schedule_loop.look()
+        await parts.schedule_loop.run_once()
         assert _without_numbers(await shown(parts)) == ["04:00 task"]
         assert len(await parts.send()) == 1
 
@@ -218,7 +218,7 @@ async def test_a_manager_that_is_killed_after_the_commit_has_started_the_task(
     async with manager_parts(tmp_path, turned) as parts:
         await parts.connect("web01", host_id=opened.host_id)
         parts.hosts.session_ready(opened.host_id)
-        await parts.schedule_loop.look()
+        await parts.schedule_loop.run_once()
         assert await shown(parts) == ["04:00 task 1"]
         assert len(await parts.send()) == 1
 
@@ -234,7 +234,7 @@ async def test_trouble_of_the_storage_is_waited_out(
         for second in range(3):
             turn_to(parts, 4, 0, second)
             with pytest.raises(StorageError):
-                await parts.schedule_loop.look()
+                await parts.schedule_loop.run_once()
     await look_at(parts, 4, minute)
     assert _without_numbers(await shown(parts)) == [f"04:00 {expected}"]
 
@@ -252,10 +252,10 @@ async def test_a_template_that_is_saved_just_then_is_the_one_that_starts(
         await parts.templates.save("restart", TASK_FILE.replace("true", "false"), 0, ANA)
         return made
 
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     turn_to(parts, 4)
     monkeypatch.setattr(TaskMaker, "try_to_make", makes)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert await shown(parts) == ["04:00 task 1"]
     detail = await parts.tasks.get_task(1)
     assert (str(detail.task.template), detail.commands[0].spec.text) == ("restart@2", "false")
@@ -283,6 +283,6 @@ async def test_an_edit_just_then_starts_what_it_says(
 
     turn_to(parts, 4)
     monkeypatch.setattr(TaskMaker, "try_to_make", makes)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert await shown(parts) == ["04:00 task 1"]
     assert (await parts.tasks.get_task(1)).commands[0].spec.text == "false"

@@ -125,7 +125,7 @@ async def test_a_hold_is_told(fleet: Fleet) -> None:
 async def _away(parts: Parts, host: OpenedSession) -> None:
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     parts.clock.turn(LOST_AFTER)
-    await parts.silence.look()
+    await parts.silence.run_once()
 
 
 async def test_lost_hosts_are_told_once_and_together(parts: Parts) -> None:
@@ -134,18 +134,18 @@ async def test_lost_hosts_are_told_once_and_together(parts: Parts) -> None:
     for host in hosts[:2]:
         await parts.hosts.close_session(host.host_id, host.generation, "test")
     parts.clock.turn(LOST_AFTER - 2)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await told(parts) == []
     parts.clock.turn(2)
-    await parts.silence.look()
+    await parts.silence.run_once()
     (lost,) = await told(parts)
     assert lost.event is Event.HOST_LOST
     assert await _hosts_of(parts, lost) == ["web01", "web02"]
     parts.silence._lost_hosts.forget()  # as after a restart
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await told(parts) == []
     await parts.connect("web01", host_id=hosts[0].host_id)
-    await parts.silence.look()
+    await parts.silence.run_once()
     (back,) = await told(parts)
     assert (back.event, await _hosts_of(parts, back)) == (Event.HOST_BACK, ["web01"])
 
@@ -163,10 +163,10 @@ async def test_a_host_in_maintenance_or_removed_is_not_told(parts: Parts) -> Non
     await _away(parts, resting)
     assert await told(parts) == []
     await parts.fleet.end_maintenance(["web01"], ANA)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _names(parts) == [Event.HOST_LOST]
     await parts.admission.revoke([resting.host_id], ANA)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await told(parts) == []
     assert await parts.database.read(notifications.lost_hosts) == set()
 
@@ -175,7 +175,7 @@ async def test_skipped_due_times_are_told_but_for_those_of_a_pause(parts: Parts)
     await _want(parts, Event.SCHEDULE_SKIPPED)
     await parts.schedules.add_schedule(hourly(), ANA)
     turn_to(parts, 4)
-    await parts.schedule_loop.look()  # there is no host web01: it is refused
+    await parts.schedule_loop.run_once()  # there is no host web01: it is refused
     (skipped,) = await told(parts)
     assert skipped.detail
     assert (skipped.detail["reason"], skipped.detail["count"]) == ("refused", 1)
@@ -188,7 +188,7 @@ async def test_skipped_due_times_are_told_but_for_those_of_a_pause(parts: Parts)
 async def test_a_jump_of_the_clock_is_told(parts: Parts) -> None:
     await _want(parts, Event.CLOCK_JUMPED)
     parts.clock.instant += timedelta(hours=2)
-    await parts.watch.look()
+    await parts.watch.run_once()
     (jump,) = await told(parts)
     assert jump.detail == {"ahead": 7200 * 10**6, "at_start": False}
 

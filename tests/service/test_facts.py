@@ -17,7 +17,7 @@ from tui_manager.domain.errors import (
 from tui_manager.domain.hosts.facts import NO_FACTS, PackedFacts
 from tui_manager.domain.hosts.host import TASKS_SHOWN
 from tui_manager.domain.manager.changes import Changes
-from tui_manager.domain.manager.gateway import Gateway, Standing
+from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.service.hosts import host_service
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts
@@ -192,9 +192,9 @@ async def test_a_host_is_shown_with_its_manager_if_there_are_several(parts: Part
     other = Gateway(number + 1, "m2", "10.0.0.2:7443", "0.1.0")
     gauges = parts.statistics.gauges
     assert (await parts.fleet.get_host("web01")).manager == ""
-    gauges.standing = lambda: Standing(number, (own,))
+    gauges.managers = lambda: ManagerGroup(number, (own,))
     assert (await parts.fleet.get_host("web01")).manager == ""
-    gauges.standing = lambda: Standing(number, (own, other))
+    gauges.managers = lambda: ManagerGroup(number, (own, other))
     assert (await parts.fleet.get_host("web01")).manager == "m1"
     await parts.hosts.close_session(host.host_id, host.generation, "gone")
     assert (await parts.fleet.get_host("web01")).manager == ""

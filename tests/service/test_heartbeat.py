@@ -27,7 +27,7 @@ def one_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def beat(parts: Parts, host: OpenedSession) -> timedelta | None:
     """An agent reports vitals; what it is told then."""
-    parts.hosts.heard(host.host_id, host.generation)
+    parts.hosts.note_contact(host.host_id, host.generation)
     return parts.hosts.record_vitals(host.host_id, host.generation, Vitals())
 
 

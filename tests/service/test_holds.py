@@ -111,7 +111,7 @@ async def test_a_task_that_ends_is_not_held_when_it_runs_again(fleet: Fleet) -> 
     task_id = await fleet.start("h[001-003]", rollout=spec)
     await fleet.disconnect(["h001"])
     fleet.parts.clock.turn(fleet.parts.limits.lost_after.total_seconds())
-    await fleet.parts.silence.look()
+    await fleet.parts.silence.run_once()
     await fleet.take()
     assert (await fleet.task(task_id)).hold
     await fleet.parts.admission.revoke(["h002", "h003"], "ana")

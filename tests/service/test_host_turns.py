@@ -37,10 +37,10 @@ async def test_a_batch_waits_for_its_host_up_to_the_delivery_timeout(fleet: Flee
     assert await fleet.take() == ["h002"]
     await fleet.finish()
     fleet.parts.clock.turn(39)
-    await fleet.parts.silence.look()
+    await fleet.parts.silence.run_once()
     assert await fleet.take() == []
     fleet.parts.clock.turn(1)
-    await fleet.parts.silence.look()
+    await fleet.parts.silence.run_once()
     assert len(await fleet.take()) == 7
     await fleet.finish()
     assert await fleet.counts(task_id) == {COMPLETED: 9, UNDELIVERABLE: 1}

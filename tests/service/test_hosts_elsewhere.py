@@ -19,8 +19,8 @@ from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core import fleet_counts
-from tui_manager.service.core.expected_hosts import EXPECTED_FOR
 from tui_manager.service.core.host_entry import SessionElsewhere
+from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.service.managers.database_watch import LOOKS_MAX, DatabaseWatch
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack
 from tui_manager.storage.engine.transaction import Work
@@ -58,7 +58,7 @@ async def _exchange(teller: Manager, reader: Manager) -> None:
     await teller.exchange.pack_own()
     packed, number = teller.exchange.packed, teller.number
     await teller.database.write(lambda tx: gateways.beat(tx, number, "", "{}", packed))
-    await reader.exchange.look()
+    await reader.exchange.run_once()
 
 
 async def test_vitals_and_features_come_with_the_beats(managers: Managers) -> None:
@@ -76,11 +76,11 @@ async def test_vitals_and_features_come_with_the_beats(managers: Managers) -> No
     assert len((await a.fleet.get_host("web1")).vitals_history) == 1
     (alert,) = attention(a.core, HostCounts())
     assert alert.text.startswith("web1 holds 1 execution that this database does not know")
-    await a.exchange.look()  # there is nothing new
+    await a.exchange.run_once()  # there is nothing new
     assert _shown(a).cpu_history == (12.5,)
     await b.hosts.close_session(opened.host_id, opened.generation, "test")
     await managers.settle()
-    await a.exchange.look()
+    await a.exchange.run_once()
     assert (_shown(a).vitals, _shown(a).features) == (None, frozenset())
 
 
@@ -95,13 +95,13 @@ async def test_what_runs_is_counted_by_what_is_stored(managers: Managers) -> Non
     ((host_id, run),) = await b.send()
     await b.report(host_id, Started(run.execution_id, timedelta()))
     await managers.settle()
-    await a.running.look()
+    await a.running.run_once()
     await _exchange(b, a)
     now = managers.clock.instant
     assert (_shown(a).running, fleet_counts.load_of_fleet(a.directory, now).busy) == (1, 1)
     await b.report(host_id, result(run.execution_id))
     await managers.settle()
-    await a.running.look()
+    await a.running.run_once()
     assert (_shown(a).running, fleet_counts.load_of_fleet(a.directory, now).busy) == (0, 0)
 
 
@@ -113,7 +113,7 @@ async def test_vitals_that_cannot_be_read_are_left_out(
     await managers.settle()
     for text in ("?", pack({})[:-4]):
         await b.database.write(lambda tx, text=text: gateways.beat(tx, b.number, "", "{}", text))
-        await a.exchange.look()
+        await a.exchange.run_once()
     assert _shown(a).vitals is None
     assert len([record for record in caplog.records if "vitals" in record.message]) == 1
 
@@ -136,10 +136,10 @@ async def test_a_host_is_online_while_its_manager_is_alive(managers: Managers) -
         assert not _shown(manager).online
         assert fleet_counts.counts(manager.directory) == (1, 0, 0)
         monotonic = managers.clock.seconds
-        assert manager.directory.expected.seconds_left(monotonic) == {row_id: EXPECTED_FOR}
+        assert manager.directory.expected.seconds_left(monotonic) == {row_id: RETURN_TIMEOUT}
         assert manager.directory.reachable_rows(monotonic) == {row_id}
     assert a.directory.take_moved() == {row_id}
-    managers.clock.turn(EXPECTED_FOR + 1)
+    managers.clock.turn(RETURN_TIMEOUT + 1)
     assert a.directory.reachable_rows(managers.clock.seconds) == frozenset()
 
 
@@ -185,7 +185,7 @@ async def test_a_manager_that_was_killed_gives_up_its_hosts_when_it_is_back(
         await back.follower.give_up_expected()
         await managers.settle()
         assert _shown(a).online
-        managers.clock.turn(EXPECTED_FOR + 1)
+        managers.clock.turn(RETURN_TIMEOUT + 1)
         await back.follower.give_up_expected()
         await managers.settle()
         assert not _shown(a).online
@@ -202,9 +202,9 @@ async def test_hosts_that_others_took_for_offline_are_online_again(managers: Man
         return gateways.declare_dead(tx, b.number, beats[b.number], 1)
 
     assert len(await a.database.write(miss)) == 1
-    await a.follower.look()
+    await a.follower.run_once()
     assert not _shown(a).online
-    await b.follower.look()
+    await b.follower.run_once()
     await managers.settle()
     assert _shown(a).online
     row = await a.database.read(lambda tx: stored_hosts.by_host_id(tx, _shown(a).host_id))
@@ -303,12 +303,12 @@ async def test_nothing_is_sent_on_a_session_whose_successor_is_stored(managers: 
 
 
 class _NoAgents:
-    """An AgentsAway whose sessions a test ends."""
+    """An AgentConnections whose sessions a test ends."""
 
-    def send_away(self, _why: str) -> None:
+    def disconnect_all(self, _why: str) -> None:
         pass
 
-    def take_again(self) -> None:
+    def accept_again(self) -> None:
         pass
 
 
@@ -320,12 +320,12 @@ async def test_hosts_are_waited_for_after_nobody_could_reach_the_database(
     sessions = [(a, await a.connect("web1")), (b, await b.connect("web2"))]
     await managers.settle()
     watch = DatabaseWatch(a.core, _NoAgents())
-    watch.look()
+    watch.run_once()
     for _ in range(LOOKS_MAX):
-        watch.look()
+        watch.run_once()
     for manager, opened in sessions:
         await manager.hosts.close_session(opened.host_id, opened.generation, "sent away")
-    watch.look()
+    watch.run_once()
     await managers.settle()
     task_id = await a.tasks.create_task(spec("@all"))
     await a.tasks.start_task(task_id)
@@ -333,6 +333,6 @@ async def test_hosts_are_waited_for_after_nobody_could_reach_the_database(
     back = await a.connect("web2")
     a.hosts.session_ready(back.host_id)
     assert len(await a.send()) == 1
-    managers.clock.turn(EXPECTED_FOR + 1)
-    await a.silence.look()
+    managers.clock.turn(RETURN_TIMEOUT + 1)
+    await a.silence.run_once()
     assert [row.reason for row in await a.rows(task_id)] == [Reason.UNDELIVERABLE, Reason.NONE]

@@ -44,7 +44,7 @@ async def _states(parts: Parts, task_id: int) -> list[tuple[CommandHostStatus, R
 
 async def _later(parts: Parts, seconds: float) -> None:
     parts.clock.turn(seconds)
-    await parts.silence.look()
+    await parts.silence.run_once()
 
 
 async def test_a_host_that_comes_back_in_time_gets_its_command(parts: Parts) -> None:
@@ -97,7 +97,7 @@ async def test_a_host_that_is_back_too_late_is_sent_nothing(parts: Parts) -> Non
     parts.clock.turn(1800)
     await _back(parts, host)
     assert await parts.send() == []
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [UNDELIVERABLE]
 
 

@@ -79,14 +79,14 @@ async def test_a_delivery_timeout_stands_still_in_the_pause(parts: Parts) -> Non
     parts.clock.turn(60)
     await parts.tasks.pause_task(task_id)
     parts.clock.turn(5000)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [PENDING]
     await parts.tasks.resume_task(task_id)
     parts.clock.turn(39)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [PENDING]
     parts.clock.turn(1)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [UNDELIVERABLE]
 
 
@@ -103,10 +103,10 @@ async def test_a_turn_that_comes_in_the_pause_gets_its_whole_timeout(parts: Part
     parts.clock.turn(500)
     await parts.tasks.resume_task(task_id)
     parts.clock.turn(99)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [COMPLETED, PENDING]
     parts.clock.turn(1)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [COMPLETED, UNDELIVERABLE]
 
 
@@ -118,13 +118,13 @@ async def test_a_clock_that_jumps_in_the_pause_changes_no_timeout(parts: Parts) 
     )
     await parts.tasks.pause_task(task_id)
     parts.clock.instant += timedelta(days=2)
-    await parts.watch.look()
+    await parts.watch.run_once()
     await parts.tasks.resume_task(task_id)
     parts.clock.turn(99)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [PENDING]
     parts.clock.turn(1)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [UNDELIVERABLE]
 
 
@@ -135,7 +135,7 @@ async def test_a_host_that_is_offline_is_judged_at_the_resume(parts: Parts) -> N
     await parts.tasks.pause_task(task_id)
     await _close(parts, web)
     parts.clock.turn(2 * parts.limits.lost_after.total_seconds())
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [PENDING] * 4
     parts.dispatcher.rooms.clear()
     await parts.tasks.resume_task(task_id)

@@ -22,7 +22,7 @@ async def test_the_result_of_a_pruned_execution_is_acknowledged(parts: Parts) ->
         assert entry
         assert entry.session
         assert entry.session.unknown == set()
-        await parts.pruning.look()
+        await parts.pruning.run_once()
 
 
 async def test_reports_of_pruned_executions_are_acknowledged(parts: Parts) -> None:
@@ -45,7 +45,7 @@ async def test_reports_of_pruned_executions_are_acknowledged(parts: Parts) -> No
         outcome = await parts.report(host.host_id, failed(gone))
         assert [told.result for told in outcome.acknowledged] == [True]
         assert (outcome.unknown, broken_wire_rules(outcome), outcome.results) == (set(), [], [])
-        await parts.pruning.look()
+        await parts.pruning.run_once()
     assert await left_over(parts) == dict.fromkeys(TABLES, 0)
 
 
@@ -53,7 +53,7 @@ async def test_a_running_command_is_left_to_finish(parts: Parts) -> None:
     host = await parts.connect("web01")
     _, (gone,) = await ended(parts, host.host_id)
     parts.clock.turn(31 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     held = (Held(gone, HeldState.RUNNING),)
     back = await parts.connect("web01", host_id=host.host_id, held=held)
     assert [resume.action for resume in back.resumes] == [ResumeAction.UNKNOWN]
@@ -85,11 +85,11 @@ async def test_a_lost_agent_does_not_reopen_a_pruned_task(parts: Parts) -> None:
     ((_, run),) = parts.dispatcher.sent
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     parts.clock.turn(301)
-    await parts.silence.look()
+    await parts.silence.run_once()
     parts.clock.turn(31 * DAY)
     await parts.pruning.mark()
     held = (Held(run.execution_id, HeldState.RUNNING),)
     back = await parts.connect("web01", host_id=host.host_id, held=held)
     assert [resume.action for resume in back.resumes] == [ResumeAction.UNKNOWN]
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await left_over(parts) == dict.fromkeys(TABLES, 0)

@@ -35,10 +35,10 @@ async def test_old_tasks_are_pruned_and_others_stay(parts: Parts) -> None:
     parts.clock.turn(15 * DAY)
     new, _ = await ended(parts, host.host_id)
     parts.clock.turn(15 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == [new, running, canceled, waiting, old]  # 30 days to the second
     parts.clock.turn(1)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == [new, running, waiting]
     assert await left_over(parts) == {
         "tasks": 3,
@@ -58,7 +58,7 @@ async def test_with_0_days_all_is_kept(tmp_path: Path) -> None:
         host = await parts.connect("web01")
         task_id, _ = await ended(parts, host.host_id)
         parts.clock.turn(9999 * DAY)
-        await parts.pruning.look()
+        await parts.pruning.run_once()
         assert await listed(parts) == [task_id]
         assert await parts.audited("prune_tasks") == []
 
@@ -68,7 +68,7 @@ async def test_the_number_of_a_pruned_task_is_never_used_again(parts: Parts) -> 
     for _ in range(3):
         newest, _ = await ended(parts, host.host_id)
     parts.clock.turn(31 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await left_over(parts) == dict.fromkeys(TABLES, 0)
     assert await parts.tasks.create_task(spec("@all")) == newest + 1
 
@@ -82,7 +82,7 @@ async def test_secrets_are_pruned_with_their_command(parts: Parts) -> None:
     await parts.report(host.host_id, result(run.execution_id))
     assert (await left_over(parts))["secrets"] == 1
     parts.clock.turn(31 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await left_over(parts) == dict.fromkeys(TABLES, 0)
 
 
@@ -140,26 +140,26 @@ async def test_a_step_ends_when_it_has_removed_enough_bytes(
 async def test_output_goes_with_the_part_of_its_day(parts: Parts) -> None:
     """On PostgreSQL, where the first look makes the parts. Of SQLite the same is true."""
     host = await parts.connect("web01")
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     first, _ = await ended(parts, host.host_id)
     parts.clock.turn(DAY)
     await ended(parts, host.host_id)
     parts.clock.turn(30 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert first not in await listed(parts)
     assert await left_over(parts) == dict.fromkeys(TABLES, 1) | {"secrets": 0}
 
 
 async def test_a_task_that_runs_for_long_keeps_no_output_of_others(parts: Parts) -> None:
     host = await parts.connect("web01")
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     await ended(parts, host.host_id)
     running = await parts.started("@all")
     ((_, run),) = parts.dispatcher.sent[1:]
     output = Output(run.execution_id, Stream.STDOUT, 0, b"abc")
     await parts.report(host.host_id, Started(run.execution_id, timedelta(0)), output)
     parts.clock.turn(38 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await listed(parts) == [running]
     assert await left_over(parts, ("output_chunks",)) == {"output_chunks": 1}
 
@@ -172,7 +172,7 @@ async def test_the_next_manager_continues_an_interrupted_pruning(tmp_path: Path)
         await parts.pruning.mark()
     async with manager_parts(tmp_path, history_days=0) as parts:
         assert await left_over(parts, ("tasks",)) == {"tasks": 1}
-        await parts.pruning.look()
+        await parts.pruning.run_once()
         assert await left_over(parts) == dict.fromkeys(TABLES, 0)
 
 
@@ -205,7 +205,7 @@ async def test_a_failure_in_the_middle_leaves_everything_as_it_was(
                 failures += 1
 
     monkeypatch.setattr(parts.database, "write", failing)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert failures > 20
     assert await left_over(parts, (*TABLES, "tokens")) == {**dict.fromkeys(TABLES, 0), "tokens": 1}
 
@@ -218,14 +218,14 @@ async def test_expired_tokens_are_pruned_unless_a_host_has_used_them(parts: Part
     await parts.token(ttl=timedelta(minutes=60))
     await parts.token(ttl=timedelta(minutes=1))
     parts.clock.turn(120)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
 
     def ids(tx: Transaction) -> list[int]:
         return [row["id"] for row in tx.execute("SELECT id FROM tokens ORDER BY id")]
 
     assert await parts.database.read(ids) == [2, 4, 5]
     parts.clock.turn(31 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert await parts.database.read(ids) == [2, 5]  # the newest keeps its number from being reused
     assert await parts.database.read(contradictions) == []
 
@@ -238,7 +238,7 @@ async def test_a_rejected_key_is_refused_for_ever(parts: Parts, how: str) -> Non
     else:
         await parts.admission.reject(["web01"], False, "ana")
     parts.clock.turn(999 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     with pytest.raises(RefusedError):
         await parts.enroll("web01", auto_approve=True)
     entry = parts.directory.get(enrolled.host_id)
@@ -266,7 +266,7 @@ async def test_freed_pages_are_used_again(parts: Parts) -> None:
     await fill()
     full = await parts.database.read(pages)
     parts.clock.turn(31 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     await fill()
     assert await parts.database.read(pages) <= full + 10
 

@@ -58,7 +58,7 @@ async def ended(parts: Parts) -> int:
     await parts.report(second.host_id, result(second.execution_id))
     await parts.hosts.close_session(lost.host_id, lost.generation, "test")
     parts.clock.turn(301)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
     return task_id
 

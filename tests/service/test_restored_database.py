@@ -44,7 +44,7 @@ async def test_a_command_that_the_agent_holds_is_not_sent_again_and_can_be_lost(
         assert await parts.send() == []
         await parts.hosts.close_session(host_id, back.generation, "test")
         parts.clock.turn(301)
-        await parts.silence.look()
+        await parts.silence.run_once()
         assert await _look(parts, task_id) == (CommandHostStatus.FAILED, Reason.AGENT_LOST)
 
 

@@ -103,7 +103,7 @@ async def _lose(parts: Parts, host_id: str, _execution_id: str) -> None:
     if entry and entry.session:
         await parts.hosts.close_session(host_id, entry.session.generation, "test")
     parts.clock.turn(1000)
-    await parts.silence.look()
+    await parts.silence.run_once()
 
 
 async def _make_token(parts: Parts, _host_id: str, _execution_id: str) -> None:

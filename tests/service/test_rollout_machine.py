@@ -28,15 +28,9 @@ from tests.support.run_length import examples
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.hosts.maintenance import Maintenance
-from tui_manager.domain.task_spec.rollout_spec import (
-    ALL_AT_ONCE,
-    HoldRule,
-    Order,
-    RolloutSpec,
-    concurrency_limit,
-    failure_budget,
-)
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, has_barrier
+from tui_manager.domain.tasks.assign_batches import concurrency_limit, failure_budget
 from tui_manager.domain.tasks.task import Task
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import host_changes
@@ -214,7 +208,7 @@ class RolloutMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 60, 100, 400]))
     def turn(self, seconds: int) -> None:
         self._clock.turn(seconds)
-        self._run(self._fleet.parts.silence.look())
+        self._run(self._fleet.parts.silence.run_once())
         self._take()
 
     @rule(days=st.sampled_from([-10, 10]))

@@ -140,7 +140,7 @@ async def test_a_kill_after_each_transaction_that_opens_a_barrier(
     at_barrier: list[int] = []
     while not at_barrier or at_barrier[-1]:
         async with manager.running(back=False) as fleet:
-            await fleet.parts.rollout_loop.look()
+            await fleet.parts.rollout_loop.run_once()
             progress = (await fleet.task(task_id)).rollout
             assert progress
             at_barrier.append(progress.hosts_at_barrier)
@@ -223,10 +223,10 @@ async def test_a_plain_task_waits_for_hosts_that_were_online(manager: Manager) -
         assert fleet.busy() == ["h001"]
         await fleet.finish()
         manager.clock.turn(59)
-        await fleet.parts.silence.look()
+        await fleet.parts.silence.run_once()
         assert (await fleet.states(task_id))["h002"] == "pending"
         manager.clock.turn(1)
-        await fleet.parts.silence.look()
+        await fleet.parts.silence.run_once()
         assert (await fleet.states(task_id))["h002"] == UNDELIVERABLE
         assert (await fleet.states(task_id, 1))["h002"] == "skipped earlier_failed"
     async with manager.running(back=False) as fleet:  # h002 is not expected any more
@@ -256,7 +256,7 @@ async def test_a_host_that_is_declared_lost_is_not_expected(tmp_path: Path) -> N
         await fleet.parts.tasks.pause_task(task_id)
     async with manager.running(back=False) as fleet:
         manager.clock.turn(30)
-        await fleet.parts.silence.look()
+        await fleet.parts.silence.run_once()
         await fleet.parts.tasks.resume_task(task_id)
         assert await fleet.states(task_id) == {"h001": UNDELIVERABLE}
 
@@ -313,8 +313,8 @@ async def test_a_host_whose_session_is_being_opened_is_waited_for(
             given = spec("@all", rollout=rollout(max_concurrency=limit))
             task_ids.append(await parts.tasks.create_task(given))
             await parts.tasks.start_task(task_ids[-1])
-            await parts.rollout_loop.look()
-            await parts.silence.look()
+            await parts.rollout_loop.run_once()
+            await parts.silence.run_once()
             if len(task_ids) == 1:
                 raise StorageError("The disk is full.")
             return await write(work, early=early)
@@ -327,7 +327,7 @@ async def test_a_host_whose_session_is_being_opened_is_waited_for(
         for task_id in task_ids:
             assert await fleet.states(task_id) == {"h001": "pending", "h002": "pending"}
         manager.clock.turn(60)
-        await parts.silence.look()
+        await parts.silence.run_once()
         await fleet.take()
         for task_id in task_ids:
             assert await fleet.states(task_id) == {"h001": UNDELIVERABLE, "h002": "pending"}

@@ -82,5 +82,5 @@ async def test_hosts_that_are_followed_after_a_start(
         return follow(tx, hosts, *given)
 
     monkeypatch.setattr(follow_connections, "follow", noted)
-    await RolloutLoop(parts.core, parts.dispatch, parts.watch).look()
+    await RolloutLoop(parts.core, parts.dispatch, parts.watch).run_once()
     assert followed == [3, 3, 3, 1]

@@ -15,7 +15,7 @@ WAIT = {"offline": Offline.WAIT, "delivery_timeout": timedelta(seconds=TIMEOUT)}
 async def _turn(fleet: Fleet, seconds: float) -> list[str]:
     """Time passes; returns who is sent something then."""
     fleet.parts.clock.turn(seconds)
-    await fleet.parts.silence.look()
+    await fleet.parts.silence.run_once()
     return await fleet.take()
 
 

@@ -153,7 +153,7 @@ async def test_a_lost_host_counts_until_it_is_back(fleet: Fleet) -> None:
     (run,) = fleet.held["h001"]
     await fleet.disconnect(["h001"])
     fleet.parts.clock.turn(lost_after)
-    await fleet.parts.silence.look()
+    await fleet.parts.silence.run_once()
     assert await fleet.take() == []
     assert await fleet.counts(task_id) == {"failed agent_lost": 1, SPENT: 9}
     await fleet.connect(["h001"])

@@ -64,10 +64,10 @@ class Days:
 
     async def _pass(self, parts: Parts) -> None:
         self.clock.turn(self.dice.choice((60, 1200, 4 * HOUR)) * self.dice.random())
-        await parts.watch.look()
+        await parts.watch.run_once()
 
     async def _look(self, parts: Parts) -> None:
-        await parts.schedule_loop.look()
+        await parts.schedule_loop.run_once()
 
     async def _end(self, parts: Parts) -> None:
         for task in await unended(parts):
@@ -93,7 +93,7 @@ class Days:
         by = -self.wrong_by or timedelta(seconds=self.dice.randint(-5 * HOUR, 5 * HOUR))
         self.clock.instant += by
         self.wrong_by += by
-        await parts.watch.look()
+        await parts.watch.run_once()
 
     async def _accept(self, parts: Parts) -> None:
         if self.wrong_by > timedelta(0):

@@ -131,7 +131,7 @@ async def test_an_edit_keeps_history_and_pause_and_needs_the_revision(parts: Par
     await parts.connect("web01")
     await parts.schedules.add_schedule(hourly(), ANA)
     turn_to(parts, 4)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     await parts.schedules.pause_schedule("nightly", ANA)
     turn_to(parts, 6, 30)
     edited = await parts.schedules.edit_schedule(hourly(cron="15 * * * *"), 1, ANA)
@@ -186,7 +186,7 @@ async def test_an_edit_that_is_cancelled_while_it_looks_takes_no_work_from_the_l
     await parts.templates.save("restart", TASK_FILE, 0, ANA)
     await parts.schedules.add_schedule(hourly(template=TemplateUse("restart")), ANA)
     await parts.schedules.add_schedule(hourly("other"), ANA)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     await parts.templates.save("restart", WITH_PARAMETER, 0, ANA)
     looks = asyncio.Event()
 
@@ -202,7 +202,7 @@ async def test_an_edit_that_is_cancelled_while_it_looks_takes_no_work_from_the_l
         await looks.wait()
         editing.cancel()
         await asyncio.wait([editing])
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     schedule = (await parts.schedules.get_schedule("nightly")).schedule
     assert "SERVICE" in schedule.problem
 
@@ -211,7 +211,7 @@ async def test_an_edit_after_the_clock_went_back_repeats_no_due_time(parts: Part
     await parts.connect("web01")
     await parts.schedules.add_schedule(hourly(), ANA)
     turn_to(parts, 6)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     parts.clock.instant -= timedelta(hours=2)
     assert await parts.watch.accept(ANA)
     edited = await parts.schedules.edit_schedule(hourly(cron="*/30 * * * *"), 1, ANA)
@@ -236,7 +236,7 @@ async def test_a_clock_that_is_not_believed_loses_no_due_time(parts: Parts) -> N
     parts.clock.instant -= timedelta(hours=12)
     await parts.schedules.resume_schedule("nightly", ANA)
     turn_to(parts, 4)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     for name in ("nightly", "other"):
         (run,) = await runs(parts, name)
         assert (run.due, bool(run.task_id)) == (parts.clock.instant, True)
@@ -260,7 +260,7 @@ async def test_the_due_times_of_a_pause_are_one_row(parts: Parts) -> None:
     with pytest.raises(IllegalMoveError, match="paused already"):
         await parts.schedules.pause_schedule("nightly", ANA)
     turn_to(parts, 9)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert await runs(parts) == []
     await parts.schedules.resume_schedule("nightly", ANA)
     (run,) = await runs(parts)
@@ -292,7 +292,7 @@ async def test_lists_by_name_and_by_next_and_with_filters(parts: Parts) -> None:
     assert await names(parts, text="WEB01") == ["a", "b", "c", "d"]
     assert await names(parts, faults_only=True) == []
     turn_to(parts, 5)
-    await parts.schedule_loop.look()  # there is no host
+    await parts.schedule_loop.run_once()  # there is no host
     assert await names(parts, faults_only=True) == ["c"]
     page = await parts.schedules.list_schedules(Window(limit=1, offset=9, text="b"))
     assert (page.rows, page.matching, page.total) == ([], 4, 4)

@@ -49,7 +49,7 @@ async def _back(parts: Parts, host: OpenedSession, *held: Held, **given: str) ->
 
 async def _later(parts: Parts, seconds: float) -> None:
     parts.clock.turn(seconds)
-    await parts.silence.look()
+    await parts.silence.run_once()
 
 
 async def _states(parts: Parts, task_id: int) -> list[State]:
@@ -172,7 +172,7 @@ async def test_a_command_is_not_sent_again_after_its_delivery_timeout(parts: Par
     parts.clock.turn(1800)
     await _back(parts, host)
     assert await parts.send() == []
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [UNDELIVERABLE]
 
 
@@ -211,7 +211,7 @@ async def test_a_cancel_of_a_command_that_may_have_begun_is_unconfirmed_after_si
     await _later(parts, LOST_AFTER)
     await parts.tasks.cancel_task(task_id)
     assert await _states(parts, task_id) == [PENDING]
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert await _states(parts, task_id) == [UNCONFIRMED]
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
     assert (await _back(parts, host)).missing == (execution_id,)
@@ -283,13 +283,13 @@ async def test_a_host_that_is_back_while_the_clock_is_checked_is_not_lost(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.FAIL)
-    look = ClockWatch.look
+    look = ClockWatch.run_once
 
     async def come_back(watch: ClockWatch) -> None:
-        monkeypatch.setattr(ClockWatch, "look", look)
+        monkeypatch.setattr(ClockWatch, "run_once", look)
         await _back(parts, host, Held(execution_id, HeldState.RUNNING))
 
-    monkeypatch.setattr(ClockWatch, "look", come_back)
+    monkeypatch.setattr(ClockWatch, "run_once", come_back)
     await _later(parts, LOST_AFTER)
     assert await _states(parts, task_id) == [RUNNING]
 

@@ -44,7 +44,7 @@ async def _sent_to(parts: Parts, name: str, target: str) -> tuple[OpenedSession,
 async def _away(parts: Parts, host: OpenedSession, seconds: float = LOST_AFTER) -> None:
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     parts.clock.turn(seconds)
-    await parts.silence.look()
+    await parts.silence.run_once()
 
 
 async def _back(parts: Parts, host: OpenedSession, *held: Held, **given: Any) -> OpenedSession:
@@ -57,7 +57,7 @@ async def test_silence_is_failure_only_after_lost_after(parts: Parts) -> None:
     await _away(parts, host, 299)
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.RUNNING
     parts.clock.turn(2)
-    await parts.silence.look()
+    await parts.silence.run_once()
     row = await parts.row(execution_id, task_id)
     assert (row.status, row.reason) == (CommandHostStatus.FAILED, Reason.AGENT_LOST)
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
@@ -266,7 +266,7 @@ async def test_a_host_whose_session_is_being_opened_is_not_lost(parts: Parts) ->
     parts.clock.turn(LOST_AFTER)
     back = asyncio.create_task(_back(parts, host, Held(execution_id, HeldState.RUNNING)))
     await asyncio.sleep(0)  # its session waits for the database
-    await parts.silence.look()
+    await parts.silence.run_once()
     session = await back
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.RUNNING
     await _away(parts, session)  # and the next silence is judged as ever
@@ -278,10 +278,10 @@ async def test_a_stalled_manager_extends_the_silence_timers(parts: Parts) -> Non
     await _away(parts, host, 299)
     parts.clock.turn(100)
     parts.stalls.extend_timers(100)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.PENDING
     parts.clock.turn(2)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert (await parts.row(execution_id, task_id)).reason is Reason.AGENT_LOST
 
 
@@ -294,11 +294,11 @@ async def test_no_agent_is_lost_while_the_database_cannot_be_written(
         await parts.hosts.close_session(host.host_id, host.generation, "test")
         parts.clock.turn(LOST_AFTER)
         with pytest.raises(StorageError):
-            await parts.silence.look()
-    await parts.silence.look()
+            await parts.silence.run_once()
+    await parts.silence.run_once()
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.PENDING
     parts.clock.turn(LOST_AFTER)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert (await parts.row(execution_id, task_id)).reason is Reason.AGENT_LOST
 
 

@@ -64,7 +64,7 @@ async def test_what_is_sent_before_its_timeout_is_not_undelivered(managers: Mana
     b.hosts.session_ready(opened.host_id)
     async with _claiming(b) as sending:
         managers.clock.turn(minute.total_seconds() + 1)
-        judging = asyncio.create_task(a.silence.look())
+        judging = asyncio.create_task(a.silence.run_once())
     ((host_id, run),) = await sending
     await judging
     await b.report(host_id, result(run.execution_id))
@@ -82,7 +82,7 @@ async def _rollout_on_two(managers: Managers) -> tuple[int, str, Run]:
     rollout = RolloutSpec(max_failures="0")
     task_id = await a.tasks.create_task(spec("web[1-2]", "one", "two", rollout=rollout))
     await a.tasks.start_task(task_id)
-    await a.rollout_loop.look()
+    await a.rollout_loop.run_once()
     ((host_id, run),) = await a.send()
     await managers.settle()
     return task_id, host_id, run
@@ -95,7 +95,7 @@ async def test_a_host_that_is_claimed_when_the_budget_is_spent_runs_all_steps(
     task_id, host_id, run = await _rollout_on_two(managers)
     async with _claiming(b) as sending:
         await a.report(host_id, failed(run.execution_id))
-        planning = asyncio.create_task(a.rollout_loop.look())
+        planning = asyncio.create_task(a.rollout_loop.run_once())
     ((_, other),) = await sending
     await planning
     states = {(row.host, row.command): row.status for row in await a.rows(task_id)}
@@ -128,7 +128,7 @@ async def test_a_host_that_is_back_elsewhere_and_is_claimed_stays_under_way(
     await b.hosts.open_session(greeting("web2", host_id=host_id), None)
     b.hosts.session_ready(host_id)
     async with _claiming(b) as sending:
-        planning = asyncio.create_task(a.rollout_loop.look())
+        planning = asyncio.create_task(a.rollout_loop.run_once())
     assert len(await sending) == 1
     await planning
     states = "SELECT state FROM rollout_hosts WHERE task_id = ? ORDER BY host"

@@ -53,21 +53,21 @@ async def test_the_leader_alone_stores_a_jump_that_all_see(
     a, b = await two(managers)
     managers.clock.turn(100)
     jump(managers, seconds)
-    await b.watch.look()
+    await b.watch.run_once()
     assert await stored(b) == []
-    await a.watch.look()
-    await b.watch.look()
+    await a.watch.run_once()
+    await b.watch.run_once()
     assert await stored(b) == [seconds]
-    assert a.watch.doubt
-    assert b.watch.doubt
+    assert a.watch.untrusted
+    assert b.watch.untrusted
     await take_over(managers)
     managers.clock.turn(1)
-    await b.watch.look()
+    await b.watch.run_once()
     assert await stored(b) == [seconds]
-    assert b.watch.doubt
+    assert b.watch.untrusted
     jump(managers, -seconds)
-    await b.watch.look()
-    assert b.watch.doubt is None
+    await b.watch.run_once()
+    assert b.watch.untrusted is None
     assert await stored(b) == [-seconds]  # of what was stored in between
 
 
@@ -77,11 +77,11 @@ async def test_a_jump_while_nobody_led_is_stored_by_the_next_leader(managers: Ma
     await a.watch._store()
     await managers.kill("a")
     jump(managers, 7 * HOUR)
-    await b.watch.look()
+    await b.watch.run_once()
     assert await stored(b) == []
     await managers.beat(times=5)
     assert managers.leaders() == ["b"]
-    await b.watch.look()
+    await b.watch.run_once()
     assert await stored(b) == [7 * HOUR]
 
 
@@ -92,28 +92,28 @@ async def test_a_clock_that_is_accepted_at_any_manager_is_trusted_by_all(
     c = await managers.start("c")
     jump(managers, 7 * HOUR)
     for parts in (a, b, c):
-        await parts.watch.look()
+        await parts.watch.run_once()
     assert await b.watch.accept("ana@pts/3")
-    assert b.watch.doubt is None
+    assert b.watch.untrusted is None
     await a.watch._store()  # in between it stores the time
     managers.clock.turn(6)
     for parts in (a, b, c):
         await parts.watch.learn()
-        assert parts.watch.doubt is None
+        assert parts.watch.untrusted is None
     await a.watch._store()
     assert await stored(a) == [7 * HOUR]
     await take_over(managers)
-    await b.watch.look()
+    await b.watch.run_once()
     assert await stored(b) == [7 * HOUR]
 
 
 async def test_accepting_stores_a_jump_that_no_leader_has_stored(managers: Managers) -> None:
     a, b = await two(managers)
     jump(managers, 7 * HOUR)
-    await b.watch.look()
+    await b.watch.run_once()
     assert await b.watch.accept("ana@pts/3")
     assert await stored(b) == [7 * HOUR]
-    await a.watch.look()
+    await a.watch.run_once()
     assert await stored(b) == [7 * HOUR]
 
 
@@ -123,12 +123,12 @@ async def test_a_jump_that_only_one_manager_has_seen_is_forgotten(managers: Mana
     managers.clock.turn(100)
     b.watch._offset -= 600_000_000
     b.watch._trusted -= 600_000_000
-    await b.watch.look()
-    assert b.watch.doubt
+    await b.watch.run_once()
+    assert b.watch.untrusted
     managers.clock.turn(60)
     await a.watch._store()
     await b.watch.learn()
-    assert b.watch.doubt is None
+    assert b.watch.untrusted is None
     await take_over(managers)
-    await b.watch.look()
+    await b.watch.run_once()
     assert await stored(b) == []

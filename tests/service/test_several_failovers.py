@@ -15,8 +15,8 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.service.core.change_feed import EVERYTHING
-from tui_manager.service.core.expected_hosts import EXPECTED_FOR
 from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import gateways
 
@@ -63,7 +63,7 @@ async def test_what_others_have_done_to_hosts_and_is_lost_is_forgotten(managers:
     assert _entry(a, host_id).row.labels == {}
     assert _entry(a, host_id).session
     await b.fleet.label(["web01"], {"x": "again"}, [], "op")
-    await a.follower.look()
+    await a.follower.run_once()
     assert _entry(a, host_id).row.labels == {"x": "again"}
 
 
@@ -92,10 +92,10 @@ async def test_a_host_comes_back_to_the_manager_that_had_it_before(managers: Man
     entry = _entry(a, host_id)
     assert (entry.online, entry.row.generation) == (False, 1)
     assert a.directory.expected.seconds_left(managers.clock.seconds) == {
-        entry.row.row_id: EXPECTED_FOR
+        entry.row.row_id: RETURN_TIMEOUT
     }
     await c.connect("web01", host_id=host_id)
-    await a.follower.look()
+    await a.follower.run_once()
     assert (entry.row.gateway, entry.row.generation) == (c.number, 2)
     assert entry.elsewhere
 
@@ -112,7 +112,7 @@ async def test_a_session_that_is_not_the_one_of_the_row_ends(managers: Managers,
     assert not _entry(a, opened.host_id).online
     assert _entry(a, other.host_id).session
     await a.connect("web01", host_id=opened.host_id)
-    await a.follower.look()
+    await a.follower.run_once()
     assert _entry(a, opened.host_id).session
     assert len(a.sessions.replaced) == 1
 
@@ -136,7 +136,7 @@ async def test_a_session_that_begins_during_the_look_stays(managers: Managers) -
     session = _entry(a, opened.host_id).session
     assert session
     assert session.generation == 2
-    await a.follower.look()
+    await a.follower.run_once()
     assert _entry(a, opened.host_id).session is session
 
 

@@ -42,7 +42,7 @@ async def plans(parts: Parts) -> bool:
 
 
 def states(parts: Parts) -> list[GatewayState]:
-    return [one.state for one in parts.leadership.standing.gateways]
+    return [one.state for one in parts.leadership.managers.gateways]
 
 
 async def test_the_first_manager_leads_and_the_others_follow(managers: Managers) -> None:
@@ -53,8 +53,8 @@ async def test_the_first_manager_leads_and_the_others_follow(managers: Managers)
     assert not await plans(b)
     for parts in (a, b):
         assert states(parts) == [GatewayState.LEADS, GatewayState.RUNNING]
-    assert a.leadership.standing.own == 1
-    assert b.leadership.standing.own == 2
+    assert a.leadership.managers.own == 1
+    assert b.leadership.managers.own == 2
 
 
 async def test_a_follower_leads_within_ten_seconds_of_a_kill(managers: Managers) -> None:
@@ -279,7 +279,7 @@ async def test_the_others_are_told_of_what_changes_and_not_of_each_beat(managers
     a = await managers.start("a")
     told: list[list[str]] = []
     a.leadership.on_change.append(
-        lambda standing: told.append([one.state for one in standing.gateways])
+        lambda managers: told.append([one.state for one in managers.gateways])
     )
     await managers.beat(times=3)
     assert told == []
@@ -310,14 +310,14 @@ async def test_without_the_database_nobody_else_is_heard_and_nobody_leads(
     await managers.beat(times=2)
     known = [GatewayState.LEADS, GatewayState.RUNNING]
     managers.clock.turn(ALIVE_FOR)  # as a process does that stands still
-    assert [one.state for one in a.leadership.heard_standing.gateways] == known
+    assert [one.state for one in a.leadership.known_managers.gateways] == known
     a.leadership._out_of_reach = True
     a.leadership.end_lease_if_over()
     nobody = [GatewayState.RUNNING, GatewayState.NOT_HEARD]
-    assert [one.state for one in a.leadership.heard_standing.gateways] == nobody
+    assert [one.state for one in a.leadership.known_managers.gateways] == nobody
     await managers.beat()
     a.leadership._out_of_reach = False
-    assert [one.state for one in a.leadership.heard_standing.gateways] == known
+    assert [one.state for one in a.leadership.known_managers.gateways] == known
 
 
 async def test_a_manager_that_never_began_is_not_shown(managers: Managers) -> None:

@@ -48,9 +48,9 @@ async def test_a_schedule_is_acted_on_by_the_leader_alone(managers: Managers) ->
     await b.schedules.add_schedule(hourly(), ANA)
     turn_to(b, 4)
     with pytest.raises(NotLeadingError):
-        await b.schedule_loop.look()
+        await b.schedule_loop.run_once()
     assert await shown(b) == []
-    await a.schedule_loop.look()
+    await a.schedule_loop.run_once()
     assert await shown(b) == ["04:00 task 1"]
     turn_to(b, 5)
     edited = hourly(cron="30 * * * *")
@@ -63,9 +63,9 @@ async def test_a_rollout_is_planned_by_the_leader_alone(managers: Managers) -> N
     spec = RolloutSpec(batches="1")
     task_id = await b.started("web01", rollout=spec)
     with pytest.raises(NotLeadingError):
-        await b.rollout_loop.look()
+        await b.rollout_loop.run_once()
     assert (await b.tasks.get_task(task_id)).task.status is TaskStatus.RUNNING
-    await a.rollout_loop.look()
+    await a.rollout_loop.run_once()
     assert (await b.tasks.get_task(task_id)).task.status is TaskStatus.FAILED  # it was offline
 
 
@@ -75,11 +75,11 @@ async def test_silence_is_judged_by_the_leader_alone(managers: Managers) -> None
     task_id = await b.started("web01", **waiting)
     managers.clock.turn(DAY)
     with pytest.raises(NotLeadingError):
-        await b.silence.look()
+        await b.silence.run_once()
     entry = next(iter(b.directory))
     assert not entry.declared_lost  # so that this manager judges it when it leads
     assert (await b.tasks.get_task(task_id)).task.status is TaskStatus.RUNNING
-    await a.silence.look()
+    await a.silence.run_once()
     assert (await b.tasks.get_task(task_id)).task.status is TaskStatus.FAILED
 
 
@@ -89,13 +89,13 @@ async def test_history_is_removed_by_the_leader_alone(managers: Managers) -> Non
     await ended(a, host.host_id)
     managers.clock.turn(31 * DAY)
     for parts in (a, b):
-        await parts.watch.look()
+        await parts.watch.run_once()
     with pytest.raises(NotLeadingError):
-        await b.pruning.look()
+        await b.pruning.run_once()
     with pytest.raises(NotLeadingError):
         await b.pruning.mark()
     assert (await b.tasks.list_tasks(Window())).total == 1
-    await a.pruning.look()
+    await a.pruning.run_once()
     assert (await b.tasks.list_tasks(Window())).total == 0
 
 
@@ -103,13 +103,13 @@ async def test_a_manager_that_leads_later_plans_what_is_stored_then(managers: Ma
     a, b = await two(managers)
     await b.schedules.add_schedule(hourly(), ANA)
     turn_to(b, 4)
-    await a.schedule_loop.look()
+    await a.schedule_loop.run_once()
     await managers.kill("a")
     turn_to(b, 4, 59)
     await managers.beat(times=5)
     assert b.leadership.leads
     turn_to(b, 5)
-    await b.schedule_loop.look()
+    await b.schedule_loop.run_once()
     assert await shown(b) == ["04:00 task 1", "05:00 task 2"]
 
 

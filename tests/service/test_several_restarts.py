@@ -13,10 +13,10 @@ from tests.support.manager_parts import Parts
 from tests.support.several_managers import Managers, several_managers
 from tui_manager.domain.errors import RefusedError
 from tui_manager.domain.hosts.agent_messages import Started
-from tui_manager.domain.manager.gateway import Standing
+from tui_manager.domain.manager.gateway import ManagerGroup
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.tasks.task import CommandHost
-from tui_manager.service.core.expected_hosts import EXPECTED_FOR
+from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 
 pytestmark = pytest.mark.postgresql
@@ -41,12 +41,12 @@ class Fleet:
     async def notice(self) -> None:
         """`a` hears that."""
         await self.managers.beat()
-        await self.follower.look()
+        await self.follower.run_once()
 
     async def wait(self, seconds: float) -> None:
         """Time goes by in which nobody comes."""
         self.managers.clock.turn(seconds)
-        await self.a.silence.look()
+        await self.a.silence.run_once()
 
     @property
     def is_online(self) -> bool:
@@ -61,9 +61,9 @@ class Fleet:
 def _follow(parts: Parts) -> None:
     """As `manager_parts.py` connects them."""
 
-    def follow(standing: Standing) -> None:
+    def follow(managers: ManagerGroup) -> None:
         heard_at, clock = parts.leadership.heard_at(), parts.core.clock
-        parts.directory.follow_gateways(standing.others, heard_at, clock.now(), clock.monotonic())
+        parts.directory.follow_gateways(managers.others, heard_at, clock.now(), clock.monotonic())
 
     parts.leadership.on_change.append(follow)
 
@@ -92,7 +92,7 @@ async def test_what_is_started_then_waits_as_after_a_restart(
     task_id = await fleet.a.started("web01")
     await fleet.notice()
     assert (await fleet.row(task_id)).status is CommandHostStatus.PENDING
-    await fleet.wait(EXPECTED_FOR - 10)
+    await fleet.wait(RETURN_TIMEOUT - 10)
     assert (await fleet.row(task_id)).status is CommandHostStatus.PENDING
     await fleet.wait(11)
     assert (await fleet.row(task_id)).reason is Reason.UNDELIVERABLE
@@ -114,12 +114,12 @@ async def test_what_runs_there_is_lost_as_after_a_restart(fleet: Fleet) -> None:
 async def test_a_host_that_is_back_before_the_others_notice_stays_online(fleet: Fleet) -> None:
     await fleet.restart_b()
     await fleet.b.connect("web01", host_id=fleet.host_id)
-    await fleet.follower.look()
+    await fleet.follower.run_once()
     assert fleet.is_online
     await fleet.notice()
     assert fleet.is_online
     task_id = await fleet.a.started("web01")
-    await fleet.wait(EXPECTED_FOR + 1)
+    await fleet.wait(RETURN_TIMEOUT + 1)
     assert (await fleet.row(task_id)).status is CommandHostStatus.PENDING
 
 

@@ -11,11 +11,11 @@ import pytest
 from tests.support.following_managers import Manager, Managers, following_managers
 from tests.support.manager_parts import greeting, result
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction, Run, Started
-from tui_manager.domain.manager.gateway import Standing
+from tui_manager.domain.manager.gateway import ManagerGroup
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.tasks.task import CommandHost
-from tui_manager.service.core.expected_hosts import EXPECTED_FOR
 from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.service.managers.lease_rules import ALIVE_FOR, BEAT_EVERY
 
 pytestmark = pytest.mark.postgresql
@@ -73,8 +73,8 @@ class Fleet:
 def _follow(manager: Manager) -> None:
     """As `manager_parts.py` connects them."""
 
-    def follow(standing: Standing) -> None:
-        manager.bridge.follow_standing(standing, manager.leadership.heard_at())
+    def follow(managers: ManagerGroup) -> None:
+        manager.bridge.follow_managers(managers, manager.leadership.heard_at())
 
     manager.leadership.on_change.append(follow)
 
@@ -102,14 +102,14 @@ async def test_hosts_of_a_dead_manager_are_silent_since_its_last_beat(fleet: Fle
 
     started = await fleet.a.started("web01")  # it is expected
     assert (await fleet.row(started)).status is CommandHostStatus.PENDING
-    fleet.managers.clock.turn(EXPECTED_FOR + 1)
-    await fleet.a.silence.look()
+    fleet.managers.clock.turn(RETURN_TIMEOUT + 1)
+    await fleet.a.silence.run_once()
     assert (await fleet.row(started)).reason is Reason.UNDELIVERABLE
     assert await fleet.status(started) is TaskStatus.FAILED
     assert await fleet.status(running) is TaskStatus.RUNNING
 
-    fleet.managers.clock.turn(LOST_AFTER.total_seconds() - EXPECTED_FOR - ALIVE_FOR)
-    await fleet.a.silence.look()
+    fleet.managers.clock.turn(LOST_AFTER.total_seconds() - RETURN_TIMEOUT - ALIVE_FOR)
+    await fleet.a.silence.run_once()
     assert (await fleet.row(running)).reason is Reason.AGENT_LOST
     assert await fleet.status(running) is TaskStatus.FAILED
 
@@ -120,11 +120,11 @@ async def test_what_waited_for_the_death_of_a_manager_waits_longer(fleet: Fleet)
     fleet.b.dispatcher.rooms[fleet.host_id] = 0
     waiting = await fleet.a.started("web01")
     await fleet.lose_b()
-    fleet.managers.clock.turn(EXPECTED_FOR + 1)
-    await fleet.a.silence.look()
+    fleet.managers.clock.turn(RETURN_TIMEOUT + 1)
+    await fleet.a.silence.run_once()
     assert (await fleet.row(waiting)).status is CommandHostStatus.PENDING
     fleet.managers.clock.turn(LOST_AFTER.total_seconds())
-    await fleet.a.silence.look()
+    await fleet.a.silence.run_once()
     assert (await fleet.row(waiting)).reason is Reason.UNDELIVERABLE
 
 
@@ -134,11 +134,11 @@ async def test_a_host_that_comes_back_to_another_manager_is_sent_what_waits(flee
     await fleet.c.hosts.open_session(greeting("web01", host_id=fleet.host_id), None)
     fleet.c.hosts.session_ready(fleet.host_id)
     run = await fleet.send(fleet.c)
-    fleet.managers.clock.turn(EXPECTED_FOR + 1)
-    await fleet.a.silence.look()
+    fleet.managers.clock.turn(RETURN_TIMEOUT + 1)
+    await fleet.a.silence.run_once()
     assert await fleet.status(task_id) is TaskStatus.RUNNING
     await fleet.c.report(fleet.host_id, result(run.execution_id))
-    await fleet.a.task_ends.look([task_id])
+    await fleet.a.task_ends.run_once([task_id])
     assert await fleet.status(task_id) is TaskStatus.COMPLETED
 
 
@@ -153,7 +153,7 @@ async def test_a_new_leader_goes_on_with_the_silences_that_it_knows(fleet: Fleet
         await fleet.beat(fleet.c)
     fleet.managers.clock.turn(heard + LOST_AFTER.total_seconds() - fleet.managers.clock.seconds)
     fleet.managers.clock.turn(2 * BEAT_EVERY)
-    await fleet.c.silence.look()
+    await fleet.c.silence.run_once()
     assert (await fleet.row(running)).reason is Reason.AGENT_LOST
 
 
@@ -164,9 +164,9 @@ async def test_what_waits_for_a_host_that_has_just_come_to_another_manager_goes_
     await fleet.lose_b()
     task_id = await fleet.a.started("web01")
     await fleet.managers.settle()
-    fleet.managers.clock.turn(EXPECTED_FOR + 1)
+    fleet.managers.clock.turn(RETURN_TIMEOUT + 1)
     await fleet.c.hosts.open_session(greeting("web01", host_id=fleet.host_id), None)
-    await fleet.a.silence.look()
+    await fleet.a.silence.run_once()
     assert (await fleet.row(task_id)).status is CommandHostStatus.PENDING
     fleet.c.hosts.session_ready(fleet.host_id)
     await fleet.send(fleet.c)
@@ -182,7 +182,7 @@ async def test_a_run_of_a_host_that_has_just_come_to_another_manager_goes_on(fle
     greets = greeting("web01", host_id=fleet.host_id, held=held)
     opened = await fleet.c.hosts.open_session(greets, None)
     assert [resume.action for resume in opened.resumes] == [ResumeAction.GO_ON]
-    await fleet.a.silence.look()
+    await fleet.a.silence.run_once()
     assert not fleet.entry.declared_lost
     await fleet.c.report(fleet.host_id, result(run.execution_id))
     await fleet.managers.settle()
@@ -197,15 +197,15 @@ async def test_a_session_that_the_leader_never_saw_begins_a_new_silence(fleet: F
     run = await fleet.send(fleet.b)
     await fleet.b.report(fleet.host_id, Started(run.execution_id, timedelta()))
     await fleet.lose_b()
-    fleet.managers.clock.turn(LOST_AFTER.total_seconds() - EXPECTED_FOR)
+    fleet.managers.clock.turn(LOST_AFTER.total_seconds() - RETURN_TIMEOUT)
     held = (Held(run.execution_id, HeldState.RUNNING),)
     greets = greeting("web01", host_id=fleet.host_id, held=held)
     opened = await fleet.c.hosts.open_session(greets, None)
     await fleet.c.hosts.close_session(fleet.host_id, opened.generation, "test")
     await fleet.managers.settle()
-    fleet.managers.clock.turn(EXPECTED_FOR)
-    await fleet.a.silence.look()
+    fleet.managers.clock.turn(RETURN_TIMEOUT)
+    await fleet.a.silence.run_once()
     assert (await fleet.row(running)).status is CommandHostStatus.RUNNING
     fleet.managers.clock.turn(LOST_AFTER.total_seconds())
-    await fleet.a.silence.look()
+    await fleet.a.silence.run_once()
     assert (await fleet.row(running)).reason is Reason.AGENT_LOST

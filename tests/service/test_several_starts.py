@@ -17,7 +17,7 @@ async def test_a_host_that_has_just_connected_elsewhere_is_not_undeliverable(
     async with several_managers(tmp_path) as managers:
         first, second = await managers.start("a"), await managers.start("b")
         await managers.beat(times=2)
-        others = first.leadership.standing.others
+        others = first.leadership.managers.others
         first.directory.follow_gateways(others, {}, first.core.clock.now(), managers.clock.seconds)
         await second.connect("web01")
         task_id = await first.tasks.create_task(spec("@all"))

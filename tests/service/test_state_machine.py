@@ -264,7 +264,7 @@ class TaskMachine(RuleBasedStateMachine):
         closing = self.parts.hosts.close_session(opened.host_id, opened.generation, "test")
         self._loop.run_until_complete(closing)
         self.parts.clock.turn(seconds)
-        self._loop.run_until_complete(self.parts.silence.look())
+        self._loop.run_until_complete(self.parts.silence.run_once())
 
     @rule(
         target=executions,

@@ -84,7 +84,7 @@ async def _end_first(fleet: Fleet, status: CommandHostStatus, reason: Reason) ->
         await fleet.disconnect(["h001"])
         await fleet.take()
         parts.clock.turn(LOST_AFTER)
-        await parts.silence.look()
+        await parts.silence.run_once()
     else:
         await fleet.report_all("h001", status, reason)
     await fleet.take()
@@ -176,7 +176,7 @@ async def test_what_comes_from_a_lost_host_lets_nothing_run(fleet: Fleet, ended:
     task_id = await fleet.start("h001", *steps)
     await fleet.disconnect(["h001"])
     fleet.parts.clock.turn(LOST_AFTER)
-    await fleet.parts.silence.look()
+    await fleet.parts.silence.run_once()
     await fleet.connect(["h001"], ended=ended)
     assert await fleet.answer("h001", code=1) == []
     assert [row.late for row in await fleet.parts.rows(task_id)] == [ended, False]

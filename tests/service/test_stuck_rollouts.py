@@ -22,7 +22,7 @@ async def test_a_rollout_that_contradicts_itself_stops_no_other(
     await fleet.take()
     assert fleet.busy() == ["h001", "h002"]
     for _ in range(2):
-        await parts.rollout_loop.look()
+        await parts.rollout_loop.run_once()
     await fleet.report("h002")
     await parts.send()
     assert await parts.tasks.get_task_status(right) is TaskStatus.RUNNING
@@ -33,5 +33,5 @@ async def test_a_rollout_that_contradicts_itself_stops_no_other(
     assert alert.task_id == wrong
     assert alert.text.startswith(f"Task {wrong} begins no further host")
     await parts.tasks.cancel_task(wrong)
-    await parts.rollout_loop.look()
+    await parts.rollout_loop.run_once()
     assert attention(parts.core, HostCounts()) == ()

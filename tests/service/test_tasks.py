@@ -114,7 +114,7 @@ async def test_a_command_that_cannot_be_sent_does_not_affect_the_others(
     await parts.report(other.host_id, result(first[1].execution_id))
     await parts.hosts.close_session(broken.host_id, broken.generation, "test")
     parts.clock.turn(301)
-    await parts.silence.look()
+    await parts.silence.run_once()
     first = [row for row in await parts.rows(task_id) if row.command == 0]
     assert [(row.status, row.reason) for row in first] == [
         (CommandHostStatus.FAILED, Reason.UNDELIVERABLE),

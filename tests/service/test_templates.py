@@ -418,7 +418,7 @@ async def test_a_rerun_keeps_a_template_that_was_deleted(parts: Parts) -> None:
 async def test_pruning_leaves_templates_alone(parts: Parts) -> None:
     await save(parts, "restart", "one", "two")
     parts.clock.turn(timedelta(days=400).total_seconds())
-    await parts.pruning.look()
+    await parts.pruning.run_once()
     assert len((await parts.templates.get("restart")).versions) == 2
 
 

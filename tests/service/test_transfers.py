@@ -118,7 +118,7 @@ async def test_a_late_result_says_what_the_copy_did(parts: Parts) -> None:
     assert session.session
     await parts.hosts.close_session(host_id, session.session.generation, "broken by the test")
     parts.clock.turn(parts.limits.lost_after.total_seconds() + 1)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert (await shown(parts, task_id)).reason is Reason.AGENT_LOST
     await parts.connect("web01", features=FEATURES, host_id=host_id)
     await parts.report(host_id, result(execution_id, transfer=DID))

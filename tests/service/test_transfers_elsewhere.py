@@ -40,7 +40,7 @@ async def tell(teller: Manager, reader: Manager) -> None:
     await teller.exchange.pack_own()
     packed, number = teller.exchange.packed, teller.number
     await teller.database.write(lambda tx: gateways.beat(tx, number, "", "{}", packed))
-    await reader.exchange.look()
+    await reader.exchange.run_once()
 
 
 async def shown(manager: Manager, task_id: int) -> Transfer | None:

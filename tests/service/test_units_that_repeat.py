@@ -22,7 +22,7 @@ async def test_a_lost_agent_is_logged_once(parts: Parts, caplog: pytest.LogCaptu
     await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     parts.clock.turn(2 * parts.limits.lost_after.total_seconds())
-    await parts.silence.look()
+    await parts.silence.run_once()
     (line,) = [record for record in caplog.records if record.message == "agent lost"]
     assert (line.host, line.tasks) == ("web01", [1])  # type: ignore[attr-defined]
 

@@ -125,7 +125,7 @@ async def test_a_host_that_is_away_in_the_middle_has_not_failed(stored: Parts) -
     await stored.report(host.host_id, Started(run.execution_id, timedelta(0)))
     await stored.hosts.close_session(host.host_id, host.generation, "its agent is replaced")
     stored.clock.turn(100)
-    await stored.silence.look()
+    await stored.silence.run_once()
     assert (await ask(stored, task_id)).status is CommandHostStatus.RUNNING
     held = [Held(run.execution_id, HeldState.RUNNING)]
     await stored.connect("web01", agent_version="0.3.0", held=held, **BUNDLE)
@@ -169,7 +169,7 @@ async def test_a_new_agent_that_does_not_come_is_not_waited_for_without_end(
     await stored.hosts.close_session(host.host_id, host.generation, "its agent is replaced")
     task_id = await stored.started("web01", "true")
     stored.clock.turn(61)
-    await stored.silence.look()
+    await stored.silence.run_once()
     assert (await ask(stored, task_id)).reason is Reason.UNDELIVERABLE
 
 
@@ -180,7 +180,7 @@ async def test_a_host_that_stays_away_is_lost_as_with_any_command(stored: Parts)
     await stored.report(host.host_id, Started(run.execution_id, timedelta(0)))
     await stored.hosts.close_session(host.host_id, host.generation, "its agent is replaced")
     stored.clock.turn(stored.limits.lost_after.total_seconds() + 1)
-    await stored.silence.look()
+    await stored.silence.run_once()
     assert (await ask(stored, task_id)).reason is Reason.AGENT_LOST
     await stored.connect("web01", **BUNDLE)
     failed = result(

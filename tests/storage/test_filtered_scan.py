@@ -12,7 +12,7 @@ from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import filtered_scan
-from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan
+from tui_manager.storage.views.filtered_scan import Looked, RowPosition, SortedScan
 
 ROWS_A_STEP = 4
 NO_TX: Transaction = None  # type: ignore[assignment]
@@ -34,15 +34,15 @@ class Rows:
     def newest(self, _tx: Transaction) -> int:
         return max(self.passes, default=0)
 
-    def _sorted(self) -> list[Place]:
-        places = [Place(self.keys.get(row, 0), row) for row in self.passes]
+    def _sorted(self) -> list[RowPosition]:
+        places = [RowPosition(self.keys.get(row, 0), row) for row in self.passes]
         return sorted(places, reverse=self.descending)
 
-    def _is_behind(self, row: Place, place: Place) -> bool:
+    def _is_behind(self, row: RowPosition, place: RowPosition) -> bool:
         first, second = (row, place) if self.keys else (row.id, place.id)
         return first < second if self.descending else first > second  # type: ignore[operator]
 
-    def behind(self, _tx: Transaction, place: Place, count: int) -> Looked:
+    def behind(self, _tx: Transaction, place: RowPosition, count: int) -> Looked:
         rows = [row for row in self._sorted() if self._is_behind(row, place)][:count]
         self.looked_at += len(rows)
         last = rows[-1] if len(rows) == count else None

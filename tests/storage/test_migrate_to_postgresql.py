@@ -114,7 +114,7 @@ async def _work(parts: Parts) -> None:
     await parts.templates.save("restart", TASK_FILE, 0, ANA, "b7f4c3f0-0000-4000-8000-000000000001")
     await parts.schedules.add_schedule(hourly(), ANA)
     turn_to(parts, 4)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     await parts.send()
     for _, sent in parts.dispatcher.sent[-1:]:
         await parts.report(web01, result(sent.execution_id, totals=totals()))

@@ -23,8 +23,8 @@ async def add(parts: Parts, **given: Any) -> None:
 
 async def look_at(parts: Parts, hour: int, minute: int = 0, *, day: int = 2) -> None:
     turn_to(parts, hour, minute, day=day)
-    await parts.watch.look()
-    await parts.schedule_loop.look()
+    await parts.watch.run_once()
+    await parts.schedule_loop.run_once()
 
 
 async def end(parts: Parts) -> None:

@@ -7,12 +7,8 @@ from datetime import datetime
 
 from tests.support.fake_rows import FakeTask
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.task_spec.rollout_spec import (
-    ALL_AT_ONCE,
-    HoldRule,
-    batch_sizes,
-    failure_budget,
-)
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, HoldRule
+from tui_manager.domain.tasks.assign_batches import batch_sizes, failure_budget
 from tui_manager.domain.tasks.task import CommandHost, Hold, RolloutProgress
 
 _FAULTS = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT)

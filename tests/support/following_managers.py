@@ -116,7 +116,7 @@ class Managers:
         """Lets all follow each other until nothing more follows."""
         for _ in range(_TURNS_MAX):
             alive = [manager for manager in self.all if manager.alive]
-            told = [manager.bridge.tell() for manager in alive]
+            told = [manager.bridge.send_changes() for manager in alive]
             followed = [await manager.bridge.follow() for manager in alive]
             if not any(told + followed):
                 return

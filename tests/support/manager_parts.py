@@ -208,7 +208,7 @@ class Parts:
     async def send(self) -> list[tuple[str, Run]]:
         """Sends everything that may be sent, and returns what was sent since the last call."""
         if self.leadership.leads:
-            await self.rollout_loop.look()
+            await self.rollout_loop.run_once()
         while await self.dispatch.send_next():
             pass
         before, self.seen = self.seen, len(self.dispatcher.sent)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.support.fake_operator import START, FakeOperator
-from tui_manager.domain.manager.gateway import Gateway, Standing
+from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.domain.manager.manager_status import Health
 from tui_manager.operator.manager_alerts import manager_alerts
 
@@ -23,7 +23,7 @@ def add_managers(fleet: FakeOperator) -> None:
         replace(m2, health=replace(LOAD, sessions=4000)),
         Gateway(3, "m3", "10.0.0.3:7443", "0.1.0", up, True, last_seen=START, health=LOAD),
     )
-    alerts = manager_alerts(Standing(1, fleet.managers), START)
+    alerts = manager_alerts(ManagerGroup(1, fleet.managers), START)
     fleet.attention = (*alerts, *fleet.attention)
     for host in fleet.hosts.values():
         if host.online:

@@ -51,7 +51,7 @@ async def main():
         assert await channel.unary_unary("/s/m")(b"hello") == b"hello"
     await server.stop(None)
 
-with grpc_wake_ups.emptied_at_once():
+with grpc_wake_ups.wake_ups_through_a_pipe():
     assert cygrpc.{PRIVATE_PART} is socket
     asyncio.run(main())
 print(reads)

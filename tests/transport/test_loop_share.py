@@ -26,7 +26,7 @@ _MOST = 25 * (_TURNS + 2)  # messages of sessions that are handled meanwhile
 class _Hosts:
     """What the command port asks of the hosts."""
 
-    def heard(self, host_id: str, generation: int) -> None:
+    def note_contact(self, host_id: str, generation: int) -> None:
         pass
 
     @contextlib.contextmanager

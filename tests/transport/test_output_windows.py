@@ -46,21 +46,21 @@ class _Fleet:
             found.append(session)
         return found
 
-    def look(self, *printing: _Session, size: int = MIB) -> None:
+    def run_once(self, *printing: _Session, size: int = MIB) -> None:
         for session in printing:
             self.windows.count(session, size)  # type: ignore[arg-type]
-        self.windows.look()
+        self.windows.run_once()
 
 
 def test_one_of_many_hosts_that_prints_much_may_have_more_under_way() -> None:
     fleet = _Fleet(1000)
     far, near, quiet = fleet.connect(3)
     assert far.limits.output_window == 64 * KIB
-    fleet.look(far)
+    fleet.run_once(far)
     assert (far.told, near.told) == ([4 * MIB], [])
     assert far.limits.max_message == 4 * MIB
-    fleet.look(far, near)
-    fleet.look(far, near)
+    fleet.run_once(far, near)
+    fleet.run_once(far, near)
     assert (far.told, near.told, quiet.told) == ([4 * MIB], [4 * MIB], [])
 
 
@@ -68,7 +68,7 @@ def test_what_is_left_is_shared_and_never_given_twice() -> None:
     fleet = _Fleet(1000)
     sessions = fleet.connect(1000)
     for printing in (1, 8, 9, 100, 400, 1000):
-        fleet.look(*sessions[:printing])
+        fleet.run_once(*sessions[:printing])
         windows = Counter(session.limits.output_window for session in sessions)
         assert sum(size * count for size, count in windows.items()) <= 100 * MIB
     assert set(windows) == {64 * KIB}
@@ -77,24 +77,24 @@ def test_what_is_left_is_shared_and_never_given_twice() -> None:
 def test_who_prints_no_more_gives_its_share_back_after_a_while() -> None:
     fleet = _Fleet(1000)
     (session,) = fleet.connect(1)
-    fleet.look(session)
+    fleet.run_once(session)
     for _ in range(5):
-        fleet.look(session, size=100)
+        fleet.run_once(session, size=100)
     assert session.told == [4 * MIB]
-    fleet.look(session, size=100)
+    fleet.run_once(session, size=100)
     assert session.told == [4 * MIB, 64 * KIB]
-    fleet.look()
+    fleet.run_once()
     assert session.told == [4 * MIB, 64 * KIB]
 
 
 def test_a_session_that_has_ended_has_no_share() -> None:
     fleet = _Fleet(1000)
     sessions = fleet.connect(64)
-    fleet.look(*sessions)
+    fleet.run_once(*sessions)
     assert sessions[0].limits.output_window == 512 * KIB
     for session in sessions[1:]:
         fleet.sessions.remove(session)  # type: ignore[arg-type]
-    fleet.look(sessions[1], sessions[0])
+    fleet.run_once(sessions[1], sessions[0])
     assert sessions[0].limits.output_window == 4 * MIB
     assert sessions[1].told == [512 * KIB]
 
@@ -102,7 +102,7 @@ def test_a_session_that_has_ended_has_no_share() -> None:
 def test_the_windows_become_smaller_with_the_fleet() -> None:
     fleet = _Fleet(1)
     far, quiet = fleet.connect(2)
-    fleet.look(far)
+    fleet.run_once(far)
     assert (far.told, quiet.limits.output_window) == ([4 * MIB], MIB)
     fleet.hosts = 64
     fleet.windows.host_connects()

@@ -387,7 +387,7 @@ async def test_agents_that_are_sent_away_come_in_again_only_when_they_may(
 ) -> None:
     async with dial(manager.address) as first, dial(manager.address) as second:
         await first.hello("web01")
-        sessions.send_away("The database is away.")
+        sessions.disconnect_all("The database is away.")
         ends = [(await first.read_until("disconnect")).disconnect]
         ends.append((await second.hello("web02")).disconnect)
         for end in ends:
@@ -397,7 +397,7 @@ async def test_agents_that_are_sent_away_come_in_again_only_when_they_may(
             )
             assert timedelta(0) < end.retry_after.ToTimedelta() <= timedelta(seconds=3)
         assert len({end.retry_after.ToNanoseconds() for end in ends}) == 2
-    sessions.take_again()
+    sessions.accept_again()
     async with dial(manager.address) as third:
         assert (await third.hello("web01")).HasField("welcome")
 

@@ -275,7 +275,7 @@ async def test_a_database_elsewhere_has_a_line_of_its_own() -> None:
         assert shown[-2] == "database  PostgreSQL 16 at db1.example.org, 0 B"
 
 
-async def test_a_clock_in_doubt_is_a_figure() -> None:
+async def test_an_untrusted_clock_is_a_figure() -> None:
     fleet = FakeOperator()
     fleet.clock_ahead = timedelta(days=40)
     lines = figure_lines(await fleet.manager_status(), START.astimezone(UTC), 76)

@@ -31,11 +31,11 @@ from tui_manager.ui.forms.command_area import CommandArea
 from tui_manager.ui.forms.command_recall import CommandRecall, day_words, last_run
 from tui_manager.ui.forms.edit_command import edited
 from tui_manager.ui.forms.history_screen import HistoryScreen
-from tui_manager.ui.forms.kept_text import keeps_command
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.plan_screen import PlanScreen, plan_lines
 from tui_manager.ui.forms.target_field import TargetField, hosts_line
 from tui_manager.ui.forms.task_file_form import TaskFileScreen
+from tui_manager.ui.forms.text_area_limits import can_hold_command
 from tui_manager.ui.terminal.run_program import ProgramError, words_of
 
 NOW = datetime(2026, 11, 27, 23, 5, tzinfo=UTC)
@@ -182,7 +182,7 @@ async def test_a_command_with_other_line_ends_is_drawn_and_known(running: Runnin
             parts = [line.plain[span.start : span.end] for span in line.spans]
             assert "'b'" in parts, repr(text)
         for text, is_kept in KEPT:
-            assert keeps_command(text) is is_kept, repr(text)
+            assert can_hold_command(text) is is_kept, repr(text)
             area.load_text("")
             area.put(text)
             assert (area.text == text) is is_kept, repr(text)

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown, threads_done
 from tui_manager.domain.errors import StorageError
-from tui_manager.export import write_whole
+from tui_manager.export import write_atomically
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.export_task import ExportScreen
 
@@ -79,7 +79,7 @@ async def test_a_form_that_is_left_leaves_no_file(
         await settle(pilot)
         with monkeypatch.context() as patched:
             patched.setattr(fleet, "get_task", never)
-            patched.setattr(write_whole, "_open_nameless", lambda folder: None)
+            patched.setattr(write_atomically, "_open_nameless", lambda folder: None)
             await pilot.press("f5")
             await asked.wait()
             assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]

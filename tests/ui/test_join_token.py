@@ -16,7 +16,7 @@ from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.domain.manager.address import join_line
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.forms.join_line import JoinLineScreen, broken
+from tui_manager.ui.forms.join_line import JoinLineScreen, wrap_for_shell
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.join_token_fields import TokenFields
 
@@ -181,7 +181,7 @@ async def test_a_manager_that_listens_everywhere_is_dialled_at_its_own_address(
 @pytest.mark.parametrize("width", [20, 79, 80, 200])
 def test_a_broken_line_is_the_same_to_a_shell(width: int) -> None:
     line = join_line("10.0.0.5:7443", "mTLS", "tm1." + "p" * 43 + "." + "s" * 32)
-    pieces = broken(line, width)
+    pieces = wrap_for_shell(line, width)
     assert all(len(piece) == width for piece in pieces[:-1])
     assert "\n".join(pieces).replace("\\\n", "") == line
 

@@ -11,7 +11,7 @@ from tui_manager.ui.action_table import ACTIONS
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.frame.help import help_lines
-from tui_manager.ui.frame.key_footer import FooterKey, footer_line, key_at, said_of_key
+from tui_manager.ui.frame.key_footer import FooterKey, footer_line, key_at, use_elsewhere
 from tui_manager.ui.key_bindings import footer_actions
 
 KEYS = [
@@ -98,16 +98,16 @@ async def test_the_footer_of_a_pending_task_says_how_it_starts(
 
 
 def test_a_key_that_works_elsewhere_says_where() -> None:
-    said = said_of_key("a", ScreenName.TASKS, KeyMap())
+    said = use_elsewhere("a", ScreenName.TASKS, KeyMap())
     assert said == A_ELSEWHERE
-    assert said_of_key("equals_sign", ScreenName.HOSTS, KeyMap()) == (
+    assert use_elsewhere("equals_sign", ScreenName.HOSTS, KeyMap()) == (
         "= works elsewhere: Groups in the screen of a task."
     )
-    assert said_of_key("Z", ScreenName.HOSTS, KeyMap()) == ""
+    assert use_elsewhere("Z", ScreenName.HOSTS, KeyMap()) == ""
     changed = KeyMap({"groups": ("Z",), "show_hosts": ("f2",)})
-    assert said_of_key("Z", ScreenName.HOSTS, changed).startswith("Z works elsewhere: Groups in")
-    assert said_of_key("equals_sign", ScreenName.HOSTS, changed) == ""
-    assert "Hosts (f2)" in said_of_key("a", ScreenName.TASKS, changed)
+    assert use_elsewhere("Z", ScreenName.HOSTS, changed).startswith("Z works elsewhere: Groups in")
+    assert use_elsewhere("equals_sign", ScreenName.HOSTS, changed) == ""
+    assert "Hosts (f2)" in use_elsewhere("a", ScreenName.TASKS, changed)
 
 
 def test_the_words_of_the_keys_are_those_of_the_table() -> None:

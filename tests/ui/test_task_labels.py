@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, shown
 from tui_manager.domain.status import TaskStatus
-from tui_manager.ui.tasks.task_labels import is_of_use, task_label
+from tui_manager.ui.tasks.task_labels import is_useful, task_label
 
 ACTIONS = ("rerun_task", "cancel_task", "pause_task", "start_task")
 
@@ -16,7 +16,7 @@ async def test_what_is_of_use_follows_the_status(fleet: FakeOperator) -> None:
         status: [
             action
             for action in ACTIONS
-            if is_of_use(action, [replace(task, status=status, cancel_requested_at=None)])
+            if is_useful(action, [replace(task, status=status, cancel_requested_at=None)])
         ]
         for status in TaskStatus
     }
@@ -28,11 +28,11 @@ async def test_what_is_of_use_follows_the_status(fleet: FakeOperator) -> None:
         TaskStatus.CANCELED: ["rerun_task"],
     }
     canceling = replace(task, cancel_requested_at=task.created_at)
-    assert [action for action in ACTIONS if is_of_use(action, [canceling])] == []
-    assert not any(is_of_use(action, []) for action in ACTIONS)
+    assert [action for action in ACTIONS if is_useful(action, [canceling])] == []
+    assert not any(is_useful(action, []) for action in ACTIONS)
     ended = fleet.tasks[2].row
-    assert is_of_use("rerun_task", [ended])
-    assert not is_of_use("rerun_task", [ended, ended])
+    assert is_useful("rerun_task", [ended])
+    assert not is_useful("rerun_task", [ended, ended])
 
 
 async def test_the_label_says_what_would_happen(fleet: FakeOperator) -> None:

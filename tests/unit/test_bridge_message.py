@@ -114,19 +114,19 @@ def _said(number: int, committed: int = 0, run: str = "a run") -> BridgeMessage:
 def test_a_number_that_is_missing_is_found_once() -> None:
     missed = MissedMessages()
     nothing, before = Missing.NOTHING, Missing.BEFORE
-    assert missed.hear(_said(4)) is before  # what was said before is not known
-    assert [missed.hear(_said(number)) for number in (5, 6)] == [nothing, nothing]
-    assert missed.hear(_said(8)) is Missing.MESSAGES
-    assert [missed.hear(_said(number)) for number in (8, 7, 9)] == [nothing] * 3
-    assert missed.hear(_said(1, run="after a restart")) is before
-    assert missed.hear(_said(2, run="after a restart")) is nothing
+    assert missed.check(_said(4)) is before  # what was said before is not known
+    assert [missed.check(_said(number)) for number in (5, 6)] == [nothing, nothing]
+    assert missed.check(_said(8)) is Missing.MESSAGES
+    assert [missed.check(_said(number)) for number in (8, 7, 9)] == [nothing] * 3
+    assert missed.check(_said(1, run="after a restart")) is before
+    assert missed.check(_said(2, run="after a restart")) is nothing
 
 
 def test_what_was_committed_and_not_said_is_found_once() -> None:
     missed = MissedMessages()
-    missed.hear(_said(1, committed=100))
+    missed.check(_said(1, committed=100))
     assert not missed.compare({2: 103})  # the message may be under way
-    missed.hear(_said(2, committed=103))
+    missed.check(_said(2, committed=103))
     assert not missed.compare({2: 110})
     assert missed.compare({2: 110})
     assert not missed.compare({2: 110})

@@ -11,7 +11,7 @@ from tests.operator.examples import made
 from tui_manager.domain.manager.gateway import (
     Gateway,
     GatewayState,
-    Standing,
+    ManagerGroup,
     figures_text,
     read_figures,
 )
@@ -60,9 +60,9 @@ def test_the_state_of_a_manager(state: dict[str, bool], expected: GatewayState) 
 
 def test_a_leader_that_is_not_heard_leads_nobody() -> None:
     gone = gateway(1, leads=True, alive=False)
-    assert Standing(2, (gone, gateway(2))).leader is None
+    assert ManagerGroup(2, (gone, gateway(2))).leader is None
     leader = gateway(2, leads=True)
-    standing = Standing(2, (gone, leader))
+    standing = ManagerGroup(2, (gone, leader))
     assert standing.leader == leader
     assert standing.others == (gone,)
 
@@ -73,13 +73,13 @@ def test_a_manager_that_is_gone_for_a_day_is_forgotten() -> None:
         return Gateway(number, "web", "10.0.0.1:1", "0.1.0", alive=alive, last_seen=at)
 
     own, known = seen(1, 30), (seen(2, 23.9), seen(3, 40, alive=True), gateway(4, alive=False))
-    standing = Standing(1, (own, *known, seen(5, 24.1)))
+    standing = ManagerGroup(1, (own, *known, seen(5, 24.1)))
     assert standing.recent(NOW).gateways == (own, *known)
 
 
 def test_managers_of_one_machine_are_told_apart_by_their_addresses() -> None:
     twin = Gateway(3, "web-1", "10.0.0.1:7500", "0.1.0")
-    standing = Standing(2, (gateway(1), gateway(2), twin))
+    standing = ManagerGroup(2, (gateway(1), gateway(2), twin))
     labels = [standing.label(number) for number in (1, 2, 3, 4)]
     assert labels == ["web-1 (10.0.0.1:7443)", "web-2", "web-1 (10.0.0.1:7500)", ""]
 

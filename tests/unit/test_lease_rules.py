@@ -34,19 +34,19 @@ def row(**given: object) -> GatewayRow:
 
 def test_a_value_stands_still_from_when_it_was_first_seen() -> None:
     seen = Observed()
-    seen.look(1, 100.0)
+    seen.note(1, 100.0)
     assert seen.unchanged == 0.0
-    seen.look(1, BEAT_EVERY)
+    seen.note(1, BEAT_EVERY)
     assert seen.unchanged == BEAT_EVERY
-    seen.look(2, BEAT_EVERY)
+    seen.note(2, BEAT_EVERY)
     assert seen.unchanged == 0.0
 
 
 def test_time_in_which_nobody_looked_hardly_counts() -> None:
     """This process was stopped, or the database was away: the others could not beat either."""
     seen = Observed()
-    seen.look(1, 0.0)
-    seen.look(1, 3600.0)
+    seen.note(1, 0.0)
+    seen.note(1, 3600.0)
     assert seen.unchanged < LEASE
 
 
@@ -54,7 +54,7 @@ def test_time_in_which_nobody_looked_hardly_counts() -> None:
 def test_a_manager_dies_after_ten_seconds_without_a_beat(looks: int) -> None:
     beats = Observed()
     for _ in range(looks + 1):
-        beats.look(5, BEAT_EVERY)
+        beats.note(5, BEAT_EVERY)
     alive = looks * BEAT_EVERY < ALIVE_FOR
     assert is_alive(row(), beats) is alive
     assert is_dead(row(), beats) is not alive
@@ -72,7 +72,7 @@ def test_a_manager_that_has_stopped_is_dead_until_its_hosts_are_offline() -> Non
 def test_a_lease_ends_after_its_time_without_a_renewal(looks: int) -> None:
     held, renewals = LeaderRow(2, 7, 30), Observed()
     for _ in range(looks + 1):
-        renewals.look(held, BEAT_EVERY)
+        renewals.note(held, BEAT_EVERY)
     assert may_take_over(1, held, renewals) is (looks * BEAT_EVERY >= LEASE)
 
 

@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_spec.rollout_spec import (
-    BATCHES_LENGTH,
-    HoldRule,
-    RolloutSpec,
-    batch_sizes,
-    concurrency_limit,
-    failure_budget,
-)
+from tui_manager.domain.task_spec.rollout_spec import BATCHES_LENGTH, HoldRule, RolloutSpec
+from tui_manager.domain.tasks.assign_batches import batch_sizes, concurrency_limit, failure_budget
 
 SIZES = st.one_of(
     st.integers(1, 500).map(str),

@@ -24,7 +24,7 @@ from tui_manager.operator.api import Operator
 _LOG = logging.getLogger(__name__)
 
 
-class Work(Protocol):
+class HostWork(Protocol):
     """The work on one host."""
 
     stage: Stage
@@ -50,7 +50,7 @@ class AllHosts:
     def __init__(
         self,
         targets: Sequence[SshTarget],
-        make: Callable[[SshTarget], Work],
+        make: Callable[[SshTarget], HostWork],
         on_end: Callable[[Outcome], None],
         parallel: int,
     ) -> None:

@@ -20,7 +20,7 @@ _NO_BUNDLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedBundle:
     """The version that a host is to have.
 
     Attributes:
@@ -82,14 +82,14 @@ class Bundles:
         self._can_make = can_make
         self._lock = asyncio.Lock()
 
-    async def wanted(self, system: str, arch: str, libc: str) -> Wanted:
+    async def wanted(self, system: str, arch: str, libc: str) -> WantedBundle:
         """What a host would get, without making a bundle for it if there must be none."""
         if self._bundles or self._can_make:
             manifest = (await self.fitting(system, arch, libc)).manifest
-            return Wanted(manifest.version, manifest.build)
+            return WantedBundle(manifest.version, manifest.build)
         if (system, arch) != (platform.system().lower(), platform.machine()):
             raise HostProblemError(_NO_BUNDLE.format(system=system, arch=arch))
-        return Wanted(__version__, "")
+        return WantedBundle(__version__, "")
 
     async def fitting(self, system: str, arch: str, libc: str) -> Bundle:
         """The first bundle that runs on a host. Raises HostProblemError, InvalidInputError."""

@@ -18,7 +18,7 @@ from tui_manager.agent_install.agent_settings import (
     names_of,
     value_of,
 )
-from tui_manager.agent_install.bundles import Bundles, Wanted, named
+from tui_manager.agent_install.bundles import Bundles, WantedBundle, named
 from tui_manager.agent_install.host_session import (
     Answer,
     HostSession,
@@ -26,8 +26,8 @@ from tui_manager.agent_install.host_session import (
     first_value,
     open_session,
 )
-from tui_manager.agent_install.install_order import Claims, InstallOrder
-from tui_manager.agent_install.manager_calls import Fleet
+from tui_manager.agent_install.install_order import HostClaims, InstallOrder
+from tui_manager.agent_install.manager_calls import HostReader
 from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
 from tui_manager.agent_install.probe import HostIdentity, Probe, read_identity, read_probe
 from tui_manager.agent_install.ssh_targets import SshTarget
@@ -50,9 +50,9 @@ class HostInstall:
         self,
         target: SshTarget,
         order: InstallOrder,
-        fleet: Fleet,
+        fleet: HostReader,
         bundles: Bundles,
-        claims: Claims,
+        claims: HostClaims,
         report: Report,
     ) -> None:
         self._target = target
@@ -85,7 +85,7 @@ class HostInstall:
             known = await self._known(probe.identity)
             if known and not self._bundles.given and _is_as_good(probe, wanted, known):
                 self._keeps = _keeps(known, wanted)
-                wanted = Wanted(known.agent_version, known.agent_build)
+                wanted = WantedBundle(known.agent_version, known.agent_build)
             if known and self._is_as_wanted(probe, wanted, known):
                 return self._outcome(Status.UNCHANGED, known, wanted, _key(known)), known
             await self._check_others(probe, known)
@@ -94,12 +94,12 @@ class HostInstall:
             if self._keeps:
                 return await self._install(session, probe, wanted, None)
             bundle = await self._bundles.fitting(probe.system, probe.arch, probe.libc)
-            wanted = Wanted(bundle.manifest.version, bundle.manifest.build)
+            wanted = WantedBundle(bundle.manifest.version, bundle.manifest.build)
             return await self._install(session, probe, wanted, bundle)
         finally:
             await session.close()
 
-    def _plan(self, probe: Probe, known: Host | None, wanted: Wanted) -> Outcome:
+    def _plan(self, probe: Probe, known: Host | None, wanted: WantedBundle) -> Outcome:
         """What a real run would do."""
         changed = names_of(changed_lines(probe.settings, self._values(probe, probe.manager_id)))
         status = Status.WOULD_UPDATE if probe.current else Status.WOULD_INSTALL
@@ -129,7 +129,7 @@ class HostInstall:
             await self._check_name(name or probe.host, "", probe.host_id)
 
     async def _install(
-        self, session: HostSession, probe: Probe, wanted: Wanted, bundle: Bundle | None
+        self, session: HostSession, probe: Probe, wanted: WantedBundle, bundle: Bundle | None
     ) -> tuple[Outcome, Host | None]:
         """Installs what is wanted.
 
@@ -280,7 +280,7 @@ class HostInstall:
                 "--name."
             )
 
-    def _is_as_wanted(self, probe: Probe, wanted: Wanted, known: Host) -> bool:
+    def _is_as_wanted(self, probe: Probe, wanted: WantedBundle, known: Host) -> bool:
         """Whether nothing has to be changed."""
         return (
             probe.active
@@ -294,7 +294,7 @@ class HostInstall:
         return await self._fleet.token_for(identity.key_sha256)
 
     async def _wait_online(
-        self, session: HostSession, identity: HostIdentity, wanted: Wanted
+        self, session: HostSession, identity: HostIdentity, wanted: WantedBundle
     ) -> Host:
         """The host, once it is online with this build. Raises HostProblemError with the last words
         of its log."""
@@ -319,7 +319,9 @@ class HostInstall:
         self.stage = stage
         self._report(self._target, stage)
 
-    def _outcome(self, status: Status, host: Host | None, wanted: Wanted, detail: str) -> Outcome:
+    def _outcome(
+        self, status: Status, host: Host | None, wanted: WantedBundle, detail: str
+    ) -> Outcome:
         return Outcome(
             host=self._target.typed,
             status=status,
@@ -331,16 +333,16 @@ class HostInstall:
         )
 
 
-def _runs(host: Host, wanted: Wanted) -> bool:
+def _runs(host: Host, wanted: WantedBundle) -> bool:
     """Whether the host is online with this version and build."""
     if not host.online or host.agent_version != wanted.version:
         return False
     return wanted.build in ("", host.agent_build)
 
 
-def _is_as_good(probe: Probe, wanted: Wanted, host: Host) -> bool:
+def _is_as_good(probe: Probe, wanted: WantedBundle, host: Host) -> bool:
     """Whether the host is online with another build from a bundle, and not an older version."""
-    runs = Wanted(host.agent_version, host.agent_build)
+    runs = WantedBundle(host.agent_version, host.agent_build)
     return (
         host.online
         and host.admission is Admission.ADMITTED
@@ -351,7 +353,7 @@ def _is_as_good(probe: Probe, wanted: Wanted, host: Host) -> bool:
     )
 
 
-def _keeps(host: Host, wanted: Wanted) -> str:
+def _keeps(host: Host, wanted: WantedBundle) -> str:
     other = "build" if host.agent_version == wanted.version else "version"
     return (
         f"it runs another {other} than {wanted.named}, and keeps it: --bundle or `agent update` "

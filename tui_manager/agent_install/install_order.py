@@ -31,7 +31,7 @@ class InstallOrder:
     ssh: SshSettings = field(default_factory=SshSettings)
 
 
-class Claims:
+class HostClaims:
     """Which hosts of this run have which keys and names: no two may have the same."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ INTERVAL = 1.0  # seconds between two readings of all hosts
 _TURNED_AWAY = (Admission.REJECTED, Admission.REVOKED)
 
 
-class Fleet:
+class HostReader:
     """The hosts of a manager, read at most once a second however many wait for one."""
 
     def __init__(self, operator: Operator) -> None:

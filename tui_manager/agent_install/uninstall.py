@@ -11,7 +11,7 @@ from tui_manager.agent_install.host_session import (
     first_value,
     open_session,
 )
-from tui_manager.agent_install.manager_calls import Fleet
+from tui_manager.agent_install.manager_calls import HostReader
 from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
 from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.agent_install.ssh_targets import SshTarget
@@ -46,7 +46,7 @@ class HostUninstall:
     """The removal on one host; `run` does it once."""
 
     def __init__(
-        self, target: SshTarget, order: UninstallOrder, fleet: Fleet, report: Report
+        self, target: SshTarget, order: UninstallOrder, fleet: HostReader, report: Report
     ) -> None:
         self._target = target
         self._order = order

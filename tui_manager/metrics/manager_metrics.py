@@ -34,15 +34,15 @@ def _build(source: ManagerSource) -> Labeled:
 
 
 def _managers(source: ManagerSource) -> Labeled:
-    standing = source.core.statistics.gauges.standing().recent(source.clock_watch.now())
-    states = [one.state for one in standing.gateways] or [GatewayState.LEADS]
+    managers = source.core.statistics.gauges.managers().recent(source.clock_watch.now())
+    states = [one.state for one in managers.gateways] or [GatewayState.LEADS]
     return (((state.replace(" ", "_"),), states.count(state)) for state in GatewayState)
 
 
 def _leads(source: ManagerSource) -> bool:
-    standing = source.core.statistics.gauges.standing()
-    leader = standing.leader
-    return not standing.gateways or (leader is not None and leader.number == standing.own)
+    managers = source.core.statistics.gauges.managers()
+    leader = managers.leader
+    return not managers.gateways or (leader is not None and leader.number == managers.own)
 
 
 DATABASE = (
@@ -128,7 +128,7 @@ MANAGER = (
     gauge(
         "clock_trusted",
         "1 if the wall clock is trusted, 0 after a jump, while pruning or schedules wait.",
-        lambda source: source.clock_watch.doubt is None,
+        lambda source: source.clock_watch.untrusted is None,
     ),
     counter(
         "clock_jumps",

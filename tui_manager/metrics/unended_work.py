@@ -33,12 +33,12 @@ class FollowedWork:
                 await changes.changed.wait()
                 taken = changes.take()
                 if taken.all_tasks or taken.tasks:
-                    await self.look()
+                    await self.run_once()
                 await asyncio.sleep(READ_EVERY)
         finally:
             feed.detach(changes)
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Reads how much there is now."""
         try:
             self.newest = await self._core.database.read(tasks.unended_work)

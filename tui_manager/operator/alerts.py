@@ -8,7 +8,7 @@ from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.alert import Alert
-from tui_manager.domain.manager.manager_status import ClockDoubt
+from tui_manager.domain.manager.manager_status import UntrustedClock
 from tui_manager.domain.status import Admission
 from tui_manager.operator.agent_alerts import differing_agents
 from tui_manager.operator.manager_alerts import manager_alerts
@@ -43,7 +43,7 @@ class HostCounts:
 def attention(
     core: Core,
     hosts: HostCounts,
-    clock: ClockDoubt | None = None,
+    clock: UntrustedClock | None = None,
     now: datetime | None = None,
     work: WorkSummary | None = None,
 ) -> tuple[Alert, ...]:
@@ -89,10 +89,10 @@ def _storage(statistics: Statistics) -> Iterator[Alert]:
 
 def _managers(core: Core, now: datetime) -> Iterator[Alert]:
     statistics, gauges = core.statistics, core.statistics.gauges
-    standing = gauges.standing()
-    hosts = core.directory if standing.others else ()  # a manager that is alone has all of them
+    managers = gauges.managers()
+    hosts = core.directory if managers.others else ()  # a manager that is alone has all of them
     return manager_alerts(
-        standing,
+        managers,
         now,
         storage_error=statistics.storage_error,
         notifier_problem=gauges.notifier_problem(),
@@ -101,17 +101,17 @@ def _managers(core: Core, now: datetime) -> Iterator[Alert]:
     )
 
 
-def _clock(doubt: ClockDoubt | None) -> Iterator[Alert]:
-    if doubt is None:
+def _clock(untrusted: UntrustedClock | None) -> Iterator[Alert]:
+    if untrusted is None:
         return
-    is_ahead = doubt.ahead > timedelta(0)
-    length = rough_duration(abs(doubt.ahead))
-    if doubt.jumped:
+    is_ahead = untrusted.ahead > timedelta(0)
+    length = rough_duration(abs(untrusted.ahead))
+    if untrusted.jumped:
         what = f"The clock jumped {length} {'ahead' if is_ahead else 'back'} while the manager ran"
     else:
         side = "ahead of" if is_ahead else "behind"
         what = f"The clock is {length} {side} the time that the manager stored last"
-    waits = "Schedules start no task, and old history" if doubt.jumped else "Old history"
+    waits = "Schedules start no task, and old history" if untrusted.jumped else "Old history"
     yield Alert(
         f"{what}. {waits} is not removed, until the clock is back or the manager has run for 24 h. "
         "If the clock is right, run: tui-manager clock accept"

@@ -8,7 +8,7 @@ from itertools import groupby
 from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.manager.alert import Alert
-from tui_manager.domain.manager.gateway import GatewayState, Standing
+from tui_manager.domain.manager.gateway import GatewayState, ManagerGroup
 
 CLOCK_OFF = timedelta(minutes=1)  # between two clocks; a larger difference is said
 NOBODY: Mapping[int, int] = {}
@@ -16,7 +16,7 @@ _NAMED = 5  # managers that get their own sentence
 
 
 def manager_alerts(
-    standing: Standing,
+    managers: ManagerGroup,
     now: datetime,
     *,
     storage_error: str = "",
@@ -33,29 +33,31 @@ def manager_alerts(
         clock_ahead: how far the clock of this machine is ahead of the database's.
         offline: how many hosts are offline that had each manager last, by its number.
     """
-    if not storage_error and standing.gateways:
-        yield from _leader(standing)
-        yield from _not_heard(standing.recent(now), now, offline)
-        if notifier_problem and any(one.alive for one in standing.others):
+    if not storage_error and managers.gateways:
+        yield from _leader(managers)
+        yield from _not_heard(managers.recent(now), now, offline)
+        if notifier_problem and any(one.alive for one in managers.others):
             yield Alert(
                 f"Managers cannot tell each other of changes: {notifier_problem} Until they can, "
                 "they look every 5 s, and what happens on hosts of other managers is shown later."
             )
     yield from _clock(clock_ahead)
     if not storage_error:
-        yield from _versions(standing)
+        yield from _versions(managers)
 
 
-def _leader(standing: Standing) -> Iterator[Alert]:
-    if standing.leader is None:
+def _leader(managers: ManagerGroup) -> Iterator[Alert]:
+    if managers.leader is None:
         yield Alert(
             "No manager leads: no batch, no schedule and no end of a task is decided. A manager "
             "that reaches the database takes the lead within 10 s. If none does, see their logs."
         )
 
 
-def _not_heard(standing: Standing, now: datetime, offline: Mapping[int, int]) -> Iterator[Alert]:
-    gone = [one for one in standing.others if one.state is GatewayState.NOT_HEARD]
+def _not_heard(
+    managers: ManagerGroup, now: datetime, offline: Mapping[int, int]
+) -> Iterator[Alert]:
+    gone = [one for one in managers.others if one.state is GatewayState.NOT_HEARD]
     gone.sort(key=lambda one: -offline.get(one.number, 0))
     for one in gone[:_NAMED]:
         silent = one.silent_for(now)
@@ -83,9 +85,9 @@ def _clock(ahead: timedelta) -> Iterator[Alert]:
         )
 
 
-def _versions(standing: Standing) -> Iterator[Alert]:
+def _versions(managers: ManagerGroup) -> Iterator[Alert]:
     """A plain hint: while managers are upgraded one by one, it is so for some time."""
-    alive = sorted((one for one in standing.gateways if one.alive), key=lambda one: one.version)
+    alive = sorted((one for one in managers.gateways if one.alive), key=lambda one: one.version)
     having = [
         f"{version} on {', '.join(one.name for one in ones)}"
         for version, ones in groupby(alive, key=lambda one: one.version)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tui_manager
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.domain.manager.gateway import Gateway, Standing
+from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core import fleet_counts
@@ -41,11 +41,11 @@ def manager_status(
     now = clock.now()
     total, online, pending = fleet_counts.counts(core.directory)
     maintained, _ = fleet_counts.in_maintenance(core.directory, now)
-    doubt = clock.doubt
+    untrusted = clock.untrusted
     recovering = _count_recovering(core)
     load = fleet_counts.load_of_fleet(core.directory, now)
-    standing = core.statistics.gauges.standing().recent(now)
-    leader = standing.leader
+    managers = core.statistics.gauges.managers().recent(now)
+    leader = managers.leader
     return ManagerStatus(
         manager_id=identity.manager_id,
         version=tui_manager.__version__,
@@ -62,26 +62,26 @@ def manager_status(
         attention=attention(
             core,
             HostCounts(load.offline, pending, recovering, maintained, load.newest_offline),
-            doubt,
+            untrusted,
             now,
             work,
         ),
         health=core.statistics.health,
         enroll_address=identity.enroll_address,
         database=identity.database,
-        clock_ahead=doubt.ahead if doubt else None,
-        clock_waits=doubt.waits if doubt else None,
+        clock_ahead=untrusted.ahead if untrusted else None,
+        clock_waits=untrusted.waits if untrusted else None,
         kill_grace=core.limits.kill_grace,
         hosts_offline=load.offline,
         hosts_busy=load.busy,
         tasks_failed_today=work.failed_today,
-        other_managers=len(standing.others),
-        others_alive=sum(one.alive for one in standing.others),
-        leader=standing.label(leader.number) if leader else "",
-        leads=leader is not None and leader.number == standing.own,
-        number=standing.own,
-        agent_addresses=standing.agent_addresses,
-        others_heard=tuple(one.with_address for one in standing.others if one.alive),
+        other_managers=len(managers.others),
+        others_alive=sum(one.alive for one in managers.others),
+        leader=managers.label(leader.number) if leader else "",
+        leads=leader is not None and leader.number == managers.own,
+        number=managers.own,
+        agent_addresses=managers.agent_addresses,
+        others_heard=tuple(one.with_address for one in managers.others if one.alive),
     )
 
 
@@ -92,9 +92,9 @@ def _count_recovering(core: Core) -> int:
 
 def list_managers(identity: Identity, core: Core, now: datetime) -> Sequence[Gateway]:
     """The managers of the database, with the newest state of this one."""
-    standing = core.statistics.gauges.standing()
+    managers = core.statistics.gauges.managers()
     own = Gateway(
-        number=standing.own,
+        number=managers.own,
         name=identity.name,
         address=identity.address,
         version=tui_manager.__version__,
@@ -103,21 +103,21 @@ def list_managers(identity: Identity, core: Core, now: datetime) -> Sequence[Gat
         last_seen=now,
         health=core.statistics.health,
     )
-    return list_gateways(standing, own, now)
+    return list_gateways(managers, own, now)
 
 
-def list_gateways(standing: Standing, own: Gateway, now: datetime) -> Sequence[Gateway]:
+def list_gateways(managers: ManagerGroup, own: Gateway, now: datetime) -> Sequence[Gateway]:
     """The managers that operators are shown, by number.
 
     Args:
         own: what this manager says of itself. It is the whole list if it shares no database.
     """
-    if not standing.gateways:
+    if not managers.gateways:
         return (own,)
     listed = [
         replace(one, alive=True, last_seen=own.last_seen, health=own.health)
-        if one.number == standing.own
+        if one.number == managers.own
         else one
-        for one in standing.recent(now).gateways
+        for one in managers.recent(now).gateways
     ]
     return sorted(listed, key=lambda one: one.number)

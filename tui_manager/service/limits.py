@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.service.service_settings import ServiceSettings
 
+RETURN_TIMEOUT = 60.0  # seconds that a host is expected back after its manager stopped or died
 _MIB = 1024 * 1024
 _FLEET_WINDOW = 32 * _MIB  # unacknowledged bytes of output of the whole fleet, in equal parts
 _LEAST_WINDOW = 64 * 1024  # bytes of one piece of output, which every agent may send

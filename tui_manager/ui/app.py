@@ -220,7 +220,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
     def on_unbound_key(self, key: str) -> None:
         """Says what the key does elsewhere."""
         if isinstance(self.screen, MainScreen):
-            self.screen.say_where(key)
+            self.screen.say_use_elsewhere(key)
 
     def simulate_key(self, key: str) -> None:
         """A click in the footer presses its key. It comes before keys that were typed later."""

@@ -23,7 +23,7 @@ _SUBGROUP = "agent"  # the agent's own cgroup in its unit (DelegateSubgroup=)
 _LOG = logging.getLogger(__name__)
 
 
-class UncontainedError(Exception):
+class NoCgroupsError(Exception):
     """Commands get no cgroups here; the text says why."""
 
 
@@ -35,7 +35,7 @@ def find_cgroup_root(agent: str) -> CgroupRoot | None:
     """
     try:
         cgroup_root = _find(agent)
-    except UncontainedError as error:
+    except NoCgroupsError as error:
         _LOG.warning("commands run without cgroups of their own: reason=%s", error)
         return None
     limited = ",".join(sorted(cgroup_root.controllers)) or "nothing"
@@ -94,7 +94,7 @@ def _find(agent: str) -> CgroupRoot:
     parent = os.path.dirname(own) if os.path.basename(own) == _SUBGROUP else own
     for folder in {own, parent}:
         if not os.access(f"{folder}/cgroup.procs", os.W_OK):
-            raise UncontainedError(f"{folder} is not delegated to the agent (Delegate=yes)")
+            raise NoCgroupsError(f"{folder} is not delegated to the agent (Delegate=yes)")
     if parent != own:
         enable_controllers(parent)
     base = f"{parent}/tui-manager-agent-{agent}"
@@ -104,22 +104,22 @@ def _find(agent: str) -> CgroupRoot:
         os.rmdir(base)
     except OSError as error:
         if not os.path.exists(f"{base}/cgroup.kill"):
-            raise UncontainedError(f"{base}: {error.strerror}") from None
+            raise NoCgroupsError(f"{base}: {error.strerror}") from None
         can_kill, can_limit = True, controllers(base)  # an earlier agent's commands are in it
     if not can_kill:
-        raise UncontainedError("this kernel cannot kill a cgroup (Linux 5.14 can)")
+        raise NoCgroupsError("this kernel cannot kill a cgroup (Linux 5.14 can)")
     return CgroupRoot(base, own, can_limit)
 
 
 def _own_cgroup() -> str:
-    """The folder of this process's cgroup. Raises UncontainedError."""
+    """The folder of this process's cgroup. Raises NoCgroupsError."""
     try:
         with open("/proc/self/cgroup") as file:
             path = next(line[3:] for line in file.read().splitlines() if line.startswith("0::"))
         with open("/proc/self/mountinfo") as file:
             mounts = [line.split() for line in file]
     except (OSError, StopIteration):
-        raise UncontainedError("this system has no cgroup v2") from None
+        raise NoCgroupsError("this system has no cgroup v2") from None
     for mount in mounts:
         # Its root is the cgroup that is seen at the mount point; the type stands behind a dash.
         root, point, kind = mount[3], mount[4], mount[mount.index("-") + 1]
@@ -128,4 +128,4 @@ def _own_cgroup() -> str:
             folder = (point + path.removeprefix(root.rstrip("/"))).rstrip("/")
             if os.path.isdir(folder):
                 return folder
-    raise UncontainedError("cgroup v2 is not mounted, or not with the agent's own cgroup")
+    raise NoCgroupsError("cgroup v2 is not mounted, or not with the agent's own cgroup")

@@ -11,14 +11,14 @@ from tui_manager_protos.rules.transfer_window import LARGEST, SMALLEST
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.execution import Execution
-from tui_manager_agent.files.fetch_answers import Answer, Answers, TooManyRequestsError
-from tui_manager_agent.files.request_pieces import PartRange, Pull, UnaskedError
+from tui_manager_agent.files.fetch_answers import Answer, FetchAnswers, TooManyRequestsError
+from tui_manager_agent.files.piece_requests import PartRange, PieceRequests, UnaskedError
 from tui_manager_agent.files.transfer_work import Request, Stored
 from tui_manager_agent.journal.transfer_records import FileSet
 
 REQUESTS = 64  # unanswered ones of all transfers; the manager takes no more
 _LOG = logging.getLogger(__name__)
-Channel = Pull | Answers
+Channel = PieceRequests | FetchAnswers
 
 
 class FileMessages:
@@ -34,7 +34,8 @@ class FileMessages:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._channels: dict[str, tuple[Execution, Channel]] = {}
-        self._left: dict[str, list[Pull]] = {}  # of works that have ended, with unanswered requests
+        # Of works that have ended, with unanswered requests.
+        self._left: dict[str, list[PieceRequests]] = {}
         self._ready: dict[str, None] = {}
         self._refusals: deque[wire.FilePart] = deque(maxlen=REQUESTS)
 
@@ -59,7 +60,7 @@ class FileMessages:
         result."""
         _, channel = self._channels.pop(execution.id, (None, None))
         self._share_window()
-        if isinstance(channel, Pull) and channel.unanswered:
+        if isinstance(channel, PieceRequests) and channel.unanswered:
             channel.fail("It has ended.")
             self._left.setdefault(execution.id, []).append(channel)
 
@@ -102,7 +103,7 @@ class FileMessages:
         return None
 
     def _message(self, execution_id: str, channel: Channel) -> wire.AgentMessage | None:
-        if isinstance(channel, Pull):
+        if isinstance(channel, PieceRequests):
             if self._unanswered() >= REQUESTS:
                 return None
             wanted = channel.next_request()
@@ -118,8 +119,10 @@ class FileMessages:
     def _unanswered(self) -> int:
         return sum(pull.unanswered for pull in chain(self._pulls(), *self._left.values()))
 
-    def _pulls(self) -> list[Pull]:
-        return [channel for _, channel in self._channels.values() if isinstance(channel, Pull)]
+    def _pulls(self) -> list[PieceRequests]:
+        return [
+            channel for _, channel in self._channels.values() if isinstance(channel, PieceRequests)
+        ]
 
     def _share_window(self) -> None:
         """All copies together take no more memory than one, unless there are very many."""
@@ -139,13 +142,13 @@ class FileMessages:
         _, channel = self._channels.get(execution_id, (None, None))
         left = self._left.get(execution_id)  # it has asked first, and answers come in order
         pull = left[0] if left else channel
-        if not isinstance(pull, Pull):
+        if not isinstance(pull, PieceRequests):
             _log_unknown("file_part", execution_id)
             return
         was_full = self._unanswered() >= REQUESTS
         if message.HasField("problem"):
             self._left.pop(execution_id, None)
-            if isinstance(channel, Pull):
+            if isinstance(channel, PieceRequests):
                 channel.fail(message.problem or "The manager cannot send the files.")
         elif _receive(pull, message):
             if left and not pull.unanswered:
@@ -156,7 +159,7 @@ class FileMessages:
 
     async def on_request(self, message: wire.FileRequest) -> None:
         _, channel = self._channels.get(message.execution_id, (None, None))
-        if not isinstance(channel, Answers):
+        if not isinstance(channel, FetchAnswers):
             _log_unknown("file_request", message.execution_id)
             self._refuse(message, "This execution has no files to send: it has ended.")
             return
@@ -169,7 +172,7 @@ class FileMessages:
 
     async def on_stored(self, message: wire.FilesStored) -> None:
         _, channel = self._channels.get(message.execution_id, (None, None))
-        if isinstance(channel, Answers):
+        if isinstance(channel, FetchAnswers):
             channel.on_stored(Stored(message.problem, message.retry))
         else:
             _log_unknown("files_stored", message.execution_id)
@@ -186,7 +189,7 @@ class FileMessages:
         self._wake()
 
 
-def _receive(pull: Pull, message: wire.FilePart) -> bool:
+def _receive(pull: PieceRequests, message: wire.FilePart) -> bool:
     """Whether a request is answered with this part. One that does not fit ends the copy."""
     piece = message.zeros if message.HasField("zeros") else message.data
     is_manifest = message.part == wire.FILE_SET_PART_MANIFEST

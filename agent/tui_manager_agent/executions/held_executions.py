@@ -1,9 +1,11 @@
-"""The executions that this agent holds for its manager, and the one way in which they end."""
+"""The executions that this agent holds for its manager, and the one way in which they end, also
+those that it refuses. How an end is logged: `log_executions.py`."""
 
 import logging
 from collections.abc import Iterator
 
 from tui_manager_agent.executions.execution import Execution, State
+from tui_manager_agent.executions.log_executions import log_end
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.journal.disk_thread import DiskThread
@@ -111,10 +113,4 @@ class HeldExecutions:
     def _finish(self, execution: Execution) -> None:
         self._queue.release(execution.id)
         self.keep(execution)
-        if result := execution.result:
-            _LOG.info(
-                "ended: execution_id=%s status=%s reason=%s",
-                execution.id,
-                result.status,
-                result.reason,
-            )
+        log_end(execution)

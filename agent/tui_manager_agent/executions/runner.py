@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 
 from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
+from tui_manager_agent.executions.log_executions import log_cancel, log_start
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
 from tui_manager_agent.executions.transfers import Transfers
@@ -153,7 +154,7 @@ class Runner:
             return
         try:
             if await self._supervisors.start_supervisor(execution.id, execution.spool):
-                _LOG.info("starting: execution_id=%s", execution.id)
+                log_start(execution)
             else:  # this agent stops; the next one starts it
                 await self._disk.run(execution.spool.return_to_accepted)
         except OSError as error:
@@ -175,7 +176,7 @@ class Runner:
             result = Result(status="canceled", detail="canceled before it started")
             await self._held.end(execution, result)
         elif not execution.ended:
-            _LOG.info("canceling: execution_id=%s", execution.id)
+            log_cancel(execution)
             await self._request_cancel(execution)
 
     async def _request_cancel(self, execution: Execution) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tui_manager_agent.executions.execution import Execution
-from tui_manager_agent.files.transfer_work import Stop, Work
+from tui_manager_agent.files.transfer_work import StopSignal, TransferWork
 from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.policy.policy import LONGEST_GRACE
 from tui_manager_agent.supervisor import clock
@@ -35,7 +35,7 @@ class Transfer:
 
     execution: Execution
     order: Order
-    stop: Stop = field(default_factory=Stop)
+    stop: StopSignal = field(default_factory=StopSignal)
     started: int = 0
     ending: str = ""
 
@@ -55,7 +55,7 @@ class Transfer:
         self.stop.set()
 
 
-class HangsError(Exception):
+class NoAnswerFromDiskError(Exception):
     """A thread has not ended in time: a call to the system does not return.
 
     Attributes:
@@ -77,7 +77,9 @@ def start_thread(transfer: Transfer, call: Callable[[], _T]) -> "asyncio.Future[
     return asyncio.wrap_future(future)
 
 
-async def discard_later(transfer: Transfer, work: Work, running: "asyncio.Future[Any]") -> None:
+async def discard_later(
+    transfer: Transfer, work: TransferWork, running: "asyncio.Future[Any]"
+) -> None:
     """Once a call that hung has returned after all, removes what its work has left."""
     await asyncio.wait((running,))
     discarding = start_thread(transfer, work.discard)

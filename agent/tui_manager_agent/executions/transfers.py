@@ -18,17 +18,17 @@ from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.supervisors import CHECK_EVERY
 from tui_manager_agent.executions.transfer_thread import (
     HANGS,
-    HangsError,
+    NoAnswerFromDiskError,
     Transfer,
     discard_later,
     start_thread,
 )
 from tui_manager_agent.files.copy_work import CopyWork
-from tui_manager_agent.files.fetch_answers import Answers
+from tui_manager_agent.files.fetch_answers import FetchAnswers
+from tui_manager_agent.files.piece_requests import PieceRequests
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.read_files import ReadFiles
-from tui_manager_agent.files.request_pieces import Pull
-from tui_manager_agent.files.transfer_work import StoppedError, TransferError, Work
+from tui_manager_agent.files.transfer_work import StoppedError, TransferError, TransferWork
 from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.order_and_result import Order, Result
 from tui_manager_agent.journal.transfer_records import CopyOrder, UpdateOrder
@@ -128,7 +128,7 @@ class Transfers:
         result: Result | None
         try:
             result = await self._work_and_discard(transfer, channel, work)
-        except HangsError as error:
+        except NoAnswerFromDiskError as error:
             tasks.create_task(discard_later(transfer, work, error.running))
             result = _hangs(transfer, Result(status=transfer.ending))
         if result is None:
@@ -137,9 +137,9 @@ class Transfers:
         return replace(result, started=transfer.started, duration=duration)
 
     async def _work_and_discard(
-        self, transfer: Transfer, channel: Channel, work: Work
+        self, transfer: Transfer, channel: Channel, work: TransferWork
     ) -> Result | None:
-        """None as of `_attempt`. Raises HangsError: nothing is known of what it left."""
+        """None as of `_attempt`. Raises NoAnswerFromDiskError: nothing is known of what it left."""
         try:
             await self._disk.run(self._begin, transfer)
             transfer.execution.begin_transfer(transfer.started)
@@ -153,23 +153,23 @@ class Transfers:
             result = _failed(str(error), error.reason)
         return await self._discard(transfer, work, result)
 
-    def _make(self, transfer: Transfer) -> tuple[Channel, Work]:
+    def _make(self, transfer: Transfer) -> tuple[Channel, TransferWork]:
         """A work that has not run yet, and what it says to the manager and is told."""
         execution, what, stop = transfer.execution, transfer.order.transfer, transfer.stop
         wake = self._messages.waker(execution.id)
         folder, rest = execution.spool.folder, (self._policy, self._own, stop)
         if isinstance(what, UpdateOrder):
-            pull = Pull(wake, stop)
+            pull = PieceRequests(wake, stop)
             here, state_dir = self._updates.here, self._updates.state_dir
             return pull, UpdateWork(
                 what, execution.id, folder, pull, self._policy, here, state_dir, stop
             )
         if isinstance(what, CopyOrder):
-            pull = Pull(wake, stop)
+            pull = PieceRequests(wake, stop)
             return pull, CopyWork(what, execution.id, folder, pull, *rest)
         if what is None:
             raise ValueError(f"the execution {execution.id} is no transfer")
-        answers = Answers(wake, stop)
+        answers = FetchAnswers(wake, stop)
         return answers, ReadFiles(what, execution.id, folder, answers, *rest)
 
     def _begin(self, transfer: Transfer) -> None:
@@ -184,7 +184,7 @@ class Transfers:
         else:
             self._policy.require_allowed(transfer.order.request)
 
-    async def _work(self, transfer: Transfer, channel: Channel, work: Work) -> Result:
+    async def _work(self, transfer: Transfer, channel: Channel, work: TransferWork) -> Result:
         """Runs the work, unless it was told to stop before. Raises OSError, RefusedError."""
         if transfer.ending:
             return Result(status=transfer.ending)
@@ -196,7 +196,7 @@ class Transfers:
             return Result(status=transfer.ending)
         except TransferError as error:
             return _failed(str(error))
-        except (OSError, RefusedError, HangsError):
+        except (OSError, RefusedError, NoAnswerFromDiskError):
             raise
         except Exception as error:
             return _broken_off(transfer, error)
@@ -218,11 +218,13 @@ class Transfers:
                 transfer.end("timeout")
         return Result(status=transfer.ending)
 
-    async def _discard(self, transfer: Transfer, work: Work, result: Result) -> Result | None:
+    async def _discard(
+        self, transfer: Transfer, work: TransferWork, result: Result
+    ) -> Result | None:
         """Removes what must not stay, before the result can say so. None as of `_attempt`."""
         try:
             await self._in_thread(transfer, work, work.discard, is_last=True)
-        except HangsError:
+        except NoAnswerFromDiskError:
             return _hangs(transfer, result)
         except OSError as error:
             if transfer.execution.spool.is_out_of_reach():
@@ -233,10 +235,15 @@ class Transfers:
         return result
 
     async def _in_thread(
-        self, transfer: Transfer, work: Work, call: Callable[[], _T], *, is_last: bool = False
+        self,
+        transfer: Transfer,
+        work: TransferWork,
+        call: Callable[[], _T],
+        *,
+        is_last: bool = False,
     ) -> _T:
         """Runs a call of the work in a thread, and waits for its end. Raises what it raises, and
-        HangsError if it does not end in time once its work was told to.
+        NoAnswerFromDiskError if it does not end in time once its work was told to.
 
         Args:
             is_last: it is to end at once.
@@ -250,7 +257,7 @@ class Transfers:
                 if transfer.ending:
                     due = min(due, loop.time() + transfer.grace)
                 if loop.time() >= due and not running.done():
-                    raise HangsError(running)
+                    raise NoAnswerFromDiskError(running)
         except asyncio.CancelledError:  # the agent ends
             transfer.stop.set()
             done, _ = await asyncio.wait((running,), timeout=STOP_WITHIN)
@@ -259,7 +266,9 @@ class Transfers:
             raise
         return running.result()
 
-    async def _watch(self, transfer: Transfer, work: Work, running: "asyncio.Future[_T]") -> None:
+    async def _watch(
+        self, transfer: Transfer, work: TransferWork, running: "asyncio.Future[_T]"
+    ) -> None:
         """Waits for a moment. Reports how far it is, and stops it when its time is over."""
         pause = PROGRESS_EVERY if transfer.ending else min(PROGRESS_EVERY, transfer.left)
         await asyncio.wait((running,), timeout=max(pause, 0.0))

@@ -21,7 +21,7 @@ from tui_manager_agent.files.file_groups import GROUP_BYTES
 from tui_manager_agent.files.file_problems import failing
 from tui_manager_agent.files.partial_file import RESUMED_FROM, partial_name
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.transfer_work import Stop, TransferError
+from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.policy.file_rules import FileRules, show_path
 from tui_manager_agent.policy.policy import RefusedError
 
@@ -57,7 +57,7 @@ class CopyCheck:
     attributes: Attributes
     rules: FileRules
     own: ProtectedFiles
-    stop: Stop
+    stop: StopSignal
     execution_id: str
     backup: bool
     stamp: str

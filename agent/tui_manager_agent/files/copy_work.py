@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 from tui_manager_agent.files.hashing import new_sha256
+from tui_manager_agent.files.piece_requests import PieceRequests
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.request_pieces import Pull
-from tui_manager_agent.files.transfer_work import Stop, TransferError
+from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.files.write_files import MANIFEST, WriteFiles
 from tui_manager_agent.journal.transfer_records import CopyOrder, FileSet, Transferred
 from tui_manager_agent.policy.file_rules import FileRules
@@ -18,7 +18,7 @@ _BLOCK = 65536  # bytes
 
 
 class CopyWork:
-    """See `Work`.
+    """See `TransferWork`.
 
     Args:
         folder: of the execution.
@@ -29,10 +29,10 @@ class CopyWork:
         order: CopyOrder,
         execution_id: str,
         folder: Path,
-        pull: Pull,
+        pull: PieceRequests,
         rules: FileRules,
         own: ProtectedFiles,
-        stop: Stop,
+        stop: StopSignal,
     ) -> None:
         self._files = order.files
         self._folder = folder
@@ -56,9 +56,9 @@ class CopyWork:
         self._writing.discard()
 
 
-def pull_manifest(files: FileSet, folder: Path, pull: Pull, stop: Stop) -> None:
+def pull_manifest(files: FileSet, folder: Path, pull: PieceRequests, stop: StopSignal) -> None:
     """Gets the manifest of a file set into the folder of an execution, unless it is there. What an
-    earlier agent has got of it stays in use. Raises as `Work.run`."""
+    earlier agent has got of it stays in use. Raises as `TransferWork.run`."""
     if (folder / MANIFEST).exists():
         return
     path = folder / _UNFINISHED
@@ -82,7 +82,7 @@ def pull_manifest(files: FileSet, folder: Path, pull: Pull, stop: Stop) -> None:
     record.sync_folder(str(folder))
 
 
-def _check(path: Path, sha256: bytes, stop: Stop) -> None:
+def _check(path: Path, sha256: bytes, stop: StopSignal) -> None:
     """Raises TransferError unless it is the manifest that was ordered."""
     hashed = new_sha256()
     with path.open("rb") as file:

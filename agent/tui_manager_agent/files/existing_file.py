@@ -12,7 +12,7 @@ from tui_manager_agent.files.destination import find_at, kind_of, refuse_own
 from tui_manager_agent.files.file_problems import describe, failing
 from tui_manager_agent.files.hashing import hash_file
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.transfer_work import Stop, TransferError
+from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.files.write_progress import Difference
 from tui_manager_agent.policy.file_rules import show_path
 
@@ -49,7 +49,7 @@ def compare(
     status: os.stat_result | None,
     entry: Entry,
     attributes: Attributes,
-    stop: Stop,
+    stop: StopSignal,
 ) -> Difference:
     """How a file, found by `look`, differs from what it is to be. Raises OSError, StoppedError."""
     if status is None or status.st_size != entry.size:
@@ -87,7 +87,7 @@ def set_attributes(
     found: os.stat_result | None,
     entry: Entry,
     attributes: Attributes,
-    stop: Stop,
+    stop: StopSignal,
 ) -> None:
     """Gives mode and owner to a file whose content is right; `found` when it was compared.
 
@@ -110,7 +110,7 @@ def _state(status: os.stat_result) -> tuple[int, ...]:
 
 
 def keep_backup(
-    folder: int, name: bytes, path: bytes, old: os.stat_result, stamp: str, stop: Stop
+    folder: int, name: bytes, path: bytes, old: os.stat_result, stamp: str, stop: StopSignal
 ) -> None:
     """Gives the old file a second name beside it, such as `NAME.backup-20261127T234005Z`. It may
     have that name already. Raises TransferError, StoppedError."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
 
-from tui_manager_agent.files.transfer_work import Piece, Request, Stop, Stored
+from tui_manager_agent.files.transfer_work import Piece, Request, StopSignal, Stored
 from tui_manager_agent.journal.transfer_records import FileSet
 
 REQUESTS = 64  # unanswered ones of one fetch
@@ -31,7 +31,7 @@ class Answer:
     problem: str = ""
 
 
-class Answers:
+class FetchAnswers:
     """One fetch's requests and answers. The work's thread calls what `Requests` has, the event loop
     everything else.
 
@@ -40,7 +40,7 @@ class Answers:
         stop: ends a wait of the work.
     """
 
-    def __init__(self, wake: Callable[[], None], stop: Stop) -> None:
+    def __init__(self, wake: Callable[[], None], stop: StopSignal) -> None:
         self._wake = wake
         self._stop = stop
         self._changed = threading.Condition()

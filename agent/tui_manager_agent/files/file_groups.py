@@ -16,7 +16,7 @@ from tui_manager_agent.files.existing_file import compare, look
 from tui_manager_agent.files.file_problems import failing
 from tui_manager_agent.files.partial_file import RESUMED_FROM, PartialFile, partial_name
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.transfer_work import Source, Stop
+from tui_manager_agent.files.transfer_work import PieceSource, StopSignal
 from tui_manager_agent.files.write_progress import Difference
 
 GROUP_ENTRIES = 256
@@ -78,8 +78,8 @@ class Grouping:
     folders: Folders
     attributes: Attributes
     own: ProtectedFiles
-    stop: Stop
-    source: Source
+    stop: StopSignal
+    source: PieceSource
     execution_id: str
 
     def groups(self, entries: Iterable[tuple[int, Entry]]) -> Iterator[Group]:
@@ -93,7 +93,7 @@ class Grouping:
             if group.items and (is_taken_up or (partial and entry.size >= GROUP_BYTES)):
                 yield group
                 group = Group()
-            if partial and not partial.is_whole:
+            if partial and not partial.is_complete:
                 self.source.want(entry.offset + partial.position, entry.size - partial.position)
             group.add(item)
             if is_taken_up or group.is_full:

@@ -29,7 +29,7 @@ from tui_manager_agent.files.open_to_read import (
     list_folder,
 )
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.transfer_work import Stop, TransferError
+from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.journal.transfer_records import FetchOrder
 from tui_manager_agent.policy.file_rules import FileRules, show_path
 from tui_manager_agent.policy.policy import RefusedError
@@ -57,7 +57,7 @@ class FindFiles:
         found: FoundFiles,
         rules: FileRules,
         own: ProtectedFiles,
-        stop: Stop,
+        stop: StopSignal,
         count: Callable[[int, int], None],
     ) -> None:
         self._found = found

@@ -196,13 +196,13 @@ def load_set(folder: Path, check: Callable[[], None]) -> FoundFiles | None:
         for entry in read_entries(manifest):
             check()
             found._count(entry)
-        is_whole = found.files.sha256.hex() == entries.get("manifest")
+        is_complete = found.files.sha256.hex() == entries.get("manifest")
     except ManifestError:
-        is_whole = False
+        is_complete = False
     except BaseException:
         found.close()
         raise
-    if not is_whole:
+    if not is_complete:
         found.close()
         return None
     found.detail = entries.get("detail", "")

@@ -12,7 +12,7 @@ from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import Folders, Parts
 from tui_manager_agent.files.file_problems import failing
 from tui_manager_agent.files.hashing import add_zeros, hash_file, new_sha256
-from tui_manager_agent.files.transfer_work import Piece, Stop, TransferError
+from tui_manager_agent.files.transfer_work import Piece, StopSignal, TransferError
 from tui_manager_agent.policy.file_rules import show_path
 from tui_manager_agent.supervisor.record import write_at
 
@@ -49,10 +49,10 @@ class PartialFile:
         self._is_synced = False
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         return self.position == self._entry.size
 
-    def resume(self, uids: set[int], stop: Stop) -> None:
+    def resume(self, uids: set[int], stop: StopSignal) -> None:
         """Takes up what an earlier agent left, if there is something that can be used.
 
         Args:
@@ -71,7 +71,7 @@ class PartialFile:
         finally:
             os.close(descriptor)
 
-    def _take_up(self, descriptor: int, uids: set[int], stop: Stop) -> None:
+    def _take_up(self, descriptor: int, uids: set[int], stop: StopSignal) -> None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid not in uids:
             return
@@ -125,7 +125,7 @@ class PartialFile:
             f"{show_path(self._path)} while it was written. Find out which, then run it again."
         )
 
-    def add(self, descriptor: int, piece: Piece, stop: Stop) -> None:
+    def add(self, descriptor: int, piece: Piece, stop: StopSignal) -> None:
         """Writes the next piece. Raises TransferError."""
         length = piece if isinstance(piece, int) else len(piece)
         if self.position + length > self._entry.size:
@@ -151,7 +151,7 @@ class PartialFile:
 
     def fits(self) -> bool:
         """Whether its bytes are those of the entry."""
-        return self.is_whole and self._hashed.digest() == self._entry.sha256
+        return self.is_complete and self._hashed.digest() == self._entry.sha256
 
     def finish(self, descriptor: int, attributes: Attributes, old: os.stat_result | None) -> None:
         """Gives it mode and owner when it is whole. Raises TransferError."""
@@ -177,7 +177,7 @@ class PartialFile:
         with failing(self._path):
             return self._reopen(folder, os.O_RDONLY)
 
-    def rename(self, name: bytes, stop: Stop) -> None:
+    def rename(self, name: bytes, stop: StopSignal) -> None:
         """Gives it its name. Raises TransferError, StoppedError."""
         folder = self._folders.open(self._folder)
         with failing(self._path):

@@ -17,7 +17,7 @@ from tui_manager_agent.files.transfer_work import (
     Piece,
     Request,
     Requests,
-    Stop,
+    StopSignal,
     Stored,
     TransferError,
 )
@@ -29,7 +29,7 @@ _ATTEMPTS = 3
 
 
 class ReadFiles:
-    """A fetch. See `Work`.
+    """A fetch. See `TransferWork`.
 
     Attributes:
         bytes, files: while files are found, those that were read; then those that were sent.
@@ -43,7 +43,7 @@ class ReadFiles:
         requests: Requests,
         rules: FileRules,
         own: ProtectedFiles,
-        stop: Stop,
+        stop: StopSignal,
     ) -> None:
         self.bytes = 0
         self.files = 0
@@ -56,7 +56,7 @@ class ReadFiles:
         self._has_changed = False
 
     def run(self) -> Transferred:
-        """Goes on with what an earlier agent has found, if that is whole. See `Work`."""
+        """Goes on with what an earlier agent has found, if that is whole. See `TransferWork`."""
         self._own.refresh()
         found = load_set(self._folder, self._stop.check)
         for _ in range(_ATTEMPTS):
@@ -75,7 +75,7 @@ class ReadFiles:
         )
 
     def discard(self) -> None:
-        """See `Work`."""
+        """See `TransferWork`."""
         remove_set(self._folder)
 
     def _find(self, files: FoundFiles) -> None:
@@ -126,7 +126,7 @@ class _Data:
     """The data of a set, read from its files."""
 
     def __init__(
-        self, found: FoundFiles, rules: FileRules, own: ProtectedFiles, stop: Stop
+        self, found: FoundFiles, rules: FileRules, own: ProtectedFiles, stop: StopSignal
     ) -> None:
         self._found = found
         self._rules = rules

@@ -16,14 +16,15 @@ Piece = bytes | int  # an int stands for this many zero bytes
 
 class StoppedError(Exception):
     """The work is to end now: a cancel, a timeout, or the agent ends. What is on disk stays as it
-    is; `Work.discard` removes it if the transfer has ended, else the next agent goes on with it."""
+    is: if the transfer has ended, `TransferWork.discard` removes it, else the next agent goes on
+    with it."""
 
 
 class TransferError(Exception):
     """The transfer cannot be done. The text is for the operator: what, which path, what to do."""
 
 
-class Stop:
+class StopSignal:
     """Tells a work to end. Set by the loop; the work checks it at least once a piece."""
 
     def __init__(self) -> None:
@@ -49,7 +50,7 @@ class Stop:
             raise StoppedError
 
 
-class Work(Protocol):
+class TransferWork(Protocol):
     """A copy or a fetch."""
 
     @property
@@ -72,7 +73,7 @@ class Work(Protocol):
         called without `run`. Raises nothing for what is not there. Raises OSError."""
 
 
-class Source(Protocol):
+class PieceSource(Protocol):
     """The data of a file set, which the manager sends piece by piece, as a copy reads it."""
 
     def want(self, offset: int, length: int) -> None:

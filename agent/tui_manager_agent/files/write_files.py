@@ -25,7 +25,7 @@ from tui_manager_agent.files.destination import Destination, Folders, Parts, cho
 from tui_manager_agent.files.file_groups import Group, Grouping
 from tui_manager_agent.files.partial_file import partial_name
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.transfer_work import Source, Stop, TransferError
+from tui_manager_agent.files.transfer_work import PieceSource, StopSignal, TransferError
 from tui_manager_agent.files.write_group import GroupWriter
 from tui_manager_agent.files.write_progress import WriteProgress
 from tui_manager_agent.journal.transfer_records import CopyOrder, Transferred
@@ -35,17 +35,17 @@ MANIFEST = "manifest"  # a file in the execution's folder
 
 
 class WriteFiles:
-    """One copy; a `Work`."""
+    """One copy; a `TransferWork`."""
 
     def __init__(
         self,
         order: CopyOrder,
         execution_id: str,
         folder: Path,
-        source: Source,
+        source: PieceSource,
         rules: FileRules,
         own: ProtectedFiles,
-        stop: Stop,
+        stop: StopSignal,
     ) -> None:
         """`folder`: the execution's; it has the manifest, and gets the progress."""
         self.bytes = 0

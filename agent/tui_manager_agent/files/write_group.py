@@ -30,7 +30,7 @@ from tui_manager_agent.files.file_problems import failing
 from tui_manager_agent.files.partial_file import PartialFile
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.sync_files import AT_ONCE, sync_files
-from tui_manager_agent.files.transfer_work import Source, Stop, TransferError
+from tui_manager_agent.files.transfer_work import PieceSource, StopSignal, TransferError
 from tui_manager_agent.files.write_progress import Difference, WriteProgress
 from tui_manager_agent.policy.file_rules import FileRules, show_path
 
@@ -54,8 +54,8 @@ class GroupWriter:
     attributes: Attributes
     rules: FileRules
     own: ProtectedFiles
-    stop: Stop
-    source: Source
+    stop: StopSignal
+    source: PieceSource
     backup: bool
     progress: WriteProgress
     record_folder: Path
@@ -190,7 +190,7 @@ class GroupWriter:
 
     def _pull(self, partial: PartialFile, descriptor: int) -> None:
         self._advance(partial.position)
-        while not partial.is_whole:
+        while not partial.is_complete:
             before = partial.position
             partial.add(descriptor, self.source.read(), self.stop)
             self._advance(partial.position - before)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tui_manager_protos.rules.duration import format_duration
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.files.transfer_work import Stop, TransferError
+from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.installation import CURRENT, Installation, with_build
 from tui_manager_agent.journal.order_and_result import Result
@@ -159,7 +159,7 @@ class Trial:
                 self._versions.remove_older(self._here.name)
                 return
             self._versions.discard_own(found.new)
-            with self._versions.locked(Stop()):
+            with self._versions.locked(StopSignal()):
                 self._versions.discard(found.new)
         except TransferError:
             _LOG.info("another update works in the folder of the versions: nothing is removed")

@@ -17,8 +17,8 @@ from tui_manager_agent import installation
 from tui_manager_agent.files.copy_work import pull_manifest
 from tui_manager_agent.files.file_problems import describe
 from tui_manager_agent.files.hashing import hash_file
-from tui_manager_agent.files.request_pieces import Pull
-from tui_manager_agent.files.transfer_work import Stop, TransferError
+from tui_manager_agent.files.piece_requests import PieceRequests
+from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.files.write_files import MANIFEST
 from tui_manager_agent.identity import child_process
 from tui_manager_agent.installation import Installation
@@ -59,7 +59,7 @@ class Prepared:
 
 
 class UpdateWork:
-    """See `Work`.
+    """See `TransferWork`.
 
     Args:
         folder: of the execution.
@@ -73,11 +73,11 @@ class UpdateWork:
         order: UpdateOrder,
         execution_id: str,
         folder: Path,
-        pull: Pull,
+        pull: PieceRequests,
         policy: PolicyFile,
         here: Installation,
         state_dir: Path,
-        stop: Stop,
+        stop: StopSignal,
     ) -> None:
         self._order = order
         self._id = execution_id
@@ -158,7 +158,7 @@ class UpdateWork:
 
     def _pull_bundle(self, entry: Entry) -> None:
         """Gets the bundle, and checks its signatures as soon as they are here. Goes on with what an
-        earlier agent has got. Raises as `Work.run`."""
+        earlier agent has got. Raises as `TransferWork.run`."""
         path = self._folder / _BUNDLE
         with open(path, "ab", buffering=0, opener=record.open_private) as file:
             if file.tell() > entry.size:
@@ -275,7 +275,7 @@ class UpdateWork:
             self._lock = -1
 
 
-def run_briefly(command: Sequence[str], stop: Stop) -> tuple[str, int | None]:
+def run_briefly(command: Sequence[str], stop: StopSignal) -> tuple[str, int | None]:
     """Runs a program that ends soon, whatever it does. Returns the beginning of what it says, and
     its status, None if it had to be killed. Raises StoppedError, OSError."""
     process = subprocess.Popen(
@@ -299,7 +299,7 @@ def run_briefly(command: Sequence[str], stop: Stop) -> tuple[str, int | None]:
             process.stdout.close()
 
 
-def _read_briefly(process: "subprocess.Popen[bytes]", stop: Stop) -> bytes | None:
+def _read_briefly(process: "subprocess.Popen[bytes]", stop: StopSignal) -> bytes | None:
     """What a program says until it closes its end; None if it says too much or takes too long."""
     assert process.stdout is not None
     give_up_at = time.monotonic() + TRY_WITHIN

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
-from tui_manager_agent.files.transfer_work import Stop, TransferError
+from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.installation import (
     CURRENT,
     PACKAGES,
@@ -103,7 +103,7 @@ class Versions:
 
     # ---------------------------------------------------------------------------- the preparation
 
-    def lock(self, stop: Stop) -> int:
+    def lock(self, stop: StopSignal) -> int:
         """Makes this the only update from here; a descriptor that holds the lock.
 
         Raises TransferError if another one does not end in time, StoppedError, OSError.
@@ -125,7 +125,7 @@ class Versions:
         return descriptor
 
     @contextmanager
-    def locked(self, stop: Stop) -> Iterator[None]:
+    def locked(self, stop: StopSignal) -> Iterator[None]:
         """Holds the lock. Raises as `lock`."""
         descriptor = self.lock(stop)
         try:

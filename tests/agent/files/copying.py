@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.transfer_work import Stop
+from tui_manager_agent.files.transfer_work import StopSignal
 from tui_manager_agent.files.write_files import MANIFEST, WriteFiles
 from tui_manager_agent.journal.transfer_records import CopyOrder, FileSet
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
@@ -86,7 +86,7 @@ class Copy:
         self.folder = self.state / "executions" / self.execution_id
         self.folder.mkdir(parents=True)
         self.rules = Judge()
-        self.stop = Stop()
+        self.stop = StopSignal()
         entries, data = _entries(tree, modes or {})
         manifest = b"".join(map(encode, entries))
         (self.folder / MANIFEST).write_bytes(manifest)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.read_files import ReadFiles
-from tui_manager_agent.files.transfer_work import Piece, Request, Stop, Stored
+from tui_manager_agent.files.transfer_work import Piece, Request, StopSignal, Stored
 from tui_manager_agent.journal.transfer_records import FetchOrder, FileSet, Transferred
 from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.policy.policy_file import PolicyFile
@@ -169,12 +169,12 @@ class Host:
         self.execution = self.state / "executions" / "0"
         self.begin_execution()
         self.policy = folder / "policy.toml"
-        self.stop = Stop()
+        self.stop = StopSignal()
         self.rules: FileRules = PolicyFile(None)
 
     def begin_agent(self) -> None:
         """The next agent, after this one was stopped."""
-        self.stop = Stop()
+        self.stop = StopSignal()
 
     def begin_execution(self) -> None:
         """The next fetch has a folder of its own."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tui_manager_agent.files import partial_file
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.transfer_work import Stop, StoppedError, TransferError
+from tui_manager_agent.files.transfer_work import StoppedError, StopSignal, TransferError
 
 from tests.agent.files.copying import Copy, read_tree
 
@@ -98,7 +98,7 @@ def test_what_the_copy_itself_took_is_room_for_it(tmp_path: Path, mounts: Mounts
     copy.source.before_read = lambda count: copy.stop.set() if count == 600 else None
     with pytest.raises(StoppedError):
         copy.work().run()
-    copy.stop = Stop()
+    copy.stop = StopSignal()
     copy.source.before_read = lambda count: None
     copy.work().run()
     assert copy.source.asked_bytes < 150_000

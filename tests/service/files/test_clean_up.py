@@ -29,7 +29,7 @@ def copy(made: MadeSet = MADE) -> CommandSpec:
 
 async def is_kept(parts: Parts, made: MadeSet = MADE) -> bool:
     """Whether a set is there after a look of the clean-up."""
-    await parts.files_clean_up.look()
+    await parts.files_clean_up.run_once()
     there = await parts.files.find(made.files.sha256) is not None
     assert parts.files.folder.has(made.files) is there
     return there
@@ -45,7 +45,7 @@ def age(parts: Parts, seconds: float) -> None:
 async def prune(parts: Parts) -> None:
     """All tasks that have ended are removed."""
     parts.clock.turn(40 * DAY)
-    await parts.pruning.look()
+    await parts.pruning.run_once()
 
 
 async def test_a_set_that_no_task_uses_goes_after_an_hour(parts: Parts) -> None:
@@ -133,13 +133,13 @@ async def test_what_has_partly_arrived_goes_after_a_day(parts: Parts) -> None:
     async with parts.files.receive(MADE.files) as incoming:
         await send(incoming, MADE, 200)
         age(parts, 2 * DAY)
-        await parts.files_clean_up.look()
+        await parts.files_clean_up.run_once()
         assert list(parts.files.folder.incoming.iterdir())  # it is being received
     age(parts, DAY - 1)
-    await parts.files_clean_up.look()
+    await parts.files_clean_up.run_once()
     assert list(parts.files.folder.incoming.iterdir())
     age(parts, DAY + 1)
-    await parts.files_clean_up.look()
+    await parts.files_clean_up.run_once()
     assert not list(parts.files.folder.incoming.iterdir())
 
 
@@ -147,17 +147,17 @@ async def test_files_without_a_row_go_after_an_hour(parts: Parts) -> None:
     await store(parts.files, MADE)
     await parts.database.write(lambda tx: tx.execute("DELETE FROM file_sets"))
     age(parts, HOUR - 1)
-    await parts.files_clean_up.look()
+    await parts.files_clean_up.run_once()
     assert parts.files.folder.has(MADE.files)
     age(parts, HOUR + 1)
     assert not await is_kept(parts)
 
 
-async def test_nothing_goes_while_the_clock_is_in_doubt(parts: Parts) -> None:
+async def test_nothing_goes_while_the_clock_is_not_trusted(parts: Parts) -> None:
     await store(parts.files, MADE)
     parts.clock.instant += timedelta(days=400)
-    await parts.watch.look()
-    await parts.files_clean_up.look()
+    await parts.watch.run_once()
+    await parts.files_clean_up.run_once()
     assert await parts.files.find(MADE.files.sha256)
     await parts.watch.accept("ana")
     assert await is_kept(parts)  # it came a moment ago all the same
@@ -167,7 +167,7 @@ async def test_nothing_goes_while_the_clock_is_in_doubt(parts: Parts) -> None:
 
 async def test_a_set_that_came_while_the_clock_was_behind_is_not_older(parts: Parts) -> None:
     parts.clock.instant -= timedelta(days=400)
-    await parts.watch.look()
+    await parts.watch.run_once()
     await store(parts.files, MADE)
     parts.clock.turn(10)
     parts.clock.instant += timedelta(days=400)

@@ -67,7 +67,7 @@ async def test_what_came_within_the_hour_stays(tmp_path: Path) -> None:
         assert await stored(parts, a, b, c, d) == [True, False, True, True]
 
 
-async def test_no_room_is_made_while_the_clock_is_in_doubt(tmp_path: Path) -> None:
+async def test_no_room_is_made_while_the_clock_is_not_trusted(tmp_path: Path) -> None:
     a, b, new = large(b"a"), large(b"b"), large(b"new", 700 * 1024)
     async with manager_parts(tmp_path, files_limit=MIB) as parts:
         await store(parts.files, a)
@@ -88,7 +88,7 @@ async def test_no_room_is_made_while_the_clock_is_in_doubt(tmp_path: Path) -> No
         assert await stored(parts, a, new) == [False, True]
 
 
-async def test_a_full_disk_keeps_files_while_the_clock_is_in_doubt(
+async def test_a_full_disk_keeps_files_while_the_clock_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = large(b"old"), large(b"new")

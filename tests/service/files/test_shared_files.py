@@ -133,7 +133,7 @@ async def test_a_migrated_set_is_given_to_the_others(managers: Managers) -> None
         await one.database.write(lambda tx, change=change: tx.execute(change))  # type: ignore[misc]
     with pytest.raises(NotFoundError):
         await other.files.read(MADE.files.sha256, FileSetPart.DATA, 0, 1)
-    await one.files_clean_up.look()
+    await one.files_clean_up.run_once()
     assert await read(other.files, MADE)
 
 
@@ -143,10 +143,10 @@ async def test_the_leader_removes_sets_and_each_manager_its_files(managers: Mana
     assert await read(other.files, MADE)
     managers.clock.turn(2 * HOUR)
     await managers.beat()
-    await other.files_clean_up.look()
+    await other.files_clean_up.run_once()
     assert await one.files.find(MADE.files.sha256)
     assert managers.leaders() == ["one"]
-    await one.files_clean_up.look()
+    await one.files_clean_up.run_once()
     assert await one.files.find(MADE.files.sha256) is None
     assert await count(one, "file_pieces") == await count(one, "file_uploads") == 0
     assert not one.files.folder.has(MADE.files)

@@ -101,11 +101,11 @@ async def test_a_schedule_whose_files_are_gone_says_so(parts: Parts) -> None:
     await parts.schedules.add_schedule(hourly(task_file=text), "ana")
     await forget(parts)
     turn_to(parts, 4)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     (run,) = await runs(parts)
     assert run.skipped is SkipReason.REFUSED
     assert "does not have the files" in run.detail
     await store(parts.files, MADE)
     turn_to(parts, 5)
-    await parts.schedule_loop.look()
+    await parts.schedule_loop.run_once()
     assert (await runs(parts))[-1].task_id

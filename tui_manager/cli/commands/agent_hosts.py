@@ -13,12 +13,12 @@ from platformdirs import user_cache_path
 from tui_manager_protos.rules.manager_address import ADDRESSES_MAX, check_manager_address
 
 from tui_manager.agent_bundle.opened_bundle import Bundle, require_signer
-from tui_manager.agent_install.all_hosts import AllHosts, Work
+from tui_manager.agent_install.all_hosts import AllHosts, HostWork
 from tui_manager.agent_install.bundles import Bundles
 from tui_manager.agent_install.host_session import SshSettings, SudoPassword
 from tui_manager.agent_install.install import HostInstall
-from tui_manager.agent_install.install_order import Claims, InstallOrder
-from tui_manager.agent_install.manager_calls import Fleet
+from tui_manager.agent_install.install_order import HostClaims, InstallOrder
+from tui_manager.agent_install.manager_calls import HostReader
 from tui_manager.agent_install.ssh_targets import STDIN, SshTarget, read_targets
 from tui_manager.agent_install.uninstall import HostUninstall, UninstallOrder
 from tui_manager.cli.commands.agent_bundle import own_bundle, public_key, signing_key
@@ -61,7 +61,8 @@ class _Command:
         self._work: AllHosts | None = None
 
     def run(
-        self, prepare: Callable[["_Command", Operator, ManagerStatus], Callable[[SshTarget], Work]]
+        self,
+        prepare: Callable[["_Command", Operator, ManagerStatus], Callable[[SshTarget], HostWork]],
     ) -> int:
         try:
             lost = asyncio.run(self._run(prepare))
@@ -77,7 +78,8 @@ class _Command:
         return COMPLETED if good else NOT_COMPLETED
 
     async def _run(
-        self, prepare: Callable[["_Command", Operator, ManagerStatus], Callable[[SshTarget], Work]]
+        self,
+        prepare: Callable[["_Command", Operator, ManagerStatus], Callable[[SshTarget], HostWork]],
     ) -> bool:
         """Whether the manager was lost meanwhile."""
         async with connect_operator(self._settings.state_dir) as operator:
@@ -93,7 +95,7 @@ class _Command:
 
 def _install(
     command: _Command, operator: Operator, status: ManagerStatus
-) -> Callable[[SshTarget], Work]:
+) -> Callable[[SshTarget], HostWork]:
     options = command.options
     labels = None if options.label is None else parse_pairs("label", options.label)
     check_labels(labels or {})
@@ -111,7 +113,7 @@ def _install(
         run=command.run_id,
         ssh=command.ssh,
     )
-    fleet, claims = Fleet(operator), Claims()
+    fleet, claims = HostReader(operator), HostClaims()
     bundles = Bundles(options.bundle, _make_bundle, _note_wait, can_make=not options.dry_run)
     _check_signers(bundles.given, options.trust)
     return lambda target: HostInstall(
@@ -121,7 +123,7 @@ def _install(
 
 def _uninstall(
     command: _Command, operator: Operator, status: ManagerStatus
-) -> Callable[[SshTarget], Work]:
+) -> Callable[[SshTarget], HostWork]:
     order = UninstallOrder(
         manager_id=status.manager_id,
         force=command.options.force,
@@ -129,7 +131,7 @@ def _uninstall(
         run=command.run_id,
         ssh=command.ssh,
     )
-    fleet = Fleet(operator)
+    fleet = HostReader(operator)
     return lambda target: HostUninstall(target, order, fleet, command.progress.on_stage)
 
 

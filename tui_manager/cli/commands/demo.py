@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from tui_manager.cli.commands.dashboard import check_terminal, handled, opened, show
-from tui_manager.cli.commands.demo_agents import Fleet, agent_program, host_names
+from tui_manager.cli.commands.demo_agents import DemoAgents, agent_program, host_names
 from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_tasks
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
 from tui_manager.domain.hosts.host import Host
@@ -75,7 +75,7 @@ def _show_fleet(settings: Settings, folder: Path, log_file: Path, count: int) ->
     from tui_manager.run_manager import manager_thread
 
     with manager_thread(settings) as manager:
-        fleet = Fleet(folder, manager.address)
+        fleet = DemoAgents(folder, manager.address)
         try:
             asyncio.run(_prepare(manager.operator, fleet, count))
             return show(opened(manager.operator), log_file, settings, quit_text=QUIT_TEXT)
@@ -83,7 +83,7 @@ def _show_fleet(settings: Settings, folder: Path, log_file: Path, count: int) ->
             _clean_up(manager.operator, fleet)
 
 
-async def _prepare(operator: Operator, fleet: Fleet, count: int) -> None:
+async def _prepare(operator: Operator, fleet: DemoAgents, count: int) -> None:
     """Starts agents that enrol, approves them, and runs a first task on them."""
     try:
         async with asyncio.timeout(READY_SECONDS):
@@ -103,7 +103,7 @@ async def _prepare(operator: Operator, fleet: Fleet, count: int) -> None:
         _print("\n")
 
 
-async def _until(operator: Operator, fleet: Fleet, admission: Admission) -> list[Host]:
+async def _until(operator: Operator, fleet: DemoAgents, admission: Admission) -> list[Host]:
     """Waits until the hosts of all agents are online with this admission, and returns them."""
     wanted, word = len(fleet.agents), _PROGRESS[admission]
     while True:
@@ -116,7 +116,7 @@ async def _until(operator: Operator, fleet: Fleet, admission: Admission) -> list
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _approve(operator: Operator, fleet: Fleet, waiting: Sequence[Host]) -> None:
+async def _approve(operator: Operator, fleet: DemoAgents, waiting: Sequence[Host]) -> None:
     """Approves exactly the agents that were started.
 
     They all run on one machine. The manager flags all but the first for review because of that.
@@ -137,7 +137,7 @@ async def _wait_for_end(operator: Operator, task_ids: set[int]) -> None:
                 return
 
 
-def _clean_up(operator: Operator, fleet: Fleet) -> None:
+def _clean_up(operator: Operator, fleet: DemoAgents) -> None:
     """Ends running commands and then the agents, also if something fails meanwhile."""
     with handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _carry_on):
         executions: set[str] = set()

@@ -74,7 +74,7 @@ def agent_program() -> str:
     return found
 
 
-class Fleet:
+class DemoAgents:
     """The agents of one demo. Their processes have a variable by which they are found again."""
 
     def __init__(self, folder: Path, address: str) -> None:

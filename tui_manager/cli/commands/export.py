@@ -15,7 +15,7 @@ from tui_manager.client.connection import connect_operator
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.presentation.export_format import Format
 from tui_manager.export.document import document
-from tui_manager.export.write_whole import written_whole
+from tui_manager.export.write_atomically import write_atomically
 from tui_manager.settings import Settings
 
 _STDOUT = "-"
@@ -49,7 +49,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
 async def _save(pieces: AsyncGenerator[str, None], name: str) -> None:
     path = file_path(name)
     try:
-        with written_whole(path) as file:
+        with write_atomically(path) as file:
             await _copy(pieces, file)
     except BrokenPipeError:
         raise

@@ -85,7 +85,7 @@ class Gateway:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ManagerGroup:
     """How all managers of the database stand, as one of them knows it.
 
     Attributes:
@@ -114,12 +114,12 @@ class Standing:
         found.sort(key=lambda one: one.number != self.own)
         return tuple(one.address for one in found) if len(found) > 1 else ()
 
-    def without_leader(self) -> "Standing":
+    def without_leader(self) -> "ManagerGroup":
         """The same if nobody leads."""
         found = (replace(one, leads=False) for one in self.gateways)
         return replace(self, gateways=tuple(found))
 
-    def without_others(self) -> "Standing":
+    def without_others(self) -> "ManagerGroup":
         """The same if nobody else is heard: the manager that says so cannot reach the database."""
         return replace(
             self,
@@ -129,7 +129,7 @@ class Standing:
             ),
         )
 
-    def recent(self, now: datetime) -> "Standing":
+    def recent(self, now: datetime) -> "ManagerGroup":
         """Without the managers that have been gone for longer than `GONE_AFTER`: their machine or
         their state folder was given up."""
         return replace(

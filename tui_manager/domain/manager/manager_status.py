@@ -43,7 +43,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockDoubt:
+class UntrustedClock:
     """Why the manager does not trust the wall clock and removes no old history.
 
     Attributes:

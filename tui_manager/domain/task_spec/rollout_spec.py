@@ -1,4 +1,5 @@
-"""How a task goes through its hosts: what an operator asks for, and its checks."""
+"""How a task goes through its hosts: what an operator asks for, and its checks. Which host is in
+which batch: `tasks/assign_batches.py`."""
 
 import re
 from collections.abc import Iterator
@@ -166,27 +167,3 @@ class RolloutSpec:
 
 
 ALL_AT_ONCE = RolloutSpec()
-
-
-def batch_sizes(spec: RolloutSpec, hosts: int) -> tuple[int, ...]:
-    """How many of all `hosts` are in each batch; without batches all are in one."""
-    sizes = read_batches(spec.batches) or (None,)
-    found: list[int] = []
-    left = hosts
-    while left > 0:
-        size = sizes[min(len(found), len(sizes) - 1)]  # the last one repeats
-        found.append(left if size is None else min(left, size.of(hosts)))
-        left -= found[-1]
-    return tuple(found)
-
-
-def concurrency_limit(spec: RolloutSpec, hosts: int) -> int:
-    """How many of all `hosts` may be under way at one time; 0: no limit."""
-    text = spec.max_concurrency
-    return read_size("max_concurrency", text).of(hosts) if text else 0
-
-
-def failure_budget(spec: RolloutSpec, hosts: int) -> int | None:
-    """How many of all `hosts` may fail; None: all."""
-    text = spec.max_failures
-    return read_size("max_failures", text, lowest=0).of(hosts, at_least=0) if text else None

@@ -3,13 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.domain.task_spec.rollout_spec import (
-    Order,
-    RolloutSpec,
-    batch_sizes,
-    concurrency_limit,
-    failure_budget,
-)
+from tui_manager.domain.task_spec.rollout_spec import Order, RolloutSpec
+from tui_manager.domain.tasks.assign_batches import assign_batches
 
 _NO_REFUSALS: Mapping[str, str] = {}
 
@@ -67,23 +62,22 @@ def make_plan(
         offline, maintenance: names of those that are offline, and in maintenance.
         refusals: why agents cannot get a command, by the names of their hosts.
     """
-    sizes = batch_sizes(rollout, len(names))
-    batches = (number for number, size in enumerate(sizes, start=1) for _ in range(size))
-    known = rollout.order is Order.NAME or len(sizes) == 1
+    batches = assign_batches(rollout, names)
+    known = rollout.order is Order.NAME or len(batches.sizes) == 1
     hosts = tuple(
         PlannedHost(
             name,
-            batch if known else 0,
+            batches.by_host[name] if known else 0,
             name not in offline,
             name in maintenance,
             refusals.get(name, ""),
         )
-        for name, batch in zip(names, batches, strict=True)
+        for name in names
     )
     return TaskPlan(
         hosts=hosts,
         left_out=tuple(left_out),
-        batches=sizes,
-        max_concurrency=concurrency_limit(rollout, len(names)),
-        max_failures=failure_budget(rollout, len(names)),
+        batches=batches.sizes,
+        max_concurrency=batches.max_concurrency,
+        max_failures=batches.max_failures,
     )

@@ -115,7 +115,7 @@ class HostFolder:
         with self._counting_problems(entry):
             self._enter(tuple(entry.path.split(b"/")), entry.mode)
 
-    def place(self, entry: Entry) -> "Place | None":
+    def place(self, entry: Entry) -> "FileTarget | None":
         """Where a file belongs; None if it is there already, or cannot be there."""
         *folder, last = entry.path.split(b"/")
         with self._counting_problems(entry):
@@ -129,7 +129,7 @@ class HostFolder:
     def _counting_problems(self, entry: Entry) -> "_Problems":
         return _Problems(self.saved, self._path, entry)
 
-    def _free_place(self, entry: Entry, name: str) -> "Place | None":
+    def _free_place(self, entry: Entry, name: str) -> "FileTarget | None":
         """The first name that no other file of this set has, as when names differ in upper and
         lower case only, and the file system does not tell them apart."""
         for number in range(1, _SAME_NAMES_MAX + 1):
@@ -142,7 +142,7 @@ class HostFolder:
             if status is not None and self._is_same(chosen, status, entry):
                 self._count(entry, status, new_name=chosen if renamed else None, unchanged=True)
                 return None
-            return Place(self, entry, chosen, renamed)
+            return FileTarget(self, entry, chosen, renamed)
         raise _FileProblem(f"{_SAME_NAMES_MAX} other files have its name here")
 
     def _status(self, name: str) -> os.stat_result | None:
@@ -215,7 +215,7 @@ class HostFolder:
             ) from error
 
 
-class Place:
+class FileTarget:
     """The place of one file. It appears there whole, by a rename, or not at all."""
 
     def __init__(self, folder: HostFolder, entry: Entry, name: str, renamed: bool) -> None:

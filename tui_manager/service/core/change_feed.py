@@ -16,13 +16,13 @@ A_SECOND = 10  # most changes that a watcher gets in any second
 AT_ONCE = 4  # a short task is created, started, running and ended within milliseconds
 
 
-class Pace:
+class ChangeRate:
     """How often a watcher gets changes: a few at once after a quiet second, then ten a second."""
 
     def __init__(self) -> None:
         self._sent: deque[float] = deque(maxlen=A_SECOND)
 
-    def sent(self, now: float) -> float:
+    def count(self, now: float) -> float:
         """Counts one change.
 
         Args:
@@ -120,7 +120,7 @@ class ChangeFeed:
         Raises:
             UnreachableError: the manager stops.
         """
-        subscription, pace = self.subscribe(), Pace()
+        subscription, pace = self.subscribe(), ChangeRate()
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -128,7 +128,7 @@ class ChangeFeed:
                 if self._closed:
                     raise UnreachableError("The manager has stopped.")
                 changes, now = subscription.take(), loop.time()
-                next_at = now + pace.sent(now)
+                next_at = now + pace.count(now)
                 yield changes
                 await asyncio.sleep(next_at - loop.time())
         finally:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes
-from tui_manager.domain.manager.manager_status import ClockDoubt
+from tui_manager.domain.manager.manager_status import UntrustedClock
 from tui_manager.domain.manager.notification import Event
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.storage.engine.database import Database
@@ -35,7 +35,7 @@ _DRIFT = 0.001  # of the time that goes by: more than slewing changes a clock, l
 _LOOK_EVERY = 1.0  # seconds
 _STORE_EVERY = 60.0  # seconds
 _STORED_AGE_MAX = 120 * _SECOND  # how old the stored time may be when the manager ends
-_LEARN_EVERY = 5.0  # seconds between two looks at what another manager stored, while in doubt
+_LEARN_EVERY = 5.0  # seconds between two looks at what another manager stored
 _APART_MAX = 10 * _SECOND  # between the times at which two managers have seen the same jump
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS: goes on in sleep too
 
@@ -119,10 +119,10 @@ class ClockWatch:
 
     async def may_prune(self) -> bool:
         """Whether history may be removed now; all jumps are stored then. Raises StorageError."""
-        await self.look()
+        await self.run_once()
         return not self._waits()
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Looks at the clock. When this returns, jumps are stored and deadlines are moved, if this
         manager leads.
 
@@ -134,13 +134,13 @@ class ClockWatch:
             await self._store()
 
     @property
-    def doubt(self) -> ClockDoubt | None:
+    def untrusted(self) -> UntrustedClock | None:
         """What is wrong with the clock; None if it is trusted."""
         if not self._waits():
             return None
         trusted = self._trusted if self._trusted_at_start is None else self._trusted_at_start
         left = TRUST_AFTER - (self._clock.monotonic() - self._waits_from)
-        return ClockDoubt(
+        return UntrustedClock(
             ahead=timedelta(microseconds=self._offset - trusted),
             jumped=self._has_jumped(),
             waits=timedelta(seconds=max(0.0, left)),
@@ -152,7 +152,7 @@ class ClockWatch:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             try:
-                await self.look()
+                await self.run_once()
                 await self.learn()
                 if self._clock.monotonic() - stored_at >= _STORE_EVERY:
                     await self._store()
@@ -162,8 +162,9 @@ class ClockWatch:
                 stored_at = self._clock.monotonic()
 
     async def learn(self) -> None:
-        """While this manager is in doubt, finds out now and then whether an operator has accepted
-        the clock at another manager, or the leader has seen no jump. Raises StorageError."""
+        """While this manager does not trust its clock, reads now and then whether an operator has
+        accepted the clock at another manager, or the leader has seen no jump. Raises
+        StorageError."""
         now = self._clock.monotonic()
         if not (self._database.shared and self._waits()) or now - self._learned_at < _LEARN_EVERY:
             return
@@ -190,9 +191,9 @@ class ClockWatch:
         Raises:
             StorageError: the database cannot be written now.
         """
-        await self.look()
-        doubt = self.doubt
-        if doubt is None:
+        await self.run_once()
+        untrusted = self.untrusted
+        if untrusted is None:
             return False
         now, jumps = self._clock.stamp(), tuple(self._jumps)
         row = ClockRow(now, now, self._since)
@@ -200,7 +201,7 @@ class ClockWatch:
         def work(tx: Transaction) -> None:
             self._replace(tx, manager_state.locked_clock(tx), row, jumps)
             manager_state.forget_jumps_at_start(tx)
-            ahead = round(doubt.ahead.total_seconds())
+            ahead = round(untrusted.ahead.total_seconds())
             audit.record(tx, now, actor, "accept_clock", seconds_ahead=ahead)
 
         await self._database.write(work)
@@ -251,7 +252,7 @@ class ClockWatch:
             return
         self._was_waiting = waiting
         if waiting:
-            log.warning("no history is removed while the clock is in doubt")
+            log.warning("no history is removed while the clock is not trusted")
         else:
             log.info("the clock is trusted")
             self.trusted_again.set()

@@ -1,11 +1,11 @@
-"""Hosts that are offline and may soon come back, because nothing was wrong with them: their manager
-stopped or died, or their agent is being replaced."""
+"""Hosts that are offline and expected back soon, because nothing was wrong with them: their manager
+stopped or died, or their agent is being replaced. `RETURN_TIMEOUT` of `service/limits.py` says for
+how long."""
 
 from collections.abc import Iterable
 
 from tui_manager.service.core.host_entry import HostEntry
-
-EXPECTED_FOR = 60.0  # seconds that a host is waited for
+from tui_manager.service.limits import RETURN_TIMEOUT
 
 
 class ExpectedHosts:
@@ -16,7 +16,7 @@ class ExpectedHosts:
 
     def add(self, entry: HostEntry, monotonic: float) -> None:
         """This host is expected for a while."""
-        entry.expected_until = monotonic + EXPECTED_FOR
+        entry.expected_until = monotonic + RETURN_TIMEOUT
         self._entries[entry.row.row_id] = entry
 
     def remove(self, entries: Iterable[HostEntry]) -> None:

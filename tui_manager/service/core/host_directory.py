@@ -9,9 +9,10 @@ from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.status import Admission, CommandHostStatus, best_admission
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.domain.tasks.task import CommandHost
-from tui_manager.service.core.expected_hosts import EXPECTED_FOR, ExpectedHosts
+from tui_manager.service.core.expected_hosts import ExpectedHosts
 from tui_manager.service.core.host_entry import HostEntry, LiveSession, SessionElsewhere
 from tui_manager.service.core.sorted_hosts import SortedHosts
+from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.storage.tables.hosts import HostRow
 
 NOBODY: Mapping[int, int] = {}
@@ -218,7 +219,7 @@ class Directory:
             if one.runs > self._runs.get(number, one.runs):
                 gone |= {number}
             self._runs[number] = one.runs
-        limit = monotonic - EXPECTED_FOR
+        limit = monotonic - RETURN_TIMEOUT
         for entry in self:
             gateway, was_online = entry.row.gateway, entry.online
             self._follow_connection(entry, monotonic)

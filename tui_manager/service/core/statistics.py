@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import psutil
 
 from tui_manager.domain.manager.changes import Changes
-from tui_manager.domain.manager.gateway import Standing
+from tui_manager.domain.manager.gateway import ManagerGroup
 from tui_manager.domain.manager.manager_status import Health
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
@@ -75,7 +75,7 @@ class Gauges:
     wrong with the files of the database or with the operator's certificates; empty: nothing.
 
     Attributes:
-        standing: how all managers of the database stand; without any: this one is alone.
+        managers: how all managers of the database stand; without any: this one is alone.
         notifier_problem: why managers cannot tell each other of changes; empty: they can.
         clock_ahead: how far the clock of this machine is ahead of the database's; negative: behind.
         certificates: when each certificate of the manager ends, by what it is for.
@@ -88,7 +88,7 @@ class Gauges:
     log_bytes: Callable[[], int] = lambda: 0
     storage_problem: Callable[[], str] = lambda: ""
     certificate_problem: Callable[[], str] = lambda: ""
-    standing: Callable[[], Standing] = Standing
+    managers: Callable[[], ManagerGroup] = ManagerGroup
     notifier_problem: Callable[[], str] = lambda: ""
     clock_ahead: Callable[[], timedelta] = timedelta
     certificates: Callable[[], Mapping[str, datetime]] = dict

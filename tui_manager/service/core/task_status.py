@@ -108,7 +108,7 @@ def update_task_status(tx: Transaction, task_id: int, now: int) -> TaskStatus | 
     task = tasks.get(tx, task_id)
     if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
         tasks.lock(tx, task_id)
-        task_ends.put_faults_right(tx, [task_id])
+        task_ends.update_fault_marks(tx, [task_id])
         task = tasks.get(tx, task_id)  # with what another manager has stored before
     canceled = task.cancel_requested_at is not None
     if task.status is TaskStatus.RUNNING:

@@ -50,14 +50,17 @@ class SessionControl(Protocol):
         ...
 
 
-class AgentsAway(Protocol):
-    """Lets all agents go to other managers, and takes them again."""
+class AgentConnections(Protocol):
+    """Sends all agents to other managers, and accepts them again later."""
 
-    def send_away(self, why: str) -> None:
-        """Ends all sessions, and opens none until `take_again`; `why` is a sentence for the owners
-        of the hosts."""
+    def disconnect_all(self, why: str) -> None:
+        """Ends all sessions, and opens none until `accept_again`.
+
+        Args:
+            why: a sentence for the owners of the hosts.
+        """
         ...
 
-    def take_again(self) -> None:
-        """The end of `send_away`."""
+    def accept_again(self) -> None:
+        """The end of `disconnect_all`."""
         ...

@@ -64,8 +64,8 @@ class FleetService:
             raise NotFoundError(f"The host {row.name} was removed just now.")
         clock = self._core.clock
         now = clock.now()
-        standing = self._core.statistics.gauges.standing()
-        names_manager = entry.online and standing.others
+        managers = self._core.statistics.gauges.managers()
+        names_manager = entry.online and managers.others
         return HostDetail(
             host=entry.to_host(now),
             facts=dict(entry.row.facts),
@@ -79,7 +79,7 @@ class FleetService:
             ),
             admitted_at=stored.admission.at,
             admitted_by=stored.admission.by,
-            manager=standing.label(row.gateway) if names_manager else "",
+            manager=managers.label(row.gateway) if names_manager else "",
         )
 
     async def label(

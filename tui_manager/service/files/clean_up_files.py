@@ -24,7 +24,7 @@ _PAUSE = 0.05  # seconds between two of them, in which others have the writer
 
 
 class FilesCleanUp:
-    """Looks from time to time. Nothing is removed while the clock is in doubt."""
+    """Looks from time to time. Nothing is removed while the clock is not trusted."""
 
     def __init__(self, core: Core, store: FileStore, clock_watch: ClockWatch) -> None:
         self._core = core
@@ -42,11 +42,11 @@ class FilesCleanUp:
                 continue
             pause, waited = _LOOK_EVERY, 0.0
             try:
-                await self.look()
+                await self.run_once()
             except StorageError as error:
                 log.error("the clean-up of files waits", extra={"error": str(error)})
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Removes all that nobody needs now, and gives other managers the sets that only this one
         has.
 

@@ -215,7 +215,7 @@ class FileStore:
             here = await self.threads.run(self.folder.has, files)
             if row and (row.upload is not None or (here and not self._database.shared)):
                 again = await self._database.write(
-                    lambda tx: file_sets.come_again(tx, files.sha256, stamp())
+                    lambda tx: file_sets.renew(tx, files.sha256, stamp())
                 )
                 if again:
                     return True

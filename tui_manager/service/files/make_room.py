@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 NEEDED_FOR = timedelta(hours=1)  # after a set came: its task is made only then
 _LOOK_AGAIN = 5.0  # seconds after which the size of all sets is read anew
 _CANDIDATES = 50  # sets of one look for some that nobody needs
-_IN_DOUBT = (
-    "No files are removed to make room while the clock of the manager is in doubt. If it is right, "
-    "run: tui-manager clock accept"
+_NOT_TRUSTED = (
+    "No files are removed to make room while the clock of the manager is not trusted. If it is "
+    "right, run: tui-manager clock accept"
 )
 
 
@@ -43,8 +43,9 @@ _NOTHING = _Removable(0, 0)
 
 
 class FilesRoom:
-    """What the sets take, and removes some if there is not enough room. While the clock is in
-    doubt, nobody can tell what came long ago. Then it removes only copies of what the database has.
+    """What the sets take, and removes some if there is not enough room. While the clock is not
+    trusted, nobody can tell what came long ago. Then it removes only copies of what the database
+    has.
 
     Attributes:
         receiving: names of partial sets that are being received now.
@@ -159,7 +160,7 @@ class FilesRoom:
         return await self._threads.run(self._folder.free) - self._core.limits.free_disk
 
     async def _long_ago(self, after: timedelta) -> datetime | None:
-        """The time so long ago; None: the clock is in doubt. Raises StorageError."""
+        """The time so long ago; None: the clock is not trusted. Raises StorageError."""
         then = self._core.clock.now() - after  # before the look, which sees a jump until now
         return then if await self._clock_watch.may_prune() else None
 
@@ -264,14 +265,14 @@ class FilesRoom:
                 f"{need} the manager keeps {_amount(limits.files_limit)} of files at most. Set "
                 "files_limit."
             )
-        doubt = f" {_IN_DOUBT}" if self._clock_watch.doubt else ""
+        not_trusted = f" {_NOT_TRUSTED}" if self._clock_watch.untrusted else ""
         if self._all_over_limit(size, removable, copies=copies) or self._folder_over_limit(
             size, removable
         ):
             kept = self._stored + self._partial - removable.unneeded
             taken = f"{_amount(kept)} of {_amount(limits.files_limit)}"
-            if doubt:
-                return f"{need} the files that the manager has take {taken}.{doubt}"
+            if not_trusted:
+                return f"{need} the files that the manager has take {taken}.{not_trusted}"
             return (
                 f"{need} the files that the manager has to keep take {taken}: tasks that "
                 "have not ended, templates and schedules need them, or they came within the last "
@@ -282,7 +283,7 @@ class FilesRoom:
         return (
             f"{need} {_amount(free)} are free in {path}, of which {_amount(limits.free_disk)} stay "
             f"free{f'; files that nobody needs take {_amount(more)} more' if more else ''}. Free "
-            f"some space, or set free_disk.{doubt}"
+            f"some space, or set free_disk.{not_trusted}"
         )
 
 

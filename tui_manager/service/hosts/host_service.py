@@ -249,7 +249,7 @@ class HostService:
         entry = self._directory.get(host_id)
         return entry.session_of(generation) if entry else None
 
-    def heard(self, host_id: str, generation: int) -> None:
+    def note_contact(self, host_id: str, generation: int) -> None:
         """A message has just come from this session."""
         if session := self._session(host_id, generation):
             session.heard_at = self._core.clock.monotonic()

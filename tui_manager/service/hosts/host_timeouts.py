@@ -1,6 +1,7 @@
 """HostTimeouts: commands fail when their agent is silent, or their host is away, for too long.
 
-How long a host is waited for after its manager has stopped: `core/expected_hosts.py`.
+How long a host is expected back after its manager has stopped: `RETURN_TIMEOUT` of
+`service/limits.py`.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ _UNDELIVERED = "It could not be handed to its host within the task's delivery ti
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedHost:
+class SilentHost:
     """A host that is away, as far as is known here.
 
     Attributes:
@@ -66,13 +67,13 @@ class HostTimeouts:
         self._lost_hosts.forget()
         while True:
             await asyncio.sleep(self._stalls.pause)
-            self._stalls.look()  # before anybody is judged
+            self._stalls.run_once()  # before anybody is judged
             try:
-                await self.look()
+                await self.run_once()
             except StorageError as error:
                 log.error("judging silence waits for the database", extra={"error": str(error)})
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Fails the commands of each host that has been silent for longer than `lost_after`, once a
         silence, and each unsent command past its delivery timeout. A command with a delivery
         timeout that was sent and has not begun fails when both have passed. Then stores which hosts
@@ -86,7 +87,7 @@ class HostTimeouts:
         await self._fail_not_back()
         await self._fail_silent_hosts()
         await self._fail_undelivered()
-        await self._lost_hosts.look()
+        await self._lost_hosts.run_once()
 
     async def _fail_not_back(self) -> None:
         """Hosts that were expected, and have not come: what was started since and does not wait for
@@ -98,7 +99,7 @@ class HostTimeouts:
             self._core.feed.publish(Changes(tasks=frozenset(tasks)))
 
     def _fail_started(
-        self, tx: Transaction, not_back: Sequence[JudgedHost]
+        self, tx: Transaction, not_back: Sequence[SilentHost]
     ) -> tuple[list[HostEntry], set[int]]:
         """The hosts that are given up, and the tasks in which commands have failed."""
         away = self._still_away(tx, not_back)
@@ -113,7 +114,7 @@ class HostTimeouts:
         tasks = _fail_unsent(tx, unsent, _AWAY, self._clock.stamp())
         return [host.entry for host in away], tasks
 
-    def _still_away(self, tx: Transaction, judged: Sequence[JudgedHost]) -> list[JudgedHost]:
+    def _still_away(self, tx: Transaction, judged: Sequence[SilentHost]) -> list[SilentHost]:
         """Those of these hosts that have not come back by the database either. One may have come to
         another manager a moment ago. Until the end of the transaction none comes."""
         sessions = [(host.row_id, host.generation) for host in judged]
@@ -146,7 +147,7 @@ class HostTimeouts:
         for entry in silent:
             entry.declared_lost = True
         try:
-            await self._clock_watch.look()  # which moves deadlines if the clock has jumped
+            await self._clock_watch.run_once()  # which moves deadlines if the clock has jumped
             for entry in silent:
                 entry.declared_lost = entry.away  # it may have come back meanwhile
             judged = _judged(entry for entry in silent if entry.declared_lost)
@@ -166,7 +167,7 @@ class HostTimeouts:
         self._tell_lost(lost)
 
     async def _fail_undelivered(self) -> None:
-        await self._clock_watch.look()
+        await self._clock_watch.run_once()
         now = self._clock.stamp()
         unsent, unanswered = await self._core.database.read(
             lambda tx: (
@@ -187,7 +188,7 @@ class HostTimeouts:
         self._core.feed.publish(Changes(tasks=frozenset(tasks)))
         self._tell_lost(lost)
 
-    def _fail_hosts(self, tx: Transaction, silent: Sequence[JudgedHost]) -> dict[int, set[int]]:
+    def _fail_hosts(self, tx: Transaction, silent: Sequence[SilentHost]) -> dict[int, set[int]]:
         """Fails what was sent to those of these hosts that are away, and what waits for them.
 
         Returns:
@@ -212,8 +213,8 @@ class HostTimeouts:
         self._core.feed.publish(Changes(tasks=frozenset().union(*lost.values())))
 
 
-def _judged(entries: Iterable[HostEntry]) -> list[JudgedHost]:
-    return [JudgedHost(entry, entry.row.row_id, entry.row.generation) for entry in entries]
+def _judged(entries: Iterable[HostEntry]) -> list[SilentHost]:
+    return [SilentHost(entry, entry.row.row_id, entry.row.generation) for entry in entries]
 
 
 def _fail_unsent(

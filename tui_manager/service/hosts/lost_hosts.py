@@ -31,7 +31,7 @@ class LostHosts:
         self._lost = None
         self._walks.forget()
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Stores which hosts are lost, and which are back.
 
         Raises:

@@ -28,12 +28,12 @@ class StallWatch:
         while True:
             self._expect()
             await asyncio.sleep(self.pause)
-            self.look()
+            self.run_once()
 
     def _expect(self) -> None:
         self._due = self._clock.monotonic() + self.pause
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         """Finds whether this process was stalled since the last look. Whoever judges a silence
         calls it first."""
         late = self._clock.monotonic() - self._due if self._due else 0.0

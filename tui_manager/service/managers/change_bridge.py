@@ -1,8 +1,8 @@
-"""ChangeBridge: tells the other managers on the database what changes here, and does here what they
-tell.
+"""ChangeBridge: sends the other managers on the database what changes here, and does here what they
+send.
 
 A message says only where to look. Changes that come from other managers are published to the
-watchers of this one, and not told again. Now and then the bridge also looks whether messages are
+watchers of this one, and not sent on. Now and then the bridge also looks whether messages are
 missing; if so, everything may have changed.
 """
 
@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes
-from tui_manager.domain.manager.gateway import Standing
-from tui_manager.service.core.change_feed import EVERYTHING, Pace, Subscription
+from tui_manager.domain.manager.gateway import ManagerGroup
+from tui_manager.service.core.change_feed import EVERYTHING, ChangeRate, Subscription
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.gateway_requests import ANYTHING, Requests
 from tui_manager.service.managers import bridge_message
@@ -28,13 +28,13 @@ from tui_manager.service.managers.requests_from_gateways import RequestsFromGate
 from tui_manager.storage.tables import gateways
 
 log = logging.getLogger(__name__)
-_SAY_EVERY = 2.5  # seconds, at least, between two messages while this manager writes
+_SEND_EVERY = 2.5  # seconds, at least, between two messages while this manager writes
 _COMPARE_EVERY = 5.0  # seconds
 _RETRY = 1.0  # seconds until the next attempt if the database cannot be read
 
 
 class _Outgoing(Subscription):
-    """What changes here, without vitals and figures, which each manager tells in another way."""
+    """What changes here, without vitals and figures, which each manager sends in another way."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class _Outgoing(Subscription):
 
 @dataclass(slots=True)
 class _Incoming:
-    """What others have told and was not done yet.
+    """What others have sent and was not done yet.
 
     Attributes:
         own_hosts: hosts have changed here. What was read of them at the same time may be older.
@@ -66,7 +66,7 @@ class ChangeBridge:
     """Between the change feed of this manager and the notifier.
 
     Attributes:
-        on_heard: each is called with what other managers have changed, after the directory has
+        on_changes: each is called with what other managers have changed, after the directory has
             followed it.
     """
 
@@ -81,7 +81,7 @@ class ChangeBridge:
         self._notifier = notifier
         self._hosts = hosts
         self._requests = requests
-        self.on_heard: list[Callable[[Changes], None]] = []
+        self.on_changes: list[Callable[[Changes], None]] = []
         self._outgoing = _Outgoing()
         self._incoming = _Incoming(Changes(), Requests())
         self._arrived = asyncio.Event()
@@ -89,33 +89,33 @@ class ChangeBridge:
         self._missed = MissedMessages()
         self._run_id = uuid.uuid4().hex
         self._number = 0  # of the newest message
-        self._said = -1  # how many transactions the newest message has told of
+        self._sent_commits = -1  # how many transactions the newest message counts
         self._was_malformed = False
         core.requests.on_request = self._outgoing.changed.set
-        core.requests.on_opened = self._hear_opened
-        notifier.on_message = self.hear
+        core.requests.on_opened = self._on_session_opened
+        notifier.on_message = self.receive
         self.set_others_alive(alive=bool(core.directory.alive))
 
-    def follow_standing(self, standing: Standing, heard_at: Mapping[int, float]) -> None:
+    def follow_managers(self, managers: ManagerGroup, heard_at: Mapping[int, float]) -> None:
         """Other managers have come, stopped, died or started again.
 
         Args:
             heard_at: when each was heard last, monotonic seconds, by its number.
         """
         clock = self._core.clock
-        others, directory = standing.others, self._core.directory
+        others, directory = managers.others, self._core.directory
         directory.follow_gateways(others, heard_at, clock.now(), clock.monotonic())
         self.set_others_alive(alive=bool(directory.alive))
 
     def set_others_alive(self, *, alive: bool) -> None:
-        """Whether there is anybody to tell. While there is not, nothing is gathered."""
+        """Whether another manager is alive. While none is, nothing is gathered."""
         if alive == self._others_alive.is_set():
             return
         self._core.requests.wanted = alive
         if alive:
             self._core.feed.attach(self._outgoing)
             self._others_alive.set()
-            self._outgoing.changed.set()  # they hear that somebody is there
+            self._outgoing.changed.set()  # they learn that this one is there
             self._look_at_everything()
         else:
             self._core.feed.detach(self._outgoing)
@@ -126,31 +126,31 @@ class ChangeBridge:
     async def run(self) -> None:
         """Works until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._tell_forever(), name="tell other managers")
+            group.create_task(self._send_forever(), name="send changes to other managers")
             group.create_task(self._follow_forever(), name="follow other managers")
             group.create_task(self._compare_forever(), name="look for lost messages")
 
-    # What this manager tells.
+    # What this manager sends.
 
-    async def _tell_forever(self) -> None:
-        pace, loop = Pace(), asyncio.get_running_loop()
+    async def _send_forever(self) -> None:
+        pace, loop = ChangeRate(), asyncio.get_running_loop()
         while True:
             await self._others_alive.wait()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SAY_EVERY):
+                async with asyncio.timeout(_SEND_EVERY):
                     await self._outgoing.changed.wait()
-            if self.tell():
-                await asyncio.sleep(pace.sent(loop.time()))
+            if self.send_changes():
+                await asyncio.sleep(pace.count(loop.time()))
 
-    def tell(self) -> bool:
+    def send_changes(self) -> bool:
         """Sends what has changed since the last message, or that transactions were committed which
         have changed nothing that others need to know. Returns whether there was anything."""
         news = self._outgoing.changed.is_set()
         changes, requests = self._outgoing.take(), self._core.requests.take()
         committed = self._core.database.committed
-        if not self._others_alive.is_set() or not (news or committed != self._said):
+        if not self._others_alive.is_set() or not (news or committed != self._sent_commits):
             return False
-        self._number, self._said = self._number + 1, committed
+        self._number, self._sent_commits = self._number + 1, committed
         message = BridgeMessage(
             gateway=self._core.database.gateway,
             run=self._run_id,
@@ -165,9 +165,9 @@ class ChangeBridge:
             self._arrived.set()
         return True
 
-    # What others tell.
+    # What others send.
 
-    def hear(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Takes a message of any manager, this one too."""
         try:
             message = bridge_message.decode(data)
@@ -180,28 +180,28 @@ class ChangeBridge:
             return
         if message is None or message.gateway == self._core.database.gateway:
             return
-        if missing := self._missed.hear(message):
+        if missing := self._missed.check(message):
             log.info(missing, extra={"gateway": message.gateway})
             self._look_at_everything()
-        self._receive(message.changes, message.requests)
+        self._add_incoming(message.changes, message.requests)
 
     def _look_at_everything(self) -> None:
-        self._receive(EVERYTHING, ANYTHING)
+        self._add_incoming(EVERYTHING, ANYTHING)
 
-    def _receive(self, changes: Changes, requests: Requests) -> None:
+    def _add_incoming(self, changes: Changes, requests: Requests) -> None:
         if changes or requests:
             self._incoming.changes |= changes
             self._incoming.requests |= requests
             self._arrived.set()
 
-    def _hear_opened(self, host: int) -> None:
+    def _on_session_opened(self, host: int) -> None:
         """A cancel at another manager was perhaps committed after the session's transaction had
         read what was canceled, and before there was a session."""
         self._incoming.opened.add(host)
         self._arrived.set()
 
     async def _follow_forever(self) -> None:
-        pace, loop = Pace(), asyncio.get_running_loop()
+        pace, loop = ChangeRate(), asyncio.get_running_loop()
         while True:
             await self._arrived.wait()
             try:
@@ -210,10 +210,10 @@ class ChangeBridge:
                 log.error("other managers are not followed", extra={"error": str(error)})
                 await asyncio.sleep(_RETRY)
             else:
-                await asyncio.sleep(pace.sent(loop.time()))
+                await asyncio.sleep(pace.count(loop.time()))
 
     async def follow(self) -> bool:
-        """Does what others have told since the last call. Returns whether that was anything.
+        """Does what others have sent since the last call. Returns whether that was anything.
 
         Raises:
             StorageError: the database cannot be read now; the next call does it.
@@ -223,17 +223,17 @@ class ChangeBridge:
         changes, requests = incoming.changes, incoming.requests
         try:
             if changes.hosts or incoming.own_hosts:
-                await self._hosts.look()
+                await self._hosts.run_once()
             self._core.feed.publish(changes, source=self._outgoing)
-            for told in self.on_heard:
-                told(changes)
-            await self._requests.fulfil(requests)
+            for on_changes in self.on_changes:
+                on_changes(changes)
+            await self._requests.handle(requests)
             if incoming.opened and not requests.cancel_any:
                 await self._requests.cancel_on(incoming.opened)
         except StorageError:
             self._incoming.own_hosts |= incoming.own_hosts
             self._incoming.opened |= incoming.opened
-            self._receive(changes, requests)
+            self._add_incoming(changes, requests)
             self._arrived.set()
             raise
         return bool(incoming)
@@ -256,4 +256,4 @@ class ChangeBridge:
             log.info("messages of other managers were lost")
             self._look_at_everything()
         else:
-            await self._hosts.look()
+            await self._hosts.run_once()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from tui_manager.service.core.core import Core
-from tui_manager.service.dispatch.task_dispatcher import AgentsAway
+from tui_manager.service.dispatch.task_dispatcher import AgentConnections
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 1.0  # seconds
@@ -21,7 +21,7 @@ class DatabaseWatch:
     It counts looks, not seconds: a process that was stopped for a minute has not been cut off.
     """
 
-    def __init__(self, core: Core, agents: AgentsAway) -> None:
+    def __init__(self, core: Core, agents: AgentConnections) -> None:
         self._core = core
         self._agents = agents
         self._committed = -1
@@ -34,26 +34,26 @@ class DatabaseWatch:
         """Looks until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_EVERY)
-            self.look()
+            self.run_once()
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         """Looks once."""
         committed = self._core.database.committed
         if committed != self._committed:
             self._committed, self._looks = committed, 0
             self._others = bool(self._core.directory.alive)
-            self._take_again()
+            self._accept_again()
             return
         self._looks += 1
         if self._looks >= LOOKS_MAX and self._others and not self._away:
             self._away = True
             self._connected = self._core.directory.online_rows()
             log.error("the database is out of reach: the agents are sent to other managers")
-            self._agents.send_away(_WHY)
+            self._agents.disconnect_all(_WHY)
 
-    def _take_again(self) -> None:
+    def _accept_again(self) -> None:
         if self._away:
             self._away = False
             log.info("agents are taken again")
             self._core.directory.expect(self._connected, self._core.clock.monotonic())
-            self._agents.take_again()
+            self._agents.accept_again()

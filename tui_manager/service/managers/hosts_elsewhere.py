@@ -56,7 +56,7 @@ class HostsElsewhere:
         """Looks if what the database says of the hosts here may be wrong, or what is known here of
         those elsewhere. Raises StorageError."""
         if self._was_missed or self._reconnects != self._core.database.reconnects:
-            await self.look()
+            await self.run_once()
 
     async def give_up_expected(self) -> None:
         """Hosts of this manager that have not come back after its start are offline. Until then
@@ -73,7 +73,7 @@ class HostsElsewhere:
             if self._core.database.epoch is None:  # else `HostTimeouts` goes on with them
                 self._directory.expected.remove(not_back)
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Reads the rows that have changed. Raises StorageError."""
         async with self._one_look:  # what was read first is not taken last
             await self._look()

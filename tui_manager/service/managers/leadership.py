@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import tui_manager
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes
-from tui_manager.domain.manager.gateway import Gateway, Standing, figures_text, read_figures
+from tui_manager.domain.manager.gateway import Gateway, ManagerGroup, figures_text, read_figures
 from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.server_time import Reading, ServerTime
 from tui_manager.service.managers.lease_rules import (
@@ -57,7 +57,7 @@ class Leadership:
 
     Attributes:
         address: of this manager for agents; the others learn it with the next beat.
-        standing: how all managers stand. It is never changed, but replaced.
+        managers: how all managers stand. It is never changed, but replaced.
         leading, following: events that say whether this manager leads.
         vitals: gives the packed vitals of this manager's hosts.
         on_change: called after a manager has come, gone, started again, or got another address, or
@@ -76,10 +76,10 @@ class Leadership:
         self._server_time = server_time
         self._name = name or socket.gethostname()
         self.address = ""
-        self.standing = Standing(self._number)
+        self.managers = ManagerGroup(self._number)
         self.leading, self.following = asyncio.Event(), asyncio.Event()
         self.vitals: Callable[[], str] | None = None
-        self.on_change: list[Callable[[Standing], None]] = []
+        self.on_change: list[Callable[[ManagerGroup], None]] = []
         self.on_missed: Callable[[], None] = lambda: None
         self._beats: dict[int, Observed] = {}  # by the number of a manager
         self._renewals = Observed()
@@ -94,12 +94,12 @@ class Leadership:
         return self.leading.is_set()
 
     @property
-    def heard_standing(self) -> Standing:
+    def known_managers(self) -> ManagerGroup:
         """How all managers stand, for operators. If the database has been out of reach for as long
         as a manager counts as alive, nobody else is heard."""
         silent = self._clock.monotonic() - self._looked_at >= ALIVE_FOR
         away = self._out_of_reach or self._database.problem
-        return self.standing.without_others() if silent and away else self.standing
+        return self.managers.without_others() if silent and away else self.managers
 
     def _set_leads(self, *, leads: bool) -> None:
         now, before = (self.leading, self.following) if leads else (self.following, self.leading)
@@ -176,7 +176,7 @@ class Leadership:
             self.lose("the database has gone back" if went_back else "another manager leads")
         if not self.leads and may_take_over(self._number, seen.lease, self._renewals):
             seen = await self._take_over(seen, began)
-        self._update_standing(seen)
+        self._update_managers(seen)
         if seen.missed:
             log.warning("this manager was not heard, and its hosts count as offline")
             self.on_missed()
@@ -189,7 +189,7 @@ class Leadership:
 
     def _due_vitals(self, now: float) -> str | None:
         """The vitals that are to be stored now, for the others; None: none."""
-        nobody = not any(one.alive and one.number != self._number for one in self.standing.gateways)
+        nobody = not any(one.alive and one.number != self._number for one in self.managers.gateways)
         if self.vitals is None or nobody:
             return None
         if self._vitals_at is not None and now - self._vitals_at < _VITALS_EVERY:
@@ -214,8 +214,8 @@ class Leadership:
 
     def _observe(self, seen: _Seen, elapsed: float) -> None:
         for row in seen.rows:
-            self._beats.setdefault(row.number, Observed()).look(row.beats, elapsed)
-        self._renewals.look(seen.lease, elapsed)
+            self._beats.setdefault(row.number, Observed()).note(row.beats, elapsed)
+        self._renewals.note(seen.lease, elapsed)
 
     async def _take_over(self, seen: _Seen, began: float) -> _Seen:
         """Tries to lead; returns what is known then."""
@@ -241,16 +241,16 @@ class Leadership:
     def _do_not_lead(self) -> None:
         self._database.lead(None)
         self._set_leads(leads=False)
-        self.standing = self.standing.without_leader()
+        self.managers = self.managers.without_leader()
 
-    def _update_standing(self, seen: _Seen) -> None:
-        before, self.standing = self.standing, self._stand(seen)
-        if _who(before) != _who(self.standing):
-            for told in self.on_change:
-                told(self.standing)
+    def _update_managers(self, seen: _Seen) -> None:
+        before, self.managers = self.managers, self._managers_of(seen)
+        if _who(before) != _who(self.managers):
+            for on_change in self.on_change:
+                on_change(self.managers)
             self._core.feed.publish(Changes(hosts=True, manager=True))
 
-    def _stand(self, seen: _Seen) -> Standing:
+    def _managers_of(self, seen: _Seen) -> ManagerGroup:
         leader = self._number if self.leads else seen.lease.gateway
         own = self._number
         found = []
@@ -272,7 +272,7 @@ class Leadership:
                     runs=row.runs,
                 )
             )
-        return Standing(own, tuple(found))
+        return ManagerGroup(own, tuple(found))
 
     async def _miss_dead(self, rows: list[GatewayRow]) -> None:
         """Hosts of managers that do not run go offline."""
@@ -326,9 +326,9 @@ def _state(one: Gateway) -> tuple[bool, ...]:
     return one.alive, one.leads, one.stopped
 
 
-def _who(standing: Standing) -> object:
-    """What of a standing others are told of; figures change with each beat."""
+def _who(managers: ManagerGroup) -> object:
+    """What of a managers others are told of; figures change with each beat."""
     return [
         (one.number, one.runs, one.name, one.address, one.version, *_state(one))
-        for one in standing.gateways
+        for one in managers.gateways
     ]

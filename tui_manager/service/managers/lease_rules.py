@@ -28,7 +28,7 @@ class Observed:
     value: Hashable = None
     unchanged: float = 0.0
 
-    def look(self, value: Hashable, elapsed: float) -> None:
+    def note(self, value: Hashable, elapsed: float) -> None:
         """The value is this one now, so many seconds after the last look."""
         if value == self.value:
             self.unchanged += min(elapsed, _STEP_MAX)

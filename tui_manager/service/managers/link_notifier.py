@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui_manager.domain.errors import ManagerError, UnreachableError
-from tui_manager.service.core.change_feed import Pace
+from tui_manager.service.core.change_feed import ChangeRate
 from tui_manager.service.managers.notifier import MESSAGE_MAX, WAITING_MAX, ignore
 from tui_manager.storage.engine.message_link import MessageLink
 
@@ -142,12 +142,12 @@ class LinkNotifier:
     async def _send_all(self, link: MessageLink) -> None:
         """Sends what waits, and an empty message first and whenever there was none for a while.
         Raises ManagerError when the link is lost."""
-        loop, pace = asyncio.get_running_loop(), Pace()
+        loop, pace = asyncio.get_running_loop(), ChangeRate()
         message = b""
         while True:
             await link.send(self._sender + b" " + message)
             if message:
-                await asyncio.sleep(pace.sent(loop.time()))
+                await asyncio.sleep(pace.count(loop.time()))
             message = await self._next()
 
     async def _next(self) -> bytes:

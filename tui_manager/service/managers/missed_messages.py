@@ -41,7 +41,7 @@ class MissedMessages:
     def __init__(self) -> None:
         self._senders: dict[int, _Sender] = {}
 
-    def hear(self, message: BridgeMessage) -> Missing:
+    def check(self, message: BridgeMessage) -> Missing:
         """A message has come. Says whether others before it have not: a number is missing, or it is
         the first of a run. Before that its sender may have changed what it told nobody."""
         sender = self._senders.setdefault(message.gateway, _Sender())

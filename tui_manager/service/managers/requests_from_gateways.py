@@ -24,7 +24,7 @@ class RequestsFromGateways:
         self._dispatch = dispatch
         self._dispatcher = dispatcher
 
-    async def fulfil(self, requests: Requests) -> None:
+    async def handle(self, requests: Requests) -> None:
         """Sends and cancels. Raises StorageError."""
         read, here = self._core.database.read, self._core.directory.rows_here()
         gateway = self._core.database.gateway

@@ -23,7 +23,7 @@ class RunningElsewhere:
         self._core = core
         self._woken = asyncio.Event()
 
-    def hear(self, changes: Changes) -> None:
+    def note_changes(self, changes: Changes) -> None:
         """Another manager has changed something."""
         if changes.hosts or changes.tasks or changes.all_tasks:
             self._woken.set()
@@ -38,12 +38,12 @@ class RunningElsewhere:
             self._woken.clear()
             began = loop.time()
             try:
-                await self.look()
+                await self.run_once()
             except StorageError as error:
                 log.error("commands elsewhere are not counted", extra={"error": str(error)})
             await asyncio.sleep(max(_PAUSE, _SHARE * (loop.time() - began)))
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Counts once. Raises StorageError."""
         directory = self._core.directory
         if not directory.alive:

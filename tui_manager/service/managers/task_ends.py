@@ -34,7 +34,7 @@ class TaskEnds:
         self._heard = Changes()
         self._woken = asyncio.Event()
 
-    def hear(self, changes: Changes) -> None:
+    def note_changes(self, changes: Changes) -> None:
         """Another manager has changed something."""
         if changes.tasks or changes.all_tasks:
             self._heard |= Changes(tasks=changes.tasks, all_tasks=changes.all_tasks)
@@ -51,7 +51,7 @@ class TaskEnds:
             self._woken.clear()
             look_at_all = heard.all_tasks or loop.time() >= all_at
             try:
-                await self.look(None if look_at_all else heard.tasks)
+                await self.run_once(None if look_at_all else heard.tasks)
             except StorageError as error:
                 log.error("the end of tasks waits for the database", extra={"error": str(error)})
                 self._heard |= heard
@@ -62,7 +62,7 @@ class TaskEnds:
                 async with asyncio.timeout(max(0.0, all_at - loop.time())):
                     await self._woken.wait()
 
-    async def look(self, named: Iterable[int] | None = None) -> None:
+    async def run_once(self, named: Iterable[int] | None = None) -> None:
         """Brings the status of these tasks in line with their counters, and finds their rollouts.
 
         Args:
@@ -76,8 +76,8 @@ class TaskEnds:
         since = self._core.clock.stamp() - _SETTLED_AFTER
 
         def find(tx: Transaction) -> tuple[list[int], list[int]]:
-            ids = task_ends.unsettled(tx, since) if named is None else named
-            return task_ends.to_judge(tx, ids), rollouts.running(tx)
+            ids = task_ends.running_and_just_ended(tx, since) if named is None else named
+            return task_ends.with_outdated_status(tx, ids), rollouts.running(tx)
 
         wrong, with_rollout = await database.read(find)
         self._rollout_loop.add_missing(with_rollout)
@@ -89,8 +89,8 @@ class TaskEnds:
         now = self._core.clock.stamp()
 
         def work(tx: Transaction) -> dict[int, TaskStatus | None]:
-            ids = task_ends.to_judge(tx, batch)
-            task_ends.put_faults_right(tx, ids)
+            ids = task_ends.with_outdated_status(tx, batch)
+            task_ends.update_fault_marks(tx, ids)
             return {task_id: task_status.update_task_status(tx, task_id, now) for task_id in ids}
 
         changed = await self._core.plan(work)

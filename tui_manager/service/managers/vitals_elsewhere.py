@@ -123,7 +123,7 @@ class VitalsExchange:
             if self._directory.alive:
                 await self.pack_own()
             try:
-                await self.look()
+                await self.run_once()
             except StorageError as error:
                 log.warning("vitals of other managers are not read", extra={"error": str(error)})
             await asyncio.sleep(EVERY)
@@ -140,7 +140,7 @@ class VitalsExchange:
         }
         self.packed = await asyncio.to_thread(pack, noted)
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Reads once. Raises StorageError."""
         others = self._directory.alive
         if not others:

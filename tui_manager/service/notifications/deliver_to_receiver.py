@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class DeliveryTimes:
     """The pauses of deliveries, in seconds.
 
     Attributes:
@@ -40,7 +40,7 @@ class Pace:
         obeyed: the longest pause that a receiver may ask for.
         quiet: if so long no further host is lost, those that are become one event.
         gathered: for so long at most hosts are gathered.
-        look: between two looks at the database, if nothing wakes the delivery.
+        poll: between two looks at the database, if nothing wakes the delivery.
         gather_changes: in which what wakes deliveries is gathered.
         retry: until the database is tried again.
     """
@@ -50,7 +50,7 @@ class Pace:
     obeyed: float = 3600.0
     quiet: float = 8.0
     gathered: float = 60.0
-    look: float = 10.0
+    poll: float = 10.0
     gather_changes: float = 0.2
     retry: float = 1.0
 
@@ -88,7 +88,7 @@ class ReceiverDelivery:
         clock_watch: ClockWatch,
         sender: Sender,
         way: Delivery,
-        pace: Pace,
+        times: DeliveryTimes,
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """
@@ -100,7 +100,7 @@ class ReceiverDelivery:
         self._sender = sender
         self._way = way
         self._receiver = way.receiver
-        self._pace = pace
+        self._times = times
         self._draw = draw
         self._failures = 0  # tries in a row
         self.woken = asyncio.Event()
@@ -119,9 +119,9 @@ class ReceiverDelivery:
                 pause = await self._deliver_next()
             except StorageError as error:
                 self._log_storage(error)
-                pause = self._pace.retry
+                pause = self._times.retry
             if pause is None:
-                await self._wait(self._pace.look)
+                await self._wait(self._times.poll)
             elif pause:
                 await self._pause(pause)
 
@@ -142,7 +142,7 @@ class ReceiverDelivery:
             with contextlib.suppress(StorageError):
                 await self._drop_oldest()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, self._pace.look)):
+                async with asyncio.timeout(min(left, self._times.poll)):
                     await self._hurried.wait()
         self._hurried.clear()
 
@@ -192,10 +192,10 @@ class ReceiverDelivery:
             self._failures = 0
             return 0.0
         self._failures += 1
-        limit = min(self._pace.longest, self._pace.first * 2.0 ** min(self._failures, 30))
+        limit = min(self._times.longest, self._times.first * 2.0 ** min(self._failures, 30))
         asked = answer.retry_after or timedelta(0)
-        least = min(asked.total_seconds(), self._pace.obeyed)
-        return max(least, self._draw(self._pace.first, limit))
+        least = min(asked.total_seconds(), self._times.obeyed)
+        return max(least, self._draw(self._times.first, limit))
 
     async def _drop_oldest(self) -> None:
         name, now = self._receiver.name, self._core.clock.stamp()
@@ -214,15 +214,15 @@ class ReceiverDelivery:
     async def _gather(self, first: Notification) -> None:
         """Hosts that are lost, or back, shortly after each other become one event."""
         name, waited, count = self._receiver.name, 0.0, 0
-        while waited < self._pace.gathered:
+        while waited < self._times.gathered:
             found = await self._core.database.read(
                 lambda tx: notifications.of_hosts(tx, name, first)
             )
             if len(found) == count:
                 break
             count = len(found)
-            await asyncio.sleep(self._pace.quiet)
-            waited += self._pace.quiet
+            await asyncio.sleep(self._times.quiet)
+            waited += self._times.quiet
 
         def work(tx: Transaction) -> None:
             if together := notifications.of_hosts(tx, name, first):
@@ -256,7 +256,7 @@ class ReceiverDelivery:
                 break
             except StorageError as error:
                 self._log_storage(error)
-                await asyncio.sleep(self._pace.retry)
+                await asyncio.sleep(self._times.retry)
         self._lost("given_up", given_up)
         if self._failures or answer.outcome is not Outcome.DELIVERED:
             self._core.feed.publish(Changes(manager=True))

@@ -13,7 +13,11 @@ from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.notifications import event_json
-from tui_manager.service.notifications.deliver_to_receiver import Delivery, Pace, ReceiverDelivery
+from tui_manager.service.notifications.deliver_to_receiver import (
+    Delivery,
+    DeliveryTimes,
+    ReceiverDelivery,
+)
 from tui_manager.service.notifications.event_json import Sender
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
@@ -39,14 +43,14 @@ class Deliveries:
         clock_watch: ClockWatch,
         manager_name: str,
         ways: Sequence[Delivery],
-        pace: Pace | None = None,
+        times: DeliveryTimes | None = None,
     ) -> None:
         self._core = core
         self._sender = Sender(core.manager_id, manager_name)
         self._ways = {way.receiver.name: way for way in ways}
-        self._pace = pace or Pace()
+        self._times = times or DeliveryTimes()
         self._by_receiver = {
-            way.receiver.name: ReceiverDelivery(core, clock_watch, self._sender, way, self._pace)
+            way.receiver.name: ReceiverDelivery(core, clock_watch, self._sender, way, self._times)
             for way in ways
         }
 
@@ -72,7 +76,7 @@ class Deliveries:
                 break
             except StorageError as error:
                 log.error("notifications wait for the database", extra={"error": str(error)})
-                await asyncio.sleep(self._pace.retry)
+                await asyncio.sleep(self._times.retry)
         if not self._by_receiver:
             await asyncio.Event().wait()
         running = [asyncio.create_task(delivery.run()) for delivery in self._by_receiver.values()]
@@ -98,7 +102,7 @@ class Deliveries:
                     if newest != before:
                         for delivery in self._by_receiver.values():
                             delivery.woken.set()
-                await asyncio.sleep(self._pace.gather_changes)
+                await asyncio.sleep(self._times.gather_changes)
         finally:
             self._core.feed.detach(events)
 

@@ -77,7 +77,7 @@ class RolloutLoop:
             while True:
                 await self._wait()
                 try:
-                    await self.look()
+                    await self.run_once()
                 except StorageError as error:
                     log.error("rollouts wait for the database", extra={"error": str(error)})
                     await asyncio.sleep(_RETRY)
@@ -101,7 +101,7 @@ class RolloutLoop:
             async with asyncio.timeout(pause):
                 await self._changes.changed.wait()
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Does all that the rollouts may do now.
 
         Raises:
@@ -113,7 +113,7 @@ class RolloutLoop:
             if not self._loaded:
                 await self._load()
             if self._running:
-                await self._clock_watch.look()  # which moves deadlines if the clock has jumped
+                await self._clock_watch.run_once()  # which moves deadlines if the clock has jumped
                 await self._follow_and_plan(changes)
         except StorageError:
             self._changes.add(changes | Changes(all_tasks=True))

@@ -65,7 +65,7 @@ class ScheduleLoop:
         """A schedule was added, edited, paused or resumed."""
         self._wanted.wake()
 
-    def hear(self, changes: Changes) -> None:
+    def note_changes(self, changes: Changes) -> None:
         """Another manager of the database has changed something."""
         if changes.schedules:
             self.wake()
@@ -82,7 +82,7 @@ class ScheduleLoop:
         self._wanted.add(Changes(templates=True))
         while True:
             try:
-                await self.look()
+                await self.run_once()
             except StorageError as error:
                 log.error("schedules wait for the database", extra={"error": str(error)})
                 await asyncio.sleep(_RETRY)
@@ -109,7 +109,7 @@ class ScheduleLoop:
         went_back = self._looked_at is not None and now < self._looked_at
         return went_back or (self._next is not None and self._next <= now)
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Does all that is to be done now.
 
         Raises:

@@ -101,7 +101,7 @@ class ScheduleService:
         task = await self._check(spec)
         new = NewSchedule(spec, _target(spec, task), task.newest)
         with contextlib.suppress(NotLeadingError):  # the leader looks all the time
-            await self._loop.look()  # what is due by now follows the old description
+            await self._loop.run_once()  # what is due by now follows the old description
 
         def work(tx: Transaction, now: datetime) -> Schedule:
             row = schedules.get(tx, spec.name)

@@ -27,7 +27,7 @@ _PAUSE_MIN = 0.01  # seconds
 
 class PruningLoop:
     """Old tasks are removed in two steps. They are marked, and nobody sees them any more; later
-    their rows are removed. No task is marked while the clock is in doubt."""
+    their rows are removed. No task is marked while the clock is not trusted."""
 
     def __init__(self, core: Core, clock_watch: ClockWatch) -> None:
         self._core = core
@@ -44,14 +44,14 @@ class PruningLoop:
                     await self._clock_watch.trusted_again.wait()
             self._clock_watch.trusted_again.clear()
             try:
-                await self.look()
+                await self.run_once()
             except StorageError as error:
                 log.error("pruning waits for the database", extra={"error": str(error)})
                 pause = _RETRY
             else:
                 pause = _LOOK_EVERY
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """Removes all that is too old now, and what an earlier look has left.
 
         Raises:

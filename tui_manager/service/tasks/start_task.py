@@ -2,7 +2,6 @@
 commands are sent."""
 
 import logging
-import random
 import shutil
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -13,8 +12,9 @@ from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.targets.target import ResolvedTarget, check_target
-from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, Order
+from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE
 from tui_manager.domain.task_spec.task_spec import Offline, TaskSpec, has_barrier
+from tui_manager.domain.tasks.assign_batches import assign_batches
 from tui_manager.domain.tasks.task import Task, TaskDetail
 from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.service.core.core import Core
@@ -274,9 +274,9 @@ def _start_rollout(
     spec = detail.rollout
     if spec == ALL_AT_ONCE and not has_barrier([command.spec for command in detail.commands]):
         return {}
-    if spec.order is Order.RANDOM:
-        row_ids = random.sample(row_ids, len(row_ids))
-    return rollouts.start(tx, detail.task.task_id, spec, row_ids, commands)
+    batches = assign_batches(spec, row_ids)
+    rollouts.start(tx, detail.task.task_id, batches, commands)
+    return batches.by_host
 
 
 def _waiting_row(execution_id: str, host: int, batches: Mapping[int, int]) -> NewRow:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Raised:
+class FailedUnit:
     """The outcome of a unit of work that has failed; nothing of it was kept."""
 
     error: Exception
@@ -85,7 +85,7 @@ class Engine(Protocol):
             stopping: whether the manager stops; then an obstacle that may pass is not waited for.
 
         Returns:
-            What each unit returned, or `Raised`.
+            What each unit returned, or `FailedUnit`.
 
         Raises:
             StorageError: the database cannot be written now; nothing was kept.

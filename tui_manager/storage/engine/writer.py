@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.act_counts import ActCounts, recording
-from tui_manager.storage.engine.engine import Engine, Raised
+from tui_manager.storage.engine.engine import Engine, FailedUnit
 from tui_manager.storage.engine.transaction import Transaction, Work
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Writer:
             if not known and not self._engine.is_storage_failure(raised):
                 log.exception("a transaction failed", extra={"units": len(units)})
             error = str(raised if known else self._engine.to_storage_error(raised))
-            outcomes = [Raised(StorageError(error)) for _ in units]
+            outcomes = [FailedUnit(StorageError(error)) for _ in units]
         finally:
             del self._oldest[id(units)]
         seconds = time.monotonic() - units[0].queued_at
@@ -131,14 +131,14 @@ class Writer:
     def _storage_error(self, outcomes: list[Any]) -> str:
         """Why a unit of a transaction could not be written; empty: all could."""
         for outcome in outcomes:
-            if isinstance(outcome, Raised) and self._engine.is_storage_failure(outcome.error):
+            if isinstance(outcome, FailedUnit) and self._engine.is_storage_failure(outcome.error):
                 return str(self._engine.to_storage_error(outcome.error))
         return ""
 
     def _set_outcome(self, unit: _Unit, outcome: Any) -> None:
         if unit.done.done():  # the caller was cancelled; its unit was written all the same
             return
-        if not isinstance(outcome, Raised):
+        if not isinstance(outcome, FailedUnit):
             unit.done.set_result(outcome)
         elif self._engine.is_storage_failure(outcome.error):
             unit.done.set_exception(self._engine.to_storage_error(outcome.error))
@@ -150,7 +150,7 @@ def _changed(units: Sequence[_Unit], outcomes: Sequence[Any]) -> ActCounts:
     """What the units of a transaction have changed for good."""
     counts: ActCounts = Counter()
     for unit, outcome in zip(units, outcomes, strict=True):
-        if unit.counts and not isinstance(outcome, Raised):
+        if unit.counts and not isinstance(outcome, FailedUnit):
             counts.update(unit.counts)
     return counts
 

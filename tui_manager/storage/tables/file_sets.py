@@ -43,9 +43,9 @@ def insert(tx: Transaction, files: FileSet, now: int, upload: int | None = None)
         file_pieces.abandon(tx, upload)
 
 
-def come_again(tx: Transaction, sha256: str, now: int) -> bool:
+def renew(tx: Transaction, sha256: str, now: int) -> bool:
     """Notes that a set came again; False: it was removed meanwhile."""
-    return tx.execute(_SQL["come_again"], {"sha256": sha256, "now": now}).rowcount > 0
+    return tx.execute(_SQL["renew"], {"sha256": sha256, "now": now}).rowcount > 0
 
 
 def use(tx: Transaction, sha256: str, now: int) -> FileSetRow | None:

@@ -1,6 +1,5 @@
 """The tables `rollouts`, `rollout_batches` and `rollout_hosts`. Triggers keep their counters."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,11 +9,9 @@ from tui_manager.domain.task_spec.rollout_spec import (
     HoldRule,
     Order,
     RolloutSpec,
-    batch_sizes,
-    concurrency_limit,
-    failure_budget,
 )
 from tui_manager.domain.task_spec.task_spec import Offline
+from tui_manager.domain.tasks.assign_batches import Batches
 from tui_manager.domain.tasks.rollout_decision import BatchCounts, RolloutLimits, RolloutState
 from tui_manager.domain.tasks.task import Hold, RolloutProgress
 from tui_manager.storage.engine.statements import (
@@ -64,33 +61,24 @@ def spec_of(row: Row) -> RolloutSpec:
     )
 
 
-def start(
-    tx: Transaction, task_id: int, spec: RolloutSpec, hosts: Sequence[int], commands: int
-) -> dict[int, int]:
-    """Gives each host its place and its batch, when the task starts.
+def start(tx: Transaction, task_id: int, batches: Batches[int], commands: int) -> None:
+    """Stores the place and the batch of each host, when the task starts.
 
     Args:
-        hosts: row ids in the order in which they are to begin.
+        batches: of the row ids of the hosts.
         commands: steps of the task.
-
-    Returns:
-        The batch of each host, from 1.
     """
-    sizes = batch_sizes(spec, len(hosts))
-    numbers = (number for number, size in enumerate(sizes, start=1) for _ in range(size))
-    batches = dict(zip(hosts, numbers, strict=True))
     values = {
         "task_id": task_id,
-        "concurrency_limit": concurrency_limit(spec, len(hosts)),
-        "failure_budget": failure_budget(spec, len(hosts)),
-        "batch_count": len(sizes),
-        "hosts": len(hosts),
+        "concurrency_limit": batches.max_concurrency,
+        "failure_budget": batches.max_failures,
+        "batch_count": len(batches.sizes),
+        "hosts": len(batches.by_host),
     }
     tx.execute(_SQL["start"], values)
-    tx.execute(_SQL["insert_batches"], {"task_id": task_id, "sizes": pack_values(sizes)})
-    rows = {"task_id": task_id, "commands": commands, "hosts": pack_rows(batches.items())}
-    tx.execute(_SQL["insert_hosts"], rows)
-    return batches
+    tx.execute(_SQL["insert_batches"], {"task_id": task_id, "sizes": pack_values(batches.sizes)})
+    hosts = pack_rows(batches.by_host.items())
+    tx.execute(_SQL["insert_hosts"], {"task_id": task_id, "commands": commands, "hosts": hosts})
 
 
 def progress_of(row: Row) -> RolloutProgress | None:

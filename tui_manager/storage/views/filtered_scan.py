@@ -68,7 +68,7 @@ class Scan(Generic[Position]):
         return pack_values(dict.fromkeys(self.found[window.offset : end]))
 
 
-class Place(NamedTuple):
+class RowPosition(NamedTuple):
     """Where a row stands in a list: rows are sorted by `key`, and by `id` if the keys are the same.
     In a list that is sorted by id all keys are 0."""
 
@@ -86,7 +86,7 @@ class Looked(NamedTuple):
 
     keys: Sequence[int]
     ids: Sequence[int]
-    last: Place | None
+    last: RowPosition | None
 
 
 _NOTHING = Looked((), (), None)
@@ -109,7 +109,7 @@ class FilteredRows(Protocol):
         """The highest id; 0 if there is no row."""
         ...
 
-    def behind(self, tx: Transaction, place: Place, count: int) -> Looked:
+    def behind(self, tx: Transaction, place: RowPosition, count: int) -> Looked:
         """Looks at the next `count` rows behind a place, in the order of the list."""
         ...
 
@@ -141,7 +141,7 @@ class StoredRows:
         newest: int = tx.execute(self.queries["newest"]).fetchone()["id"]
         return newest
 
-    def behind(self, tx: Transaction, place: Place, count: int) -> Looked:
+    def behind(self, tx: Transaction, place: RowPosition, count: int) -> Looked:
         """See FilteredRows."""
         return self.look(tx, self.order, **place._asdict(), count=count)
 
@@ -161,10 +161,10 @@ class StoredRows:
             passing = {found[0] for found in filter(self.passes, fields)}
             keys = [key for key, id_ in zip(keys, ids, strict=True) if id_ in passing]
             ids = [id_ for id_ in ids if id_ in passing]
-        return Looked(keys, ids, row["last"] and Place(*json.loads(row["last"])))
+        return Looked(keys, ids, row["last"] and RowPosition(*json.loads(row["last"])))
 
 
-class SortedScan(Scan[Place]):
+class SortedScan(Scan[RowPosition]):
     """A scan of rows by place. New rows and changed rows are put where they belong.
 
     Args:
@@ -173,7 +173,7 @@ class SortedScan(Scan[Place]):
 
     def __init__(self, rows: FilteredRows, *, changes: bool) -> None:
         end = _INTEGER_MAX if rows.descending else -_INTEGER_MAX
-        self._start = Place(end, end)
+        self._start = RowPosition(end, end)
         super().__init__(self._start)
         self._keys = array("q")  # of the rows that were found
         self._rows = rows
@@ -186,7 +186,7 @@ class SortedScan(Scan[Place]):
             self._changed.append(changes.tasks)
         return not (self._changes and changes.all_tasks)
 
-    def step(self, tx: Transaction, position: Place) -> ScanStep[Place]:
+    def step(self, tx: Transaction, position: RowPosition) -> ScanStep[RowPosition]:
         looked = self._rows.behind(tx, position, ROWS_A_STEP)
         self._keys.extend(looked.keys)
         return ScanStep(looked.ids, looked.last)
@@ -208,7 +208,7 @@ class SortedScan(Scan[Place]):
         """Puts rows that are new or have changed where they belong, or takes them away."""
         self._remove(rows)
         looked = self._rows.look_at(tx, rows) if rows else _NOTHING
-        for place in map(Place, looked.keys, looked.ids):
+        for place in map(RowPosition, looked.keys, looked.ids):
             if self._position is None or self._rank(place) <= self._rank(self._position):
                 at = self._index(place)
                 self.found.insert(at, place.id)
@@ -217,7 +217,7 @@ class SortedScan(Scan[Place]):
     def _remove(self, rows: Collection[int]) -> None:
         if self._rows.by_id:
             for row in rows:
-                at = self._index(Place(0, row))
+                at = self._index(RowPosition(0, row))
                 if at < len(self.found) and self.found[at] == row:
                     del self.found[at], self._keys[at]
         elif rows:  # their old places are not known
@@ -225,14 +225,14 @@ class SortedScan(Scan[Place]):
             self.found = array("q", compress(self.found, kept))
             self._keys = array("q", compress(self._keys, kept))
 
-    def _rank(self, place: Place) -> tuple[int, int]:
+    def _rank(self, place: RowPosition) -> tuple[int, int]:
         """Lower ranks come first."""
         return (-place.key, -place.id) if self._rows.descending else place
 
-    def _index(self, place: Place) -> int:
+    def _index(self, place: RowPosition) -> int:
         """Where a place is, or belongs, among the rows that were found."""
         return bisect_left(
             range(len(self.found)),
             self._rank(place),
-            key=lambda at: self._rank(Place(self._keys[at], self.found[at])),
+            key=lambda at: self._rank(RowPosition(self._keys[at], self.found[at])),
         )

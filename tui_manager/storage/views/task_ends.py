@@ -10,18 +10,18 @@ from tui_manager.storage.engine.transaction import Transaction
 _SQL = load_queries("task_ends.sql")
 
 
-def unsettled(tx: Transaction, since: int) -> list[int]:
+def running_and_just_ended(tx: Transaction, since: int) -> list[int]:
     """The tasks that run, and those that have ended since an instant, in microseconds since 1970
     UTC: another manager may have stored a change of it in the same moment."""
-    return [row["id"] for row in tx.execute(_SQL["unsettled"], {"since": since})]
+    return [row["id"] for row in tx.execute(_SQL["running_and_just_ended"], {"since": since})]
 
 
-def to_judge(tx: Transaction, task_ids: Iterable[int]) -> list[int]:
+def with_outdated_status(tx: Transaction, task_ids: Iterable[int]) -> list[int]:
     """Those of some tasks whose status, or whose mark of faults, does not fit their counters."""
-    rows = tx.execute(_SQL["to_judge"], {"ids": pack_values(task_ids)})
+    rows = tx.execute(_SQL["with_outdated_status"], {"ids": pack_values(task_ids)})
     return [row["id"] for row in rows]
 
 
-def put_faults_right(tx: Transaction, task_ids: Iterable[int]) -> None:
+def update_fault_marks(tx: Transaction, task_ids: Iterable[int]) -> None:
     """Marks whether something of these tasks has failed, timed out or was skipped."""
-    tx.execute(_SQL["put_faults_right"], {"ids": pack_values(task_ids)})
+    tx.execute(_SQL["update_fault_marks"], {"ids": pack_values(task_ids)})

@@ -28,7 +28,7 @@ from tui_manager.storage.tables.tasks import tasks_of, with_hosts
 from tui_manager.storage.views.filtered_scan import (
     FieldsOfRow,
     Looked,
-    Place,
+    RowPosition,
     SortedScan,
     StoredRows,
 )
@@ -118,7 +118,7 @@ class _RowsOfGroups(StoredRows):
 
     groups: Sequence[Mapping[str, object]] = ()
 
-    def behind(self, tx: Transaction, place: Place, count: int) -> Looked:
+    def behind(self, tx: Transaction, place: RowPosition, count: int) -> Looked:
         """See FilteredRows. Of each group as far back as of the group with the most tasks."""
         looked = [
             self.look(tx, self.order, id=place.id, count=count, **group) for group in self.groups

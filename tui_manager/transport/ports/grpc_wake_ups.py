@@ -6,8 +6,9 @@ only one byte in each of its turns. On Linux the pair holds 278 bytes. When it i
 stops until the loop has made some 200 turns without an event, and meanwhile nothing is read from
 any connection. With thousands of busy agents an operator then waits for many seconds.
 
-`emptied_at_once` gives gRPC a pipe instead. It holds 65,536 bytes, and the loop takes all of them
-at once. `tests/transport/test_grpc_wake_ups.py` says what to do if an update of gRPC changes this.
+`wake_ups_through_a_pipe` gives gRPC a pipe instead. It holds 65,536 bytes, and the loop takes all
+of them at once. If an update of gRPC changes this, `tests/transport/test_grpc_wake_ups.py` says
+what to do.
 """
 
 import contextlib
@@ -76,7 +77,7 @@ class _PipeAsSockets:
 
 
 @contextlib.contextmanager
-def emptied_at_once() -> Iterator[None]:
+def wake_ups_through_a_pipe() -> Iterator[None]:
     """Starts grpc.aio with such a pipe, and keeps it until the block is left. If grpc.aio is in use
     already, it stays as it is."""
     setattr(cygrpc, PRIVATE_PART, _PipeAsSockets())

@@ -3,11 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from tui_manager.service.core.expected_hosts import EXPECTED_FOR
+from tui_manager.service.limits import RETURN_TIMEOUT
 
 # Seconds for an agent to take bytes while others wait: as long as the manager waits at its start
 # for a host that was online. 32 MiB in this time are 0.6 MB a second for all together.
-WRITE_TIMEOUT = EXPECTED_FOR
+WRITE_TIMEOUT = RETURN_TIMEOUT
 
 
 class Reservation:

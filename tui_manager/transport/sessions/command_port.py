@@ -129,7 +129,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
     async def _read_messages(self, session: Session, context: Context) -> _End:
         try:
             while message := await read(context):
-                self._hosts.heard(session.host_id, session.generation)
+                self._hosts.note_contact(session.host_id, session.generation)
                 if not self._loop_share.take():
                     with self._hosts.busy_with(session.host_id, session.generation):
                         await self._loop_share.wait()

@@ -44,7 +44,7 @@ class OutputWindows:
         """A session has brought so many bytes of output."""
         self._printed[session] = self._printed.get(session, 0) + size
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         """Finds who prints much, and shares what is left of the windows among these."""
         printed, self._printed = self._printed, {}
         live = set(self._sessions) if printed or self._quiet else set()
@@ -70,4 +70,4 @@ class OutputWindows:
         """Looks again and again until cancelled."""
         while True:
             await sleep(_LOOK_EVERY)
-            self.look()
+            self.run_once()

@@ -118,14 +118,14 @@ class Sessions:
         if session and session.generation == generation:
             session.end(_replaced(), SessionEnd.REPLACED)
 
-    def send_away(self, why: str) -> None:
-        """See AgentsAway. The agents do not all come to the others at once."""
+    def disconnect_all(self, why: str) -> None:
+        """See AgentConnections. The agents do not all come to the others at once."""
         self.refuses = why
         for session in list(self):
             session.end(without_database(why), SessionEnd.NO_DATABASE)
 
-    def take_again(self) -> None:
-        """See AgentsAway."""
+    def accept_again(self) -> None:
+        """See AgentConnections."""
         self.refuses = ""
 
     def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:

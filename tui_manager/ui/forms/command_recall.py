@@ -9,7 +9,7 @@ from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.text.number_format import count_of, running_time
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
-from tui_manager.ui.forms.kept_text import keeps_command
+from tui_manager.ui.forms.text_area_limits import can_hold_command
 
 _TARGET_WIDTH = 24  # cells
 
@@ -25,7 +25,7 @@ class CommandRecall:
     def fill(self, commands: Sequence[PastCommand]) -> None:
         """These are the commands, the newest first. Those that the field cannot keep are left
         out."""
-        self._commands = [one for one in commands if keeps_command(one.text)]
+        self._commands = [one for one in commands if can_hold_command(one.text)]
 
     def find(self, text: str) -> PastCommand | None:
         """The newest task with exactly this command."""

@@ -9,7 +9,7 @@ from typing import Any
 from textual.app import App
 
 from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH
-from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_command
+from tui_manager.ui.forms.text_area_limits import CANNOT_HOLD, can_hold_command
 from tui_manager.ui.terminal.run_program import ProgramError, run_program, words_of
 
 _EDITORS = ("sensible-editor", "nano", "vi")  # without VISUAL and EDITOR: the first that there is
@@ -48,8 +48,8 @@ def _read(path: Path) -> str:
         raise ProgramError(f"What the editor wrote cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ProgramError("What the editor wrote is not text in UTF-8.") from None
-    if not keeps_command(text):
-        raise ProgramError(f"What the editor wrote {NOT_KEPT}; the command is as it was.")
+    if not can_hold_command(text):
+        raise ProgramError(f"What the editor wrote {CANNOT_HOLD}; the command is as it was.")
     return text
 
 

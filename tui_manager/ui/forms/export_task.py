@@ -18,7 +18,7 @@ from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.text.number_format import size
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.export.document import document
-from tui_manager.export.write_whole import written_whole
+from tui_manager.export.write_atomically import write_atomically
 from tui_manager.open_in_thread import close_in_thread, open_in_thread
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.line_input import LineInput
@@ -108,7 +108,7 @@ class ExportScreen(Form[None]):
 
     async def _write(self, path: Path, wanted: Format) -> int:
         """Returns the size of the document. Files are used in threads."""
-        whole, written = written_whole(path, replace=False), 0
+        whole, written = write_atomically(path, replace=False), 0
         file = await open_in_thread(whole.__enter__, lambda _: _abandon(whole))
         try:
             pieces = document(self.link.operator, self.task_shown.task_id, wanted, self.link.now())

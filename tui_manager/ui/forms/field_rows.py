@@ -119,7 +119,7 @@ class FieldRow(Vertical):
             show_text(self._hint, shown)
 
 
-class NotMade:
+class LazyWidgets:
     """Widgets that are made once, when they are shown first."""
 
     def __init__(self, widgets: Sequence[Widget]) -> None:
@@ -140,7 +140,7 @@ class Fold(Collapsible):
 
     def __init__(self, title: str, rows: Sequence[Widget], id: str) -> None:  # noqa: A002 (Textual's)
         self.rows = [row for row in rows if isinstance(row, FieldRow)]
-        self._not_made = NotMade(rows)
+        self._not_made = LazyWidgets(rows)
         super().__init__(
             title=_as_text(title), collapsed_symbol="▸", expanded_symbol="▾", id=id,
             classes="fold -collapsed",  # Textual adds it when all is styled, and styles all again

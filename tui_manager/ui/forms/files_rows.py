@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from textual.containers import Vertical
 
-from tui_manager.ui.forms.field_rows import FieldRow, Line, NotMade, Tick
+from tui_manager.ui.forms.field_rows import FieldRow, LazyWidgets, Line, Tick
 from tui_manager.ui.forms.files_texts import FilesTexts, TaskKind
 from tui_manager.ui.forms.path_suggester import PathSuggester
 
@@ -53,7 +53,7 @@ class FilesRows(Vertical):
         texts = {one.name: getattr(begun, one.name) for one in fields(FilesTexts)}
         self.rows = [FieldRow(*row, begun=texts) for row in _ROWS[kind]]
         self.kind = kind
-        self._not_made = NotMade(self.rows)
+        self._not_made = LazyWidgets(self.rows)
         super().__init__(classes="row")
 
     async def make_rows(self) -> None:

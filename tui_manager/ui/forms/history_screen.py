@@ -71,7 +71,7 @@ class HistoryScreen(ModalScreen[PastCommand | None], ClosableScreen[PastCommand 
     @on(OptionList.OptionHighlighted)
     def _tell(self, event: OptionList.OptionHighlighted) -> None:
         if event.option_index < len(self._found):
-            text = told(self._found[event.option_index], self._link.now())
+            text = history_hint(self._found[event.option_index], self._link.now())
             self.query_one("#commands-hint", Label).update(text)
 
     def action_move(self, step: int) -> None:
@@ -99,6 +99,6 @@ def command_line_of(past: PastCommand) -> Content:
     return Content(shorten(safe_line(past.text.replace("\n", " ↵ ")), _WIDTH))
 
 
-def told(past: PastCommand, now: datetime) -> str:
+def history_hint(past: PastCommand, now: datetime) -> str:
     """Where and how it ran last: `web*   last run today 16:20 on 14 hosts: 0:52, 2 failed`."""
     return f"{safe_line(past.task.target)}   {last_run(past.task, now, '')}"

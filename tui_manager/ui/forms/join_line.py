@@ -23,7 +23,7 @@ from tui_manager.ui.terminal.closable import ClosableScreen
 _BREAK = "\\"
 
 
-def broken(line: str, width: int) -> tuple[str, ...]:
+def wrap_for_shell(line: str, width: int) -> tuple[str, ...]:
     """`line` in pieces of `width` cells that a shell reads as one line when they are copied.
 
     The backslash is in the last column, so that no blanks are copied after it.
@@ -99,7 +99,9 @@ class JoinLineScreen(ModalScreen[None], ClosableScreen[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Breaks the line at the width of the terminal."""
-        self.query_one("#line", Static).update("\n".join(broken(self._line, event.size.width)))
+        self.query_one("#line", Static).update(
+            "\n".join(wrap_for_shell(self._line, event.size.width))
+        )
 
     @on(Button.Pressed, "#copy")
     def action_copy(self) -> None:

@@ -29,7 +29,6 @@ from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line, Tick
 from tui_manager.ui.forms.files_texts import TaskKind
 from tui_manager.ui.forms.form import COPIED
 from tui_manager.ui.forms.history_screen import HistoryScreen
-from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_command
 from tui_manager.ui.forms.kind_field import KindField
 from tui_manager.ui.forms.line_input import show_text
 from tui_manager.ui.forms.local_files import NamedFiles
@@ -45,6 +44,7 @@ from tui_manager.ui.forms.rollout_texts import FIELDS as ROLLOUT_FIELDS
 from tui_manager.ui.forms.secret_fields import SecretFields
 from tui_manager.ui.forms.task_file_form import NEW_TASK_FILE, open_task_file_form
 from tui_manager.ui.forms.task_in_form import fields_of
+from tui_manager.ui.forms.text_area_limits import CANNOT_HOLD, can_hold_command
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
 from tui_manager.ui.terminal.run_program import ProgramError
@@ -313,8 +313,10 @@ class NewTaskScreen(CopyForm):
     async def action_search_history(self) -> None:
         """Finds an earlier command, which takes the place of this one."""
         past = await self.app.push_screen_wait(HistoryScreen(self.link))
-        if past is not None and not keeps_command(past.text):
-            text = f"The command of task {past.task.task_id} {NOT_KEPT}: edit a copy of that task."
+        if past is not None and not can_hold_command(past.text):
+            text = (
+                f"The command of task {past.task.task_id} {CANNOT_HOLD}: edit a copy of that task."
+            )
             self.notify(text, severity="warning", markup=False)
         elif past is not None:
             self._command.put(past.text)

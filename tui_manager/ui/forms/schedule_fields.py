@@ -19,7 +19,7 @@ from tui_manager.domain.task_files.task_file import TaskFile, check_names, missi
 from tui_manager.domain.task_files.template import TemplateVersion, split_version
 from tui_manager.domain.task_files.write_task_file import write_task_file
 from tui_manager.domain.task_spec.task_spec import CommandSpec, StepKind, TaskSpec
-from tui_manager.ui.forms.kept_text import keeps_command
+from tui_manager.ui.forms.text_area_limits import can_hold_command
 
 _SHOWN = 40  # characters of a wrong value in an error
 
@@ -223,5 +223,5 @@ def _command_of(spec: TaskSpec) -> str | None:
     """The text of its only step; None if it has several, a script, or a text that the field cannot
     keep."""
     step = spec.commands[0]
-    is_text = len(spec.commands) == 1 and step.kind is StepKind.RUN and keeps_command(step.text)
+    is_text = len(spec.commands) == 1 and step.kind is StepKind.RUN and can_hold_command(step.text)
     return step.text if is_text else None

@@ -20,12 +20,12 @@ from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import Form
-from tui_manager.ui.forms.kept_text import NOT_KEPT, keeps_file
 from tui_manager.ui.forms.line_input import LineInput, show_text
 from tui_manager.ui.forms.run_template import ParameterForm, steps_summary
 from tui_manager.ui.forms.task_file_area import TaskFileArea
 from tui_manager.ui.forms.task_file_reader import read_beside
 from tui_manager.ui.forms.task_form import TaskForm
+from tui_manager.ui.forms.text_area_limits import CANNOT_HOLD, can_hold_file
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
 
@@ -297,9 +297,9 @@ async def open_task_file_form(
             markup=False,
         )
         return None
-    if not keeps_file(text):
+    if not can_hold_file(text):
         app.notify(
-            f"This task file {NOT_KEPT}: export it, change it in an editor, and save it.",
+            f"This task file {CANNOT_HOLD}: export it, change it in an editor, and save it.",
             severity="warning",
             markup=False,
         )

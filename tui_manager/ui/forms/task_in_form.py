@@ -21,9 +21,9 @@ from tui_manager.domain.task_spec.task_spec import (
 )
 from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.ui.forms.files_texts import TaskKind, texts_of
-from tui_manager.ui.forms.kept_text import keeps_command
 from tui_manager.ui.forms.new_task_fields import FormFields
 from tui_manager.ui.forms.rollout_texts import RolloutTexts
+from tui_manager.ui.forms.text_area_limits import can_hold_command
 
 _KINDS = {StepKind.COPY: TaskKind.COPY, StepKind.FETCH: TaskKind.FETCH}
 
@@ -35,7 +35,7 @@ def fits_form(spec: TaskSpec) -> bool:
     if len(spec.commands) != 1 or spec.commands[0].contents:
         return False
     command = spec.commands[0].text
-    if not keeps_command(command) or safe_text(command) != command:
+    if not can_hold_command(command) or safe_text(command) != command:
         return False
     fields = fields_of(spec)
     if any(not text.isprintable() for text in _lines(fields)):

@@ -80,7 +80,7 @@ def key_at(keys: Sequence[FooterKey], width: int, x: int) -> FooterKey | None:
     return None
 
 
-def said_of_key(key: str, screen: ScreenName, keys: KeyMap) -> str:
+def use_elsewhere(key: str, screen: ScreenName, keys: KeyMap) -> str:
     """What a key that does nothing on a screen does elsewhere. Empty if it does nothing at all."""
     found = [
         action

@@ -18,7 +18,7 @@ from tui_manager.ui.action import Action, Pane, ScreenName
 from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
-from tui_manager.ui.frame.key_footer import FooterKey, KeyFooter, said_of_key
+from tui_manager.ui.frame.key_footer import FooterKey, KeyFooter, use_elsewhere
 from tui_manager.ui.key_bindings import bindings_of, footer_actions, key_of
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import MARKED_MAX, RowList
@@ -147,7 +147,7 @@ class MainScreen(ClosableScreen[None]):
         """What an action would do now."""
         return action.label
 
-    def is_of_use(self, action: Action) -> bool:
+    def is_useful(self, action: Action) -> bool:
         """Whether an action could do something to what is selected now. The footer shows no other.
         Its key works all the same, and says why it cannot."""
         return True
@@ -167,7 +167,7 @@ class MainScreen(ClosableScreen[None]):
                     self.label_of(action),
                 )
                 for action in footer_actions(self.SCREEN, self.focused_pane)
-                if self.check_action(action.id, ()) and self.is_of_use(action)
+                if self.check_action(action.id, ()) and self.is_useful(action)
             )
         )
 
@@ -176,9 +176,9 @@ class MainScreen(ClosableScreen[None]):
         super().refresh_bindings()
         self.call_after_refresh(self.show_keys)
 
-    def say_where(self, key: str) -> None:
+    def say_use_elsewhere(self, key: str) -> None:
         """Says what a key that does nothing here does elsewhere."""
-        if is_open(self) and (text := said_of_key(key, self.SCREEN, self.link.keys)):
+        if is_open(self) and (text := use_elsewhere(key, self.SCREEN, self.link.keys)):
             self.notify(text, markup=False)
 
     # What keys do on every screen.

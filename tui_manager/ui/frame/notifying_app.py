@@ -16,7 +16,7 @@ from tui_manager.ui.frame.task_ends import TaskEnds, end_text
 from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.preferences import Call, Preferences, ThemeName
-from tui_manager.ui.terminal.one_of_each import OneOfEachApp
+from tui_manager.ui.terminal.open_screens_once import OpenScreensOnceApp
 from tui_manager.ui.terminal.terminal_call import BELL, notification
 from tui_manager.ui.terminal.terminal_driver import TerminalDriver
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
 
-class NotifyingApp(OneOfEachApp, inherit_bindings=False):
+class NotifyingApp(OpenScreensOnceApp, inherit_bindings=False):
     """Keeps what was shown, and says when a long task has ended.
 
     Args:

@@ -47,7 +47,7 @@ class HostActions(MainScreen):
         """The list that hosts are chosen from; None on the screen of one host."""
         raise NotImplementedError
 
-    def is_of_use(self, action: Action) -> bool:
+    def is_useful(self, action: Action) -> bool:
         chosen = {host.admission for host in self.chosen_hosts()}
         match action.id:
             case "approve":
@@ -56,7 +56,7 @@ class HostActions(MainScreen):
                 use = bool(chosen & {Admission.PENDING, Admission.ADMITTED})
             case _:
                 use = True
-        return use and super().is_of_use(action)
+        return use and super().is_useful(action)
 
     def label_of(self, action: Action) -> str:
         if not action.host_labels:

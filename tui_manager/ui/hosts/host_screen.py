@@ -180,7 +180,7 @@ class HostScreen(OutputActions, HostActions):
 
     # What the keys act on.
 
-    def is_of_use(self, action: Action) -> bool:
+    def is_useful(self, action: Action) -> bool:
         """What does nothing to this host, or to the selected run, is not in the footer."""
         host = self.detail.host if self.detail else None
         run = self.runs.selected if self.is_mounted else None
@@ -193,7 +193,7 @@ class HostScreen(OutputActions, HostActions):
                 use = run is not None and run.row.status.ended
             case _:
                 use = True
-        return use and super().is_of_use(action)
+        return use and super().is_useful(action)
 
     def label_of(self, action: Action) -> str:
         if action.id == "new_task":

@@ -209,7 +209,7 @@ class OutputPane(OutputView, can_focus=True):
             self.follow = False
         elif new_value >= self.max_scroll_y:
             self.follow = True
-        if self.reader is not None and not self.reader.window.is_whole:
+        if self.reader is not None and not self.reader.window.is_complete:
             self.retitle()
             self._read_on()
 

@@ -129,7 +129,7 @@ class OutputReader:
             if self._laters < _LATERS and not view.is_outside:
                 return Step(Kind.LATER)
             return Step(Kind.NEWEST)
-        if view.is_outside and not window.is_whole and not view.follow:
+        if view.is_outside and not window.is_complete and not view.follow:
             return self._jump(view.share)
         if window.size < HELD_MAX:
             ahead = view.height if window.size < KEPT else 0  # rows that are read before their time

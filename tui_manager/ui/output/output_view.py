@@ -163,7 +163,7 @@ class OutputView(SpanWidget, InstantScroll):
     def retitle(self) -> None:
         """The title says what is shown and how."""
         share, reader = None, self.reader
-        if reader is not None and reader.has_read and not reader.window.is_whole:
+        if reader is not None and reader.has_read and not reader.window.is_complete:
             last = self.line_seen(self.size.height - 1)
             share = reader.share_of(last.position) if last else None
         doing = "  ".join(filter(None, (self.search_state, self.pager_state)))

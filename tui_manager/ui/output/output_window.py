@@ -45,7 +45,7 @@ class OutputWindow:
         return self.chunks[-1].position if self.chunks else 0
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether it holds all that is stored."""
         return self.at_start and self.at_end
 

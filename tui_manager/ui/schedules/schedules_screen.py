@@ -267,10 +267,10 @@ class SchedulesScreen(MainScreen):
             return "Resume"
         return super().label_of(action)
 
-    def is_of_use(self, action: Action) -> bool:
+    def is_useful(self, action: Action) -> bool:
         """In the list of templates `n` writes a new one."""
         in_templates = self.focused_pane is Pane.TEMPLATES
-        return not (action.id == "new_task" and in_templates) and super().is_of_use(action)
+        return not (action.id == "new_task" and in_templates) and super().is_useful(action)
 
     def task_created(self, task_id: int) -> None:
         """Opens the new task."""

@@ -32,7 +32,7 @@ from tui_manager.ui.forms.task_file_reader import read_beside
 from tui_manager.ui.forms.task_in_form import fits_form
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.manager_link import CallFailed, Link
-from tui_manager.ui.tasks.task_labels import is_of_use, task_label
+from tui_manager.ui.tasks.task_labels import is_useful, task_label
 
 _NO_UPDATE = (
     "an update of agents cannot be edited. It can be run again; for another version, run "
@@ -106,8 +106,8 @@ class TaskActions(MainScreen):
             return f"{action.label} on {marked:,}"
         return task_label(action.id, self.chosen_tasks()) or super().label_of(action)
 
-    def is_of_use(self, action: Action) -> bool:
-        return is_of_use(action.id, self.chosen_tasks()) and super().is_of_use(action)
+    def is_useful(self, action: Action) -> bool:
+        return is_useful(action.id, self.chosen_tasks()) and super().is_useful(action)
 
 
 async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:

@@ -7,7 +7,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.tasks.task import Task
 
 
-def is_of_use(action_id: str, tasks: Sequence[Task]) -> bool:
+def is_useful(action_id: str, tasks: Sequence[Task]) -> bool:
     """Whether an action could do something to one of these tasks."""
     match action_id:
         case "start_task":

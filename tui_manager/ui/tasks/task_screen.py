@@ -320,10 +320,10 @@ class TaskScreen(TaskFiles):
         self.rows.toggle_faults()
         self.groups.show_failed_only(self.rows.window.faults_only)
 
-    def is_of_use(self, action: Action) -> bool:
+    def is_useful(self, action: Action) -> bool:
         if action.id == "next_failure" and self.detail is not None:
             return self.detail.task.counts.faults > 0
-        return super().is_of_use(action)
+        return super().is_useful(action)
 
     def chosen_tasks(self) -> list[Task]:
         return [self.detail.task] if self.detail else []

@@ -80,7 +80,7 @@ class PostgresqlEngine:
         self._size_read = time.monotonic()
         self._probing: asyncio.Task[None] | None = None
         self._reading_size: asyncio.Task[None] | None = None
-        self._in_doubt = False  # whether the writing connection may be lost: a read has failed
+        self._read_failed = False  # whether the writing connection may be lost: a read has failed
 
     @property
     def size(self) -> int:
@@ -138,7 +138,7 @@ class PostgresqlEngine:
         except psycopg.Error as error:
             if not errors.is_storage_failure(error):
                 raise
-            self._in_doubt = True
+            self._read_failed = True
             raise self.to_storage_error(error) from error
 
     def new_message_link(self) -> Notifications:
@@ -175,9 +175,9 @@ class PostgresqlEngine:
         self._writing.cut_if_stuck(readers.READ_MAX)
         if self._stopping():
             return
-        lost = self._writing.problem or self._in_doubt
+        lost = self._writing.problem or self._read_failed
         if lost and not self._running and _is_over(self._probing):
-            self._in_doubt = False
+            self._read_failed = False
             self._probing = asyncio.create_task(self._probe(), name="PostgreSQL probe")
         due = time.monotonic() - self._size_read > _SIZE_EVERY
         if due and not lost and _is_over(self._reading_size):

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from tui_manager.storage.engine.engine import Raised
+from tui_manager.storage.engine.engine import FailedUnit
 from tui_manager.storage.engine.postgresql import errors
 from tui_manager.storage.engine.postgresql.lease import Lease
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
@@ -38,7 +38,7 @@ def run_units(
             raise
         connection.rollback()
         if len(works) == 1 and not errors.is_duplicate(error):
-            return [Raised(error)]
+            return [FailedUnit(error)]
     connection.execute(BEGIN)
     return [_run_alone(connection, work, lease) for work in works]
 
@@ -47,7 +47,7 @@ def _run_alone(connection: "psycopg.Connection[Any]", work: Work, lease: Lease |
     """Runs one unit, and again if another manager has just stored what it was to store: now it sees
     that."""
     outcome = _run_one(PostgresqlTransaction(connection, lease), work)
-    if isinstance(outcome, Raised) and errors.is_duplicate(outcome.error):
+    if isinstance(outcome, FailedUnit) and errors.is_duplicate(outcome.error):
         outcome = _run_one(PostgresqlTransaction(connection, lease), work)
     return outcome
 
@@ -60,6 +60,6 @@ def _run_one(tx: PostgresqlTransaction, work: Work) -> Any:
         if tx.connection.closed or errors.is_of_server(error):
             raise
         tx.execute("ROLLBACK TO SAVEPOINT unit")
-        outcome = Raised(error)
+        outcome = FailedUnit(error)
     tx.execute("RELEASE SAVEPOINT unit")
     return outcome

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.storage.engine.engine import Raised
+from tui_manager.storage.engine.engine import FailedUnit
 from tui_manager.storage.engine.sqlite.aiosqlite_adapter import StorageConnection
 from tui_manager.storage.engine.sqlite.connection import (
     LOCK_TIMEOUT,
@@ -162,7 +162,7 @@ def _run_alone(tx: sqlite3.Connection, work: Work) -> list[Any]:
     except Exception as error:
         if tx.in_transaction:
             tx.execute("ROLLBACK")
-        return [Raised(error)]
+        return [FailedUnit(error)]
 
 
 def _run_one(tx: sqlite3.Connection, work: Work) -> Any:
@@ -173,7 +173,7 @@ def _run_one(tx: sqlite3.Connection, work: Work) -> Any:
         if is_storage_failure(error) and not tx.in_transaction:
             raise  # SQLite itself has undone the transaction, on a full disk for example
         tx.execute("ROLLBACK TO unit")
-        outcome = Raised(error)
+        outcome = FailedUnit(error)
     tx.execute("RELEASE unit")
     return outcome
 

@@ -11,7 +11,7 @@ ON CONFLICT (sha256) DO UPDATE SET stored_at = :now, used_at = :now,
     upload = coalesce(file_sets.upload, excluded.upload)
 RETURNING upload;
 
--- name: come_again
+-- name: renew
 -- A set that came once more, and is there already.
 UPDATE file_sets SET stored_at = :now, used_at = :now WHERE sha256 = :sha256;
 

@@ -1,10 +1,10 @@
--- name: unsettled
+-- name: running_and_just_ended
 -- Tasks that run, and those that have ended just now.
 SELECT id FROM tasks WHERE status IN ('pending', 'running') AND status = 'running'
 UNION ALL
 SELECT id FROM tasks WHERE finished_at >= :since AND pruned_at IS NULL;
 
--- name: to_judge
+-- name: with_outdated_status
 -- Those of some tasks whose status or faults do not fit their counters.
 SELECT t.id FROM counted_tasks AS t
 WHERE t.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:ids::jsonb)))
@@ -16,7 +16,7 @@ WHERE t.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:ids
                      ELSE false END)
 ORDER BY t.id;
 
--- name: put_faults_right
+-- name: update_fault_marks
 -- Two managers have stored a fault and the end of another one at the same time.
 UPDATE tasks AS t SET has_faults = NOT t.has_faults
 WHERE t.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:ids::jsonb)))

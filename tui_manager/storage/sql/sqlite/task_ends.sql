@@ -1,10 +1,10 @@
--- name: unsettled
+-- name: running_and_just_ended
 -- Tasks that run, and those that have ended just now.
 SELECT id FROM tasks WHERE status IN ('pending', 'running') AND status = 'running'
 UNION ALL
 SELECT id FROM tasks WHERE finished_at >= :since AND pruned_at IS NULL;
 
--- name: to_judge
+-- name: with_outdated_status
 -- Those of some tasks whose status does not fit their counters.
 SELECT id FROM tasks
 WHERE id IN (SELECT value FROM json_each(:ids)) AND pruned_at IS NULL
@@ -14,6 +14,6 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND pruned_at IS NULL
                   ELSE 0 END
 ORDER BY id;
 
--- name: put_faults_right
+-- name: update_fault_marks
 -- The column is PostgreSQL's.
 SELECT :ids;

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH, TransferWindow
 
-from tui_manager_agent.files.transfer_work import Piece, Stop, TransferError
+from tui_manager_agent.files.transfer_work import Piece, StopSignal, TransferError
 
 REQUESTS = 8  # unanswered ones of one copy
 
@@ -33,16 +33,16 @@ class PartRange:
         return f"bytes {self.at} to {self.end} of the {part}"
 
 
-class Pull:
+class PieceRequests:
     """One copy's requests and what has arrived. The work's thread calls `want`, `want_manifest` and
-    `read` (see `Source`), the event loop everything else.
+    `read` (see `PieceSource`), the event loop everything else.
 
     Args:
         wake: is called, from any thread, when `next_request` may have one.
         stop: ends a wait of the work.
     """
 
-    def __init__(self, wake: Callable[[], None], stop: Stop) -> None:
+    def __init__(self, wake: Callable[[], None], stop: StopSignal) -> None:
         self._wake = wake
         self._stop = stop
         self._changed = threading.Condition()

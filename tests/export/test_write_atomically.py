@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.export import write_whole
-from tui_manager.export.write_whole import written_whole
+from tui_manager.export.write_atomically import write_atomically
 
 
 class StopError(Exception):
@@ -20,7 +19,7 @@ class StopError(Exception):
 
 
 def test_a_new_file(tmp_path: Path) -> None:
-    with written_whole(tmp_path / "new") as file:
+    with write_atomically(tmp_path / "new") as file:
         file.write(b"all")
         assert not (tmp_path / "new").exists()
     assert (tmp_path / "new").read_bytes() == b"all"
@@ -35,13 +34,15 @@ def test_the_old_file_stays_after_an_error(
     tmp_path: Path, nameless: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not nameless:
-        monkeypatch.setattr(write_whole, "_open_nameless", lambda folder: None)
+        monkeypatch.setattr(
+            "tui_manager.export.write_atomically._open_nameless", lambda folder: None
+        )
     path = tmp_path / "old"
     path.write_bytes(b"before")
     path.chmod(0o600)
 
     def write(*, fails: bool) -> None:
-        with written_whole(path) as file:
+        with write_atomically(path) as file:
             file.write(b"half")
             if fails:
                 raise StopError
@@ -62,7 +63,7 @@ def test_nothing_is_replaced_that_may_not_be(tmp_path: Path, meanwhile: bool) ->
         path.write_bytes(b"before")
 
     def write() -> None:
-        with written_whole(path, replace=False) as file:
+        with write_atomically(path, replace=False) as file:
             path.write_bytes(b"before")
             file.write(b"ours")
 
@@ -81,9 +82,9 @@ def test_a_file_system_may_have_no_links(
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     path = tmp_path / "task-1.csv"
-    with written_whole(path, replace=False) as file:
+    with write_atomically(path, replace=False) as file:
         file.write(b"new")
-    with pytest.raises(FileExistsError), written_whole(tmp_path / "other", replace=False):
+    with pytest.raises(FileExistsError), write_atomically(tmp_path / "other", replace=False):
         (tmp_path / "other").write_bytes(b"old")
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
         path.name: b"new", "other": b"old"
@@ -93,14 +94,14 @@ def test_a_file_system_may_have_no_links(
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("folder/file")
-    with written_whole(tmp_path / "link") as file:
+    with write_atomically(tmp_path / "link") as file:
         file.write(b"all")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "folder" / "file").read_bytes() == b"all"
 
 
 def test_a_device_is_written_to(tmp_path: Path) -> None:
-    with written_whole(Path(os.devnull)) as file:
+    with write_atomically(Path(os.devnull)) as file:
         file.write(b"all")
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
@@ -108,7 +109,7 @@ def test_a_device_is_written_to(tmp_path: Path) -> None:
 def test_a_descriptor_is_written_to(tmp_path: Path) -> None:
     ends = os.pipe()
     try:
-        with written_whole(Path(f"/dev/fd/{ends[1]}")) as file:
+        with write_atomically(Path(f"/dev/fd/{ends[1]}")) as file:
             file.write(b"all")
         assert os.read(ends[0], 10) == b"all"
     finally:
@@ -117,7 +118,7 @@ def test_a_descriptor_is_written_to(tmp_path: Path) -> None:
     (tmp_path / "gone").write_bytes(b"")
     with (tmp_path / "gone").open("r+b") as gone:
         (tmp_path / "gone").unlink()
-        with written_whole(Path(f"/dev/fd/{gone.fileno()}")) as file:
+        with write_atomically(Path(f"/dev/fd/{gone.fileno()}")) as file:
             file.write(b"all")
         assert gone.read() == b"all"
     assert [*tmp_path.iterdir()] == []
@@ -125,14 +126,14 @@ def test_a_descriptor_is_written_to(tmp_path: Path) -> None:
 
 def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
     path = tmp_path / ("é" * 127)
-    with written_whole(path) as file:
+    with write_atomically(path) as file:
         file.write(b"all")
     assert path.read_bytes() == b"all"
 
 
 def test_a_link_to_itself_is_an_error_of_the_system(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(OSError, match="symbolic links"), written_whole(tmp_path / "loop"):
+    with pytest.raises(OSError, match="symbolic links"), write_atomically(tmp_path / "loop"):
         pass
 
 
@@ -140,7 +141,7 @@ def test_a_link_to_itself_is_an_error_of_the_system(tmp_path: Path) -> None:
     ("name", "words"), [(".", "is a folder; name a file in it"), ("no/file", "There is no folder")]
 )
 def test_what_cannot_be_a_file(tmp_path: Path, name: str, words: str) -> None:
-    with pytest.raises(InvalidInputError, match=words), written_whole(tmp_path / name):
+    with pytest.raises(InvalidInputError, match=words), write_atomically(tmp_path / name):
         pass
 
 
@@ -148,8 +149,8 @@ def test_what_cannot_be_a_file(tmp_path: Path, name: str, words: str) -> None:
 def test_nothing_is_left_of_a_process_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import os, pathlib\n"
-        "from tui_manager.export.write_whole import written_whole\n"
-        f"with written_whole(pathlib.Path({str(tmp_path / 'new')!r})) as file:\n"
+        "from tui_manager.export.write_atomically import write_atomically\n"
+        f"with write_atomically(pathlib.Path({str(tmp_path / 'new')!r})) as file:\n"
         "    file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], check=False)

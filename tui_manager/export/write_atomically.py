@@ -15,7 +15,7 @@ _MODE = 0o666  # less what the umask takes away
 
 
 @contextmanager
-def written_whole(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
+def write_atomically(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
     """A file to write to, which is `path` if the block ends without an error. A regular file of
     this name is replaced, and keeps its mode; where a symbolic link leads to is replaced, and not
     the link. A device or a FIFO is written to as it is.

@@ -17,7 +17,7 @@ from tui_manager.ui.terminal.clean_exit_app import CleanExitApp
 from tui_manager.ui.terminal.closable import ClosableScreen, is_open
 
 
-class OneOfEachApp(CleanExitApp, inherit_bindings=False):
+class OpenScreensOnceApp(CleanExitApp, inherit_bindings=False):
     """Opens each screen once."""
 
     async def run_action(
