@@ -145,6 +145,18 @@ async def test_keys_that_come_at_once_go_to_the_fields_that_they_open(
         assert (transfer.files, transfer.paths) == ("a.conf", "/etc/hosts")
 
 
+async def test_a_tab_at_once_after_another_kind_goes_to_its_second_field(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        for key in ("n", "f2", "tab", *"/srv", "f2", "tab", "tab", *"saved"):
+            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        await settle(pilot, 12)
+        transfer = form_of(pilot).fields.transfer
+        assert (transfer.files, transfer.to) == ("", "/srv")
+        assert (transfer.paths, transfer.folder) == ("", "saved")
+
+
 async def test_an_error_in_a_fold_that_is_being_opened_has_the_focus(
     fleet: FakeOperator, running: Running
 ) -> None:

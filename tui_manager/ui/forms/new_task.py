@@ -100,6 +100,7 @@ class NewTaskScreen(CopyForm):
         self.include_maintenance = begun.include_maintenance
         self._files = NamedFiles()
         self._recall = CommandRecall()
+        self._shown_kind: TaskKind | None = None
         texts = {one.name: getattr(begun, one.name) for one in fields_of_class(FormFields)}
         self._rows = (  # outside of the folds
             FieldRow(
@@ -192,7 +193,7 @@ class NewTaskScreen(CopyForm):
     async def action_next_kind(self) -> None:
         """A key goes from one kind to the next, and to its first field."""
         self.query_one(KindField).action_step(1)
-        await self.make_files_rows()
+        await self._show_kind()  # only a field that is shown can have the focus
         self.set_focus(self.query_one(f"#{self._first_field}"))
 
     @property
@@ -204,7 +205,10 @@ class NewTaskScreen(CopyForm):
     @on(KindField.Changed)
     async def _show_kind(self) -> None:
         """Shows the fields of the kind. Those of the others keep what was typed."""
+        if self.kind is self._shown_kind:
+            return
         await self.make_files_rows()
+        self._shown_kind = self.kind
         runs = self.kind is TaskKind.COMMAND
         self.query_one("#command-part").display = runs
         self.show_files_rows()
