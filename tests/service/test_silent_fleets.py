@@ -38,23 +38,23 @@ async def test_nothing_is_walked_while_nothing_changes(
 
     monkeypatch.setattr(Directory, "__iter__", counted)
     hosts = await _silent(parts, "web01", "web02")
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert walks
     walks = 0
     for _ in range(5):
         parts.clock.turn(1.0)
-        await parts.silence.look()
+        await parts.silence.run_once()
     assert not walks
     parts.clock.turn(LOST_AFTER)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert len(await lost(parts)) == 2
     walks = 0
     for _ in range(5):
         parts.clock.turn(1.0)
-        await parts.silence.look()
+        await parts.silence.run_once()
     assert not walks
     await parts.connect("web01", host_id=hosts[0])
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert len(await lost(parts)) == 1
 
 
@@ -62,11 +62,11 @@ async def test_each_silence_ends_at_its_own_time(parts: Parts) -> None:
     for name in ("web01", "web02", "web03"):
         await _silent(parts, name)
         parts.clock.turn(20.0)
-        await parts.silence.look()
+        await parts.silence.run_once()
     found = []
     parts.clock.turn(LOST_AFTER - 60.0)
     for _ in range(3):
-        await parts.silence.look()
+        await parts.silence.run_once()
         found.append(len(await lost(parts)))
         parts.clock.turn(20.0)
     assert found == [1, 2, 3]
@@ -77,12 +77,12 @@ async def test_a_host_is_lost_some_time_after_its_maintenance(parts: Parts) -> N
     await _silent(parts, "web01")
     await parts.fleet.set_maintenance(["web01"], "new disks", end, ANA)
     parts.clock.turn(LOST_AFTER)
-    await parts.silence.look()
+    await parts.silence.run_once()
     parts.clock.turn(LOST_AFTER - 1.0)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert not await lost(parts)
     parts.clock.turn(60.0)
-    await parts.silence.look()
+    await parts.silence.run_once()
     assert len(await lost(parts)) == 1
 
 
