@@ -7,7 +7,6 @@ from datetime import datetime
 import tui_manager
 from tui_manager.domain.hosts.agent_version import ExpectedAgents, Platform
 from tui_manager.domain.manager.alert import Alert
-from tui_manager.domain.status import Admission
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.service.core.host_directory import Directory
@@ -29,11 +28,7 @@ def differing_agents(
         now: the time by which a maintenance has ended.
     """
     expected = ExpectedAgents(tui_manager.__version__, updates)
-    found = [
-        entry
-        for entry in _differing(directory, expected)
-        if entry.row.admission is Admission.ADMITTED and not entry.maintenance(now)
-    ]
+    found = [entry for entry in _differing(directory, expected) if not entry.maintenance(now)]
     if not found:
         return
     targets = {_target(expected, entry) for entry in found}
@@ -51,17 +46,10 @@ def differing_agents(
 
 
 def _differing(directory: Directory, expected: ExpectedAgents) -> Iterator[HostEntry]:
-    """Hosts that are online and whose agents differ. Thousands of hosts have few agents: each is
-    judged once."""
-    judged: dict[tuple[str, ...], bool] = {}
-    for entry in directory.online_entries():
-        row = entry.row
-        agent = (row.agent_version, row.agent_build, row.installed_by, row.os, row.arch)
-        differs = judged.get(agent)
-        if differs is None:
-            differs = judged[agent] = expected.differs(row.agent)
-        if differs:
-            yield entry
+    """Admitted hosts that are online and whose agents differ."""
+    for entries in directory.groups.by_agent.values():
+        if expected.differs(entries[0].row.agent):
+            yield from entries
 
 
 def _target(expected: ExpectedAgents, entry: HostEntry) -> str:

@@ -238,11 +238,7 @@ def _protocol_violations(violations: Violations, directory: Directory) -> Iterat
 
 def _noted(directory: Directory) -> Iterator[Alert]:
     """Pending hosts with a note, for example about another host with the same name."""
-    noted = [
-        entry.row
-        for entry in directory
-        if entry.row.admission is Admission.PENDING and entry.row.note
-    ]
+    noted = [entry.row for entry in directory.groups.noted]
     for row in sorted(noted, key=lambda row: row.name)[:_NAMED]:
         text = f"Check {row.name} ({row.fingerprint}) before you approve it: {row.note}"
         yield Alert(text, row.host_id)

@@ -42,7 +42,7 @@ def manager_status(
     total, online, pending = fleet_counts.counts(core.directory)
     maintained, _ = fleet_counts.in_maintenance(core.directory, now)
     untrusted = clock.untrusted
-    recovering = _count_recovering(core)
+    recovering = fleet_counts.recovering(core.directory)
     load = fleet_counts.load_of_fleet(core.directory, now)
     managers = core.statistics.gauges.managers().recent(now)
     leader = managers.leader
@@ -83,11 +83,6 @@ def manager_status(
         agent_addresses=managers.agent_addresses,
         others_heard=tuple(one.with_address for one in managers.others if one.alive),
     )
-
-
-def _count_recovering(core: Core) -> int:
-    """Hosts with work from before the start of the manager that have not connected since."""
-    return sum(entry.recovering and not entry.declared_lost for entry in core.directory)
 
 
 def list_managers(identity: Identity, core: Core, now: datetime) -> Sequence[Gateway]:

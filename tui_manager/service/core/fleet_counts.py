@@ -1,5 +1,4 @@
-"""How many hosts are online, wait, are in maintenance, work: counted when a status or metrics are
-asked for."""
+"""How many hosts are online, wait, are in maintenance, work: for the status and for metrics."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,7 +6,7 @@ from datetime import datetime
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import HostEntry
-from tui_manager.service.core.sorted_hosts import is_turned_away, went_after
+from tui_manager.service.core.host_groups import newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +27,39 @@ class Load:
 def counts(directory: Directory) -> tuple[int, int, int]:
     """How many hosts are admitted, how many of these are online, and how many others wait for
     their admission."""
-    total = online = pending = 0
-    for entry in directory:
-        admission = entry.row.admission
-        if admission is Admission.ADMITTED:
-            total += 1
-            online += entry.online
-        pending += admission is Admission.PENDING
-    return total, online, pending
+    groups = directory.groups
+    return groups.admitted, groups.online, groups.pending
 
 
 def in_maintenance(directory: Directory, now: datetime) -> tuple[int, int]:
     """How many hosts are in maintenance, and how many of these are offline; without the hosts
     that were turned away."""
-    found = [
-        entry
-        for entry in directory
-        if entry.row.maintenance and entry.maintenance(now) and not is_turned_away(entry)
-    ]
+    maintained = directory.groups.with_maintenance
+    found = [entry for entry in maintained if entry.maintenance(now)]
     return len(found), sum(not entry.online for entry in found)
+
+
+def recovering(directory: Directory) -> int:
+    """How many hosts with work from before the start of the manager have not connected since."""
+    return sum(not entry.declared_lost for entry in directory.groups.recovering)
 
 
 def load_of_fleet(directory: Directory, now: datetime) -> Load:
     """How many admitted hosts are offline, and how many run something."""
-    offline, busy, newest = 0, 0, None
-    for entry in directory:
-        if entry.row.admission is not Admission.ADMITTED:
-            continue
-        if entry.online:
-            busy += bool(entry.running)
-        elif not entry.maintenance(now):
-            offline += 1
-            if newest is None or went_after(entry, newest):
-                newest = entry
-    return Load(offline, newest, busy)
+    groups, admitted = directory.groups, Admission.ADMITTED
+    offline, last = groups.offline, groups.newest_offline
+    ended = [
+        entry
+        for entry in groups.with_maintenance
+        if entry.row.admission is admitted and not entry.online and not entry.maintenance(now)
+    ]
+    if ended:
+        offline += len(ended)
+        last = newest([*([last] if last else []), *ended])
+    busy = sum(
+        entry.running > 0 for entry in directory.online_entries() if entry.row.admission is admitted
+    )
+    return Load(offline, last, busy)
 
 
 @dataclass(slots=True)

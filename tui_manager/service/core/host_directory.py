@@ -11,6 +11,7 @@ from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.service.core.expected_hosts import ExpectedHosts
 from tui_manager.service.core.host_entry import HostEntry, LiveSession, SessionElsewhere
+from tui_manager.service.core.host_groups import HostGroups, group_hosts
 from tui_manager.service.core.sorted_hosts import SortedHosts
 from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.storage.tables.hosts import HostRow
@@ -44,6 +45,8 @@ class Directory:
         self._entries: dict[str, HostEntry] = {}
         self._by_row_id: dict[int, HostEntry] = {}
         self.sorted = SortedHosts(self._entries)
+        self._groups = HostGroups()
+        self._grouped_at = -1  # by `changes`
         self.expected = ExpectedHosts()
         self._online: set[int] = set()  # row ids
         self._online_ids: set[str] = set()  # the same by host_id
@@ -61,6 +64,13 @@ class Directory:
 
     def __iter__(self) -> Iterator[HostEntry]:
         return iter(self._entries.values())
+
+    @property
+    def groups(self) -> HostGroups:
+        """The hosts by what the status says of them; they are grouped again after a change."""
+        if self._grouped_at != self.changes:
+            self._groups, self._grouped_at = group_hosts(self), self.changes
+        return self._groups
 
     def load(
         self, rows: Iterable[HostRow], monotonic: float, with_work: Collection[str] = ()
@@ -250,7 +260,9 @@ class Directory:
                 self._has_come(entry)
         elif entry.elsewhere is not None:
             self._has_gone(entry, row.since, monotonic)
-        entry.since = row.since
+        if entry.since != row.since:
+            entry.since = row.since
+            self.changes += 1
 
     def take_vitals(
         self, gateway: int, told: Mapping[int, tuple[Vitals, SessionElsewhere]], monotonic: float

@@ -50,13 +50,6 @@ ORDERS: dict[str, Callable[[HostEntry, datetime], Any]] = {
 HOST_SORT_COLUMNS = ("name", *ORDERS)  # that hosts can be sorted by
 
 
-def went_after(entry: HostEntry, other: HostEntry) -> bool:
-    """Whether a host went offline after another one."""
-    if entry.since is None or other.since is None:
-        return entry.since is not None
-    return entry.since > other.since
-
-
 def is_turned_away(entry: HostEntry) -> bool:
     """Whether a host was rejected or revoked."""
     return entry.row.admission not in _ADMISSION_ORDER
