@@ -27,7 +27,6 @@ WALKS = {
     ("task_list.sql", "count"),
     ("command_history.sql", "newest"),
     ("task_list.sql", "window"),
-    ("task_list.sql", "window_from_the_end"),
 }
 UNENDED = "command_hosts_unended (host=? AND task_id=? AND position"
 UNENDED_OF_HOST = "command_hosts_unended (host=?)"
@@ -87,6 +86,9 @@ CONSTANT = {
     ("output_by_host.sql", "truncated"): "command_hosts_of_command (command_id=? AND host=?)",
     ("hosts.sql", "targetable_named"): "hosts_admitted_name (name=?)",
     ("task_list.sql", "of_host"): "command_hosts_of_host (host=?)",
+    ("task_list.sql", "window_from_the_end"): "tasks_listed (id>?)",
+    ("task_list.sql", "each_nth"): "tasks_listed (id>?)",
+    ("task_list.sql", "count_newer"): "tasks_listed (id>?)",
     ("command_host_list.sql", "behind_by_attention"): "(task_id=? AND (attention,position)>(?,?)",
     ("command_host_list.sql", "behind_by_host"): "(task_id=? AND position>?)",
     ("host_runs.sql", "unended_tasks"): UNENDED_OF_HOST,

@@ -20,7 +20,7 @@ from tui_manager.storage.tables import tasks
 from tui_manager.storage.views import audit_list, command_host_list, task_list
 from tui_manager.storage.views.command_host_list import CommandHostScan
 from tui_manager.storage.views.filtered_scan import Scan
-from tui_manager.storage.views.task_list import LookedUp
+from tui_manager.storage.views.task_list import LookedUp, TaskPlaces
 
 AnyScan = TypeVar("AnyScan", bound=Scan[Any])
 Row = TypeVar("Row")
@@ -44,6 +44,7 @@ class Lists:
         self._clock = core.clock
         self._changes = core.feed.subscribe()
         self._scans: dict[Hashable, _CachedScan] = {}
+        self._places = TaskPlaces()
 
     async def tasks(self, window: Window, given: TaskFilter = ALL_TASKS) -> Page[Task]:
         """Tasks, the newest first unless the window names a column.
@@ -53,7 +54,9 @@ class Lists:
         """
         wanted, terms = narrow(given, parse_filter(window.text), self._clock.now())
         if not task_list.needs_scan(window, wanted, terms):
-            return await self._database.read(lambda tx: task_list.window(tx, window, wanted))
+            return await self._database.read(
+                lambda tx: task_list.window(tx, window, wanted, self._places)
+            )
         found = await self._look_up(wanted, by_text=wanted.host != given.host)
         return await self._scanned(
             ("tasks", replace(window, offset=0, limit=0), wanted, found),

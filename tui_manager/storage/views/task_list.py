@@ -1,6 +1,7 @@
 """Windows onto the tasks, the newest first or sorted by a column."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -36,6 +37,7 @@ from tui_manager.storage.views.filtered_scan import (
 _SQL = load_queries("task_list.sql")
 _SINCE_MAX = 10_000  # tasks among which the first since a time is looked for
 _SHOWN = 80  # characters of an unknown host in an error
+_STEP = 1_000  # tasks between two whose places are remembered
 
 
 def _total(tx: Transaction) -> int:
@@ -43,9 +45,81 @@ def _total(tx: Transaction) -> int:
     return total
 
 
-def window(tx: Transaction, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
+class Behind(NamedTuple):
+    """A row: so many rows behind the task with this number."""
+
+    task_id: int
+    rows: int
+
+
+class _Places(NamedTuple):
+    """What was found once.
+
+    Attributes:
+        ids: the task with the number n has n times `_STEP` tasks before it, and is the last of
+            them.
+        newest: the highest number of a task then; `total`: how many tasks there were.
+    """
+
+    ids: tuple[int, ...] = (0,)
+    newest: int = 0
+    total: int = 0
+
+
+_NO_PLACES = _Places()
+
+
+class TaskPlaces:
+    """Where in the list of all tasks some of them are, so that a window far from both ends is found
+    without counting all rows before it. Each `_STEP`-th task is remembered.
+
+    New tasks come behind these. If others are gone, which is seen by the number of all tasks, the
+    places are found anew.
+    """
+
+    def __init__(self) -> None:
+        self._known = _NO_PLACES
+
+    def nearest(self, tx: Transaction, rank: int, total: int, without: Collection[int]) -> Behind:
+        """A remembered task that is at most `_STEP` before the one with a rank.
+
+        Args:
+            rank: counted from the oldest task, which has 0, without the tasks `without`.
+            total: how many tasks there are in all.
+        """
+        known = self._known = self._refreshed(tx, total)  # two threads may read at the same time
+        left_out = sorted(without)
+
+        def before(number: int) -> int:
+            return number * _STEP - bisect_right(left_out, known.ids[number])
+
+        number = bisect_right(range(len(known.ids)), rank, key=before) - 1
+        return Behind(known.ids[number], rank - before(number))
+
+    def _refreshed(self, tx: Transaction, total: int) -> _Places:
+        known = self._known
+        newer = tx.execute(_SQL["count_newer"], {"newest": known.newest}).fetchone()["newer"]
+        if known.total + newer != total:
+            known, newer = _NO_PLACES, total
+        if newer < _STEP:
+            return known
+        newest = tx.execute(_SQL["newest"]).fetchone()["id"]
+        values = {"behind": known.ids[-1], "step": _STEP}
+        return _Places((*known.ids, *fetch_ids(tx, _SQL["each_nth"], values)), newest, total)
+
+
+def window(
+    tx: Transaction,
+    window: Window,
+    wanted: TaskFilter = ALL_TASKS,
+    places: TaskPlaces | None = None,
+) -> Page[Task]:
     """All tasks, those that run, or all others; the newest first. Those that run may be sorted by
-    their start."""
+    their start.
+
+    Args:
+        places: kept from one question to the next; None: the rows before the window are counted.
+    """
     total = _total(tx)
     by_start = {"by_start": bool(window.sort)}
     running = [] if wanted == ALL_TASKS else fetch_ids(tx, _SQL["running"], by_start)
@@ -57,8 +131,12 @@ def window(tx: Transaction, window: Window, wanted: TaskFilter = ALL_TASKS) -> P
     limit = max(0, min(window.limit, LIMIT_MAX, matching - window.offset))
     after = matching - window.offset - limit
     values = {"limit": limit, "offset": window.offset, "without": pack_values(running)}
-    if after < window.offset:
-        values["offset"] = after
+    if places is not None and limit and min(after, window.offset) > _STEP:
+        behind = places.nearest(tx, after, total, running)
+        values |= {"offset": behind.rows, "behind": behind.task_id}
+        rows = tx.execute(_SQL["window_from_the_end"], values).fetchall()[::-1]
+    elif after < window.offset:
+        values |= {"offset": after, "behind": 0}
         rows = tx.execute(_SQL["window_from_the_end"], values).fetchall()[::-1]
     else:
         rows = tx.execute(_SQL["window"], values).fetchall()

@@ -15,13 +15,26 @@ SELECT t.*, r.* FROM (
 JOIN counted_tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id DESC;
 
 -- name: window_from_the_end
--- The same from the oldest task on, which is nearer in the second half of the list.
+-- The same behind a task, the oldest first, which is nearer in the second half of the list.
 SELECT t.*, r.* FROM (
-    SELECT id FROM tasks WHERE pruned_at IS NULL
+    SELECT id FROM tasks WHERE pruned_at IS NULL AND id > :behind
       AND (:without::text = '[]' OR id NOT IN (
         SELECT value::bigint FROM jsonb_array_elements_text(:without::jsonb) AS without (value)))
     ORDER BY id LIMIT :limit OFFSET greatest(:offset, 0)) AS found
 JOIN counted_tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id;
+
+-- name: each_nth
+-- Of the tasks behind one, each `:step`-th, the oldest first.
+WITH RECURSIVE found (id) AS (
+    SELECT :behind::bigint UNION ALL
+    SELECT (SELECT t.id FROM tasks AS t
+            WHERE t.pruned_at IS NULL AND t.id > found.id ORDER BY t.id LIMIT 1 OFFSET :step - 1)
+    FROM found WHERE found.id IS NOT NULL)
+SELECT id FROM found WHERE id > :behind ORDER BY id;
+
+-- name: count_newer
+-- How many tasks have a higher number than one.
+SELECT count(*) AS newer FROM tasks WHERE pruned_at IS NULL AND id > :newest;
 
 -- name: running
 -- The tasks that run, the newest first, or the one that was started last.
