@@ -14,7 +14,8 @@ from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.tasks.task import Task
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import receivers, schedules, tasks
+from tui_manager.storage.tables import receivers, schedules
+from tui_manager.storage.views import work_in_all
 
 _SCHEDULES_CHANGED = Changes(schedules=True)
 _NAMED = 20  # tasks on hold and schedules that are named
@@ -89,9 +90,9 @@ class WorkSummaryReader:
 
     def _read(self, tx: Transaction, since: datetime, *, again: bool) -> WorkSummary:
         return WorkSummary(
-            tasks.count_running(tx),
-            tasks.count_failed(tx, since),
-            tuple(tasks.held(tx, _NAMED)),
+            work_in_all.count_running(tx),
+            work_in_all.count_failed(tx, since),
+            tuple(work_in_all.held(tx, _NAMED)),
             _blocked(tx) if again else self._blocked,
             _updates(tx),
             tuple(receivers.all_receivers(tx)),
@@ -100,7 +101,7 @@ class WorkSummaryReader:
 
 def _updates(tx: Transaction) -> Mapping[Platform, UpdateSpec]:
     found: dict[Platform, UpdateSpec] = {}
-    for update in tasks.newest_updates(tx, _UPDATES):
+    for update in work_in_all.newest_updates(tx, _UPDATES):
         found.setdefault(platform_of(update.system, update.arch), update)
     return found
 

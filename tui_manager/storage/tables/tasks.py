@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from dataclasses import fields, replace
+from datetime import timedelta
 from typing import Any
 
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_files.template import TemplateVersion
-from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.task_spec.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec.script_and_stdin import Content
 from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
@@ -24,7 +23,6 @@ from tui_manager.domain.tasks.task import Command, Counts, Task, TaskDetail, com
 from tui_manager.storage.engine.act_counts import Act, count
 from tui_manager.storage.engine.statements import (
     Columns,
-    from_datetime,
     from_timedelta,
     load_queries,
     pack_values,
@@ -45,20 +43,6 @@ _TASK_COLUMNS = Columns(  # in the order in which `_task` takes them
     *("started_at", "finished_at", "cancel_requested_at", "offline", "delivery_timeout"),
     *("paused_at", "rerun_of", "template_name", "template_version", "batch_count", "held_until"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class UnendedWork:
-    """What has not ended.
-
-    Attributes:
-        tasks: how many, by status.
-        pending, running: commands on a host.
-    """
-
-    tasks: Mapping[TaskStatus, int] = field(default_factory=dict)
-    pending: int = 0
-    running: int = 0
 
 
 def _counts(row: Row) -> Counts:
@@ -369,38 +353,3 @@ def commands(tx: Transaction, task: Task) -> tuple[Command, ...]:
         )
         for row in tx.execute(_SQL["commands"], {"task_id": task.task_id})
     )
-
-
-def unended_work(tx: Transaction) -> UnendedWork:
-    """How many tasks have not ended, and how many commands of these."""
-    rows = {TaskStatus(row["status"]): row for row in tx.execute(_SQL["unended_work"])}
-    return UnendedWork(
-        tasks={status: row["tasks"] for status, row in rows.items()},
-        pending=sum(row["pending"] for row in rows.values()),
-        running=sum(row["running"] for row in rows.values()),
-    )
-
-
-def count_failed(tx: Transaction, since: datetime) -> int:
-    """How many tasks have ended as failed since then."""
-    values = {"since": from_datetime(since)}
-    count: int = tx.execute(_SQL["count_failed"], values).fetchone()["failed"]
-    return count
-
-
-def held(tx: Transaction, limit: int) -> list[Task]:
-    """The newest running tasks that wait after a batch for an operator."""
-    return tasks_of(tx.execute(_SQL["held"], {"limit": limit}).fetchall())
-
-
-def newest_updates(tx: Transaction, limit: int) -> list[UpdateSpec]:
-    """What the newest tasks have brought that have updated the agent of a host; the newest
-    first."""
-    rows = tx.execute(_SQL["newest_updates"], {"limit": limit})
-    return [update for row in rows if (update := step_files.update_of(row["update_step"]))]
-
-
-def count_running(tx: Transaction) -> int:
-    """How many tasks are running."""
-    count: int = tx.execute(_SQL["count_running"]).fetchone()["running"]
-    return count
