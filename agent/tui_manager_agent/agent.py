@@ -29,7 +29,7 @@ from tui_manager_agent.settings import Settings
 from tui_manager_agent.update import trial
 from tui_manager_agent.update.switch_version import Switch, Updates
 from tui_manager_agent.update.trial import Trial, TrialOverError
-from tui_manager_agent.update.versions import FEATURE, why_not
+from tui_manager_agent.update.versions import FEATURE, why_no_update
 
 _LOOK_EVERY = 1.0  # seconds: the clock of a trial goes on while the host sleeps
 _LOG = logging.getLogger(__name__)
@@ -271,7 +271,7 @@ class Agent:
             host_id=self.identity.host_id,
             features=[
                 *(host_variables.FEATURE, *FEATURES, *features(self._cgroup_root)),
-                *(() if why_not(self._here) else (FEATURE,)),
+                *(() if why_no_update(self._here) else (FEATURE,)),
             ],
             build=self._here.build,
             installed_by=self._here.installed_by,

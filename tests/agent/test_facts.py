@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tui_manager_agent.facts import fact_watch
 from tui_manager_agent.facts.fact_watch import FactWatch
-from tui_manager_agent.facts.machine_facts import Machine
+from tui_manager_agent.facts.machine_facts import MachineFacts
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.fake_manager import FakeManager
@@ -52,11 +52,11 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """A machine with a disk that does not answer until the event is set."""
     answers = threading.Event()
 
-    def collect(self: Machine) -> Mapping[str, str]:
+    def collect(self: MachineFacts) -> Mapping[str, str]:
         answers.wait()
         return {"os": "debian"}
 
-    monkeypatch.setattr(Machine, "collect", collect)
+    monkeypatch.setattr(MachineFacts, "collect", collect)
     yield answers
     answers.set()
 
@@ -67,13 +67,13 @@ async def test_a_look_that_fails_is_not_the_last(
     results: list[Exception | Mapping[str, str]]
     results = [RuntimeError("no such disk"), {"os": "debian"}, OSError("gone"), {"os": "fedora"}]
 
-    def collect(self: Machine) -> Mapping[str, str]:
+    def collect(self: MachineFacts) -> Mapping[str, str]:
         found = results.pop(0) if len(results) > 1 else results[0]
         if isinstance(found, Exception):
             raise found
         return found
 
-    monkeypatch.setattr(Machine, "collect", collect)
+    monkeypatch.setattr(MachineFacts, "collect", collect)
     for pause in ("LOOK_EVERY", "LOOK_AGAIN_AFTER"):
         monkeypatch.setattr(fact_watch, pause, 0.01)
     monkeypatch.setattr(fact_watch, "COLLECT_EVERY", 0.0)

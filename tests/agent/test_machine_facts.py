@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tui_manager_agent.facts import machine_facts
-from tui_manager_agent.facts.machine_facts import Machine, parse_os_release
+from tui_manager_agent.facts.machine_facts import MachineFacts, parse_os_release
 from tui_manager_agent.facts.owner_facts import OWN_LIMIT
 from tui_manager_protos.rules.facts import FACTS_LIMIT, VALUE_LIMIT, is_fact_name
 
@@ -19,17 +19,17 @@ Usage = namedtuple("Usage", "total")
 Address = namedtuple("Address", "family address")
 
 
-def written(root: Path, **files: str) -> Machine:
+def written(root: Path, **files: str) -> MachineFacts:
     """A machine with these files; `__` in a name is a slash."""
     for name, text in files.items():
         path = root / name.replace("__", "/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return Machine(root)
+    return MachineFacts(root)
 
 
 def test_this_machine_has_the_facts_that_every_machine_has() -> None:
-    facts = Machine().collect()
+    facts = MachineFacts().collect()
     assert facts.keys() >= {"os", "kernel", "arch", "hostname", "cores", "memory_gib", "boot_time"}
     assert facts["kernel"] == os.uname().release
     assert facts["cores"] == str(os.cpu_count())
@@ -55,7 +55,7 @@ def test_the_distribution(tmp_path: Path) -> None:
     facts = written(tmp_path, etc__timezone="UTC").collect()
     assert facts["os"] == "linux"
     (tmp_path / "etc/os-release").write_text(text)
-    facts = Machine(tmp_path).collect()
+    facts = MachineFacts(tmp_path).collect()
     assert facts["os"] == "debian"
     assert facts["os_version"] == "12"
     assert facts["os_name"] == "Debian GNU/Linux 12 (bookworm)"
@@ -100,13 +100,13 @@ def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
 def test_the_zone(tmp_path: Path) -> None:
     assert written(tmp_path, etc__timezone="Asia/Tokyo\n").collect()["zone"] == "Asia/Tokyo"
     (tmp_path / "etc/localtime").symlink_to("../usr/share/zoneinfo/Europe/Berlin")
-    assert Machine(tmp_path).collect()["zone"] == "Europe/Berlin"
+    assert MachineFacts(tmp_path).collect()["zone"] == "Europe/Berlin"
 
 
 def test_the_time_of_the_boot_stays_when_the_clock_is_set(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    watched = Machine(tmp_path)
+    watched = MachineFacts(tmp_path)
     seen = []
     for boot in (1000.0, 1001.0, 959.0, 5000.0):
         monkeypatch.setattr(psutil, "boot_time", lambda boot=boot: boot)
@@ -117,7 +117,7 @@ def test_the_time_of_the_boot_stays_when_the_clock_is_set(
 @pytest.mark.parametrize(("mib", "gib"), [(512, "0.5"), (1900, "2"), (15960, "16")])
 def test_the_memory(monkeypatch: pytest.MonkeyPatch, mib: int, gib: str) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Usage(mib << 20))
-    assert Machine().collect()["memory_gib"] == gib
+    assert MachineFacts().collect()["memory_gib"] == gib
 
 
 def test_disks_count_once_and_dead_ones_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +136,7 @@ def test_disks_count_once_and_dead_ones_not(monkeypatch: pytest.MonkeyPatch) -> 
     ]
     monkeypatch.setattr(psutil, "disk_partitions", lambda **_: partitions)
     monkeypatch.setattr(psutil, "disk_usage", usage)
-    facts = Machine().collect()
+    facts = MachineFacts().collect()
     disks = {name: value for name, value in facts.items() if name.startswith("disk.")}
     assert disks["disk./"] == "100 GiB ext4"
     assert disks["disk./my_data__red_"] == "100 GiB xfs"
@@ -153,13 +153,13 @@ def test_addresses_without_those_of_the_machine_alone(monkeypatch: pytest.Monkey
         **{f"dummy{n}": [Address(v4, f"10.1.0.{n}")] for n in range(50)},
     }
     monkeypatch.setattr(psutil, "net_if_addrs", lambda: interfaces)
-    facts = Machine().collect()
+    facts = MachineFacts().collect()
     shown = {name: value for name, value in facts.items() if name.startswith("address.")}
     assert "address.lo" not in shown
     assert "address.veth1" not in shown
     assert len(shown) <= machine_facts.INTERFACES_MAX
     monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"eth0": interfaces["eth0"]})
-    assert Machine().collect()["address.eth0"] == "10.0.0.5 fd00::5"
+    assert MachineFacts().collect()["address.eth0"] == "10.0.0.5 fd00::5"
 
 
 def test_a_part_that_fails_costs_no_other_part(
@@ -170,7 +170,7 @@ def test_a_part_that_fails_costs_no_other_part(
 
     monkeypatch.setattr(psutil, "net_if_addrs", fails)
     monkeypatch.setattr(psutil, "virtual_memory", fails)
-    watched = Machine()
+    watched = MachineFacts()
     with caplog.at_level(logging.WARNING):
         facts = watched.collect()
         watched.collect()

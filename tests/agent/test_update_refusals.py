@@ -10,7 +10,7 @@ from tui_manager_agent.installation import Installation
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.update import update_work
 from tui_manager_agent.update.update_work import run_briefly
-from tui_manager_agent.update.versions import why_not
+from tui_manager_agent.update.versions import why_no_update
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -203,18 +203,18 @@ async def test_an_agent_that_is_from_no_bundle(manager: FakeManager, agent: Agen
 
 
 def test_why_an_agent_cannot_update_itself(tmp_path: Path) -> None:
-    assert why_not(Installation(installed_by="rpm")) == (
+    assert why_no_update(Installation(installed_by="rpm")) == (
         "this agent comes from a rpm package: update it with the package manager"
     )
-    assert "does not run from a bundle" in why_not(Installation())
+    assert "does not run from a bundle" in why_no_update(Installation())
     root = tmp_path / "root"
-    assert why_not(Installation(installed_by="bundle", root=root, name=OLD)) == (
+    assert why_no_update(Installation(installed_by="bundle", root=root, name=OLD)) == (
         f"this agent may not write {root}: update it as the user to whom that belongs"
     )
     (root / "versions" / OLD).mkdir(parents=True)
-    assert why_not(Installation(installed_by="bundle", root=root, name=OLD)) == ""
+    assert why_no_update(Installation(installed_by="bundle", root=root, name=OLD)) == ""
     (root / "versions").chmod(0o777)
-    words = why_not(Installation(installed_by="bundle", root=root, name=OLD))
+    words = why_no_update(Installation(installed_by="bundle", root=root, name=OLD))
     assert words.startswith("the folder of this agent cannot be trusted: ")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fake_operator import FakeOperator
-from tui_manager.cli.commands.serve import listening
+from tui_manager.cli.commands.serve import listening_line
 
 
 @pytest.mark.parametrize(
@@ -21,17 +21,17 @@ async def test_it_says_where_agents_dial_and_where_hosts_enrol(
 ) -> None:
     status = await FakeOperator().manager_status()
     status = replace(status, address=address, enroll_address=enroll_address, security="mTLS")
-    assert listening(status) == f"listening on {words}, state in /var/lib/tui-manager"
+    assert listening_line(status) == f"listening on {words}, state in /var/lib/tui-manager"
 
 
 async def test_it_says_where_metrics_are() -> None:
-    assert listening(await FakeOperator().manager_status(), "[::1]:9464") == (
+    assert listening_line(await FakeOperator().manager_status(), "[::1]:9464") == (
         "listening on 127.0.0.1:7443 insecure, metrics on http://[::1]:9464/metrics, "
         "state in /var/lib/tui-manager"
     )
 
 
 async def test_without_tls_nobody_enrols() -> None:
-    assert listening(await FakeOperator().manager_status()) == (
+    assert listening_line(await FakeOperator().manager_status()) == (
         "listening on 127.0.0.1:7443 insecure, state in /var/lib/tui-manager"
     )

@@ -7,7 +7,7 @@ import pytest
 
 from tests.export.conftest import FORMULA, HOSTS, Operator, exported
 from tui_manager.domain.presentation.export_format import Format
-from tui_manager.export.csv_document import Cell, harmless
+from tui_manager.export.csv_document import Cell, without_formula
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -59,4 +59,4 @@ def test_no_cell_is_executed(operator: Operator) -> None:
     ],
 )
 def test_a_cell(cell: Cell, shown: Cell) -> None:
-    assert harmless(cell) == shown
+    assert without_formula(cell) == shown

@@ -57,7 +57,7 @@ async def _exchange(teller: Manager, reader: Manager) -> None:
     """What a beat writes, and what another manager reads later."""
     await teller.exchange.pack_own()
     packed, number = teller.exchange.packed, teller.number
-    await teller.database.write(lambda tx: gateways.beat(tx, number, "", "{}", packed))
+    await teller.database.write(lambda tx: gateways.store_heartbeat(tx, number, "", "{}", packed))
     await reader.exchange.run_once()
 
 
@@ -112,7 +112,9 @@ async def test_vitals_that_cannot_be_read_are_left_out(
     await b.connect("web1")
     await managers.settle()
     for text in ("?", pack({})[:-4]):
-        await b.database.write(lambda tx, text=text: gateways.beat(tx, b.number, "", "{}", text))
+        await b.database.write(
+            lambda tx, text=text: gateways.store_heartbeat(tx, b.number, "", "{}", text)
+        )
         await a.exchange.run_once()
     assert _shown(a).vitals is None
     assert len([record for record in caplog.records if "vitals" in record.message]) == 1

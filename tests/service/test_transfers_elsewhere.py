@@ -39,7 +39,7 @@ async def tell(teller: Manager, reader: Manager) -> None:
     """What a beat writes, and what another manager reads later."""
     await teller.exchange.pack_own()
     packed, number = teller.exchange.packed, teller.number
-    await teller.database.write(lambda tx: gateways.beat(tx, number, "", "{}", packed))
+    await teller.database.write(lambda tx: gateways.store_heartbeat(tx, number, "", "{}", packed))
     await reader.exchange.run_once()
 
 

@@ -89,9 +89,9 @@ GUARDS: dict[Operation, Callable[[Transaction], object]] = {
     Operation.CANCEL_UNSENT: lambda tx: command_hosts.cancel_unsent(tx, 1, NOW),
     Operation.GIVE_UP_SENDING: lambda tx: command_hosts.give_up_sending(tx, 1, "", NOW),
     Operation.REFUSE_SENDING: lambda tx: command_hosts.refuse_sending(tx, 1, "", NOW),
-    Operation.LOSE_AGENT: lambda tx: command_hosts.lose_agent(tx, 1, NOW, for_good=False),
-    Operation.LOSE_CANCELED: lambda tx: command_hosts.lose_agent(tx, 1, NOW, for_good=False),
-    Operation.LOSE_STATE: lambda tx: command_hosts.lose_state(tx, 1, NOW),
+    Operation.LOSE_AGENT: lambda tx: command_hosts.end_agent_lost(tx, 1, NOW, for_good=False),
+    Operation.LOSE_CANCELED: lambda tx: command_hosts.end_agent_lost(tx, 1, NOW, for_good=False),
+    Operation.LOSE_STATE: lambda tx: command_hosts.fail_state_lost(tx, 1, NOW),
     Operation.SKIP: lambda tx: command_hosts.skip(
         tx, [CommandOnHost(1, 1, -1, NOW)], Reason.EARLIER_FAILED
     ),

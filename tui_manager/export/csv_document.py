@@ -13,7 +13,7 @@ from tui_manager.domain.presentation.json_shapes import timestamp
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.task import CommandHost, TaskDetail
 from tui_manager.domain.text.safe_text import safe_line
-from tui_manager.export.read_task import batches, pages, together
+from tui_manager.export.read_task import batches, gather_all, pages
 from tui_manager.operator.api import Operator
 
 Cell = str | int | float | None
@@ -47,7 +47,7 @@ async def _last_lines(
     printed = (row.execution_id for row in page if row.stdout_bytes or row.stderr_bytes)
     calls = (operator.read_last_lines(task_id, some) for some in batches(printed, IDS_MAX))
     found: dict[str, LastLine] = {}
-    for lines in await together(calls):
+    for lines in await gather_all(calls):
         found |= lines
     return found
 
@@ -91,11 +91,11 @@ def _truth(value: bool) -> str:
 
 def _lines(rows: Sequence[Sequence[Cell]]) -> str:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([[harmless(cell) for cell in row] for row in rows])
+    csv.writer(text).writerows([[without_formula(cell) for cell in row] for row in rows])
     return text.getvalue()
 
 
-def harmless(cell: Cell) -> Cell:
+def without_formula(cell: Cell) -> Cell:
     """The cell as a spreadsheet should read it. Numbers are never negative here."""
     if not isinstance(cell, str):
         return cell

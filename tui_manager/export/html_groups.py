@@ -12,7 +12,7 @@ from tui_manager.domain.text.host_name_ranges import fold_names, summarize_names
 from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.export.html_text import ColouredText, text
 from tui_manager.export.read_output import OutputReader
-from tui_manager.export.read_task import batches, together
+from tui_manager.export.read_task import batches, gather_all
 
 COMPARED_ROWS = 20_000  # command hosts whose output is read
 COMPARED_BYTES = 256 << 20  # of their output
@@ -55,7 +55,7 @@ class GroupedOutput:
                 continue
             self._rows += len(some)
             self._groups.set_states(some)
-            await together(self._read(row) for row in some)
+            await gather_all(self._read(row) for row in some)
 
     async def _read(self, row: CommandHost) -> None:
         if size := row.stdout_bytes + row.stderr_bytes:

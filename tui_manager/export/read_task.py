@@ -79,7 +79,7 @@ async def _with_parts(
     reader: OutputReader, rows: Iterable[CommandHost], limit: int, *, at_end: bool
 ) -> AsyncIterator[PrintedText]:
     for some in batches(rows, _AT_ONCE):
-        parts = await together(
+        parts = await gather_all(
             _part(reader, row, stream, limit, at_end=at_end) for row in some for stream in Stream
         )
         for row, stdout, stderr in zip(some, parts[::2], parts[1::2], strict=True):
@@ -121,7 +121,7 @@ def batches(items: Iterable[_Item], size: int) -> Iterable[Sequence[_Item]]:
         yield batch
 
 
-async def together(calls: Iterable[Coroutine[Any, Any, _Made]]) -> list[_Made]:
+async def gather_all(calls: Iterable[Coroutine[Any, Any, _Made]]) -> list[_Made]:
     """The results of calls that are under way at the same time. If one fails, the others end."""
     tasks = [asyncio.create_task(call) for call in calls]
     try:

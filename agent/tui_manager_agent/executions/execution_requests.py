@@ -36,7 +36,7 @@ from tui_manager_agent.settings import SPOOL_LIMIT
 from tui_manager_agent.supervisor import clock, record
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 from tui_manager_agent.update.switch_version import Updates
-from tui_manager_agent.update.versions import why_not
+from tui_manager_agent.update.versions import why_no_update
 
 EXPIRE_EVERY = 24 * 3600.0  # seconds
 _LOG = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ class ExecutionRequests:
     def _check_update(self, execution_id: str) -> None:
         """Raises RefusedError unless this agent can update itself, and no other update is under
         way."""
-        if problem := why_not(self._updates.here):
+        if problem := why_no_update(self._updates.here):
             raise RefusedError("rejected", problem)
         for other in self._held:
             if other.is_update and not other.ended and other.id != execution_id:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tui_manager_agent.facts.machine_facts import Machine
+from tui_manager_agent.facts.machine_facts import MachineFacts
 from tui_manager_agent.facts.owner_facts import OwnerFacts
 
 LOOK_EVERY = 5.0  # seconds, at the owner's file
@@ -32,7 +32,7 @@ class FactWatch:
     def __init__(self, path: Path | None) -> None:
         """`path` is the file that the owner names; None: the default one, if it exists."""
         self.facts: Mapping[str, str] = {}
-        self._machine = Machine()
+        self._machine = MachineFacts()
         self._own = OwnerFacts(path)
         self._on_change: Callable[[Mapping[str, str]], None] | None = None
         self._known = asyncio.Event()

@@ -53,7 +53,7 @@ _ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 _LOG = logging.getLogger(__name__)
 
 
-class Machine:
+class MachineFacts:
     """Collects the facts, again and again.
 
     Args:

@@ -18,7 +18,7 @@ from tui_manager_agent.files.existing_file import (
     require_folder,
 )
 from tui_manager_agent.files.file_groups import GROUP_BYTES
-from tui_manager_agent.files.file_problems import failing
+from tui_manager_agent.files.file_problems import as_transfer_error
 from tui_manager_agent.files.partial_file import RESUMED_FROM, partial_name
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import StopSignal, TransferError
@@ -145,7 +145,7 @@ class CopyCheck:
             room.needed -= old.st_blocks * _UNIT
 
     def _room(self, folder: int, path: bytes) -> _Room:
-        with failing(path):
+        with as_transfer_error(path):
             device = os.fstat(folder).st_dev
             room = self._rooms.get(device)
             if room is None:

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from tui_manager_agent.files.file_problems import describe, failing
+from tui_manager_agent.files.file_problems import as_transfer_error, describe
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import TransferError
 from tui_manager_agent.policy.file_rules import show_path
@@ -72,7 +72,7 @@ def choose(to: str, *, several: bool) -> Destination:
             "end the destination with / so that it is made."
         )
     parent, name = os.path.split(path)
-    with failing(parent):
+    with as_transfer_error(parent):
         if not stat.S_ISDIR(os.stat(parent).st_mode):
             raise NotADirectoryError(errno.ENOTDIR, "")
     return Destination(_real(parent), (), name)
@@ -92,7 +92,7 @@ def _below_existing(path: bytes) -> Destination:
 
 def _stat(path: bytes) -> os.stat_result | None:
     """Of what is there, links followed; None if nothing is."""
-    with failing(path):
+    with as_transfer_error(path):
         try:
             return os.stat(path)
         except FileNotFoundError:
@@ -100,7 +100,7 @@ def _stat(path: bytes) -> os.stat_result | None:
 
 
 def _real(path: bytes) -> bytes:
-    with failing(path):
+    with as_transfer_error(path):
         return os.path.realpath(path, strict=True)
 
 
@@ -178,7 +178,7 @@ class Folders:
                     f"{show_path(path)} was replaced while the copy wrote into it. Run it again."
                 )
             with (
-                failing(path),
+                as_transfer_error(path),
                 suppress(PermissionError),  # the agent's user may not list it
                 _listed(there) as descriptor,
             ):
@@ -195,7 +195,7 @@ class Folders:
         status = os.fstat(folder)
         if not change.is_expected(status):
             return False
-        with failing(self._destination.full(parts)), _listed(folder) as descriptor:
+        with as_transfer_error(self._destination.full(parts)), _listed(folder) as descriptor:
             inherited = status.st_mode & stat.S_ISGID
             if (change.uid, change.gid) != (-1, -1):
                 os.fchown(descriptor, change.uid, change.gid)
@@ -254,7 +254,7 @@ def find_at(folder: int, name: bytes, path: bytes) -> os.stat_result | None:
 
     `path`: the same, for the operator. Raises TransferError.
     """
-    with failing(path):
+    with as_transfer_error(path):
         try:
             return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:

@@ -9,7 +9,7 @@ from tui_manager_protos.rules.file_manifest import PART_LENGTH, Entry
 
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import find_at, kind_of, refuse_own
-from tui_manager_agent.files.file_problems import describe, failing
+from tui_manager_agent.files.file_problems import as_transfer_error, describe
 from tui_manager_agent.files.hashing import hash_file
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import StopSignal, TransferError
@@ -93,7 +93,7 @@ def set_attributes(
 
     Raises TransferError, also if it has changed since then, and StoppedError.
     """
-    with failing(path):
+    with as_transfer_error(path):
         descriptor = os.open(name, _READ, dir_fd=folder)
         try:
             if found is None or _state(os.fstat(descriptor)) != _state(found):
@@ -114,7 +114,7 @@ def keep_backup(
 ) -> None:
     """Gives the old file a second name beside it, such as `NAME.backup-20261127T234005Z`. It may
     have that name already. Raises TransferError, StoppedError."""
-    with failing(path, "kept as a backup"):
+    with as_transfer_error(path, "kept as a backup"):
         for number in count(1):
             backup = backup_name(name, stamp, number)
             stop.check()

@@ -10,7 +10,7 @@ from tui_manager_agent.policy.policy import RefusedError
 _LINKS_LIMIT = 40  # as many as the kernel follows
 
 
-def refuse_given(path: bytes, real: bytes, rules: FileRules, *, is_recursive: bool) -> None:
+def check_given_path(path: bytes, real: bytes, rules: FileRules, *, is_recursive: bool) -> None:
     """Raises RefusedError for a path of the operator that leads to what may not be read.
 
     The text depends only on what was asked for, on the policy, and on links that may be read.
@@ -23,10 +23,10 @@ def refuse_given(path: bytes, real: bytes, rules: FileRules, *, is_recursive: bo
         try:
             rules.require_read(place, is_folder=None if is_recursive else False)
         except RefusedError as error:
-            raise (error if place == path else leads_there(path, error)) from None
+            raise (error if place == path else refusal_by_link(path, error)) from None
 
 
-def leads_there(path: bytes, error: RefusedError) -> RefusedError:
+def refusal_by_link(path: bytes, error: RefusedError) -> RefusedError:
     """The refusal of a place, with the path by which it was reached."""
     refusal = str(error).removesuffix(".")
     return RefusedError(error.reason, f"{refusal}. {show_path(path)} leads there.")

@@ -13,7 +13,7 @@ from tui_manager_protos.rules.file_manifest import Entry, EntryKind
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import Destination, Folders, Parts
 from tui_manager_agent.files.existing_file import compare, look
-from tui_manager_agent.files.file_problems import failing
+from tui_manager_agent.files.file_problems import as_transfer_error
 from tui_manager_agent.files.partial_file import RESUMED_FROM, PartialFile, partial_name
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import PieceSource, StopSignal
@@ -71,7 +71,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grouping:
+class FileGrouping:
     """Makes the groups: compares each file with the one that is there."""
 
     destination: Destination
@@ -121,5 +121,5 @@ class Grouping:
             return Difference.CONTENT
         name = item.parts[-1]
         item.found = look(folder, name, item.path, self.own)
-        with failing(item.path, "read"):
+        with as_transfer_error(item.path, "read"):
             return compare(folder, name, item.found, item.entry, self.attributes, self.stop)

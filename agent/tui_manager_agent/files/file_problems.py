@@ -32,7 +32,7 @@ def describe(path: bytes, error: OSError, action: str = "written") -> str:
     return f"{words} {advice}." if advice else words
 
 
-class failing:  # noqa: N801  # reads as `suppress` does; a class, as it is entered often
+class as_transfer_error:  # noqa: N801  # reads as `suppress` does; a class, as it is entered often
     """A context that turns an OSError about a path of the host into a TransferError."""
 
     __slots__ = ("_action", "_path")

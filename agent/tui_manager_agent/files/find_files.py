@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from tui_manager_protos.rules.file_manifest import ManifestError
 
-from tui_manager_agent.files.fetch_refusals import refuse_given
+from tui_manager_agent.files.fetch_refusals import check_given_path
 from tui_manager_agent.files.found_files import FoundFiles
 from tui_manager_agent.files.hashing import add_zeros, new_sha256
 from tui_manager_agent.files.open_to_read import (
@@ -258,7 +258,7 @@ class FindFiles:
 
     def _refuse(self, path: bytes) -> None:
         real = os.path.realpath(path)
-        refuse_given(path, real, self._rules, is_recursive=self._is_recursive)
+        check_given_path(path, real, self._rules, is_recursive=self._is_recursive)
 
     def _describe_problems(self) -> str:
         named = "; ".join(list(self._problems.values())[:_PROBLEMS])

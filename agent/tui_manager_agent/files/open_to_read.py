@@ -10,7 +10,7 @@ import stat
 
 from tui_manager_protos.rules.transfer_window import PART_LENGTH
 
-from tui_manager_agent.files.fetch_refusals import leads_there
+from tui_manager_agent.files.fetch_refusals import refusal_by_link
 from tui_manager_agent.files.protected_files import ProtectedFiles, path_of
 from tui_manager_agent.files.transfer_work import Piece
 from tui_manager_agent.policy.file_rules import FileRules
@@ -142,7 +142,7 @@ def _require_allowed(path: bytes, real: bytes, rules: FileRules, *, is_folder: b
     except RefusedError as error:
         if path == real:
             raise
-        raise leads_there(path, error) from None
+        raise refusal_by_link(path, error) from None
 
 
 def _require_kind(status: os.stat_result, *, is_folder: bool) -> None:

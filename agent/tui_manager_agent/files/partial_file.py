@@ -10,7 +10,7 @@ from tui_manager_protos.rules.file_manifest import Entry
 
 from tui_manager_agent.files.attributes import Attributes
 from tui_manager_agent.files.destination import Folders, Parts
-from tui_manager_agent.files.file_problems import failing
+from tui_manager_agent.files.file_problems import as_transfer_error
 from tui_manager_agent.files.hashing import add_zeros, hash_file, new_sha256
 from tui_manager_agent.files.transfer_work import Piece, StopSignal, TransferError
 from tui_manager_agent.policy.file_rules import show_path
@@ -66,7 +66,7 @@ class PartialFile:
         except OSError:  # nothing, or nothing of ours
             return
         try:
-            with failing(self._path):
+            with as_transfer_error(self._path):
                 self._take_up(descriptor, uids, stop)
         finally:
             os.close(descriptor)
@@ -84,7 +84,7 @@ class PartialFile:
 
     def restart(self, descriptor: int) -> None:
         """Forgets what is in it. Raises TransferError."""
-        with failing(self._path):
+        with as_transfer_error(self._path):
             os.ftruncate(descriptor, 0)
         self.position = 0
         self._flushed = 0
@@ -96,7 +96,7 @@ class PartialFile:
         Raises TransferError.
         """
         folder = self._folders.open(self._folder)
-        with failing(self._path):
+        with as_transfer_error(self._path):
             if self.position:
                 descriptor = self._reopen(folder, os.O_RDWR)
                 os.ftruncate(descriptor, self.position)
@@ -130,7 +130,7 @@ class PartialFile:
         length = piece if isinstance(piece, int) else len(piece)
         if self.position + length > self._entry.size:
             raise TransferError(f"More bytes came for {show_path(self._path)} than it has.")
-        with failing(self._path):
+        with as_transfer_error(self._path):
             if isinstance(piece, int):
                 os.ftruncate(descriptor, self.position + length)  # a hole, which takes no room
                 add_zeros(self._hashed, length, stop.check)
@@ -155,7 +155,7 @@ class PartialFile:
 
     def finish(self, descriptor: int, attributes: Attributes, old: os.stat_result | None) -> None:
         """Gives it mode and owner when it is whole. Raises TransferError."""
-        with failing(self._path):
+        with as_transfer_error(self._path):
             status = os.fstat(descriptor)
             if status.st_uid not in attributes.uids(old):  # that user may have it open still
                 raise self._replaced()
@@ -174,13 +174,13 @@ class PartialFile:
         if self._is_synced:
             return None
         folder = self._folders.open(self._folder)
-        with failing(self._path):
+        with as_transfer_error(self._path):
             return self._reopen(folder, os.O_RDONLY)
 
     def rename(self, name: bytes, stop: StopSignal) -> None:
         """Gives it its name. Raises TransferError, StoppedError."""
         folder = self._folders.open(self._folder)
-        with failing(self._path):
+        with as_transfer_error(self._path):
             status = os.stat(self._name, dir_fd=folder, follow_symlinks=False)
             if _state(status) != self._state:
                 raise self._replaced()

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 
-from tui_manager_agent.files.file_problems import failing
+from tui_manager_agent.files.file_problems import as_transfer_error
 
 AT_ONCE = 32  # files that are open for it
 _THREADS = 8
@@ -28,7 +28,7 @@ def sync_files(files: Mapping[int, bytes]) -> None:
         while pending:
             try:
                 descriptor, path = pending.popleft()
-                with failing(path):
+                with as_transfer_error(path):
                     os.fsync(descriptor)
             except IndexError:  # another thread took the last one
                 return

@@ -22,7 +22,7 @@ from tui_manager_protos.rules.file_manifest import (
 from tui_manager_agent.files.attributes import Attributes, parse_attributes
 from tui_manager_agent.files.check_copy import CopyCheck
 from tui_manager_agent.files.destination import Destination, Folders, Parts, choose
-from tui_manager_agent.files.file_groups import Group, Grouping
+from tui_manager_agent.files.file_groups import FileGrouping, Group
 from tui_manager_agent.files.partial_file import partial_name
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import PieceSource, StopSignal, TransferError
@@ -154,7 +154,7 @@ class WriteFiles:
     def _groups(
         self, folders: Folders, attributes: Attributes, progress: WriteProgress
     ) -> Iterator[Group]:
-        grouping = Grouping(
+        grouping = FileGrouping(
             destination=progress.destination,
             folders=folders,
             attributes=attributes,

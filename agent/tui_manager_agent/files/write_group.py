@@ -26,7 +26,7 @@ from tui_manager_agent.files.existing_file import (
     set_attributes,
 )
 from tui_manager_agent.files.file_groups import Group, GroupItem
-from tui_manager_agent.files.file_problems import failing
+from tui_manager_agent.files.file_problems import as_transfer_error
 from tui_manager_agent.files.partial_file import PartialFile
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.sync_files import AT_ONCE, sync_files
@@ -144,7 +144,7 @@ class GroupWriter:
             self._require_own_name(parent, parts[-1], path)
             self._record_destination()
             self.stop.check()
-            with failing(path):
+            with as_transfer_error(path):
                 with suppress(FileExistsError):  # another copy makes it too
                     os.mkdir(parts[-1], _BEGUN, dir_fd=parent)
                     is_new = True

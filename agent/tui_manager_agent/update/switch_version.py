@@ -122,7 +122,7 @@ def start_watcher(trial: TrialRecord, state_dir: Path, lock: int, arguments: Seq
         *(str(state_dir / trial_record.FILE), trial.execution_id, str(pid), str(born)),
         str(trial.started + trial.within + KILL_AFTER),
         *(str(PATIENCE), str(lock), unit_of_systemd()),
-        *(loop_of(trial.root) or [str(trial.root / CURRENT / PROGRAM), *arguments]),
+        *(restart_loop_of(trial.root) or [str(trial.root / CURRENT / PROGRAM), *arguments]),
     ]
     starter = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=(lock,)
@@ -157,7 +157,7 @@ def unit_of_systemd() -> str:
     return next((part for part in reversed(parts) if part.endswith(".service")), _UNKNOWN)
 
 
-def loop_of(root: Path) -> list[str]:
+def restart_loop_of(root: Path) -> list[str]:
     """What starts the loop that has started this process; empty: it was none.
 
     It ends for good after some exit statuses, and then its log has no writer any more.

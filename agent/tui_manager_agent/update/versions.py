@@ -43,7 +43,7 @@ _KEYS_IN_BUNDLE = f"share/{UPDATE_KEYS}"  # see `bundle_program.py`
 _ENTRY = re.compile(r"[0-9][0-9A-Za-z.+]*-[0-9a-f]{12}|\.[^/]*\.[0-9a-f-]{36}(\.old)?")
 
 
-def why_not(installation: Installation) -> str:
+def why_no_update(installation: Installation) -> str:
     """Why this agent cannot update itself; empty: it can."""
     if installation.installed_by in PACKAGES:
         kind = installation.installed_by

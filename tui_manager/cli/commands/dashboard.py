@@ -15,7 +15,7 @@ from contextlib import (
 from pathlib import Path
 from types import FrameType
 
-from tui_manager.cli.commands.serve import starting
+from tui_manager.cli.commands.serve import start_errors
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.errors import (
     AlreadyRunningError,
@@ -50,7 +50,7 @@ def _log(settings: Settings) -> tuple[Path | None, ManagerError | None]:
     """The log file; or None and the reason. A manager needs one; a dashboard that connects does
     not."""
     try:
-        with starting():
+        with start_errors():
             return log_to_file(settings), None
     except CannotStartError as error:
         log_nowhere()
@@ -107,7 +107,7 @@ def show(
     def leave(number: int, _frame: FrameType | None) -> None:
         screens.stop(hung_up=number == signal.SIGHUP)
 
-    with short_collections(), handled((signal.SIGTERM, signal.SIGHUP), leave):
+    with short_collections(), signal_handlers((signal.SIGTERM, signal.SIGHUP), leave):
         return screens.run()
 
 
@@ -123,7 +123,7 @@ def _place() -> str:
 
 
 @contextmanager
-def handled(
+def signal_handlers(
     numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
 ) -> Iterator[None]:
     """Within the block, `handler` handles these signals."""
@@ -149,7 +149,7 @@ def _start_or_join(settings: Settings, log_file: Path | None) -> int:
     from tui_manager.run_manager import manager_thread
 
     with suppress(AlreadyRunningError), ExitStack() as stack:
-        with starting():
+        with start_errors():
             manager = stack.enter_context(manager_thread(settings))
         return show(opened(manager.operator), log_file, settings)
     return _join(settings, log_file)

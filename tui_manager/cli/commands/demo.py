@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from tui_manager.cli.commands.dashboard import check_terminal, handled, opened, show
+from tui_manager.cli.commands.dashboard import check_terminal, opened, show, signal_handlers
 from tui_manager.cli.commands.demo_agents import DemoAgents, agent_program, host_names
 from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_tasks
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
@@ -61,7 +61,7 @@ def run_demo(count: int, user: Settings) -> int:
     check_terminal("run `tui-manager demo` in one")
     agent_program()
     with (
-        handled((signal.SIGTERM, signal.SIGHUP), _end),
+        signal_handlers((signal.SIGTERM, signal.SIGHUP), _end),
         tempfile.TemporaryDirectory(prefix="tui-manager-demo-", ignore_cleanup_errors=True) as made,
     ):
         folder = Path(made)
@@ -139,7 +139,7 @@ async def _wait_for_end(operator: Operator, task_ids: set[int]) -> None:
 
 def _clean_up(operator: Operator, fleet: DemoAgents) -> None:
     """Ends running commands and then the agents, also if something fails meanwhile."""
-    with handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _carry_on):
+    with signal_handlers((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _carry_on):
         executions: set[str] = set()
         try:
             with suppress(ManagerError, TimeoutError):

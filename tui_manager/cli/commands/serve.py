@@ -24,7 +24,7 @@ _SWITCH = (
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def start_errors() -> Iterator[None]:
     """Turns a StorageError within the block into a CannotStartError."""
     try:
         yield
@@ -51,10 +51,10 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stop, number)
     async with AsyncExitStack() as stack:
-        with starting():
+        with start_errors():
             manager = await stack.enter_async_context(run_manager(settings))
         status = await manager.operator.manager_status()
-        printing = _print(f"{listening(status, manager.metrics_address)}\n")
+        printing = _print(f"{listening_line(status, manager.metrics_address)}\n")
         number = await stop
         log.info("stopping", extra={"signal": number.name})
     printing.join(FLUSH_TIMEOUT)
@@ -77,7 +77,7 @@ def _print(text: str) -> threading.Thread:
     return thread
 
 
-def listening(status: ManagerStatus, metrics_address: str = "") -> str:
+def listening_line(status: ManagerStatus, metrics_address: str = "") -> str:
     """The line with the addresses for agents, enrolment and metrics, the security, and where the
     data are."""
     enrolling = ""

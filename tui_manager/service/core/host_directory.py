@@ -118,9 +118,9 @@ class Directory:
             entry.since = now
         entry.session, entry.elsewhere = session, None
         self._here.add(row.row_id)
-        self._has_come(entry)
+        self._mark_online(entry)
 
-    def _has_come(self, entry: HostEntry) -> None:
+    def _mark_online(self, entry: HostEntry) -> None:
         self._online.add(entry.row.row_id)
         self._online_ids.add(entry.row.host_id)
         self._moved.add(entry.row.row_id)
@@ -128,7 +128,7 @@ class Directory:
         entry.expected_until = 0.0
         self.changes += 1
 
-    def _has_gone(self, entry: HostEntry, since: datetime | None, silent_since: float) -> None:
+    def _mark_offline(self, entry: HostEntry, since: datetime | None, silent_since: float) -> None:
         entry.session = entry.elsewhere = entry.vitals = None
         entry.since, entry.silent_since, entry.declared_lost = since, silent_since, False
         self._online.discard(entry.row.row_id)
@@ -175,12 +175,12 @@ class Directory:
             session if session and is_elsewhere and row.generation > session.generation else None
         )
         if ended:
-            self._has_gone(entry, now, ended.heard_at)
+            self._mark_offline(entry, now, ended.heard_at)
         self._put(row, now, monotonic)
         if is_elsewhere and row.generation > before:
             self._moved.add(row.row_id)  # also if it was online elsewhere before
             if not entry.online:
-                self._has_been(entry, monotonic)
+                self._restart_silence(entry, monotonic)
         return ended
 
     def restore(self, row: HostRow, now: datetime, monotonic: float) -> LiveSession | None:
@@ -194,14 +194,14 @@ class Directory:
             return self.follow(row, now, monotonic)  # a newer one is being opened
         has_changed = (row.gateway, row.generation) != (entry.row.gateway, entry.row.generation)
         if entry.online and (session or has_changed):
-            self._has_gone(entry, now, session.heard_at if session else monotonic)
+            self._mark_offline(entry, now, session.heard_at if session else monotonic)
         self._replace_row(entry, row)
         self._follow_connection(entry, monotonic)
         if row.online and has_changed and not entry.online:
             self.expected.add(entry, monotonic)
         return session
 
-    def _has_been(self, entry: HostEntry, monotonic: float) -> None:
+    def _restart_silence(self, entry: HostEntry, monotonic: float) -> None:
         """It was connected to another manager since it was heard last: its silence begins anew. If
         that manager is not known, or has died just now, the host is expected."""
         entry.silent_since, entry.declared_lost = monotonic, False
@@ -257,9 +257,9 @@ class Directory:
         if self.is_elsewhere(row):
             if entry.elsewhere is None:
                 entry.elsewhere = SessionElsewhere()
-                self._has_come(entry)
+                self._mark_online(entry)
         elif entry.elsewhere is not None:
-            self._has_gone(entry, row.since, monotonic)
+            self._mark_offline(entry, row.since, monotonic)
         if entry.since != row.since:
             entry.since = row.since
             self.changes += 1
@@ -300,7 +300,7 @@ class Directory:
         entry = self._entries.pop(host_id)
         self.changes += 1
         if entry.online:
-            self._has_gone(entry, entry.since, entry.silent_since)
+            self._mark_offline(entry, entry.since, entry.silent_since)
         self.sorted.forget()
 
     def _replace_row(self, entry: HostEntry, row: HostRow) -> None:
@@ -329,7 +329,7 @@ class Directory:
         session = entry.session_of(generation) if entry else None
         if entry is None or session is None:
             return False
-        self._has_gone(entry, now, monotonic if session.busy else session.heard_at)
+        self._mark_offline(entry, now, monotonic if session.busy else session.heard_at)
         return True
 
     def update_running(self, host_id: str, started: Iterable[str], ended: Iterable[str]) -> bool:

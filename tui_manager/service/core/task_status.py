@@ -91,7 +91,7 @@ def fail_host(
     """
     lost = [
         EndedCommand(CommandOnHost(row.task_id, host, row.position, now), row.status, row.reason)
-        for row in command_hosts.lose_agent(tx, host, now, for_good=for_good)
+        for row in command_hosts.end_agent_lost(tx, host, now, for_good=for_good)
     ]
     advance_all(tx, lost)
     return {item.command.task_id for item in lost} | fail_unsent(tx, unsent, why, now)

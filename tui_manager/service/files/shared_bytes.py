@@ -41,7 +41,7 @@ class SharedBytes:
                 written += 1
                 if written % _SEEN_EVERY == 0:
                     await self._database.write_aside(
-                        lambda tx: file_pieces.see(tx, upload, stamp())
+                        lambda tx: file_pieces.note_progress(tx, upload, stamp())
                     )
         return upload
 

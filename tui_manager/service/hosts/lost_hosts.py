@@ -67,7 +67,7 @@ class LostHosts:
         def work(tx: Transaction) -> set[int]:
             sessions = [(entry.row.row_id, entry.row.generation) for entry in lost]
             away = hosts.lock_away(tx, sessions, self._directory.alive) if lost else set()
-            notifications.lose_hosts(tx, away, now)
+            notifications.mark_lost(tx, away, now)
             notifications.find_hosts(tx, back, now, back=True)
             notifications.find_hosts(tx, gone, now, back=False)
             return set(away)

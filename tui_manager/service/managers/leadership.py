@@ -198,7 +198,7 @@ class Leadership:
         return self.vitals()
 
     def _beat(self, tx: Transaction, figures: str, vitals: str | None) -> _Seen:
-        missed = gateways.beat(tx, self._number, self.address, figures, vitals)
+        missed = gateways.store_heartbeat(tx, self._number, self.address, figures, vitals)
         renewed = gateways.renew(tx, self._number)
         time = self._server_time.read(tx)
         rows = [row for row in gateways.all_gateways(tx) if row.runs]  # others were refused

@@ -102,7 +102,7 @@ class ReportWrites:
             _check_all_changed(command_hosts.finish(tx, self._finishes), len(self._finishes))
         not_brought = transfers.insert(tx, self._transfers) if self._transfers else frozenset()
         for row_id, now in self._lost:
-            command_hosts.lose_state(tx, row_id, now)
+            command_hosts.fail_state_lost(tx, row_id, now)
         task_status.advance_all(tx, self._ended)
         return not_brought
 

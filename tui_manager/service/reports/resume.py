@@ -124,7 +124,7 @@ def _handle_missing(
         outcome.missing.append(sent.execution_id)
         outcome.forgotten.append(sent.execution_id)
         return
-    if command_hosts.lose_state(tx, sent.row_id, now):
+    if command_hosts.fail_state_lost(tx, sent.row_id, now):
         outcome.state_lost.append(sent.execution_id)
         lost = CommandOnHost(sent.task_id, host, sent.position, now)
         failed, reason = CommandHostStatus.FAILED, Reason.AGENT_STATE_LOST

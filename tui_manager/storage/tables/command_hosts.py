@@ -267,7 +267,7 @@ class LostCommand(NamedTuple):
     reason: Reason
 
 
-def lose_agent(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[LostCommand]:
+def end_agent_lost(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[LostCommand]:
     """LOSE_AGENT and LOSE_CANCELED for rows that were sent to a host.
 
     Args:
@@ -286,7 +286,7 @@ def lose_agent(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[
     return lost
 
 
-def lose_state(tx: Transaction, row_id: int, now: int) -> bool:
+def fail_state_lost(tx: Transaction, row_id: int, now: int) -> bool:
     """LOSE_STATE; False: not legal in the present status."""
     ended = tx.execute(_SQL["lose_state"], {"id": row_id, "now": now}).rowcount
     _count_ended(CommandHostStatus.FAILED, Reason.AGENT_STATE_LOST, ended)

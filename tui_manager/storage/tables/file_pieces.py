@@ -26,7 +26,7 @@ def insert(tx: Transaction, upload: int, part: FileSetPart, number: int, data: b
     tx.execute(_SQL["insert"], values)
 
 
-def see(tx: Transaction, upload: int, now: int) -> None:
+def note_progress(tx: Transaction, upload: int, now: int) -> None:
     """Notes that the upload goes on."""
     tx.execute(_SQL["see"], {"upload": upload, "now": now})
 

@@ -64,7 +64,7 @@ def begin(tx: Transaction, number: int, name: str, version: str, now: int) -> No
     tx.execute(_SQL["begin"], values)
 
 
-def beat(
+def store_heartbeat(
     tx: Transaction, number: int, address: str, figures: str, vitals: str | None = None
 ) -> bool:
     """A manager runs.

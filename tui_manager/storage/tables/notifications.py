@@ -200,7 +200,7 @@ def lost_hosts(tx: Transaction) -> set[int]:
     return set(fetch_ids(tx, _SQL["lost_hosts"], {}))
 
 
-def lose_hosts(tx: Transaction, hosts: Collection[int], now: int) -> None:
+def mark_lost(tx: Transaction, hosts: Collection[int], now: int) -> None:
     """These hosts were silent for too long."""
     values = {"hosts": pack_values(hosts), "now": now}
     _add_hosts(tx, Event.HOST_LOST, tx.execute(_SQL["lose_hosts"], values).fetchall(), now)

@@ -20,7 +20,7 @@ from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.forms.files_rows import FilesRows
 from tui_manager.ui.forms.files_texts import FilesTexts, TaskKind, split_paths
-from tui_manager.ui.forms.send_files import FilesToSend, Seen, look_at
+from tui_manager.ui.forms.send_files import FilesSummary, FilesToSend, summarize_files
 from tui_manager.ui.forms.task_form import TaskForm
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import is_open, while_open
@@ -55,7 +55,7 @@ class CopyForm(TaskForm):
         self._files_rows: tuple[FilesRows, ...] = ()
         self._to_send = FilesToSend()
         self._found: FileSet | None = None  # what was read of the files that are typed
-        self._seen = Seen()
+        self._seen = FilesSummary()
         self._transfers = False  # files are read or sent
         self._asks_to_stop = asyncio.Lock()
 
@@ -112,13 +112,15 @@ class CopyForm(TaskForm):
         texts = self.transfer
         if texts.uses_stored and texts.stored is not None:
             words = f"{count_of(texts.stored.files, 'file')}, {size(texts.stored.bytes)}"
-            seen = Seen(f"as the manager has stored them: {words}; other names are read here")
+            seen = FilesSummary(
+                f"as the manager has stored them: {words}; other names are read here"
+            )
         else:
             try:
                 paths = split_paths("files", texts.files)
             except InvalidInputError:  # the fields say so
                 paths = ()
-            seen = await look_at(paths, recursive=texts.recursive)
+            seen = await summarize_files(paths, recursive=texts.recursive)
         if seen != self._seen:
             self._seen = seen
             self.check()

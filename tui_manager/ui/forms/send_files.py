@@ -22,7 +22,7 @@ OnProgress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FilesSummary:
     """What a look at some paths has shown.
 
     Attributes:
@@ -34,34 +34,36 @@ class Seen:
     problem: str = ""
 
 
-async def look_at(paths: Sequence[str], *, recursive: bool) -> Seen:
+async def summarize_files(paths: Sequence[str], *, recursive: bool) -> FilesSummary:
     """Looks whether the files are there, without reading them. A slow disk does not stop the
     screen."""
-    return await asyncio.to_thread(_look_at, paths, recursive=recursive)
+    return await asyncio.to_thread(_summarize, paths, recursive=recursive)
 
 
-def _look_at(paths: Sequence[str], *, recursive: bool) -> Seen:
+def _summarize(paths: Sequence[str], *, recursive: bool) -> FilesSummary:
     files, folders, total = 0, 0, 0
     for path in paths:
         try:
             found = Path(path).expanduser().stat()
         except OSError as error:
-            return Seen(problem=f"{path}: {error.strerror or error}.")
+            return FilesSummary(problem=f"{path}: {error.strerror or error}.")
         except (RuntimeError, ValueError) as error:  # no such home folder; a NUL in the path
-            return Seen(problem=f"{path}: {error}.")
+            return FilesSummary(problem=f"{path}: {error}.")
         if stat.S_ISDIR(found.st_mode):
             folders += 1
             if not recursive:
-                return Seen(problem=f"{path} is a folder: tick Folders to copy what is in it.")
+                return FilesSummary(
+                    problem=f"{path} is a folder: tick Folders to copy what is in it."
+                )
         elif not stat.S_ISREG(found.st_mode):
-            return Seen(problem=f"{path} is not a file.")
+            return FilesSummary(problem=f"{path} is not a file.")
         elif not os.access(Path(path).expanduser(), os.R_OK):
-            return Seen(problem=f"{path}: Permission denied.")
+            return FilesSummary(problem=f"{path}: Permission denied.")
         else:
             files, total = files + 1, total + found.st_size
     texts = [f"{count_of(files, 'file')}, {size(total)}"] if files else []
     texts += [count_of(folders, "folder")] if folders else []
-    return Seen(note=" and ".join(texts))
+    return FilesSummary(note=" and ".join(texts))
 
 
 class FilesToSend:
