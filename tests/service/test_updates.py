@@ -20,7 +20,7 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.service.transfers.transfer_orders import BrokenRuleError
-from tui_manager.storage.views import work_in_all
+from tui_manager.storage.views import work_totals
 from tui_manager.transport.messages.convert import from_run
 
 MADE = make_set({b"agent.bundle": b"what a bundle holds\n" * 1000})
@@ -282,4 +282,4 @@ async def test_the_newest_update_that_completed_is_known_for_each_platform(store
         ("linux", "x86_64"): "0.3.2",
         ("linux", "aarch64"): "0.3.1",
     }
-    assert await stored.database.read(lambda tx: len(work_in_all.newest_updates(tx, 2))) == 2
+    assert await stored.database.read(lambda tx: len(work_totals.newest_updates(tx, 2))) == 2

@@ -21,7 +21,7 @@ FILES = sorted(
     if not path.name[0].isdigit() and path.name != "check.sql"  # which looks at everything
 )
 # These read from the end of an index that has few rows.
-FEW = {("work_in_all.sql", "newest_updates"), ("work_in_all.sql", "unended_work")}
+FEW = {("work_totals.sql", "newest_updates"), ("work_totals.sql", "unended_work")}
 # Tables are small here, and reading all of one would be the cheapest; the question is whether an
 # index serves.
 _FORBIDDEN = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")

@@ -6,8 +6,8 @@ import logging
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.service.core.core import Core
-from tui_manager.storage.views import work_in_all
-from tui_manager.storage.views.work_in_all import UnendedWork
+from tui_manager.storage.views import work_totals
+from tui_manager.storage.views.work_totals import UnendedWork
 
 log = logging.getLogger(__name__)
 READ_EVERY = 5.0  # seconds, at least, between two looks
@@ -41,6 +41,6 @@ class FollowedWork:
     async def run_once(self) -> None:
         """Reads how much there is now."""
         try:
-            self.newest = await self._core.database.read(work_in_all.unended_work)
+            self.newest = await self._core.database.read(work_totals.unended_work)
         except StorageError as error:
             log.warning("unended work could not be counted", extra={"error": str(error)})

@@ -15,7 +15,7 @@ from tui_manager.domain.tasks.task import Task
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import receivers, schedules
-from tui_manager.storage.views import work_in_all
+from tui_manager.storage.views import work_totals
 
 _SCHEDULES_CHANGED = Changes(schedules=True)
 _NAMED = 20  # tasks on hold and schedules that are named
@@ -90,9 +90,9 @@ class WorkSummaryReader:
 
     def _read(self, tx: Transaction, since: datetime, *, again: bool) -> WorkSummary:
         return WorkSummary(
-            work_in_all.count_running(tx),
-            work_in_all.count_failed(tx, since),
-            tuple(work_in_all.held(tx, _NAMED)),
+            work_totals.count_running(tx),
+            work_totals.count_failed(tx, since),
+            tuple(work_totals.held(tx, _NAMED)),
             _blocked(tx) if again else self._blocked,
             _updates(tx),
             tuple(receivers.all_receivers(tx)),
@@ -101,7 +101,7 @@ class WorkSummaryReader:
 
 def _updates(tx: Transaction) -> Mapping[Platform, UpdateSpec]:
     found: dict[Platform, UpdateSpec] = {}
-    for update in work_in_all.newest_updates(tx, _UPDATES):
+    for update in work_totals.newest_updates(tx, _UPDATES):
         found.setdefault(platform_of(update.system, update.arch), update)
     return found
 

@@ -12,7 +12,7 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import step_files
 from tui_manager.storage.tables.tasks import tasks_of
 
-_SQL = load_queries("work_in_all.sql")
+_SQL = load_queries("work_totals.sql")
 
 
 @dataclass(frozen=True, slots=True)
