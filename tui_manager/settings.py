@@ -12,14 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_log_path, user_state_path
 from tui_manager_protos.rules.manager_address import check_manager_address
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import PORT_MAX, is_loopback, split_address
 from tui_manager.service.service_settings import ServiceSettings
-from tui_manager.state_files import APP
+from tui_manager.user_folders import default_log_dir, default_state_dir
 
 if TYPE_CHECKING:
     from tui_manager.domain.manager.notification import Hook, Webhook
@@ -54,11 +53,11 @@ class Settings(ServiceSettings):
         hooks, webhooks: who receives notifications, by name. A URL may hold a secret.
     """
 
-    state_dir: Path = field(default_factory=lambda: user_state_path(APP))
+    state_dir: Path = field(default_factory=default_state_dir)
     database: str = field(default="", repr=False)
     change_feed: str = field(default="", repr=False)
     name: str = ""
-    log_dir: Path = field(default_factory=lambda: user_log_path(APP))
+    log_dir: Path = field(default_factory=default_log_dir)
     listen: str = "127.0.0.1:7443"
     enroll_listen: str = ""
     advertise: str = ""

@@ -27,7 +27,6 @@ from tui_manager.domain.errors import (
     StorageError,
     UnreachableError,
 )
-from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.garbage_collection import rare_collections
 from tui_manager.settings import Settings
 
@@ -223,6 +222,8 @@ def _tell_of_task(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _print_error(error: ManagerError, code: int) -> int:
+    from tui_manager.domain.text.safe_text import safe_text
+
     with suppress(OSError):  # stderr itself may be the stream that cannot be written
         sys.stderr.write(f"{PROGRAM}: {safe_text(str(error))}\n")
     return code

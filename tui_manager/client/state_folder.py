@@ -4,10 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from platformdirs import user_config_path, user_state_path
-
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.state_files import APP
+from tui_manager.user_folders import config_folder, default_state_dir
 
 VARIABLE = "TUI_MANAGER_STATE_DIR"
 SETTING = "state_dir"
@@ -28,13 +26,13 @@ def find_state_dir(given: str | os.PathLike[str] | None = None) -> Path:
     path = config_path()
     found = read_config(path)
     return (
-        read_state_dir(found[SETTING], f"file {path}") if SETTING in found else user_state_path(APP)
+        read_state_dir(found[SETTING], f"file {path}") if SETTING in found else default_state_dir()
     )
 
 
 def config_path() -> Path:
     """The path of the configuration file, which need not exist."""
-    return user_config_path(APP) / "config.toml"
+    return config_folder() / "config.toml"
 
 
 def read_config(path: Path) -> Mapping[str, object]:

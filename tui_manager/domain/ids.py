@@ -16,7 +16,7 @@ from string import hexdigits
 
 from tui_manager.domain.errors import InvalidInputError
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _VERSION = 7
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in hexdigits.lower()}  # RFC 9562's: 10xx
 _BYTES = 10  # random bytes of an id
@@ -64,6 +64,6 @@ def check_request_id(request_id: str) -> str:
         InvalidInputError: it is not a UUID.
     """
     known = request_id.lower()
-    if known and not _UUID.fullmatch(known):
+    if known and not re.fullmatch(_UUID, known):
         raise InvalidInputError("request_id", f"The request id {request_id[:80]!r} is not a UUID.")
     return known

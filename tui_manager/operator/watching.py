@@ -1,12 +1,17 @@
 """Watches the changes of an operator, and always closes the iterator."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.manager.changes import Changes
-from tui_manager.operator.api import Operator
+
+if TYPE_CHECKING:
+    from tui_manager.domain.manager.changes import Changes
+    from tui_manager.operator.api import Operator
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import socket
 
 ADDRESSES_MAX = 64  # that an agent is told, or told with --manager
 _HOST_MAX = 253  # characters
-_SHAPE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*):([1-9][0-9]{0,4})")
+_SHAPE = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*):([1-9][0-9]{0,4})"
 _EVERYWHERE = ("0.0.0.0", "[::]")
 
 
@@ -14,7 +14,7 @@ def check_manager_address(address: str) -> None:
 
     It is a DNS name or an address (not 0.0.0.0), IPv6 in brackets, and a port from 1 to 65535.
     """
-    match = _SHAPE.fullmatch(address)
+    match = re.fullmatch(_SHAPE, address)
     if not match or int(match[2]) > 65535 or len(match[1]) > _HOST_MAX or not _is_host(match[1]):
         raise ValueError(
             "expected HOST:PORT, a name or an address and a port from 1 to 65535, an IPv6 address "

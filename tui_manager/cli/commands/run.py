@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tui_manager.cli.commands.fetch_folders import NO_FOLDERS, make_folders, with_folders
-from tui_manager.cli.commands.run_output import GatheredOutput, JsonOutput, LiveLines, OutputPrinter
+from tui_manager.cli.commands.run_output import LiveLines, OutputPrinter
 from tui_manager.cli.commands.watch_task import TaskWatch
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import RUN_FORM, task_spec, with_secrets
-from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.cli.options.step_contents import given_content_options
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import note_left_out
@@ -30,14 +29,14 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
-from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 
-if TYPE_CHECKING:  # only needed for task files, copies and fetches
+if TYPE_CHECKING:  # task files, copies, fetches, the whole API: imported when they are needed
     from tui_manager.cli.commands.copied_files import CopiedFiles
     from tui_manager.cli.commands.watch_transfers import TransferWatch
     from tui_manager.cli.printing.transfers import SavedByRow
     from tui_manager.domain.task_files.task_file import TaskFile
+    from tui_manager.operator.api import Operator
 
 _Task = TypeVar("_Task")
 
@@ -59,9 +58,15 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
     if options.other_target is not None:
         raise InvalidInputError("target", f"--target needs --file; else: {RUN_FORM}")
     spec = task_spec(options)
-    return _run_spec(
-        settings, options, spec, lambda: with_secrets(spec, read_secrets(options.secret))
-    )
+    return _run_spec(settings, options, spec, lambda: _with_asked_secrets(spec, options.secret))
+
+
+def _with_asked_secrets(spec: TaskSpec, asked: Sequence[str]) -> TaskSpec:
+    if not asked:
+        return spec
+    from tui_manager.cli.options.secret_values import read_secrets
+
+    return with_secrets(spec, read_secrets(asked))
 
 
 def _run_file(settings: Settings, options: argparse.Namespace) -> int:
@@ -153,7 +158,7 @@ def plan_only(settings: Settings, options: argparse.Namespace, spec: TaskSpec) -
 
 async def _plan(settings: Settings, spec: TaskSpec, *, as_json: bool) -> int:
     """Prints what the task would do."""
-    from tui_manager.cli.printing.rollout_text import plan_text
+    from tui_manager.cli.printing.plan_text import plan_text
     from tui_manager.domain.presentation.json_shapes import plan_shape
 
     async with connect(settings.state_dir) as manager:
@@ -256,7 +261,7 @@ async def _start(task: TaskHandle) -> None:
 
 
 def _watch_transfers(
-    operator: Operator,
+    operator: "Operator",
     task_id: int,
     steps: Sequence[CommandSpec],
     folders: Mapping[int, Path],
@@ -273,14 +278,18 @@ def _watch_transfers(
 def _printer(mode: str, saved: "SavedByRow") -> OutputPrinter:
     match mode:
         case "json":
+            from tui_manager.cli.commands.json_output import JsonOutput
+
             return JsonOutput(saved)
         case "gather":
+            from tui_manager.cli.commands.gathered_output import GatheredOutput
+
             return GatheredOutput(saved)
         case _:
             return LiveLines(saved=saved)
 
 
-async def follow_task(operator: Operator, task_id: int) -> int:
+async def follow_task(operator: "Operator", task_id: int) -> int:
     """Prints the output of a task, from its beginning until the task has ended, and returns the
     exit status. ctrl-c leaves the task alone."""
     detail = await operator.get_task(task_id)

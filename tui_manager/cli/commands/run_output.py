@@ -1,31 +1,23 @@
-"""The three ways in which `run` prints output: live lines, gathered, JSON. Each gets the chunks of
-a task in the order in which they were stored."""
+"""How `run` prints output: line by line, as here, or in another way (`gathered_output.py`,
+`json_output.py`). Each gets the chunks of a task in the order in which they were stored."""
 
-import codecs
-import hashlib
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from tui_manager.cli.printing.status_line import clear_status
 from tui_manager.cli.printing.summary import summarize
-from tui_manager.cli.printing.text import cleaner_for, note, write_json
-from tui_manager.client.output_lines import StreamLines, TaskLines, gap_text, utf8_decoder
+from tui_manager.cli.printing.text import cleaner_for, note
+from tui_manager.client.output_lines import TaskLines
 from tui_manager.client.read_lists import all_command_hosts
-from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
-from tui_manager.domain.task_spec.task_spec import CommandSpec
-from tui_manager.domain.tasks.task import CommandHost, TaskDetail
-from tui_manager.domain.text.host_name_ranges import fold_names
-from tui_manager.operator.api import Operator, OutputChunk
+from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.tasks.task import CommandHost, OutputChunk, TaskDetail
 
-if TYPE_CHECKING:  # only needed for JSON, copies and fetches
+if TYPE_CHECKING:  # copies and fetches, and the whole API, are imported when they are needed
     from tui_manager.cli.printing.transfers import SavedByRow
-    from tui_manager.domain.presentation.json_shapes import Shape
+    from tui_manager.operator.api import Operator
 
-CUT = 1 << 20  # bytes of one stream of one host in JSON
-_NOTHING_SAVED: "SavedByRow" = {}
-_Key = tuple[str, Stream]
+NOTHING_SAVED: "SavedByRow" = {}
 
 
 class OutputPrinter(Protocol):
@@ -39,7 +31,7 @@ class OutputPrinter(Protocol):
         """Called when no more chunks are stored for now."""
         ...
 
-    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
+    async def finish(self, operator: "Operator", detail: TaskDetail) -> None:
         """Called once, with the ended task."""
         ...
 
@@ -55,11 +47,11 @@ class LiveLines:
     def __init__(
         self,
         files: Mapping[Stream, TextIO] | None = None,
-        saved: "SavedByRow" = _NOTHING_SAVED,
+        saved: "SavedByRow" = NOTHING_SAVED,
     ) -> None:
         self._saved = saved
         self._lines = TaskLines()
-        self._files = files or {stream: _file(stream) for stream in Stream}
+        self._files = files or {stream: file_of(stream) for stream in Stream}
         self._clean = {stream: cleaner_for(file) for stream, file in self._files.items()}
         self._last = Stream.STDOUT
 
@@ -77,11 +69,11 @@ class LiveLines:
             self._print(line.host, line.stream, (line.text,))
         self.flush()
 
-    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
+    async def finish(self, operator: "Operator", detail: TaskDetail) -> None:
         """Prints lines without an end, and the summary."""
         self.end_lines()
         rows = await all_command_hosts(operator, detail.task.task_id)
-        _note_end(detail, rows, self._saved)
+        note_end(detail, rows, self._saved)
 
     def _print(self, host: str, stream: Stream, lines: Sequence[str]) -> None:
         if not lines:
@@ -94,125 +86,7 @@ class LiveLines:
         self._files[stream].write("".join(f"{host}: {clean(line)}\n" for line in lines))
 
 
-class GatheredOutput:
-    """Prints identical outputs once, under the folded names of their hosts; of copies and fetches
-    what they did.
-
-    Args:
-        saved: as of `LiveLines`.
-    """
-
-    def __init__(self, saved: "SavedByRow" = _NOTHING_SAVED) -> None:
-        self._saved = saved
-        self._digests: defaultdict[_Key, hashlib._Hash] = defaultdict(hashlib.sha256)
-
-    def take(self, chunk: OutputChunk) -> None:
-        """Keeps a digest of the output; the bytes stay with the manager."""
-        digest = self._digests[chunk.execution_id, chunk.stream]
-        digest.update(f"\0gap {chunk.gap}\0".encode() if chunk.gap else chunk.data)
-
-    def flush(self) -> None:
-        """Nothing is shown before the end."""
-
-    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
-        """Prints the groups, the largest first, and the summary."""
-        rows = await all_command_hosts(operator, detail.task.task_id)
-        for stream in Stream:
-            groups: defaultdict[bytes, list[CommandHost]] = defaultdict(list)
-            for row in rows:
-                if digest := self._digests.get((row.execution_id, stream)):
-                    groups[digest.digest()].append(row)
-            for group in sorted(groups.values(), key=len, reverse=True):
-                await _print_group(operator, stream, group)
-        self._print_transfers(detail, rows)
-        _note_end(detail, rows, self._saved)
-
-    def _print_transfers(self, detail: TaskDetail, rows: Sequence[CommandHost]) -> None:
-        """Prints what the copies and fetches did that completed, the largest groups first."""
-        groups: defaultdict[str, list[CommandHost]] = defaultdict(list)
-        for row in rows:
-            step = detail.commands[row.command].spec
-            if step.transfer and row.status is CommandHostStatus.COMPLETED:
-                from tui_manager.cli.printing.transfers import end_words
-
-                groups[end_words(row, step, self._saved.get(row.execution_id))].append(row)
-        for words, group in sorted(groups.items(), key=lambda item: -len(item[1])):
-            sys.stdout.write(f"{_heading(group)}{words}\n")
-        sys.stdout.flush()
-
-
-def _heading(group: Sequence[CommandHost]) -> str:
-    rule = "-" * 15
-    return f"{rule}\n{fold_names(row.host for row in group)} ({len(group)})\n{rule}\n"
-
-
-async def _print_group(operator: Operator, stream: Stream, group: Sequence[CommandHost]) -> None:
-    file, clean, lines = _file(stream), cleaner_for(_file(stream)), StreamLines()
-    file.write(_heading(group))
-    offset = 0
-    while chunks := await operator.read_output(group[0].execution_id, stream, offset):
-        for chunk in chunks:
-            offset = chunk.offset + (chunk.gap or len(chunk.data))
-            file.write("".join(f"{clean(line)}\n" for line in lines.feed(chunk)))
-    file.write("".join(f"{clean(line)}\n" for line in lines.rest()))
-    file.flush()
-
-
-class JsonOutput:
-    """Prints one JSON object at the end.
-
-    Args:
-        saved: as of `LiveLines`.
-    """
-
-    def __init__(self, saved: "SavedByRow" = _NOTHING_SAVED) -> None:
-        self._saved = saved
-        self._text: defaultdict[_Key, list[str]] = defaultdict(list)
-        self._decoders: defaultdict[_Key, codecs.IncrementalDecoder] = defaultdict(utf8_decoder)
-        self._seen: defaultdict[_Key, int] = defaultdict(int)
-
-    def take(self, chunk: OutputChunk) -> None:
-        """Keeps the first MiB of a stream."""
-        key = (chunk.execution_id, chunk.stream)
-        room = CUT - self._seen[key]
-        self._seen[key] += chunk.gap or len(chunk.data)
-        if room <= 0:
-            return
-        if chunk.gap:
-            self._text[key].append(gap_text(chunk.gap))
-        else:
-            self._text[key].append(self._decoders[key].decode(chunk.data[:room]))
-
-    def flush(self) -> None:
-        """Nothing is shown before the end."""
-
-    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
-        """Prints the object."""
-        from tui_manager.domain.presentation.json_shapes import run_shape
-
-        rows = await all_command_hosts(operator, detail.task.task_id)
-        steps = [command.spec for command in detail.commands]
-        write_json(run_shape(detail, [self._shape(row, steps[row.command]) for row in rows]))
-
-    def _shape(self, row: CommandHost, step: CommandSpec) -> "Shape":
-        from tui_manager.domain.presentation.json_shapes import output_shape
-
-        texts, cut = [], False
-        for stream in Stream:
-            key = (row.execution_id, stream)
-            over = self._seen[key] > CUT
-            # If our limit cuts a character it is left out; if the host cut it, it is marked.
-            rest = "" if over else self._decoders[key].decode(b"", final=True)
-            texts.append("".join((*self._text[key], rest)))
-            cut = cut or over
-        shape = output_shape(row, step, *texts, cut=cut)
-        if saved := self._saved.get(row.execution_id):
-            shape |= {"unchanged": saved.unchanged, "unchanged_files": saved.unchanged_files}
-            shape["renamed"] = [{"path": path, "here": name} for path, name in saved.new_names]
-        return shape
-
-
-def _note_end(detail: TaskDetail, rows: Sequence[CommandHost], saved: "SavedByRow") -> None:
+def note_end(detail: TaskDetail, rows: Sequence[CommandHost], saved: "SavedByRow") -> None:
     """Prints on stderr what was not kept, and the summary. The number of a task that did not
     complete is in it, because whoever looks further needs it."""
     note_truncated_output(rows)
@@ -239,5 +113,6 @@ def note_past_limit(host: str, size: int) -> None:
     note(f"{host}: {size} bytes past the output limit were not kept")
 
 
-def _file(stream: Stream) -> TextIO:
+def file_of(stream: Stream) -> TextIO:
+    """Where the lines of a stream go."""
     return sys.stdout if stream is Stream.STDOUT else sys.stderr

@@ -22,10 +22,10 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.tasks.task import OutputChunk, Progress
-from tui_manager.operator.api import Operator
 
-if TYPE_CHECKING:  # only needed for copies and fetches
+if TYPE_CHECKING:  # copies and fetches, and the whole API, are imported when they are needed
     from tui_manager.cli.commands.watch_transfers import TransferWatch
+    from tui_manager.operator.api import Operator
 
 
 class TaskWatch:
@@ -35,7 +35,7 @@ class TaskWatch:
 
     def __init__(
         self,
-        operator: Operator,
+        operator: "Operator",
         task_id: int,
         printer: OutputPrinter,
         transfers: "TransferWatch | None",

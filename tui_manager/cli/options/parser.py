@@ -1,6 +1,7 @@
 """The parser, and the options and kinds of values that commands share."""
 
 import argparse
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
@@ -11,6 +12,7 @@ PROGRAM = "tui-manager"
 COMMAND = "COMMAND"  # stands in help for the commands of a parser
 _ROWS_MAX = 1_000_000
 _LIKENESS = 0.6  # of 1, from which on a word may be meant by another one
+_COLUMNS = 80  # of help that goes to no terminal
 _SHORT = 3  # characters; the beginning of a word is longer
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -33,8 +35,28 @@ def plain(value: Any) -> Any:
     return value[len(_MARK) :] if is_name(value) else value
 
 
+def _help_width() -> int:
+    """The columns for help, as argparse finds them with `shutil`, which takes long to import. It
+    wants them for each option that is added."""
+    named = os.environ.get("COLUMNS", "")
+    columns = int(named) if named.isdigit() else 0
+    if not columns:
+        try:
+            columns = os.get_terminal_size(1).columns
+        except OSError:
+            columns = 0
+    return (columns or _COLUMNS) - 2
+
+
+def _help_formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.HelpFormatter(prog, width=_help_width())
+
+
 class Parser(argparse.ArgumentParser):
     """Raises errors of the command line instead of printing them."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **{"formatter_class": _help_formatter, **named})
 
     def error(self, message: str) -> NoReturn:
         message = message.replace(repr(_MARK)[1:-1], "").replace(_MARK, "")

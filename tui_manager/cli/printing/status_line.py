@@ -1,14 +1,9 @@
 """One line on the terminal that says how far something is. It is drawn anew, and gives way to every
 other line. Nothing is shown if stderr is no terminal."""
 
-import shutil
 import sys
 import time
 from collections.abc import Callable
-
-from rich.cells import cell_len, set_cell_size
-
-from tui_manager.domain.text.safe_text import safe_line
 
 _INTERVAL = 0.2  # seconds between two drawings
 _CLEAR = "\r\x1b[K"
@@ -27,13 +22,24 @@ def show_status(text: Callable[[], str], *, at_once: bool = False) -> None:
     now = time.monotonic()
     if (now - _drawn_at < _INTERVAL and not at_once) or not sys.stderr.isatty():
         return
-    width = shutil.get_terminal_size().columns - 1
+    from rich.cells import cell_len, set_cell_size
+
+    from tui_manager.domain.text.safe_text import safe_line
+
+    width = terminal_width() - 1
     line = safe_line(text())
     if cell_len(line) > width:
         line = set_cell_size(line, width - 1) + "…"
     sys.stderr.write(f"{_CLEAR}{line}")
     sys.stderr.flush()
     _shown, _drawn_at = True, now
+
+
+def terminal_width() -> int:
+    """The columns of the terminal."""
+    from shutil import get_terminal_size  # here, because it takes long to import
+
+    return get_terminal_size().columns
 
 
 def clear_status() -> None:

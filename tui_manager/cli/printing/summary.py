@@ -2,13 +2,15 @@
 
 import signal
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tui_manager.cli.printing.text import note, one_line
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
-from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.tasks.task import CommandHost, Counts
-from tui_manager.domain.text.host_name_ranges import fold_names
+
+if TYPE_CHECKING:
+    from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 
 _GROUPS_SHOWN = 5
 
@@ -36,7 +38,7 @@ def outcome(row: CommandHost) -> str:
     return f"{words} ({detail})" if detail else words
 
 
-def update_words(row: CommandHost, update: UpdateSpec) -> str:
+def update_words(row: CommandHost, update: "UpdateSpec") -> str:
     """What an update that completed did: `updated: 0.1.0 to 0.2.0`."""
     detail = one_line(row.detail)
     if row.transfer is not None and row.transfer.unchanged:
@@ -50,7 +52,7 @@ def summarize(counts: Counts, rows: Sequence[CommandHost]) -> str:
     for row in rows:
         if row.status in (Status.FAILED, Status.TIMEOUT, Status.SKIPPED) or row.kill_incomplete:
             groups.setdefault(outcome(row), []).append(row.host)
-    faults = [f"{fold_names(names)} {why}" for why, names in groups.items()]
+    faults = [f"{_folded(names)} {why}" for why, names in groups.items()]
     if len(faults) > _GROUPS_SHOWN:
         faults[_GROUPS_SHOWN:] = [f"and {len(faults) - _GROUPS_SHOWN} other reasons"]
     return ": ".join(filter(None, (count_words(counts), "; ".join(faults))))
@@ -59,7 +61,13 @@ def summarize(counts: Counts, rows: Sequence[CommandHost]) -> str:
 def note_left_out(names: Sequence[str]) -> None:
     """Prints on stderr which hosts of the target a task leaves out."""
     if names:
-        note(f"left out, in maintenance or not in the fleet any more: {fold_names(names)}")
+        note(f"left out, in maintenance or not in the fleet any more: {_folded(names)}")
+
+
+def _folded(names: Sequence[str]) -> str:
+    from tui_manager.domain.text.host_name_ranges import fold_names  # here: most tasks complete
+
+    return fold_names(names)
 
 
 def _signal_name(number: int | None) -> str:

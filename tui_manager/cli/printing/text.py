@@ -1,24 +1,18 @@
 """Writes lines, notes, JSON and tables. Makes the text of hosts safe for a terminal."""
 
-import json
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, TextIO
 
-from rich.cells import cell_len, set_cell_size
-
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.printing.status_line import clear_status
-from tui_manager.domain.text.safe_text import safe_line, safe_text
+from tui_manager.cli.printing.status_line import clear_status, terminal_width
 
 if TYPE_CHECKING:
     from tui_manager.domain.manager.manager_status import ManagerStatus
 
 Cleaner = Callable[[str], str]
-_SCALARS = {str, int, float, bool, type(None)}
 _GAP = "  "
 _NARROWEST = 12  # cells of a column that is shortened
 
@@ -34,45 +28,16 @@ def note(text: str) -> None:
     """Writes a note to the operator on stderr."""
     clear_status()
     sys.stdout.flush()
-    sys.stderr.write(f"{PROGRAM}: {safe_text(text)}\n")
+    sys.stderr.write(f"{PROGRAM}: {_safe(text)}\n")
     sys.stderr.flush()
 
 
 def write_json(value: object) -> None:
     """Writes one JSON value to stdout, in UTF-8 whatever the locale."""
-    text = _indented(value, "\n", ascii_only=not _speaks_utf8(sys.stdout))
+    from tui_manager.cli.printing.indented_json import indented_json
+
+    text = indented_json(value, ascii_only=not _speaks_utf8(sys.stdout))
     write(f"{text}\n")
-
-
-def _indented(value: object, line: str, *, ascii_only: bool) -> str:
-    """`json.dumps(value, indent=2)` in a fraction of its time: with an indent, `json` leaves its C
-    code, so this does the lines itself and gives it the values.
-
-    Args:
-        line: the line end, with the indent of `value`.
-    """
-    inner = f"{line}  "
-    if isinstance(value, dict) and value:
-        others = set(map(type, value.values())) - _SCALARS
-        if all(issubclass(kind, str | int | float) for kind in others):  # such as a status
-            flat = _flat_encoder(f",{inner}", ascii_only).encode(value)
-            return f"{{{inner}{flat[1:-1]}{line}}}"
-        pairs = (
-            f"{json.dumps(str(key), ensure_ascii=ascii_only)}: "
-            f"{_indented(one, inner, ascii_only=ascii_only)}"
-            for key, one in value.items()
-        )
-        return f"{{{inner}{f',{inner}'.join(pairs)}{line}}}"
-    if isinstance(value, list | tuple) and value:
-        rows = (_indented(one, inner, ascii_only=ascii_only) for one in value)
-        return f"[{inner}{f',{inner}'.join(rows)}{line}]"
-    return json.dumps(value, ensure_ascii=ascii_only)
-
-
-@lru_cache(maxsize=16)
-def _flat_encoder(between: str, ascii_only: bool) -> json.JSONEncoder:
-    """Encodes objects without objects in them, with a text between their items."""
-    return json.JSONEncoder(ensure_ascii=ascii_only, separators=(between, ": "))
 
 
 def cleaner_for(stream: TextIO) -> Cleaner:
@@ -80,12 +45,25 @@ def cleaner_for(stream: TextIO) -> Cleaner:
     file does not."""
     if not stream.isatty():
         return lambda text: text
-    return safe_text
+    return _safe
+
+
+def _safe(text: str) -> str:
+    """`text` without what a terminal obeys. Most texts have nothing of it."""
+    if text.isascii() and text.isprintable():
+        return text
+    from tui_manager.domain.text.safe_text import safe_text
+
+    return safe_text(text)
 
 
 def one_line(text: str) -> str:
     """`text` on one line; control characters are removed or made visible."""
-    return text if text.isascii() and text.isprintable() else safe_line(text)
+    if text.isascii() and text.isprintable():
+        return text
+    from tui_manager.domain.text.safe_text import safe_line
+
+    return safe_line(text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], stretch: Sequence[int]) -> str:
@@ -95,24 +73,31 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], stretch: Sequenc
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     longest = sum(widths) + len(_GAP) * (len(widths) - 1)
     if sys.stdout.isatty():
-        over = longest - shutil.get_terminal_size().columns
+        width = terminal_width()
+        over = longest - width
         for column in stretch:
             narrow = max(widths[column] - max(over, 0), min(widths[column], _NARROWEST))
             over -= widths[column] - narrow
             widths[column] = narrow
-        longest = shutil.get_terminal_size().columns
+        longest = width
     lines = (_GAP.join(map(_fit, line, widths)).rstrip() for line in cells)
     return "".join(f"{_fit(line, longest).rstrip()}\n" for line in lines)
 
 
 def _width(cell: str) -> int:
     """The cells of a text without control characters. Most texts are ASCII."""
-    return len(cell) if cell.isascii() else cell_len(cell)
+    if cell.isascii():
+        return len(cell)
+    from rich.cells import cell_len
+
+    return cell_len(cell)
 
 
 def _fit(cell: str, width: int) -> str:
     if cell.isascii() and len(cell) <= width:
         return cell.ljust(width)
+    from rich.cells import cell_len, set_cell_size
+
     if cell_len(cell) > width:
         cell = set_cell_size(cell, width - 1).rstrip() + "…"
     return cell + " " * (width - cell_len(cell))

@@ -13,11 +13,11 @@ PATH_LENGTH = 4095  # bytes: Linux takes 4,096 with the NUL (PATH_MAX)
 PATHS_MAX = 1000  # of one fetch
 SOURCES_SHOWN = 20  # of one copy
 MANIFEST_LENGTH = 1 << 30  # bytes: about ten million files
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = r"[0-9a-f]{64}"
 _OWNER_PART = r"(?!-)[^\s:/\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}"
-_OWNER = re.compile(f"{_OWNER_PART}(:{_OWNER_PART})?")
-_BUILD = re.compile(r"[0-9a-f]{12}")
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+_OWNER = f"{_OWNER_PART}(:{_OWNER_PART})?"
+_BUILD = r"[0-9a-f]{12}"
+_WORD = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"
 _SHOWN = 80  # characters of a wrong value in an error
 
 
@@ -54,7 +54,7 @@ class FileSet:
 
     def check(self) -> None:
         """Raises InvalidInputError("files") for what no set can be."""
-        if not _SHA256.fullmatch(self.sha256):
+        if not re.fullmatch(_SHA256, self.sha256):
             raise InvalidInputError(
                 "files", f"{self.sha256[:_SHOWN]!r} is not a SHA-256: it has 64 hex digits."
             )
@@ -99,7 +99,7 @@ class CopySpec:
         check_host_path("to", self.to)
         if self.mode is not None and not 0 <= self.mode <= MODE_MAX:
             raise InvalidInputError("mode", f"A mode is from 0 to 7777; {self.mode:o} is not.")
-        if self.owner and not _OWNER.fullmatch(self.owner):
+        if self.owner and not re.fullmatch(_OWNER, self.owner):
             raise InvalidInputError(
                 "owner",
                 f"{self.owner[:_SHOWN]!r} is not an owner: USER or USER:GROUP, without spaces.",
@@ -171,10 +171,10 @@ class UpdateSpec:
         self.files.check()
         if self.files.files != 1:
             raise InvalidInputError("files", "An update has a single file, the bundle.")
-        if not _BUILD.fullmatch(self.build):
+        if not re.fullmatch(_BUILD, self.build):
             raise InvalidInputError("build", f"{self.build[:_SHOWN]!r} is not a build.")
         for name in ("version", "system", "arch"):
-            if not _WORD.fullmatch(value := getattr(self, name)):
+            if not re.fullmatch(_WORD, value := getattr(self, name)):
                 raise InvalidInputError(name, f"{value[:_SHOWN]!r} is no {name}.")
 
 

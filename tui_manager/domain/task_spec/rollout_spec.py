@@ -15,7 +15,7 @@ HOLD_TIMEOUT = timedelta(hours=24)  # the default
 HOLD_TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=30))
 DELAY_MAX = timedelta(days=7)
 BATCHES_LENGTH = 1000  # characters
-_NUMBER = re.compile(r"([0-9]{1,9})(%?)")
+_NUMBER = r"([0-9]{1,9})(%?)"
 _REST = "rest"
 
 
@@ -59,7 +59,7 @@ def read_size(field: str, text: str, *, lowest: int = 1) -> Size:
 
     Raises InvalidInputError(field).
     """
-    match = _NUMBER.fullmatch(text.strip())
+    match = re.fullmatch(_NUMBER, text.strip())
     if match is None:
         raise InvalidInputError(
             field, f"{text[:80]!r} is not a number of hosts such as 3, or a part such as 10%."

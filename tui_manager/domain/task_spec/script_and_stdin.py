@@ -1,6 +1,5 @@
 """The bytes that a step brings along: a script, or what its command reads from stdin."""
 
-import hashlib
 from dataclasses import field
 
 from tui_manager.domain.errors import InvalidInputError
@@ -66,4 +65,6 @@ def check_script(script: Content, *, stored: bool = False) -> None:
 
 def content_of(data: bytes) -> Content:
     """The content with these bytes."""
+    import hashlib  # not at the top, because most tasks have no contents
+
     return Content(len(data), hashlib.sha256(data).hexdigest(), data)

@@ -14,9 +14,9 @@ CHOICES_MAX = 100
 CHOICE_LENGTH = 200  # characters
 HELP_LENGTH = 1000  # characters
 _SHOWN = 80  # characters of a wrong value in an error
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_INTEGER = r"[+-]?[0-9]{1,18}"
 # As TOML and JSON write numbers.
-_NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NUMBER = r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _NUMBER_LENGTH = 100  # characters
 
 
@@ -125,11 +125,11 @@ class Parameter:
     def _typed(self, text: str) -> str:
         match self.type:
             case ParameterType.INTEGER:
-                if not _INTEGER.fullmatch(text):
+                if not re.fullmatch(_INTEGER, text):
                     raise self._refusal(text, "a whole number such as 12, of at most 18 digits")
                 return str(int(text))
             case ParameterType.NUMBER:
-                if len(text) > _NUMBER_LENGTH or not _NUMBER.fullmatch(text):
+                if len(text) > _NUMBER_LENGTH or not re.fullmatch(_NUMBER, text):
                     raise self._refusal(text, "a number such as 0.5, 12 or 1e6")
                 if not math.isfinite(float(text)):
                     raise self._refusal(text, "a number that is not as large")

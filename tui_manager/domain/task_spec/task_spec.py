@@ -33,7 +33,7 @@ WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text or arguments, folder, an
 _ARGUMENT_COST = 9  # bytes beside those of an argument: its NUL and its pointer
 HIDDEN = "•••"  # what is shown of a secret
 USER_LENGTH = 128  # characters
-_USER = re.compile(r"(?!-)[^\s:/\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
+_USER = r"(?!-)[^\s:/\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}"
 DELIVERY_TIMEOUT = timedelta(hours=1)  # the default
 DELIVERY_TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=30))
 
@@ -272,7 +272,7 @@ class CommandSpec:
 
 def _check_user(name: str) -> None:
     """Raises InvalidInputError unless a host may have a user of this name; empty is allowed."""
-    if name and not _USER.fullmatch(name):
+    if name and not re.fullmatch(_USER, name):
         raise InvalidInputError(
             "user",
             f"{name[:NAME_LENGTH]!r} is not a user's name: up to {USER_LENGTH} characters without "

@@ -15,13 +15,13 @@ _BYTES: Mapping[str, int] = MappingProxyType(
     {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 )
 # The digits are limited because an int64 holds no more.
-_COUNT = re.compile(r"[0-9]{1,9}")
+_COUNT = r"[0-9]{1,9}"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
-_MODE = re.compile(r"0?[0-7]{3,4}")
-_SIZE = re.compile(r"([0-9]{1,16}) ?(B|KiB|MiB|GiB|TiB|[KMGT]|)")
+_MODE = r"0?[0-7]{3,4}"
+_SIZE = r"([0-9]{1,16}) ?(B|KiB|MiB|GiB|TiB|[KMGT]|)"
 
 
 def parse_size(text: str) -> int:
@@ -30,7 +30,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: with the forms that are allowed.
     """
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip())
     if not match:
         raise ValueError(f"expected {SIZE_FORMS}")
     unit = f"{match[2]}iB" if match[2] in set("KMGT") else match[2]
@@ -52,21 +52,21 @@ def parse_size_limit(text: str) -> int:
 
 def parse_count_limit(text: str) -> int:
     """A limit that is a whole number. Raises ValueError, also for 0."""
-    if not _COUNT.fullmatch(text):
+    if not re.fullmatch(_COUNT, text):
         raise ValueError("expected a whole number, such as 100")
     return _not_zero(int(text))
 
 
 def parse_percent_limit(text: str) -> int:
     """A limit in percent. Raises ValueError, also for 0."""
-    if not text.endswith("%") or not _COUNT.fullmatch(text[:-1]):
+    if not text.endswith("%") or not re.fullmatch(_COUNT, text[:-1]):
         raise ValueError("expected a percentage, such as 50%")
     return _not_zero(int(text[:-1]))
 
 
 def parse_mode(text: str) -> int:
     """The permission bits in `text`, which are octal. Raises ValueError."""
-    if not _MODE.fullmatch(text):
+    if not re.fullmatch(_MODE, text):
         raise ValueError("expected permission bits in octal, such as 0644 or 755")
     return int(text, 8)
 

@@ -10,7 +10,7 @@ from tui_manager.domain.output.output_by_host import (
     WantedOutput,
 )
 from tui_manager.domain.output.output_search import OutputMatch, OutputMatches
-from tui_manager.operator.api import OutputChunk
+from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.operator.conversion.convert_values import (
     STREAMS,
     instant,

@@ -1,7 +1,6 @@
 """Finds the socket of a manager, and checks that a trusted user listens on it."""
 
 import asyncio
-import shlex
 import socket
 import struct
 from pathlib import Path
@@ -74,6 +73,8 @@ def _no_manager(state_dir: Path) -> UnreachableError:
             "moved, put it back, or name it with --state-dir. `tui-manager serve` makes a new, "
             "empty database."
         )
+    import shlex  # here, because a manager runs for most commands
+
     return UnreachableError(
         f"No manager runs on {state_dir}. Start one with: "
         f"tui-manager serve --state-dir {shlex.quote(str(state_dir))}"

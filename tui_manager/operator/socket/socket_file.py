@@ -5,7 +5,6 @@ folder of the manager's user, under a hashed name, and the file `operator.path` 
 contains its path, because clients may have another runtime folder.
 """
 
-import hashlib
 import os
 import stat
 import warnings
@@ -146,6 +145,8 @@ def _pointed_to(pointer: Path) -> Path | None:
 
 
 def _digest(state_dir: Path) -> str:
+    import hashlib  # not at the top: it is seldom needed
+
     return hashlib.sha256(bytes(state_dir)).hexdigest()[:24]
 
 

@@ -1,0 +1,71 @@
+"""`run --json`: prints one object at the end."""
+
+import codecs
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tui_manager.cli.commands.run_output import NOTHING_SAVED
+from tui_manager.cli.printing.text import write_json
+from tui_manager.client.output_lines import gap_text, utf8_decoder
+from tui_manager.client.read_lists import all_command_hosts
+from tui_manager.domain.presentation.json_shapes import Shape, output_shape, run_shape
+from tui_manager.domain.status import Stream
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import CommandHost, TaskDetail
+from tui_manager.operator.api import Operator, OutputChunk
+
+if TYPE_CHECKING:  # only needed for copies and fetches
+    from tui_manager.cli.printing.transfers import SavedByRow
+
+CUT = 1 << 20  # bytes of one stream of one host
+_Key = tuple[str, Stream]
+
+
+class JsonOutput:
+    """Prints one JSON object at the end.
+
+    Args:
+        saved: as of `LiveLines`.
+    """
+
+    def __init__(self, saved: "SavedByRow" = NOTHING_SAVED) -> None:
+        self._saved = saved
+        self._text: defaultdict[_Key, list[str]] = defaultdict(list)
+        self._decoders: defaultdict[_Key, codecs.IncrementalDecoder] = defaultdict(utf8_decoder)
+        self._seen: defaultdict[_Key, int] = defaultdict(int)
+
+    def take(self, chunk: OutputChunk) -> None:
+        """Keeps the first MiB of a stream."""
+        key = (chunk.execution_id, chunk.stream)
+        room = CUT - self._seen[key]
+        self._seen[key] += chunk.gap or len(chunk.data)
+        if room <= 0:
+            return
+        if chunk.gap:
+            self._text[key].append(gap_text(chunk.gap))
+        else:
+            self._text[key].append(self._decoders[key].decode(chunk.data[:room]))
+
+    def flush(self) -> None:
+        """Nothing is shown before the end."""
+
+    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
+        """Prints the object."""
+        rows = await all_command_hosts(operator, detail.task.task_id)
+        steps = [command.spec for command in detail.commands]
+        write_json(run_shape(detail, [self._shape(row, steps[row.command]) for row in rows]))
+
+    def _shape(self, row: CommandHost, step: CommandSpec) -> Shape:
+        texts, cut = [], False
+        for stream in Stream:
+            key = (row.execution_id, stream)
+            over = self._seen[key] > CUT
+            # If our limit cuts a character it is left out; if the host cut it, it is marked.
+            rest = "" if over else self._decoders[key].decode(b"", final=True)
+            texts.append("".join((*self._text[key], rest)))
+            cut = cut or over
+        shape = output_shape(row, step, *texts, cut=cut)
+        if saved := self._saved.get(row.execution_id):
+            shape |= {"unchanged": saved.unchanged, "unchanged_files": saved.unchanged_files}
+            shape["renamed"] = [{"path": path, "here": name} for path, name in saved.new_names]
+        return shape
