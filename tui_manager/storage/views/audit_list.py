@@ -80,7 +80,8 @@ def scan(window: Window) -> SortedScan:
     order = "faults_descending" if window.faults_only else "descending"
     passes = fits(parse_filter(window.text), _FIELDS) if window.text else None
     values = {"faults_only": window.faults_only}
-    return SortedScan(StoredRows(_SQL, order, values, passes=passes), changes=False)
+    rows = StoredRows(_SQL, order, values, passes=passes, all_pass=True)
+    return SortedScan(rows, changes=False)
 
 
 def scanned(tx: Transaction, scan: SortedScan, window: Window) -> Page[AuditEntry]:

@@ -118,6 +118,9 @@ class FilteredRows(Protocol):
         ...
 
 
+_NO_PLACE = {"ids": "[]", "key": 0, "id": 0, "count": 0, "all_pass": False}
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRows:
     """Rows that the database has; implements FilteredRows.
@@ -127,6 +130,7 @@ class StoredRows:
         order: what `scan` calls the order of the list.
         values: of `scan` and `fields`, for the filter.
         passes: whether a row passes by its fields what `scan` does not look at; None: all do.
+        all_pass: all rows of the order pass what `scan` looks at, so that it need not.
     """
 
     queries: Mapping[str, str]
@@ -135,6 +139,7 @@ class StoredRows:
     by_id: bool = True
     descending: bool = True
     passes: Callable[[FieldsOfRow], bool] | None = None
+    all_pass: bool = False
 
     def newest(self, tx: Transaction) -> int:
         """See FilteredRows."""
@@ -143,7 +148,8 @@ class StoredRows:
 
     def behind(self, tx: Transaction, place: RowPosition, count: int) -> Looked:
         """See FilteredRows."""
-        return self.look(tx, self.order, **place._asdict(), count=count)
+        given = {**place._asdict(), "count": count, "all_pass": self.all_pass}
+        return self.look(tx, self.order, **given)
 
     def look_at(self, tx: Transaction, ids: Collection[int]) -> Looked:
         """See FilteredRows."""
@@ -151,7 +157,7 @@ class StoredRows:
 
     def look(self, tx: Transaction, scan: str, **given: object) -> Looked:
         """Runs the query `scan` over some rows."""
-        values = {"ids": "[]", "key": 0, "id": 0, "count": 0, **self.values, "scan": scan, **given}
+        values = {**_NO_PLACE, **self.values, "scan": scan, **given}
         row = tx.execute(self.queries["scan"], values).fetchone()
         ids = json.loads(row["ids"])
         keys = [0] * len(ids) if self.by_id else json.loads(row["keys"])

@@ -199,7 +199,8 @@ class _RowsOfGroups(StoredRows):
     def behind(self, tx: Transaction, place: RowPosition, count: int) -> Looked:
         """See FilteredRows. Of each group as far back as of the group with the most tasks."""
         looked = [
-            self.look(tx, self.order, id=place.id, count=count, **group) for group in self.groups
+            self.look(tx, self.order, id=place.id, count=count, all_pass=self.all_pass, **group)
+            for group in self.groups
         ]
         last = max((one.last for one in looked if one.last), default=None)
         ids = {each for one in looked for each in one.ids if last is None or each >= last.id}
@@ -279,11 +280,12 @@ def scan(
     }
     rows: StoredRows
     if by_id and descending:
-        rows = replace(_newest_first(values, window, wanted, found), passes=passes)
+        rows = _newest_first(values, window, wanted, found)
     else:
         order = f"{sort}_{'descending' if descending else 'ascending'}"
-        rows = StoredRows(_SQL, order, values, by_id, descending, passes)
-    return SortedScan(rows, changes=True)
+        rows = StoredRows(_SQL, order, values, by_id, descending)
+        rows = replace(rows, all_pass=wanted == ALL_TASKS and not window.faults_only)
+    return SortedScan(replace(rows, passes=passes), changes=True)
 
 
 def _newest_first(
@@ -294,11 +296,12 @@ def _newest_first(
         hosts = [{"host": host} for host in found.hosts]
         return _RowsOfGroups(_SQL, "of_host_descending", values, groups=hosts)
     if window.faults_only:
-        return StoredRows(_SQL, "faults_descending", values)
+        return StoredRows(_SQL, "faults_descending", values, all_pass=wanted == ALL_TASKS)
     if wanted.statuses and not found.first:
         statuses = [{"status": status} for status in wanted.statuses]
-        return _RowsOfGroups(_SQL, "of_status_descending", values, groups=statuses)
-    return StoredRows(_SQL, "created_descending", values)
+        only = wanted == TaskFilter(wanted.statuses)
+        return _RowsOfGroups(_SQL, "of_status_descending", values, groups=statuses, all_pass=only)
+    return StoredRows(_SQL, "created_descending", values, all_pass=wanted == ALL_TASKS)
 
 
 def scanned(tx: Transaction, scan: SortedScan, window: Window) -> Page[Task]:

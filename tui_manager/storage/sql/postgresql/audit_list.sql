@@ -43,7 +43,7 @@ SELECT coalesce(max(id), 0) AS id FROM audit;
 -- name: scan
 -- Looks at some entries, and says which of them pass a filter: their places. These entries are `ids`,
 -- a JSON array, or so many behind a place, the newest first; then `last` is the place of the last,
--- null if there are fewer. Only the part of the order is run.
+-- null if there are fewer. Only the part of the order is run. With `all_pass` all of it pass.
 WITH looked_at (id) AS MATERIALIZED (
     SELECT value::bigint FROM jsonb_array_elements_text(:ids::jsonb) AS given (value)
     WHERE :scan = 'ids'
@@ -54,10 +54,12 @@ WITH looked_at (id) AS MATERIALIZED (
         WHERE :scan = 'faults_descending' AND action IN ('refuse_host', 'violation')
           AND id < :id ORDER BY id DESC LIMIT :count)
 ), passing (id) AS (
+    SELECT id FROM looked_at WHERE :all_pass
+    UNION ALL
     SELECT a.id
     FROM looked_at CROSS JOIN LATERAL (
         SELECT * FROM audit WHERE audit.id = looked_at.id OFFSET 0) AS a
-    WHERE NOT :faults_only OR a.action IN ('refuse_host', 'violation')
+    WHERE NOT :all_pass AND (NOT :faults_only OR a.action IN ('refuse_host', 'violation'))
 )
 SELECT coalesce(json_agg(id ORDER BY id DESC), '[]') AS ids,
     (SELECT json_build_array(0, min(id)) FROM looked_at HAVING count(*) = :count) AS last

@@ -88,7 +88,8 @@ FROM (SELECT id FROM tasks WHERE pruned_at IS NULL AND created_at >= :since
 -- Looks at some tasks, and says which of them pass a filter: their keys and ids. These tasks are
 -- `ids`, a JSON array, or so many behind a place in an order; then `last` is the place of the last,
 -- null if there are fewer. Only the part of the order is run. `statuses` and `hosts` are JSON arrays.
--- Null lets all tasks pass. A creator is an actor, or a user at any terminal.
+-- Null lets all tasks pass; with `all_pass` the order has no others. A creator is an actor, or a user
+-- at any terminal.
 WITH looked_at (key, id) AS MATERIALIZED (
     SELECT CASE :sort WHEN 'started' THEN start_order WHEN 'finished' THEN finish_order
         WHEN 'duration' THEN duration ELSE 0 END, tasks.id
@@ -151,9 +152,11 @@ WITH looked_at (key, id) AS MATERIALIZED (
 ), numbered AS (
     SELECT key, id, row_number() OVER () AS number FROM looked_at
 ), passing AS (
+    SELECT * FROM numbered WHERE :all_pass
+    UNION ALL
     SELECT numbered.* FROM numbered
     CROSS JOIN LATERAL (SELECT * FROM tasks WHERE tasks.id = numbered.id OFFSET 0) AS t
-    WHERE t.pruned_at IS NULL
+    WHERE NOT :all_pass AND t.pruned_at IS NULL
       AND (NOT :faults_only OR t.has_faults)
       AND (:statuses::text IS NULL OR t.status IN (
            SELECT value FROM jsonb_array_elements_text(:statuses::jsonb) AS statuses (value)))

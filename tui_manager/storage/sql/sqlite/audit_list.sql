@@ -41,7 +41,7 @@ SELECT coalesce(max(id), 0) AS id FROM audit;
 -- name: scan
 -- Looks at some entries, and says which of them pass a filter: their places. These entries are `ids`,
 -- a JSON array, or so many behind a place, the newest first; then `last` is the place of the last,
--- null if there are fewer. Only the part of the order is run.
+-- null if there are fewer. Only the part of the order is run. With `all_pass` all of it pass.
 WITH looked_at (id) AS MATERIALIZED (
     SELECT value FROM json_each(:ids) WHERE :scan = 'ids'
     UNION ALL SELECT * FROM (
@@ -51,9 +51,11 @@ WITH looked_at (id) AS MATERIALIZED (
         WHERE :scan = 'faults_descending' AND action IN ('refuse_host', 'violation')
           AND id < :id ORDER BY id DESC LIMIT :count)
 ), passing (id) AS (
+    SELECT id FROM looked_at WHERE :all_pass
+    UNION ALL
     SELECT a.id
     FROM looked_at CROSS JOIN audit AS a ON a.id = looked_at.id
-    WHERE NOT :faults_only OR a.action IN ('refuse_host', 'violation')
+    WHERE NOT :all_pass AND (NOT :faults_only OR a.action IN ('refuse_host', 'violation'))
 )
 SELECT json_group_array(id) AS ids,
     (SELECT json_array(0, id) FROM looked_at LIMIT 1 OFFSET :count - 1) AS last

@@ -83,7 +83,8 @@ FROM (SELECT id FROM tasks INDEXED BY tasks_by_creation
 -- Looks at some tasks, and says which of them pass a filter: their keys and ids. These tasks are
 -- `ids`, a JSON array, or so many behind a place in an order; then `last` is the place of the last,
 -- null if there are fewer. Only the part of the order is run. `statuses` and `hosts` are JSON arrays.
--- Null lets all tasks pass. A creator is an actor, or a user at any terminal.
+-- Null lets all tasks pass; with `all_pass` the order has no others. A creator is an actor, or a user
+-- at any terminal.
 WITH looked_at (key, id) AS MATERIALIZED (
     SELECT CASE :sort WHEN 'started' THEN start_order WHEN 'finished' THEN finish_order
         WHEN 'duration' THEN duration ELSE 0 END, tasks.id
@@ -134,9 +135,11 @@ WITH looked_at (key, id) AS MATERIALIZED (
         WHERE :scan = 'duration_ascending' AND pruned_at IS NULL
           AND (duration, id) > (:key, :id) ORDER BY duration, id LIMIT :count)
 ), passing (key, id) AS (
+    SELECT key, id FROM looked_at WHERE :all_pass
+    UNION ALL
     SELECT looked_at.key, t.id
     FROM looked_at CROSS JOIN tasks AS t ON t.id = looked_at.id
-    WHERE t.pruned_at IS NULL
+    WHERE NOT :all_pass AND t.pruned_at IS NULL
       AND (NOT :faults_only OR t.failed + t.timeout + t.skipped > 0)
       AND (:statuses IS NULL OR t.status IN (SELECT value FROM json_each(:statuses)))
       AND (:created_by IS NULL OR t.created_by = :created_by
