@@ -354,10 +354,10 @@ async def test_an_acknowledgement_and_the_next_command_are_one_message() -> None
 
 def test_a_batch_is_bounded_and_keeps_the_order() -> None:
     large, small = "x" * 200_000, "x"
-    texts = [small, small, large, small, large, small, small]
+    texts = [small, small, large, small, large, small, small, small, small]
     said = [pb.ManagerMessage(run_command=pb.RunCommand(command=text)) for text in texts]
     messages = list(in_batches(said))
-    assert [len(message.batch.messages) for message in messages] == [4, 3]
+    assert [len(message.batch.messages) for message in messages] == [4, 5]
     unfolded = [item for message in messages for item in message.batch.messages]
     assert [item.run_command.command for item in unfolded] == texts
 

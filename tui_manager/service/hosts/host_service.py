@@ -18,6 +18,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core.audit_and_log_limits import warn_of_each
+from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.heartbeat import FleetHeartbeat, SessionHeartbeat
 from tui_manager.service.core.host_entry import LiveSession
@@ -259,20 +260,11 @@ class HostService:
         if session := self._session(host_id, generation):
             session.add_unknown(execution_ids)
 
-    @contextlib.contextmanager
-    def busy_with(self, host_id: str, generation: int) -> Iterator[None]:
+    def busy_with(self, host_id: str, generation: int) -> contextlib.AbstractContextManager[None]:
         """While the manager stores what a session said, it reads no more of it, and so the session
         does not count as silent."""
         session = self._session(host_id, generation)
-        if session is None:
-            yield
-            return
-        session.busy = True
-        try:
-            yield
-        finally:
-            session.busy = False
-            session.heard_at = self._core.clock.monotonic()
+        return _Busy(session, self._core.clock) if session else contextlib.nullcontext()
 
     def record_vitals(self, host_id: str, generation: int, vitals: Vitals) -> timedelta | None:
         """Keeps the newest vitals of a host, in memory only.
@@ -323,6 +315,23 @@ class HostService:
             for entry in self._directory
             if entry.session and entry.session.is_silent(monotonic)
         ]
+
+
+class _Busy:
+    """See `busy_with`. A class, because a generator costs more, and each report has one."""
+
+    __slots__ = ("_clock", "_session")
+
+    def __init__(self, session: LiveSession, clock: Clock) -> None:
+        self._session = session
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        self._session.busy = True
+
+    def __exit__(self, *_: object) -> None:
+        self._session.busy = False
+        self._session.heard_at = self._clock.monotonic()
 
 
 def _log_opened(row: HostRow, reconciled: resume.Reconciled) -> None:

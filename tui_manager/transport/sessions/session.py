@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 RUNS_MAX = 64  # commands that wait on a session; others stay unsent in the database
 _SMALL = 64 * 1024  # bytes of commands that are converted at once; larger ones need a reservation
 _BATCH_SIZE = 256 * 1024  # bytes of messages that are sent as one; a larger one is sent alone
+# So many messages are one without a look at their sizes, which costs as much as to send them: the
+# commands among them have at most _SMALL bytes, and the others are small.
+_FEW = 8
 _AT_ONCE = timedelta(milliseconds=1)
 UNKNOWN_MAX = 1000  # answers to reports of unknown executions that wait on a session
 
@@ -357,11 +360,15 @@ class Session:
 def in_batches(messages: Sequence[pb.ManagerMessage]) -> Iterator[pb.ManagerMessage]:
     """Packs messages into few, in the same order, because each write of gRPC has a cost. Welcome is
     not packed."""
+    if len(messages) <= _FEW and not any(one.HasField("welcome") for one in messages):
+        if messages:
+            yield _batch(messages)
+        return
     batch: list[pb.ManagerMessage] = []
     size = 0
     for message in messages:
         welcome = message.HasField("welcome")
-        bytes_more = message.ByteSize() if len(messages) > 1 else 0
+        bytes_more = message.ByteSize()
         if batch and (welcome or size + bytes_more > _BATCH_SIZE):
             yield _batch(batch)
             batch, size = [], 0
