@@ -101,7 +101,7 @@ def naming(package: str, paths: Iterable[str]) -> list[str]:
     imports = re.compile("|".join(rf"^from {name}\b" for name in modules).replace("/", r"\."), re.M)
     return [
         str(path.relative_to(ROOT))
-        for path in sorted((ROOT / "tests" / package).glob("test_*.py"))
+        for path in sorted((ROOT / "tests" / package).rglob("test_*.py"))
         if imports.search(path.read_text())
     ]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.test_events import LOST_AFTER
+from tests.service.notifications.test_events import LOST_AFTER
 from tests.support.manager_parts import Parts, failed, result, spec
 from tests.support.rollouts import Fleet, rollout
 from tests.support.schedules import ANA, hourly, turn_to

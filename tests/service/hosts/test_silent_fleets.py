@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.service.test_fleet import ANA
+from tests.service.core.test_fleet import ANA
 from tests.support.manager_parts import Parts
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import HostEntry

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.test_rollback import FailingTransaction
+from tests.service.core.test_rollback import FailingTransaction
 from tests.support.manager_parts import Parts, manager_parts, result, spec, totals
 from tests.support.old_history import DAY, TABLES, ended, left_over, listed
 from tests.support.waiting import wait_until

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.service.test_agent_features import limited, start
+from tests.service.dispatch.test_agent_features import limited, start
 from tests.support.engines import SQLITE
 from tests.support.manager_parts import Parts, result
 from tui_manager.domain.hosts.agent_messages import Started

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
-from tests.service.test_rollout_machine import RolloutMachine, host_names_drawn, rollouts
+from tests.service.rollout.test_rollout_machine import RolloutMachine, host_names_drawn, rollouts
 from tests.support.engines import SQLITE
 from tests.support.run_length import examples
 from tests.support.step_ends import COMPLETED, KNOWN_FAILURES, LAST
