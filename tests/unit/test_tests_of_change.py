@@ -35,8 +35,8 @@ def test_a_module_of_the_screen_needs_the_files_that_name_it(tool: ModuleType) -
 def test_a_room_of_the_agent_needs_the_files_that_name_it(tool: ModuleType) -> None:
     changed = ["agent/tui_manager_agent/policy/policy.py"]
     found = tool.tests_of_modules("agent", "agent/tui_manager_agent", changed)
-    assert "tests/agent/test_policy.py" in found
-    assert "tests/agent/test_machine_facts.py" not in found
+    assert "tests/agent/policy/test_policy.py" in found
+    assert "tests/agent/facts/test_machine_facts.py" not in found
 
 
 def test_what_no_file_names_needs_all(tool: ModuleType) -> None:
@@ -52,7 +52,7 @@ def test_a_room_can_be_named(
     files = capsys.readouterr().out.split()
     package = room.partition("/")[0]
     assert files
-    assert all(name.startswith(f"tests/{package}/test_") for name in files)
+    assert all(name.startswith(f"tests/{package}/") for name in files)
 
 
 @pytest.mark.parametrize("name", ["nothing", "ui/nothing", "service/core"])

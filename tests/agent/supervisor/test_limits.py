@@ -21,7 +21,7 @@ from tests.agent.supervised import Supervised
 
 ALL = ("memory", "pids", "cpu")
 MEMORY = 64 << 20  # bytes
-FAKE = str(Path(__file__).with_name("fake_cgroup_launch.py"))
+FAKE = str(Path(__file__).parent.with_name("fake_cgroup_launch.py"))
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from tests.agent.agent_process import AgentProcess
 from tests.agent.authority import DAY, MONTH, Authority, der, pem
 from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment
 from tests.agent.fake_manager import FakeManager
-from tests.agent.test_credentials import DIES, die_at, fields_for
-from tests.agent.test_tls_link import public_key
+from tests.agent.identity.test_credentials import DIES, die_at, fields_for
+from tests.agent.link.test_tls_link import public_key
 
 YEAR = timedelta(days=365)
 _NOW = wire.Settings(admission=wire.ADMISSION_ADMITTED, renew_certificate=True)

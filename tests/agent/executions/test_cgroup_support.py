@@ -22,7 +22,7 @@ from tui_manager_agent.supervisor.killing import CommandProcesses, Killing
 from tests.agent import misbehave
 from tests.agent.conftest import MISBEHAVE, Gate
 from tests.agent.supervised import ForkServer, Supervised
-from tests.agent.test_supervisor import is_alive
+from tests.agent.supervisor.test_supervisor import is_alive
 from tests.support.programs import wait_for
 
 LARGE = 32 << 20  # bytes

@@ -19,7 +19,7 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.rules.identity_proof import signed_bytes
 
 from tests.agent.authority import Authority
-from tests.agent.test_credentials import HOST_ID, fields_for
+from tests.agent.identity.test_credentials import HOST_ID, fields_for
 
 EMPTY = ("manager_id", "host_id", "certificate_ends", "build")
 

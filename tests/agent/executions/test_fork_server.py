@@ -21,14 +21,14 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import MISBEHAVE, Gate
+from tests.agent.executions.test_restart import begun, gone, supervisor_of
 from tests.agent.fake_manager import FakeManager
 from tests.agent.in_process import InProcess
 from tests.agent.supervised import ForkServer, Supervised, own_children
-from tests.agent.test_restart import begun, gone, supervisor_of
 from tests.support.waiting import GIVE_UP, wait_until
 
-REFUSES = str(Path(__file__).with_name("refusing_launch.py"))
-DIES = str(Path(__file__).with_name("dying_launch.py"))
+REFUSES = str(Path(__file__).parent.with_name("refusing_launch.py"))
+DIES = str(Path(__file__).parent.with_name("dying_launch.py"))
 
 
 @pytest.fixture

@@ -24,12 +24,12 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import Gate
 from tests.agent.contents import SHA256, scripted, with_stdin
+from tests.agent.executions.test_restart import begun, folder_of, supervisor_of
 from tests.agent.fake_manager import FakeManager
 from tests.agent.faults import full
 from tests.agent.in_process import InProcess
 from tests.agent.live_executions import LiveExecutions
 from tests.agent.orders import order
-from tests.agent.test_restart import begun, folder_of, supervisor_of
 from tests.support.waiting import wait_until
 
 LARGEST = os.urandom(1024 * 1024)

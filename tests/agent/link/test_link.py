@@ -13,9 +13,9 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import Gate
+from tests.agent.executions.test_restart import begun, folder_of
 from tests.agent.fake_enrollment import unused_port
 from tests.agent.fake_manager import FakeManager
-from tests.agent.test_restart import begun, folder_of
 
 
 async def test_a_manager_that_comes_back_gets_the_rest(

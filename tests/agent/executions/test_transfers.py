@@ -12,9 +12,9 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import Gate
+from tests.agent.executions.test_restart import folder_of
 from tests.agent.fake_files import FakeSet
 from tests.agent.fake_manager import FakeManager
-from tests.agent.test_restart import folder_of
 
 MIB = 1024 * 1024
 
