@@ -28,8 +28,8 @@ def test_a_module_of_the_screen_needs_the_files_that_name_it(tool: ModuleType) -
     changed = ["tui_manager/ui/listing/row_window.py", "tests/ui/test_numbers.py"]
     found = tool.tests_of_modules("ui", "tui_manager/ui", changed)
     assert "tests/ui/test_numbers.py" in found
-    assert "tests/ui/test_row_window.py" in found
-    assert "tests/ui/test_quitting.py" not in found
+    assert "tests/ui/listing/test_row_window.py" in found
+    assert "tests/ui/frame/test_quitting.py" not in found
 
 
 def test_a_room_of_the_agent_needs_the_files_that_name_it(tool: ModuleType) -> None:

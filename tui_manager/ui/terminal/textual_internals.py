@@ -2,7 +2,8 @@
 `dimmed_screen` what draws the screen below a dialog.
 
 Textual may change a private part in any release. pyproject.toml allows the releases that were
-tested, and tests/ui/test_textual_internals.py says for each part what to do if an update breaks it.
+tested, and tests/ui/terminal/test_textual_internals.py says for each part what to do if an update
+breaks it.
 """
 
 import inspect

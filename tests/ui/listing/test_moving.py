@@ -5,7 +5,7 @@ from textual.scroll_view import ScrollView
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press
-from tests.ui.test_scrolling import PANES, growing
+from tests.ui.listing.test_scrolling import PANES, growing
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 
 

@@ -5,7 +5,7 @@ from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, shown
-from tests.ui.test_shown_output import line_numbers, long_output, pane_of
+from tests.ui.output.test_shown_output import line_numbers, long_output, pane_of
 from tui_manager.domain.output.output_search import OutputMatch
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec

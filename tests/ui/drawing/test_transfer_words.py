@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.fake_operator import START
-from tests.ui.test_command_host_state import row
+from tests.ui.tasks.test_command_host_state import row
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, Transfer

@@ -7,8 +7,8 @@ from textual.pilot import Pilot
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tests.ui.test_command_host_state import row
-from tests.ui.test_transfer_words import SHA, cells, lines
+from tests.ui.drawing.test_transfer_words import SHA, cells, lines
+from tests.ui.tasks.test_command_host_state import row
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer, UpdateSpec

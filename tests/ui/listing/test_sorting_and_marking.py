@@ -6,7 +6,7 @@ from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tests.ui.test_cursor import many_tasks
+from tests.ui.listing.test_cursor import many_tasks
 from tui_manager.ui.frame import main_screen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing import row_list
