@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Connect
+from tests.cli.documents.test_docs import ALL
 from tests.cli.fake import FakeOperator
-from tests.cli.test_docs import ALL
 from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
 from tui_manager.domain.errors import InvalidInputError

@@ -132,7 +132,7 @@ test_streams.py: streams
     a limit that nobody would set            an_agent_without_the_feature_is_sent_nothing
 
 What is done to the agent, by a false manager or a false enrolment server, is in tests/agent; what
-output can do to a terminal in tests/unit/test_safe_text.py.
+output can do to a terminal in tests/unit/text/test_safe_text.py.
 """
 
 import ast

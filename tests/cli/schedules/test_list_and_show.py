@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.documents.test_docs import PAGES, section
 from tests.cli.fake import NOW, FakeOperator
 from tests.cli.schedules.conftest import TEMPLATE, WHEN, Capture
-from tests.cli.test_docs import PAGES, section
 from tui_manager.cli.main import main
 from tui_manager.cli.printing import schedule_details
 from tui_manager.domain.schedules.schedule import SkipReason

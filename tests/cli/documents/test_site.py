@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 OPTIONS = "--builder html --fail-on-warning --keep-going --fresh-env --quiet"
 BROKEN = """\
 # A manual

@@ -420,7 +420,7 @@ def test_a_template_that_is_deleted_meanwhile(
 
 
 def test_the_example_of_the_manual_is_a_task_file() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "templates.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "templates.md").read_text()
     (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     task_file = read_task_file(text, "restart.toml")
     assert [one.name for one in task_file.parameters] == ["SERVICE"]

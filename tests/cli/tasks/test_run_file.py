@@ -255,7 +255,7 @@ def see(text: str, terminal: Terminal) -> None:
 
 ASKING = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.parameter_values import fill_parameters, with_options
 from tui_manager.cli.options.read_files import load_task_file

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_completion import WideWindows, filled
+from tests.cli.completion.test_completion import WideWindows, filled
 from tests.lab.prepare import find_program
 from tests.support.program_forker import installed
 from tests.support.programs import wait_for

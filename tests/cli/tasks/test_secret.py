@@ -24,7 +24,7 @@ Given = Callable[[bytes], int]
 VALUE = "hunter2 ünïcode"
 ASKING = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tui_manager.cli.options.secret_values import read_secrets
 print("got", ascii(read_secrets(sys.argv[1:])))
 """

@@ -23,7 +23,7 @@ from tui_manager.settings import Settings
 from tui_manager.ui.action_table import ACTIONS
 from tui_manager.ui.manager import audit_table
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
-from tests.cli.test_interrupt import press_ctrl_c, until
+from tests.cli.tasks.test_interrupt import press_ctrl_c, until
 from tui_manager.cli.main import main
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec

@@ -22,7 +22,7 @@ Capture = pytest.CaptureFixture[str]
 SCRIPT = b"#!/bin/sh\nprintf '%s\\n' \"$@\"\n"
 READING = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.run import task_spec
 from tui_manager.cli.options.secret_values import read_secrets

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.cli.test_docs import PAGES, first_cells, section, words
+from tests.cli.documents.test_docs import PAGES, first_cells, section, words
 from tui_manager.domain.task_files.task_file import (
     PARAMETER_KEYS,
     ROLLOUT_KEYS,

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
-from tests.cli.test_run import Script, nothing
+from tests.cli.tasks.test_run import Script, nothing
 from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.run import task_spec
