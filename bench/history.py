@@ -5,6 +5,7 @@ all hosts, tasks of one command on all hosts, tasks on a single host.
 """
 
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,7 @@ _LONG_SHARE = 0.4
 _WIDE_SHARE = 0.3
 _LINES = 5  # for each host, all of the newest command host
 _TRIGGER = "command_hosts_counted_in"
-_MINUTE = 60_000_000  # microseconds
-_BEGAN = 1_767_225_600_000_000  # 2026-01-01, microseconds since 1970
+_AGE = 29 * 86_400_000_000  # microseconds of the oldest task; it is pruned after 30 days
 _SCRIPT = Path(__file__).with_name("history.sql")
 
 
@@ -79,8 +79,8 @@ def _describe(connection: sqlite3.Connection, shape: Shape) -> None:
         "commands": shape.commands,
         "wide": shape.wide,
         "lines": shape.lines,
-        "began": _BEGAN,
-        "minute": _MINUTE,
+        "began": time.time_ns() // 1000 - _AGE,
+        "pause": _AGE // (shape.tasks + 1),
     }
     connection.execute(f"CREATE TEMP TABLE shape ({', '.join(values)})")
     connection.execute(

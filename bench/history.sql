@@ -15,7 +15,7 @@ WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n, shape WHERE i +
 SELECT i + 1, printf('job %d', i), '',
     CASE WHEN i <= wide THEN '@all' ELSE printf('old%05d', i * 7 % hosts) END,
     'completed', CASE WHEN i <= wide THEN hosts ELSE 1 END, 'bench@none',
-    began + i * minute, began + i * minute, began + (i + 1) * minute
+    began + i * pause, began + i * pause, began + (i + 1) * pause - i * 7919 % pause / 2
 FROM n, shape;
 
 INSERT INTO commands (task_id, position, text, timeout_after, parameters, environment, cwd)
@@ -26,13 +26,14 @@ FROM tasks AS t JOIN n ON n.i = 0 OR t.id = 1 ORDER BY t.id, n.i;
 INSERT INTO command_hosts (execution_id, task_id, command_id, position, host, status, reason,
     exit_code, sent_at, sent_journal_id, started_at, finished_at, stdout_bytes, stdout_total,
     stderr_total)
-SELECT lower(printf('%s-%s-4%s-8%s-%s', hex(randomblob(4)), hex(randomblob(2)),
+SELECT lower(printf('%s-%s-7%s-8%s-%s', substr(began_at, 1, 8), substr(began_at, 9),
         substr(hex(randomblob(2)), 2), substr(hex(randomblob(2)), 2), hex(randomblob(6)))),
     task_id, command_id, position, host, CASE WHEN failed THEN 'failed' ELSE 'completed' END,
     CASE WHEN failed THEN 'exit_code' ELSE '' END, failed, started_at, 'j', started_at + 1000000,
     started_at + 2000000 + host, 40, 40, 0
 FROM (
     SELECT t.id AS task_id, k.id AS command_id, k.position, h.id AS host, t.started_at,
+        printf('%012x', t.started_at / 1000) AS began_at,
         (t.id * 7 + k.position * 3 + h.id) % 50 = 0 AS failed
     FROM shape CROSS JOIN tasks AS t CROSS JOIN commands AS k ON k.task_id = t.id
         CROSS JOIN hosts AS h ON h.id BETWEEN

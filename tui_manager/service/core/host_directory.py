@@ -320,7 +320,7 @@ class Directory:
             row.agent,
         ):
             self.sorted.forget_targets()
-        entry.search_text = entry.kept_variables = None
+        entry.search_text = entry.kept_variables = entry.kept_target = None
 
     def close_session(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
         """A session has ended; False if a newer one has already replaced it. The host is silent

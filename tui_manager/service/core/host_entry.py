@@ -9,9 +9,11 @@ from datetime import datetime
 from tui_manager_protos.rules.host_variables import variables_of_host
 
 from tui_manager.domain.hosts.agent_features import Feature
+from tui_manager.domain.hosts.facts import agent_facts
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.hosts.vitals import CPU_READINGS, Vitals
+from tui_manager.domain.targets.target_matching import TargetHost
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.service.core.heartbeat import SessionHeartbeat
 from tui_manager.service.core.vitals_history import VitalsHistory
@@ -117,6 +119,7 @@ class HostEntry:
         search_text: the lines that a filter searches; None: to be made from the row.
         sort_key: orders by name; empty: to be made from the name.
         kept_variables: what `variables` gives; None: to be made from the row.
+        kept_target: what `target` gives; None: to be made from the row.
         certificate: begin and end of the newest one that this manager issued since it started.
     """
 
@@ -135,6 +138,7 @@ class HostEntry:
     search_text: str | None = None
     sort_key: str = ""
     kept_variables: Mapping[str, str] | None = None
+    kept_target: TargetHost | None = None
     certificate: tuple[datetime, datetime] | None = None
 
     @property
@@ -173,6 +177,17 @@ class HostEntry:
         if self.kept_variables is None:
             self.kept_variables = variables_of_host(self.row.name, self.row.labels)
         return self.kept_variables
+
+    @property
+    def target(self) -> TargetHost:
+        """What a target may match."""
+        if self.kept_target is None:
+            row = self.row
+            agent = agent_facts(row.agent_version, row.agent_build, row.installed_by)
+            self.kept_target = TargetHost(
+                row.host_id, row.name, row.labels, row.facts, row.maintenance, agent
+            )
+        return self.kept_target
 
     @property
     def transfers(self) -> Mapping[str, RunningTransfer]:

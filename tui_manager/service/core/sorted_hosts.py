@@ -9,14 +9,12 @@ from typing import Any
 
 from tui_manager_protos.rules.version_order import version_key
 
-from tui_manager.domain.hosts.facts import agent_facts
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.filter_by_target import asks_for_turned_away
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import Admission
-from tui_manager.domain.targets.target import TargetHost, TargetHosts, natural_key
+from tui_manager.domain.targets.target import TargetHosts, natural_key
 from tui_manager.service.core.host_entry import HostEntry
-from tui_manager.storage.tables.hosts import HostRow
 
 
 def _state_key(entry: HostEntry, now: datetime) -> tuple[int, str]:
@@ -61,11 +59,6 @@ def is_faulty(entry: HostEntry, now: datetime) -> bool:
     return not (fine and entry.row.admission is Admission.ADMITTED)
 
 
-def _as_target(row: HostRow) -> TargetHost:
-    agent = agent_facts(row.agent_version, row.agent_build, row.installed_by)
-    return TargetHost(row.host_id, row.name, row.labels, row.facts, row.maintenance, agent)
-
-
 class SortedHosts:
     """Keeps what rarely changes. The directory calls `forget` when it has changed."""
 
@@ -98,18 +91,15 @@ class SortedHosts:
     def targets(self) -> TargetHosts:
         """What a target may resolve to now, in natural order."""
         if self._targets is None:
-            rows = (entry.row for entry in self.by_name())
-            admitted = Admission.ADMITTED
-            found = (_as_target(row) for row in rows if row.admission is admitted)
+            entries, admitted = self.by_name(), Admission.ADMITTED
+            found = (entry.target for entry in entries if entry.row.admission is admitted)
             self._targets = TargetHosts(found, in_order=True)
         return self._targets
 
     def all_as_targets(self) -> TargetHosts:
         """All hosts, also those that are not admitted, for the filter of a list."""
         if self._all_as_targets is None:
-            self._all_as_targets = TargetHosts(
-                _as_target(entry.row) for entry in self._entries.values()
-            )
+            self._all_as_targets = TargetHosts(entry.target for entry in self._entries.values())
         return self._all_as_targets
 
     def window(
