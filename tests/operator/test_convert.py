@@ -248,3 +248,15 @@ def test_a_length_is_written_as_protobuf_does_it(length: timedelta) -> None:
     convert_values.set_duration(message, length)
     expected.FromTimedelta(length)
     assert message == expected
+
+
+def test_chunks_of_a_reply_are_those_that_one_message_has() -> None:
+    chunks = [
+        OutputChunk(1, "e1", "web01", 0, Stream.STDOUT, 0, b"\xff\n"),
+        OutputChunk(
+            2, "e2", "web02", 3, Stream.STDERR, 7, b"", 5, datetime(2026, 1, 2, tzinfo=UTC)
+        ),
+    ]
+    reply = convert_output.chunks_to_wire(chunks)
+    assert list(reply.chunks) == [*map(convert_output.chunk_to_wire, chunks)]
+    assert [*map(convert_output.chunk_from_wire, reply.chunks)] == chunks

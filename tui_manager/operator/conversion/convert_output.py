@@ -1,5 +1,7 @@
 """Output and what was found in it, between the wire and the domain."""
 
+from collections.abc import Iterable
+
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
@@ -32,19 +34,30 @@ def output_limit(
 
 
 def chunk_to_wire(chunk: OutputChunk) -> wire.OutputChunk:
-    message = wire.OutputChunk(
-        position=chunk.position,
-        execution_id=chunk.execution_id,
-        host=chunk.host,
-        command=chunk.command,
-        stream=STREAMS[chunk.stream],
-        offset=chunk.offset,
-        data=chunk.data,
-        gap=chunk.gap,
-    )
+    message = wire.OutputChunk()
+    _set_chunk(message, chunk)
+    return message
+
+
+def _set_chunk(message: wire.OutputChunk, chunk: OutputChunk) -> None:
+    message.position = chunk.position
+    message.execution_id = chunk.execution_id
+    message.host = chunk.host
+    message.command = chunk.command
+    message.stream = STREAMS[chunk.stream]
+    message.offset = chunk.offset
+    message.data = chunk.data
+    message.gap = chunk.gap
     if chunk.stored_at is not None:
         set_timestamp(message.stored_at, chunk.stored_at)
-    return message
+
+
+def chunks_to_wire(chunks: Iterable[OutputChunk]) -> wire.OutputResponse:
+    """Sets them within the reply: a message that is put into another one is copied."""
+    reply = wire.OutputResponse()
+    for chunk in chunks:
+        _set_chunk(reply.chunks.add(), chunk)
+    return reply
 
 
 def chunk_from_wire(message: wire.OutputChunk) -> OutputChunk:
@@ -92,14 +105,16 @@ def place_from_wire(message: wire.OutputPlace) -> OutputPlace:
 
 
 def by_host_to_wire(part: OutputByHost) -> wire.ReadOutputByHostResponse:
-    return wire.ReadOutputByHostResponse(
-        chunks=map(chunk_to_wire, part.chunks),
+    reply = wire.ReadOutputByHostResponse(
         next=_place_to_wire(part.next) if part.next else None,
         truncated=[
             wire.TruncatedOutput(host=one.host, command=one.command, bytes=one.bytes)
             for one in part.truncated
         ],
     )
+    for chunk in part.chunks:
+        _set_chunk(reply.chunks.add(), chunk)
+    return reply
 
 
 def by_host_from_wire(message: wire.ReadOutputByHostResponse) -> OutputByHost:

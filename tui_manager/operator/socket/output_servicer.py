@@ -22,7 +22,7 @@ class OutputServicer:
                 request.offset,
                 convert_output.output_limit(request, 1 << 20),
             )
-            return wire.OutputResponse(chunks=map(convert_output.chunk_to_wire, chunks))
+            return convert_output.chunks_to_wire(chunks)
 
     async def FollowOutput(
         self, request: wire.FollowOutputRequest, context: Context
@@ -36,7 +36,7 @@ class OutputServicer:
                 request.before,
                 request.execution_id,
             )
-            return wire.OutputResponse(chunks=map(convert_output.chunk_to_wire, chunks))
+            return convert_output.chunks_to_wire(chunks)
 
     async def ReadOutputByHost(
         self, request: wire.ReadOutputByHostRequest, context: Context

@@ -264,8 +264,8 @@ class TaskService:
 
     async def get_task_progress(self, task_id: int) -> Progress:
         """How far a task is. Raises NotFoundError."""
-        detail = await self.get_task(task_id)
-        task, counts = detail.task, detail.task.counts
+        task, of_commands = await self._database.read(lambda tx: tasks.progress(tx, task_id))
+        counts = task.counts
         elapsed = None
         if task.started_at:
             elapsed = (task.finished_at or self._core.clock.now()) - task.started_at
@@ -274,7 +274,7 @@ class TaskService:
             task_id=task_id,
             status=task.status,
             counts=counts,
-            commands=tuple(command.counts for command in detail.commands),
+            commands=of_commands,
             fraction=counts.ended / counts.total if counts.total else 0.0,
             elapsed=elapsed,
             remaining=estimate_remaining(counts, elapsed) if running and elapsed else None,

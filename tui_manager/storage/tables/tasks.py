@@ -310,6 +310,13 @@ def detail(tx: Transaction, task_id: int) -> TaskDetail:
     )
 
 
+def progress(tx: Transaction, task_id: int) -> tuple[Task, tuple[Counts, ...]]:
+    """One task, without the numbers of hosts, and the counts of its commands in order. Raises
+    NotFoundError."""
+    rows = tx.execute(_SQL["command_counts"], {"task_id": task_id}).fetchall()
+    return get(tx, task_id), tuple(Counts(*counted) for counted in _COUNTERS.values(rows))
+
+
 def _parameter_values(parameter: Parameter) -> dict[str, Any]:
     """What is stored of a parameter: what differs from a plain one."""
     values = {one.name: getattr(parameter, one.name) for one in fields(Parameter)}

@@ -30,7 +30,7 @@ from tui_manager.storage.views.filtered_scan import (
 )
 
 _SQL = load_queries("command_host_list.sql")
-_COMMANDS = load_queries("tasks.sql")["commands"]
+_COMMAND_COUNTS = load_queries("tasks.sql")["command_counts"]
 # In the order of attention; the column `attention` has the number of each.
 _ATTENTION = ("failed", "timeout", "skipped", "running", "pending", "canceled", "completed")
 _FAULTS = 3  # the first of them
@@ -77,7 +77,7 @@ def _groups(tx: Transaction, task_id: int, window: Window, command: int | None) 
     """The groups of a list that have rows, in its order."""
     commands = [
         row
-        for row in tx.execute(_COMMANDS, {"task_id": task_id})
+        for row in tx.execute(_COMMAND_COUNTS, {"task_id": task_id})
         if command is None or row["position"] == command
     ]
     order = _by_host if window.sort == "host" else _by_attention

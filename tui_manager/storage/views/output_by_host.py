@@ -17,7 +17,6 @@ from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.output import (
-    PIECES_MAX,
     STREAM_NUMBER,
     StoredStream,
     chunk_of,
@@ -25,6 +24,7 @@ from tui_manager.storage.tables.output import (
 )
 
 _SQL = load_queries("output_by_host.sql")
+_PIECES_MAX = 1_000  # of one part
 _ROWS = 2_000  # command hosts that are looked at for one part
 _HOSTS_MAX = 500  # the same for hosts
 _SHOWN = 80  # characters of an unknown host in an error
@@ -49,7 +49,8 @@ class _Host:
 def read(
     tx: Transaction, wanted: WantedOutput, place: OutputPlace, limit: int, up_to: int
 ) -> OutputByHost:
-    """The output from a place on: about `limit` bytes and `PIECES_MAX` pieces at most.
+    """The output from a place on: about `limit` bytes and `_PIECES_MAX` pieces at
+    most.
 
     Args:
         up_to: the newest position that may be read now.
@@ -75,7 +76,7 @@ def read(
                 continue
             chunks.append(chunk_of(row))
             size += len(chunks[-1].data)
-            if size >= limit or len(chunks) >= PIECES_MAX:
+            if size >= limit or len(chunks) >= _PIECES_MAX:
                 here = OutputPlace(host.number, chunks[-1].position)
                 return OutputByHost(chunks, here, _truncated(tx, wanted, hosts[:count]))
     behind = None if ended else OutputPlace(hosts[-1].number + 1)
@@ -140,7 +141,7 @@ def _pieces(tx: Transaction, host: _Host, singles: Iterator[Row], after: int) ->
     own = itertools.islice(singles, len(host.single))
     if not host.others:
         return own
-    others = [stream.after(tx, after, PIECES_MAX) for stream in host.others]
+    others = [stream.after(tx, after, _PIECES_MAX) for stream in host.others]
     return heapq.merge(own, *others, key=lambda row: row["id"])
 
 

@@ -43,6 +43,11 @@ WHERE t.id = :task_id AND t.pruned_at IS NULL;
 -- The steps of a task in order.
 SELECT * FROM counted_commands WHERE task_id = :task_id ORDER BY position;
 
+-- name: command_counts
+-- The counters of the steps of a task in order.
+SELECT position, total, pending, running, completed, failed, timeout, canceled, skipped
+FROM counted_commands WHERE task_id = :task_id ORDER BY position;
+
 -- name: reruns
 -- The newest tasks that repeat hosts of a task.
 SELECT id FROM tasks WHERE rerun_of = :task_id AND rerun_of IS NOT NULL AND pruned_at IS NULL
