@@ -1,6 +1,7 @@
 """One task summed up: how SQL finds it, against the rules of the domain."""
 
 import json
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import product
@@ -78,6 +79,20 @@ def test_the_map_has_the_rule_of_the_domain(tx: Transaction) -> None:
     for number in (-1, len(pairs)):
         with pytest.raises(NotFoundError):
             task_overview.find_host(tx, 1, number)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_commands_that_are_pending_or_completed_everywhere_count_too(
+    tx: Transaction, seed: int
+) -> None:
+    chance = random.Random(seed)
+    everywhere = [chance.choice((PENDING, COMPLETED, None)) for _ in range(4)]
+    hosts = [
+        [all_ or chance.choice((PENDING, COMPLETED, CANCELED, RUNNING)) for all_ in everywhere]
+        for _ in range(12)
+    ]
+    store(tx, [[(status, "", None) for status in statuses] for statuses in hosts])
+    assert task_overview.task_map(tx, 1).batches == ("".join(map(host_letter, hosts)),)
 
 
 def test_the_map_of_a_rollout_is_in_its_order(tx: Transaction) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
+from operator import itemgetter
 
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.output.last_line import TAIL_BYTES, LastLine, last_line
@@ -24,13 +25,20 @@ from tui_manager.domain.tasks.task_map import (
     announced_percent,
 )
 from tui_manager.domain.text.host_name_ranges import fold_names
-from tui_manager.storage.engine.statements import fetch_ids, load_queries, pack_values, to_datetime
+from tui_manager.storage.engine.statements import (
+    fetch_ids,
+    fetch_packed,
+    load_queries,
+    pack_values,
+    to_datetime,
+)
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.step_files import copy_of, update_of
 from tui_manager.storage.views.command_host_list import command_host_of
 
 _SQL = load_queries("task_overview.sql")
-_PENDING = WORST_FIRST.index("p")
+_COMMAND_COUNTS = load_queries("tasks.sql")["command_counts"]
+_PENDING, _COMPLETED = WORST_FIRST.index("p"), len(WORST_FIRST) - 1
 _GROUPS_MAX = 50
 _ALL_ROWS = 2**62
 _PIECES_MAX = 32  # of one stream that are looked at: its last line may be in many small ones
@@ -45,11 +53,14 @@ def task_map(tx: Transaction, task_id: int, offline: Collection[int] = ()) -> Ta
     Args:
         offline: row ids of the hosts that may be waited for.
     """
-    rows = tx.execute(_SQL["map"], {"task_id": task_id})
+    of_task = {"task_id": task_id}
+    hosts = fetch_packed(tx, _SQL["hosts_by_place"], of_task)
+    hosts = hosts or fetch_packed(tx, _SQL["hosts_by_name"], of_task)
+    letters, usual = _letters(tx, task_id)
     found = TaskMap(
         tuple(
-            "".join(_letter(worst, best) for _, worst, best in of_batch)
-            for _, of_batch in groupby(rows, key=lambda row: row[0])
+            "".join(letters.get(host, usual) for _, host in of_batch)
+            for _, of_batch in groupby(hosts, key=itemgetter(0))
         )
     )
     if not offline:
@@ -59,8 +70,23 @@ def task_map(tx: Transaction, task_id: int, offline: Collection[int] = ()) -> Ta
     return replace(found, hosts_away=away["hosts"], away_until=to_datetime(away["until"]))
 
 
-def _letter(worst: int, best: int) -> str:
-    return "r" if worst == _PENDING and best != worst else WORST_FIRST[worst]
+def _letters(tx: Transaction, task_id: int) -> tuple[dict[int, str], str]:
+    """The letters of hosts, by their row ids, and the letter of all others. Commands that have
+    completed, and commands that are pending on all hosts, are counted and not read."""
+    rows = tx.execute(_COMMAND_COUNTS, {"task_id": task_id}).fetchall()
+    commands = [(row["position"], row["pending"], row["total"]) for row in rows if row["total"]]
+    mixed = [position for position, pending, total in commands if 0 < pending < total]
+    steps, untouched = len(commands), sum(pending == total for _, pending, total in commands)
+
+    def letter(worst: int, pending: int) -> str:
+        if untouched:
+            worst, pending = min(worst, _PENDING), pending + untouched
+        return "r" if worst == _PENDING and pending < steps else WORST_FIRST[worst]
+
+    values = {"task_id": task_id, "positions": pack_values(mixed)}
+    found = fetch_packed(tx, _SQL["worst"], values)
+    letters = {host: letter(worst, pending) for host, worst, pending in found}
+    return letters, letter(_COMPLETED, 0)
 
 
 def find_host(tx: Transaction, task_id: int, number: int) -> CommandHost:

@@ -1,10 +1,26 @@
--- name: map
--- How each host of a task stands: its batch, and the numbers of its worst and its best attention.
-SELECT coalesce(r.batch, 0) AS batch, found.worst, found.best
-FROM (SELECT host, min(attention) AS worst, max(attention) AS best, min(id) AS first
-      FROM command_hosts WHERE task_id = :task_id GROUP BY host) AS found
-LEFT JOIN rollout_hosts AS r ON r.task_id = :task_id AND r.host = found.host
-ORDER BY r.batch NULLS FIRST, r.place NULLS FIRST, found.first;
+-- name: hosts_by_place
+-- The hosts of a rollout in the order of its map, each with its batch.
+SELECT coalesce(json_agg(json_build_array(batch, host) ORDER BY batch, place), '[]')
+FROM rollout_hosts WHERE task_id = :task_id;
+
+-- name: hosts_by_name
+-- The hosts of a task without a rollout, in the order of its map.
+SELECT coalesce(json_agg(json_build_array(0, host) ORDER BY id), '[]')
+FROM command_hosts WHERE task_id = :task_id AND position = 0;
+
+-- name: worst
+-- The hosts of a task on which some command has not completed: the number of the worst attention, and
+-- how many commands are pending. Pending commands count only at these positions, a JSON array.
+SELECT coalesce(json_agg(json_build_array(host, worst, pending)), '[]') FROM (
+    SELECT host, min(attention) AS worst, count(*) FILTER (WHERE attention = 4) AS pending FROM (
+        SELECT host, attention FROM command_hosts
+        WHERE task_id = :task_id AND attention IN (0, 1, 2, 3, 5)
+        UNION ALL
+        SELECT ch.host, ch.attention FROM jsonb_array_elements_text(:positions::jsonb) AS wanted (value)
+        JOIN command_hosts AS ch
+            ON ch.task_id = :task_id AND ch.attention = 4 AND ch.position = wanted.value::bigint
+    ) AS found
+    GROUP BY host) AS by_host;
 
 -- name: host_by_name
 -- A host of a task without a rollout, by its number.

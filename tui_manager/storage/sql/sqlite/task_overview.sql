@@ -1,10 +1,25 @@
--- name: map
--- How each host of a task stands: its batch, and the numbers of its worst and its best attention.
-SELECT coalesce(r.batch, 0) AS batch, found.worst, found.best
-FROM (SELECT host, min(attention) AS worst, max(attention) AS best, min(id) AS first
-      FROM command_hosts WHERE task_id = :task_id GROUP BY host) AS found
-LEFT JOIN rollout_hosts AS r ON r.task_id = :task_id AND r.host = found.host
-ORDER BY r.batch, r.place, found.first;
+-- name: hosts_by_place
+-- The hosts of a rollout in the order of its map, each with its batch.
+SELECT json_group_array(json_array(batch, host))
+FROM (SELECT batch, host FROM rollout_hosts WHERE task_id = :task_id ORDER BY batch, place);
+
+-- name: hosts_by_name
+-- The hosts of a task without a rollout, in the order of its map.
+SELECT json_group_array(json_array(0, host))
+FROM (SELECT host FROM command_hosts WHERE task_id = :task_id AND position = 0 ORDER BY id);
+
+-- name: worst
+-- The hosts of a task on which some command has not completed: the number of the worst attention, and
+-- how many commands are pending. Pending commands count only at these positions, a JSON array.
+SELECT json_group_array(json_array(host, worst, pending)) FROM (
+    SELECT host, min(attention) AS worst, sum(attention = 4) AS pending FROM (
+        SELECT host, attention FROM command_hosts
+        WHERE task_id = :task_id AND attention IN (0, 1, 2, 3, 5)
+        UNION ALL
+        SELECT ch.host, ch.attention FROM json_each(:positions) AS wanted
+        CROSS JOIN command_hosts AS ch
+            ON ch.task_id = :task_id AND ch.attention = 4 AND ch.position = wanted.value)
+    GROUP BY host);
 
 -- name: host_by_name
 -- A host of a task without a rollout, by its number.
