@@ -39,6 +39,22 @@ async def test_the_ending_chooses_the_format(
     assert json.loads((tmp_path / "a.JSON").read_bytes())["hosts"]
 
 
+async def test_the_form_names_the_folder_of_a_name_without_one(
+    fleet: FakeOperator, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a[b]\x1b"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "X")
+        (line,) = [line for line in shown(pilot).splitlines() if "or give a path" in line]
+        assert "a[b]␛, or give a path." in line
+        await press(pilot, "escape")
+        folder.rmdir()
+        await press(pilot, "X")
+        assert "The folder here was removed: give a path." in shown(pilot)
+
+
 async def test_what_cannot_be_written_is_said(
     fleet: FakeOperator, running: Running, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from tui_manager.export.write_atomically import write_atomically
 from tui_manager.open_in_thread import close_in_thread, open_in_thread
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.line_input import LineInput
+from tui_manager.ui.forms.local_files import folder_hint
 from tui_manager.ui.forms.questions import task_title
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
@@ -52,6 +53,7 @@ class ExportScreen(Form[None]):
             yield Label(task_title(self.task_shown), markup=False)
             yield Label("To the file:", classes="ask")
             yield LineInput(f"task-{self.task_shown.task_id}{Format.HTML.ending}", compact=True)
+            yield Label(folder_hint(), id="folder", classes="hint", markup=False)
             for form, words in _WORDS.items():
                 yield Label(f"{form.ending:6} {words}", classes="hint", markup=False)
             yield Label("", id="problem", classes="problem", markup=False)

@@ -1,5 +1,5 @@
-"""Reads the files of this machine that a form sends with a task: a script, and what it reads from
-stdin."""
+"""Files of this machine that are named in forms: reads a script, and what it reads from stdin, to
+send them with a task; says in which folder other files are."""
 
 import asyncio
 import os
@@ -8,6 +8,10 @@ from pathlib import Path
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, Content, content_of
+from tui_manager.domain.text.safe_text import safe_line
+from tui_manager.ui.drawing.spans import shorten_middle
+
+_FOLDER_WIDTH = 34  # cells
 
 
 class NamedFiles:
@@ -81,3 +85,12 @@ def _read(field: str, path: str) -> Content:
     if len(data) > CONTENT_LENGTH:
         raise InvalidInputError(field, f"{path}: It has more than {CONTENT_LENGTH} bytes.")
     return content_of(data)
+
+
+def folder_hint() -> str:
+    """Says in which folder a file is whose name has none: where the program was started."""
+    try:
+        folder = str(Path.cwd())
+    except OSError:  # it was removed
+        return "The folder here was removed: give a path."
+    return f"In {shorten_middle(safe_line(folder), _FOLDER_WIDTH)}, or give a path."

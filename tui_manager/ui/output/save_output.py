@@ -16,6 +16,7 @@ from tui_manager.domain.text.number_format import size
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.open_in_thread import close_in_thread, open_in_thread
 from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.local_files import folder_hint
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_pane import Source
 from tui_manager.ui.terminal.closable import while_open
@@ -40,6 +41,7 @@ class SaveOutputScreen(Form[None]):
             yield Label(safe_line(self.source.full_title), markup=False)
             yield Label("To the file:", classes="ask")
             yield Input(self.default_path, compact=True)
+            yield Label(folder_hint(), id="folder", classes="hint", markup=False)
             yield Label("", id="problem", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Back  esc", id="no", compact=True)
