@@ -150,3 +150,14 @@ def test_a_line_is_completed(name: str, folder: Path, monkeypatch: pytest.Monkey
             at.completed("tui-manager task show ", tabs=2)
             assert "running: systemctl status nginx" in at.drawn
             assert "pending: odd\\n" in at.drawn
+
+
+def test_zsh_takes_the_newest_of_tasks_with_the_same_name_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = filled()
+    for _ in range(9):
+        asyncio.run(made.create_task(TaskSpec("web01", (CommandSpec("uptime"),), name="uptime")))
+    with shell("zsh", folder, monkeypatch) as at, serving(made, folder / "state"):
+        line = at.completed("tui-manager task show ", tabs=2)
+        assert line.rstrip() == "tui-manager task show 12"

@@ -3,8 +3,9 @@
 _tui_manager() {
     local program=${~${(Q)words[1]}}
     (( $+commands[$program] )) || [[ -x $program ]] || program=tui-manager
-    local -a reply open whole
-    local typed=$PREFIX line
+    local -a reply open open_lines whole whole_lines
+    local typed=$PREFIX line value text
+    local -i width=0
     [[ -z ${compstate[quote]} ]] && typed=${(Q)typed}
     reply=("${(@f)$(
         print -rN -- "${(@Q)words[2,CURRENT-1]}" "$typed" |
@@ -16,14 +17,27 @@ _tui_manager() {
             if [[ $reply[1] == files ]]; then _files; else _files -/; fi
             return ;;
     esac
-    for line in "${(@)reply[2,-1]}"; do
-        local value=${line%%$'\t'*} text=${line#*$'\t'}
-        line=${${value//\\/\\\\}//:/\\:}${text:+:${text//\\/\\\\}}
-        if [[ $value == *[=.:/] ]]; then open+=("$line"); else whole+=("$line"); fi
+    reply=("${(@)reply[2,-1]}")
+    for line in "${(@)reply}"; do
+        value=${line%%$'\t'*}
+        (( ${(m)#value} > width )) && width=${(m)#value}
     done
+    for line in "${(@)reply}"; do
+        value=${line%%$'\t'*} text=${line#*$'\t'}
+        [[ -n $text ]] && text="${(mr:width:)value} -- $text" || text=$value
+        text=${text[1,COLUMNS-1]}
+        if [[ $value == *[=.:/] ]]; then
+            open+=("$value") open_lines+=("$text")
+        else
+            whole+=("$value") whole_lines+=("$text")
+        fi
+    done
+    # `_describe` sorts those that have the same text.
     local result=1
-    (( $#open )) && _describe -V tui-manager open -S '' && result=0
-    (( $#whole )) && _describe -V tui-manager whole && result=0
+    local -a one_a_line
+    [[ "${reply[*]}" == *$'\t'[^$'\t']* ]] && one_a_line=(-l)
+    (( $#open )) && compadd -V tui-manager $one_a_line -S '' -d open_lines -a open && result=0
+    (( $#whole )) && compadd -V tui-manager $one_a_line -d whole_lines -a whole && result=0
     return result
 }
 if [[ $zsh_eval_context[-1] == *func ]]; then
