@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -29,6 +30,8 @@ from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 from tui_manager.state_files import DATABASE
+from tui_manager.storage.engine.database import open_database
+from tui_manager.storage.engine.transaction import Row, Transaction
 
 _SHOWN = 50  # rows of a table on a tall screen
 _MOST_COMMANDS = 50  # of the task
@@ -37,6 +40,7 @@ _HOST = "old00001"  # of the history
 _NEWEST = -400  # chunks of output that a pane reads
 _STARTS = 2  # of the manager, and of its floor; the slower one counts
 _ROWS = 200  # that are read for the floor of the questions
+_ROW = "SELECT * FROM command_hosts WHERE id = ?"
 Ask = Callable[[], Awaitable[object]]
 
 
@@ -67,21 +71,22 @@ async def long_history(shape: Shape, times: int, results: Results) -> list[Figur
         shutil.copyfile(file, before)
         found = await _measure(manager, shape, times, results)
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as bare:
-            query = "SELECT * FROM command_hosts WHERE id = ?"
-            row = _bare_row(lambda number: bare.execute(query, (number,)).fetchone(), shape)
+            bare_row = _bare_row(lambda number: bare.execute(_ROW, (number,)).fetchone(), shape)
+        row = await _row(file, shape)
         async with postgresql() as (_, url):
             (Path(folder) / "moved").mkdir()
             moved = Manager(Path(folder) / "moved", database=url)
             seconds = await _carry_over(before, moved)
             other = await _measure(moved, shape, times, results)
-            query = "SELECT * FROM command_hosts WHERE id = %s"
+            query = _ROW.replace("?", "%s").encode()
             with psycopg.connect(url, autocommit=True) as server:
-                other_row = _bare_row(
+                other_bare_row = _bare_row(
                     lambda number: server.execute(query, (number,)).fetchone(), shape
                 )
+            other_row = await _row(url, shape)
         bare_start = max(spawn.seconds(spawn.OF_MANAGER) for _ in range(_STARTS))
     return [
-        *_figures(found, bare_start, 1000 * row, "bare SQLite", ""),
+        *_figures(found, bare_start, _Floor(row, bare_row, "SQLite"), ""),
         Figure(
             key="history_result",
             what=f"a result beside {shape.rows:,} others: manager's CPU",
@@ -93,7 +98,9 @@ async def long_history(shape: Shape, times: int, results: Results) -> list[Figur
             floor_of="the same in an empty database",
         ),
         _figure("history_moved", "carried over to PostgreSQL", shape.rows / seconds, "rows/s"),
-        *_figures(other, bare_start, 1000 * other_row, "bare PostgreSQL", "PostgreSQL, "),
+        *_figures(
+            other, bare_start, _Floor(other_row, other_bare_row, "PostgreSQL"), "PostgreSQL, "
+        ),
     ]
 
 
@@ -142,14 +149,25 @@ async def _carry_over(file: Path, manager: Manager) -> float:
     return time.monotonic() - began
 
 
-def _figures(
-    found: _Measured, bare_start: float, row: float, floor_of: str, prefix: str
-) -> list[Figure]:
-    """Of the start, of each question, and of the slowest of them.
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """Seconds in which one row is read by its number.
+
+    Attributes:
+        row: through the reader of the program, by which each question is answered.
+        bare: by the engine's client alone.
+    """
+
+    row: float
+    bare: float
+    engine: str
+
+
+def _figures(found: _Measured, bare_start: float, floor: _Floor, prefix: str) -> list[Figure]:
+    """Of the start, of each question, of the slowest of them, and of their floor.
 
     Args:
         bare_start: seconds; the floor of the start.
-        row: milliseconds; the floor of a question.
     """
     key = "postgresql_history" if prefix else "history"
     start = _figure(
@@ -160,7 +178,8 @@ def _figures(
         bare_start,
         "an interpreter that imports the program",
     )
-    one_row = f"{floor_of}, a row by its number"
+    row = 1000 * floor.row
+    one_row = "a row by its number, through the program's reader"
     queries = [
         _figure(
             f"{key}_{''.join(each if each.isalnum() else '_' for each in what)}",
@@ -174,7 +193,14 @@ def _figures(
     ]
     worst = max(queries, key=lambda figure: figure.value)
     what = f"the slowest of them: {worst.what}"
-    return [start, *queries, _figure(f"{key}_worst", what, worst.value, "ms", row, one_row)]
+    return [
+        start,
+        *queries,
+        _figure(f"{key}_worst", what, worst.value, "ms", row, one_row),
+        _figure(
+            f"{key}_row", f"{prefix}{one_row}", row, "ms", 1000 * floor.bare, f"bare {floor.engine}"
+        ),
+    ]
 
 
 async def _result_beside(operator: Operator, manager: Manager, results: Results) -> float:
@@ -217,6 +243,7 @@ def _lists(operator: Operator, shape: Shape) -> dict[str, Ask]:
     tasks, hosts, audit = operator.list_tasks, operator.list_hosts, operator.list_audit
     return {
         "tasks: newest": _window(tasks),
+        "tasks: their summaries": lambda: operator.summarize_tasks(range(1, _SHOWN + 1)),
         "tasks: the middle": _window(tasks, offset=shape.tasks // 2),
         "tasks: the last page": _window(tasks, offset=_last_page(shape.tasks)),
         **_filtered("tasks", tasks, ("job 7", "failed", "nowhere")),
@@ -245,6 +272,9 @@ def _task(operator: Operator, name: str, task_id: int, rows: int) -> dict[str, A
     return {
         f"{name}: itself": lambda: operator.get_task(task_id),
         f"{name}: progress": lambda: operator.get_task_progress(task_id),
+        f"{name}: map": lambda: operator.get_task_map(task_id),
+        f"{name}: failures": lambda: operator.summarize_failures(task_id),
+        f"{name}: a host of the map": lambda: operator.find_task_host(task_id, 0),
         f"{name}: by attention": _window(command_hosts),
         f"{name}: by attention, the last page": _window(command_hosts, offset=_last_page(rows)),
         f"{name}: by host, the middle": _window(command_hosts, sort="host", offset=rows // 2),
@@ -306,6 +336,24 @@ def _bare_row(read: Callable[[int], object], shape: Shape) -> float:
         taken.append(time.monotonic() - began)
         assert found, asked
     return statistics.median(taken)
+
+
+async def _row(place: Path | str, shape: Shape) -> float:
+    """The same through the reader of the program: its thread, its transaction, its connection."""
+    taken = []
+    async with open_database(place) as database:
+        for number in range(_ROWS):
+            asked = 1 + number * (shape.rows - 1) // _ROWS
+            began = time.monotonic()
+            found = await database.read(partial(_read_row, number=asked))
+            taken.append(time.monotonic() - began)
+            assert found, asked
+    return statistics.median(taken)
+
+
+def _read_row(tx: Transaction, number: int) -> Row | None:
+    row: Row | None = tx.execute(_ROW, (number,)).fetchone()
+    return row
 
 
 def _figure(
