@@ -82,7 +82,7 @@ CONSTANT = {
     ("output_by_host.sql", "hosts"): "command_hosts_by_place (task_id=? AND position=? AND id>?)",
     ("output_by_host.sql", "hosts_named"): "hosts_of_name (name=?)",
     ("output_by_host.sql", "streams"): "command_hosts_of_command (command_id=? AND host=?)",
-    ("output_by_host.sql", "first_pieces"): BY_KEY,
+    ("output.sql", "first_pieces"): BY_KEY,
     ("output_by_host.sql", "truncated"): "command_hosts_of_command (command_id=? AND host=?)",
     ("hosts.sql", "targetable_named"): "hosts_admitted_name (name=?)",
     ("task_list.sql", "of_host"): "command_hosts_of_host (host=?)",

@@ -4,7 +4,6 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import Stream
@@ -12,7 +11,6 @@ from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.storage.engine.statements import load_queries, pack_rows, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 
-T = TypeVar("T")
 _SQL = load_queries("output.sql")
 STREAM_NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
 STREAM = {number: stream for stream, number in STREAM_NUMBER.items()}
@@ -167,8 +165,12 @@ def follow(
 def pieces_after(tx: Transaction, of: OutputOf, after: int, pieces: int) -> Iterator[Row]:
     """At most `pieces` rows after a position, in the order of storing."""
     if of.host_id or of.execution_id:
-        found = [stream.after(tx, after, pieces) for stream in _streams(tx, of)]
-        yield from itertools.islice(heapq.merge(*found, key=lambda row: row["id"]), pieces)
+        streams = [one for one in _streams(tx, of) if one.newest_position > after]
+        singles = [one for one in streams if not one.newest_offset]
+        singles.sort(key=lambda one: one.newest_position)
+        found = [one.after(tx, after, pieces) for one in streams if one.newest_offset]
+        merged = heapq.merge(first_pieces(tx, singles), *found, key=lambda row: row["id"])
+        yield from itertools.islice(merged, pieces)
     else:
         values = {"task_id": of.task_id, "after": after}
         yield from _in_batches(tx, "of_task", values, pieces, lambda row: {"after": row["id"]})
@@ -212,11 +214,16 @@ def _in_batches(
         batch *= 4
 
 
-def in_growing_batches(wanted: Sequence[T]) -> Iterator[Sequence[T]]:
-    """A few of them first, then more at once; see `_in_batches`."""
+def first_pieces(tx: Transaction, streams: Sequence["StoredStream"]) -> Iterator[Row]:
+    """The only pieces of streams that have one each, in the order of the streams: a few of them
+    first, then more at once; see `_in_batches`."""
     batch, begin = _FIRST_BATCH, 0
-    while begin < len(wanted):
-        yield wanted[begin : begin + batch]
+    while begin < len(streams):
+        wanted = pack_rows(
+            (each.newest_position, each.command_host_id, each.execution_id, each.number)
+            for each in streams[begin : begin + batch]
+        )
+        yield from tx.execute(_SQL["first_pieces"], {"streams": wanted})
         begin += batch
         batch = min(4 * batch, _BATCH_MAX)
 

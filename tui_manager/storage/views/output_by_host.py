@@ -14,13 +14,13 @@ from tui_manager.domain.output.output_by_host import (
     WantedOutput,
 )
 from tui_manager.domain.tasks.task import OutputChunk
-from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
+from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.output import (
     STREAM_NUMBER,
     StoredStream,
     chunk_of,
-    in_growing_batches,
+    first_pieces,
 )
 
 _SQL = load_queries("output_by_host.sql")
@@ -68,7 +68,7 @@ def read(
     _find_streams(tx, wanted, hosts, place)
     chunks: list[OutputChunk] = []
     size = 0
-    singles = _first_pieces(tx, [stream for host in hosts for stream in host.single])
+    singles = first_pieces(tx, [stream for host in hosts for stream in host.single])
     for count, host in enumerate(hosts):
         after = place.position if host.number == place.host else 0
         for row in _pieces(tx, host, singles, after):
@@ -120,16 +120,6 @@ def _find_streams(
         (host.others if found.newest_offset else host.single).append(found)
     for host in hosts:
         host.single.sort(key=lambda stream: stream.newest_position)
-
-
-def _first_pieces(tx: Transaction, streams: Sequence[StoredStream]) -> Iterator[Row]:
-    """The only pieces of these streams, in their order."""
-    for some in in_growing_batches(streams):
-        wanted = pack_rows(
-            (each.newest_position, each.command_host_id, each.execution_id, each.number)
-            for each in some
-        )
-        yield from tx.execute(_SQL["first_pieces"], {"streams": wanted})
 
 
 def _pieces(tx: Transaction, host: _Host, singles: Iterator[Row], after: int) -> Iterator[Row]:

@@ -106,6 +106,17 @@ CROSS JOIN LATERAL (
 WHERE ch.execution_id = :execution_id AND +ch.task_id = :task_id
 ORDER BY streams.number;
 
+-- name: first_pieces
+-- The first pieces of streams, each a JSON array: its id, row of `command_hosts`, execution, stream.
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
+FROM jsonb_array_elements(:streams::jsonb) WITH ORDINALITY AS wanted (value, number)
+JOIN output_chunks AS o ON o.execution_id = (wanted.value->>2)
+    AND o.command_host_id = (wanted.value->>1)::bigint
+    AND o.stream = (wanted.value->>3)::bigint AND o."offset" = 0
+JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
+ORDER BY wanted.number;
+
 -- name: newest_of_stream
 -- The newest pieces of one stream.
 SELECT id FROM output_chunks

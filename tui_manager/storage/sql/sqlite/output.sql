@@ -92,6 +92,15 @@ CROSS JOIN output_chunks AS newest ON newest.id = (
 WHERE ch.execution_id = :execution_id AND +ch.task_id = :task_id
 ORDER BY streams.number;
 
+-- name: first_pieces
+-- The first pieces of streams, each a JSON array: its id, row of `command_hosts`, execution, stream.
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
+FROM json_each(:streams) AS wanted
+CROSS JOIN output_chunks AS o ON o.id = json_extract(wanted.value, '$[0]')
+CROSS JOIN command_hosts AS ch ON ch.id = o.command_host_id CROSS JOIN hosts AS h ON h.id = ch.host
+ORDER BY wanted.key;
+
 -- name: newest_of_stream
 -- The newest pieces of one stream.
 SELECT id FROM output_chunks WHERE command_host_id = :command_host_id AND stream = :stream

@@ -33,15 +33,6 @@ WHERE k.task_id = :task_id AND (:command IS NULL OR k.position = :command)
   AND (:stream IS NULL OR streams.number = :stream)
 ORDER BY wanted.key, k.position, streams.number;
 
--- name: first_pieces
--- The first pieces of streams, each a JSON array: its id, row of `command_hosts`, execution, stream.
-SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
-       ch.execution_id, ch.position, h.name AS host_name
-FROM json_each(:streams) AS wanted
-CROSS JOIN output_chunks AS o ON o.id = json_extract(wanted.value, '$[0]')
-CROSS JOIN command_hosts AS ch ON ch.id = o.command_host_id CROSS JOIN hosts AS h ON h.id = ch.host
-ORDER BY wanted.key;
-
 -- name: truncated
 -- What was not kept of the output on some hosts, a JSON array; in its order, then in the order of
 -- commands.
