@@ -396,3 +396,30 @@ async def test_the_more_hosts_there_are_the_less_each_may_have_under_way(
     for told in (welcome.welcome.settings, settings.settings):
         assert told.output_window == window
         assert told.max_message == min(4 << 20, 2 * window)
+
+
+def test_hosts_with_the_same_command_get_their_own_messages() -> None:
+    spec = CommandSpec("true", cwd="/tmp")
+    messages = [
+        convert.from_run(
+            Run(name, spec, {"HOST": name}, timedelta(seconds=9), 5, secrets=secrets)
+        ).run_command
+        for name, secrets in (("a", ("HOST",)), ("b", ()), ("a", ()))
+    ]
+    assert [message.execution_id for message in messages] == ["a", "b", "a"]
+    assert [dict(message.environment) for message in messages] == [
+        {"HOST": "a"},
+        {"HOST": "b"},
+        {"HOST": "a"},
+    ]
+    assert [list(message.secret_names) for message in messages] == [["HOST"], [], []]
+    assert {(one.command, one.cwd, one.output_limit) for one in messages} == {("true", "/tmp", 5)}
+
+
+def test_few_messages_of_commands_are_kept_and_no_large_one() -> None:
+    for number in range(200):
+        convert.from_run(Run("e", CommandSpec(f"echo {number}"), {}, timedelta(0), 1))
+    assert len(convert._kept) <= convert._KEPT_MAX
+    large = CommandSpec("x" * 10_000)
+    assert convert.from_run(Run("e", large, {}, timedelta(0), 1)).run_command.command == large.text
+    assert not any(spec is large for spec, _ in convert._kept.values())

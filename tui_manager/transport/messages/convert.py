@@ -27,6 +27,7 @@ from tui_manager.domain.hosts.vitals import Disk, Vitals
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet, UpdateSpec
 from tui_manager.domain.task_spec.script_and_stdin import Content
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import field_limits
@@ -36,6 +37,9 @@ RETRY_LATE = timedelta(seconds=30)  # after a problem that only a person can sol
 _DISKS = 64  # most disks of a host
 _FEATURES = 256  # most features of an agent
 _DAY = 86_400  # seconds
+_KEPT_SIZE = 4096  # bytes of a command whose message is kept for its next host
+_KEPT_MAX = 64  # such messages
+_kept: dict[int, tuple[CommandSpec, pb.RunCommand]] = {}  # by id of the spec
 
 STREAM = {pb.STREAM_STDOUT: Stream.STDOUT, pb.STREAM_STDERR: Stream.STDERR}
 _STREAM_TO = {value: key for key, value in STREAM.items()}
@@ -264,12 +268,39 @@ def from_unknown(execution_id: str) -> pb.ManagerMessage:
 def from_run(run: Run) -> pb.ManagerMessage:
     """One command, which has the bytes of its contents."""
     message = pb.ManagerMessage()  # filled in place, as every command and result passes here
-    to, spec = message.run_command, run.command
+    to = message.run_command
+    to.CopyFrom(_same_on_all_hosts(run.command))
     to.execution_id = run.execution_id
+    environment = to.environment
+    for name, value in run.environment.items():
+        environment[name] = value
+    to.secret_names.extend(run.secrets)
+    _fill(to.kill_grace, run.kill_grace)
+    to.output_limit = run.output_limit
+    if run.start_before is not None:
+        _fill(to.start_before, run.start_before)
+    return message
+
+
+def _same_on_all_hosts(spec: CommandSpec) -> pb.RunCommand:
+    """What the messages of a command have in common, without its variables. The hosts that are sent
+    a command together share its spec, so this is made once for all of them."""
+    kept = _kept.get(id(spec))
+    if kept is not None and kept[0] is spec:
+        return kept[1]
+    made = _from_spec(spec)
+    if made.ByteSize() <= _KEPT_SIZE:
+        if len(_kept) >= _KEPT_MAX:
+            _kept.clear()
+        _kept[id(spec)] = spec, made
+    return made
+
+
+def _from_spec(spec: CommandSpec) -> pb.RunCommand:
+    """A command without what its host makes of it."""
+    to = pb.RunCommand()
     to.command = spec.text
     to.cwd = spec.cwd
-    to.environment.update(run.environment)
-    to.secret_names.extend(run.secrets)
     to.run_as_user = spec.run_as_user
     to.memory_max = spec.limits.memory_max
     to.tasks_max = spec.limits.tasks_max
@@ -287,11 +318,7 @@ def from_run(run: Run) -> pb.ManagerMessage:
     elif spec.update is not None:
         _fill_update(to.update, spec.update)
     _fill(to.timeout, spec.timeout)
-    _fill(to.kill_grace, run.kill_grace)
-    to.output_limit = run.output_limit
-    if run.start_before is not None:
-        _fill(to.start_before, run.start_before)
-    return message
+    return to
 
 
 def _fill_copy(to: pb.CopyFiles, copy: CopySpec) -> None:
