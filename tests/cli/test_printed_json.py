@@ -3,12 +3,14 @@
 import io
 import json
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_manager.cli.printing.json_rows import JsonRows
 from tui_manager.cli.printing.text import write_json
 
 VALUES = st.recursive(
@@ -27,10 +29,26 @@ class Word(StrEnum):
 
 
 def _printed(value: object, encoding: str) -> str:
+    return _printed_by(lambda: write_json(value), encoding)
+
+
+def _rows_printed(
+    rows: Sequence[object], around: Mapping[str, object] | None, encoding: str
+) -> str:
+    def write() -> None:
+        shown = JsonRows(around, "rows")
+        for row in rows:
+            shown.add(row)
+        shown.end()
+
+    return _printed_by(write, encoding)
+
+
+def _printed_by(write: Callable[[], None], encoding: str) -> str:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="surrogatepass")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", file)
-        write_json(value)
+        write()
     written = file.buffer
     assert isinstance(written, io.BytesIO)
     return written.getvalue().decode(encoding, "surrogatepass")
@@ -47,3 +65,14 @@ def test_it_is_what_json_prints_with_an_indent(value: object) -> None:
 )
 def test_what_is_empty_and_what_is_a_word_too(value: object) -> None:
     assert _printed(value, "utf-8") == json.dumps(value, indent=2) + "\n"
+
+
+@given(rows=st.lists(VALUES, max_size=4), around=st.dictionaries(st.text(max_size=5), VALUES))
+def test_rows_that_are_written_as_they_come_are_the_same_bytes(
+    rows: list[object], around: dict[str, object]
+) -> None:
+    around.pop("rows", None)
+    for encoding in ("utf-8", "latin-1"):
+        assert _rows_printed(rows, None, encoding) == _printed(rows, encoding)
+        whole = {**around, "rows": rows}
+        assert _rows_printed(rows, around, encoding) == _printed(whole, encoding)

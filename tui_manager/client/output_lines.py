@@ -56,6 +56,11 @@ class StreamLines:
             self._begun.append(rest)
         return [line.removesuffix("\r") for line in complete]
 
+    @property
+    def between_lines(self) -> bool:
+        """Nothing has come of a further line."""
+        return not self._begun and not self._decoder.getstate()[0]
+
     def rest(self) -> list[str]:
         """The line at the end that has no line end, if there is one."""
         text = "".join(self._begun) + self._decoder.decode(b"", final=True)
@@ -73,9 +78,12 @@ class TaskLines:
 
     def feed(self, chunk: OutputChunk) -> list[str]:
         """The lines that `chunk` completes; they are of its host and its stream."""
-        return self._streams[chunk.execution_id, chunk.host, chunk.command, chunk.stream].feed(
-            chunk
-        )
+        key = (chunk.execution_id, chunk.host, chunk.command, chunk.stream)
+        stream = self._streams[key]
+        lines = stream.feed(chunk)
+        if stream.between_lines:  # a task may have many hosts, most of which end their lines
+            del self._streams[key]
+        return lines
 
     def rest(self) -> Iterator[OutputLine]:
         """The lines that have no line end. Nothing comes after them."""

@@ -37,18 +37,23 @@ async def all_hosts(operator: Operator) -> list[Host]:
     return [host async for host in each_host(operator)]
 
 
-def each_task(
+async def each_task(
     operator: Operator,
     window: Window = _PLAIN,
     wanted: TaskFilter = ALL_TASKS,
     limit: int = sys.maxsize,
 ) -> AsyncIterator[Task]:
-    """The tasks that pass the filters, in the order of `window`; at least the first `limit`."""
+    """The first `limit` tasks that pass the filters, in the order of `window`."""
 
     async def read(window: Window) -> Page[Task]:
         return await operator.list_tasks(window, wanted)
 
-    return each_row(read, window, lambda task: task.task_id, limit)
+    left = limit
+    async for task in each_row(read, window, lambda task: task.task_id, limit):
+        yield task
+        left -= 1
+        if not left:
+            return
 
 
 async def all_tasks(
@@ -58,7 +63,7 @@ async def all_tasks(
     limit: int = sys.maxsize,
 ) -> list[Task]:
     """The first `limit` tasks that pass the filters, in the order of `window`."""
-    return [task async for task in each_task(operator, window, wanted, limit)][:limit]
+    return [task async for task in each_task(operator, window, wanted, limit)]
 
 
 def each_command_host(

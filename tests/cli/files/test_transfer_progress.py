@@ -1,6 +1,7 @@
 """How far copies and fetches are: the words, and the line on a terminal."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from tests.support.waiting import wait_until
 from tui_manager.cli.commands.watch_transfers import TransferWatch
 from tui_manager.cli.printing import status_line
 from tui_manager.cli.printing.status_line import clear_status, show_status
+from tui_manager.cli.printing.summary import Faults
 from tui_manager.cli.printing.text import note
-from tui_manager.cli.printing.transfers import progress_words, summarize_transfer
+from tui_manager.cli.printing.transfers import TransferEnds, progress_words
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, Transfer
@@ -77,10 +79,17 @@ def test_the_summary_counts_each_end() -> None:
         row("web03", Status.CANCELED),
     ]
     counts = Counts(total=3, completed=2, canceled=1)
-    summary = summarize_transfer(counts, rows, COPY, {})
-    assert summary == "3 hosts: 1 copied, 1 unchanged, 1 canceled"
+    assert summary(counts, rows) == "3 hosts: 1 copied, 1 unchanged, 1 canceled"
     alone = Counts(total=1, canceled=1)
-    assert summarize_transfer(alone, [rows[2]], COPY, {}) == "1 host: 1 canceled"
+    assert summary(alone, [rows[2]]) == "1 host: 1 canceled"
+
+
+def summary(counts: Counts, rows: Sequence[CommandHost]) -> str:
+    ends, faults = TransferEnds(COPY, {}), Faults()
+    for row in rows:
+        ends.add(row)
+        faults.add(row)
+    return ends.summarize(counts, faults)
 
 
 class Terminal(io.StringIO):

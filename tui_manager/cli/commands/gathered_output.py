@@ -3,13 +3,13 @@
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui_manager.cli.commands.run_output import NOTHING_SAVED, file_of, note_end
+from tui_manager.cli.commands.run_output import NOTHING_SAVED, EndNote, file_of
 from tui_manager.cli.printing.text import cleaner_for
 from tui_manager.client.output_lines import StreamLines
-from tui_manager.client.read_lists import all_command_hosts
+from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.status import CommandHostStatus, Stream
 from tui_manager.domain.tasks.task import CommandHost, TaskDetail
 from tui_manager.domain.text.host_name_ranges import fold_names
@@ -43,41 +43,69 @@ class GatheredOutput:
 
     async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints the groups, the largest first, and the summary."""
-        rows = await all_command_hosts(operator, detail.task.task_id)
-        for stream in Stream:
-            groups: defaultdict[bytes, list[CommandHost]] = defaultdict(list)
-            for row in rows:
-                if digest := self._digests.get((row.execution_id, stream)):
-                    groups[digest.digest()].append(row)
-            for group in sorted(groups.values(), key=len, reverse=True):
+        end = EndNote(detail, self._saved)
+        outputs: dict[Stream, _Groups] = {stream: {} for stream in Stream}
+        transfers: _Groups = {}
+        async for row in each_command_host(operator, detail.task.task_id):
+            end.add(row)
+            for stream, groups in outputs.items():
+                if digest := self._digests.pop((row.execution_id, stream), None):
+                    _add(groups, digest.digest(), row)
+            if words := self._transfer_words(detail, row):
+                _add(transfers, words, row)
+        for stream, groups in outputs.items():
+            for group in _largest_first(groups):
                 await _print_group(operator, stream, group)
-        self._print_transfers(detail, rows)
-        note_end(detail, rows, self._saved)
-
-    def _print_transfers(self, detail: TaskDetail, rows: Sequence[CommandHost]) -> None:
-        """Prints what the copies and fetches did that completed, the largest groups first."""
-        groups: defaultdict[str, list[CommandHost]] = defaultdict(list)
-        for row in rows:
-            step = detail.commands[row.command].spec
-            if step.transfer and row.status is CommandHostStatus.COMPLETED:
-                from tui_manager.cli.printing.transfers import end_words
-
-                groups[end_words(row, step, self._saved.get(row.execution_id))].append(row)
-        for words, group in sorted(groups.items(), key=lambda item: -len(item[1])):
-            sys.stdout.write(f"{_heading(group)}{words}\n")
+        for what, group in sorted(transfers.items(), key=lambda item: -len(item[1].hosts)):
+            sys.stdout.write(f"{_heading(group)}{what}\n")
         sys.stdout.flush()
+        end.print()
+
+    def _transfer_words(self, detail: TaskDetail, row: CommandHost) -> str:
+        """What a copy or fetch did that completed; empty for every other row."""
+        step = detail.commands[row.command].spec
+        if not step.transfer or row.status is not CommandHostStatus.COMPLETED:
+            return ""
+        from tui_manager.cli.printing.transfers import end_words
+
+        return end_words(row, step, self._saved.get(row.execution_id))
 
 
-def _heading(group: Sequence[CommandHost]) -> str:
+@dataclass(slots=True)
+class _Group:
+    """Hosts with the same output.
+
+    Attributes:
+        execution_id: of the first of them, whose output is printed.
+    """
+
+    execution_id: str
+    hosts: list[str]
+
+
+_Groups = dict[object, _Group]
+
+
+def _add(groups: _Groups, key: object, row: CommandHost) -> None:
+    if key not in groups:
+        groups[key] = _Group(row.execution_id, [])
+    groups[key].hosts.append(row.host)
+
+
+def _largest_first(groups: _Groups) -> list[_Group]:
+    return sorted(groups.values(), key=lambda group: -len(group.hosts))
+
+
+def _heading(group: _Group) -> str:
     rule = "-" * 15
-    return f"{rule}\n{fold_names(row.host for row in group)} ({len(group)})\n{rule}\n"
+    return f"{rule}\n{fold_names(group.hosts)} ({len(group.hosts)})\n{rule}\n"
 
 
-async def _print_group(operator: Operator, stream: Stream, group: Sequence[CommandHost]) -> None:
+async def _print_group(operator: Operator, stream: Stream, group: _Group) -> None:
     file, clean, lines = file_of(stream), cleaner_for(file_of(stream)), StreamLines()
     file.write(_heading(group))
     offset = 0
-    while chunks := await operator.read_output(group[0].execution_id, stream, offset):
+    while chunks := await operator.read_output(group.execution_id, stream, offset):
         for chunk in chunks:
             offset = chunk.offset + (chunk.gap or len(chunk.data))
             file.write("".join(f"{clean(line)}\n" for line in lines.feed(chunk)))

@@ -5,9 +5,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tui_manager.cli.commands.run_output import NOTHING_SAVED
-from tui_manager.cli.printing.text import write_json
+from tui_manager.cli.printing.json_rows import JsonRows
 from tui_manager.client.output_lines import gap_text, utf8_decoder
-from tui_manager.client.read_lists import all_command_hosts
+from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.presentation.json_shapes import Shape, output_shape, run_shape
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec
@@ -51,9 +51,10 @@ class JsonOutput:
 
     async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints the object."""
-        rows = await all_command_hosts(operator, detail.task.task_id)
-        steps = [command.spec for command in detail.commands]
-        write_json(run_shape(detail, [self._shape(row, steps[row.command]) for row in rows]))
+        shown = JsonRows(run_shape(detail), "hosts")
+        async for row in each_command_host(operator, detail.task.task_id):
+            shown.add(self._shape(row, detail.commands[row.command].spec))
+        shown.end()
 
     def _shape(self, row: CommandHost, step: CommandSpec) -> Shape:
         texts, cut = [], False
@@ -62,7 +63,7 @@ class JsonOutput:
             over = self._seen[key] > CUT
             # If our limit cuts a character it is left out; if the host cut it, it is marked.
             rest = "" if over else self._decoders[key].decode(b"", final=True)
-            texts.append("".join((*self._text[key], rest)))
+            texts.append("".join((*self._text.pop(key, ()), rest)))
             cut = cut or over
         shape = output_shape(row, step, *texts, cut=cut)
         if saved := self._saved.get(row.execution_id):

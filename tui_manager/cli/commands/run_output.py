@@ -2,19 +2,19 @@
 `json_output.py`). Each gets the chunks of a task in the order in which they were stored."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from tui_manager.cli.printing.status_line import clear_status
-from tui_manager.cli.printing.summary import summarize
+from tui_manager.cli.printing.summary import Faults, summarize
 from tui_manager.cli.printing.text import cleaner_for, note
 from tui_manager.client.output_lines import TaskLines
-from tui_manager.client.read_lists import all_command_hosts
+from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.tasks.task import CommandHost, OutputChunk, TaskDetail
 
 if TYPE_CHECKING:  # copies and fetches, and the whole API, are imported when they are needed
-    from tui_manager.cli.printing.transfers import SavedByRow
+    from tui_manager.cli.printing.transfers import SavedByRow, TransferEnds
     from tui_manager.operator.api import Operator
 
 NOTHING_SAVED: "SavedByRow" = {}
@@ -72,8 +72,10 @@ class LiveLines:
     async def finish(self, operator: "Operator", detail: TaskDetail) -> None:
         """Prints lines without an end, and the summary."""
         self.end_lines()
-        rows = await all_command_hosts(operator, detail.task.task_id)
-        note_end(detail, rows, self._saved)
+        end = EndNote(detail, self._saved)
+        async for row in each_command_host(operator, detail.task.task_id):
+            end.add(row)
+        end.print()
 
     def _print(self, host: str, stream: Stream, lines: Sequence[str]) -> None:
         if not lines:
@@ -86,26 +88,45 @@ class LiveLines:
         self._files[stream].write("".join(f"{host}: {clean(line)}\n" for line in lines))
 
 
-def note_end(detail: TaskDetail, rows: Sequence[CommandHost], saved: "SavedByRow") -> None:
-    """Prints on stderr what was not kept, and the summary. The number of a task that did not
-    complete is in it, because whoever looks further needs it."""
-    note_truncated_output(rows)
-    counts, steps = detail.task.counts, [command.spec for command in detail.commands]
-    if len(steps) == 1 and steps[0].transfer:
-        from tui_manager.cli.printing.transfers import summarize_transfer
+class EndNote:
+    """What is printed on stderr at the end: what was not kept, and the summary. The number of a
+    task that did not complete is in it, because whoever looks further needs it."""
 
-        text = summarize_transfer(counts, rows, steps[0], saved)
-    else:
-        text = summarize(counts, rows)
-    completed = detail.task.status is TaskStatus.COMPLETED
-    note(text if completed else f"task {detail.task.task_id}: {text}")
+    def __init__(self, detail: TaskDetail, saved: "SavedByRow") -> None:
+        self._task = detail.task
+        self._faults = Faults()
+        self._truncated: list[tuple[str, int]] = []
+        self._transfers = _transfer_ends(detail, saved)
 
-
-def note_truncated_output(rows: Iterable[CommandHost]) -> None:
-    """Prints which hosts had more output than the limit."""
-    for row in rows:
+    def add(self, row: CommandHost) -> None:
+        """Takes a command host of the task."""
+        self._faults.add(row)
         if row.truncated_bytes:
-            note_past_limit(row.host, row.truncated_bytes)
+            self._truncated.append((row.host, row.truncated_bytes))
+        if self._transfers is not None:
+            self._transfers.add(row)
+
+    def print(self) -> None:
+        """Called after the last one."""
+        for host, size in self._truncated:
+            note_past_limit(host, size)
+        counts = self._task.counts
+        if self._transfers is not None:
+            text = self._transfers.summarize(counts, self._faults)
+        else:
+            text = summarize(counts, self._faults)
+        completed = self._task.status is TaskStatus.COMPLETED
+        note(text if completed else f"task {self._task.task_id}: {text}")
+
+
+def _transfer_ends(detail: TaskDetail, saved: "SavedByRow") -> "TransferEnds | None":
+    """Counts how the hosts of a task ended that is one copy, fetch or update; None: it is not."""
+    steps = [command.spec for command in detail.commands]
+    if len(steps) != 1 or not steps[0].transfer:
+        return None
+    from tui_manager.cli.printing.transfers import TransferEnds
+
+    return TransferEnds(steps[0], saved)
 
 
 def note_past_limit(host: str, size: int) -> None:

@@ -4,11 +4,13 @@ own, `task files` is in `transfer.py`."""
 import argparse
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 
 from tui_manager.cli.commands.rerun import run_rerun
 from tui_manager.cli.commands.run import follow_task
 from tui_manager.cli.options.task_list import task_filter, task_list_window
-from tui_manager.cli.printing.list_tables import command_host_table, task_table
+from tui_manager.cli.printing.json_rows import JsonRows
+from tui_manager.cli.printing.list_tables import CommandHostTable, TaskTable
 from tui_manager.cli.printing.summary import count_words, note_left_out
 from tui_manager.cli.printing.task_details import task_text
 from tui_manager.cli.printing.text import (
@@ -16,9 +18,10 @@ from tui_manager.cli.printing.text import (
     note_storage_trouble,
     write,
     write_json,
+    write_lines,
 )
 from tui_manager.client.connection import connect
-from tui_manager.client.read_lists import all_command_hosts, all_tasks
+from tui_manager.client.read_lists import each_command_host, each_task
 from tui_manager.client.task_handle import TaskHandle
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
@@ -29,8 +32,11 @@ from tui_manager.domain.presentation.json_shapes import (
     steps_shape,
     task_shape,
 )
+from tui_manager.domain.tasks.task import Task
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
+
+_FIRST_TASK = "`tui-manager run TARGET -- COMMAND`"
 
 
 def run_task(settings: Settings, options: argparse.Namespace) -> int:
@@ -78,34 +84,51 @@ async def _change(task: TaskHandle, action: str) -> None:
 
 async def _list(operator: Operator, options: argparse.Namespace) -> None:
     window, wanted = task_list_window(options), task_filter(options)
+    tasks = each_task(operator, window, wanted, options.limit or sys.maxsize)
     try:
-        tasks = await all_tasks(operator, window, wanted, options.limit or sys.maxsize)
+        if options.json:
+            await _list_json(tasks)
+        elif not await _list_table(tasks):
+            filtered = window.text or wanted != ALL_TASKS
+            note("No task fits." if filtered else f"No tasks yet: run one with {_FIRST_TASK}.")
     except InvalidInputError as error:
         option = {"created_by": "by"}.get(error.field, error.field)
         raise InvalidInputError(option, f"--{option}: {error}") from error
-    if options.json:
-        write_json([task_shape(task) for task in tasks])
-    elif tasks:
-        write(task_table(tasks))
-    elif window.text or wanted != ALL_TASKS:
-        note("No task fits.")
-    else:
-        note("No tasks yet: run one with `tui-manager run TARGET -- COMMAND`.")
+
+
+async def _list_json(tasks: AsyncIterator[Task]) -> None:
+    shown = JsonRows()
+    async for task in tasks:
+        shown.add(task_shape(task))
+    shown.end()
+
+
+async def _list_table(tasks: AsyncIterator[Task]) -> bool:
+    """Prints the table, if there is a task. Returns whether there is one."""
+    shown = TaskTable()
+    async for task in tasks:
+        shown.add(task)
+    if not shown.empty:
+        write_lines(shown.lines())
+    return not shown.empty
 
 
 async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
     detail = await operator.get_task(task_id)
-    rows = await all_command_hosts(operator, task_id)
+    rows = each_command_host(operator, task_id)
     steps = [command.spec for command in detail.commands]
     if as_json:
-        shown = task_shape(detail.task) | limits_shape(detail) | origin_shape(detail)
-        shown |= steps_shape(detail)
-        hosts = [command_host_shape(row, steps[row.command]) for row in rows]
-        write_json(shown | {"hosts": hosts})
+        shape = task_shape(detail.task) | limits_shape(detail) | origin_shape(detail)
+        shown = JsonRows(shape | steps_shape(detail), "hosts")
+        async for row in rows:
+            shown.add(command_host_shape(row, steps[row.command]))
+        shown.end()
         return
+    table = CommandHostTable(steps)
+    async for row in rows:
+        table.add(row)
     write(task_text(detail))
-    if rows:
-        write("\n" + command_host_table(rows, steps))
+    write_lines(table.lines())
 
 
 async def _print_state(operator: Operator, task_id: int, *, as_json: bool) -> None:

@@ -2,11 +2,11 @@
 `audit`: their columns, and what each cell says. One host as text is in `host_details.py`, one task
 in `task_details.py`, one template in `template_details.py`. JSON is in `json_shapes.py`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from tui_manager.cli.printing.summary import count_words, outcome, update_words
-from tui_manager.cli.printing.text import local_time, table
+from tui_manager.cli.printing.text import Table, local_time
 from tui_manager.domain.hosts.host import Host, labels_text
 from tui_manager.domain.hosts.join_token import Token
 from tui_manager.domain.manager.audit import AuditEntry
@@ -25,9 +25,8 @@ _HOST_COLUMNS = (
 _TASK_COLUMNS = ("ID", "STATUS", "NAME", "TARGET", "COUNTS", "CREATED", "BY")
 _TASK_OF_HOST_COLUMNS = ("ID", "STATUS", "NAME", "COUNTS", "CREATED", "BY")
 _COMMAND_HOST_COLUMNS = (
-    *("HOST", "COMMAND", "STATUS", "REASON", "STARTED", "FINISHED", "STDOUT", "STDERR"),
+    *("HOST", "COMMAND", "BATCH", "STATUS", "REASON", "STARTED", "FINISHED", "STDOUT", "STDERR"),
 )
-_BATCH = 2  # the place of its column among these, if the task is a rollout
 _TOKEN_COLUMNS = ("ID", "STATE", "BY", "MADE", "EXPIRES", "LEFT", "APPROVES", "LABELS")
 _TEMPLATE_COLUMNS = ("NAME", "VERSION", "SAVED", "BY", "SCHEDULES", "ABOUT")
 _MANAGER_COLUMNS = (
@@ -42,9 +41,24 @@ def host_table(hosts: Iterable[Host]) -> str:
     return _table(_HOST_COLUMNS, map(_host_row, hosts), ("LABELS", "SYSTEM", "NAME"))
 
 
-def task_table(tasks: Iterable[Task]) -> str:
+class TaskTable:
     """The table of `task list`."""
-    return _table(_TASK_COLUMNS, map(_task_row, tasks), ("NAME", "TARGET", "COUNTS", "BY"))
+
+    def __init__(self) -> None:
+        self._table = _empty_table(_TASK_COLUMNS, ("NAME", "TARGET", "COUNTS", "BY"))
+
+    def add(self, task: Task) -> None:
+        """Adds a row."""
+        self._table.add(_task_row(task))
+
+    @property
+    def empty(self) -> bool:
+        """It has no task."""
+        return self._table.empty
+
+    def lines(self) -> Iterator[str]:
+        """The table."""
+        return self._table.lines()
 
 
 def task_of_host_table(tasks: Iterable[Task]) -> str:
@@ -53,19 +67,29 @@ def task_of_host_table(tasks: Iterable[Task]) -> str:
     return _table(_TASK_OF_HOST_COLUMNS, rows, ("NAME", "COUNTS", "BY"))
 
 
-def command_host_table(rows: Sequence[CommandHost], steps: Sequence[CommandSpec]) -> str:
+class CommandHostTable:
     """The hosts of one task, in `task show`. Those of a rollout have a batch.
 
     Args:
         steps: of the task.
     """
-    columns = [*_COMMAND_HOST_COLUMNS]
-    lines = [[*_command_host_row(row, steps[row.command])] for row in rows]
-    if any(row.batch for row in rows):
-        columns.insert(_BATCH, "BATCH")
-        for line, row in zip(lines, rows, strict=True):
-            line.insert(_BATCH, str(row.batch))
-    return _table(columns, lines, ("REASON", "HOST"))
+
+    def __init__(self, steps: Sequence[CommandSpec]) -> None:
+        self._steps = steps
+        self._table = _empty_table(_COMMAND_HOST_COLUMNS, ("REASON", "HOST"))
+        self._table.hidden = _COMMAND_HOST_COLUMNS.index("BATCH")
+
+    def add(self, row: CommandHost) -> None:
+        """Adds a row."""
+        self._table.add(_command_host_row(row, self._steps[row.command]))
+        if row.batch:
+            self._table.hidden = None
+
+    def lines(self) -> Iterator[str]:
+        """An empty line and the table; nothing if there is no row."""
+        if not self._table.empty:
+            yield "\n"
+            yield from self._table.lines()
 
 
 def token_table(tokens: Iterable[Token]) -> str:
@@ -104,7 +128,14 @@ def host_state(host: Host) -> str:
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], shortened: Iterable[str]) -> str:
     """A table whose columns `shortened` lose text, in this order, if the terminal is narrow."""
-    return table(columns, list(rows), stretch=tuple(map(columns.index, shortened)))
+    made = _empty_table(columns, shortened)
+    for row in rows:
+        made.add(row)
+    return "".join(made.lines())
+
+
+def _empty_table(columns: Sequence[str], shortened: Iterable[str]) -> Table:
+    return Table(columns, stretch=tuple(map(columns.index, shortened)))
 
 
 def _host_row(host: Host) -> tuple[str, ...]:
@@ -151,6 +182,7 @@ def _command_host_row(row: CommandHost, step: CommandSpec) -> tuple[str, ...]:
     return (
         row.host,
         str(row.command),
+        str(row.batch),
         "canceling" if row.canceling else f"{row.status}{' (late)' if row.late else ''}",
         _outcome(row, step) or "-",
         local_time(row.started_at),

@@ -46,16 +46,29 @@ def update_words(row: CommandHost, update: "UpdateSpec") -> str:
     return f"updated: {detail or f'to {update.named}'}"
 
 
-def summarize(counts: Counts, rows: Sequence[CommandHost]) -> str:
-    """`4 completed, 1 failed: web03 exit code 3`."""
-    groups: dict[str, list[str]] = {}
-    for row in rows:
+class Faults:
+    """Why hosts of a task did not complete."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, list[str]] = {}  # by the reason
+
+    def add(self, row: CommandHost) -> None:
+        """Adds a command host of any status."""
         if row.status in (Status.FAILED, Status.TIMEOUT, Status.SKIPPED) or row.kill_incomplete:
-            groups.setdefault(outcome(row), []).append(row.host)
-    faults = [f"{_folded(names)} {why}" for why, names in groups.items()]
-    if len(faults) > _GROUPS_SHOWN:
-        faults[_GROUPS_SHOWN:] = [f"and {len(faults) - _GROUPS_SHOWN} other reasons"]
-    return ": ".join(filter(None, (count_words(counts), "; ".join(faults))))
+            self._hosts.setdefault(outcome(row), []).append(row.host)
+
+    @property
+    def text(self) -> str:
+        """`web03 exit code 3`; empty if there are none."""
+        faults = [f"{_folded(names)} {why}" for why, names in self._hosts.items()]
+        if len(faults) > _GROUPS_SHOWN:
+            faults[_GROUPS_SHOWN:] = [f"and {len(faults) - _GROUPS_SHOWN} other reasons"]
+        return "; ".join(faults)
+
+
+def summarize(counts: Counts, faults: Faults) -> str:
+    """`4 completed, 1 failed: web03 exit code 3`."""
+    return ": ".join(filter(None, (count_words(counts), faults.text)))
 
 
 def note_left_out(names: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Writes lines, notes, JSON and tables. Makes the text of hosts safe for a terminal."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, TextIO
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Cleaner = Callable[[str], str]
 _GAP = "  "
+_BETWEEN = "\0"  # between the cells that are kept of a row, in which there is none
 _NARROWEST = 12  # cells of a column that is shortened
 
 
@@ -21,6 +22,13 @@ def write(text: str) -> None:
     """Writes lines to stdout at once."""
     clear_status()
     sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Writes lines to stdout, each with its end."""
+    clear_status()
+    sys.stdout.writelines(lines)
     sys.stdout.flush()
 
 
@@ -36,7 +44,7 @@ def write_json(value: object) -> None:
     """Writes one JSON value to stdout, in UTF-8 whatever the locale."""
     from tui_manager.cli.printing.indented_json import indented_json
 
-    text = indented_json(value, ascii_only=not _speaks_utf8(sys.stdout))
+    text = indented_json(value, ascii_only=not speaks_utf8(sys.stdout))
     write(f"{text}\n")
 
 
@@ -66,22 +74,59 @@ def one_line(text: str) -> str:
     return safe_line(text)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], stretch: Sequence[int]) -> str:
-    """Aligned columns. On a terminal the columns of `stretch` are shortened, in this order, until a
-    line fits; a line that is still too long is cut."""
-    cells = [tuple(header), *(tuple(one_line(cell) for cell in row) for row in rows)]
-    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
-    longest = sum(widths) + len(_GAP) * (len(widths) - 1)
-    if sys.stdout.isatty():
-        width = terminal_width()
-        over = longest - width
-        for column in stretch:
-            narrow = max(widths[column] - max(over, 0), min(widths[column], _NARROWEST))
-            over -= widths[column] - narrow
-            widths[column] = narrow
-        longest = width
-    lines = (_GAP.join(map(_fit, line, widths)).rstrip() for line in cells)
-    return "".join(f"{_fit(line, longest).rstrip()}\n" for line in lines)
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], stretch: Sequence[int]) -> str:
+    """Aligned columns; see `Table`."""
+    made = Table(header, stretch)
+    for row in rows:
+        made.add(row)
+    return "".join(made.lines())
+
+
+class Table:
+    """Aligned columns, whose rows are added one after another. Of a row only its text is kept.
+
+    On a terminal the columns of `stretch` are shortened, in this order, until a line fits; a line
+    that is still too long is cut.
+
+    Attributes:
+        hidden: a column that is not printed.
+    """
+
+    def __init__(self, header: Sequence[str], stretch: Sequence[int]) -> None:
+        self.hidden: int | None = None
+        self._stretch = stretch
+        self._widths = [0] * len(header)
+        self._rows: list[str] = []
+        self.add(header)
+
+    def add(self, row: Sequence[str]) -> None:
+        """Adds a row."""
+        cells = [*map(one_line, row)]
+        self._widths = [*map(max, self._widths, map(_width, cells))]
+        self._rows.append(_BETWEEN.join(cells))
+
+    @property
+    def empty(self) -> bool:
+        """It has no row but the header."""
+        return len(self._rows) == 1
+
+    def lines(self) -> Iterator[str]:
+        """The lines, each with its end."""
+        columns = [column for column in range(len(self._widths)) if column != self.hidden]
+        widths = self._widths[:]
+        longest = sum(widths[column] for column in columns) + len(_GAP) * (len(columns) - 1)
+        if sys.stdout.isatty():
+            limit = terminal_width()
+            over = longest - limit
+            for column in self._stretch:
+                narrow = max(widths[column] - max(over, 0), min(widths[column], _NARROWEST))
+                over -= widths[column] - narrow
+                widths[column] = narrow
+            longest = limit
+        for row in self._rows:
+            cells = row.split(_BETWEEN)
+            line = _GAP.join(_fit(cells[column], widths[column]) for column in columns).rstrip()
+            yield f"{_fit(line, longest).rstrip()}\n"
 
 
 def _width(cell: str) -> int:
@@ -114,7 +159,8 @@ def _local_second(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
 
 
-def _speaks_utf8(stream: TextIO) -> bool:
+def speaks_utf8(stream: TextIO) -> bool:
+    """Whether its encoding is UTF-8."""
     return (getattr(stream, "encoding", "") or "").lower().replace("-", "") == "utf8"
 
 

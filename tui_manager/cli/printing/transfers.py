@@ -3,7 +3,7 @@ ended."""
 
 from collections.abc import Mapping, Sequence
 
-from tui_manager.cli.printing.summary import summarize, update_words
+from tui_manager.cli.printing.summary import Faults, update_words
 from tui_manager.cli.printing.text import one_line
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task_spec.copy_and_fetch import FetchSpec, FileSet
@@ -60,22 +60,36 @@ def _past(step: CommandSpec) -> str:
     return _PAST[step.kind]
 
 
-def summarize_transfer(
-    counts: Counts, rows: Sequence[CommandHost], step: CommandSpec, saved: SavedByRow
-) -> str:
-    """`10 hosts: 8 copied, 2 unchanged`, of a task that has this step only."""
-    ended = [row for row in rows if row.status is Status.COMPLETED]
-    same = sum(is_unchanged(row, saved.get(row.execution_id)) for row in ended)
-    words = {_past(step): len(ended) - same, "unchanged": same}
-    done = [f"{number:,} {word}" for word, number in words.items() if number]
-    _, colon, faults = summarize(counts, rows).partition(": ")
-    others = [
-        f"{number:,} {name}"
-        for name, number in counts.as_dict().items()
-        if number and name not in ("total", "completed")
-    ]
-    hosts = f"{counts.total:,} host{'s' * (counts.total != 1)}"
-    return f"{hosts}: {', '.join((*done, *others)) or 'nothing'}{colon}{faults}"
+class TransferEnds:
+    """How the hosts of a task ended that has this step only.
+
+    Args:
+        saved: what was saved of fetched files.
+    """
+
+    def __init__(self, step: CommandSpec, saved: SavedByRow) -> None:
+        self._step = step
+        self._saved = saved
+        self._ended = self._unchanged = 0
+
+    def add(self, row: CommandHost) -> None:
+        """Adds a command host of any status."""
+        if row.status is Status.COMPLETED:
+            self._ended += 1
+            self._unchanged += is_unchanged(row, self._saved.get(row.execution_id))
+
+    def summarize(self, counts: Counts, faults: Faults) -> str:
+        """`10 hosts: 8 copied, 2 unchanged`."""
+        words = {_past(self._step): self._ended - self._unchanged, "unchanged": self._unchanged}
+        done = [f"{number:,} {word}" for word, number in words.items() if number]
+        others = [
+            f"{number:,} {name}"
+            for name, number in counts.as_dict().items()
+            if number and name not in ("total", "completed")
+        ]
+        hosts = f"{counts.total:,} host{'s' * (counts.total != 1)}"
+        text = f"{hosts}: {', '.join((*done, *others)) or 'nothing'}"
+        return ": ".join(filter(None, (text, faults.text)))
 
 
 def progress_words(rows: Sequence[CommandHost], steps: Sequence[CommandSpec], speed: float) -> str:

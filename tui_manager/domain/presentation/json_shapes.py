@@ -6,7 +6,6 @@ in `cli/commands/`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -345,16 +344,12 @@ def output_shape(
     return shape | ({"cut": True} if cut else {})
 
 
-def run_shape(detail: TaskDetail, hosts: Sequence[Shape]) -> Shape:
-    """What `run --json` prints at the end.
-
-    Args:
-        hosts: an `output_shape` for each command host.
-    """
+def run_shape(detail: TaskDetail) -> Shape:
+    """What `run --json` prints at the end, before "hosts": an `output_shape` for each command
+    host."""
     return {
         "task_id": detail.task.task_id,
         "status": detail.task.status,
         "counts": detail.task.counts.as_dict(),
         "left_out": list(detail.left_out),
-        "hosts": list(hosts),
     }
