@@ -18,7 +18,7 @@ BUNDLE ?=
 RELEASE ?= 1
 # More processes than cores, as many tests wait for the programs that they have started.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --processes $(WORKERS)
 
 .PHONY: setup demo test test-all test-fast lab faults monkey lint format protos check-protos docs screenshots bench \
 	bench-quick bench-managers bench-peers bundle soak lock dist man packages clean

@@ -11,10 +11,9 @@ from hypothesis import settings
 from tui_manager_agent.executions.cgroup_support import find_cgroup_root, remove_empty_cgroups
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
+from tests.support import forked_run
 from tests.support.new_databases import copied_databases
-from tests.support.rewritten_tests import compile_share
 from tests.support.run_length import draw_no_constants_of_our_code, examples
-from tests.support.run_order import order_for_run
 from tests.support.warm_programs import stop_servers
 
 # No test asserts on wall time, and so no example has a deadline.
@@ -34,16 +33,15 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 _LONG = 30  # characters; a UUID has 36
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Does a part of what all processes of the run need."""
-    compile_share(config)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--processes`."""
+    forked_run.add_option(parser)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Orders those that are left when all others have chosen."""
-    yield
-    items[:] = order_for_run(items)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Runs the tests in several processes, if so asked."""
+    return forked_run.run(session) or None
 
 
 def pytest_collection_finish() -> None:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.support import postgresql_server
+from tests.support.forked_run import RUN
 from tests.support.postgresql import new_database, postgresql_database, url_as_superuser
 from tests.support.postgresql_server import PostgresqlServer, find_programs, folder_for_servers
 from tests.support.programs import wait_for
@@ -55,7 +56,7 @@ def test_the_next_test_finds_the_database_as_the_migrations_leave_it() -> None:
 
 @pytest.mark.parametrize("crash", [False, True])
 def test_the_server_ends_with_the_last_process_of_its_run(crash: bool) -> None:
-    environment = os.environ | {"PYTEST_XDIST_TESTRUNUID": f"own{os.getpid()}{crash:d}"}
+    environment = os.environ | {RUN: f"own{os.getpid()}{crash:d}"}
     users = [
         subprocess.Popen(
             [sys.executable, "-c", _USER],
@@ -81,7 +82,7 @@ def test_the_server_ends_with_the_last_process_of_its_run(crash: bool) -> None:
 def test_a_killed_keeper_takes_the_server_with_it() -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux ends a program whose parent is killed")
-    environment = os.environ | {"PYTEST_XDIST_TESTRUNUID": f"kept{os.getpid()}"}
+    environment = os.environ | {RUN: f"kept{os.getpid()}"}
     with subprocess.Popen(
         [sys.executable, "-c", _USER],
         cwd=_ROOT,

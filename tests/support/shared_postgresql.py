@@ -18,6 +18,7 @@ from typing import IO
 import psutil
 import psycopg
 
+from tests.support.forked_run import RUN
 from tests.support.postgresql_server import PostgresqlServer, folder_for_short_lived, short_lived
 
 MANAGER = "tui_manager"  # the manager's user; not a superuser, as in production
@@ -44,10 +45,10 @@ def shared_server() -> PostgresqlServer:
 
 
 def _run() -> str:
-    """Names this run of tests. All processes of pytest-xdist have the same."""
+    """Names this run of tests. All its processes have the same."""
     process = psutil.Process()
     own = f"p{process.pid}-{process.create_time():.0f}"
-    return os.environ.get("PYTEST_XDIST_TESTRUNUID", "")[:12] or own
+    return os.environ.get(RUN) or own
 
 
 def _begin_to_use(folder: Path) -> IO[str]:

@@ -1,0 +1,257 @@
+"""Runs the tests in several processes: `pytest --processes 4`.
+
+One process collects the tests, then forks the others. pytest-xdist starts new processes that each
+import and collect all tests again, which takes 17 s of CPU in each. The first process hands out the
+tests and reports their results; it runs none itself. To plugins the others look like those of
+pytest-xdist (`config.workerinput`, PYTEST_XDIST_WORKER).
+
+Half of the processes begin with the tests that are marked `long`, so that at the end none waits for
+another one that has begun such a test. Most of these wait for programs that they have started:
+meanwhile the other half uses the cores.
+"""
+
+import io
+import os
+import random
+import signal
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import pytest
+
+RUN = "RUN_OF_TESTS"  # the variable that is alike in all processes of one run
+_TOGETHER_MAX = 20  # tests of one file; they may share what the file's fixtures make
+_Test = int  # its place among those that were collected
+
+
+def add_option(parser: pytest.Parser) -> None:
+    """Adds `--processes`."""
+    parser.addoption("--processes", type=int, default=0, help="run the tests in so many processes")
+
+
+def run(session: pytest.Session) -> bool:
+    """Runs the tests of a session that has collected them; says whether it did.
+
+    Raises:
+        pytest.Session.Failed: as many have failed as `--maxfail` says.
+    """
+    option = session.config.option
+    if option.processes < 1 or option.collectonly or session.testsfailed:
+        return False  # pytest runs them, or says what is wrong
+    return _Run(session).run(option.processes)
+
+
+@dataclass(slots=True)
+class _Process:
+    """One that runs tests, as the first process sees it."""
+
+    number: int
+    pid: int
+    connection: Connection
+    tests: deque[_Test] = field(default_factory=deque)  # it has them and has not ended them
+
+
+class Order:
+    """The tests that no process has yet, as groups that a process takes at once."""
+
+    def __init__(self, files: Sequence[str], long: Sequence[bool]) -> None:
+        """Of each test: its file, and whether it is long."""
+        self._is_long = long
+        self._long = deque([test] for test, is_long in enumerate(long) if is_long)
+        self._short: deque[list[_Test]] = deque()
+        for test, file in enumerate(files):
+            if long[test]:
+                continue
+            last = self._short[-1] if self._short else []
+            if last and files[last[0]] == file and len(last) < _TOGETHER_MAX:
+                last.append(test)
+            else:
+                self._short.append([test])
+
+    def take(self, *, long_first: bool, after: _Test | None = None) -> list[_Test]:
+        """The next group; an empty one: no test is left.
+
+        Args:
+            after: the test that the process runs before these. A long one holds up a short one.
+        """
+        is_after_long = after is not None and self._is_long[after]
+        groups = self._long if long_first and not is_after_long else self._short
+        groups = groups or self._long or self._short
+        tests = groups.popleft() if groups else []
+        if is_after_long and len(tests) > 1:
+            groups.appendleft(tests[1:])
+            return tests[:1]
+        return tests
+
+    def put_back(self, tests: Iterable[_Test]) -> None:
+        """They are taken next."""
+        self._short.extendleft([test] for test in reversed(list(tests)))
+
+
+class _Run:
+    """Hands the tests of a session out to processes, and reports what these say."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+        self._hook = session.config.hook
+        items = session.items
+        self._order = Order(
+            [item.nodeid.partition("::")[0] for item in items],
+            [item.get_closest_marker("long") is not None for item in items],
+        )
+        self._processes: list[_Process] = []
+        self._forked = 0
+
+    def run(self, count: int) -> bool:
+        """Returns when all tests have ended, in a process that runs tests when those of it have."""
+        reporter = self._session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.showfspath = False  # the tests of a file come with those of others
+        os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(count)
+        os.environ[RUN] = f"{os.getpid()}-{time.time():.0f}"
+        try:
+            while len(self._processes) < count:
+                if self._fork():
+                    return True
+            while self._processes:
+                connections = [process.connection for process in self._processes]
+                ready = wait(connections)
+                for process in [each for each in self._processes if each.connection in ready]:
+                    if self._hear(process) and self._fork():
+                        return True
+                self._stop_early()
+        except KeyboardInterrupt:
+            self._wait_for_end()  # the terminal has told all of them
+            raise
+        except BaseException:
+            for process in self._processes:
+                os.kill(process.pid, signal.SIGINT)
+            self._wait_for_end()
+            raise
+        return True
+
+    def _fork(self) -> bool:
+        """Starts a process; True in that one, after its tests."""
+        own, connection = Pipe()
+        number = self._forked
+        self._forked += 1
+        pid = os.fork()
+        if pid == 0:
+            own.close()
+            for process in self._processes:
+                process.connection.close()
+            self._processes.clear()
+            _run_tests(self._session, number, connection)
+            return True
+        connection.close()
+        self._processes.append(_Process(number, pid, own))
+        return False
+
+    def _hear(self, process: _Process) -> bool:
+        """Takes what a process says; whether another one is to be started in its place."""
+        try:
+            kind, value = process.connection.recv()
+        except (EOFError, ConnectionResetError):
+            return self._ended(process)
+        if kind == "next":
+            after = process.tests[-1] if process.tests else None
+            tests = self._order.take(long_first=process.number % 2 == 0, after=after)
+            process.tests.extend(tests)
+            process.connection.send(tests)
+        elif kind == "ended":
+            process.tests.popleft()
+        elif kind == "report":
+            config = self._session.config
+            report = self._hook.pytest_report_from_serializable(config=config, data=value)
+            self._hook.pytest_runtest_logreport(report=report)
+        else:
+            getattr(self._hook, kind)(**value)
+        return False
+
+    def _ended(self, process: _Process) -> bool:
+        """The process is gone. Whether it left tests: it ran the first of these, which failed."""
+        self._processes.remove(process)
+        process.connection.close()
+        status = os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
+        if not process.tests:
+            return False
+        item = self._session.items[process.tests.popleft()]
+        self._order.put_back(process.tests)
+        said = f"the process that ran this test has ended with status {status}"
+        report = pytest.TestReport(item.nodeid, item.location, {}, "failed", said, "call")
+        self._hook.pytest_runtest_logreport(report=report)
+        return True
+
+    def _stop_early(self) -> None:
+        if self._session.shouldfail:
+            raise self._session.Failed(self._session.shouldfail)
+        if self._session.shouldstop:
+            raise self._session.Interrupted(self._session.shouldstop)
+
+    def _wait_for_end(self) -> None:
+        """Each ends at the latest when it has something to say, as nobody hears it."""
+        for process in self._processes:
+            process.connection.close()
+        for process in self._processes:
+            os.waitpid(process.pid, 0)
+
+
+class _Reports:
+    """Passes what pytest says about the tests of this process to the first one."""
+
+    def __init__(self, config: pytest.Config, connection: Connection) -> None:
+        self._config = config
+        self._connection = connection
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A part of a test has ended."""
+        to_data = self._config.hook.pytest_report_to_serializable
+        self._connection.send(("report", to_data(config=self._config, report=report)))
+
+    def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
+        """A test begins."""
+        given = {"nodeid": nodeid, "location": location}
+        self._connection.send(("pytest_runtest_logstart", given))
+
+    def pytest_runtest_logfinish(self, nodeid: str, location: Any) -> None:
+        """A test has ended."""
+        given = {"nodeid": nodeid, "location": location}
+        self._connection.send(("pytest_runtest_logfinish", given))
+
+
+def _run_tests(session: pytest.Session, number: int, connection: Connection) -> None:
+    """What a forked process does. Then pytest ends in it, as it ends in the first one."""
+    config = session.config
+    os.environ["PYTEST_XDIST_WORKER"] = f"gw{number}"
+    config.workerinput = {"workerid": f"gw{number}"}  # type: ignore[attr-defined]
+    random.seed()
+    plugins = config.pluginmanager
+    capture = plugins.get_plugin("capturemanager")
+    if capture is not None:  # to files of its own
+        capture.stop_global_capturing()
+        capture.start_global_capturing()
+        capture.suspend_global_capture()
+    plugins.unregister(name="terminalreporter")
+    nowhere = pytest.TerminalReporter(config, io.StringIO())
+    plugins.register(nowhere, "terminalreporter")
+    nowhere.pytest_sessionstart(session)
+    plugins.register(_Reports(config, connection))
+    tests = deque[_Test](_next(connection))
+    while tests:
+        item = session.items[tests.popleft()]
+        if not tests:  # before the test, as it keeps the fixtures that the next one uses
+            tests.extend(_next(connection))
+        following = session.items[tests[0]] if tests else None
+        config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        connection.send(("ended", None))
+    connection.close()
+
+
+def _next(connection: Connection) -> list[_Test]:
+    connection.send(("next", None))
+    return list(connection.recv())

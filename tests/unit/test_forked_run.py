@@ -1,0 +1,195 @@
+"""Tests in several processes, which one process has collected."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.forked_run import Order
+
+_ROOT = Path(__file__).parents[2]
+_CONFTEST = """
+import os
+import pytest
+from pathlib import Path
+from tests.support import forked_run
+
+def pytest_addoption(parser):
+    forked_run.add_option(parser)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    return forked_run.run(session) or None
+
+@pytest.fixture(scope="session", autouse=True)
+def _of_the_process(pytestconfig):
+    yield
+    (pytestconfig.rootpath / f"ended-{os.getpid()}").touch()
+"""
+
+
+def _start(folder: Path, text: str, *arguments: str) -> subprocess.Popen[str]:
+    (folder / "conftest.py").write_text(_CONFTEST)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = long: takes long\n")
+    (folder / "test_made.py").write_text(f"import os, signal, time\nimport pytest\n{text}")
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", *arguments, "."],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(_ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    )
+
+
+def _run(folder: Path, text: str, *arguments: str) -> tuple[int, str]:
+    """The exit status, and what is printed."""
+    started = _start(folder, text, *arguments)
+    said, _ = started.communicate()
+    return started.returncode, said
+
+
+@pytest.mark.parametrize(("count", "processes"), [(1, 1), (7, 3), (200, 2), (2, 5)])
+def test_each_test_runs_once(tmp_path: Path, count: int, processes: int) -> None:
+    text = f"""
+@pytest.mark.parametrize("number", range({count}))
+def test_it(number):
+    with open("ran", "a") as file:
+        file.write(f"{{number}}\\n")
+"""
+    status, said = _run(tmp_path, text, "--processes", str(processes))
+    assert (status, f"{count} passed" in said) == (0, True), said
+    ran = sorted(int(line) for line in (tmp_path / "ran").read_text().split())
+    assert ran == list(range(count))
+    assert len(list(tmp_path.glob("ended-*"))) == min(processes, -(-count // 20))
+
+
+def test_what_fails_is_shown_as_in_one_process(tmp_path: Path) -> None:
+    text = """
+def test_good():
+    print("from the good one")
+
+def test_bad():
+    print("from the bad one")
+    assert 1 == 2
+
+@pytest.mark.skip(reason="not today")
+def test_skipped():
+    pass
+
+@pytest.fixture
+def broken():
+    yield
+    raise OSError("in teardown")
+
+def test_with_fixture(broken):
+    pass
+"""
+    status, said = _run(tmp_path, text, "--processes", "2")
+    alone, expected = _run(tmp_path, text)
+    assert status == alone == 1
+    assert "from the bad one" in said
+    for line in (
+        "1 failed, 2 passed, 1 skipped, 1 error",
+        "FAILED test_made.py::test_bad - assert 1 == 2",
+        "SKIPPED [1] test_made.py:11: not today",
+        "ERROR test_made.py::test_with_fixture - OSError: in teardown",
+    ):
+        assert line in said, said
+        assert line in expected, expected
+
+
+def test_a_test_that_ends_its_process_fails_and_the_others_run(tmp_path: Path) -> None:
+    text = """
+@pytest.mark.parametrize("number", range(30))
+def test_it(number):
+    if number == 4:
+        os._exit(3)
+    if number == 25:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+    status, said = _run(tmp_path, text, "--processes", "2")
+    assert (status, "2 failed, 28 passed" in said) == (1, True), said
+    assert "the process that ran this test has ended with status 3" in said
+    assert "the process that ran this test has ended with status -9" in said
+
+
+def test_after_so_many_failures_the_others_end(tmp_path: Path) -> None:
+    text = """
+@pytest.mark.long
+def test_long():
+    open("running", "w").close()
+    time.sleep(1000)
+
+@pytest.mark.parametrize("number", range(30))
+def test_it(number):
+    if number == 25:
+        open("running").close()  # waits until the other one is opened
+    assert number != 25
+"""
+    os.mkfifo(tmp_path / "running")
+    status, said = _run(tmp_path, text, "--processes", "2", "-x")
+    assert (status, "1 failed, 24 passed" in said) == (1, True), said
+    assert "stopping after 1 failures" in said
+    assert len(list(tmp_path.glob("ended-*"))) == 2  # their fixtures have ended too
+
+
+def test_an_interrupt_ends_all_processes(tmp_path: Path) -> None:
+    text = """
+@pytest.mark.parametrize("number", range(40))
+def test_it(number):
+    if number in (0, 20):
+        open(f"running-{number}", "w").close()
+        time.sleep(1000)
+"""
+    for number in (0, 20):
+        os.mkfifo(tmp_path / f"running-{number}")
+    started = _start(tmp_path, text, "--processes", "2")
+    for number in (0, 20):
+        (tmp_path / f"running-{number}").open().close()  # waits until the test opens it
+    os.killpg(started.pid, signal.SIGINT)
+    said, _ = started.communicate()
+    assert started.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert "KeyboardInterrupt" in said
+    assert len(list(tmp_path.glob("ended-*"))) == 2
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_half_of_the_processes_begin_with_the_long_ones(processes: int) -> None:
+    order = Order(["a"] * 50 + ["b"] * 30, [number % 9 == 0 for number in range(80)])
+    taken: list[int] = []
+    for process in range(processes):
+        (first, *_) = tests = order.take(long_first=process % 2 == 0)
+        assert (first % 9 == 0) == (process % 2 == 0)
+        taken += tests
+    while True:
+        for process in range(processes):
+            tests = order.take(long_first=process % 2 == 0)
+            taken += tests
+            assert len(tests) <= 20
+            assert len({number < 50 for number in tests}) <= 1  # of one file
+        if len(taken) == 80:
+            break
+    assert sorted(taken) == list(range(80))
+    assert not order.take(long_first=True)
+
+
+def test_a_long_one_holds_up_one_other_at_most() -> None:
+    order = Order(["a"] * 12, [True, True] + [False] * 10)
+    assert order.take(long_first=True) == [0]
+    assert order.take(long_first=True, after=0) == [2]
+    assert order.take(long_first=True, after=2) == [1]
+    assert order.take(long_first=True, after=1) == [3]
+    assert order.take(long_first=True, after=3) == list(range(4, 12))
+
+
+def test_what_is_put_back_is_taken_next() -> None:
+    order = Order(["a"] * 30, [False] * 30)
+    first = order.take(long_first=False)
+    order.put_back(first[7:])
+    assert order.take(long_first=False) == [7]
+    assert order.take(long_first=True) == [8]
