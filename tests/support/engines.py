@@ -23,15 +23,16 @@ from tui_manager.storage.maintenance.backup import back_up
 from tui_manager.storage.maintenance.check import CheckResult, check_database, check_postgresql
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+_TESTS = Path(__file__).parents[1]
 # The modules that are about SQLite, and why they have no counterpart for PostgreSQL.
 SQLITE_ONLY = {
     "storage/aiosqlite_adapter": "private parts of SQLite's client",
-    "storage/backup": "PostgreSQL has its own tools",
-    "storage/check": "a damaged file",
+    "storage/maintenance/backup": "PostgreSQL has its own tools",
+    "storage/maintenance/check": "a damaged file",
     "storage/database": "the file, its locks and its migrations",
-    "storage/migrate_to_postgresql": "from one to the other",
+    "storage/maintenance/migrate_to_postgresql": "from one to the other",
     "storage/database_file": "a file that was moved away",
-    "storage/query_plans": "the plans of SQLite",
+    "storage/views/query_plans": "the plans of SQLite",
     "storage/sql_of_engines": "compares the two",
     "storage/write_ahead_log": "the log beside the file",
 }
@@ -133,7 +134,8 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs each test on both engines, without those that are about one of them."""
     module = Path(metafunc.module.__file__ or "")
-    name = f"{module.parent.name}/{module.stem.removeprefix('test_')}"
+    folder = module.parent.relative_to(_TESTS).as_posix()
+    name = f"{folder}/{module.stem.removeprefix('test_')}"
     of_one = name in SQLITE_ONLY or name.startswith("storage/postgresql")
     if not of_one and not metafunc.definition.get_closest_marker("sqlite"):
         postgresql = pytest.param(POSTGRESQL, marks=pytest.mark.postgresql)

@@ -11,7 +11,7 @@ from tests.support.processes import Machine
 from tests.support.programs import Program
 
 DAY = 24 * 3600
-INJECT = str(Path(__file__).parents[1] / "faults" / "inject")
+INJECT = str(Path(__file__).parents[2] / "faults" / "inject")
 
 
 class WrongClock:

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.storage.test_check import SPOILED, history
+from tests.storage.maintenance.test_check import SPOILED, history
 from tests.support.engines import POSTGRESQL, database_in
 from tests.support.manager_parts import Parts, manager_parts
 from tests.support.postgresql import connect_to

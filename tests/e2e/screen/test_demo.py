@@ -27,7 +27,7 @@ def leave_by_closing_the_window(terminal: Terminal) -> None:
 
 def state_folder_by(page: str, environment: Mapping[str, str]) -> str:
     """The folder that a shell finds with the line of a page of the manual."""
-    text = (Path(__file__).parents[2] / "docs" / page).read_text()
+    text = (Path(__file__).parents[3] / "docs" / page).read_text()
     (line,) = re.findall(r"^export TUI_MANAGER_STATE_DIR=.*demo.*$", text, re.MULTILINE)
     asked = ["/bin/sh", "-c", f'{line}; printf %s "$TUI_MANAGER_STATE_DIR"']
     return subprocess.run(asked, env=environment, capture_output=True, text=True, check=True).stdout

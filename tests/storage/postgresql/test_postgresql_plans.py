@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.storage.test_query_plans import GROWING, WALKS
+from tests.storage.views.test_query_plans import GROWING, WALKS
 from tests.support.postgresql import unused_database, url_as_superuser
 from tui_manager.storage.engine.statements import load_queries
 

@@ -17,7 +17,7 @@ from tests.support.postgresql import new_database, postgresql_database, url_as_s
 from tests.support.postgresql_server import PostgresqlServer, find_programs, folder_for_servers
 from tests.support.programs import wait_for
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _USER = """
 import sys
 from tests.support.postgresql import postgresql_database
