@@ -101,7 +101,7 @@ CONSTANT = {
     ("task_overview.sql", "host_by_place"): "COVERING INDEX rollout_hosts_by_state (task_id=?)",
     ("task_overview.sql", "worst_of_host"): "command_hosts_of_command (command_id=? AND host=?)",
     ("task_overview.sql", "failures"): "command_hosts_by_attention (task_id=? AND attention=?)",
-    ("task_overview.sql", "labels"): "command_hosts_by_attention (task_id=? AND attention=?)",
+    ("task_overview.sql", "failing"): "command_hosts_by_attention (task_id=? AND attention=?)",
     ("task_overview.sql", "running"): "command_hosts_by_attention (task_id=? AND attention=?)",
     ("task_overview.sql", "away"): UNENDED_OF_HOST_IN_TASK,
     ("task_overview.sql", "command_hosts"): BY_EXECUTION,

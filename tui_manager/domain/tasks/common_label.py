@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from tui_manager.domain.frozen_dataclass import dataclass
 
@@ -27,26 +28,32 @@ class CommonLabel:
     others: int
 
 
-def common_label(group: LabelCounts, task: LabelCounts) -> CommonLabel | None:
-    """The label of a group of hosts that the fewest other hosts of their task have; None if no
-    label tells them apart. The time grows with the number of different labels of `task`.
+class TaskLabels:
+    """The labels of all hosts of a task, counted once for all groups of its hosts."""
 
-    Args:
-        group: some hosts of `task`.
-        task: all of its hosts.
-    """
-    hosts = sum(count for _, count in group)
-    others = sum(count for _, count in task) - hosts
-    if hosts < LEAST_HOSTS or others < 1:
-        return None
-    common = set.intersection(*(set(labels.items()) for labels, _ in group))
-    having: Counter[tuple[str, str]] = Counter()
-    for labels, count in task:
-        for label in common & labels.items() if common else ():
-            having[label] += count
-    elsewhere, key, value = min(
-        ((having[label] - hosts, *label) for label in common), default=(others, "", "")
-    )
-    if elsewhere * FEW > others:
-        return None
-    return CommonLabel(f"{key}={value}", elsewhere, others)
+    def __init__(self, task: LabelCounts) -> None:
+        self._hosts = sum(count for _, count in task)
+        each = (labels.items() for labels, count in task for _ in range(count))
+        self._having = Counter(chain.from_iterable(each))
+
+    def common_label(self, group: LabelCounts) -> CommonLabel | None:
+        """The label of a group of hosts of the task that the fewest other hosts have; None if no
+        label tells them apart."""
+        hosts = sum(count for _, count in group)
+        others = self._hosts - hosts
+        if hosts < LEAST_HOSTS or others < 1:
+            return None
+        common = set(group[0][0].items())
+        for labels, _ in group:
+            common.intersection_update(labels.items())
+            if not common:
+                return None
+        elsewhere, key, value = min((self._having[label] - hosts, *label) for label in common)
+        if elsewhere * FEW > others:
+            return None
+        return CommonLabel(f"{key}={value}", elsewhere, others)
+
+
+def common_label(group: LabelCounts, task: LabelCounts) -> CommonLabel | None:
+    """The same for one group."""
+    return TaskLabels(task).common_label(group)

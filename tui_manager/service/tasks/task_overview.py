@@ -66,9 +66,13 @@ class TaskOverview:
     async def failures(self, task_id: int) -> Sequence[FailureGroup]:
         """Hosts on which commands failed, by the way in which. Raises NotFoundError."""
 
+        def labels_of(row_id: int) -> Mapping[str, str] | None:
+            entry = self._directory.find_row(row_id)  # one look, also from the reader's thread
+            return entry.row.labels if entry else None
+
         def read(tx: Transaction) -> Sequence[FailureGroup]:
             tasks.get(tx, task_id)
-            return task_overview.failures(tx, task_id)
+            return task_overview.failures(tx, task_id, labels_of)
 
         return await self._database.read(read)
 

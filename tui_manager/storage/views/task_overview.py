@@ -3,16 +3,17 @@ hosts have printed last."""
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from heapq import nsmallest
+from itertools import chain, groupby
 from operator import itemgetter
 
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.output.last_line import TAIL_BYTES, LastLine, last_line
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
-from tui_manager.domain.tasks.common_label import LEAST_HOSTS, common_label
+from tui_manager.domain.tasks.common_label import LEAST_HOSTS, TaskLabels
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.domain.tasks.task_map import (
     NAMES_IN_GROUP,
@@ -32,7 +33,7 @@ from tui_manager.storage.engine.statements import (
     pack_values,
     to_datetime,
 )
-from tui_manager.storage.engine.transaction import Row, Transaction
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.step_files import copy_of, update_of
 from tui_manager.storage.views.command_host_list import command_host_of
 
@@ -40,7 +41,6 @@ _SQL = load_queries("task_overview.sql")
 _COMMAND_COUNTS = load_queries("tasks.sql")["command_counts"]
 _PENDING, _COMPLETED = WORST_FIRST.index("p"), len(WORST_FIRST) - 1
 _GROUPS_MAX = 50
-_ALL_ROWS = 2**62
 _PIECES_MAX = 32  # of one stream that are looked at: its last line may be in many small ones
 _NO_TRANSFERS: Mapping[str, Transfer] = {}
 _STREAMS = {Stream.STDOUT: 1, Stream.STDERR: 2}
@@ -100,37 +100,57 @@ def find_host(tx: Transaction, task_id: int, number: int) -> CommandHost:
     return command_host_of(tx.execute(_SQL["worst_of_host"], of_host).fetchone())
 
 
-def failures(tx: Transaction, task_id: int) -> tuple[FailureGroup, ...]:
-    """The hosts on which commands failed, by the way in which."""
-    rows = _failure_rows(tx, task_id, _ALL_ROWS)
-    if all(row["hosts"] < LEAST_HOSTS for row in rows):
-        return tuple(map(_failure_group, rows))
-    of_task, by_way = _labels(tx, task_id)
+LabelsOf = Callable[[int], Mapping[str, str] | None]
+_Way = tuple[str, str, int | None, int | None]  # status, reason, exit code, signal
+
+
+def failures(
+    tx: Transaction, task_id: int, labels_of: LabelsOf = lambda _row_id: None
+) -> tuple[FailureGroup, ...]:
+    """The hosts on which commands failed, by the way in which.
+
+    Args:
+        labels_of: the labels of a host by its row id, as far as they are in memory.
+    """
+    ways = defaultdict[_Way, dict[int, int]](dict)
+    rows = fetch_packed(tx, _SQL["failing"], {"task_id": task_id})
+    for status, reason, code, signal, host, row_id in rows:
+        hosts = ways[status, reason, code, signal]
+        hosts[host] = min(row_id, hosts.get(host, row_id))
+    most = sorted(ways, key=lambda way: (-len(ways[way]), *_order(way)))[:_GROUPS_MAX]
+    named = {way: nsmallest(NAMES_IN_GROUP, ways[way], key=ways[way].__getitem__) for way in most}
+    every = {"hosts": pack_values(chain.from_iterable(named.values()))}
+    names = {row["id"]: row["name"] for row in tx.execute(_SQL["names_of_hosts"], every)}
+    found = [
+        _failure_group(*way, len(ways[way]), [names[host] for host in named[way]]) for way in most
+    ]
+    if all(group.hosts < LEAST_HOSTS for group in found):
+        return tuple(found)
+    every_host = fetch_packed(tx, _SQL["hosts_by_name"], {"task_id": task_id})
+    labels = _labels(tx, (host for _, host in every_host), labels_of)
+    of_task = TaskLabels([(labels[host], 1) for _, host in every_host])
     return tuple(
-        replace(_failure_group(row), label=common_label(by_way[_way(row)], of_task)) for row in rows
+        replace(group, label=of_task.common_label([(labels[host], 1) for host in ways[way]]))
+        for way, group in zip(most, found, strict=True)
     )
 
 
-def _failure_rows(tx: Transaction, task_id: int, rows: int) -> list[Row]:
-    values = {"task_id": task_id, "names": NAMES_IN_GROUP, "groups": _GROUPS_MAX, "rows": rows}
-    return tx.execute(_SQL["failures"], values).fetchall()
+def _order(way: _Way) -> tuple[str, str, bool, int, bool, int]:
+    """Sorts ways with the same number of hosts."""
+    status, reason, code, signal = way
+    return status, reason, code is not None, code or 0, signal is not None, signal or 0
 
 
-_Way = tuple[str, str, int | None, int | None]
-_Counts = list[tuple[dict[str, str], int]]
-
-
-def _labels(tx: Transaction, task_id: int) -> tuple[_Counts, dict[_Way, _Counts]]:
-    """The labels of all hosts of a task, and of those on which it failed in each way."""
-    of_task, by_way = _Counts(), defaultdict[_Way, _Counts](list)
-    for row in tx.execute(_SQL["labels"], {"task_id": task_id}):
-        counts = by_way[_way(row)] if row["failed"] else of_task
-        counts.append((json.loads(row["labels"]), row["hosts"]))
-    return of_task, by_way
-
-
-def _way(row: Row) -> _Way:
-    return row["status"], row["reason"], row["exit_code"], row["signal"]
+def _labels(
+    tx: Transaction, hosts: Iterable[int], labels_of: LabelsOf
+) -> Mapping[int, Mapping[str, str]]:
+    """The labels of these hosts by their row ids. What is not in memory, such as of hosts that were
+    removed, is read."""
+    known = {host: labels_of(host) for host in hosts}
+    missing = {"hosts": pack_values(host for host, labels in known.items() if labels is None)}
+    rows = tx.execute(_SQL["labels_of_hosts"], missing)
+    read = {row["id"]: json.loads(row["labels"]) for row in rows}
+    return {host: read[host] if labels is None else labels for host, labels in known.items()}
 
 
 def summary(
@@ -145,7 +165,13 @@ def summary(
     lines = (_last_line(tx, command_host) for command_host in running)
     percents = [line.percent if line else None for line in lines]
     percents += _transfer_percents(tx, task_id, transfers)
-    failures = map(_failure_group, _failure_rows(tx, task_id, SUMMED_FAILURES))
+    values = {"names": NAMES_IN_GROUP, "groups": _GROUPS_MAX, "rows": SUMMED_FAILURES}
+    failures = [
+        _failure_group(status, reason, code, signal, hosts, json.loads(names))
+        for status, reason, code, signal, hosts, names in tx.execute(
+            _SQL["failures"], {"task_id": task_id, **values}
+        )
+    ]
     return TaskSummary(tuple(failures), announced_percent(percents))
 
 
@@ -164,14 +190,15 @@ def _transfer_percents(
         yield min(100, done.bytes * 100 // files.bytes) if files and files.bytes else 0
 
 
-def _failure_group(row: Row) -> FailureGroup:
-    names = json.loads(row["names"])
+def _failure_group(
+    status: str, reason: str, code: int | None, signal: int | None, hosts: int, names: Sequence[str]
+) -> FailureGroup:
     return FailureGroup(
-        CommandHostStatus(row["status"]),
-        Reason(row["reason"]),
-        row["exit_code"],
-        row["signal"],
-        row["hosts"],
+        CommandHostStatus(status),
+        Reason(reason),
+        code,
+        signal,
+        hosts,
         fold_names(names),
         len(names),
     )

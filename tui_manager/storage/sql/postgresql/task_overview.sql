@@ -58,22 +58,22 @@ FROM (SELECT f.status, f.reason, f.exit_code, f.signal, h.name,
 GROUP BY status, reason, exit_code, signal
 ORDER BY hosts DESC, status, reason, exit_code NULLS FIRST, signal NULLS FIRST LIMIT :groups;
 
--- name: labels
--- The labels of the hosts of a task, and how many have exactly these: of all hosts, and of those on which
--- a command failed in one way, as in "failures".
-SELECT 0 AS failed, NULL AS status, NULL AS reason, NULL AS exit_code, NULL AS signal, h.labels,
-       count(*) AS hosts
-FROM command_hosts AS ch JOIN hosts AS h ON h.id = ch.host
-WHERE ch.task_id = :task_id AND ch.position = 0
-GROUP BY h.labels
-UNION ALL
-SELECT 1, f.status, f.reason, f.exit_code, f.signal, h.labels, count(*)
-FROM (SELECT DISTINCT status, reason, exit_code, signal, host
-      FROM command_hosts
-      WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
-        AND reason NOT IN ('earlier_failed', 'canceled')) AS f
-JOIN hosts AS h ON h.id = f.host
-GROUP BY f.status, f.reason, f.exit_code, f.signal, h.labels;
+-- name: failing
+-- The hosts on which a command of a task failed, as in "failures", each command host by itself.
+SELECT coalesce(json_agg(json_build_array(status, reason, exit_code, signal, host, id)), '[]')
+FROM command_hosts
+WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
+  AND reason NOT IN ('earlier_failed', 'canceled');
+
+-- name: names_of_hosts
+-- The names of hosts, a JSON array of row ids.
+SELECT h.id, h.name FROM jsonb_array_elements_text(:hosts::jsonb) AS wanted (value)
+JOIN hosts AS h ON h.id = wanted.value::bigint;
+
+-- name: labels_of_hosts
+-- The labels of hosts, a JSON array of row ids.
+SELECT h.id, h.labels FROM jsonb_array_elements_text(:hosts::jsonb) AS wanted (value)
+JOIN hosts AS h ON h.id = wanted.value::bigint;
 
 -- name: running
 -- The first running command hosts of a task that have printed something.
