@@ -243,7 +243,7 @@ def _lists(operator: Operator, shape: Shape) -> dict[str, Ask]:
     tasks, hosts, audit = operator.list_tasks, operator.list_hosts, operator.list_audit
     return {
         "tasks: newest": _window(tasks),
-        "tasks: their summaries": lambda: operator.summarize_tasks(range(1, _SHOWN + 1)),
+        "tasks: summaries of the last page": lambda: operator.summarize_tasks(range(1, _SHOWN + 1)),
         "tasks: the middle": _window(tasks, offset=shape.tasks // 2),
         "tasks: the last page": _window(tasks, offset=_last_page(shape.tasks)),
         **_filtered("tasks", tasks, ("job 7", "failed", "nowhere")),

@@ -28,6 +28,18 @@ class CommonLabel:
     others: int
 
 
+def common_labels(group: LabelCounts) -> set[tuple[str, str]]:
+    """The labels that all hosts of a group have, which are none if it has too few hosts."""
+    if sum(count for _, count in group) < LEAST_HOSTS:
+        return set()
+    common = set(group[0][0].items())
+    for labels, _ in group:
+        common.intersection_update(labels.items())
+        if not common:
+            break
+    return common
+
+
 class TaskLabels:
     """The labels of all hosts of a task, counted once for all groups of its hosts."""
 
@@ -43,11 +55,9 @@ class TaskLabels:
         others = self._hosts - hosts
         if hosts < LEAST_HOSTS or others < 1:
             return None
-        common = set(group[0][0].items())
-        for labels, _ in group:
-            common.intersection_update(labels.items())
-            if not common:
-                return None
+        common = common_labels(group)
+        if not common:
+            return None
         elsewhere, key, value = min((self._having[label] - hosts, *label) for label in common)
         if elsewhere * FEW > others:
             return None

@@ -13,7 +13,7 @@ from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.output.last_line import TAIL_BYTES, LastLine, last_line
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
-from tui_manager.domain.tasks.common_label import LEAST_HOSTS, TaskLabels
+from tui_manager.domain.tasks.common_label import LEAST_HOSTS, TaskLabels, common_labels
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.domain.tasks.task_map import (
     NAMES_IN_GROUP,
@@ -126,12 +126,16 @@ def failures(
     ]
     if all(group.hosts < LEAST_HOSTS for group in found):
         return tuple(found)
+    labels = _labels(tx, {host for way in most for host in ways[way]}, labels_of)
+    groups = [[(labels[host], 1) for host in ways[way]] for way in most]
+    if not any(map(common_labels, groups)):
+        return tuple(found)  # without a look at the other hosts of the task
     every_host = fetch_packed(tx, _SQL["hosts_by_name"], {"task_id": task_id})
-    labels = _labels(tx, (host for _, host in every_host), labels_of)
-    of_task = TaskLabels([(labels[host], 1) for _, host in every_host])
+    of_all = _labels(tx, (host for _, host in every_host), labels_of)
+    of_task = TaskLabels([(one, 1) for one in of_all.values()])
     return tuple(
-        replace(group, label=of_task.common_label([(labels[host], 1) for host in ways[way]]))
-        for way, group in zip(most, found, strict=True)
+        replace(group, label=of_task.common_label(hosts))
+        for hosts, group in zip(groups, found, strict=True)
     )
 
 
