@@ -42,6 +42,8 @@ async def test_a_task_runs_from_pending_to_completed(parts: Parts) -> None:
     assert row.started_at == parts.clock.instant - timedelta(seconds=4)
     progress = await parts.tasks.get_task_progress(task_id)
     assert (progress.status, progress.fraction) == (TaskStatus.COMPLETED, 1.0)
+    commands = (await parts.tasks.get_task(task_id)).commands
+    assert progress.commands == tuple(command.counts for command in commands)
     assert progress.elapsed == timedelta(seconds=5)
 
 
