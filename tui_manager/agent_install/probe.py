@@ -147,7 +147,7 @@ def read_identity(text: str, challenge: str) -> HostIdentity:
     Raises:
         HostProblemError: it is none, or the host has not proven that it has this key.
     """
-    wrong = HostProblemError(f"its agent says no identity: {text[:200]!r}.")
+    wrong = HostProblemError(f"its agent gives no identity: {text[:200]!r}.")
     try:
         shape = json.loads(text)
         key, ends = shape["key_sha256"], shape["certificate_ends"]

@@ -32,7 +32,7 @@ def describe(target: SshTarget, status: int, said: str, printed: str, *, batch: 
     last = _last(said)
     if _CHANGED.search(said):
         return (
-            "its host key is another one than the known one: the host was set up anew, or it is "
+            "its host key is not the known one: the host was set up anew, or it is "
             f"not the host. If it was set up anew, `ssh-keygen -R {target.host}` removes the known "
             f"key, and {by_hand} shows the new one."
         )

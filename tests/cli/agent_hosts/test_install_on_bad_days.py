@@ -35,7 +35,7 @@ UNKNOWN = "No ED25519 host key is known for web1 and you have requested strict c
     ("said", "words"),
     [
         ("root@web1: Permission denied (publickey,password).", "`ssh-copy-id web1` puts your key"),
-        (CHANGED, "Its host key is another one than the known one"),
+        (CHANGED, "Its host key is not the known one"),
         (UNKNOWN, "Its host key is not known here yet: `ssh web1` once shows it"),
         ("ssh: connect to host web1 port 22: Connection refused", "ssh: connect to host web1"),
         ("kex_exchange_identification: Connection closed by remote host", "kex_exchange"),

@@ -152,7 +152,7 @@ def test_an_agent_comes_and_goes(
     ("known", "user_key", "words"),
     [
         ("", "user_key", "Its host key is not known here yet: `ssh web1` once shows it"),
-        ("other_key", "user_key", "Its host key is another one than the known one"),
+        ("other_key", "user_key", "Its host key is not the known one"),
         ("host_key", "other_key", "ssh was not let in: root@127.0.0.1: Permission denied"),
     ],
 )

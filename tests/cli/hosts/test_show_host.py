@@ -114,7 +114,7 @@ def test_a_host_of_which_little_is_known(operator: FakeOperator, capsys: Capture
     operator.change_host("web02", online=False, vitals=None)
     assert main(["hosts", "show", "web02"]) == 0
     shown = capsys.readouterr().out
-    assert "No facts: its agent has told none." in shown
+    assert "No facts: its agent has reported none." in shown
     assert "No tasks have run on it." in shown
     assert "CPU" not in shown
     assert main(["hosts", "show", "--json", "--", "web02"]) == 0

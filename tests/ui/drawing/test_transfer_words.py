@@ -121,11 +121,11 @@ def test_the_output_pane_says_why_it_failed() -> None:
 
 def test_the_output_pane_says_what_a_stopped_copy_leaves() -> None:
     assert lines(row(Status.CANCELED, Reason.CANCELED), COPY)[0] == (
-        "Canceled. Files that were whole by then stay."
+        "Canceled. Files that were complete by then stay."
     )
     hangs = row(Status.TIMEOUT, Reason.TIMEOUT, detail="It hangs.", kill_incomplete=True)
     assert " ".join(lines(hangs, COPY)).startswith(
-        "Timeout (It hangs.). Files that were whole by then stay."
+        "Timeout (It hangs.). Files that were complete by then stay."
     )
     before = row(Status.CANCELED, Reason.CANCELED, started_at=None)
     assert lines(before, COPY)[0] == "canceled"

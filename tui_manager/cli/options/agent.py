@@ -45,7 +45,7 @@ def add_agent_commands(agent: argparse.ArgumentParser, state: Parser) -> None:
     add_uninstall_options(
         add(
             "uninstall",
-            "take agents away from hosts over ssh, and the hosts out of the fleet",
+            "remove agents from hosts over ssh, and the hosts from the manager",
             "All that an agent has kept on a host goes with it.",
         )
     )

@@ -12,8 +12,8 @@ def add_database_commands(database: argparse.ArgumentParser, state: Parser) -> N
     )
     migrate = commands.add_parser(
         "migrate",
-        help="carry a database of SQLite over into PostgreSQL",
-        description="Carry a database of SQLite over into the empty database of PostgreSQL that "
+        help="copy a SQLite database into PostgreSQL",
+        description="Copy a SQLite database into the empty PostgreSQL database that "
         "the setting database names: all of it, or nothing. The file is only read. The manager "
         "must not run.",
         parents=[state],

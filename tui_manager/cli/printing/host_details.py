@@ -80,7 +80,7 @@ def _skew(vitals: Vitals) -> str:
 
 def _facts_text(detail: HostDetail) -> str:
     if detail.facts_at is None:
-        return "\nNo facts: its agent has told none.\n"
+        return "\nNo facts: its agent has reported none.\n"
     ago = age(datetime.now(UTC) - detail.facts_at)
     heading = f"\nFacts, told {local_time(detail.facts_at)} ({ago} ago)\n"
     return heading + _facts_lines(detail.facts)

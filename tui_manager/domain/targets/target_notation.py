@@ -108,7 +108,7 @@ class _Reader:
         parts = tuple(self._part(piece.strip()) for piece in _split(",", text))
         if parts[0].excludes:
             raise _wrong(
-                f"{_shown(parts[0].text)} takes away from nothing; begin with what it is taken "
+                f"{_shown(parts[0].text)} excludes from nothing; begin with what it is excluded "
                 f"from, as in @all,{_shown(parts[0].text)}"
             )
         return parts

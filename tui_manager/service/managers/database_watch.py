@@ -54,6 +54,6 @@ class DatabaseWatch:
     def _accept_again(self) -> None:
         if self._away:
             self._away = False
-            log.info("agents are taken again")
+            log.info("agents are accepted again")
             self._core.directory.expect(self._connected, self._core.clock.monotonic())
             self._agents.accept_again()

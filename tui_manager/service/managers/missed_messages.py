@@ -15,7 +15,7 @@ class Missing(StrEnum):
     """Why this manager does not know all that another one has told, in words for the log."""
 
     NOTHING = ""
-    BEFORE = "another manager has started, or is heard anew"
+    BEFORE = "another manager has started, or sends again"
     MESSAGES = "a message was lost"
 
 

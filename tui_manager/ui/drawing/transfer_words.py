@@ -171,7 +171,7 @@ def _head(row: CommandHost, spec: TransferSpec, rate: float | None) -> Sequence[
             return ((first, Role.FAULT), *(((detail, Role.PLAIN),) if detail else ()))
         case CommandHostStatus.CANCELED | CommandHostStatus.TIMEOUT if copies and row.started_at:
             text = command_host_text(row)
-            text = f"{text[:1].upper()}{text[1:]}. Files that were whole by then stay."
+            text = f"{text[:1].upper()}{text[1:]}. Files that were complete by then stay."
             return ((text, Role.PLAIN),)
         case _:
             return ((command_host_text(row), Role.PLAIN),)

@@ -79,7 +79,7 @@ def all_facts(detail: HostDetail, now: datetime, width: int) -> tuple[Spans, ...
         *_sizes(host, width),
     ]
     if detail.facts_at is None:
-        lines.append(_fact("facts", "its agent has told none yet"))
+        lines.append(_fact("facts", "its agent has reported none yet"))
         return tuple(lines)
     lines += [(), _fact("facts", f"told {since(detail.facts_at, now)} ago")]
     column = min(max(map(len, detail.facts), default=0), _FACT_WIDTH)

@@ -42,5 +42,5 @@ class FetchSaver:
                 if saved.hosts or saved.problems:
                     yield f"#{task_id}: {saved.words(folder)}", bool(saved.problems)
                 else:
-                    yield f"#{task_id} has brought no files to save in {folder}.", True
+                    yield f"#{task_id} has fetched no files to save in {folder}.", True
             del self._folders[task_id]
