@@ -7,10 +7,10 @@ could go from one manager to the other.
 
 import asyncio
 import getpass
-from dataclasses import dataclass
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.authority import Authority
 from tui_manager.security.cluster_key import (
     CLUSTER_KEY,

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -40,6 +39,7 @@ from tui_manager.agent_bundle.shared_libraries import (
 )
 from tui_manager.agent_bundle.signing_key import SigningKey
 from tui_manager.agent_bundle.source_files import LIBRARY, PYTHON, Sources, find_sources
+from tui_manager.domain.frozen_dataclass import dataclass
 
 _ENTRY = "bin/tui-manager-agent"
 _PIECE = 256 * 1024  # bytes

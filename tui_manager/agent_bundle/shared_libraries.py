@@ -11,11 +11,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from tui_manager.agent_bundle.problems import CannotBuildError, missing_tool
 from tui_manager.agent_bundle.source_files import PYTHON, SourceFile
+from tui_manager.domain.frozen_dataclass import dataclass
 
 LIBRARIES = "lib"
 RUN_PATH = "$ORIGIN/../lib"  # from the folder of the Python

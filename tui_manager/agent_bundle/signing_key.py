@@ -2,7 +2,6 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -13,6 +12,7 @@ from tui_manager_protos.rules.agent_bundle import Signature, format_key, signed_
 from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.private_files import make_folder, read_private, write_private
 
 FILE = "release.key"

@@ -1,9 +1,11 @@
 """What begins a session with a host: the command for its login shell, and what is sent first."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from importlib.resources import files
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

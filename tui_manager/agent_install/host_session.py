@@ -11,7 +11,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +19,7 @@ from tui_manager.agent_install import ssh_problems
 from tui_manager.agent_install.host_script import Opening, make_opening
 from tui_manager.agent_install.outcomes import HostProblemError, LostConnectionError
 from tui_manager.agent_install.ssh_targets import SshTarget
+from tui_manager.domain.frozen_dataclass import dataclass
 
 CONNECT_WITHIN = 30  # seconds, for ssh's own connection
 LOGIN_WITHIN = 120.0  # seconds until the host's shell answers

@@ -1,10 +1,11 @@
 """What is wanted on all hosts of a run, and which keys and names its hosts have already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tui_manager.agent_install.host_session import SshSettings
 from tui_manager.agent_install.outcomes import HostProblemError
+from tui_manager.domain.frozen_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """How an install or a removal ended on each host, and errors that end it there."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 
 class Status(StrEnum):

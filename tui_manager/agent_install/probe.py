@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -16,6 +15,7 @@ from tui_manager_protos.rules.identity_proof import signed_bytes
 
 from tui_manager.agent_install.host_session import Answer, first_value
 from tui_manager.agent_install.outcomes import HostProblemError
+from tui_manager.domain.frozen_dataclass import dataclass
 
 _KEY = re.compile("[0-9a-f]{64}")
 _NUMBER = re.compile("[0-9]{1,18}")

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tui_manager.agent_install.host_session import (
     HostSession,
@@ -17,6 +17,7 @@ from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.agent_install.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Report, Stage
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.status import Admission
 

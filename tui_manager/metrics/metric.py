@@ -2,9 +2,9 @@
 are made of it, and the manual is compared with them."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.service.core.histogram import Histogram
 from tui_manager.storage.engine.act_counts import Act

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificate_lifetimes import (
     AUTHORITY_LIFETIME,
     HOST_LIFETIME,

@@ -3,7 +3,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificate_lifetimes import BACKDATED
 
 # Kinds of keys that gRPC can use; of these the manager itself makes only P-256.

@@ -1,7 +1,6 @@
 """Reads the certificate of a client. TLS has checked that the authority signed it and that it has
 not expired; the service decides whether the host is accepted."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificates import UNREADABLE
 from tui_manager.security.keys import is_p256, key_hash
 

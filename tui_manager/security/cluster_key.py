@@ -8,12 +8,12 @@ Other lines are for the reader.
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.key_store import AUTHORITY_KEY, ENROLLMENT_KEY, FolderKeys
 from tui_manager.security.keys import PrivateKey, key_from_der, key_hash, load_key, new_key
 from tui_manager.security.private_files import read_copied

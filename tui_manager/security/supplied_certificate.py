@@ -1,7 +1,6 @@
 """Certificates and keys that the operator supplies and renews with other tools."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ObjectIdentifier
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificates import UNREADABLE, SigningKey, is_of_key
 from tui_manager.security.private_files import read_file
 

@@ -2,9 +2,10 @@
 The actions themselves are in `action_table.py`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Admission
 
 

@@ -2,11 +2,12 @@
 The settings are checked here. Nothing here imports Textual, as every command reads the settings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from itertools import combinations
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.ui.action import KEY_NAMES, Action, KeyMap, ScreenName, key_text
 from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.key_bindings import actions_of

@@ -3,7 +3,8 @@ connected to them, and to tell their agents of cancels. What is asked for is in 
 request only says where to look."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 _NAMED_MAX = 200  # hosts or tasks; if there are more, others look at all that they have
 

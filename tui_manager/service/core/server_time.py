@@ -4,9 +4,10 @@ It is measured with each beat. In between, and while the server is out of reach,
 of this machine goes on from the newest measurement.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.service.core.clock import Clock
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.statements import from_datetime, to_datetime

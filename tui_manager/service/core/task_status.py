@@ -1,8 +1,8 @@
 """What the end of one command host means for the rest of its task. All inside a transaction."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.tasks.step_order import Follow, what_follows
 from tui_manager.domain.tasks.task import ended_task_status

@@ -11,10 +11,10 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.security.private_files import private_folder
 

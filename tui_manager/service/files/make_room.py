@@ -3,10 +3,10 @@
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core

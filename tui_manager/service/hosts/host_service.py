@@ -5,10 +5,11 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from tui_manager.domain.errors import RefusedError, StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts import agent_features
 from tui_manager.domain.hosts.agent_messages import AgentHello, Resume
 from tui_manager.domain.hosts.facts import PackedFacts

@@ -7,9 +7,9 @@ How long a host is expected back after its manager has stopped: `RETURN_TIMEOUT`
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core import task_status
 from tui_manager.service.core.clock import ClockWatch

@@ -6,9 +6,10 @@ have their usual values. A field of another type makes the message malformed.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.gateway_requests import Requests
 from tui_manager.service.managers.notifier import MESSAGE_MAX

@@ -5,11 +5,11 @@ told."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.notification import HOSTS_NAMED, Event
 from tui_manager.domain.presentation.json_shapes import Shape, task_shape, timestamp
 from tui_manager.domain.status import TaskStatus

@@ -1,10 +1,10 @@
 """The transaction at a due time: what becomes of it, and the start of the task, whole or not at
 all."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError, StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.schedules.cron_and_zone import read_cron
 from tui_manager.domain.schedules.schedule import ACTOR, SkipReason
 from tui_manager.domain.schedules.schedule_decision import (

@@ -1,9 +1,9 @@
 """The start of a schedule's task by an operator: its transaction."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.service.schedules.act_when_due import Starting, start_task_of
 from tui_manager.service.schedules.make_task import ScheduledTask
 from tui_manager.service.tasks.start_task import StartedTask

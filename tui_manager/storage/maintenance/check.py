@@ -9,11 +9,12 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.schedules.cron_and_zone import read_cron
 from tui_manager.domain.tasks.task import Counts
 from tui_manager.domain.tasks.transitions import legal_states

@@ -9,13 +9,13 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.storage.engine.database_url import client_needed
 from tui_manager.storage.engine.sqlite.connection import to_storage_error
 from tui_manager.storage.engine.sqlite.migrations import check_version, migrate, migrations

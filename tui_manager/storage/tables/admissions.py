@@ -2,8 +2,8 @@
 with a guard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction

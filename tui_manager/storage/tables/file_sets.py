@@ -2,8 +2,9 @@
 nobody does. `template_files` and `schedule_files` say which ones saved task files name."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction

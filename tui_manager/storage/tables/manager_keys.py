@@ -1,8 +1,9 @@
 """What the database knows of the keys that all managers on it share: fingerprints of them, and
 without TLS the key for secrets itself. With SQLite there is one manager, and nothing is stored."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
 

@@ -1,8 +1,9 @@
 """What the manager stores of itself: its id, the time of its wall clock, and the jumps of that."""
 
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import rollouts

@@ -8,10 +8,10 @@ one look at `wanted_events`, which is empty then.
 import json
 import uuid
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.notification import AFTER_FAILURES_MAX, Event
 from tui_manager.domain.schedules.schedule import SkipReason
 from tui_manager.domain.status import TaskStatus

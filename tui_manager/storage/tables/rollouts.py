@@ -1,8 +1,8 @@
 """The tables `rollouts`, `rollout_batches` and `rollout_hosts`. Triggers keep their counters."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec.rollout_spec import (
     ALL_AT_ONCE,

@@ -1,9 +1,9 @@
 """The table `transfers`: what copies and fetches did; and what an execution copies or fetches."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task_spec.copy_and_fetch import (
     CopySpec,

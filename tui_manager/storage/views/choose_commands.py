@@ -1,12 +1,12 @@
 """Claims commands for many hosts at once: chooses what may be sent and marks it as sent."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
 from tui_manager_protos.rules import host_variables
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.storage.engine.statements import (

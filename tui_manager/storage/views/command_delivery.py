@@ -1,8 +1,8 @@
 """Command hosts on their way to agents: unsent, sent and not ended, held by an agent."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction

@@ -1,8 +1,8 @@
 """The hosts of rollouts whose turn it is: chosen, looked at, and moved from state to state."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.domain.tasks.rollout_decision import HostState
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values

@@ -3,10 +3,11 @@
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.filter_language import FilteredFields, FilterTerm, fits
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.lists.task_filter_and_sort import (

@@ -1,9 +1,10 @@
 """How much work there is in all tasks, for the first line of the screen and for metrics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.tasks.task import Task

@@ -6,11 +6,12 @@ Nothing here needs the client for NATS: every command reads the settings.
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import unquote
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import split_address
 
 _DEFAULT_PORT = 4222

@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import grpc
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.server_identity import ServerIdentity

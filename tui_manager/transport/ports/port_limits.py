@@ -5,13 +5,14 @@ tests/transport/test_ports.py tests each of them.
 """
 
 import resource
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import split_address
 
 Options = list[tuple[str, Any]]

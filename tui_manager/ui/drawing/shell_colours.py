@@ -1,11 +1,11 @@
 """Which parts of shell text are strings, variables, words of the shell, comments. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pygments.lexers.shell import BashLexer
 from pygments.token import Comment, Keyword, Name, String, _TokenType
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.ui.drawing.spans import Role
 
 LENGTH_MAX = 20_000  # characters; longer text has no colours, as it is read at each key

@@ -1,10 +1,11 @@
 """Text in pieces that have a meaning each. Widths are in terminal cells."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from rich.cells import cell_len, chop_cells, set_cell_size
+
+from tui_manager.domain.frozen_dataclass import dataclass
 
 
 class Role(StrEnum):

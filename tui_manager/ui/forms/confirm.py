@@ -1,7 +1,6 @@
 """The question before something that cannot be undone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -12,6 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.terminal.closable import ClosableScreen
 

@@ -6,7 +6,6 @@ they are shown first, and until then have what they began with.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Collapsible, Input, Label
 from textual.widgets.collapsible import CollapsibleTitle
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import TickBox
 from tui_manager.ui.forms.line_input import LineInput, show_text

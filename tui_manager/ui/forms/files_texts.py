@@ -4,11 +4,12 @@ errors, and the step that they ask for. Pure."""
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import SOURCES_SHOWN, CopySpec, FetchSpec, FileSet
 
 _EXAMPLE_SET = FileSet("0" * 64, 1, 0, 0, 0)

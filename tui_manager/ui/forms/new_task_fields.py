@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from tui_manager_protos.rules.duration import parse_duration
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.presentation.run_command_line import command_line
 from tui_manager.domain.task_spec.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec.script_and_stdin import Content, content_of

@@ -1,10 +1,10 @@
 """The layout of a table: columns, header, rows, title, and the text without matches. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from rich.text import Text
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap

@@ -2,8 +2,8 @@
 error. No widget: a callback says how much was searched."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 from tui_manager.domain.output.output_search import OutputMatch
 from tui_manager.domain.tasks.task import CommandHost

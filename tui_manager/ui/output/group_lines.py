@@ -1,9 +1,9 @@
 """The lines of the pane of groups. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Self
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.output.output_buffer import OutputLine
 from tui_manager.domain.output.output_groups import Comparison, OutputGroup, compare
 from tui_manager.domain.status import Stream

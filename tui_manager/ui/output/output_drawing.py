@@ -1,11 +1,11 @@
 """What an output pane draws: the beginning of each row, and its title. Pure."""
 
-from dataclasses import dataclass
 from datetime import tzinfo
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.output.output_buffer import OutputLine
 from tui_manager.domain.status import Stream
 from tui_manager.domain.text.safe_text import safe_line

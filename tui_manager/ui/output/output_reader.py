@@ -1,9 +1,9 @@
 """What an output pane reads next, and how: at the end, at a place, earlier, later."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.operator.api import Operator, OutputChunk
 from tui_manager.ui.output.output_window import HELD_MAX, KEPT, OutputWindow
 

@@ -1,10 +1,10 @@
 """The schedules as a table. What a row shows is a pure function."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.schedules.schedule import SCHEDULE_KEYS, Schedule
 from tui_manager.domain.status import TaskStatus

@@ -1,9 +1,9 @@
 """How one command stands on one host: the state, the countdown to SIGKILL, and the proof. Pure."""
 
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.output.last_line import LastLine
 from tui_manager.domain.presentation.state_words import reason_words
 from tui_manager.domain.status import CommandHostStatus, Reason

@@ -2,10 +2,11 @@
 What a row shows is a pure function."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.lists.task_filter_and_sort import RUNNING_TASKS
 from tui_manager.domain.status import CommandHostStatus

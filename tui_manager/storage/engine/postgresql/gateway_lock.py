@@ -3,12 +3,12 @@ a second manager of the same number. PostgreSQL releases the lock when the sessi
 it."""
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
+from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
 # Not the next number of a sequence, of which each start would use one up. If another manager takes
