@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +51,10 @@ class Shell:
     def drawn(self) -> str:
         """What was drawn since the last line was typed."""
         return self._terminal.drawn
+
+    def press(self, keys: str) -> None:
+        """Types without waiting."""
+        self._terminal.press(keys)
 
     def completed(self, typed: str, tabs: int = 1) -> str:
         """The line after tab."""
@@ -161,3 +165,28 @@ def test_zsh_takes_the_newest_of_tasks_with_the_same_name_first(
     with shell("zsh", folder, monkeypatch) as at, serving(made, folder / "state"):
         line = at.completed("tui-manager task show ", tabs=2)
         assert line.rstrip() == "tui-manager task show 12"
+
+
+class Waiting(WideWindows):
+    """Says what completes a target only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__("web01")
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+
+    async def complete_target(self, target: str, limit: int) -> Sequence[str]:
+        self.is_asked.set()
+        await asyncio.to_thread(self.may_answer.wait)
+        return await super().complete_target(target, limit)
+
+
+def test_bash_completes_after_a_ctrl_c_while_it_waited(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Waiting()
+    with shell("bash", folder, monkeypatch) as at, serving(made, folder / "state"):
+        at.press("tui-manager run we\t")
+        assert made.is_asked.wait(GIVE_UP)
+        at.press("\x03")
+        made.may_answer.set()
+        assert at.completed("tui-manager run we") == "tui-manager run web01 "
