@@ -13,6 +13,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.hosts.agent_messages import Acknowledged, Run
 from tui_manager.domain.status import Admission, Reason, Stream
+from tui_manager.domain.task_spec.copy_and_fetch import FetchSpec
 from tui_manager.domain.task_spec.script_and_stdin import content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.hosts.host_service import OpenedSession
@@ -360,6 +361,19 @@ def test_a_batch_is_bounded_and_keeps_the_order() -> None:
     assert [len(message.batch.messages) for message in messages] == [4, 5]
     unfolded = [item for message in messages for item in message.batch.messages]
     assert [item.run_command.command for item in unfolded] == texts
+
+
+async def test_fetches_of_many_files_are_not_one_message() -> None:
+    """An agent takes messages of up to 4 MiB."""
+    session = _session()
+    for number in range(3):
+        paths = tuple(f"/{number}/{path:04}/" + "/".join(["x" * 200] * 14) for path in range(1000))
+        command = CommandSpec("", fetch=FetchSpec(paths))
+        session.queue_command(Run(f"e{number}", command, {}, timedelta(0), 1))
+    for number in range(3):
+        (message,) = in_batches(await session.next_messages())
+        assert message.run_command.execution_id == f"e{number}"
+        assert message.ByteSize() < 4 << 20
 
 
 def test_a_welcome_stays_alone() -> None:

@@ -169,6 +169,7 @@ class Run:
         return (
             len(command.text)
             + sum(map(len, command.arguments))
+            + sum(map(len, command.fetch.paths if command.fetch else ()))
             + sum(len(name) + len(value) for name, value in self.environment.items())
             + (command.script.size if command.script else 0)
             + (command.stdin.size if command.stdin else 0)
