@@ -14,6 +14,7 @@ import io
 import os
 import random
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -54,6 +55,15 @@ class _Process:
     pid: int
     connection: Connection
     tests: deque[_Test] = field(default_factory=deque)  # it has them and has not ended them
+    has_failures: bool = False
+    ends: list[int] = field(default_factory=list)  # a descriptor, readable when it has ended
+
+    def close(self) -> int:
+        """Waits for its end; the exit status."""
+        self.connection.close()
+        for end in self.ends:
+            os.close(end)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 class Order:
@@ -115,16 +125,7 @@ class _Run:
         os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(count)
         os.environ[RUN] = f"{os.getpid()}-{time.time():.0f}"
         try:
-            while len(self._processes) < count:
-                if self._fork():
-                    return True
-            while self._processes:
-                connections = [process.connection for process in self._processes]
-                ready = wait(connections)
-                for process in [each for each in self._processes if each.connection in ready]:
-                    if self._hear(process) and self._fork():
-                        return True
-                self._stop_early()
+            return any(self._fork() for _ in range(count)) or self._hand_out()
         except KeyboardInterrupt:
             self._wait_for_end()  # the terminal has told all of them
             raise
@@ -133,7 +134,28 @@ class _Run:
                 os.kill(process.pid, signal.SIGINT)
             self._wait_for_end()
             raise
+
+    def _hand_out(self) -> bool:
+        while self._processes:
+            for process in self._that_say_something():
+                if self._hear(process) and self._fork():
+                    return True
+            self._stop_early()
+        if self._order.take(long_first=False):
+            raise RuntimeError("the processes have ended before all tests had run")
         return True
+
+    def _that_say_something(self) -> list[_Process]:
+        """Those that have sent something or have ended. A program that a test has left may keep the
+        connection of its process open, so its end is looked for as well, where the system can."""
+        ends = {end: process for process in self._processes for end in process.ends}
+        ready = wait([*(process.connection for process in self._processes), *ends])
+        for process in [ends[end] for end in ready if isinstance(end, int)]:
+            if not process.connection.poll():
+                process.connection.close()
+        return [
+            each for each in self._processes if each.connection.closed or each.connection in ready
+        ]
 
     def _fork(self) -> bool:
         """Starts a process; True in that one, after its tests."""
@@ -145,18 +167,21 @@ class _Run:
             own.close()
             for process in self._processes:
                 process.connection.close()
+                for end in process.ends:
+                    os.close(end)
             self._processes.clear()
             _run_tests(self._session, number, connection)
             return True
         connection.close()
-        self._processes.append(_Process(number, pid, own))
+        ends = [os.pidfd_open(pid)] if sys.platform == "linux" else []
+        self._processes.append(_Process(number, pid, own, ends=ends))
         return False
 
     def _hear(self, process: _Process) -> bool:
         """Takes what a process says; whether another one is to be started in its place."""
         try:
             kind, value = process.connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):
             return self._ended(process)
         if kind == "next":
             after = process.tests[-1] if process.tests else None
@@ -168,6 +193,7 @@ class _Run:
         elif kind == "report":
             config = self._session.config
             report = self._hook.pytest_report_from_serializable(config=config, data=value)
+            process.has_failures |= report.failed
             self._hook.pytest_runtest_logreport(report=report)
         else:
             getattr(self._hook, kind)(**value)
@@ -176,16 +202,24 @@ class _Run:
     def _ended(self, process: _Process) -> bool:
         """The process is gone. Whether it left tests: it ran the first of these, which failed."""
         self._processes.remove(process)
-        process.connection.close()
-        status = os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
-        if not process.tests:
-            return False
-        item = self._session.items[process.tests.popleft()]
-        self._order.put_back(process.tests)
-        said = f"the process that ran this test has ended with status {status}"
-        report = pytest.TestReport(item.nodeid, item.location, {}, "failed", said, "call")
+        status = process.close()
+        if process.tests:
+            item = self._session.items[process.tests.popleft()]
+            self._order.put_back(process.tests)
+            said = f"the process that ran this test has ended with status {status}"
+            self._report_failure(item.nodeid, item.location, said)
+            return True
+        if status != (pytest.ExitCode.TESTS_FAILED if process.has_failures else 0):
+            said = (
+                f"after its tests the process has ended with status {status}; see what it printed"
+            )
+            name = f"process {process.number}"
+            self._report_failure(name, (name, None, name), said)
+        return False
+
+    def _report_failure(self, test: str, place: tuple[str, int | None, str], said: str) -> None:
+        report = pytest.TestReport(test, place, {}, "failed", said, "call")
         self._hook.pytest_runtest_logreport(report=report)
-        return True
 
     def _stop_early(self) -> None:
         if self._session.shouldfail:
@@ -198,7 +232,7 @@ class _Run:
         for process in self._processes:
             process.connection.close()
         for process in self._processes:
-            os.waitpid(process.pid, 0)
+            process.close()
 
 
 class _Reports:
@@ -225,11 +259,13 @@ class _Reports:
 
 
 def _run_tests(session: pytest.Session, number: int, connection: Connection) -> None:
-    """What a forked process does. Then pytest ends in it, as it ends in the first one."""
+    """What a forked process does. Then pytest ends in it, as it ends in the first one, and with it
+    the connection, which the plugin keeps."""
     config = session.config
     os.environ["PYTEST_XDIST_WORKER"] = f"gw{number}"
     config.workerinput = {"workerid": f"gw{number}"}  # type: ignore[attr-defined]
     random.seed()
+    session.testsfailed = 0
     plugins = config.pluginmanager
     capture = plugins.get_plugin("capturemanager")
     if capture is not None:  # to files of its own
@@ -249,7 +285,6 @@ def _run_tests(session: pytest.Session, number: int, connection: Connection) -> 
         following = session.items[tests[0]] if tests else None
         config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         connection.send(("ended", None))
-    connection.close()
 
 
 def _next(connection: Connection) -> list[_Test]:

@@ -31,26 +31,25 @@ def _of_the_process(pytestconfig):
 """
 
 
-def _start(folder: Path, text: str, *arguments: str) -> subprocess.Popen[str]:
+def _start(folder: Path, text: str, *arguments: str) -> subprocess.Popen[bytes]:
     (folder / "conftest.py").write_text(_CONFTEST)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = long: takes long\n")
     (folder / "test_made.py").write_text(f"import os, signal, time\nimport pytest\n{text}")
-    return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", *arguments, "."],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(_ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        text=True,
-    )
+    with (folder / "said").open("w") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", *arguments, "."],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(_ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def _run(folder: Path, text: str, *arguments: str) -> tuple[int, str]:
     """The exit status, and what is printed."""
-    started = _start(folder, text, *arguments)
-    said, _ = started.communicate()
-    return started.returncode, said
+    status = _start(folder, text, *arguments).wait()
+    return status, (folder / "said").read_text()
 
 
 @pytest.mark.parametrize(("count", "processes"), [(1, 1), (7, 3), (200, 2), (2, 5)])
@@ -118,6 +117,51 @@ def test_it(number):
     assert "the process that ran this test has ended with status -9" in said
 
 
+def test_what_fails_after_the_tests_of_a_process_fails_the_run(tmp_path: Path) -> None:
+    text = """
+@pytest.fixture(scope="session", autouse=True)
+def _ends_badly(pytestconfig):
+    pytestconfig.add_cleanup(lambda: os._exit(7))
+
+def test_it():
+    pass
+"""
+    status, said = _run(tmp_path, text, "--processes", "1")
+    assert (status, "1 failed, 1 passed" in said) == (1, True), said
+    assert "after its tests the process has ended with status 7" in said
+
+
+def test_a_process_that_cannot_begin_fails_the_run(tmp_path: Path) -> None:
+    text = """
+os.register_at_fork(after_in_child=lambda: os._exit(3))
+
+def test_it():
+    pass
+"""
+    status, said = _run(tmp_path, text, "--processes", "2")
+    assert (status, "before all tests had run" in said) == (pytest.ExitCode.INTERNAL_ERROR, True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells no ends of processes")
+def test_a_program_that_a_test_has_left_holds_nothing_up(tmp_path: Path) -> None:
+    text = """
+def test_it():
+    if os.fork() == 0:
+        os.setsid()
+        open("left", "w").write(str(os.getpid()))
+        time.sleep(1000)
+
+def test_killed():
+    while not os.path.getsize("left"):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    (tmp_path / "left").touch()
+    status, said = _run(tmp_path, text, "--processes", "1")
+    os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
+    assert (status, "1 failed, 1 passed" in said) == (1, True), said
+
+
 def test_after_so_many_failures_the_others_end(tmp_path: Path) -> None:
     text = """
 @pytest.mark.long
@@ -152,9 +196,8 @@ def test_it(number):
     for number in (0, 20):
         (tmp_path / f"running-{number}").open().close()  # waits until the test opens it
     os.killpg(started.pid, signal.SIGINT)
-    said, _ = started.communicate()
-    assert started.returncode == pytest.ExitCode.INTERRUPTED, said
-    assert "KeyboardInterrupt" in said
+    assert started.wait() == pytest.ExitCode.INTERRUPTED
+    assert "KeyboardInterrupt" in (tmp_path / "said").read_text()
     assert len(list(tmp_path.glob("ended-*"))) == 2
 
 
