@@ -1,5 +1,5 @@
-"""The actor of a call: set when a call enters the manager, read when it is written into the audit.
-A file of its own, because the client and the manager both need it and nothing else of the other."""
+"""The actor of a call: who made it. The manager sets it when a call arrives, and reads it when it
+writes the audit. It is a file of its own because both the client and the manager import it."""
 
 import getpass
 import os

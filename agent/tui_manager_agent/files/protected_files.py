@@ -62,8 +62,12 @@ class ProtectedFiles:
         return self.may_be_entered(status) and not _is_at(self._policy, status)
 
     def may_be_named(self, folder: int, name: bytes) -> bool:
-        """Whether a file of this name in a folder, of which this is a descriptor, would not take
-        the place of the policy. Names are compared as a file system without case does."""
+        """Whether a file may get this name in a folder: False if it would replace the policy. Upper
+        and lower case are not told apart, because some file systems do not.
+
+        Args:
+            folder: its descriptor.
+        """
         parents = self._names.get(_without_case(name), ())
         return not any(_is_at(parent, os.fstat(folder)) for parent in parents)
 

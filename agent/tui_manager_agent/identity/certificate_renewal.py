@@ -1,8 +1,8 @@
-"""Keeps this host's certificate current, over the stream, when the manager says so.
+"""Renews this host's certificate over the stream when the manager asks for it.
 
-A manager whose clock is wrong issues certificates that nobody else accepts, nor itself once its
-clock is right. So the one that works stays until the manager has accepted the next one and that one
-has begun by this host's clock, and none is taken that ends earlier.
+A manager whose clock is wrong may issue a certificate that nobody accepts when the clock is right
+again. So the agent keeps the old certificate until the manager has accepted the new one, and the
+new one is valid by the clock of this host. It takes no new one that ends before the old one.
 """
 
 import asyncio

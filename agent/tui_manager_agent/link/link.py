@@ -58,9 +58,9 @@ class Link:
         welcome: is called with the Welcome, and returns what handles the messages after it, or
             raises WrongManagerError. The handler of `settings` gets those of the Welcome first.
         credentials: prove who both sides are; None: no TLS.
-        patience: seconds that a dial may take, TLS and all. For the answer to Hello there are at
-            least PATIENCE, also if there are other managers: one that takes a stream is alive, and
-            all of them may have thousands of agents to answer.
+        patience: seconds that a dial may take, with TLS. The answer to Hello may take at least
+            PATIENCE seconds, also if there are other managers to try: this one is alive, and the
+            others may have as many agents to answer.
     """
 
     def __init__(

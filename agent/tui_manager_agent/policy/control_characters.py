@@ -1,7 +1,7 @@
-"""Which control characters, such as line breaks, a regex of the owner names. A file of its own,
-because commands and paths are compared by it.
+"""Which control characters, such as line breaks, a regex of the owner names.
 
-One that it only happens to match is not allowed by it.
+A command may have a control character only if the regex names it. That the regex matches it, as `.`
+or `[^;]` may, is not enough.
 """
 
 import re

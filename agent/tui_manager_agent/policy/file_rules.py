@@ -63,8 +63,8 @@ class FileRules(Protocol):
 
 
 class PathPattern:
-    """A pattern for paths. One that ends in `/` stands for a folder and everything in it, whatever
-    the names; any other one for whole paths, as a pattern of a command does."""
+    """A pattern for paths. If it ends in `/`, it matches a folder and everything below it. Else it
+    must match the whole path, as a pattern of a command must match the whole command."""
 
     def __init__(self, text: str) -> None:
         """Raises ValueError for what no path can match."""

@@ -1,8 +1,9 @@
 """The file with the owner's policy: where it is, whether it can be trusted, what it says.
 
-It is read again when it has changed. While it cannot be read, understood or trusted, nothing is
-allowed. A file that is half written allows no more than the whole file: it must have a rule, and in
-TOML the limits of all rules come before the first rule.
+It is read again when it has changed. If it cannot be read, understood or trusted, nothing is
+allowed. It may be read while it is written: then only its first part is there. That part allows no
+more than the whole file. A file without a rule is an error, and in TOML the limits that hold for all
+rules come before the first rule.
 """
 
 import logging

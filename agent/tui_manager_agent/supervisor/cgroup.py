@@ -1,7 +1,7 @@
 """The cgroup of one execution (cgroup v2, Linux 5.14 and newer): nothing that forks leaves it.
 
-The command's processes are in it, the supervisor is not. What the command has left in the
-background when it ended by itself lives on there, and the cgroup goes when it is empty.
+The command's processes are in it, the supervisor is not. If the command ends and has left processes
+in the background, they stay in the cgroup. It is removed when it is empty.
 """
 
 from __future__ import annotations

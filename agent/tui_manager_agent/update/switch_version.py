@@ -1,7 +1,7 @@
-"""How the old version becomes the new one: the same process goes on with the new program.
+"""Replaces the old version by the new one: the process of the agent executes the new program.
 
-To be called when the agent has ended as always, but for the lock of its state folder, which the
-exec frees.
+Call it after the agent has stopped everything. Only the lock of the state folder is still held: the
+exec releases it.
 """
 
 import logging

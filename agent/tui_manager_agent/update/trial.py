@@ -1,8 +1,9 @@
-"""The trial of a version, as the agent sees that finds its record when it starts.
+"""The trial of a new version. An agent that starts finds its record, and decides whether the new
+version is still on trial, was accepted, or has failed.
 
-The link ROOT/current decides: if it names the new version, the update has completed, whoever runs.
-Else the new version may still be accepted, if it is the one that runs and is not too late; if
-another version runs, the update has failed.
+If the link ROOT/current names the new version, the update has completed, whichever version runs.
+Else it depends on the version that runs. If that is the new one, and the time for its trial is not
+over, its manager may still accept it. If that is another one, the update has failed.
 """
 
 import logging

@@ -1,5 +1,6 @@
-"""The managers that share one database: how each stands, and the figures that it writes with its
-beats. A manager alone is a list of one."""
+"""A gateway is one of the managers that share a database: it owns the sessions of the hosts that have
+dialed it. Here are the state of each, and the figures that it writes with its beats. If there is
+only one manager, it is the only gateway."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
-"""What becomes of the due times of a schedule: a pure function of what is stored and the time."""
+"""Decides which due times of a schedule start a task, wait, or are skipped. A pure function: it gets
+what is stored and the time, and changes nothing."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +7,8 @@ from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.schedules.cron_and_zone import Cron
 from tui_manager.domain.schedules.schedule import Overlap, SkipReason
 
-# A clock that shows so much less than what was handled was wrong before, and is right now.
+# If due times are handled up to more than this after now, the clock was ahead when they were
+# handled, and is right now.
 BACK_MAX = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 
@@ -38,8 +40,8 @@ class Present:
 
     Attributes:
         started_at: when the manager started. What was due before was missed by its stop.
-        clock: the clock is to be believed; else nothing is due.
-        clock_was_wrong: it was not, since the last decision.
+        clock: whether the clock is right, as far as the manager knows. If it is not, nothing is due.
+        clock_was_wrong: whether the clock was wrong at some time since the last decision.
     """
 
     now: datetime

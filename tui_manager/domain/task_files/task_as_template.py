@@ -1,5 +1,5 @@
-"""A task as a template. It describes its parameters itself, unless it was made before tasks did so:
-then the template that it was made from describes them."""
+"""Makes a template from a task. The task has the descriptions of its parameters. Tasks of older
+versions have none: for these they are read from the template that the task was made from."""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,8 +1,8 @@
 """Removes what is too old: ended tasks with all that belongs to them, due times of schedules, and
 join tokens.
 
-The audit stays. Rows of hosts stay too: a key that was turned away must be refused for ever, and is
-known by its row only. There are no more of these rows than join tokens allowed.
+The audit stays. The rows of hosts stay too, also of rejected and removed ones: only its row says
+that a key must be refused for ever. Join tokens limit how many of these rows there can be.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""The table `file_sets`: which sets of files the managers store, who needs them, and since when
-nobody does. `template_files` and `schedule_files` say which ones saved task files name."""
+"""The table `file_sets`: the sets of files that are stored, and when each was needed last. The tables
+`template_files` and `schedule_files` say which sets are needed by templates and schedules."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict

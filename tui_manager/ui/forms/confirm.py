@@ -59,7 +59,8 @@ class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
 
     @property
     def subject(self) -> Question:
-        """The same question is asked once; another one can stand above it."""
+        """What tells two of these screens apart: the same question is shown only once at a time, but
+        another question may open above it."""
         return self.question
 
     def compose(self) -> ComposeResult:

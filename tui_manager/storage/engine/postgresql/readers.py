@@ -1,5 +1,5 @@
-"""The connections beside the one that writes, each in a thread of its own: those that read, and one
-that writes what is in the way of nobody."""
+"""All connections except the main one that writes: those that read, and one for writes that conflict
+with no other transaction. Each has its own thread."""
 
 import asyncio
 import contextlib

@@ -1,5 +1,6 @@
-"""The connection that writes: transactions of several units of work, repeated when another one was
-in the way, and never lost track of when the connection is."""
+"""The connection that writes. A transaction has several units of work. It is repeated if it
+conflicts with another transaction. If the connection is lost during a commit, the next connection
+finds out whether the transaction was committed."""
 
 import contextlib
 import logging
