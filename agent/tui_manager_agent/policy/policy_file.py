@@ -2,8 +2,8 @@
 
 It is read again when it has changed. If it cannot be read, understood or trusted, nothing is
 allowed. It may be read while it is written: then only its first part is there. That part allows no
-more than the whole file. A file without a rule is an error, and in TOML the limits that hold for all
-rules come before the first rule.
+more than the whole file. A file without a rule is an error, and in TOML the limits that hold for
+all rules come before the first rule.
 """
 
 import logging

@@ -184,7 +184,11 @@ def add_output_modes(command: argparse.ArgumentParser) -> None:
     """Adds what a command that runs a task prints, and when."""
     mode = command.add_mutually_exclusive_group()
     for name, text in (
-        ("json", "print one JSON object when the task has ended"),
+        (
+            "json",
+            "print one JSON object when the task has ended; it may be cut off if the exit "
+            "status is 3, 4 or 130",
+        ),
         ("gather", "print identical outputs once, when the task has ended"),
         ("detach", "print the id of the task when it has started, and return"),
         ("no-start", "create the task without starting it, print its id, and return"),

@@ -1,6 +1,6 @@
-"""A gateway is one of the managers that share a database: it owns the sessions of the hosts that have
-dialed it. Here are the state of each, and the figures that it writes with its beats. If there is
-only one manager, it is the only gateway."""
+"""A gateway is one of the managers that share a database: it owns the sessions of the hosts that
+have dialed it. Here are the state of each, and the figures that it writes with its beats. If there
+is only one manager, it is the only gateway."""
 
 import json
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
-"""Decides which due times of a schedule start a task, wait, or are skipped. A pure function: it gets
-what is stored and the time, and changes nothing."""
+"""Decides which due times of a schedule start a task, wait, or are skipped. A pure function: it
+gets what is stored and the time, and changes nothing."""
 
 from datetime import datetime, timedelta
 
@@ -40,7 +40,8 @@ class Present:
 
     Attributes:
         started_at: when the manager started. What was due before was missed by its stop.
-        clock: whether the clock is right, as far as the manager knows. If it is not, nothing is due.
+        clock: whether the clock is right, as far as the manager knows. If it is not, nothing is
+            due.
         clock_was_wrong: whether the clock was wrong at some time since the last decision.
     """
 

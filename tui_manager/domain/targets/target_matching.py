@@ -1,5 +1,5 @@
-"""The hosts that the terms of a TARGET match, as sets. `target_notation.py` compiles the globs of the
-terms to patterns (`_globs`). `target.py` decides which of the hosts a task leaves out."""
+"""The hosts that the terms of a TARGET match, as sets. `target_notation.py` compiles the globs of
+the terms to patterns (`_globs`). `target.py` decides which of the hosts a task leaves out."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set

@@ -151,9 +151,9 @@ class Leadership:
             await asyncio.wait([beating])
 
     def end_lease_if_over(self) -> None:
-        """Ends the leadership of this manager if it has not reached the database for the time of the
-        lease: another manager may lead by now. A beat that only waits behind other writes does not
-        end it."""
+        """Ends the leadership of this manager if it has not reached the database for the time of
+        the lease: another manager may lead by now. A beat that only waits behind other writes does
+        not end it."""
         since = self._clock.monotonic() - self._renewed_at
         if self.leads and since > LEASE and (self._out_of_reach or self._database.problem):
             self.lose(f"the database was out of reach for {since:.0f} s")
@@ -329,8 +329,8 @@ def _state(one: Gateway) -> tuple[bool, ...]:
 
 
 def _who(managers: ManagerGroup) -> object:
-    """What the other managers are told of each manager. Its figures are left out, because they change
-    with each beat."""
+    """What the other managers are told of each manager. Its figures are left out, because they
+    change with each beat."""
     return [
         (one.number, one.runs, one.name, one.address, one.version, *_state(one))
         for one in managers.gateways

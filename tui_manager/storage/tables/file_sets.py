@@ -1,5 +1,6 @@
-"""The table `file_sets`: the sets of files that are stored, and when each was needed last. The tables
-`template_files` and `schedule_files` say which sets are needed by templates and schedules."""
+"""The table `file_sets`: the sets of files that are stored, and when each was needed last. The
+tables `template_files` and `schedule_files` say which sets are needed by templates and
+schedules."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict

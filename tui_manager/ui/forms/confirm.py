@@ -59,8 +59,8 @@ class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
 
     @property
     def subject(self) -> Question:
-        """What tells two of these screens apart: the same question is shown only once at a time, but
-        another question may open above it."""
+        """What tells two of these screens apart: the same question is shown only once at a time,
+        but another question may open above it."""
         return self.question
 
     def compose(self) -> ComposeResult:

@@ -1,5 +1,5 @@
-"""All connections except the main one that writes: those that read, and one for writes that conflict
-with no other transaction. Each has its own thread."""
+"""All connections except the main one that writes: those that read, and one for writes that
+conflict with no other transaction. Each has its own thread."""
 
 import asyncio
 import contextlib
