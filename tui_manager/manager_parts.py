@@ -38,7 +38,7 @@ from tui_manager.service.managers.link_notifier import LinkNotifier
 from tui_manager.service.managers.notifier import NoNotifier, Notifier
 from tui_manager.service.managers.requests_from_gateways import RequestsFromGateways
 from tui_manager.service.managers.running_elsewhere import RunningElsewhere
-from tui_manager.service.managers.task_ends import TaskEnds
+from tui_manager.service.managers.task_status_loop import TaskStatusLoop
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
 from tui_manager.service.notifications.deliver_to_receiver import Delivery
 from tui_manager.service.notifications.deliveries import Deliveries
@@ -149,11 +149,11 @@ async def assemble(
     schedule_loop = ScheduleLoop(core, tasks.starter, maker, clock_watch)
     notifier = _notifier(settings, database, core.manager_id)
     _connect_gauges(statistics, sessions, database, notifier)
-    stalls, task_ends = StallWatch(core), TaskEnds(core, rollout_loop)
+    stalls, task_status_loop = StallWatch(core), TaskStatusLoop(core, rollout_loop)
     leadership = _leadership(core, server_time, sessions, settings)
     timeouts, pruning = HostTimeouts(core, clock_watch, stalls), PruningLoop(core, clock_watch)
     deliveries = _deliveries(settings, core, clock_watch)
-    loops = rollout_loop, schedule_loop, timeouts, pruning, task_ends, deliveries
+    loops = rollout_loop, schedule_loop, timeouts, pruning, task_status_loop, deliveries
     parts = Parts(
         core=core,
         sessions=sessions,
@@ -177,7 +177,7 @@ async def assemble(
         deliveries=deliveries,
     )
     if database.shared:
-        parts.shared = _share(parts, task_ends, schedule_loop)
+        parts.shared = _share(parts, task_status_loop, schedule_loop)
     if not settings.insecure:
         parts.tls = await _make_tls(settings, parts, keys)
     return parts
@@ -189,7 +189,7 @@ def _planning(
     schedules: ScheduleLoop,
     timeouts: HostTimeouts,
     pruning: PruningLoop,
-    task_ends: TaskEnds,
+    task_status_loop: TaskStatusLoop,
     deliveries: Deliveries,
 ) -> LeaderLoops:
     loops = {
@@ -197,7 +197,7 @@ def _planning(
         "schedules": schedules.run,
         "host timeouts": timeouts.run,
         "pruning": pruning.run,
-        "ends of tasks": task_ends.run,
+        "ends of tasks": task_status_loop.run,
         "notifications": deliveries.run,
     }
     return LeaderLoops(leadership, loops)
@@ -229,7 +229,9 @@ def _leadership(
     return leadership
 
 
-def _share(parts: Parts, task_ends: TaskEnds, schedule_loop: ScheduleLoop) -> SharedParts:
+def _share(
+    parts: Parts, task_status_loop: TaskStatusLoop, schedule_loop: ScheduleLoop
+) -> SharedParts:
     core, dispatch, sessions = parts.core, parts.dispatch, parts.sessions
     hosts, vitals = HostsElsewhere(core, dispatch, sessions), VitalsExchange(core)
     requests = RequestsFromGateways(core, dispatch, sessions)
@@ -241,7 +243,11 @@ def _share(parts: Parts, task_ends: TaskEnds, schedule_loop: ScheduleLoop) -> Sh
     )
     leadership.on_missed = hosts.note_missed
     running = RunningElsewhere(core)
-    bridge.on_changes += [task_ends.note_changes, schedule_loop.note_changes, running.note_changes]
+    bridge.on_changes += [
+        task_status_loop.note_changes,
+        schedule_loop.note_changes,
+        running.note_changes,
+    ]
     return SharedParts(bridge, hosts, vitals, running, DatabaseWatch(core, sessions))
 
 

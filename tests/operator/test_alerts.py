@@ -18,7 +18,7 @@ from tui_manager.domain.schedules.schedule import Schedule, ScheduleSpec
 from tui_manager.domain.tasks.task import Hold
 from tui_manager.operator.alerts import HostCounts, attention
 from tui_manager.service.core import fleet_counts
-from tui_manager.service.core.violations import RECENT_MAX
+from tui_manager.service.core.refusals_and_violations import RECENT_MAX
 from tui_manager.service.tasks.work_summary import WorkSummary
 
 

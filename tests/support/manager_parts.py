@@ -56,7 +56,7 @@ from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.service.limits import Limits
 from tui_manager.service.managers.leader_loops import LeaderLoops
 from tui_manager.service.managers.leadership import Leadership
-from tui_manager.service.managers.task_ends import TaskEnds
+from tui_manager.service.managers.task_status_loop import TaskStatusLoop
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker
@@ -128,7 +128,7 @@ class Parts:
     dispatch: DispatchLoop
     leadership: Leadership
     planning: LeaderLoops
-    task_ends: TaskEnds
+    task_status_loop: TaskStatusLoop
     rollout_loop: RolloutLoop
     stalls: StallWatch
     silence: HostTimeouts
@@ -343,13 +343,13 @@ async def manager_parts(
         await leadership.begin()
         stalls = StallWatch(core)
         silence, pruning = HostTimeouts(core, watch, stalls), PruningLoop(core, watch)
-        task_ends = TaskEnds(core, rollout_loop)
+        task_status_loop = TaskStatusLoop(core, rollout_loop)
         loops = {
             "rollouts": rollout_loop.run,
             "schedules": schedule_loop.run,
             "host timeouts": silence.run,
             "pruning": pruning.run,
-            "ends of tasks": task_ends.run,
+            "ends of tasks": task_status_loop.run,
         }
         yield Parts(
             core=core,
@@ -357,7 +357,7 @@ async def manager_parts(
             dispatch=dispatch,
             leadership=leadership,
             planning=LeaderLoops(leadership, loops),
-            task_ends=task_ends,
+            task_status_loop=task_status_loop,
             rollout_loop=rollout_loop,
             stalls=stalls,
             silence=silence,

@@ -23,7 +23,7 @@ from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.command_port import write_messages
 from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
-from tui_manager.transport.sessions.loop_share import LoopShare
+from tui_manager.transport.sessions.loop_budget import LoopBudget
 from tui_manager.transport.sessions.session import RUNS_MAX, UNKNOWN_MAX, Session, in_batches
 
 
@@ -313,7 +313,7 @@ async def test_a_large_message_is_gone_when_it_is_written() -> None:
     large = LargeCommands(_Contents(), time.monotonic)
     session = _session(large=large)
     session.queue_command(_script("large"))
-    writing = asyncio.create_task(write_messages(session, Stream(), LoopShare()))  # type: ignore[arg-type]
+    writing = asyncio.create_task(write_messages(session, Stream(), LoopBudget()))  # type: ignore[arg-type]
     for _ in range(10):
         await asyncio.sleep(0)
     assert _ids(written) == ["large"]

@@ -15,8 +15,12 @@ from tui_manager.operator.manager_alerts import manager_alerts
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import UNKNOWN_MAX, HostEntry
+from tui_manager.service.core.refusals_and_violations import (
+    BAD_TOKENS_MAX,
+    RecentEvent,
+    RefusalsAndViolations,
+)
 from tui_manager.service.core.statistics import Statistics
-from tui_manager.service.core.violations import BAD_TOKENS_MAX, RecentEvent, Violations
 from tui_manager.service.tasks.work_summary import WorkSummary
 
 _NAMED = 5  # hosts or refusals that get their own sentence
@@ -224,7 +228,9 @@ def _ids_of(events: Sequence[RecentEvent], directory: Directory) -> Mapping[str,
     return {entry.row.name: entry.row.host_id for entry in directory if entry.row.name in names}
 
 
-def _protocol_violations(violations: Violations, directory: Directory) -> Iterator[Alert]:
+def _protocol_violations(
+    violations: RefusalsAndViolations, directory: Directory
+) -> Iterator[Alert]:
     recent = violations.recent_violations.newest_first()
     ids = _ids_of(recent, directory)
     for noted in recent[:_NAMED]:
@@ -260,7 +266,7 @@ def _hosts(hosts: HostCounts) -> Iterator[Alert]:
         yield Alert(f"{who} in maintenance: tasks leave {them} out.", hosts="state=maintenance")
 
 
-def _refused(violations: Violations, directory: Directory) -> Iterator[Alert]:
+def _refused(violations: RefusalsAndViolations, directory: Directory) -> Iterator[Alert]:
     recent = violations.recent_refusals.newest_first()
     ids = _ids_of(recent, directory)
     for noted in recent[:_NAMED]:
@@ -272,7 +278,7 @@ def _refused(violations: Violations, directory: Directory) -> Iterator[Alert]:
         )
 
 
-def _bad_tokens(violations: Violations) -> Iterator[Alert]:
+def _bad_tokens(violations: RefusalsAndViolations) -> Iterator[Alert]:
     count = violations.count_bad_tokens()
     if count >= _BAD_TOKENS:
         more = " or more" if count == BAD_TOKENS_MAX else ""

@@ -203,6 +203,8 @@ class ExecutionRequests:
             if waiting or message.mode != wire.CANCEL_MODE_ONLY_IF_NOT_STARTED:
                 await self._runner.cancel(execution)
         elif not await self._answer_from_journal(execution_id):
+            # A tombstone is the result of a command that never ran. If the command comes later, it
+            # is not run.
             tombstone = self._held.add(execution_id)
             result = Result(status="canceled", detail="canceled before it arrived")
             await self._held.end(tombstone, result)

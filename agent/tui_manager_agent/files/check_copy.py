@@ -77,10 +77,10 @@ class CopyCheck:
             _require_room(room)
 
     def _judge_made_folders(self) -> None:
-        make = self.destination.make
-        for end in range(1, len(make) + 1):
-            if self.folders.find(make[:end]) is None:
-                path = self.destination.full(make[:end])
+        missing = self.destination.missing
+        for end in range(1, len(missing) + 1):
+            if self.folders.find(missing[:end]) is None:
+                path = self.destination.full(missing[:end])
                 self.rules.require_write(path, is_folder=True, mode=MAKE_MODE)
 
     def _look_at_folder(self, parts: Parts, entry: Entry) -> None:

@@ -32,18 +32,18 @@ class Destination:
 
     Attributes:
         base: a folder that exists; absolute and without links.
-        make: folders to be made below it, each in the one before.
+        missing: folders to be made below it, each in the one before.
         name: takes the place of the first part of each path; empty: none does.
     """
 
     base: bytes
-    make: Parts = ()
+    missing: Parts = ()
     name: bytes = b""
 
     def parts(self, path: bytes) -> Parts:
         """Where an entry with this path goes, below the base."""
         first, *others = path.split(b"/")
-        return (*self.make, self.name or first, *others)
+        return (*self.missing, self.name or first, *others)
 
     def full(self, parts: Parts) -> bytes:
         """The absolute path."""

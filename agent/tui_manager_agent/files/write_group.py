@@ -67,9 +67,9 @@ class GroupWriter:
 
     def make_destination(self) -> None:
         """Makes the folders that DEST names."""
-        make = self.progress.destination.make
-        for end in range(1, len(make) + 1):
-            self._make_folder(make[:end], MAKE_MODE, Attributes())
+        missing = self.progress.destination.missing
+        for end in range(1, len(missing) + 1):
+            self._make_folder(missing[:end], MAKE_MODE, Attributes())
 
     def write(self, group: Group) -> None:
         """All of a group. Raises TransferError, RefusedError, StoppedError, and OSError for the
@@ -117,8 +117,8 @@ class GroupWriter:
         destination = self.progress.destination
         folders = [entry for entry in entries if entry.kind is EntryKind.FOLDER]
         modes = {destination.parts(e.path): self.attributes.folder_mode(e) for e in folders}
-        make = destination.make
-        modes |= {make[:end]: MAKE_MODE for end in range(1, len(make) + 1)}
+        missing = destination.missing
+        modes |= {missing[:end]: MAKE_MODE for end in range(1, len(missing) + 1)}
         for parts in sorted(modes, key=len, reverse=True):
             with suppress(TransferError):
                 self._close_folder(parts, modes[parts])

@@ -60,7 +60,7 @@ class WriteProgress:
         destination = self.destination
         entries = {
             "base": _text(destination.base),
-            "make": _text(b"/".join(destination.make)),
+            "make": _text(b"/".join(destination.missing)),
             "name": _text(destination.name),
             "stamp": self.stamp,
             "done": self.done,
@@ -80,12 +80,12 @@ class WriteProgress:
             entries = record.read(f"{folder}/{PROGRESS}")
         if not entries:
             return None
-        make = _bytes(entries["make"])
+        missing = _bytes(entries["make"])
         pending = (item.split(":") for item in entries["pending"].split())
         return cls(
             Destination(
                 _bytes(entries["base"]),
-                tuple(make.split(b"/")) if make else (),
+                tuple(missing.split(b"/")) if missing else (),
                 _bytes(entries["name"]),
             ),
             entries["stamp"],

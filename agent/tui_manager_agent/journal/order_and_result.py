@@ -143,7 +143,7 @@ class Order:
             "kill_grace": self.kill_grace,
             "output_limit": self.output_limit,
             "priority": self.priority,
-            "bell": self.fifo,
+            record.FIFO: self.fifo,
             "boot_id": self.boot_id,
             **self.limits,
         }
@@ -185,7 +185,7 @@ class Order:
                 kill_grace=int(entries["kill_grace"]),
                 output_limit=int(entries["output_limit"]),
                 priority=int(entries.get("priority", 0)),
-                fifo=Path(entries["bell"]),
+                fifo=Path(entries[record.FIFO]),
                 boot_id=entries["boot_id"],
                 limits={
                     name: int(entries[name]) for name in cgroup_limits.NEEDS if name in entries

@@ -26,6 +26,7 @@ LOG = "supervisor.log"
 TRANSFER = "transfer"  # there if the order is a copy or a fetch; says when that began
 
 MARK = "TUI_MANAGER_EXECUTION_ID"  # in the environment of every process of a command
+FIFO = "bell"  # the entry of an order with the FIFO on which its supervisor notifies the agent
 ENVIRONMENT = "env:"  # prefix of an order's entries that become environment variables
 ARGUMENT = "argument:"  # prefix of those that are arguments of its script, counted from 0
 RESERVE = 8192  # bytes of disk reserved for what must be written later, also on a full disk

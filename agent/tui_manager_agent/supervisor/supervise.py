@@ -63,7 +63,7 @@ class Supervisor:
         self._claim = claimed
         self._order = order = claimed.order
         self._id = folder.rpartition("/")[2]
-        self._notifier = Notifier(order["bell"], self._id)
+        self._notifier = Notifier(order[record.FIFO], self._id)
         self._shell: shell.Shell | None = None
         self._killing: Killing | None = None
         self._killed_for = ""  # the status after a kill

@@ -234,7 +234,7 @@ async def test_a_host_takes_what_runs_to_another_manager(managers: Managers) -> 
     (row,) = await c.rows(task_id)
     assert row.status is CommandHostStatus.COMPLETED
     assert len(a.dispatcher.sent) + len(b.dispatcher.sent) == 1
-    await a.task_ends.run_once()
+    await a.task_status_loop.run_once()
     assert await c.database.read(contradictions) == []
 
 

@@ -328,4 +328,4 @@ async def test_a_manager_that_never_began_is_not_shown(managers: Managers) -> No
     await managers.beat(times=5)
     assert states(a) == [GatewayState.LEADS]
     row = (await a.database.read(gateways.all_gateways))[1]
-    assert row.missed_at is None
+    assert row.presumed_dead_at is None

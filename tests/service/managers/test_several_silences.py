@@ -138,7 +138,7 @@ async def test_a_host_that_comes_back_to_another_manager_is_sent_what_waits(flee
     await fleet.a.silence.run_once()
     assert await fleet.status(task_id) is TaskStatus.RUNNING
     await fleet.c.report(fleet.host_id, result(run.execution_id))
-    await fleet.a.task_ends.run_once([task_id])
+    await fleet.a.task_status_loop.run_once([task_id])
     assert await fleet.status(task_id) is TaskStatus.COMPLETED
 
 

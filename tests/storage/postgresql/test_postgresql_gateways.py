@@ -235,7 +235,7 @@ async def test_a_manager_that_was_missed_leaves_its_hosts(two: tuple[Database, D
     await _connect(second)
     await second.write(lambda tx: gateways.begin(tx, 2, "b", "1", 7))
     row = (await first.read(gateways.all_gateways))[1]
-    assert (row.name, row.version, row.stopped_at, row.missed_at) == ("b", "1", None, None)
+    assert (row.name, row.version, row.stopped_at, row.presumed_dead_at) == ("b", "1", None, None)
     await second.write(lambda tx: gateways.store_heartbeat(tx, 2, "b:7443", '{"hosts": 1}', "[]"))
     missed = await first.write(lambda tx: gateways.declare_dead(tx, 2, row.beats, 9))
     assert missed is None  # it was heard meanwhile
@@ -246,9 +246,9 @@ async def test_a_manager_that_was_missed_leaves_its_hosts(two: tuple[Database, D
     (host,) = await first.read(stored_hosts)
     assert not host.online
     assert await first.write(lambda tx: gateways.declare_dead(tx, 2, row.beats, 9)) is None
-    assert (await first.read(gateways.all_gateways))[1].missed_at
+    assert (await first.read(gateways.all_gateways))[1].presumed_dead_at
     await second.write(lambda tx: gateways.store_heartbeat(tx, 2, "", "{}"))
-    assert (await first.read(gateways.all_gateways))[1].missed_at is None
+    assert (await first.read(gateways.all_gateways))[1].presumed_dead_at is None
     await second.write(lambda tx: gateways.stop(tx, 2, 11))
     row = (await first.read(gateways.all_gateways))[1]
     assert row.stopped_at

@@ -64,8 +64,8 @@ def test_a_manager_that_has_stopped_is_dead_until_its_hosts_are_offline() -> Non
     beats = Observed(5)
     assert not is_alive(row(stopped_at=NOW), beats)
     assert is_dead(row(stopped_at=NOW), beats)
-    assert not is_dead(row(stopped_at=NOW, missed_at=NOW), beats)
-    assert not is_alive(row(missed_at=NOW), beats)
+    assert not is_dead(row(stopped_at=NOW, presumed_dead_at=NOW), beats)
+    assert not is_alive(row(presumed_dead_at=NOW), beats)
 
 
 @pytest.mark.parametrize("looks", range(6))

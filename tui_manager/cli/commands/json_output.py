@@ -4,7 +4,7 @@ import codecs
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tui_manager.cli.commands.run_output import NOTHING_SAVED
+from tui_manager.cli.printing.end_note import NOTHING_SAVED
 from tui_manager.cli.printing.json_rows import JsonRows
 from tui_manager.client.output_lines import gap_text, utf8_decoder
 from tui_manager.client.read_lists import each_command_host

@@ -5,19 +5,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from tui_manager.cli.printing.end_note import NOTHING_SAVED, EndNote
 from tui_manager.cli.printing.status_line import clear_status
-from tui_manager.cli.printing.summary import Faults, summarize
-from tui_manager.cli.printing.text import cleaner_for, note
+from tui_manager.cli.printing.text import cleaner_for
 from tui_manager.client.output_lines import TaskLines
 from tui_manager.client.read_lists import each_command_host
-from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.tasks.task import CommandHost, OutputChunk, TaskDetail
+from tui_manager.domain.status import Stream
+from tui_manager.domain.tasks.task import OutputChunk, TaskDetail
 
 if TYPE_CHECKING:  # copies and fetches, and the whole API, are imported when they are needed
-    from tui_manager.cli.printing.transfers import SavedByRow, TransferEnds
+    from tui_manager.cli.printing.transfers import SavedByRow
     from tui_manager.operator.api import Operator
-
-NOTHING_SAVED: "SavedByRow" = {}
 
 
 class OutputPrinter(Protocol):
@@ -86,52 +84,6 @@ class LiveLines:
             self._last = stream
         clean = self._clean[stream]
         self._files[stream].write("".join(f"{host}: {clean(line)}\n" for line in lines))
-
-
-class EndNote:
-    """What is printed on stderr at the end: what was not kept, and the summary. The number of a
-    task that did not complete is in it, because whoever looks further needs it."""
-
-    def __init__(self, detail: TaskDetail, saved: "SavedByRow") -> None:
-        self._task = detail.task
-        self._faults = Faults()
-        self._truncated: list[tuple[str, int]] = []
-        self._transfers = _transfer_ends(detail, saved)
-
-    def add(self, row: CommandHost) -> None:
-        """Takes a command host of the task."""
-        self._faults.add(row)
-        if row.truncated_bytes:
-            self._truncated.append((row.host, row.truncated_bytes))
-        if self._transfers is not None:
-            self._transfers.add(row)
-
-    def print(self) -> None:
-        """Called after the last one."""
-        for host, size in self._truncated:
-            note_past_limit(host, size)
-        counts = self._task.counts
-        if self._transfers is not None:
-            text = self._transfers.summarize(counts, self._faults)
-        else:
-            text = summarize(counts, self._faults)
-        completed = self._task.status is TaskStatus.COMPLETED
-        note(text if completed else f"task {self._task.task_id}: {text}")
-
-
-def _transfer_ends(detail: TaskDetail, saved: "SavedByRow") -> "TransferEnds | None":
-    """Counts how the hosts of a task ended that is one copy, fetch or update; None: it is not."""
-    steps = [command.spec for command in detail.commands]
-    if len(steps) != 1 or not steps[0].transfer:
-        return None
-    from tui_manager.cli.printing.transfers import TransferEnds
-
-    return TransferEnds(steps[0], saved)
-
-
-def note_past_limit(host: str, size: int) -> None:
-    """Prints that so many bytes of a host were not kept."""
-    note(f"{host}: {size} bytes past the output limit were not kept")
 
 
 def file_of(stream: Stream) -> TextIO:

@@ -1,4 +1,5 @@
-"""What became of a host in a task that has ended. Re-runs and targets choose hosts by it."""
+"""HostClass: how a host ended in a task, in one word. A TARGET such as `task:62:failed` and a
+re-run choose the hosts of a task by it."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -7,7 +8,8 @@ from tui_manager.domain.status import UNKNOWN_ENDS, CommandHostStatus, Reason
 
 
 class HostClass(StrEnum):
-    """The classes in the order in which they are tried: the first that fits is the host's."""
+    """How a host ended in a task. A host whose commands ended in several of these ways is in the
+    first of their classes."""
 
     UNKNOWN = "unknown"  # a command may have run, or may still run
     FAILED = "failed"  # a command failed, timed out, or was canceled after its start

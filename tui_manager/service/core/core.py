@@ -12,8 +12,8 @@ from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.command_log import CommandLog
 from tui_manager.service.core.gateway_requests import GatewayRequests
 from tui_manager.service.core.host_directory import Directory
+from tui_manager.service.core.refusals_and_violations import RefusalsAndViolations
 from tui_manager.service.core.statistics import Statistics
-from tui_manager.service.core.violations import Violations
 from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction, leads
@@ -50,7 +50,7 @@ class Core:
     directory: Directory
     feed: ChangeFeed
     statistics: Statistics
-    violations: Violations
+    violations: RefusalsAndViolations
     requests: GatewayRequests = field(default_factory=GatewayRequests)
     command_log: CommandLog = field(default_factory=CommandLog)
 
@@ -88,7 +88,7 @@ async def load_core(
         directory=directory,
         feed=feed,
         statistics=statistics,
-        violations=Violations(database, feed, statistics, clock),
+        violations=RefusalsAndViolations(database, feed, statistics, clock),
     )
 
 
@@ -98,7 +98,7 @@ async def _runs_of_others(database: Database) -> dict[int, int]:
     if not database.shared:
         return {}
     known = await database.read(gateways.all_gateways)
-    runs = (one for one in known if one.stopped_at is None and one.missed_at is None)
+    runs = (one for one in known if one.stopped_at is None and one.presumed_dead_at is None)
     return {one.number: one.runs for one in runs if one.number != database.gateway}
 
 

@@ -9,7 +9,7 @@ from tui_manager.domain.tasks.task import ended_task_status
 from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables import command_hosts, notifications, task_transitions, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder
-from tui_manager.storage.views import rollout_hosts, task_ends
+from tui_manager.storage.views import outdated_task_status, rollout_hosts
 from tui_manager.storage.views.command_delivery import UnsentCommand
 
 
@@ -108,7 +108,7 @@ def update_task_status(tx: Transaction, task_id: int, now: int) -> TaskStatus | 
     task = tasks.get(tx, task_id)
     if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
         tasks.lock(tx, task_id)
-        task_ends.update_fault_marks(tx, [task_id])
+        outdated_task_status.update_fault_marks(tx, [task_id])
         task = tasks.get(tx, task_id)  # with what another manager has stored before
     canceled = task.cancel_requested_at is not None
     if task.status is TaskStatus.RUNNING:

@@ -15,9 +15,9 @@ from tui_manager.service.core import task_status
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.hosts.host_scan_times import HostScanTimes
 from tui_manager.service.hosts.lost_hosts import LostHosts
 from tui_manager.service.hosts.stall_watch import StallWatch
-from tui_manager.service.hosts.walk_times import WalkTimes
 from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
@@ -56,14 +56,14 @@ class HostTimeouts:
         self._lost_hosts = LostHosts(core)
         self._started_at = core.clock.stamp()
         self._lost_after = core.limits.lost_after.total_seconds()
-        self._walks = WalkTimes(core.directory, self._lost_after)
+        self._scan_times = HostScanTimes(core.directory, self._lost_after)
 
     async def run(self) -> None:
         """Looks until cancelled. Who was silent for too long before is judged anew: the manager
         that led then may not have come so far."""
         for entry in self._directory:
             entry.declared_lost = False
-        self._walks.forget()
+        self._scan_times.forget()
         self._lost_hosts.forget()
         while True:
             await asyncio.sleep(self._stalls.pause)
@@ -128,7 +128,7 @@ class HostTimeouts:
 
     async def _fail_silent_hosts(self) -> None:
         now, changes = self._clock.monotonic(), self._directory.changes
-        if not self._walks.is_due(now):
+        if not self._scan_times.is_due(now):
             return
         limit = now - self._lost_after
         silent = [
@@ -139,7 +139,7 @@ class HostTimeouts:
         if silent:
             await self._declare_lost(silent)
         left = (entry for entry in self._directory if not (entry.declared_lost or entry.online))
-        self._walks.walked(changes, now, left)
+        self._scan_times.scan_ended(changes, now, left)
 
     async def _declare_lost(self, silent: Sequence[HostEntry]) -> None:
         """Fails the commands of hosts that have been silent for too long, unless one has come back

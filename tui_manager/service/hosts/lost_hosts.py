@@ -8,7 +8,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import HostEntry
-from tui_manager.service.hosts.walk_times import WalkTimes
+from tui_manager.service.hosts.host_scan_times import HostScanTimes
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import hosts, notifications
 
@@ -23,13 +23,13 @@ class LostHosts:
         self._core = core
         self._directory = core.directory
         self._lost_after = core.limits.lost_after.total_seconds()
-        self._walks = WalkTimes(core.directory, self._lost_after)
+        self._scan_times = HostScanTimes(core.directory, self._lost_after)
         self._lost: set[int] | None = None  # row ids; None: not loaded
 
     def forget(self) -> None:
         """Another manager may have led meanwhile: what is stored is read again."""
         self._lost = None
-        self._walks.forget()
+        self._scan_times.forget()
 
     async def run_once(self) -> None:
         """Stores which hosts are lost, and which are back.
@@ -41,7 +41,7 @@ class LostHosts:
         if self._lost is None:
             self._lost = await self._core.database.read(notifications.lost_hosts)
         monotonic, changes = self._core.clock.monotonic(), self._directory.changes
-        if not self._walks.is_due(monotonic):
+        if not self._scan_times.is_due(monotonic):
             return
         known = self._lost = await self._store_changes(self._lost)
         left = (
@@ -52,7 +52,7 @@ class LostHosts:
             and entry.row.admission is Admission.ADMITTED
             and entry.row.maintenance is None
         )
-        self._walks.walked(changes, monotonic, left)
+        self._scan_times.scan_ended(changes, monotonic, left)
 
     async def _store_changes(self, known: set[int]) -> set[int]:
         """Finds which hosts are lost and which are back, stores that, and returns all that are

@@ -38,12 +38,12 @@ class Observed:
 
 def is_alive(row: GatewayRow, beats: Observed) -> bool:
     """Whether a manager runs."""
-    return row.stopped_at is None and row.missed_at is None and beats.unchanged < ALIVE_FOR
+    return row.stopped_at is None and row.presumed_dead_at is None and beats.unchanged < ALIVE_FOR
 
 
 def is_dead(row: GatewayRow, beats: Observed) -> bool:
     """Whether a manager does not run, and the leader has not yet put its hosts offline."""
-    return row.missed_at is None and not is_alive(row, beats)
+    return row.presumed_dead_at is None and not is_alive(row, beats)
 
 
 def may_take_over(own: int, lease: LeaderRow, renewals: Observed) -> bool:

@@ -25,7 +25,8 @@ class GatewayRow:
         address: that agents dial; empty: not known.
         beats: counted up while it runs.
         stopped_at: when it stopped in order; None: it has not.
-        missed_at: when the others took it for dead; None: they have not, or it was heard since.
+        presumed_dead_at: when the others decided that it is dead, because it was silent; None: they
+            have not, or it was heard since. The column is `missed_at`.
         figures: of its newest beat, as JSON; see `domain/manager/gateway.py`.
         runs: how often it has started.
     """
@@ -38,7 +39,7 @@ class GatewayRow:
     started_at: datetime
     beats: int
     stopped_at: datetime | None
-    missed_at: datetime | None = None
+    presumed_dead_at: datetime | None = None
     figures: str = "{}"
     runs: int = 0
 
@@ -111,7 +112,7 @@ def _gateway(row: Row) -> GatewayRow:
         started_at=started_at,
         beats=row["beats"],
         stopped_at=to_datetime(row["stopped_at"]),
-        missed_at=to_datetime(row["missed_at"]),
+        presumed_dead_at=to_datetime(row["missed_at"]),
         figures=row["figures"],
         runs=row["runs"],
     )

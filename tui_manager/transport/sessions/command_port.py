@@ -35,7 +35,7 @@ from tui_manager.transport.sessions.handshake import (
     read,
 )
 from tui_manager.transport.sessions.large_commands import LargeCommands
-from tui_manager.transport.sessions.loop_share import LoopShare
+from tui_manager.transport.sessions.loop_budget import LoopBudget
 from tui_manager.transport.sessions.output_windows import OutputWindows
 from tui_manager.transport.sessions.session import Session, in_batches
 from tui_manager.transport.sessions.sessions import Sessions
@@ -83,7 +83,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         self._windows = windows
         self._clock = clock
         self._security = security
-        self._loop_share = LoopShare()
+        self._loop_budget = LoopBudget()
 
     async def ConnectForCommands(  # type: ignore[override]
         self, request_iterator: AsyncIterator[pb.AgentMessage], context: Context
@@ -110,7 +110,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         has ended the session nothing more is read. The manager does not wait long for an agent that
         does not read."""
         reading = asyncio.create_task(self._read_messages(session, context))
-        writing = asyncio.create_task(write_messages(session, context, self._loop_share))
+        writing = asyncio.create_task(write_messages(session, context, self._loop_budget))
         session.on_end = reading.cancel
         try:
             done, _ = await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
@@ -130,9 +130,9 @@ class CommandService(pb_grpc.CommandServiceServicer):
         try:
             while message := await read(context):
                 self._hosts.note_contact(session.host_id, session.generation)
-                if not self._loop_share.take():
+                if not self._loop_budget.take():
                     with self._hosts.busy_with(session.host_id, session.generation):
-                        await self._loop_share.wait()
+                        await self._loop_budget.wait()
                 await self._handle_message(session, message)
         except RefusedError as error:
             if isinstance(error, ViolationError):
@@ -199,19 +199,19 @@ class CommandService(pb_grpc.CommandServiceServicer):
         session.send_control(pb.ManagerMessage(certificate_issued=issue))
 
 
-async def write_messages(session: Session, context: Context, loop_share: LoopShare) -> None:
+async def write_messages(session: Session, context: Context, loop_budget: LoopBudget) -> None:
     """Writes what a session sends until its stream ends."""
     try:
-        while await _write_next(session, context, loop_share):
+        while await _write_next(session, context, loop_budget):
             pass
     finally:
         session.release()
 
 
-async def _write_next(session: Session, context: Context, loop_share: LoopShare) -> bool:
+async def _write_next(session: Session, context: Context, loop_budget: LoopBudget) -> bool:
     """Writes what the session sends next; False: the stream ends. It is a function of its own
     because its variables end with it: while a session waits, it must hold no large message."""
-    messages = await session.next_messages(loop_share)
+    messages = await session.next_messages(loop_budget)
     for message in in_batches(messages):
         await context.write(message)
     return bool(messages)

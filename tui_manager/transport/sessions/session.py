@@ -24,7 +24,7 @@ from tui_manager.transport.sessions.ask_for_renewal import Renewal
 from tui_manager.transport.sessions.byte_budget import Reservation
 from tui_manager.transport.sessions.file_parts import FileParts, FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
-from tui_manager.transport.sessions.loop_share import LoopShare
+from tui_manager.transport.sessions.loop_budget import LoopBudget
 
 log = logging.getLogger(__name__)
 
@@ -237,12 +237,12 @@ class Session:
             self._pending.set()
             self.on_end()
 
-    async def next_messages(self, loop_share: LoopShare | None = None) -> list[pb.ManagerMessage]:
+    async def next_messages(self, loop_budget: LoopBudget | None = None) -> list[pb.ManagerMessage]:
         """Waits for messages and returns them in order; empty: the stream ends. Those of the call
         before have been written.
 
         Args:
-            loop_share: what all sessions may use of the loop; None: there are no others.
+            loop_budget: what all sessions may use of the loop; None: there are no others.
         """
         self._end_sending()
         while True:
@@ -262,8 +262,8 @@ class Session:
                 return [part]
             self._pending.clear()
             await self._pending.wait()
-            if loop_share and not loop_share.take():
-                await loop_share.wait()
+            if loop_budget and not loop_budget.take():
+                await loop_budget.wait()
 
     def release(self) -> None:
         """Nothing more is written."""

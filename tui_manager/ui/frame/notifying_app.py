@@ -11,8 +11,8 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.ui.drawing.theme import DARK, THEMES
+from tui_manager.ui.frame.ended_long_tasks import EndedLongTasks, end_text
 from tui_manager.ui.frame.notices import Notice, Notices, NoticesScreen
-from tui_manager.ui.frame.task_ends import TaskEnds, end_text
 from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.preferences import Call, Preferences, ThemeName
@@ -38,7 +38,7 @@ class NotifyingApp(OpenScreensOnceApp, inherit_bindings=False):
         self.preferences = preferences
         self.shown_notices = Notices()
         self._theme_name = preferences.theme
-        self._task_ends = TaskEnds(preferences.notify_after)
+        self._ended_long_tasks = EndedLongTasks(preferences.notify_after)
         self._ends_reader = PacedReader(self._say_ends)
 
     # Themes.
@@ -102,7 +102,7 @@ class NotifyingApp(OpenScreensOnceApp, inherit_bindings=False):
             self.post_message(CallFailed(error))
 
     async def _say_ends(self) -> None:
-        for task in await self._task_ends.look(self.link.operator):
+        for task in await self._ended_long_tasks.find(self.link.operator):
             self._say_end(task)
 
     def _say_end(self, task: Task) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Transaction
 
-_SQL = load_queries("task_ends.sql")
+_SQL = load_queries("outdated_task_status.sql")
 
 
 def running_and_just_ended(tx: Transaction, since: int) -> list[int]:

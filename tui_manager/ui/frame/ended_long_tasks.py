@@ -17,7 +17,7 @@ _ASKED = 20  # ended tasks that are looked up at once
 _NAME = 60  # cells
 
 
-class TaskEnds:
+class EndedLongTasks:
     """Remembers which tasks run, and looks which of them have ended.
 
     Args:
@@ -28,7 +28,7 @@ class TaskEnds:
         self._after = after
         self._running: frozenset[int] = frozenset()
 
-    async def look(self, operator: Operator) -> Sequence[Task]:
+    async def find(self, operator: Operator) -> Sequence[Task]:
         """The tasks that have ended since the last call, which is best made after each change. May
         raise ManagerError."""
         page = await operator.list_tasks(Window(limit=_WATCHED), RUNNING_TASKS)

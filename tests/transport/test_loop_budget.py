@@ -13,7 +13,7 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.command_port import CommandService, write_messages
-from tui_manager.transport.sessions.loop_share import LoopShare
+from tui_manager.transport.sessions.loop_budget import LoopBudget
 from tui_manager.transport.sessions.session import Session
 
 _SESSIONS = 2000
@@ -85,10 +85,10 @@ async def test_an_operator_is_answered_while_all_agents_send() -> None:
 
 
 async def test_an_operator_is_answered_while_all_agents_are_sent_something() -> None:
-    share, sessions = LoopShare(), [_session() for _ in range(_SESSIONS)]
+    budget, sessions = LoopBudget(), [_session() for _ in range(_SESSIONS)]
     stream: Any = _Stream()
     _Stream.written = 0
-    writing = [asyncio.ensure_future(write_messages(one, stream, share)) for one in sessions]
+    writing = [asyncio.ensure_future(write_messages(one, stream, budget)) for one in sessions]
     await asyncio.sleep(0)
     for session in sessions:
         session.send_settings()
@@ -100,11 +100,11 @@ async def test_an_operator_is_answered_while_all_agents_are_sent_something() -> 
 
 
 async def test_messages_pass_in_the_order_in_which_they_came() -> None:
-    share, passed = LoopShare(2), list[int]()
+    budget, passed = LoopBudget(2), list[int]()
 
     async def message(number: int) -> None:
-        if not share.take():
-            await share.wait()
+        if not budget.take():
+            await budget.wait()
         passed.append(number)
 
     messages = [asyncio.ensure_future(message(number)) for number in range(9)]
@@ -117,6 +117,6 @@ async def test_messages_pass_in_the_order_in_which_they_came() -> None:
     assert passed == [0, 1, 2, 4, 5, 6, 7, 8]
     assert turns <= 4
     await asyncio.gather(*messages, return_exceptions=True)
-    assert not share.take()
-    await share.wait()  # also when nobody has waited for a while
-    assert share.take()
+    assert not budget.take()
+    await budget.wait()  # also when nobody has waited for a while
+    assert budget.take()

@@ -11,8 +11,9 @@ from collections import deque
 _A_TURN = 25  # messages that sessions read or write in one turn of the loop: about 4 ms
 
 
-class LoopShare:
-    """Lets a few messages pass in each turn of the loop, in the order in which they came."""
+class LoopBudget:
+    """How many messages all sessions together may still handle in this turn of the event loop.
+    Those that wait go on in later turns, in the order in which they came."""
 
     def __init__(self, a_turn: int = _A_TURN) -> None:
         self._a_turn = a_turn

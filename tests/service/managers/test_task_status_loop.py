@@ -94,7 +94,7 @@ async def test_a_task_ends_whichever_manager_stores_the_last_result(two: Two) ->
     assert (
         await two.status(task_id) is TaskStatus.RUNNING
     )  # only the leader knows that it has ended
-    await two.a.task_ends.run_once([task_id])
+    await two.a.task_status_loop.run_once([task_id])
     assert await two.status(task_id) is TaskStatus.FAILED
 
 
@@ -109,8 +109,8 @@ async def test_tasks_end_once_when_all_results_come_at_the_same_time(two: Two) -
             two.b.report(two.host_b, end(run_b.execution_id)),
         ]
     random.Random(5).shuffle(reports)
-    await asyncio.gather(*reports, *(two.a.task_ends.run_once() for _ in range(4)))
-    await two.a.task_ends.run_once()
+    await asyncio.gather(*reports, *(two.a.task_status_loop.run_once() for _ in range(4)))
+    await two.a.task_status_loop.run_once()
     for task_id, _, _ in tasks:
         expected = TaskStatus.COMPLETED if task_id % 3 else TaskStatus.FAILED
         ends.append((task_id, await two.status(task_id)))
@@ -126,20 +126,20 @@ async def test_the_leader_ends_what_it_hears_of(two: Two) -> None:
     ended = two.b.feed.subscribe()  # of any manager: this one hears nothing of the other
     assert ended.take()
     looks: list[object] = []
-    look, done = two.a.task_ends.run_once, asyncio.Event()
+    look, done = two.a.task_status_loop.run_once, asyncio.Event()
 
     async def noted(named: object = None) -> None:
         looks.append(named)
         await look(named if named is None else [task_id])
         done.set()
 
-    two.a.task_ends.run_once = noted  # type: ignore[method-assign]
-    running = asyncio.create_task(two.a.task_ends.run())
+    two.a.task_status_loop.run_once = noted  # type: ignore[method-assign]
+    running = asyncio.create_task(two.a.task_status_loop.run())
     await done.wait()
     assert looks == [None]
     done.clear()
-    two.a.task_ends.note_changes(Changes(hosts=True))
-    two.a.task_ends.note_changes(Changes(tasks=frozenset({task_id})))
+    two.a.task_status_loop.note_changes(Changes(hosts=True))
+    two.a.task_status_loop.note_changes(Changes(tasks=frozenset({task_id})))
     await done.wait()
     assert looks == [None, frozenset({task_id})]
     running.cancel()
@@ -173,7 +173,7 @@ async def test_any_manager_opens_a_task_again_whose_command_still_runs(two: Two)
     await two.b.hosts.open_session(again, None)
     assert await two.status(task_id) is TaskStatus.RUNNING
     await two.b.report(two.host_b, result(run.execution_id))
-    await two.a.task_ends.run_once()
+    await two.a.task_status_loop.run_once()
     assert await two.status(task_id) is TaskStatus.COMPLETED
     assert await two.b.database.read(contradictions) == []
 
@@ -191,7 +191,7 @@ async def test_a_late_result_in_the_moment_of_the_end_is_found_later(two: Two) -
 
     await two.b.database.write(reopened)
     assert await two.status(task_id) is TaskStatus.FAILED
-    await two.a.task_ends.run_once()
+    await two.a.task_status_loop.run_once()
     assert await two.status(task_id) is TaskStatus.RUNNING
 
 
@@ -201,7 +201,7 @@ async def test_the_mark_of_faults_is_put_right(two: Two) -> None:
     await two.b.database.write(
         lambda tx: tx.execute("UPDATE tasks SET has_faults = false WHERE id = ?", (task_id,))
     )
-    await two.a.task_ends.run_once([task_id])
+    await two.a.task_status_loop.run_once([task_id])
     assert await two.has_faults(task_id)
     assert await two.status(task_id) is TaskStatus.RUNNING
     await two.a.report(two.host_a, result(run_a.execution_id))
@@ -214,5 +214,5 @@ async def test_the_leader_plans_a_rollout_that_was_started_elsewhere(two: Two) -
     task_id = await two.b.started("web01,web02", rollout=spec, offline=Offline.WAIT)
     rows = await two.b.rows(task_id)
     assert {row.status for row in rows} == {CommandHostStatus.PENDING}
-    await two.a.task_ends.run_once([task_id])
+    await two.a.task_status_loop.run_once([task_id])
     assert [host for host, _ in await two.a.send()] == [two.host_a]

@@ -1,5 +1,5 @@
-"""TaskEnds: the leader ends tasks whose command hosts other managers have ended, and learns of
-rollouts that were started there."""
+"""TaskStatusLoop: the leader ends tasks whose command hosts other managers have ended, and learns
+of rollouts that were started there."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import rollouts
-from tui_manager.storage.views import task_ends
+from tui_manager.storage.views import outdated_task_status
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 10.0  # seconds between two looks at all that runs
@@ -24,7 +24,7 @@ _SETTLED_AFTER = 60_000_000  # microseconds after the end of a task
 _TASKS_A_TRANSACTION = 100
 
 
-class TaskEnds:
+class TaskStatusLoop:
     """Runs while this manager leads. What it hears of tasks is a hint: if a hint is lost, the next
     look at all that runs finds the same."""
 
@@ -76,8 +76,8 @@ class TaskEnds:
         since = self._core.clock.stamp() - _SETTLED_AFTER
 
         def find(tx: Transaction) -> tuple[list[int], list[int]]:
-            ids = task_ends.running_and_just_ended(tx, since) if named is None else named
-            return task_ends.with_outdated_status(tx, ids), rollouts.running(tx)
+            ids = outdated_task_status.running_and_just_ended(tx, since) if named is None else named
+            return outdated_task_status.with_outdated_status(tx, ids), rollouts.running(tx)
 
         wrong, with_rollout = await database.read(find)
         self._rollout_loop.add_missing(with_rollout)
@@ -89,8 +89,8 @@ class TaskEnds:
         now = self._core.clock.stamp()
 
         def work(tx: Transaction) -> dict[int, TaskStatus | None]:
-            ids = task_ends.with_outdated_status(tx, batch)
-            task_ends.update_fault_marks(tx, ids)
+            ids = outdated_task_status.with_outdated_status(tx, batch)
+            outdated_task_status.update_fault_marks(tx, ids)
             return {task_id: task_status.update_task_status(tx, task_id, now) for task_id in ids}
 
         changed = await self._core.plan(work)

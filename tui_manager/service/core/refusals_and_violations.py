@@ -1,6 +1,5 @@
-"""What agents do against the rules: refusals, violations, wrong join tokens. Each is counted, kept
-for the operator's attention, and written to the audit as often as `audit_and_log_limits.py`
-allows."""
+"""Logs refused agents, violations of the protocol, and wrong join tokens. Each is counted, shown to
+operators for an hour, and written to the audit as often as `audit_and_log_limits.py` allows."""
 
 import logging
 from collections import deque
@@ -69,8 +68,9 @@ class RecentEvents:
         return list(reversed(self._by_name.values()))
 
 
-class Violations:
-    """Records what agents do against the rules. Used on the manager's loop; nothing here waits.
+class RefusalsAndViolations:
+    """Records refused agents and violations of the protocol. Used on the manager's loop; nothing
+    here waits.
 
     Attributes:
         audit: writes the rows, when they are due.
