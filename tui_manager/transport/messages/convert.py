@@ -284,7 +284,10 @@ def from_run(run: Run) -> pb.ManagerMessage:
 
 def _same_on_all_hosts(spec: CommandSpec) -> pb.RunCommand:
     """What the messages of a command have in common, without its variables. The hosts that are sent
-    a command together share its spec, so this is made once for all of them."""
+    a command together share its spec, so this is made once for all of them; but one with contents
+    has a spec of its own for each host, and what it brings along is kept nowhere."""
+    if spec.contents:
+        return _from_spec(spec)
     kept = _kept.get(id(spec))
     if kept is not None and kept[0] is spec:
         return kept[1]
