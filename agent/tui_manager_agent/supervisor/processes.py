@@ -96,7 +96,8 @@ def leave_keyring() -> None:
 
 
 def find(execution_id: str, root: int, group: int = 0, user: int = -1) -> Found:
-    """The living processes of a command, with names and start times.
+    """The living processes of a command, with names and start times, parents before their
+    children: a shell whose child is killed first goes on with the next line of its script.
 
     Args:
         execution_id: the mark in their environment.
@@ -105,16 +106,18 @@ def find(execution_id: str, root: int, group: int = 0, user: int = -1) -> Found:
         user: the uid of the command's user, whose environments are read; -1: this process's.
     """
     table = _from_proc() if ON_LINUX else _from_ps(execution_id, group)
-    found = _descendants(table, root) if root else set()
+    found = _descendants(table, root) if root else {}
     needle = f"\0{MARK}={execution_id}\0".encode()
     user = os.geteuid() if user < 0 else user
     for pid, (parent, name, _, marked) in table.items():
         if not name or pid in found or parent == _KTHREADD:
             continue
         if marked or (ON_LINUX and _is_of(pid, user) and _has_mark(pid, needle)):
-            found.add(pid)
-    found -= {0, 1, root, os.getpid()}
-    return {pid: (table[pid][1], table[pid][2]) for pid in found if table[pid][1]}
+            found[pid] = None
+    others = {0, 1, root, os.getpid()}
+    return {
+        pid: (table[pid][1], table[pid][2]) for pid in found if table[pid][1] and pid not in others
+    }
 
 
 def inspect(pid: int) -> tuple[str, int]:
@@ -198,15 +201,15 @@ def _from_ps(execution_id: str, group: int) -> _Table:
     return table
 
 
-def _descendants(table: _Table, root: int) -> set[int]:
+def _descendants(table: _Table, root: int) -> dict[int, None]:
     children: dict[int, list[int]] = {}
     for pid, (parent, *_) in table.items():
         children.setdefault(parent, []).append(pid)
-    found: set[int] = set()
+    found: dict[int, None] = {}
     wave = [root]
     while wave:
         wave = [child for pid in wave for child in children.get(pid, ()) if child not in found]
-        found.update(wave)
+        found.update(dict.fromkeys(wave))
     return found
 
 

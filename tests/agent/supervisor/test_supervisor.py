@@ -311,6 +311,15 @@ def test_a_folder_with_any_name_will_do(folder: Path) -> None:
         assert run.stdout.decode() == f"{odd}\n"
 
 
+def test_parents_are_found_before_their_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so get each signal first. Their ids say nothing of it, as these begin anew at the top."""
+    parents = {30_000: 10, 500: 30_000, 3: 500, 2: 500, 4: 3, 10: 1}
+    table = {pid: (parent, "sh", 1, False) for pid, parent in sorted(parents.items())}
+    for how in ("_from_proc", "_from_ps"):
+        monkeypatch.setattr(processes, how, lambda *_: table)
+    assert list(processes.find("e", 10)) == [30_000, 500, 2, 3, 4]
+
+
 def test_survivors_out_of_reach_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "find", lambda *_: {7: ("sudo", 1)})
     monkeypatch.setattr(processes, "send", lambda *_: False)
