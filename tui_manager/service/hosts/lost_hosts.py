@@ -17,7 +17,7 @@ _NAMED = 20  # hosts in one line of the log
 
 
 class LostHosts:
-    """Looks while this manager leads. `load` comes first."""
+    """Looks while this manager leads."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -87,7 +87,7 @@ class LostHosts:
         return [
             entry
             for entry in self._directory
-            if entry.session is None  # of most it is not; this is asked of all each second
+            if entry.session is None  # of most it is not
             and entry.silent_since <= limit
             and entry.away
             and entry.row.row_id not in known
