@@ -6,6 +6,7 @@ import json
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -157,6 +158,29 @@ async def test_a_hook_is_killed_when_its_try_is_cancelled(tmp_path: Path) -> Non
 
     found = await wait_until(look, lambda seen: len(seen) == 4)
     running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert _alive(found) == []
+
+
+async def test_a_hook_is_killed_when_its_try_is_cancelled_while_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids = tmp_path / "pids"
+    go_on = asyncio.Event()
+    start = asyncio.create_subprocess_exec
+
+    async def start_slowly(*arguments: Any, **given: Any) -> asyncio.subprocess.Process:
+        process = await start(*arguments, **given)
+        await go_on.wait()
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_slowly)
+    running = asyncio.ensure_future(send(hook(tmp_path, HANGS.format(pids=pids))))
+    found = await wait_until(lambda: _pids(pids), lambda seen: len(seen) == 4)
+    running.cancel()
+    await asyncio.sleep(0)  # the try hears of it
+    go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await running
     assert _alive(found) == []

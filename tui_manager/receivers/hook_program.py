@@ -65,15 +65,7 @@ class HookProgram:
         self, body: bytes, environment: Mapping[str, str], mark: str, stderr: "_Stderr"
     ) -> Answer:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self.receiver.program,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=stderr.writing,
-                cwd="/",
-                env=environment,
-                start_new_session=True,
-            )
+            process = await self._start(environment, mark, stderr)
         except (OSError, ValueError) as error:
             return _not_started(error)
         stderr.begin()
@@ -88,6 +80,29 @@ class HookProgram:
             if process.returncode is None:
                 await _kill_all(process, mark)
         return await _answer(status, stderr)
+
+    async def _start(
+        self, environment: Mapping[str, str], mark: str, stderr: "_Stderr"
+    ) -> asyncio.subprocess.Process:
+        """Raises OSError and ValueError. The program runs a moment before asyncio has it."""
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                *self.receiver.program,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=stderr.writing,
+                cwd="/",
+                env=environment,
+                start_new_session=True,
+            )
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait([starting])
+            if starting.exception() is None:
+                await _kill_all(starting.result(), mark)
+            raise
 
 
 def _not_started(error: OSError | ValueError) -> Answer:
