@@ -89,7 +89,7 @@ test_message_guard.py: what a session may say
 test_streams.py: streams
     one that says nothing any more           a_silent_session_is_ended
 
-../agent/test_cgroup_support.py: what a command or a user of a host does to the agent of root
+../agent/executions/test_cgroup_support.py: what a command or a user of a host does to the agent of root
     an environment that looks endless        a_large_environment_is_not_read_into_memory
     another user's process with the mark     the_environment_of_another_user_is_not_read
     a pid that means another process         a_pid_that_means_another_process_is_not_signalled
@@ -99,36 +99,36 @@ test_streams.py: streams
     a link in place of the state folder      a_link_that_another_user_has_put_there_is_not_followed
     a forged order in a folder               an_order_that_another_user_forged_is_not_carried_out
 
-../agent/test_run_as_user.py: what a command of another user has of the agent
+../agent/executions/test_run_as_user.py: what a command of another user has of the agent
     the agent's journal, and its memory      it_cannot_reach_what_the_agent_keeps
     its place with the OOM killer, limits    it_is_an_ordinary_process
     its keyring                              it_has_no_keyring_of_the_agents
 
-../agent/test_limits.py: a command that takes all of a host
+../agent/supervisor/test_limits.py: a command that takes all of a host
     memory                                   a_command_that_needs_too_much_memory_is_killed
     processes                                a_command_cannot_start_more_processes
     CPU time                                 a_command_that_is_limited_gets_less_cpu_time
 
-../agent/test_token_file.py: the token in a file
+../agent/identity/test_token_file.py: the token in a file
     a file that others read or write         a_file_that_others_can_read_or_write_is_refused
     a file that stays                        the_file_is_removed_once_the_host_has_enrolled
 
-../agent/test_policy.py: around the rules of a policy
+../agent/policy/test_policy.py: around the rules of a policy
     a second line in a negated class         a_regex_lets_in_only_control_characters_it_names
 
-../agent/test_policy_file.py: around the file of a policy
+../agent/policy/test_policy_file.py: around the file of a policy
     a link in the middle of its path         the_folder_of_a_link_in_the_middle_counts_as_well
 
-../agent/test_pattern.py: words that a pattern does not mean
+../agent/policy/test_pattern.py: words that a pattern does not mean
     a word that begins with + or @           what_a_pattern_does_not_allow
 
-../service/test_secrets.py: what is left of a secret
+../service/dispatch/test_secrets.py: what is left of a secret
     the log of the database                  a_secret_is_erased_when_the_task_ends
 
 ../unit/test_state_dir.py: the manager's folder
     a folder that another user can swap      one_in_a_folder_of_another_user_is_refused_and_not_made
 
-../service/test_agent_features.py: what an old agent would leave out
+../service/dispatch/test_agent_features.py: what an old agent would leave out
     a limit that nobody would set            an_agent_without_the_feature_is_sent_nothing
 
 What is done to the agent, by a false manager or a false enrolment server, is in tests/agent; what
@@ -140,7 +140,7 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-_ROW = re.compile(r" {4}(\S.*?) {2,}(\w+)|((?:\.\./\w+/)?test_\w+\.py): .*")
+_ROW = re.compile(r" {4}(\S.*?) {2,}(\w+)|((?:\.\./[\w/]+/)?test_\w+\.py): .*")
 
 
 def _table() -> dict[str, set[str]]:
