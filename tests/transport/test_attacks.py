@@ -89,7 +89,7 @@ test_message_guard.py: what a session may say
 test_streams.py: streams
     one that says nothing any more           a_silent_session_is_ended
 
-../agent/executions/test_cgroup_support.py: what a command or a user of a host does to the agent of root
+../agent/executions/test_cgroup_support.py: what commands and users do to the agent of root
     an environment that looks endless        a_large_environment_is_not_read_into_memory
     another user's process with the mark     the_environment_of_another_user_is_not_read
     a pid that means another process         a_pid_that_means_another_process_is_not_signalled
