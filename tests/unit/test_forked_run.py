@@ -35,11 +35,12 @@ def _start(folder: Path, text: str, *arguments: str) -> subprocess.Popen[bytes]:
     (folder / "conftest.py").write_text(_CONFTEST)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = long: takes long\n")
     (folder / "test_made.py").write_text(f"import os, signal, time\nimport pytest\n{text}")
+    environment = {name: os.environ[name] for name in os.environ if not name.startswith("PYTEST_")}
     with (folder / "said").open("w") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", *arguments, "."],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(_ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            env=environment | {"PYTHONPATH": str(_ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
