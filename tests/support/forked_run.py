@@ -137,15 +137,15 @@ class _Run:
 
     def _hand_out(self) -> bool:
         while self._processes:
-            for process in self._that_say_something():
-                if self._hear(process) and self._fork():
+            for process in self._with_news():
+                if self._take_message(process) and self._fork():
                     return True
             self._stop_early()
         if self._order.take(long_first=False):
             raise RuntimeError("the processes have ended before all tests had run")
         return True
 
-    def _that_say_something(self) -> list[_Process]:
+    def _with_news(self) -> list[_Process]:
         """Those that have sent something or have ended. A program that a test has left may keep the
         connection of its process open, so its end is looked for as well, where the system can."""
         ends = {end: process for process in self._processes for end in process.ends}
@@ -177,7 +177,7 @@ class _Run:
         self._processes.append(_Process(number, pid, own, ends=ends))
         return False
 
-    def _hear(self, process: _Process) -> bool:
+    def _take_message(self, process: _Process) -> bool:
         """Takes what a process says; whether another one is to be started in its place."""
         try:
             kind, value = process.connection.recv()

@@ -38,7 +38,7 @@ class Renewal:
         self._newer = newer
         self._shows_newer = False
         self._send_request: Callable[[bytes], None] | None = None
-        self._is_requested = False  # what the manager asks for now was sent
+        self._is_requested = False  # the request that the manager has asked for was sent
         self._awaits_certificate = False
         self._begin_with_newer()
 
