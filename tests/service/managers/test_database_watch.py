@@ -23,7 +23,7 @@ class _Agents:
 
 @dataclass
 class _Database:
-    committed: int = 0
+    answers: int = 0
 
 
 @dataclass
@@ -40,34 +40,34 @@ class _Core:
         for _ in range(times):
             self.watch.run_once()
 
-    def commit(self) -> None:
-        self.database.committed += 1
+    def answer(self) -> None:
+        self.database.answers += 1
         self.watch.run_once()
 
 
-def test_the_agents_go_once_and_come_back_after_the_next_commit() -> None:
+def test_the_agents_go_once_and_come_back_after_the_next_answer() -> None:
     core = _Core(directory=Directory(runs={2: 1}))
-    core.commit()
+    core.answer()
     core.run_once(LOOKS_MAX - 1)
     assert core.agents.told == []
     core.directory.alive = frozenset()  # it hears nobody any more
     core.run_once(10 * LOOKS_MAX)
     assert core.agents.told == ["Another manager may reach it."]
-    core.commit()
+    core.answer()
     core.run_once(2)
     assert core.agents.told[1:] == [""]
 
 
-def test_a_manager_that_commits_keeps_its_agents() -> None:
+def test_a_manager_that_gets_answers_keeps_its_agents() -> None:
     core = _Core(directory=Directory(runs={2: 1}))
     for _ in range(5):
-        core.commit()
+        core.answer()
         core.run_once(LOOKS_MAX - 1)
     assert core.agents.told == []
 
 
 def test_the_only_manager_keeps_its_agents() -> None:
     core = _Core()
-    core.commit()
+    core.answer()
     core.run_once(10 * LOOKS_MAX)
     assert core.agents.told == []

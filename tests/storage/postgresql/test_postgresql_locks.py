@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,12 +12,12 @@ import pytest
 from tests.support.manager_parts import greeting
 from tests.support.postgresql import postgresql_database
 from tests.support.waiting import wait_until
-from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment import change_hosts, named_hosts
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, hosts
+from tui_manager.storage.tables import admissions, audit, hosts
 
 _GREETING = greeting("web1", host_id="h1")
 
@@ -50,6 +51,43 @@ async def _meanwhile(
     go_on.set()
     await slowly
     return await other
+
+
+async def test_managers_do_not_wait_for_each_other_to_add_to_the_audit(
+    two: tuple[Database, Database],
+) -> None:
+    """One manager is in the middle of a transaction of many units, while another one commits."""
+    first, second = two
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: Transaction) -> None:
+        _act(tx, "first")
+        begun.set()
+        assert go_on.wait(30)
+
+    def refused(tx: Transaction) -> None:
+        _act(tx, "never")
+        raise NotFoundError("the test's own failure")
+
+    slowly = asyncio.gather(first.write(slow), first.write(refused), return_exceptions=True)
+    await asyncio.to_thread(begun.wait)
+    try:
+        await asyncio.gather(*(second.write(partial(_act, action="second")) for _ in range(3)))
+        assert await second.read(_acts) == [(1, "second"), (2, "second"), (3, "second")]
+    finally:
+        go_on.set()
+    outcomes = await slowly
+    assert isinstance(outcomes[1], NotFoundError)
+    await second.write_aside(partial(_act, action="beside"))
+    assert (await first.read(_acts))[3:] == [(4, "first"), (5, "beside")]
+
+
+def _act(tx: Transaction, action: str) -> None:
+    audit.record(tx, 0, "manager", action)
+
+
+def _acts(tx: Transaction) -> list[tuple[int, str]]:
+    return [(row["id"], row["action"]) for row in tx.execute("SELECT * FROM audit ORDER BY id")]
 
 
 async def _waiting_for_locks(database: Database) -> int:

@@ -135,8 +135,10 @@ async def test_a_lock_of_another_program_is_waited_for(place: Place) -> None:
     async with open_database(url) as database:
         with other.transaction():
             other.execute("LOCK TABLE notes")
+            before = database.answers
             writing = asyncio.ensure_future(database.write(work))
             assert await asyncio.to_thread(tried.wait, 10)
+            assert database.answers > before  # it can be reached
         await writing
         assert await database.read(notes) == ["after the lock"]
 

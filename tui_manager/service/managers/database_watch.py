@@ -8,7 +8,7 @@ from tui_manager.service.dispatch.task_dispatcher import AgentConnections
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 1.0  # seconds
-LOOKS_MAX = 10  # without a transaction that was committed; each manager beats more often
+LOOKS_MAX = 10  # without an answer of the database; each manager beats more often
 _WHY = "Another manager may reach it."
 
 
@@ -16,7 +16,7 @@ class DatabaseWatch:
     """A manager whose machine is cut off from the database can store nothing that agents report.
     Its agents are not cut off from the other managers, perhaps. If nobody can reach the database,
     all managers send their agents away: so all hosts that were connected then are waited for
-    afterwards.
+    afterwards. A database that is locked can be reached, so the agents stay.
 
     It counts looks, not seconds: a process that was stopped for a minute has not been cut off.
     """
@@ -24,9 +24,9 @@ class DatabaseWatch:
     def __init__(self, core: Core, agents: AgentConnections) -> None:
         self._core = core
         self._agents = agents
-        self._committed = -1
-        self._looks = 0  # since the last commit
-        self._others = False  # whether others were alive at the last commit
+        self._answers = -1
+        self._looks = 0  # since the last answer
+        self._others = False  # whether others were alive at the last answer
         self._away = False
         self._connected = frozenset[int]()  # row ids, when the agents were sent away
 
@@ -38,9 +38,9 @@ class DatabaseWatch:
 
     def run_once(self) -> None:
         """Looks once."""
-        committed = self._core.database.committed
-        if committed != self._committed:
-            self._committed, self._looks = committed, 0
+        answers = self._core.database.answers
+        if answers != self._answers:
+            self._answers, self._looks = answers, 0
             self._others = bool(self._core.directory.alive)
             self._accept_again()
             return

@@ -54,6 +54,11 @@ class Database:
         return self.engine.committed
 
     @property
+    def answers(self) -> int:
+        """How often it has answered this manager; see Engine."""
+        return self.engine.answers
+
+    @property
     def reconnects(self) -> int:
         """How often it was lost and reached again; see Engine."""
         return self.engine.reconnects

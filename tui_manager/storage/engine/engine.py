@@ -64,6 +64,12 @@ class Engine(Protocol):
         ...
 
     @property
+    def answers(self) -> int:
+        """How often the database has committed a transaction of this manager, or has said that
+        another transaction is in its way: it can be reached. 0: this manager is the only one."""
+        ...
+
+    @property
     def reconnects(self) -> int:
         """How often the connection that writes was lost, and is there again. The database may then
         be another server, which lacks the newest transactions of other managers."""

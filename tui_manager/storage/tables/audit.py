@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 
 from tui_manager.storage.engine.statements import load_queries
-from tui_manager.storage.engine.transaction import Transaction
+from tui_manager.storage.engine.transaction import Transaction, execute_last
 
 _SQL = load_queries("audit.sql")
 TASK_NAME = "task_name"  # the key of the detail that keeps the name of the task
@@ -35,7 +35,8 @@ def record(
     if task_id is not None:
         found = tx.execute(_SQL["task_name"], {"task_id": task_id}).fetchone()
         kept |= {TASK_NAME: found["name"]} if found else {}
-    tx.execute(
+    execute_last(
+        tx,
         _SQL["insert"],
         {
             "at": now,

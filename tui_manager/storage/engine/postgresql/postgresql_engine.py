@@ -111,6 +111,11 @@ class PostgresqlEngine:
         """See Engine."""
         return self._writing.committed
 
+    @property
+    def answers(self) -> int:
+        """See Engine."""
+        return self._writing.committed + self._writing.conflicts
+
     async def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
         """See Engine and `WritingConnection.transact`."""
         self._stopping = stopping

@@ -77,6 +77,7 @@ class PostgresqlTransaction:
         self.connection = connection
         self._lease = lease
         self._leads = None if lease else True
+        self._last: dict[str, list[Values]] = {}
 
     @property
     def leads(self) -> bool:
@@ -102,6 +103,23 @@ class PostgresqlTransaction:
         cursor = self.connection.cursor()
         cursor.executemany(text, all_values)
         return cursor
+
+    def execute_last(self, sql: str, values: Values, /) -> None:
+        """See `transaction.execute_last`; `finish` runs it."""
+        self._last.setdefault(sql, []).append(values)
+
+    def take_last(self, other: "PostgresqlTransaction") -> None:
+        """Runs at the end of this transaction what was to run at the end of another one, which is a
+        part of it."""
+        for sql, values in other._last.items():
+            self._last.setdefault(sql, []).extend(values)
+        other._last.clear()
+
+    def finish(self) -> None:
+        """Runs what is to run last; COMMIT follows."""
+        for sql, values in self._last.items():
+            self.executemany(sql, values)
+        self._last.clear()
 
 
 def _unnamed(sql: str, values: Values) -> bytes:

@@ -122,7 +122,9 @@ class _Reader:
         connection = self._connection
         connection.execute(self._begin.encode())
         try:
-            result = work(PostgresqlTransaction(connection))
+            tx = PostgresqlTransaction(connection)
+            result = work(tx)
+            tx.finish()
         except BaseException:
             with contextlib.suppress(psycopg.OperationalError):  # it is lost
                 connection.rollback()

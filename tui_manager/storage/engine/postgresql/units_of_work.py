@@ -32,27 +32,33 @@ def run_units(
     tx = PostgresqlTransaction(connection, lease)
     tx.execute(BEGIN)
     try:
-        return [work(tx) for work in works]
+        outcomes = [work(tx) for work in works]
+        tx.finish()
+        return outcomes
     except Exception as error:
         if connection.closed or errors.is_of_server(error):
             raise
         connection.rollback()
         if len(works) == 1 and not errors.is_duplicate(error):
             return [FailedUnit(error)]
-    connection.execute(BEGIN)
-    return [_run_alone(connection, work, lease) for work in works]
+    tx = PostgresqlTransaction(connection, lease)
+    tx.execute(BEGIN)
+    outcomes = [_run_alone(tx, work, lease) for work in works]
+    tx.finish()
+    return outcomes
 
 
-def _run_alone(connection: "psycopg.Connection[Any]", work: Work, lease: Lease | None) -> Any:
+def _run_alone(tx: PostgresqlTransaction, work: Work, lease: Lease | None) -> Any:
     """Runs one unit, and again if another manager has just stored what it was to store: now it sees
     that."""
-    outcome = _run_one(PostgresqlTransaction(connection, lease), work)
+    outcome = _run_one(tx, work, lease)
     if isinstance(outcome, FailedUnit) and errors.is_duplicate(outcome.error):
-        outcome = _run_one(PostgresqlTransaction(connection, lease), work)
+        outcome = _run_one(tx, work, lease)
     return outcome
 
 
-def _run_one(tx: PostgresqlTransaction, work: Work) -> Any:
+def _run_one(whole: PostgresqlTransaction, work: Work, lease: Lease | None) -> Any:
+    tx = PostgresqlTransaction(whole.connection, lease)
     tx.execute("SAVEPOINT unit")
     try:
         outcome = work(tx)
@@ -61,5 +67,7 @@ def _run_one(tx: PostgresqlTransaction, work: Work) -> Any:
             raise
         tx.execute("ROLLBACK TO SAVEPOINT unit")
         outcome = FailedUnit(error)
+    else:
+        whole.take_last(tx)
     tx.execute("RELEASE SAVEPOINT unit")
     return outcome

@@ -66,6 +66,7 @@ class WritingConnection:
 
     Attributes:
         reconnects: how often the connection was lost, and is there again; read by any thread.
+        conflicts: how often another transaction was in the way of one; read by any thread.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class WritingConnection:
         self._busy_since: float | None = None
         self._was_cut = False
         self.reconnects = 0
+        self.conflicts = 0
         self._socket = ConnectionSocket(connection)
         try:
             self._use(connection)
@@ -195,6 +197,7 @@ class WritingConnection:
         if self._was_cut and not batch.was_cut:
             batch.was_cut, batch.deadline = True, time.monotonic() + TRY_FOR
         self._was_cut = False
+        self.conflicts += errors.is_repeated(error) or errors.is_waited_for(error)
         unknown = self._commits.durable < batch.number <= self._commits.sent
         if self._connection.closed or unknown:
             problem = str(errors.to_storage_error(error, self._address.name))

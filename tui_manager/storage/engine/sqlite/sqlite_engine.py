@@ -33,7 +33,7 @@ class SqliteEngine:
 
     place = ""
     new_message_link = None
-    gateway = committed = reconnects = 0
+    gateway = committed = answers = reconnects = 0
     epoch = None
     shared = False
 

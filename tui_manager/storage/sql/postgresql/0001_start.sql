@@ -677,7 +677,8 @@ REVOKE EXECUTE ON FUNCTION make_output_partitions, drop_output_partitions, remov
 SELECT make_output_partitions((extract(epoch FROM now()) * 1000000)::bigint, 7);
 
 -- The audit. Its list counts rows by their numbers, so these have no gaps: a sequence would leave some
--- where a transaction is undone. Whoever adds a row lets others wait with theirs until its commit.
+-- where a transaction is undone. Whoever adds a row lets others wait with theirs until its commit, so
+-- it is the last thing that a transaction does.
 
 CREATE FUNCTION next_audit_id() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
