@@ -38,7 +38,7 @@ _SLOW = 10.0  # seconds without an answer, after which the operator is told
 _CANCEL = 2.0  # seconds for asking the server to end a statement
 # What is written is found by an index. A statement that is planned while a table is new and small
 # would go on reading the whole table until its statistics are renewed.
-_FIND_BY_INDEX = "SET enable_seqscan = off"
+FIND_BY_INDEX = "SET enable_seqscan = off"
 
 
 @dataclass(slots=True)
@@ -267,6 +267,6 @@ class WritingConnection:
         self._socket = socket
 
     def _use(self, connection: TimedConnection) -> None:
-        connection.execute(_FIND_BY_INDEX)
+        connection.execute(FIND_BY_INDEX)
         self._session = gateway_lock.session_of(connection)
         self._connection = connection

@@ -12,7 +12,8 @@ SELECT coalesce(json_agg(json_build_array(
     ch.id, ch.host, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.batch,
     ch.deliver_before) ORDER BY asked.number, ch.id), '[]')
 FROM jsonb_array_elements_text(:hosts::jsonb) WITH ORDINALITY AS asked (host, number)
-JOIN hosts AS h ON h.id = asked.host::bigint AND h.admission = 'admitted'
+JOIN hosts AS h ON h.id = asked.host::bigint AND (h.admission = 'admitted') IS TRUE  -- by the id alone
+    AND h.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:hosts::jsonb)))
 CROSS JOIN LATERAL (
     SELECT waiting.* FROM command_hosts AS waiting JOIN tasks AS t ON t.id = waiting.task_id
     WHERE waiting.host = h.id AND waiting.status = 'pending' AND waiting.ready

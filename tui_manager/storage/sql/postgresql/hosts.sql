@@ -5,7 +5,7 @@ SELECT * FROM hosts WHERE host_id = :host_id;
 -- name: lock
 -- Some hosts as they are now, which only this transaction changes until its end.
 SELECT * FROM hosts
-WHERE host_id IN (SELECT value FROM jsonb_array_elements_text(:host_ids::jsonb) AS asked (value))
+WHERE host_id = ANY (ARRAY(SELECT jsonb_array_elements_text(:host_ids::jsonb)))
 ORDER BY id FOR NO KEY UPDATE;
 
 -- name: by_key
@@ -63,13 +63,15 @@ WHERE host_id = :host_id AND generation = :generation;
 -- Hosts that did not come back, unless a newer session has begun meanwhile.
 UPDATE hosts AS h SET online = false
 FROM jsonb_array_elements(:sessions::jsonb) AS session (value)
-WHERE h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint;
+WHERE h.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:sessions::jsonb)))
+  AND h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint;
 
 -- name: set_online
 -- Hosts of a manager that count as offline, and are connected to it with these sessions.
 UPDATE hosts AS h SET online = true, since = :now
 FROM jsonb_array_elements(:sessions::jsonb) AS session (value)
-WHERE h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint
+WHERE h.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:sessions::jsonb)))
+  AND h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint
   AND h.gateway = :gateway AND NOT h.online;
 
 -- name: fence
@@ -78,7 +80,8 @@ WHERE h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1):
 SELECT h.id, h.admission FROM hosts AS h
 JOIN jsonb_array_elements(:sessions::jsonb) AS session (value)
   ON h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint
-WHERE h.gateway = :gateway
+WHERE h.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:sessions::jsonb)))
+  AND h.gateway = :gateway
 ORDER BY h.id FOR SHARE OF h;
 
 -- name: lock_away
@@ -87,7 +90,8 @@ ORDER BY h.id FOR SHARE OF h;
 SELECT h.id FROM hosts AS h
 JOIN jsonb_array_elements(:sessions::jsonb) AS session (value)
   ON h.id = (session.value->>0)::bigint AND h.generation = (session.value->>1)::bigint
-WHERE NOT (h.online AND EXISTS (
+WHERE h.id = ANY (ARRAY(SELECT (value->>0)::bigint FROM jsonb_array_elements(:sessions::jsonb)))
+  AND NOT (h.online AND EXISTS (
     SELECT 1 FROM gateways AS g
     WHERE g.id = h.gateway AND g.runs = h.gateway_run
       AND g.id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(:alive::jsonb)))))
@@ -123,5 +127,5 @@ FROM hosts WHERE admission = 'admitted' ORDER BY id;
 SELECT id, host_id, name, labels, CASE WHEN :with_facts THEN facts ELSE '{}' END AS facts,
        maintenance_reason, maintenance_until, maintenance_by, agent_version, agent_build, installed_by
 FROM hosts
-WHERE admission = 'admitted' AND name IN (SELECT jsonb_array_elements_text(:names::jsonb))
+WHERE admission = 'admitted' AND name = ANY (ARRAY(SELECT jsonb_array_elements_text(:names::jsonb)))
 ORDER BY id;
