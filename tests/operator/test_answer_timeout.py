@@ -35,6 +35,7 @@ UNCLEAR = {
     "create_task": "The task may have been made.",
     "rerun_task": "The task may have been made.",
     "start_task": "Task 7 may have started.",
+    "start_new_task": "The task may have been made and started.",
     "cancel_task": "Task 7 may have been canceled.",
     "pause_task": "Task 7 may have been paused.",
     "resume_task": "Task 7 may have been resumed.",

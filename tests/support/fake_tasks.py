@@ -19,7 +19,12 @@ from tests.support.fake_rows import (
     with_hosts,
 )
 from tests.support.fake_target import fold, resolve
-from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    ManagerError,
+    NotFoundError,
+)
 from tui_manager.domain.lists.filter_language import parse_filter
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.lists.task_filter_and_sort import (
@@ -38,6 +43,7 @@ from tui_manager.domain.tasks.task import (
     Command,
     CommandHost,
     Counts,
+    NewTask,
     Progress,
     Task,
     TaskDetail,
@@ -309,6 +315,20 @@ class FakeTasks(FakeHosts):
         self.record("start_task", task_id=task_id, target=target, hosts=hosts, names=fold(names))
         self._recount(task)
         return task.left_out
+
+    async def start_new_task(self, spec: TaskSpec, request_id: str = "") -> NewTask:
+        self._check("start_new_task")
+        spec.check()
+        if new := request_id not in self.requests:  # one that cannot start is not stored
+            self._resolve(spec.target, include_maintenance=spec.include_maintenance)
+        task_id = await self.create_task(spec, request_id)
+        try:
+            return NewTask(task_id, tuple(await self.start_task(task_id, request_id)))
+        except ManagerError:
+            if new:
+                del self.tasks[task_id]
+                self.requests.pop(request_id, None)
+            raise
 
     async def cancel_task(self, task_id: int, host_ids: Sequence[str] = ()) -> None:
         self._check("cancel_task")

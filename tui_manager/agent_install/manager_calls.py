@@ -95,8 +95,7 @@ async def check_hosts(operator: Operator, hosts: Sequence[Host]) -> tuple[int, M
         name=CHECK_NAME,
         include_maintenance=True,
     )
-    task_id = await operator.create_task(spec)
-    await operator.start_task(task_id)
+    task_id = (await operator.start_new_task(spec)).task_id
     try:
         async with asyncio.timeout(_CHECK_WITHIN):
             await _wait_for_end(operator, task_id)

@@ -158,19 +158,18 @@ class Manager:
             request_id: a UUID; the same one gives the same task, which is started once.
 
         Raises:
-            InvalidInputError: names what is wrong. No task was made, unless a `request_id` was
-                given and only the target matches nothing.
+            InvalidInputError: names what is wrong. No task was made.
         """
+        spec = _by_this_actor(spec)
         spec.check()
-        if not request_id:  # a repeat must not fail because the hosts are others now
-            await self.preview(spec.target, include_maintenance=spec.include_maintenance)
-        task = await self.create(spec, request_id)
-        await task.start(request_id)
+        made = await self.operator.start_new_task(spec, request_id)
+        task = self.task(made.task_id)
+        task.left_out = made.left_out
         return task
 
     async def create(self, spec: TaskSpec, request_id: str = "") -> TaskHandle:
         """Makes any task, and leaves it pending. Of its target only the notation is checked."""
-        spec = replace(spec, created_by=spec.created_by or this_actor())
+        spec = _by_this_actor(spec)
         spec.check()
         return self.task(await self.operator.create_task(spec, request_id))
 
@@ -193,3 +192,8 @@ class Manager:
     def schedules(self) -> AsyncIterator[Schedule]:
         """Every schedule, by name."""
         return each_schedule(self.operator)
+
+
+def _by_this_actor(spec: TaskSpec) -> TaskSpec:
+    """The same task with who makes it, unless that is known."""
+    return replace(spec, created_by=spec.created_by or this_actor())

@@ -35,7 +35,14 @@ if TYPE_CHECKING:
     from tui_manager.domain.targets.target_preview import TargetPreview
     from tui_manager.domain.task_spec.task_spec import TaskSpec
     from tui_manager.domain.tasks.host_class import HostClass
-    from tui_manager.domain.tasks.task import CommandHost, Progress, Rerun, Task, TaskDetail
+    from tui_manager.domain.tasks.task import (
+        CommandHost,
+        NewTask,
+        Progress,
+        Rerun,
+        Task,
+        TaskDetail,
+    )
     from tui_manager.domain.tasks.task_plan import TaskPlan
 
 _Parameters = ParamSpec("_Parameters")
@@ -213,6 +220,11 @@ class Operator(
         IllegalMoveError."""
         ...
 
+    async def start_new_task(self, spec: TaskSpec, request_id: str = "") -> NewTask:
+        """`create_task` and `start_task` in one transaction: if the task cannot start, it is not
+        stored. The same `request_id`, a UUID, returns the same task, which is started once."""
+        ...
+
     async def rerun_task(
         self,
         task_id: int,
@@ -330,6 +342,7 @@ class ForwardingOperator(ABC):
     plan_task = _forwarded(Operator.plan_task)
     create_task = _forwarded(Operator.create_task)
     start_task = _forwarded(Operator.start_task)
+    start_new_task = _forwarded(Operator.start_new_task)
     rerun_task = _forwarded(Operator.rerun_task)
     cancel_task = _forwarded(Operator.cancel_task)
     pause_task = _forwarded(Operator.pause_task)

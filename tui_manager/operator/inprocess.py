@@ -35,6 +35,7 @@ from tui_manager.domain.tasks.command_history import PastCommand
 from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.domain.tasks.task import (
     CommandHost,
+    NewTask,
     OutputChunk,
     Progress,
     Rerun,
@@ -243,6 +244,10 @@ class InProcessOperator:
 
     async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
         return await self.tasks.start_task(task_id, _actor(), request_id)
+
+    async def start_new_task(self, spec: TaskSpec, request_id: str = "") -> NewTask:
+        spec = replace(spec, created_by=spec.created_by or _actor())
+        return await self.tasks.start_new_task(spec, _actor(), request_id)
 
     async def rerun_task(
         self,

@@ -134,6 +134,11 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.StartTaskRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.StartTaskResponse.FromString,
                 _registered_method=True)
+        self.StartNewTask = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/StartNewTask',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.StartNewTaskRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.StartNewTaskResponse.FromString,
+                _registered_method=True)
         self.CancelTask = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/CancelTask',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskRequest.SerializeToString,
@@ -494,6 +499,15 @@ class OperatorServiceServicer:
         """pending → running: the target is resolved, frozen, and work begins. The request_id with which
         the task was started already is answered as the first time. NOT_FOUND,
         FAILED_PRECONDITION, INVALID_ARGUMENT (target) when nothing or an unknown name is meant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartNewTask(self, request, context):
+        """CreateTask and StartTask in one transaction: a task that cannot start is not stored. The same
+        request_id again returns the same task; if CreateTask made it, it is started. The errors are
+        those of both.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -927,6 +941,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.StartTask,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.StartTaskRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.StartTaskResponse.SerializeToString,
+            ),
+            'StartNewTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartNewTask,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.StartNewTaskRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.StartNewTaskResponse.SerializeToString,
             ),
             'CancelTask': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelTask,
@@ -1679,6 +1698,33 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/StartTask',
             tui__manager__protos_dot_v1_dot_operator__pb2.StartTaskRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.StartTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartNewTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/StartNewTask',
+            tui__manager__protos_dot_v1_dot_operator__pb2.StartNewTaskRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.StartNewTaskResponse.FromString,
             options,
             channel_credentials,
             insecure,

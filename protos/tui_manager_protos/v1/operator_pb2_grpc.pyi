@@ -119,6 +119,11 @@ class OperatorServiceStub:
     the task was started already is answered as the first time. NOT_FOUND,
     FAILED_PRECONDITION, INVALID_ARGUMENT (target) when nothing or an unknown name is meant.
     """
+    StartNewTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.StartNewTaskRequest, _operator_pb2.StartNewTaskResponse]
+    """CreateTask and StartTask in one transaction: a task that cannot start is not stored. The same
+    request_id again returns the same task; if CreateTask made it, it is started. The errors are
+    those of both.
+    """
     CancelTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CancelTaskRequest, _operator_pb2.CancelTaskResponse]
     """Ends what was not sent at once and tells the agents to end the rest; the task is canceled when
     that is proven. NOT_FOUND, FAILED_PRECONDITION when it has ended.
@@ -319,6 +324,11 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """pending → running: the target is resolved, frozen, and work begins. The request_id with which
     the task was started already is answered as the first time. NOT_FOUND,
     FAILED_PRECONDITION, INVALID_ARGUMENT (target) when nothing or an unknown name is meant.
+    """
+    StartNewTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.StartNewTaskRequest, _operator_pb2.StartNewTaskResponse]  # type: ignore[assignment]
+    """CreateTask and StartTask in one transaction: a task that cannot start is not stored. The same
+    request_id again returns the same task; if CreateTask made it, it is started. The errors are
+    those of both.
     """
     CancelTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.CancelTaskRequest, _operator_pb2.CancelTaskResponse]  # type: ignore[assignment]
     """Ends what was not sent at once and tells the agents to end the rest; the task is canceled when
@@ -637,6 +647,17 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         """pending → running: the target is resolved, frozen, and work begins. The request_id with which
         the task was started already is answered as the first time. NOT_FOUND,
         FAILED_PRECONDITION, INVALID_ARGUMENT (target) when nothing or an unknown name is meant.
+        """
+
+    @_abc_1.abstractmethod
+    def StartNewTask(
+        self,
+        request: _operator_pb2.StartNewTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.StartNewTaskResponse, _abc.Awaitable[_operator_pb2.StartNewTaskResponse]]:
+        """CreateTask and StartTask in one transaction: a task that cannot start is not stored. The same
+        request_id again returns the same task; if CreateTask made it, it is started. The errors are
+        those of both.
         """
 
     @_abc_1.abstractmethod

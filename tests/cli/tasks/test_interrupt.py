@@ -16,6 +16,7 @@ from tui_manager.cli.main import main
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 
 RUN = ["run", "@all", "--", "sleep", "600"]
 Capture = pytest.CaptureFixture[str]
@@ -100,12 +101,12 @@ def test_json_is_printed_of_a_canceled_task_too(connect_to: Connect, capsys: Cap
 def test_ctrl_c_before_there_is_a_task(
     connect_to: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def slow(self: FakeOperator, target: str, *, include_maintenance: bool) -> None:
+    async def slow(self: FakeOperator, spec: TaskSpec, request_id: str) -> None:
         press_ctrl_c()
         while True:
             await self.a_moment()
 
-    monkeypatch.setattr(FakeOperator, "preview_target", slow)
+    monkeypatch.setattr(FakeOperator, "start_new_task", slow)
     operator = FakeOperator("web01")
     connect_to(lambda: operator)
     assert main(RUN) == 130

@@ -10,10 +10,11 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tui_manager.cli.main import main
-from tui_manager.domain.errors import StorageError
+from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec.resource_limits import ResourceLimits
+from tui_manager.domain.task_spec.task_spec import TaskSpec
 
 FAILED = CommandHostStatus.FAILED
 Script = Callable[[FakeOperator], Awaitable[None]]
@@ -303,7 +304,7 @@ def test_a_target_without_hosts_makes_no_task(
     assert operator.tasks == {}
 
 
-def test_a_task_that_cannot_start_stays_and_is_named(
+def test_a_task_that_cannot_start_is_not_stored(
     connect_to: Connect, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(self: FakeOperator, task_id: int, request_id: str = "") -> None:
@@ -313,10 +314,29 @@ def test_a_task_that_cannot_start_stays_and_is_named(
     operator = FakeOperator("web01")
     connect_to(lambda: operator)
     assert main(["run", "web01", "--", "true"]) == 1
-    assert capsys.readouterr().err.splitlines() == [
-        "tui-manager: task 1 is stored but not started; `tui-manager task start 1`",
-        "tui-manager: The disk is full.",
-    ]
+    assert capsys.readouterr().err == "tui-manager: The disk is full.\n"
+    assert operator.tasks == {}
+
+
+def test_the_target_is_not_asked_for_before_the_start(connect_to: Connect) -> None:
+    _, operator = run(connect_to, nothing, "--detach")
+    assert operator.calls[0] == "start_new_task"
+    assert "preview_target" not in operator.calls
+
+
+def test_a_manager_that_goes_while_it_starts_a_task_may_have_made_it(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(self: FakeOperator, spec: TaskSpec, request_id: str) -> None:
+        raise UnreachableError("The manager on /s has gone.")
+
+    monkeypatch.setattr(FakeOperator, "start_new_task", gone)
+    connect_to(lambda: FakeOperator("web01"))
+    assert main(["run", "web01", "--", "true"]) == 3
+    assert capsys.readouterr().err == (
+        "tui-manager: The manager on /s has gone. The task may have been made; `tui-manager task "
+        "list` says whether it was.\n"
+    )
 
 
 @pytest.mark.parametrize(

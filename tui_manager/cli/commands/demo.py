@@ -91,9 +91,8 @@ async def _prepare(operator: Operator, fleet: DemoAgents, count: int) -> None:
             fleet.start(host_names(count), token.text)
             await _approve(operator, fleet, await _until(operator, fleet, Admission.PENDING))
             await _until(operator, fleet, Admission.ADMITTED)
-            task_id = await operator.create_task(HELLO)
-            await operator.start_task(task_id)
-            await _wait_for_end(operator, {task_id})
+            hello = await operator.start_new_task(HELLO)
+            await _wait_for_end(operator, {hello.task_id})
     except TimeoutError:
         words = "\n".join(f"{agent.name}: {agent.last_words}" for agent in fleet.agents)
         raise ManagerError(

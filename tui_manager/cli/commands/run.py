@@ -178,12 +178,16 @@ async def _run(
     folders: Mapping[int, Path],
 ) -> int:
     async with connect(settings.state_dir) as manager:
-        if mode != "no-start":
-            await check_target(manager, spec)
         if copied is not None:
+            if mode != "no-start":  # before large files are sent in vain
+                await check_target(manager, spec)
             await copied.upload(manager.operator)
-        task = await expect_task(manager.create(spec))
-        return await start_and_follow(manager, task, mode, spec.commands, folders)
+        if mode == "no-start":
+            task = await expect_task(manager.create(spec))
+        else:
+            task = await expect_task(manager.start(spec))
+            note_left_out(task.left_out)
+        return await follow_started(manager, task.task_id, mode, spec.commands, folders)
 
 
 async def check_target(manager: Manager, spec: TaskSpec) -> None:
@@ -198,15 +202,25 @@ async def start_and_follow(
     steps: Sequence[CommandSpec],
     folders: Mapping[int, Path] = NO_FOLDERS,
 ) -> int:
-    """Starts a pending task, prints what `mode` says, and returns the exit status.
+    """Starts a pending task, unless `mode` is that it is not started. Then as `follow_started`."""
+    if mode != "no-start":
+        await _start(task)
+    return await follow_started(manager, task.task_id, mode, steps, folders)
+
+
+async def follow_started(
+    manager: Manager,
+    task_id: int,
+    mode: str,
+    steps: Sequence[CommandSpec],
+    folders: Mapping[int, Path] = NO_FOLDERS,
+) -> int:
+    """Prints what `mode` says of a new task, and returns the exit status.
 
     Args:
         steps: of the task.
         folders: of this machine, for the files that its steps fetch, by the index of the step.
     """
-    task_id = task.task_id
-    if mode != "no-start":
-        await _start(task)
     with _name_task_in_errors(task_id):
         if mode in ("no-start", "detach"):
             write(f"{task_id}\n")
@@ -244,6 +258,10 @@ async def expect_task(creation: Awaitable[_Task]) -> _Task:
         return await creation
     except NoAnswerError as error:
         raise NoAnswerError(f"{error} `{PROGRAM} task list` says whether it was.") from error
+    except UnreachableError as error:  # it has ended since the program has connected
+        raise UnreachableError(
+            f"{error} The task may have been made; `{PROGRAM} task list` says whether it was."
+        ) from error
 
 
 async def _start(task: TaskHandle) -> None:

@@ -225,6 +225,17 @@ class TaskDetail:
         )
 
 
+class NewTask(NamedTuple):
+    """A task that was made and started by one call.
+
+    Attributes:
+        left_out: names of hosts that the target matches and on which it does not run.
+    """
+
+    task_id: int
+    left_out: tuple[str, ...] = ()
+
+
 class Rerun(NamedTuple):
     """A new task that repeats another one on some of its hosts.
 

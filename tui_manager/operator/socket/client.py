@@ -14,7 +14,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
-from tui_manager.domain.tasks.task import Rerun
+from tui_manager.domain.tasks.task import NewTask, Rerun
 from tui_manager.operator import conversion
 from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
@@ -297,6 +297,17 @@ class SocketOperator(
             unclear=f"Task {task_id} may have started.",
         )
         return tuple(reply.left_out)
+
+    async def start_new_task(self, spec: TaskSpec, request_id: str = "") -> NewTask:
+        reply = await self._call(
+            self._stub.StartNewTask,
+            lambda: wire.StartNewTaskRequest(
+                spec=conversion.convert_spec.spec_to_wire(spec),
+                request_id=request_id or new_request_id(),
+            ),
+            unclear="The task may have been made and started.",
+        )
+        return NewTask(reply.task_id, tuple(reply.left_out))
 
     async def rerun_task(
         self,

@@ -310,6 +310,14 @@ class OperatorServicer(
             left_out = await self._operator.start_task(request.task_id, request.request_id)
             return wire.StartTaskResponse(left_out=left_out)
 
+    async def StartNewTask(
+        self, request: wire.StartNewTaskRequest, context: Context
+    ) -> wire.StartNewTaskResponse:
+        async with answering(context, "StartNewTask"):
+            spec = convert_spec.spec_from_wire(request.spec)
+            task = await self._operator.start_new_task(spec, request.request_id)
+            return wire.StartNewTaskResponse(task_id=task.task_id, left_out=task.left_out)
+
     async def RerunTask(
         self, request: wire.RerunTaskRequest, context: Context
     ) -> wire.RerunTaskResponse:

@@ -18,6 +18,7 @@ from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.domain.tasks.host_class import RERUN_DEFAULT, HostClass
 from tui_manager.domain.tasks.task import (
     CommandHost,
+    NewTask,
     Progress,
     Rerun,
     Task,
@@ -31,10 +32,10 @@ from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
-from tui_manager.service.tasks import cancel_task, pause_task, start_task, target_hosts
+from tui_manager.service.tasks import cancel_task, pause_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
 from tui_manager.service.tasks.list_windows import Lists
-from tui_manager.service.tasks.start_task import TaskStarter
+from tui_manager.service.tasks.start_task import Connections, StartedTask, TaskStarter
 from tui_manager.service.tasks.stored_output import StoredOutput
 from tui_manager.service.tasks.task_overview import TaskOverview
 from tui_manager.service.tasks.typing_help import TypingHelp
@@ -154,18 +155,54 @@ class TaskService:
     async def _start(self, task_id: int, actor: str, request_id: str) -> tuple[str, ...]:
         connections = self.starter.connections()
 
-        def work(tx: Transaction) -> start_task.StartedTask | tuple[str, ...]:
-            if request_id and tasks.was_started_by(tx, task_id, request_id):
-                return tasks.left_out(tx, task_id)
-            started = self.starter.start(tx, task_id, connections, actor)
-            tasks.set_start_request(tx, task_id, request_id)
-            return started
+        started = await self._database.write(
+            lambda tx: self._start_once(tx, task_id, connections, actor, request_id)
+        )
+        return self._announce_start(task_id, started)
 
-        started = await self._database.write(work)
+    def _start_once(
+        self, tx: Transaction, task_id: int, connections: Connections, actor: str, request_id: str
+    ) -> StartedTask | tuple[str, ...]:
+        """Starts a task. If the same request has started it already, nothing changes, and the names
+        of the hosts that were left out come back."""
+        if request_id and tasks.was_started_by(tx, task_id, request_id):
+            return tasks.left_out(tx, task_id)
+        started = self.starter.start(tx, task_id, connections, actor)
+        tasks.set_start_request(tx, task_id, request_id)
+        return started
+
+    def _announce_start(
+        self, task_id: int, started: StartedTask | tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Announces a start that is new. Returns the names of the hosts that were left out."""
         if isinstance(started, tuple):
             return started
         self.starter.announce(task_id, started)
         return started.left_out
+
+    async def start_new_task(
+        self, spec: TaskSpec, actor: str = "", request_id: str = ""
+    ) -> NewTask:
+        """Stores a task and starts it, in one transaction. The same request id returns the same
+        task, which is started once.
+
+        Raises as `create_task` and `start_task`; then no task was stored.
+        """
+        request_id = check_request_id(request_id)
+        self.starter.check(spec)
+        return await run_to_completion(self._start_new(spec, actor, request_id))
+
+    async def _start_new(self, spec: TaskSpec, actor: str, request_id: str) -> NewTask:
+        stamp, connections = self._core.clock.stamp, self.starter.connections()
+
+        def work(tx: Transaction) -> tuple[CreatedTask, StartedTask | tuple[str, ...]]:
+            created = create(tx, spec, self._secrets, self._files, stamp(), request_id)
+            start = self._start_once(tx, created.task_id, connections, actor, request_id)
+            return created, start
+
+        created, started = await self._database.write(work)
+        self._announce(created)
+        return NewTask(created.task_id, self._announce_start(created.task_id, started))
 
     async def cancel_task(
         self, task_id: int, actor: str = "", host_ids: Sequence[str] = ()

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 from textual.worker import Worker
 
-from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
+from tui_manager.domain.errors import InvalidInputError, ManagerError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.targets.target_preview import TargetPreview
 from tui_manager.domain.task_spec.task_spec import TaskSpec
@@ -347,10 +347,12 @@ class TaskForm(Form[int]):
             ):
                 return None
         await self.send_files()
-        task_id = await self.link.operator.create_task(spec, self._request_for(spec))
-        self.made(task_id, spec)
+        request_id = self._request_for(spec)
         if start:
-            await self._start_created(task_id)
+            task_id = (await self.link.operator.start_new_task(spec, request_id)).task_id
+        else:
+            task_id = await self.link.operator.create_task(spec, request_id)
+        self.made(task_id, spec)
         return task_id
 
     def _request_for(self, spec: TaskSpec) -> str:
@@ -359,17 +361,6 @@ class TaskForm(Form[int]):
         if spec != self._asked_for:
             self._asked_for, self._request_id = spec, new_request_id()
         return self._request_id
-
-    async def _start_created(self, task_id: int) -> None:
-        """The task exists now: if its start fails, it stays saved."""
-        try:
-            await self.link.operator.start_task(task_id)
-        except UnreachableError as error:
-            text = f"Task {task_id} is saved. {error}"
-            self.app.notify(text, severity="error", markup=False)
-        except ManagerError as error:
-            text = f"Task {task_id} is saved, but did not start: {error}"
-            self.app.notify(text, severity="error", markup=False)
 
     def show_error(self, error: InvalidInputError) -> None:
         """Shows an error at its field."""
