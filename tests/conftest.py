@@ -65,7 +65,7 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
 
 @pytest.fixture(scope="session", autouse=True)
 def _new_databases_are_copies() -> Iterator[None]:
-    """`tests/storage/test_database.py` and the programs of other tests run the migrations."""
+    """`tests/storage/test_database.py` and programs that are not forked run the migrations."""
     with copied_databases():
         yield
 

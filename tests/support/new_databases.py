@@ -1,5 +1,6 @@
 """New databases of SQLite in tests: copies of one that was migrated once in each process. To run
-all migrations takes forty times as long."""
+all migrations takes forty times as long. Programs that tests start do the same if they are forked
+(`program_forker.py`); those with failpoints and those in a process of their own migrate."""
 
 import contextlib
 import functools
@@ -28,6 +29,12 @@ def migrate(tx: sqlite3.Connection) -> None:
     with contextlib.closing(sqlite3.connect(":memory:")) as made:
         made.deserialize(migrated_file())
         made.backup(tx)
+
+
+def copy_from_now_on() -> None:
+    """Managers of this process and of its forks copy new databases."""
+    migrated_file()
+    patch.object(sqlite_engine, "migrate", migrate).start()
 
 
 @contextlib.contextmanager

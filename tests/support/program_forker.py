@@ -2,10 +2,15 @@
 
 A fork gets the arguments, the environment, the umask and the standard streams of the start, in a
 session of its own, and runs the program's `main`, or a file of Python that starts it differently:
-from there on it is what a start from the shell is. This file imports little, as all that it imports
-is in each fork too.
+from there on it is what a start from the shell is, with two differences. A new database of SQLite
+is a copy of one that was migrated before the fork (`new_databases.py`). After `main` and what is
+called at the end of the interpreter, the process ends at once: to free its objects would copy each
+page that it shares with this process.
+
+This file imports little, as all that it imports is in each fork too.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -125,7 +130,13 @@ class _Forking:
 
 def _run_file(path: str) -> int:
     """As Python runs a file. It ends by `sys.exit`, or with status 0."""
-    exec(compile(Path(path).read_bytes(), path, "exec"), {"__name__": "__main__", "__file__": path})
+    code = compile(Path(path).read_bytes(), path, "exec")
+    try:
+        exec(code, {"__name__": "__main__", "__file__": path})
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            return ended.code
+        raise
     return 0
 
 
@@ -148,17 +159,52 @@ def _open_streams() -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def _serve(program: str, control: int) -> NoReturn:
+@dataclass(slots=True)
+class _End:
+    """Ends a fork without freeing its objects. It is registered before all others, so it is called
+    after them, when all threads have ended."""
+
+    status: int | None = None  # what `main` has returned; None: the process ends in another way
+
+    def __call__(self) -> None:
+        if self.status is None:
+            return
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return  # the interpreter says what is wrong
+        os._exit(self.status)
+
+
+def _copy_new_databases() -> None:
+    sys.path.append(str(_ROOT))
+    importlib.import_module("tests.support.new_databases").copy_from_now_on()
+    sys.path.remove(str(_ROOT))
+
+
+def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
+    """Forks until the test has ended.
+
+    Args:
+        is_present: whether it is the program of this repository, and nothing is injected.
+    """
+    end = _End()
+    atexit.register(end)
     if program == "tui-manager-agent":
         sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # as its `main` does
     importlib.import_module(_MAIN[program])
     for module in _IMPORTED[program]:
         with suppress(ModuleNotFoundError):  # an earlier version has other ones
             importlib.import_module(module)
+    if program == "tui-manager" and is_present:
+        _copy_new_databases()
     gc.collect()
     gc.freeze()
-    sys.exit(_Forking(program, socket.socket(fileno=control)).run()())
+    main = _Forking(program, socket.socket(fileno=control)).run()
+    end.status = main()
+    sys.exit(end.status)
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], int(sys.argv[2]))
+    _serve(sys.argv[1], int(sys.argv[2]), is_present=sys.argv[3] == "present")

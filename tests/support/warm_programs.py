@@ -211,9 +211,10 @@ class _Server:
 
     def __init__(self, program: str, variables: Mapping[str, str]) -> None:
         self._control, theirs = socket.socketpair()
+        version = "other" if variables else "present"
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, program_forker.__file__, program, str(theirs.fileno())],
+                [sys.executable, program_forker.__file__, program, str(theirs.fileno()), version],
                 env={**os.environ, **variables},
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
