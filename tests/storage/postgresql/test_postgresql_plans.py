@@ -100,8 +100,8 @@ def _plan(connection: "psycopg.Connection[Any]", query: Query) -> dict[str, Any]
     values = f"({', '.join('NULL' for _ in names)})" if names else ""
     connection.execute(f"PREPARE planned AS {text}".encode())
     try:
-        query = f"EXPLAIN (FORMAT JSON) EXECUTE planned{values}"
-        (rows,) = connection.execute(query.encode()).fetchone() or ([],)
+        explain = f"EXPLAIN (FORMAT JSON) EXECUTE planned{values}"
+        (rows,) = connection.execute(explain.encode()).fetchone() or ([],)
     finally:
         connection.execute("DEALLOCATE planned")
     plan: dict[str, Any] = rows[0]["Plan"]

@@ -132,8 +132,6 @@ class HostService:
         self, tx: Transaction, greeting: AgentHello, identity: PeerCertificate | None
     ) -> tuple[HostRow, resume.Reconciled]:
         now = self._core.clock.stamp()
-        if greeting.host_id:  # what operators say of it elsewhere is not overwritten
-            hosts.lock(tx, [greeting.host_id])
         known = self._identification.identify(tx, greeting, identity)
         if known:
             greeting = replace(greeting, name=known.name_with(greeting.name))

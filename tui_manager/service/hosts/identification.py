@@ -68,7 +68,8 @@ class Identification:
     def identify(
         self, tx: Transaction, greeting: AgentHello, identity: PeerCertificate | None
     ) -> HostRow | None:
-        """The host of an agent; None: a new one, which is possible without TLS only.
+        """The host of an agent; None: a new one, which is possible without TLS only. What operators
+        say of it elsewhere waits for the end of the transaction, and is not overwritten.
 
         Raises:
             RefusedError: it was turned away, is not the host that it says it is, or has the name of
@@ -90,7 +91,7 @@ class Identification:
         """Without TLS: the host that this agent says it is. An agent that missed its first Welcome
         does not know its host_id, and is found by its journal."""
         if greeting.host_id:
-            known = hosts.by_host_id(tx, greeting.host_id)
+            known = _lock(tx, greeting.host_id)
             if known and known.key_hash is not None:
                 raise ImpostorError(
                     f"The host {known.name} has enrolled, and comes in with its certificate only. "
@@ -101,7 +102,7 @@ class Identification:
         for owner in hosts.by_name(tx, greeting.name):
             if greeting.journal_id == owner.journal_id != "" and owner.key_hash is None:
                 self._refuse_duplicate(owner.host_id, greeting)
-                return owner
+                return _lock(tx, owner.host_id)
         return None
 
     def _refuse_duplicate(self, host_id: str, greeting: AgentHello) -> None:
@@ -205,7 +206,7 @@ def _with_host_id(greeting: AgentHello, identity: PeerCertificate) -> AgentHello
 
 def _find_by_certificate(tx: Transaction, identity: PeerCertificate) -> HostRow:
     """With TLS: the host that the certificate names. Raises RefusedError if it has another key."""
-    known = hosts.by_host_id(tx, identity.host_id)
+    known = _lock(tx, identity.host_id)
     if known is None:
         raise RefusedError(
             Refusal.INVALID_HELLO,
@@ -218,3 +219,7 @@ def _find_by_certificate(tx: Transaction, identity: PeerCertificate) -> HostRow:
             known.host_id,
         )
     return known
+
+
+def _lock(tx: Transaction, host_id: str) -> HostRow | None:
+    return hosts.lock(tx, [host_id]).get(host_id)
