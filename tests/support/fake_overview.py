@@ -91,8 +91,8 @@ class FakeOverview(FakeTasks):
         of_task = self._task(task_id).rows.values()
         group, every = ({row.host_id for row in rows} for rows in (failed, of_task))
         return common_label(
-            [(labels.get(host_id, {}), 1) for host_id in group],
-            [(labels.get(host_id, {}), 1) for host_id in every],
+            [labels.get(host_id, {}) for host_id in group],
+            [labels.get(host_id, {}) for host_id in every],
         )
 
     async def summarize_tasks(self, task_ids: Sequence[int]) -> Mapping[int, TaskSummary]:

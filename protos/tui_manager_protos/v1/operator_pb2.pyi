@@ -3886,7 +3886,7 @@ class TaskSummary(_message.Message):
     """of the running commands, as they announce it; absent: none does"""
     @_builtins.property
     def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailureGroup]:
-        """of the first 500 failed commands"""
+        """of each way in which commands failed, the first 500 are counted"""
 
     def __init__(
         self,

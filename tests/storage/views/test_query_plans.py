@@ -95,13 +95,19 @@ CONSTANT = {
     ("host_runs.sql", "of_tasks"): "command_hosts_of_command (command_id=? AND host=?)",
     ("host_runs.sql", "admission"): "audit_of_host (host_id=?)",
     ("task_overview.sql", "hosts_by_place"): "COVERING INDEX rollout_hosts_by_",
-    ("task_overview.sql", "hosts_by_name"): "command_hosts_by_place (task_id=? AND position=?)",
-    ("task_overview.sql", "worst"): "command_hosts_by_attention (task_id=? AND attention=? AND pos",
+    (
+        "task_overview.sql",
+        "hosts_by_name",
+    ): "COVERING INDEX command_hosts_by_place (task_id=? AND pos",
+    (
+        "task_overview.sql",
+        "hosts_with",
+    ): "command_hosts_by_attention (task_id=? AND attention=? AND",
     ("task_overview.sql", "host_by_name"): "command_hosts_by_place (task_id=? AND position=?)",
     ("task_overview.sql", "host_by_place"): "COVERING INDEX rollout_hosts_by_state (task_id=?)",
     ("task_overview.sql", "worst_of_host"): "command_hosts_of_command (command_id=? AND host=?)",
-    ("task_overview.sql", "failures"): "command_hosts_by_attention (task_id=? AND attention=?)",
-    ("task_overview.sql", "failing"): "command_hosts_by_attention (task_id=? AND attention=?)",
+    ("task_overview.sql", "first_failing"): "command_hosts_by_failure (task_id=? AND failure>?)",
+    ("task_overview.sql", "failing"): "command_hosts_by_failure (task_id=? AND failure>?)",
     ("task_overview.sql", "running"): "command_hosts_by_attention (task_id=? AND attention=?)",
     ("task_overview.sql", "away"): UNENDED_OF_HOST_IN_TASK,
     ("task_overview.sql", "command_hosts"): BY_EXECUTION,
@@ -188,6 +194,15 @@ def test_the_first_barrier_at_which_hosts_wait_is_found_by_an_index(
     plan = _plan(database, "rollouts.sql", "state")
     index = "COVERING INDEX rollout_hosts_at_barrier (task_id=? AND batch=? AND barrier>?)"
     assert any(index in step for step in plan), plan
+
+
+@pytest.mark.parametrize("query", ["failing", "first_failing"])
+def test_the_ways_of_failures_are_read_in_the_order_of_their_index(
+    database: sqlite3.Connection, query: str
+) -> None:
+    """The first hosts of a way are those of the first commands that failed so."""
+    plan = _plan(database, "task_overview.sql", query)
+    assert not any("TEMP B-TREE" in step for step in plan), plan
 
 
 def test_only_lists_of_tasks_use_the_indexes_that_were_made_for_them(

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import product
+from typing import NamedTuple
 
 import pytest
 
@@ -30,7 +31,15 @@ PENDING, RUNNING, COMPLETED, FAILED, CANCELED = (
     CommandHostStatus.PENDING, CommandHostStatus.RUNNING, CommandHostStatus.COMPLETED,
     CommandHostStatus.FAILED, CommandHostStatus.CANCELED,
 )  # fmt: skip
+GROUPS_MAX = 50
 End = tuple[CommandHostStatus, str, int | None]
+
+
+class KnownHost(NamedTuple):
+    """A host in memory."""
+
+    name: str
+    labels: dict[str, str]
 
 
 @pytest.fixture
@@ -81,16 +90,17 @@ def test_the_map_has_the_rule_of_the_domain(tx: Transaction) -> None:
             task_overview.find_host(tx, 1, number)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_commands_that_are_pending_or_completed_everywhere_count_too(
-    tx: Transaction, seed: int
-) -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_steps_that_stand_the_same_on_all_hosts_count_too(tx: Transaction, seed: int) -> None:
     chance = random.Random(seed)
-    everywhere = [chance.choice((PENDING, COMPLETED, None)) for _ in range(4)]
-    hosts = [
-        [all_ or chance.choice((PENDING, COMPLETED, CANCELED, RUNNING)) for all_ in everywhere]
-        for _ in range(12)
+    everywhere = [
+        chance.choice(
+            (PENDING, COMPLETED, CANCELED, None, None, *[*CommandHostStatus][: seed // 2])
+        )
+        for _ in range(4)
     ]
+    statuses = chance.sample([*CommandHostStatus], k=3)
+    hosts = [[all_ or chance.choice(statuses) for all_ in everywhere] for _ in range(12)]
     store(tx, [[(status, "", None) for status in statuses] for statuses in hosts])
     assert task_overview.task_map(tx, 1).batches == ("".join(map(host_letter, hosts)),)
 
@@ -173,11 +183,57 @@ def test_the_last_line_is_put_together_from_small_pieces(tx: Transaction) -> Non
     assert task_overview.last_lines(tx, 2, ["0/0"]) == {}
 
 
-def test_the_summary_of_a_task_is_read_at_a_bounded_cost(tx: Transaction) -> None:
-    store(tx, [[(FAILED, "exit_code", 4)]] * (SUMMED_FAILURES + 9))
-    (group,) = task_overview.summary(tx, 1).failures
-    assert (group.exit_code, group.hosts) == (4, SUMMED_FAILURES)
-    assert task_overview.summary(tx, 2) == TaskSummary()
+def test_hosts_are_named_in_the_order_of_the_commands_that_failed(tx: Transaction) -> None:
+    exit_4: End = (FAILED, "exit_code", 4)
+    done: End = (COMPLETED, "", None)
+    others = [[done, exit_4]] * NAMES_IN_GROUP
+    store(tx, [[done, exit_4], *others, [exit_4, done]])
+    (group,) = task_overview.failures(tx, 1)
+    assert (group.hosts, group.named) == (NAMES_IN_GROUP + 2, NAMES_IN_GROUP)
+    last = NAMES_IN_GROUP + 1
+    assert group.names == f"h[000-{NAMES_IN_GROUP - 2:03},{last:03}]"
+
+
+def test_a_late_result_replaces_the_way_in_which_a_command_failed(tx: Transaction) -> None:
+    store(tx, [[(FAILED, "agent_lost", None)]] * 2)
+
+    def ways() -> list[tuple[str, int | None, int | None, int]]:
+        found = task_overview.failures(tx, 1)
+        assert task_overview.summaries(tx, [1])[1].failures == found
+        return [(group.reason, group.exit_code, group.signal, group.hosts) for group in found]
+
+    assert ways() == [(Reason.AGENT_LOST, None, None, 2)]
+    tx.execute("UPDATE command_hosts SET reason = 'signal', signal = 9 WHERE host = 1")
+    assert ways() == [(Reason.AGENT_LOST, None, None, 1), (Reason.SIGNAL, None, 9, 1)]
+    tx.execute("UPDATE command_hosts SET status = 'completed', reason = '', exit_code = 0")
+    assert ways() == []
+
+
+def test_names_and_labels_in_memory_are_not_read(tx: Transaction) -> None:
+    exit_4: End = (FAILED, "exit_code", 4)
+    store(tx, [*[[exit_4]] * 3, [(COMPLETED, "", None)]])
+    tx.execute("UPDATE hosts SET labels = ? WHERE id = 3", (json.dumps({"zone": "eu"}),))
+    known = {1: KnownHost("web1", {"zone": "eu"}), 2: KnownHost("web2", {"zone": "eu"})}
+    (group,) = task_overview.failures(tx, 1, known.get)
+    assert (group.names, group.label) == ("h002,web[1-2]", CommonLabel("zone=eu", 0, 1))
+    (group,) = task_overview.summaries(tx, [1], {}, known.get)[1].failures
+    assert group.names == "h002,web[1-2]"
+
+
+def test_the_summaries_of_tasks_are_read_at_a_bounded_cost(tx: Transaction) -> None:
+    lost: End = (FAILED, "agent_lost", None)
+    exit_4: End = (FAILED, "exit_code", 4)
+    store(tx, [[lost], *[[exit_4]] * (SUMMED_FAILURES + 9), [(FAILED, "exit_code", 3)]])
+    found = task_overview.summaries(tx, [2, 1, 3])
+    assert [(group.exit_code, group.hosts) for group in found[1].failures] == [
+        (4, SUMMED_FAILURES),
+        (None, 1),
+        (3, 1),
+    ]
+    assert found[2] == found[3] == TaskSummary()
+    for host in range(100):
+        tx.execute("UPDATE command_hosts SET exit_code = ? WHERE host = ?", (host, host + 1))
+    assert len(task_overview.summaries(tx, [1])[1].failures) == GROUPS_MAX
 
 
 def test_the_summary_says_how_far_the_running_commands_are(tx: Transaction) -> None:
@@ -190,7 +246,7 @@ def test_the_summary_says_how_far_the_running_commands_are(tx: Transaction) -> N
             piece = Output(f"{number - 1}/0", Stream.STDOUT, 0, text)
             output.insert(tx, [output.OutputPiece(1, number, piece, 0)])
             tx.execute("UPDATE command_hosts SET stdout_bytes = 1 WHERE id = ?", (number,))
-        return task_overview.summary(tx, 1).percent
+        return task_overview.summaries(tx, [1])[1].percent
 
     assert percent(b"no news") is None
     assert percent(b"50%", b"\x1b]9;4;1;30\x07working") == 40
@@ -204,7 +260,7 @@ def test_the_summary_says_how_far_copies_and_fetches_are(tx: Transaction) -> Non
 
     def percent(**done: Transfer) -> int | None:
         transfers = {f"{host.removeprefix('h')}/0": one for host, one in done.items()}
-        return task_overview.summary(tx, 1, transfers).percent
+        return task_overview.summaries(tx, [1], {1: transfers})[1].percent
 
     assert percent() is None
     assert percent(h0=Transfer(100, 1, stored=found)) == 50  # of a fetch

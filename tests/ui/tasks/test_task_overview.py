@@ -123,8 +123,12 @@ async def test_a_row_says_why_its_task_has_failed() -> None:
     assert failure_words(task, causes[:1], 10) == "exit 3"
     assert failure_words(replace(task, host_count=1), causes[1:2], 20) == "unreachable"
     assert failure_words(replace(task, counts=Counts(8, completed=8)), causes, 60) == ""
-    many = replace(task, counts=Counts(9000, failed=9000))
-    assert failure_words(many, (group(500, "a"),), 20) == "exit 4 on 500+"
+    many = replace(task, host_count=9000, counts=Counts(9000, failed=9000))
+    assert failure_words(many, (group(500, "a"), group(3, "b", code=3)), 40) == (
+        "exit 4 on 500+, exit 3 on 3"
+    )
+    steps = replace(many, host_count=4500)  # a host may have failed twice
+    assert failure_words(steps, (group(250, "a"),), 20) == "exit 4 on 250+"
 
 
 async def test_every_cause_fits_the_column_of_a_wide_terminal() -> None:

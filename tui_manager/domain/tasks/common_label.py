@@ -1,16 +1,15 @@
 """The label that tells the hosts on which a task failed from its other hosts. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain, islice
 
 from tui_manager.domain.frozen_dataclass import dataclass
 
 LEAST_HOSTS = 2  # that a label can have in common
 FEW = 5  # at most one in so many of the other hosts may have the label too
 
-# The labels of hosts, and how many hosts have exactly these.
-LabelCounts = Sequence[tuple[Mapping[str, str], int]]
+Labels = Mapping[str, str]  # of one host
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,15 @@ class CommonLabel:
     others: int
 
 
-def common_labels(group: LabelCounts) -> set[tuple[str, str]]:
-    """The labels that all hosts of a group have, which are none if it has too few hosts."""
-    if sum(count for _, count in group) < LEAST_HOSTS:
+def common_labels(group: Iterable[Labels]) -> set[tuple[str, str]]:
+    """The labels that all hosts of a group have, which are none if it has too few hosts. As soon as
+    there are none, no further host is looked at."""
+    hosts = iter(group)
+    first = [*islice(hosts, LEAST_HOSTS)]
+    if len(first) < LEAST_HOSTS:
         return set()
-    common = set(group[0][0].items())
-    for labels, _ in group:
+    common = set(first[0].items())
+    for labels in chain(first[1:], hosts):
         common.intersection_update(labels.items())
         if not common:
             break
@@ -43,20 +45,20 @@ def common_labels(group: LabelCounts) -> set[tuple[str, str]]:
 class TaskLabels:
     """The labels of all hosts of a task, counted once for all groups of its hosts."""
 
-    def __init__(self, task: LabelCounts) -> None:
-        self._hosts = sum(count for _, count in task)
-        each = (labels.items() for labels, count in task for _ in range(count))
-        self._having = Counter(chain.from_iterable(each))
+    def __init__(self, task: Collection[Labels]) -> None:
+        self._hosts = len(task)
+        self._having = Counter(chain.from_iterable(labels.items() for labels in task))
 
-    def common_label(self, group: LabelCounts) -> CommonLabel | None:
+    def common_label(self, common: Collection[tuple[str, str]], hosts: int) -> CommonLabel | None:
         """The label of a group of hosts of the task that the fewest other hosts have; None if no
-        label tells them apart."""
-        hosts = sum(count for _, count in group)
+        label tells them apart.
+
+        Args:
+            common: what `common_labels` says of the group.
+            hosts: how many they are.
+        """
         others = self._hosts - hosts
-        if hosts < LEAST_HOSTS or others < 1:
-            return None
-        common = common_labels(group)
-        if not common:
+        if not common or others < 1:
             return None
         elsewhere, key, value = min((self._having[label] - hosts, *label) for label in common)
         if elsewhere * FEW > others:
@@ -64,6 +66,6 @@ class TaskLabels:
         return CommonLabel(f"{key}={value}", elsewhere, others)
 
 
-def common_label(group: LabelCounts, task: LabelCounts) -> CommonLabel | None:
+def common_label(group: Collection[Labels], task: Collection[Labels]) -> CommonLabel | None:
     """The same for one group."""
-    return TaskLabels(task).common_label(group)
+    return TaskLabels(task).common_label(common_labels(group), len(group))

@@ -23,7 +23,7 @@ WORST_FIRST = "".join(LETTERS.values())
 NAMES_IN_GROUP = 40  # host names of a group of failures
 # Of `TaskSummary`, so that a page of them is read at a bounded cost.
 SUMMED_TASKS = 100  # of one call
-SUMMED_FAILURES = 500  # commands of a task that are looked at
+SUMMED_FAILURES = 500  # commands that are looked at of each way in which some failed
 SUMMED_RUNNING = 50
 
 
@@ -88,7 +88,8 @@ class TaskSummary:
     """What the row of a task in a list says besides its counts.
 
     Attributes:
-        failures: of its first `SUMMED_FAILURES` failed commands, the largest group first.
+        failures: the largest group first. Each is of the first `SUMMED_FAILURES` commands that
+            failed in this way.
         percent: of the work of its running commands that is done, 0 to 100, as they announce it;
             one that announces nothing counts as 0. Of copies and fetches: of their bytes. None:
             none of the first `SUMMED_RUNNING` does.

@@ -122,7 +122,7 @@ def _failures_before_recovery(tx: Transaction, told: Notification) -> int:
 
 
 def _failures(tx: Transaction, task_id: int) -> list[Shape]:
-    groups = task_overview.summary(tx, task_id).failures
+    groups = task_overview.summaries(tx, [task_id])[task_id].failures
     return [_failure(group) for group in groups[:_FAILURES]]
 
 

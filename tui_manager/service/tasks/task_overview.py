@@ -11,6 +11,7 @@ from tui_manager.domain.tasks.task_map import SUMMED_TASKS, FailureGroup, TaskMa
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables import tasks
+from tui_manager.storage.tables.hosts import HostRow
 from tui_manager.storage.views import task_overview
 
 
@@ -66,13 +67,9 @@ class TaskOverview:
     async def failures(self, task_id: int) -> Sequence[FailureGroup]:
         """Hosts on which commands failed, by the way in which. Raises NotFoundError."""
 
-        def labels_of(row_id: int) -> Mapping[str, str] | None:
-            entry = self._directory.find_row(row_id)  # one look, also from the reader's thread
-            return entry.row.labels if entry else None
-
         def read(tx: Transaction) -> Sequence[FailureGroup]:
             tasks.get(tx, task_id)
-            return task_overview.failures(tx, task_id, labels_of)
+            return task_overview.failures(tx, task_id, self._host)
 
         return await self._database.read(read)
 
@@ -92,9 +89,12 @@ class TaskOverview:
         transfers = self._directory.running_transfers()
 
         def read(tx: Transaction) -> Mapping[int, TaskSummary]:
-            return {
-                task_id: task_overview.summary(tx, task_id, transfers.get(task_id, {}))
-                for task_id in task_ids
-            }
+            return task_overview.summaries(tx, task_ids, transfers, self._host)
 
         return await self._database.read(read)
+
+    def _host(self, row_id: int) -> HostRow | None:
+        """A host by its row id, as far as it is in memory: one look, also from the reader's
+        thread."""
+        entry = self._directory.find_row(row_id)
+        return entry.row if entry else None

@@ -99,6 +99,12 @@ def fetch_packed(tx: Transaction, sql: str, values: Mapping[str, object]) -> lis
     return rows
 
 
+def fetch_packed_ids(tx: Transaction, sql: str, values: Mapping[str, object]) -> list[int]:
+    """The integers of a statement that selects `json_group_array(…)`."""
+    ids: list[int] = json.loads(tx.execute(sql, values).fetchone()[0])
+    return ids
+
+
 def fetch_ids(tx: Transaction, query: str, values: Mapping[str, object]) -> list[int]:
     """The result of a query that selects one column of integers."""
     return [row[0] for row in tx.execute(query, values)]

@@ -23,6 +23,7 @@ from tui_manager.domain.tasks.task import Command, Counts, Task, TaskDetail, com
 from tui_manager.storage.engine.act_counts import Act, count
 from tui_manager.storage.engine.statements import (
     Columns,
+    fetch_packed_ids,
     from_timedelta,
     load_queries,
     pack_values,
@@ -136,7 +137,7 @@ def _with_hosts(tx: Transaction, task: Task, steps: Row) -> Task:
     failed = steps["failures"]
     if steps["failing_steps"] > 1:  # a host may have failed in several steps
         values = {"task_id": task.task_id, "limit": _FAILURES_MAX}
-        failed = tx.execute(_SQL["failed_hosts"], values).fetchone()["hosts"]
+        failed = len(set(fetch_packed_ids(tx, _SQL["failed_hosts"], values)))
     return replace(task, hosts_ended=steps["ended"], hosts_failed=failed)
 
 

@@ -2,20 +2,21 @@
 hosts have printed last."""
 
 import json
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from heapq import nsmallest
-from itertools import chain, groupby
+from itertools import chain, groupby, repeat
 from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.output.last_line import TAIL_BYTES, LastLine, last_line
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
-from tui_manager.domain.tasks.common_label import LEAST_HOSTS, TaskLabels, common_labels
+from tui_manager.domain.tasks.common_label import TaskLabels, common_labels
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.domain.tasks.task_map import (
+    LETTERS,
     NAMES_IN_GROUP,
     SUMMED_FAILURES,
     SUMMED_RUNNING,
@@ -27,8 +28,8 @@ from tui_manager.domain.tasks.task_map import (
 )
 from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.storage.engine.statements import (
-    fetch_ids,
     fetch_packed,
+    fetch_packed_ids,
     load_queries,
     pack_values,
     to_datetime,
@@ -39,10 +40,10 @@ from tui_manager.storage.views.command_host_list import command_host_of
 
 _SQL = load_queries("task_overview.sql")
 _COMMAND_COUNTS = load_queries("tasks.sql")["command_counts"]
-_PENDING, _COMPLETED = WORST_FIRST.index("p"), len(WORST_FIRST) - 1
 _GROUPS_MAX = 50
 _PIECES_MAX = 32  # of one stream that are looked at: its last line may be in many small ones
-_NO_TRANSFERS: Mapping[str, Transfer] = {}
+_FIRST_HOSTS = 40  # of a group, whose labels are compared before those of all
+NO_TRANSFERS: Mapping[int, Mapping[str, Transfer]] = {}
 _STREAMS = {Stream.STDOUT: 1, Stream.STDERR: 2}
 
 
@@ -54,14 +55,13 @@ def task_map(tx: Transaction, task_id: int, offline: Collection[int] = ()) -> Ta
         offline: row ids of the hosts that may be waited for.
     """
     of_task = {"task_id": task_id}
-    hosts = fetch_packed(tx, _SQL["hosts_by_place"], of_task)
-    hosts = hosts or fetch_packed(tx, _SQL["hosts_by_name"], of_task)
     letters, usual = _letters(tx, task_id)
+    by_place = fetch_packed(tx, _SQL["hosts_by_place"], of_task)
+    batches = [[host for _, host in rows] for _, rows in groupby(by_place, key=itemgetter(0))]
+    by_name = [] if batches else fetch_packed_ids(tx, _SQL["hosts_by_name"], of_task)
+    batches = batches or ([by_name] if by_name else [])
     found = TaskMap(
-        tuple(
-            "".join(letters.get(host, usual) for _, host in of_batch)
-            for _, of_batch in groupby(hosts, key=itemgetter(0))
-        )
+        tuple("".join(map(letters.get, of_batch, repeat(usual))) for of_batch in batches)
     )
     if not offline:
         return found
@@ -71,22 +71,39 @@ def task_map(tx: Transaction, task_id: int, offline: Collection[int] = ()) -> Ta
 
 
 def _letters(tx: Transaction, task_id: int) -> tuple[dict[int, str], str]:
-    """The letters of hosts, by their row ids, and the letter of all others. Commands that have
-    completed, and commands that are pending on all hosts, are counted and not read."""
+    """The letters of hosts, by their row ids, and the letter of all others. The worst are read
+    first, and hosts only of steps on which some have a status and others do not."""
     rows = tx.execute(_COMMAND_COUNTS, {"task_id": task_id}).fetchall()
-    commands = [(row["position"], row["pending"], row["total"]) for row in rows if row["total"]]
-    mixed = [position for position, pending, total in commands if 0 < pending < total]
-    steps, untouched = len(commands), sum(pending == total for _, pending, total in commands)
+    steps = [row for row in rows if row["total"]]
+    hosts = max((row["total"] for row in steps), default=0)
+    letters: dict[int, str] = {}
+    for status, letter in LETTERS.items():
+        everywhere = sum(row[status] == hosts for row in steps)
+        some = [row["position"] for row in steps if 0 < row[status] < hosts]
+        if status is CommandHostStatus.PENDING:
+            rest = len(steps) - everywhere
+            pending = Counter(_hosts_with(tx, task_id, status, some))
+            letters = {host: "p" if n == rest else "r" for host, n in pending.items()} | letters
+            if everywhere:
+                return letters, "r" if rest else "p"
+        elif everywhere:
+            return letters, letter
+        elif status is not CommandHostStatus.COMPLETED:
+            letters = dict.fromkeys(_hosts_with(tx, task_id, status, some), letter) | letters
+        if len(letters) == hosts:
+            break
+    return letters, LETTERS[CommandHostStatus.COMPLETED]
 
-    def letter(worst: int, pending: int) -> str:
-        if untouched:
-            worst, pending = min(worst, _PENDING), pending + untouched
-        return "r" if worst == _PENDING and pending < steps else WORST_FIRST[worst]
 
-    values = {"task_id": task_id, "positions": pack_values(mixed)}
-    found = fetch_packed(tx, _SQL["worst"], values)
-    letters = {host: letter(worst, pending) for host, worst, pending in found}
-    return letters, letter(_COMPLETED, 0)
+def _hosts_with(
+    tx: Transaction, task_id: int, status: CommandHostStatus, positions: Sequence[int]
+) -> list[int]:
+    """The hosts whose commands at these positions have a status, each as often as it has some."""
+    if not positions:
+        return []
+    attention = WORST_FIRST.index(LETTERS[status])
+    values = {"task_id": task_id, "attention": attention, "positions": pack_values(positions)}
+    return fetch_packed_ids(tx, _SQL["hosts_with"], values)
 
 
 def find_host(tx: Transaction, task_id: int, number: int) -> CommandHost:
@@ -100,43 +117,102 @@ def find_host(tx: Transaction, task_id: int, number: int) -> CommandHost:
     return command_host_of(tx.execute(_SQL["worst_of_host"], of_host).fetchone())
 
 
-LabelsOf = Callable[[int], Mapping[str, str] | None]
-_Way = tuple[str, str, int | None, int | None]  # status, reason, exit code, signal
+class KnownHost(Protocol):
+    """What is asked of a host that is in memory."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> Mapping[str, str]: ...
 
 
-def failures(
-    tx: Transaction, task_id: int, labels_of: LabelsOf = lambda _row_id: None
-) -> tuple[FailureGroup, ...]:
+class _StoredHost(NamedTuple):
+    name: str
+    labels: Mapping[str, str]
+
+
+HostOf = Callable[[int], KnownHost | None]
+
+
+def _nobody(_row_id: int) -> None:
+    """No host is in memory."""
+
+
+def _hosts(tx: Transaction, hosts: Iterable[int], host_of: HostOf) -> dict[int, KnownHost]:
+    """These hosts by their row ids. What is not in memory, such as hosts that were removed, is
+    read."""
+    found = {host: host_of(host) for host in hosts}
+    missing = [host for host, known in found.items() if known is None]
+    read: dict[int, KnownHost] = {}
+    if missing:
+        rows = tx.execute(_SQL["hosts"], {"hosts": pack_values(missing)})
+        read = {row["id"]: _StoredHost(row["name"], json.loads(row["labels"])) for row in rows}
+    return {host: known or read[host] for host, known in found.items()}
+
+
+def failures(tx: Transaction, task_id: int, host_of: HostOf = _nobody) -> tuple[FailureGroup, ...]:
     """The hosts on which commands failed, by the way in which.
 
     Args:
-        labels_of: the labels of a host by its row id, as far as they are in memory.
+        host_of: a host by its row id, as far as hosts are in memory.
     """
-    ways = defaultdict[_Way, dict[int, int]](dict)
-    rows = fetch_packed(tx, _SQL["failing"], {"task_id": task_id})
-    for status, reason, code, signal, host, row_id in rows:
-        hosts = ways[status, reason, code, signal]
-        hosts[host] = min(row_id, hosts.get(host, row_id))
-    most = sorted(ways, key=lambda way: (-len(ways[way]), *_order(way)))[:_GROUPS_MAX]
-    named = {way: nsmallest(NAMES_IN_GROUP, ways[way], key=ways[way].__getitem__) for way in most}
-    every = {"hosts": pack_values(chain.from_iterable(named.values()))}
-    names = {row["id"]: row["name"] for row in tx.execute(_SQL["names_of_hosts"], every)}
-    found = [
-        _failure_group(*way, len(ways[way]), [names[host] for host in named[way]]) for way in most
-    ]
-    if all(group.hosts < LEAST_HOSTS for group in found):
-        return tuple(found)
-    labels = _labels(tx, {host for way in most for host in ways[way]}, labels_of)
-    groups = [[(labels[host], 1) for host in ways[way]] for way in most]
-    if not any(map(common_labels, groups)):
-        return tuple(found)  # without a look at the other hosts of the task
-    every_host = fetch_packed(tx, _SQL["hosts_by_name"], {"task_id": task_id})
-    of_all = _labels(tx, (host for _, host in every_host), labels_of)
-    of_task = TaskLabels([(one, 1) for one in of_all.values()])
+    ways = {
+        row["failure"]: [*dict.fromkeys(json.loads(row["hosts"]))]  # a host counts once
+        for row in tx.execute(_SQL["failing"], {"task_id": task_id})
+    }
+    found = _groups(tx, ways, host_of)
+    most = [ways[way] for way in found]
+    shared = [_common_labels(tx, hosts, host_of) for hosts in most]
+    if not any(shared):
+        return tuple(found.values())  # without a look at the other hosts of the task
+    every_host = fetch_packed_ids(tx, _SQL["hosts_by_name"], {"task_id": task_id})
+    labels = [host.labels for host in _hosts(tx, every_host, host_of).values()]
+    of_task = TaskLabels(labels)
     return tuple(
-        replace(group, label=of_task.common_label(hosts))
-        for hosts, group in zip(groups, found, strict=True)
+        replace(group, label=of_task.common_label(common, group.hosts))
+        for common, group in zip(shared, found.values(), strict=True)
     )
+
+
+def _common_labels(tx: Transaction, hosts: Sequence[int], host_of: HostOf) -> set[tuple[str, str]]:
+    """The labels that all these hosts have. Of most groups the first few hosts say that there are
+    none."""
+    first = common_labels(
+        host.labels for host in _hosts(tx, hosts[:_FIRST_HOSTS], host_of).values()
+    )
+    if not first or len(hosts) <= _FIRST_HOSTS:
+        return first
+    return common_labels(host.labels for host in _hosts(tx, hosts, host_of).values())
+
+
+def _groups(
+    tx: Transaction, ways: Mapping[str, Sequence[int]], host_of: HostOf
+) -> dict[str, FailureGroup]:
+    """The ways in which commands failed, each with its hosts; the largest group first."""
+    parsed = {way: _parse_way(way) for way in ways}
+    most = sorted(ways, key=lambda way: (-len(ways[way]), *_order(parsed[way])))[:_GROUPS_MAX]
+    named = {way: ways[way][:NAMES_IN_GROUP] for way in most}
+    known = _hosts(tx, chain.from_iterable(named.values()), host_of)
+    return {
+        way: _failure_group(parsed[way], len(ways[way]), [known[host].name for host in named[way]])
+        for way in most
+    }
+
+
+class _Way(NamedTuple):
+    """In which way a command failed."""
+
+    status: str
+    reason: str
+    exit_code: int | None
+    signal: int | None
+
+
+def _parse_way(text: str) -> _Way:
+    """That of the column `failure`."""
+    status, reason, code, signal = text.split(" ")
+    return _Way(status, reason, int(code) if code else None, int(signal) if signal else None)
 
 
 def _order(way: _Way) -> tuple[str, str, bool, int, bool, int]:
@@ -145,38 +221,52 @@ def _order(way: _Way) -> tuple[str, str, bool, int, bool, int]:
     return status, reason, code is not None, code or 0, signal is not None, signal or 0
 
 
-def _labels(
-    tx: Transaction, hosts: Iterable[int], labels_of: LabelsOf
-) -> Mapping[int, Mapping[str, str]]:
-    """The labels of these hosts by their row ids. What is not in memory, such as of hosts that were
-    removed, is read."""
-    known = {host: labels_of(host) for host in hosts}
-    missing = {"hosts": pack_values(host for host, labels in known.items() if labels is None)}
-    rows = tx.execute(_SQL["labels_of_hosts"], missing)
-    read = {row["id"]: json.loads(row["labels"]) for row in rows}
-    return {host: read[host] if labels is None else labels for host, labels in known.items()}
+def _failure_group(way: _Way, hosts: int, names: Sequence[str]) -> FailureGroup:
+    return FailureGroup(
+        CommandHostStatus(way.status),
+        Reason(way.reason),
+        way.exit_code,
+        way.signal,
+        hosts,
+        fold_names(names),
+        len(names),
+    )
 
 
-def summary(
-    tx: Transaction, task_id: int, transfers: Mapping[str, Transfer] = _NO_TRANSFERS
-) -> TaskSummary:
-    """What the row of a task in a list says besides its counts, at a bounded cost.
+def summaries(
+    tx: Transaction,
+    task_ids: Iterable[int],
+    transfers: Mapping[int, Mapping[str, Transfer]] = NO_TRANSFERS,
+    host_of: HostOf = _nobody,
+) -> dict[int, TaskSummary]:
+    """What the rows of tasks in a list say besides their counts, at a bounded cost.
 
     Args:
-        transfers: how far its copies, fetches and updates are that run, by execution_id.
+        transfers: how far their copies, fetches and updates are that run, by execution_id.
+        host_of: a host by its row id, as far as hosts are in memory.
     """
-    running = fetch_ids(tx, _SQL["running"], {"task_id": task_id, "limit": SUMMED_RUNNING})
-    lines = (_last_line(tx, command_host) for command_host in running)
-    percents = [line.percent if line else None for line in lines]
-    percents += _transfer_percents(tx, task_id, transfers)
-    values = {"names": NAMES_IN_GROUP, "groups": _GROUPS_MAX, "rows": SUMMED_FAILURES}
-    failures = [
-        _failure_group(status, reason, code, signal, hosts, json.loads(names))
-        for status, reason, code, signal, hosts, names in tx.execute(
-            _SQL["failures"], {"task_id": task_id, **values}
+    tasks = pack_values(task_ids)
+    ways: dict[int, dict[str, Sequence[int]]] = {task: {} for task in task_ids}
+    values = {"tasks": tasks, "ways": _GROUPS_MAX, "rows": SUMMED_FAILURES}
+    for row in tx.execute(_SQL["first_failing"], values):
+        ways[row["task_id"]][row["failure"]] = [*dict.fromkeys(json.loads(row["hosts"]))]
+    running = tx.execute(_SQL["running"], {"tasks": tasks, "limit": SUMMED_RUNNING}).fetchall()
+    percents = {row["task_id"]: _percents(tx, json.loads(row["running"])) for row in running}
+    return {
+        task: TaskSummary(
+            tuple(_groups(tx, failing, host_of).values()),
+            announced_percent(
+                [*percents[task], *_transfer_percents(tx, task, transfers.get(task, {}))]
+            ),
         )
-    ]
-    return TaskSummary(tuple(failures), announced_percent(percents))
+        for task, failing in ways.items()
+    }
+
+
+def _percents(tx: Transaction, running: Iterable[int]) -> list[int | None]:
+    """What these command hosts announce."""
+    lines = (_last_line(tx, command_host) for command_host in running)
+    return [line.percent if line else None for line in lines]
 
 
 def _transfer_percents(
@@ -192,20 +282,6 @@ def _transfer_percents(
         giver = copy_of(row["copy_step"]) or update_of(row["update_step"])
         files = giver.files if giver else done.stored
         yield min(100, done.bytes * 100 // files.bytes) if files and files.bytes else 0
-
-
-def _failure_group(
-    status: str, reason: str, code: int | None, signal: int | None, hosts: int, names: Sequence[str]
-) -> FailureGroup:
-    return FailureGroup(
-        CommandHostStatus(status),
-        Reason(reason),
-        code,
-        signal,
-        hosts,
-        fold_names(names),
-        len(names),
-    )
 
 
 def last_lines(

@@ -109,26 +109,33 @@ def _cut_names(names: str, width: int) -> str:
 
 def failure_words(task: Task, groups: Sequence[FailureGroup], width: int) -> str:
     """`exit 3 on 2, 1 unreachable`: why a task has failed, the largest group first. With less room
-    `exit 3, unreachable`, then `…` for the last groups, then nothing. With a `+` not all failed
-    commands were looked at."""
+    `exit 3, unreachable`, then `…` for the last groups, then nothing. A group with a `+`
+    has at least so many hosts."""
     if not task.counts.faults:
         return ""
-    more = "+" if task.counts.faults > SUMMED_FAILURES else ""
-    counted = [_in_short(group, more, alone=task.host_count == 1) for group in groups]
-    causes = [_in_short(group, more, alone=True) for group in groups]
+    alone = task.host_count == 1
+    counted = [_in_short(group, _plus(task, group), alone=alone) for group in groups]
+    causes = [_in_short(group, "", alone=True) for group in groups]
     forms = [
         _joined(parts, shown) for shown in range(len(groups), 0, -1) for parts in (counted, causes)
     ]
     return next((form for form in forms if cell_len(form) <= width), "")
 
 
+def _plus(task: Task, group: FailureGroup) -> str:
+    """`+` if more commands may have failed in this way than were looked at."""
+    if task.counts.faults <= SUMMED_FAILURES:
+        return ""
+    return "+" if group.hosts * task.counts.total >= SUMMED_FAILURES * task.host_count else ""
+
+
 def _joined(parts: Sequence[str], shown: int) -> str:
     return ", ".join([*parts[:shown], *(["…"] if shown < len(parts) else [])])
 
 
-def _in_short(group: FailureGroup, more: str, *, alone: bool) -> str:
+def _in_short(group: FailureGroup, plus: str, *, alone: bool) -> str:
     if group.reason in (Reason.EXIT_CODE, Reason.SIGNAL):
         words = cause_words(group)
-        return words if alone else f"{words} on {group.hosts:,}{more}"
+        return words if alone else f"{words} on {group.hosts:,}{plus}"
     words = _IN_SHORT.get(group.reason, str(group.status))
-    return words if alone else f"{group.hosts:,}{more} {words}"
+    return words if alone else f"{group.hosts:,}{plus} {words}"

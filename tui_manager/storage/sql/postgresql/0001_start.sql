@@ -342,13 +342,23 @@ CREATE TABLE command_hosts (
     -- The order of attention: faults, then what runs, what waits, what is well.
     attention bigint GENERATED ALWAYS AS (CASE status
         WHEN 'failed' THEN 0 WHEN 'timeout' THEN 1 WHEN 'skipped' THEN 2 WHEN 'running' THEN 3
-        WHEN 'pending' THEN 4 WHEN 'canceled' THEN 5 ELSE 6 END) STORED
+        WHEN 'pending' THEN 4 WHEN 'canceled' THEN 5 ELSE 6 END) STORED,
+    -- In which way it failed: status, reason, exit code and signal, each of the last two may be empty.
+    -- NULL: it did not, or only because an earlier one did, or it was canceled with proof.
+    failure text COLLATE "C" GENERATED ALWAYS AS (
+        CASE WHEN status IN ('failed', 'timeout', 'skipped', 'canceled')
+                AND reason NOT IN ('earlier_failed', 'canceled')
+            THEN status || ' ' || reason || ' ' || coalesce(exit_code::text, '')
+                || ' ' || coalesce(signal::text, '')
+        END) STORED
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05,
         autovacuum_analyze_scale_factor = 0.02);
 
 CREATE INDEX command_hosts_by_attention
     ON command_hosts (task_id, attention, position, id, host, reason);
-CREATE INDEX command_hosts_by_place ON command_hosts (task_id, position, id);
+CREATE INDEX command_hosts_by_failure ON command_hosts (task_id, failure, position, id, host)
+    WHERE failure IS NOT NULL;
+CREATE INDEX command_hosts_by_place ON command_hosts (task_id, position, id, host);
 CREATE INDEX command_hosts_of_command ON command_hosts (command_id, host);
 CREATE INDEX command_hosts_of_host ON command_hosts (host, task_id)
     WHERE position = 0;  -- one row a task

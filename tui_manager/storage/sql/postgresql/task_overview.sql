@@ -5,22 +5,15 @@ FROM rollout_hosts WHERE task_id = :task_id;
 
 -- name: hosts_by_name
 -- The hosts of a task without a rollout, in the order of its map.
-SELECT coalesce(json_agg(json_build_array(0, host) ORDER BY id), '[]')
+SELECT coalesce(json_agg(host ORDER BY id), '[]')
 FROM command_hosts WHERE task_id = :task_id AND position = 0;
 
--- name: worst
--- The hosts of a task on which some command has not completed: the number of the worst attention, and
--- how many commands are pending. Pending commands count only at these positions, a JSON array.
-SELECT coalesce(json_agg(json_build_array(host, worst, pending)), '[]') FROM (
-    SELECT host, min(attention) AS worst, count(*) FILTER (WHERE attention = 4) AS pending FROM (
-        SELECT host, attention FROM command_hosts
-        WHERE task_id = :task_id AND attention IN (0, 1, 2, 3, 5)
-        UNION ALL
-        SELECT ch.host, ch.attention FROM jsonb_array_elements_text(:positions::jsonb) AS wanted (value)
-        JOIN command_hosts AS ch
-            ON ch.task_id = :task_id AND ch.attention = 4 AND ch.position = wanted.value::bigint
-    ) AS found
-    GROUP BY host) AS by_host;
+-- name: hosts_with
+-- The hosts of a task whose commands at these positions, a JSON array, have an attention.
+SELECT coalesce(json_agg(ch.host), '[]')
+FROM jsonb_array_elements_text(:positions::jsonb) AS wanted (value)
+JOIN command_hosts AS ch
+    ON ch.task_id = :task_id AND ch.attention = :attention AND ch.position = wanted.value::bigint;
 
 -- name: host_by_name
 -- A host of a task without a rollout, by its number.
@@ -39,47 +32,43 @@ FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
 JOIN hosts AS h ON h.id = ch.host
 WHERE k.task_id = :task_id AND ch.host = :host ORDER BY ch.attention, k.position LIMIT 1;
 
--- name: failures
--- Hosts by the way in which a command failed on them: how many, and the first names. Attention 0, 1, 2
--- are failed, timeout, skipped; 5 is canceled, which counts if there is no proof of the kill. Only the
--- first `:rows` command hosts with these are looked at.
-SELECT status, reason, exit_code, signal, count(*) AS hosts,
-       coalesce(json_agg(name ORDER BY number) FILTER (WHERE number <= :names), '[]') AS names
-FROM (SELECT f.status, f.reason, f.exit_code, f.signal, h.name,
-             row_number() OVER (PARTITION BY f.status, f.reason, f.exit_code, f.signal
-                                ORDER BY f.first) AS number
-      FROM (SELECT status, reason, exit_code, signal, host, min(id) AS first
-            FROM (SELECT id, host, status, reason, exit_code, signal FROM command_hosts
-                  WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
-                  ORDER BY attention, position, id LIMIT :rows) AS looked_at
-            WHERE reason NOT IN ('earlier_failed', 'canceled')
-            GROUP BY status, reason, exit_code, signal, host) AS f
-      JOIN hosts AS h ON h.id = f.host) AS numbered
-GROUP BY status, reason, exit_code, signal
-ORDER BY hosts DESC, status, reason, exit_code NULLS FIRST, signal NULLS FIRST LIMIT :groups;
+-- name: first_failing
+-- For tasks by their ids, a JSON array: the ways in which commands failed, at most so many a task, and
+-- of each way the hosts of its first command hosts, in order. Each step of the recursion finds the next
+-- way on the index, however many hosts failed in the one before.
+WITH RECURSIVE ways (task_id, failure, number) AS (
+    SELECT wanted.value::bigint, (SELECT min(failure) FROM command_hosts
+                                  WHERE task_id = wanted.value::bigint AND failure > ''), 1
+    FROM jsonb_array_elements_text(:tasks::jsonb) AS wanted (value)
+    UNION ALL
+    SELECT task_id, (SELECT min(ch.failure) FROM command_hosts AS ch
+                     WHERE ch.task_id = ways.task_id AND ch.failure > ways.failure), number + 1
+    FROM ways WHERE failure IS NOT NULL AND number < :ways)
+SELECT task_id, failure, (
+    SELECT json_agg(host ORDER BY position, id) FROM (
+        SELECT host, position, id FROM command_hosts AS ch
+        WHERE ch.task_id = ways.task_id AND ch.failure = ways.failure
+        ORDER BY position, id LIMIT :rows) AS first_rows) AS hosts
+FROM ways WHERE failure IS NOT NULL;
 
 -- name: failing
--- The hosts on which a command of a task failed, as in "failures", each command host by itself.
-SELECT coalesce(json_agg(json_build_array(status, reason, exit_code, signal, host, id)), '[]')
-FROM command_hosts
-WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
-  AND reason NOT IN ('earlier_failed', 'canceled');
+-- The ways in which commands of a task failed, and of each way the hosts of its command hosts, in order.
+SELECT failure, json_agg(host ORDER BY position, id) AS hosts FROM command_hosts
+WHERE task_id = :task_id AND failure IS NOT NULL GROUP BY failure;
 
--- name: names_of_hosts
--- The names of hosts, a JSON array of row ids.
-SELECT h.id, h.name FROM jsonb_array_elements_text(:hosts::jsonb) AS wanted (value)
-JOIN hosts AS h ON h.id = wanted.value::bigint;
-
--- name: labels_of_hosts
--- The labels of hosts, a JSON array of row ids.
-SELECT h.id, h.labels FROM jsonb_array_elements_text(:hosts::jsonb) AS wanted (value)
+-- name: hosts
+-- The names and labels of hosts, a JSON array of row ids.
+SELECT h.id, h.name, h.labels FROM jsonb_array_elements_text(:hosts::jsonb) AS wanted (value)
 JOIN hosts AS h ON h.id = wanted.value::bigint;
 
 -- name: running
--- The first running command hosts of a task that have printed something.
-SELECT id FROM command_hosts
-WHERE task_id = :task_id AND attention = 3 AND stdout_bytes + stderr_bytes > 0
-ORDER BY position, id LIMIT :limit;
+-- The first running command hosts of each of these tasks, a JSON array, that have printed something.
+SELECT wanted.value::bigint AS task_id, (
+    SELECT coalesce(json_agg(id ORDER BY position, id), '[]') FROM (
+        SELECT id, position FROM command_hosts AS ch
+        WHERE ch.task_id = wanted.value::bigint AND attention = 3 AND stdout_bytes + stderr_bytes > 0
+        ORDER BY position, id LIMIT :limit) AS first_rows) AS running
+FROM jsonb_array_elements_text(:tasks::jsonb) AS wanted (value);
 
 -- name: away
 -- Of these hosts, a JSON array, those whose command waits for the connection: how many, and when the

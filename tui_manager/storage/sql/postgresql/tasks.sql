@@ -110,7 +110,8 @@ WHERE task_id IN (SELECT value::bigint FROM jsonb_array_elements_text(:ids::json
 GROUP BY task_id;
 
 -- name: failed_hosts
--- On how many hosts some step of a task failed or timed out. At most so many failures are read.
-SELECT count(DISTINCT host) AS hosts FROM (
+-- The hosts on which a step of a task failed or timed out, each as often as it did. At most so many
+-- failures are read.
+SELECT coalesce(json_agg(host), '[]') FROM (
     SELECT host FROM command_hosts
     WHERE task_id = :task_id AND attention IN (0, 1) LIMIT :limit) AS failures;

@@ -5,21 +5,14 @@ FROM (SELECT batch, host FROM rollout_hosts WHERE task_id = :task_id ORDER BY ba
 
 -- name: hosts_by_name
 -- The hosts of a task without a rollout, in the order of its map.
-SELECT json_group_array(json_array(0, host))
+SELECT json_group_array(host)
 FROM (SELECT host FROM command_hosts WHERE task_id = :task_id AND position = 0 ORDER BY id);
 
--- name: worst
--- The hosts of a task on which some command has not completed: the number of the worst attention, and
--- how many commands are pending. Pending commands count only at these positions, a JSON array.
-SELECT json_group_array(json_array(host, worst, pending)) FROM (
-    SELECT host, min(attention) AS worst, sum(attention = 4) AS pending FROM (
-        SELECT host, attention FROM command_hosts
-        WHERE task_id = :task_id AND attention IN (0, 1, 2, 3, 5)
-        UNION ALL
-        SELECT ch.host, ch.attention FROM json_each(:positions) AS wanted
-        CROSS JOIN command_hosts AS ch
-            ON ch.task_id = :task_id AND ch.attention = 4 AND ch.position = wanted.value)
-    GROUP BY host);
+-- name: hosts_with
+-- The hosts of a task whose commands at these positions, a JSON array, have an attention.
+SELECT json_group_array(ch.host) FROM json_each(:positions) AS wanted
+CROSS JOIN command_hosts AS ch
+    ON ch.task_id = :task_id AND ch.attention = :attention AND ch.position = wanted.value;
 
 -- name: host_by_name
 -- A host of a task without a rollout, by its number.
@@ -38,44 +31,43 @@ FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
 JOIN hosts AS h ON h.id = ch.host
 WHERE k.task_id = :task_id AND ch.host = :host ORDER BY ch.attention, k.position LIMIT 1;
 
--- name: failures
--- Hosts by the way in which a command failed on them: how many, and the first names. Attention 0, 1, 2
--- are failed, timeout, skipped; 5 is canceled, which counts if there is no proof of the kill. Only the
--- first `:rows` command hosts with these are looked at.
-SELECT status, reason, exit_code, signal, count(*) AS hosts,
-       json_group_array(name) FILTER (WHERE number <= :names) AS names
-FROM (SELECT f.status, f.reason, f.exit_code, f.signal, h.name,
-             row_number() OVER (PARTITION BY f.status, f.reason, f.exit_code, f.signal
-                                ORDER BY f.first) AS number
-      FROM (SELECT status, reason, exit_code, signal, host, min(id) AS first
-            FROM (SELECT id, host, status, reason, exit_code, signal FROM command_hosts
-                  WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
-                  ORDER BY attention, position, id LIMIT :rows) AS looked_at
-            WHERE reason NOT IN ('earlier_failed', 'canceled')
-            GROUP BY status, reason, exit_code, signal, host) AS f
-      JOIN hosts AS h ON h.id = f.host)
-GROUP BY status, reason, exit_code, signal
-ORDER BY hosts DESC, status, reason, exit_code, signal LIMIT :groups;
+-- name: first_failing
+-- For tasks by their ids, a JSON array: the ways in which commands failed, at most so many a task, and
+-- of each way the hosts of its first command hosts, in order. Each step of the recursion finds the next
+-- way on the index, however many hosts failed in the one before.
+WITH RECURSIVE ways (task_id, failure, number) AS (
+    SELECT value, (SELECT min(failure) FROM command_hosts WHERE task_id = value AND failure > ''), 1
+    FROM json_each(:tasks)
+    UNION ALL
+    SELECT task_id, (SELECT min(ch.failure) FROM command_hosts AS ch
+                     WHERE ch.task_id = ways.task_id AND ch.failure > ways.failure), number + 1
+    FROM ways WHERE failure IS NOT NULL AND number < :ways)
+SELECT task_id, failure, (
+    SELECT json_group_array(host) FROM (
+        SELECT host FROM command_hosts AS ch
+        WHERE ch.task_id = ways.task_id AND ch.failure = ways.failure
+        ORDER BY position, id LIMIT :rows)) AS hosts
+FROM ways WHERE failure IS NOT NULL;
 
 -- name: failing
--- The hosts on which a command of a task failed, as in "failures", each command host by itself.
-SELECT json_group_array(json_array(status, reason, exit_code, signal, host, id)) FROM command_hosts
-WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
-  AND reason NOT IN ('earlier_failed', 'canceled');
+-- The ways in which commands of a task failed, and of each way the hosts of its command hosts, in the
+-- order of the index.
+SELECT failure, json_group_array(host) AS hosts FROM command_hosts
+WHERE task_id = :task_id AND failure IS NOT NULL GROUP BY failure;
 
--- name: names_of_hosts
--- The names of hosts, a JSON array of row ids.
-SELECT h.id, h.name FROM json_each(:hosts) AS wanted CROSS JOIN hosts AS h ON h.id = wanted.value;
-
--- name: labels_of_hosts
--- The labels of hosts, a JSON array of row ids.
-SELECT h.id, h.labels FROM json_each(:hosts) AS wanted CROSS JOIN hosts AS h ON h.id = wanted.value;
+-- name: hosts
+-- The names and labels of hosts, a JSON array of row ids.
+SELECT h.id, h.name, h.labels FROM json_each(:hosts) AS wanted
+CROSS JOIN hosts AS h ON h.id = wanted.value;
 
 -- name: running
--- The first running command hosts of a task that have printed something.
-SELECT id FROM command_hosts
-WHERE task_id = :task_id AND attention = 3 AND stdout_bytes + stderr_bytes > 0
-ORDER BY position, id LIMIT :limit;
+-- The first running command hosts of each of these tasks, a JSON array, that have printed something.
+SELECT wanted.value AS task_id, (
+    SELECT json_group_array(id) FROM (
+        SELECT id FROM command_hosts AS ch
+        WHERE ch.task_id = wanted.value AND attention = 3 AND stdout_bytes + stderr_bytes > 0
+        ORDER BY position, id LIMIT :limit)) AS running
+FROM json_each(:tasks) AS wanted;
 
 -- name: away
 -- Of these hosts, a JSON array, those whose command waits for the connection: how many, and when the

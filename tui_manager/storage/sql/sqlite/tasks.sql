@@ -108,7 +108,8 @@ SELECT task_id, min(total - pending - running) AS ended, sum(failed + timeout) A
 FROM commands WHERE task_id IN (SELECT value FROM json_each(:ids)) GROUP BY task_id;
 
 -- name: failed_hosts
--- On how many hosts some step of a task failed or timed out. At most so many failures are read.
-SELECT count(DISTINCT host) AS hosts FROM (
+-- The hosts on which a step of a task failed or timed out, each as often as it did. At most so many
+-- failures are read.
+SELECT json_group_array(host) FROM (
     SELECT host FROM command_hosts INDEXED BY command_hosts_by_attention
     WHERE task_id = :task_id AND attention IN (0, 1) LIMIT :limit);
