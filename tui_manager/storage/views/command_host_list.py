@@ -122,14 +122,14 @@ _BEFORE_ALL = _Position(0, -1, 0)
 
 
 # The columns of `behind_by_attention` and `behind_by_host`.
-_OF_ATTENTION, _OF_COMMAND, _ID, _STATUS, _REASON = range(5)
-_EXIT_CODE, _SIGNAL, _BATCH, _HOST_ID, _HOST = range(5, 10)
+_OF_ATTENTION, _OF_COMMAND, _ID, _REASON = range(4)
+_EXIT_CODE, _SIGNAL, _BATCH, _HOST_ID, _HOST = range(4, 9)
 
 _FIELDS: FilteredFields[FieldsOfRow] = FilteredFields(
     noun="command hosts",
-    text=lambda row: f"{row[_HOST]}\n{row[_STATUS]}\n{row[_REASON]}",
+    text=lambda row: f"{row[_HOST]}\n{_ATTENTION[row[_OF_ATTENTION]]}\n{row[_REASON]}",
     values={
-        "status": lambda row: (row[_STATUS],),
+        "status": lambda row: (_ATTENTION[row[_OF_ATTENTION]],),
         "reason": lambda row: (row[_REASON],),
         "exit": lambda row: _number(row[_EXIT_CODE]),
         "signal": lambda row: _number(row[_SIGNAL]),

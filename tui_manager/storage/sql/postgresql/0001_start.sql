@@ -355,7 +355,7 @@ CREATE TABLE command_hosts (
         autovacuum_analyze_scale_factor = 0.02);
 
 CREATE INDEX command_hosts_by_attention
-    ON command_hosts (task_id, attention, position, id, host, reason);
+    ON command_hosts (task_id, attention, position, id, host, reason, exit_code, signal, batch);
 CREATE INDEX command_hosts_by_failure ON command_hosts (task_id, failure, position, id, host)
     WHERE failure IS NOT NULL;
 CREATE INDEX command_hosts_by_place ON command_hosts (task_id, position, id, host);

@@ -26,10 +26,11 @@ JOIN command_hosts AS ch ON ch.id = found.id JOIN hosts AS h ON h.id = ch.host
 ORDER BY ch.id;
 
 -- name: behind_by_attention
--- What a filter looks at, in the next rows behind a position in the order of attention.
-SELECT coalesce(json_agg(json_build_array(f.attention, f.position, f.id, f.status, f.reason,
+-- What a filter looks at, in the next rows behind a position in the order of attention, which says the
+-- status.
+SELECT coalesce(json_agg(json_build_array(f.attention, f.position, f.id, f.reason,
     f.exit_code, f.signal, f.batch, h.host_id, h.name)), '[]')
-FROM (SELECT attention, position, id, status, reason, exit_code, signal, batch, host
+FROM (SELECT attention, position, id, reason, exit_code, signal, batch, host
       FROM command_hosts
       WHERE task_id = :task_id AND (attention, position, id) > (:attention, :position, :id)
         AND attention < :end
@@ -38,9 +39,9 @@ JOIN hosts AS h ON h.id = f.host;
 
 -- name: behind_by_host
 -- The same in the order of commands and hosts.
-SELECT coalesce(json_agg(json_build_array(f.attention, f.position, f.id, f.status, f.reason,
+SELECT coalesce(json_agg(json_build_array(f.attention, f.position, f.id, f.reason,
     f.exit_code, f.signal, f.batch, h.host_id, h.name)), '[]')
-FROM (SELECT attention, position, id, status, reason, exit_code, signal, batch, host
+FROM (SELECT attention, position, id, reason, exit_code, signal, batch, host
       FROM command_hosts
       WHERE task_id = :task_id AND (position, id) > (:position, :id)
       ORDER BY position, id LIMIT :count) AS f

@@ -13,3 +13,8 @@ CREATE INDEX command_hosts_by_failure ON command_hosts (task_id, failure, positi
 
 DROP INDEX command_hosts_by_place;
 CREATE INDEX command_hosts_by_place ON command_hosts (task_id, position, id, host);
+
+-- All that a filter looks at in a command host. The status follows from the attention.
+DROP INDEX command_hosts_by_attention;
+CREATE INDEX command_hosts_by_attention
+    ON command_hosts (task_id, attention, position, id, host, reason, exit_code, signal, batch);
