@@ -23,7 +23,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.ui import app, paced_reader
 from tui_manager.ui.app import DashboardApp
-from tui_manager.ui.forms import task_form
+from tui_manager.ui.forms.tasks import task_form
 from tui_manager.ui.frame import main_screen
 from tui_manager.ui.terminal import textual_internals, typed_ahead
 from tui_manager.ui.terminal.style_memory import StyleMemory

@@ -15,11 +15,11 @@ from tui_manager.ui.action import Pane, ScreenName
 from tui_manager.ui.action_table import ACTIONS
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.export_task import ExportScreen
-from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm, RenameForm
-from tui_manager.ui.forms.join_token import JoinTokenScreen
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.schedule_form import ScheduleForm
+from tui_manager.ui.forms.files.export_task import ExportScreen
+from tui_manager.ui.forms.hosts.host_forms import LabelsForm, MaintenanceForm, RenameForm
+from tui_manager.ui.forms.hosts.join_token import JoinTokenScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.schedules.schedule_form import ScheduleForm
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.notices import NoticesScreen

@@ -15,7 +15,7 @@ from tui_manager.ui.action import KeyMap
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.theme import CONTRAST, DARK, LIGHT, TERMINAL, THEMES
-from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 from tui_manager.ui.hosts.all_hosts_table import host_cell
 from tui_manager.ui.listing.table_layout import no_match_lines
 from tui_manager.ui.preferences import Preferences, ThemeName, key_map, read_keys

@@ -23,12 +23,12 @@ from tui_manager.domain.task_files.task_file import TaskFile, read_task_file
 from tui_manager.ui.drawing.schedule_words import due_texts, next_text, run_words, until
 from tui_manager.ui.drawing.span_widgets import TextScroll
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.forms import task_file_reader
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.run_template import RunTemplateScreen
-from tui_manager.ui.forms.schedule_form import ScheduleForm
-from tui_manager.ui.forms.task_file_form import TaskFileScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.schedules.run_template import RunTemplateScreen
+from tui_manager.ui.forms.schedules.schedule_form import ScheduleForm
+from tui_manager.ui.forms.tasks import task_file_reader
+from tui_manager.ui.forms.tasks.task_file_form import TaskFileScreen
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.schedules.run_table import RunRow, RunTable, run_cell
 from tui_manager.ui.schedules.schedule_table import ScheduleTable

@@ -17,10 +17,10 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.copy_form import FetchMade
-from tui_manager.ui.forms.files_texts import TaskKind
-from tui_manager.ui.forms.join_token import ask_for_join_token
-from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.files.copy_form import FetchMade
+from tui_manager.ui.forms.files.files_texts import TaskKind
+from tui_manager.ui.forms.hosts.join_token import ask_for_join_token
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 from tui_manager.ui.forms.questions import GOES_ON, quit_question
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen

@@ -26,15 +26,15 @@ from tui_manager.domain.tasks.task_plan import make_plan
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.shell_colours import LENGTH_MAX, colour_shell
 from tui_manager.ui.drawing.spans import Role, plain, width_of
-from tui_manager.ui.forms import edit_command
-from tui_manager.ui.forms.command_area import CommandArea
-from tui_manager.ui.forms.command_recall import CommandRecall, day_words, last_run
-from tui_manager.ui.forms.edit_command import edited
-from tui_manager.ui.forms.history_screen import HistoryScreen
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.plan_screen import PlanScreen, plan_lines
+from tui_manager.ui.forms.new_task import edit_command
+from tui_manager.ui.forms.new_task.command_area import CommandArea
+from tui_manager.ui.forms.new_task.command_recall import CommandRecall, day_words, last_run
+from tui_manager.ui.forms.new_task.edit_command import edited
+from tui_manager.ui.forms.new_task.history_screen import HistoryScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 from tui_manager.ui.forms.target_field import TargetField, hosts_line
-from tui_manager.ui.forms.task_file_form import TaskFileScreen
+from tui_manager.ui.forms.tasks.plan_screen import PlanScreen, plan_lines
+from tui_manager.ui.forms.tasks.task_file_form import TaskFileScreen
 from tui_manager.ui.forms.text_area_limits import can_hold_command
 from tui_manager.ui.terminal.run_program import ProgramError, words_of
 

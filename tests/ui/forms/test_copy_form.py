@@ -17,9 +17,9 @@ from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.file_calls import ReadPart
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.forms import copy_form
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.files import copy_form
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from tui_manager.domain.task_files.template import TemplateVersion
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.forms import task_file_form
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.run_template import ParameterForm
-from tui_manager.ui.forms.task_file_area import TaskFileArea
-from tui_manager.ui.forms.task_file_form import TaskFileScreen, TemplateNameScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.schedules.run_template import ParameterForm
+from tui_manager.ui.forms.tasks import task_file_form
+from tui_manager.ui.forms.tasks.task_file_area import TaskFileArea
+from tui_manager.ui.forms.tasks.task_file_form import TaskFileScreen, TemplateNameScreen
 
 TEMPLATE = """\
 target = "@all"

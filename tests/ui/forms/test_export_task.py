@@ -12,7 +12,7 @@ from tests.ui.conftest import Running, press, settle, shown, threads_done
 from tui_manager.domain.errors import StorageError
 from tui_manager.export import write_atomically
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.forms.export_task import ExportScreen
+from tui_manager.ui.forms.files.export_task import ExportScreen
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,9 @@ from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.domain.manager.address import join_line
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.forms.join_line import JoinLineScreen, wrap_for_shell
-from tui_manager.ui.forms.join_token import JoinTokenScreen
-from tui_manager.ui.forms.join_token_fields import TokenFields
+from tui_manager.ui.forms.hosts.join_line import JoinLineScreen, wrap_for_shell
+from tui_manager.ui.forms.hosts.join_token import JoinTokenScreen
+from tui_manager.ui.forms.hosts.join_token_fields import TokenFields
 
 SIZES = [(80, 24), (160, 48)]
 

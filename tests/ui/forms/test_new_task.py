@@ -20,9 +20,9 @@ from tui_manager.domain.task_spec.script_and_stdin import content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.forms import task_form
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.new_task_fields import FormFields, parse_timeout
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.new_task.new_task_fields import FormFields, parse_timeout
+from tui_manager.ui.forms.tasks import task_form
 from tui_manager.ui.manager_link import ManagerChanged
 
 

@@ -14,12 +14,12 @@ from tui_manager.domain.task_spec.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec.rollout_spec import HoldRule, Order, RolloutSpec
 from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
-from tui_manager.ui.forms.local_files import read_local_file
-from tui_manager.ui.forms.new_task_fields import FormFields
-from tui_manager.ui.forms.new_task_folds import INPUT, PROCESS, input_title, process_title
-from tui_manager.ui.forms.rollout_texts import RolloutTexts
-from tui_manager.ui.forms.secret_fields import kept_values
-from tui_manager.ui.forms.task_in_form import fields_of, fits_form
+from tui_manager.ui.forms.files.local_files import read_local_file
+from tui_manager.ui.forms.new_task.new_task_fields import FormFields
+from tui_manager.ui.forms.new_task.new_task_folds import INPUT, PROCESS, input_title, process_title
+from tui_manager.ui.forms.new_task.rollout_texts import RolloutTexts
+from tui_manager.ui.forms.new_task.task_in_form import fields_of, fits_form
+from tui_manager.ui.forms.tasks.secret_fields import kept_values
 
 SCRIPT = content_of(b"#!/bin/sh\nid\n")
 EVERYTHING = FormFields(

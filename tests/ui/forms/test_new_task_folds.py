@@ -16,9 +16,9 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.field_rows import Fold
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.new_task_fields import FormFields
-from tui_manager.ui.forms.task_in_form import fields_of
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.new_task.new_task_fields import FormFields
+from tui_manager.ui.forms.new_task.task_in_form import fields_of
 
 FULL = TaskSpec(
     "web01",

@@ -21,8 +21,8 @@ from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.form import TickBox
-from tui_manager.ui.forms.rerun_choice import KEYS, RerunChoice
-from tui_manager.ui.forms.rerun_task import RerunScreen
+from tui_manager.ui.forms.tasks.rerun_choice import KEYS, RerunChoice
+from tui_manager.ui.forms.tasks.rerun_task import RerunScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
 SIZES = [(80, 24), (160, 48)]

@@ -14,8 +14,8 @@ from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterTyp
 from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.form import TickBox
-from tui_manager.ui.forms.parameter_field import ParameterField
-from tui_manager.ui.forms.run_template import RunTemplateScreen
+from tui_manager.ui.forms.schedules.parameter_field import ParameterField
+from tui_manager.ui.forms.schedules.run_template import RunTemplateScreen
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.schedules.template_table import TemplateTable
 from tui_manager.ui.tasks.task_screen import TaskScreen

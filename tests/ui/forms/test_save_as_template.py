@@ -5,7 +5,7 @@ from textual.widgets import Input
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
-from tui_manager.ui.forms.task_file_form import TaskFileScreen, TemplateNameScreen
+from tui_manager.ui.forms.tasks.task_file_form import TaskFileScreen, TemplateNameScreen
 
 
 async def test_the_name_of_the_task_is_proposed_and_an_empty_one_is_refused(

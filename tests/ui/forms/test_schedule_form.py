@@ -16,15 +16,15 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.schedules.schedule import Overlap, ScheduleSpec, TemplateUse
 from tui_manager.domain.task_files.task_file import TaskFile, read_task_file
 from tui_manager.domain.task_files.template import TemplateDetail
-from tui_manager.ui.forms import schedule_fields
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.schedule_fields import (
+from tui_manager.ui.forms.schedules import schedule_fields
+from tui_manager.ui.forms.schedules.schedule_fields import (
     ScheduleFields,
     fields_of,
     parse_values,
     value_problem,
 )
-from tui_manager.ui.forms.schedule_form import ScheduleForm
+from tui_manager.ui.forms.schedules.schedule_form import ScheduleForm
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.schedules.template_table import TemplateTable
 

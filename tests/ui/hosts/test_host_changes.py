@@ -16,7 +16,7 @@ from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.state_words_and_colours import MAINTENANCE, host_glyph, host_state
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.host_forms import HostForm, LabelsForm, MaintenanceForm
+from tui_manager.ui.forms.hosts.host_forms import HostForm, LabelsForm, MaintenanceForm
 from tui_manager.ui.forms.questions import (
     end_maintenance_question,
     reject_or_revoke_question,

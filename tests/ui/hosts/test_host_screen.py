@@ -17,8 +17,8 @@ from tui_manager.domain.status import Admission, Reason
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.transitions import Operation
 from tui_manager.ui.drawing.spans import Role, Span, flow, plain, width_of
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.rerun_task import RerunScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.tasks.rerun_task import RerunScreen
 from tui_manager.ui.hosts.host_facts import all_facts
 from tui_manager.ui.hosts.host_head import host_head, host_vitals, minutes_of, spark_of_hour
 from tui_manager.ui.hosts.host_run_table import in_order, matching_runs, run_cell

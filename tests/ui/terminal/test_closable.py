@@ -21,11 +21,11 @@ from tui_manager.domain.tasks.task_plan import make_plan
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.forms.history_screen import HistoryScreen
-from tui_manager.ui.forms.join_token import JoinTokenScreen
+from tui_manager.ui.forms.hosts.join_token import JoinTokenScreen
 from tui_manager.ui.forms.kind_field import KindField
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.plan_screen import PlanScreen
+from tui_manager.ui.forms.new_task.history_screen import HistoryScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.tasks.plan_screen import PlanScreen
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.hosts_screen import HostsScreen

@@ -12,11 +12,11 @@ from tests.ui.conftest import Running, press, settle
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.host_forms import LabelsForm
-from tui_manager.ui.forms.join_token import JoinTokenScreen
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.rerun_task import RerunScreen
-from tui_manager.ui.forms.schedule_form import ScheduleForm
+from tui_manager.ui.forms.hosts.host_forms import LabelsForm
+from tui_manager.ui.forms.hosts.join_token import JoinTokenScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.schedules.schedule_form import ScheduleForm
+from tui_manager.ui.forms.tasks.rerun_task import RerunScreen
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.notices import NoticesScreen
 from tui_manager.ui.frame.palette import ManagerPalette

@@ -10,10 +10,10 @@ from textual.widgets import Button, Checkbox, Input, Label, OptionList, Select, 
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.ui.forms.command_area import CommandArea
-from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.task_file_area import TaskFileArea
-from tui_manager.ui.forms.task_form import TaskForm
+from tui_manager.ui.forms.new_task.command_area import CommandArea
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.tasks.task_file_area import TaskFileArea
+from tui_manager.ui.forms.tasks.task_form import TaskForm
 from tui_manager.ui.terminal.clean_exit_app import CleanExitApp
 
 HOSTILE = "mark\x1b]0;title\x07\x9b31m\u202ebidi\u200b\ufeff\x00\x7f\x85end"

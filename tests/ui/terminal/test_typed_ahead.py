@@ -23,8 +23,8 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.task import Task
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.forms.join_token import JoinTokenScreen
-from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.hosts.join_token import JoinTokenScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.key_footer import KeyFooter, footer_line
 from tui_manager.ui.frame.main_screen import MainScreen

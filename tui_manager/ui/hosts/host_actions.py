@@ -15,7 +15,12 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Action
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm, RenameForm, names_with_ids
+from tui_manager.ui.forms.hosts.host_forms import (
+    LabelsForm,
+    MaintenanceForm,
+    RenameForm,
+    names_with_ids,
+)
 from tui_manager.ui.forms.questions import (
     approve_question,
     end_maintenance_question,

@@ -5,7 +5,7 @@ from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.filter_by_target import filter_as_target
 from tui_manager.domain.status import Admission
 from tui_manager.ui.action import Pane
-from tui_manager.ui.forms.new_task_fields import marked_target
+from tui_manager.ui.forms.new_task.new_task_fields import marked_target
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.listing.row_list import MARKED_MAX
 

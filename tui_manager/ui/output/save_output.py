@@ -15,8 +15,8 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.text.number_format import size
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.open_in_thread import close_in_thread, open_in_thread
+from tui_manager.ui.forms.files.local_files import folder_hint
 from tui_manager.ui.forms.form import Form
-from tui_manager.ui.forms.local_files import folder_hint
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_pane import Source
 from tui_manager.ui.terminal.closable import while_open

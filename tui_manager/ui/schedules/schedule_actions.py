@@ -21,10 +21,10 @@ from tui_manager.ui.forms.questions import (
     delete_template_question,
     start_question,
 )
-from tui_manager.ui.forms.run_template import RunTemplateScreen
-from tui_manager.ui.forms.schedule_form import ScheduleForm
-from tui_manager.ui.forms.task_file_form import NEW_TASK_FILE, open_task_file_form
-from tui_manager.ui.forms.task_file_reader import read_beside
+from tui_manager.ui.forms.schedules.run_template import RunTemplateScreen
+from tui_manager.ui.forms.schedules.schedule_form import ScheduleForm
+from tui_manager.ui.forms.tasks.task_file_form import NEW_TASK_FILE, open_task_file_form
+from tui_manager.ui.forms.tasks.task_file_reader import read_beside
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.terminal.closable import is_open

@@ -15,7 +15,7 @@ from tui_manager.domain.task_files.task_file import TaskFile
 from tui_manager.domain.task_files.template import TemplateDetail
 from tui_manager.ui.action import Action, Pane, ScreenName
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
-from tui_manager.ui.forms.task_file_reader import TaskFileReader
+from tui_manager.ui.forms.tasks.task_file_reader import TaskFileReader
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.key_bindings import bindings_of, key_of, open_task

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError, NotFoundError
 from tui_manager.operator.api import Operator
-from tui_manager.ui.forms.fetched_files import folder_of, save_rows
+from tui_manager.ui.forms.files.fetched_files import folder_of, save_rows
 
 
 class FetchSaver:

@@ -14,8 +14,9 @@ from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Action
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
-from tui_manager.ui.forms.export_task import ExportScreen
-from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.files.export_task import ExportScreen
+from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.new_task.task_in_form import fits_form
 from tui_manager.ui.forms.questions import (
     cancel_on_hosts_question,
     cancel_question,
@@ -24,12 +25,11 @@ from tui_manager.ui.forms.questions import (
     start_question,
     task_title,
 )
-from tui_manager.ui.forms.rerun_choice import look_up_choice
-from tui_manager.ui.forms.rerun_task import RerunScreen
-from tui_manager.ui.forms.run_template import ParameterForm
-from tui_manager.ui.forms.task_file_form import open_task_file_form
-from tui_manager.ui.forms.task_file_reader import read_beside
-from tui_manager.ui.forms.task_in_form import fits_form
+from tui_manager.ui.forms.schedules.run_template import ParameterForm
+from tui_manager.ui.forms.tasks.rerun_choice import look_up_choice
+from tui_manager.ui.forms.tasks.rerun_task import RerunScreen
+from tui_manager.ui.forms.tasks.task_file_form import open_task_file_form
+from tui_manager.ui.forms.tasks.task_file_reader import read_beside
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.tasks.task_labels import is_useful, task_label

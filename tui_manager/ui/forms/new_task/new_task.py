@@ -21,29 +21,29 @@ from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.domain.tasks.command_history import HISTORY_LIMIT
 from tui_manager.domain.text.number_format import size
 from tui_manager.domain.text.safe_text import safe_line
-from tui_manager.ui.forms.command_area import CommandArea
-from tui_manager.ui.forms.command_recall import CommandRecall, last_run
-from tui_manager.ui.forms.copy_form import CopyForm
-from tui_manager.ui.forms.edit_command import edited
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line, Tick
-from tui_manager.ui.forms.files_texts import TaskKind
+from tui_manager.ui.forms.files.copy_form import CopyForm
+from tui_manager.ui.forms.files.files_texts import TaskKind
+from tui_manager.ui.forms.files.local_files import NamedFiles
 from tui_manager.ui.forms.form import COPIED
-from tui_manager.ui.forms.history_screen import HistoryScreen
 from tui_manager.ui.forms.kind_field import KindField
 from tui_manager.ui.forms.line_input import show_text
-from tui_manager.ui.forms.local_files import NamedFiles
-from tui_manager.ui.forms.new_task_fields import SECRETS_MAX, FormFields, split_names
-from tui_manager.ui.forms.new_task_folds import (
+from tui_manager.ui.forms.new_task.command_area import CommandArea
+from tui_manager.ui.forms.new_task.command_recall import CommandRecall, last_run
+from tui_manager.ui.forms.new_task.edit_command import edited
+from tui_manager.ui.forms.new_task.history_screen import HistoryScreen
+from tui_manager.ui.forms.new_task.new_task_fields import SECRETS_MAX, FormFields, split_names
+from tui_manager.ui.forms.new_task.new_task_folds import (
     input_fold,
     input_title,
     process_fold,
     process_title,
 )
-from tui_manager.ui.forms.rollout_fold import RolloutFold
-from tui_manager.ui.forms.rollout_texts import FIELDS as ROLLOUT_FIELDS
-from tui_manager.ui.forms.secret_fields import SecretFields
-from tui_manager.ui.forms.task_file_form import NEW_TASK_FILE, open_task_file_form
-from tui_manager.ui.forms.task_in_form import fields_of
+from tui_manager.ui.forms.new_task.rollout_fold import RolloutFold
+from tui_manager.ui.forms.new_task.rollout_texts import FIELDS as ROLLOUT_FIELDS
+from tui_manager.ui.forms.new_task.task_in_form import fields_of
+from tui_manager.ui.forms.tasks.secret_fields import SecretFields
+from tui_manager.ui.forms.tasks.task_file_form import NEW_TASK_FILE, open_task_file_form
 from tui_manager.ui.forms.text_area_limits import CANNOT_HOLD, can_hold_command
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open

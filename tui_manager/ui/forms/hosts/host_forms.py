@@ -18,7 +18,7 @@ from tui_manager.domain.text.parse_sizes_and_times import parse_moment
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.form import Form
-from tui_manager.ui.forms.join_token_fields import parse_labels
+from tui_manager.ui.forms.hosts.join_token_fields import parse_labels
 from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.forms.questions import hosts_text
 from tui_manager.ui.manager_link import Link

@@ -20,9 +20,9 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.export.document import document
 from tui_manager.export.write_atomically import write_atomically
 from tui_manager.open_in_thread import close_in_thread, open_in_thread
+from tui_manager.ui.forms.files.local_files import folder_hint
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.line_input import LineInput
-from tui_manager.ui.forms.local_files import folder_hint
 from tui_manager.ui.forms.questions import task_title
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open

@@ -19,8 +19,8 @@ from tui_manager.domain.text.number_format import count_of
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.drawing.step_words import step_text
-from tui_manager.ui.forms.parameter_field import NEEDED, ParameterField
-from tui_manager.ui.forms.task_form import TaskForm
+from tui_manager.ui.forms.schedules.parameter_field import NEEDED, ParameterField
+from tui_manager.ui.forms.tasks.task_form import TaskForm
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
 
@@ -112,7 +112,8 @@ class ParameterForm(TaskForm):
 
     @while_open("text")
     async def _open_text(self) -> None:
-        from tui_manager.ui.forms.task_file_form import open_task_file_form  # which opens this one
+        # Imported here, because it imports this one.
+        from tui_manager.ui.forms.tasks.task_file_form import open_task_file_form
 
         parameters = (_with_default(field) for field in self._fields)
         spec = replace(self._task_file.spec, target=self.target.strip())

@@ -14,8 +14,8 @@ from tui_manager.domain.hosts.join_token import TTL_DEFAULT, NewToken, TokenSpec
 from tui_manager.domain.manager.address import join_line
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import Form, TickBox
-from tui_manager.ui.forms.join_line import JoinLineScreen
-from tui_manager.ui.forms.join_token_fields import TokenFields
+from tui_manager.ui.forms.hosts.join_line import JoinLineScreen
+from tui_manager.ui.forms.hosts.join_token_fields import TokenFields
 from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open

@@ -20,11 +20,11 @@ from tui_manager.domain.text.number_format import count_of
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE
-from tui_manager.ui.forms.copy_form import FetchMade
+from tui_manager.ui.forms.files.copy_form import FetchMade
 from tui_manager.ui.forms.form import Form, TickBox
 from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.forms.questions import gone_text, left_out_text, names_text, task_title
-from tui_manager.ui.forms.rerun_choice import KEYS, RerunChoice, hosts_line
+from tui_manager.ui.forms.tasks.rerun_choice import KEYS, RerunChoice, hosts_line
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
 

@@ -12,7 +12,12 @@ from textual.widgets import Button, Checkbox, Input, Label
 from tui_manager.domain.errors import InvalidInputError, ManagerError
 from tui_manager.domain.text.number_format import count_of
 from tui_manager.domain.text.safe_text import safe_line
-from tui_manager.ui.forms.fetched_files import SavedFiles, folder_of, rows_with_files, save_rows
+from tui_manager.ui.forms.files.fetched_files import (
+    SavedFiles,
+    folder_of,
+    rows_with_files,
+    save_rows,
+)
 from tui_manager.ui.forms.form import Form, TickBox
 from tui_manager.ui.forms.line_input import LineInput
 from tui_manager.ui.forms.questions import names_text

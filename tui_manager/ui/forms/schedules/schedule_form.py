@@ -29,9 +29,9 @@ from tui_manager.ui.drawing.schedule_words import due_texts, wrap_parts
 from tui_manager.ui.forms.form import Form, TickBox, WrappedArea
 from tui_manager.ui.forms.line_input import LineInput, show_text
 from tui_manager.ui.forms.questions import left_out_text, names_text
-from tui_manager.ui.forms.schedule_conflict import agreed_revision
-from tui_manager.ui.forms.schedule_fields import ScheduleFields, fields_of, value_problem
-from tui_manager.ui.forms.task_file_reader import read_beside
+from tui_manager.ui.forms.schedules.schedule_conflict import agreed_revision
+from tui_manager.ui.forms.schedules.schedule_fields import ScheduleFields, fields_of, value_problem
+from tui_manager.ui.forms.tasks.task_file_reader import read_beside
 from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.terminal.closable import while_open
 

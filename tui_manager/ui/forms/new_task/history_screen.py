@@ -16,8 +16,8 @@ from textual.widgets.option_list import Option
 from tui_manager.domain.tasks.command_history import HISTORY_LIMIT, PastCommand
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
-from tui_manager.ui.forms.command_recall import last_run
 from tui_manager.ui.forms.line_input import LineInput
+from tui_manager.ui.forms.new_task.command_recall import last_run
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import ClosableScreen, while_open
 

@@ -23,9 +23,9 @@ from tui_manager.domain.text.safe_text import safe_line, safe_text
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.line_input import show_text
-from tui_manager.ui.forms.plan_screen import PlanScreen
 from tui_manager.ui.forms.questions import start_question
 from tui_manager.ui.forms.target_field import TargetField, hosts_line, may_end, terms_line
+from tui_manager.ui.forms.tasks.plan_screen import PlanScreen
 from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.terminal.closable import is_open, while_open
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 from textual.containers import Vertical
 
 from tui_manager.ui.forms.field_rows import FieldRow, LazyWidgets, Line, Tick
-from tui_manager.ui.forms.files_texts import FilesTexts, TaskKind
+from tui_manager.ui.forms.files.files_texts import FilesTexts, TaskKind
 from tui_manager.ui.forms.path_suggester import PathSuggester
 
 _ROWS = {

@@ -21,10 +21,10 @@ from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.line_input import LineInput, show_text
-from tui_manager.ui.forms.run_template import ParameterForm, steps_summary
-from tui_manager.ui.forms.task_file_area import TaskFileArea
-from tui_manager.ui.forms.task_file_reader import read_beside
-from tui_manager.ui.forms.task_form import TaskForm
+from tui_manager.ui.forms.schedules.run_template import ParameterForm, steps_summary
+from tui_manager.ui.forms.tasks.task_file_area import TaskFileArea
+from tui_manager.ui.forms.tasks.task_file_reader import read_beside
+from tui_manager.ui.forms.tasks.task_form import TaskForm
 from tui_manager.ui.forms.text_area_limits import CANNOT_HOLD, can_hold_file
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
