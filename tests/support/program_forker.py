@@ -35,8 +35,8 @@ _IMPORTED = {
         "tui_manager.operator.socket.client",
         "tui_manager.operator.socket.server",
         *(
-            f"tui_manager.cli.commands.{path.stem}"
-            for path in sorted((_ROOT / "tui_manager/cli/commands").glob("[a-z]*.py"))
+            ".".join(path.relative_to(_ROOT).with_suffix("").parts)
+            for path in sorted((_ROOT / "tui_manager/cli/commands").rglob("[a-z]*.py"))
             if path.stem != "dashboard"
         ),
     ),

@@ -106,19 +106,19 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
 
             return run_config(config, as_json=options.json)
         case "check":
-            from tui_manager.cli.commands.check_and_backup import run_check
+            from tui_manager.cli.commands.manager.check_and_backup import run_check
 
             return run_check(settings, options.file, as_json=options.json)
         case "backup":
-            from tui_manager.cli.commands.check_and_backup import run_backup
+            from tui_manager.cli.commands.manager.check_and_backup import run_backup
 
             return run_backup(settings, options.file, force=options.force)
         case "database" if options.database_action == "forget-keys":
-            from tui_manager.cli.commands.forget_keys import run_forget_keys
+            from tui_manager.cli.commands.manager.forget_keys import run_forget_keys
 
             return run_forget_keys(settings)
         case "database":
-            from tui_manager.cli.commands.migrate_database import run_migrate_database
+            from tui_manager.cli.commands.manager.migrate_database import run_migrate_database
 
             return run_migrate_database(settings, options.source, as_json=options.json)
         case "agent":
@@ -140,35 +140,35 @@ def _run_asking(settings: Settings, options: argparse.Namespace) -> int:
         case "run" | "copy" | "fetch":
             return _run_task(settings, options)
         case "hosts":
-            from tui_manager.cli.commands.hosts import run_hosts
+            from tui_manager.cli.commands.hosts.hosts import run_hosts
 
             return run_hosts(settings, options)
         case "token":
-            from tui_manager.cli.commands.token import run_token
+            from tui_manager.cli.commands.hosts.token import run_token
 
             return run_token(settings, options)
         case "audit":
-            from tui_manager.cli.commands.audit import run_audit
+            from tui_manager.cli.commands.manager.audit import run_audit
 
             return run_audit(settings, options)
         case "managers":
-            from tui_manager.cli.commands.managers import run_managers
+            from tui_manager.cli.commands.manager.managers import run_managers
 
             return run_managers(settings, as_json=options.json)
         case "notifications":
-            from tui_manager.cli.commands.notifications import run_notifications
+            from tui_manager.cli.commands.manager.notifications import run_notifications
 
             return run_notifications(settings, options)
         case "clock":
-            from tui_manager.cli.commands.clock import run_clock
+            from tui_manager.cli.commands.manager.clock import run_clock
 
             return run_clock(settings)
         case "template":
-            from tui_manager.cli.commands.template import run_template
+            from tui_manager.cli.commands.tasks.template import run_template
 
             return run_template(settings, options)
         case "schedule":
-            from tui_manager.cli.commands.schedule import run_schedule
+            from tui_manager.cli.commands.tasks.schedule import run_schedule
 
             return run_schedule(settings, options)
         case _:
@@ -179,16 +179,16 @@ def _run_agent(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a command about the agents themselves."""
     match options.agent_action:
         case "update":
-            from tui_manager.cli.commands.agent_update import run_update
+            from tui_manager.cli.commands.hosts.agent_update import run_update
 
             return run_update(settings, options)
         case "install" | "uninstall":
-            from tui_manager.cli.commands.agent_hosts import run_install, run_uninstall
+            from tui_manager.cli.commands.hosts.agent_hosts import run_install, run_uninstall
 
             run = run_install if options.agent_action == "install" else run_uninstall
             return run(settings, options)
         case _:
-            from tui_manager.cli.commands.agent_bundle import run_bundle
+            from tui_manager.cli.commands.hosts.agent_bundle import run_bundle
 
             return run_bundle(options)
 
@@ -196,10 +196,10 @@ def _run_agent(settings: Settings, options: argparse.Namespace) -> int:
 def _run_task(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a command that makes a task of what stands on the command line."""
     if options.action == "run":
-        from tui_manager.cli.commands.run import run_command
+        from tui_manager.cli.commands.tasks.run import run_command
 
         return run_command(settings, options)
-    from tui_manager.cli.commands.transfer import run_copy, run_fetch
+    from tui_manager.cli.commands.files.transfer import run_copy, run_fetch
 
     return (run_copy if options.action == "copy" else run_fetch)(settings, options)
 
@@ -208,15 +208,15 @@ def _tell_of_task(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a command about tasks that are there."""
     match options.action:
         case "task":
-            from tui_manager.cli.commands.task import run_task
+            from tui_manager.cli.commands.tasks.task import run_task
 
             return run_task(settings, options)
         case "export":
-            from tui_manager.cli.commands.export import run_export
+            from tui_manager.cli.commands.tasks.export import run_export
 
             return run_export(settings, options)
         case _:
-            from tui_manager.cli.commands.output import run_output
+            from tui_manager.cli.commands.tasks.output import run_output
 
             return run_output(settings, options)
 

@@ -23,7 +23,7 @@ from tests.support.bundles import new_key, public
 from tui_manager import __version__
 from tui_manager.agent_install import host_session, install
 from tui_manager.agent_install.probe import Probe, read_probe
-from tui_manager.cli.commands import agent_hosts
+from tui_manager.cli.commands.hosts import agent_hosts
 from tui_manager.cli.main import main
 from tui_manager.domain.status import Admission
 

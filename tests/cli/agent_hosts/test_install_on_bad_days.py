@@ -16,7 +16,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
     agent_bundle,
     statuses,
 )
-from tui_manager.cli.commands import agent_hosts
+from tui_manager.cli.commands.hosts import agent_hosts
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.text import note
 from tui_manager.domain.errors import UnreachableError

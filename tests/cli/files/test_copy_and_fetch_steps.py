@@ -141,7 +141,7 @@ def test_run_without_copies_loads_nothing_of_them() -> None:
     import subprocess
 
     code = (
-        "import sys; import tui_manager.cli.commands.run; "
+        "import sys; import tui_manager.cli.commands.tasks.run; "
         "print([m for m in sys.modules if 'local_files' in m or 'watch_transfers' in m])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

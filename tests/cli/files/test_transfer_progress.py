@@ -9,7 +9,7 @@ import pytest
 from tests.cli.fake import FakeOperator
 from tests.cli.transfers import fetched, logs
 from tests.support.waiting import wait_until
-from tui_manager.cli.commands.watch_transfers import TransferWatch
+from tui_manager.cli.commands.files.watch_transfers import TransferWatch
 from tui_manager.cli.printing import status_line
 from tui_manager.cli.printing.status_line import clear_status, show_status
 from tui_manager.cli.printing.summary import Faults

@@ -57,7 +57,7 @@ def test_a_machine_with_several_addresses_names_all(
 ) -> None:
     monkeypatch.setattr(operator, "address", "0.0.0.0:7443")
     own = ("10.0.0.5", "192.0.2.7", "fd00::5")
-    monkeypatch.setattr("tui_manager.cli.commands.token.reachable_addresses", lambda: own)
+    monkeypatch.setattr("tui_manager.cli.commands.hosts.token.reachable_addresses", lambda: own)
     assert main(["token", "create"]) == 0
     assert capsys.readouterr().err.splitlines()[1:] == [
         "tui-manager-agent run --manager 10.0.0.5:7443 --join-token TOKEN",

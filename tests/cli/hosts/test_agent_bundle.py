@@ -52,7 +52,7 @@ def test_the_first_one_makes_a_key_that_only_its_owner_can_read(
     def public_of(key: object) -> str:
         return str(getattr(key, "public", ""))
 
-    monkeypatch.setattr("tui_manager.cli.commands.agent_bundle.build_bundle", record)
+    monkeypatch.setattr("tui_manager.cli.commands.hosts.agent_bundle.build_bundle", record)
     other = public(new_key())
     file = tmp_path / "agent.bundle"
     assert main(["agent", "bundle", str(file), "--trust", other]) == 0

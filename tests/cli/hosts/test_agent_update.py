@@ -12,7 +12,7 @@ from tests.cli.transfers import HOSTS, Capture, Manager
 from tests.support.bundles import new_key, small_bundle
 from tests.support.fake_operator import EVERYTHING
 from tui_manager.agent_bundle.opened_bundle import open_bundle
-from tui_manager.cli.commands import agent_update
+from tui_manager.cli.commands.hosts import agent_update
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.manager.changes import Changes

@@ -1,2 +1,3 @@
 """What each command does. A file for each command, however short; `main` imports only the one that
-runs. Options are in `options`."""
+runs. Here are those that start a manager or need none; the others are in the package of their
+subject. Options are in `options`."""

@@ -5,9 +5,9 @@ import asyncio
 from dataclasses import replace
 
 from tui_manager.agent_bundle.opened_bundle import open_bundle
-from tui_manager.cli.commands.agent_bundle import own_bundle
-from tui_manager.cli.commands.copied_files import CopiedFiles
-from tui_manager.cli.commands.run import check_plan_mode, check_target, plan_only, run_made
+from tui_manager.cli.commands.files.copied_files import CopiedFiles
+from tui_manager.cli.commands.hosts.agent_bundle import own_bundle
+from tui_manager.cli.commands.tasks.run import check_plan_mode, check_target, plan_only, run_made
 from tui_manager.cli.options.agent_update import update_task
 from tui_manager.cli.options.transfer import NO_FILES
 from tui_manager.cli.options.values import file_path

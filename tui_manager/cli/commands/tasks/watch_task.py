@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.cli.commands.run_output import OutputPrinter
+from tui_manager.cli.commands.tasks.run_output import OutputPrinter
 from tui_manager.cli.exit_status import COMPLETED, INTERRUPTED, NOT_COMPLETED, UNWRITABLE
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.rollout_text import WaitNote
@@ -24,7 +24,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.tasks.task import OutputChunk, Progress
 
 if TYPE_CHECKING:  # copies and fetches, and the whole API, are imported when they are needed
-    from tui_manager.cli.commands.watch_transfers import TransferWatch
+    from tui_manager.cli.commands.files.watch_transfers import TransferWatch
     from tui_manager.operator.api import Operator
 
 

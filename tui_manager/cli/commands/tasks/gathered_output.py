@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui_manager.cli.commands.run_output import file_of
+from tui_manager.cli.commands.tasks.run_output import file_of
 from tui_manager.cli.printing.end_note import NOTHING_SAVED, EndNote
 from tui_manager.cli.printing.text import cleaner_for
 from tui_manager.client.output_lines import StreamLines

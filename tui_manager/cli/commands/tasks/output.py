@@ -5,7 +5,7 @@ import argparse
 import asyncio
 import sys
 
-from tui_manager.cli.commands.run_output import LiveLines
+from tui_manager.cli.commands.tasks.run_output import LiveLines
 from tui_manager.cli.printing.end_note import note_past_limit
 from tui_manager.cli.printing.text import note
 from tui_manager.client.connection import connect_operator

@@ -6,8 +6,8 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 
-from tui_manager.cli.commands.rerun import run_rerun
-from tui_manager.cli.commands.run import follow_task
+from tui_manager.cli.commands.tasks.rerun import run_rerun
+from tui_manager.cli.commands.tasks.run import follow_task
 from tui_manager.cli.options.task_list import task_filter, task_list_window
 from tui_manager.cli.printing.json_rows import JsonRows
 from tui_manager.cli.printing.list_tables import CommandHostTable, TaskTable
@@ -57,7 +57,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
                 await _show(operator, options.task_id, as_json=options.json)
                 note_storage_trouble(await manager.status())
             case "files":
-                from tui_manager.cli.commands.transfer import save_files
+                from tui_manager.cli.commands.files.transfer import save_files
 
                 return await save_files(operator, options)
             case "follow":

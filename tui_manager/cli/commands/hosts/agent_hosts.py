@@ -21,7 +21,7 @@ from tui_manager.agent_install.install_order import HostClaims, InstallOrder
 from tui_manager.agent_install.manager_calls import HostReader
 from tui_manager.agent_install.ssh_targets import STDIN, SshTarget, read_targets
 from tui_manager.agent_install.uninstall import HostUninstall, UninstallOrder
-from tui_manager.cli.commands.agent_bundle import own_bundle, public_key, signing_key
+from tui_manager.cli.commands.hosts.agent_bundle import own_bundle, public_key, signing_key
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNREACHABLE
 from tui_manager.cli.options.values import parse_pairs
 from tui_manager.cli.printing.host_work import HostProgress, print_outcomes

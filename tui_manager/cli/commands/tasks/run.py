@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tui_manager.cli.commands.fetch_folders import NO_FOLDERS, make_folders, with_folders
-from tui_manager.cli.commands.run_output import LiveLines, OutputPrinter
-from tui_manager.cli.commands.watch_task import TaskWatch
+from tui_manager.cli.commands.tasks.run_output import LiveLines, OutputPrinter
+from tui_manager.cli.commands.tasks.watch_task import TaskWatch
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import RUN_FORM, task_spec, with_secrets
@@ -32,8 +32,8 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.settings import Settings
 
 if TYPE_CHECKING:  # task files, copies, fetches, the whole API: imported when they are needed
-    from tui_manager.cli.commands.copied_files import CopiedFiles
-    from tui_manager.cli.commands.watch_transfers import TransferWatch
+    from tui_manager.cli.commands.files.copied_files import CopiedFiles
+    from tui_manager.cli.commands.files.watch_transfers import TransferWatch
     from tui_manager.cli.printing.transfers import SavedByRow
     from tui_manager.domain.task_files.task_file import TaskFile
     from tui_manager.operator.api import Operator
@@ -71,7 +71,7 @@ def _with_asked_secrets(spec: TaskSpec, asked: Sequence[str]) -> TaskSpec:
 
 def _run_file(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a task file, whose copies name files of this machine."""
-    from tui_manager.cli.commands.copied_files import CopiedFiles
+    from tui_manager.cli.commands.files.copied_files import CopiedFiles
     from tui_manager.cli.options.read_files import load_task_file
 
     with CopiedFiles() as copied:
@@ -288,7 +288,7 @@ def _watch_transfers(
     """What follows the copies and fetches of a task; None: it has none."""
     if not any(step.transfer for step in steps):
         return None
-    from tui_manager.cli.commands.watch_transfers import TransferWatch
+    from tui_manager.cli.commands.files.watch_transfers import TransferWatch
 
     return TransferWatch(operator, task_id, steps, folders, prints_hosts=mode == "live")
 
@@ -296,11 +296,11 @@ def _watch_transfers(
 def _printer(mode: str, saved: "SavedByRow") -> OutputPrinter:
     match mode:
         case "json":
-            from tui_manager.cli.commands.json_output import JsonOutput
+            from tui_manager.cli.commands.tasks.json_output import JsonOutput
 
             return JsonOutput(saved)
         case "gather":
-            from tui_manager.cli.commands.gathered_output import GatheredOutput
+            from tui_manager.cli.commands.tasks.gathered_output import GatheredOutput
 
             return GatheredOutput(saved)
         case _:

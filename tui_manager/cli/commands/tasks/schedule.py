@@ -5,8 +5,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from tui_manager.cli.commands.copied_files import CopiedFiles
-from tui_manager.cli.commands.run import expect_task, follow_task
+from tui_manager.cli.commands.files.copied_files import CopiedFiles
+from tui_manager.cli.commands.tasks.run import expect_task, follow_task
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.schedule_spec import edited_schedule, lost_values, new_schedule

@@ -7,10 +7,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tui_manager.cli.commands.copied_files import CopiedFiles
 from tui_manager.cli.commands.fetch_folders import make_folders
-from tui_manager.cli.commands.run import check_plan_mode, check_target, plan_only, run_made
-from tui_manager.cli.commands.watch_transfers import save_row
+from tui_manager.cli.commands.files.copied_files import CopiedFiles
+from tui_manager.cli.commands.files.watch_transfers import save_row
+from tui_manager.cli.commands.tasks.run import check_plan_mode, check_target, plan_only, run_made
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNWRITABLE
 from tui_manager.cli.options.transfer import copy_task, fetch_task, sources_of
 from tui_manager.cli.options.values import file_path

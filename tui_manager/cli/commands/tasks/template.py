@@ -6,8 +6,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tui_manager.cli.commands.copied_files import CopiedFiles
-from tui_manager.cli.commands.run import run_task_file
+from tui_manager.cli.commands.files.copied_files import CopiedFiles
+from tui_manager.cli.commands.tasks.run import run_task_file
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.cli.printing.list_tables import template_table
