@@ -24,7 +24,7 @@ READING = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tui_manager.cli.options.arguments import parse
-from tui_manager.cli.options.run import task_spec
+from tui_manager.cli.options.tasks.run import task_spec
 from tui_manager.cli.options.secret_values import read_secrets
 options = parse(["run", "@all", "--stdin", "-", *sys.argv[1:], "--", "cat"])
 step = task_spec(options).commands[0]

@@ -6,7 +6,7 @@ import pytest
 
 from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
-from tui_manager.cli.options.run import task_spec
+from tui_manager.cli.options.tasks.run import task_spec
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_spec.task_spec import DELIVERY_TIMEOUT, Offline
 

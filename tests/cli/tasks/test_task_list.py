@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import NOW, FakeOperator
 from tui_manager.cli.main import main
-from tui_manager.cli.options import task_list
+from tui_manager.cli.options.tasks import task_list
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 

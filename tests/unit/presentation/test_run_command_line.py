@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.cli.options.arguments import parse
-from tui_manager.cli.options.run import task_spec
 from tui_manager.cli.options.secret_values import secret_names
+from tui_manager.cli.options.tasks.run import task_spec
 from tui_manager.domain.presentation.run_command_line import arguments, command_line
 from tui_manager.domain.task_spec.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec.rollout_spec import HoldRule, Order, RolloutSpec

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.cli.options.arguments import parse
-from tui_manager.cli.options.transfer import NO_FILES, copy_task, fetch_task, sources_of
+from tui_manager.cli.options.tasks.transfer import NO_FILES, copy_task, fetch_task, sources_of
 from tui_manager.domain.presentation.run_command_line import command_line
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec

@@ -51,7 +51,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if getattr(options, "schedule_action", "") in ("add", "edit"):
         unknown = _read_schedule(options, unknown, behind)
     if options.action in ("copy", "fetch"):
-        from tui_manager.cli.options.transfer import take_names
+        from tui_manager.cli.options.tasks.transfer import take_names
 
         unknown = take_names(options, unknown)
     for option, value in vars(options).items():
@@ -175,7 +175,7 @@ def _unrecognized(
 
 
 def _run_form() -> str:
-    from tui_manager.cli.options.run import RUN_FORM
+    from tui_manager.cli.options.tasks.run import RUN_FORM
 
     return RUN_FORM
 

@@ -98,54 +98,54 @@ def _only_json(command: Parser, _state: Parser) -> None:
 
 
 def _run(run: Parser, _state: Parser) -> None:
-    from tui_manager.cli.options.run import EXIT_CODES, add_run_options
+    from tui_manager.cli.options.tasks.run import EXIT_CODES, add_run_options
 
     run.epilog = EXIT_CODES
     add_run_options(run)
 
 
 def _copy(copy: Parser, _state: Parser) -> None:
-    from tui_manager.cli.options.run import EXIT_CODES
-    from tui_manager.cli.options.transfer import add_copy_options
+    from tui_manager.cli.options.tasks.run import EXIT_CODES
+    from tui_manager.cli.options.tasks.transfer import add_copy_options
 
     copy.epilog = EXIT_CODES
     add_copy_options(copy)
 
 
 def _fetch(fetch: Parser, _state: Parser) -> None:
-    from tui_manager.cli.options.run import EXIT_CODES
-    from tui_manager.cli.options.transfer import add_fetch_options
+    from tui_manager.cli.options.tasks.run import EXIT_CODES
+    from tui_manager.cli.options.tasks.transfer import add_fetch_options
 
     fetch.epilog = EXIT_CODES
     add_fetch_options(fetch)
 
 
 def _hosts(hosts: Parser, state: Parser) -> None:
-    from tui_manager.cli.options.hosts import add_hosts_commands
+    from tui_manager.cli.options.hosts.hosts import add_hosts_commands
 
     add_hosts_commands(hosts, state)
 
 
 def _agent(agent: Parser, state: Parser) -> None:
-    from tui_manager.cli.options.agent import add_agent_commands
+    from tui_manager.cli.options.hosts.agent import add_agent_commands
 
     add_agent_commands(agent, state)
 
 
 def _token(token: Parser, state: Parser) -> None:
-    from tui_manager.cli.options.token import add_token_commands
+    from tui_manager.cli.options.hosts.token import add_token_commands
 
     add_token_commands(token, state)
 
 
 def _template(template: Parser, state: Parser) -> None:
-    from tui_manager.cli.options.template import add_template_commands
+    from tui_manager.cli.options.tasks.template import add_template_commands
 
     add_template_commands(template, state)
 
 
 def _schedule(schedule: Parser, state: Parser) -> None:
-    from tui_manager.cli.options.schedule import add_schedule_commands
+    from tui_manager.cli.options.tasks.schedule import add_schedule_commands
 
     add_schedule_commands(schedule, state)
 
@@ -179,10 +179,10 @@ def _agents(text: str) -> int:
 
 def _task(task: argparse.ArgumentParser, state: Parser) -> None:
     """The commands of `task`, each with its options."""
-    from tui_manager.cli.options.rerun import add_rerun_options
-    from tui_manager.cli.options.run import EXIT_CODES
-    from tui_manager.cli.options.task_list import add_task_list_options
-    from tui_manager.cli.options.transfer import add_task_files_options
+    from tui_manager.cli.options.tasks.rerun import add_rerun_options
+    from tui_manager.cli.options.tasks.run import EXIT_CODES
+    from tui_manager.cli.options.tasks.task_list import add_task_list_options
+    from tui_manager.cli.options.tasks.transfer import add_task_files_options
 
     commands = task.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from io import FileIO
 
-from tui_manager.cli.options.run import with_given_options
 from tui_manager.cli.options.secret_values import TERMINAL, read_secrets, secret_names
+from tui_manager.cli.options.tasks.run import with_given_options
 from tui_manager.cli.options.values import parse_pairs
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_files.task_file import TaskFile, check_names, fill, missing

@@ -12,7 +12,7 @@ from tui_manager.cli.commands.files.copied_files import CopiedFiles
 from tui_manager.cli.commands.files.watch_transfers import save_row
 from tui_manager.cli.commands.tasks.run import check_plan_mode, check_target, plan_only, run_made
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNWRITABLE
-from tui_manager.cli.options.transfer import copy_task, fetch_task, sources_of
+from tui_manager.cli.options.tasks.transfer import copy_task, fetch_task, sources_of
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.summary import outcome
 from tui_manager.cli.printing.text import note, write

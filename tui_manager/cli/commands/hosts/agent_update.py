@@ -8,8 +8,8 @@ from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.cli.commands.files.copied_files import CopiedFiles
 from tui_manager.cli.commands.hosts.agent_bundle import own_bundle
 from tui_manager.cli.commands.tasks.run import check_plan_mode, check_target, plan_only, run_made
-from tui_manager.cli.options.agent_update import update_task
-from tui_manager.cli.options.transfer import NO_FILES
+from tui_manager.cli.options.hosts.agent_update import update_task
+from tui_manager.cli.options.tasks.transfer import NO_FILES
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.text import note
 from tui_manager.client.connection import connect

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tui_manager.cli.commands.fetch_folders import make_folders, stored_folders
 from tui_manager.cli.commands.tasks.run import expect_task, start_and_follow
-from tui_manager.cli.options.rerun import rerun_classes
 from tui_manager.cli.options.secret_values import read_secrets, secret_names
+from tui_manager.cli.options.tasks.rerun import rerun_classes
 from tui_manager.cli.printing.summary import note_left_out
 from tui_manager.client.connection import connect
 from tui_manager.domain.errors import InvalidInputError

@@ -13,8 +13,8 @@ from tui_manager.cli.commands.tasks.run_output import LiveLines, OutputPrinter
 from tui_manager.cli.commands.tasks.watch_task import TaskWatch
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.run import RUN_FORM, task_spec, with_secrets
 from tui_manager.cli.options.step_contents import given_content_options
+from tui_manager.cli.options.tasks.run import RUN_FORM, task_spec, with_secrets
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import note_left_out
 from tui_manager.cli.printing.text import note, write, write_json

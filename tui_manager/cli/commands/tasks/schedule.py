@@ -9,7 +9,7 @@ from tui_manager.cli.commands.files.copied_files import CopiedFiles
 from tui_manager.cli.commands.tasks.run import expect_task, follow_task
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.schedule_spec import edited_schedule, lost_values, new_schedule
+from tui_manager.cli.options.tasks.schedule_spec import edited_schedule, lost_values, new_schedule
 from tui_manager.cli.printing.schedule_details import (
     due_note,
     schedule_detail_shape,

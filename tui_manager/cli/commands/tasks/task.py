@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 from tui_manager.cli.commands.tasks.rerun import run_rerun
 from tui_manager.cli.commands.tasks.run import follow_task
-from tui_manager.cli.options.task_list import task_filter, task_list_window
+from tui_manager.cli.options.tasks.task_list import task_filter, task_list_window
 from tui_manager.cli.printing.json_rows import JsonRows
 from tui_manager.cli.printing.list_tables import CommandHostTable, TaskTable
 from tui_manager.cli.printing.summary import count_words, note_left_out

@@ -8,12 +8,12 @@ from typing import Any
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager.cli.options.parser import PROGRAM, one_of
-from tui_manager.cli.options.rollout import ROLLOUT_USAGE, add_rollout_options
 from tui_manager.cli.options.step_contents import (
     CONTENT_USAGE,
     add_content_options,
     with_contents,
 )
+from tui_manager.cli.options.tasks.rollout import ROLLOUT_USAGE, add_rollout_options
 from tui_manager.cli.options.values import option_name, parse_pairs, read_value
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_spec.step_and_task_options import (

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tui_manager.cli.options.parser import PROGRAM, is_name
-from tui_manager.cli.options.rollout import ROLLOUT_USAGE, add_rollout_options
-from tui_manager.cli.options.run import (
+from tui_manager.cli.options.tasks.rollout import ROLLOUT_USAGE, add_rollout_options
+from tui_manager.cli.options.tasks.run import (
     TARGET_HELP,
     add_name_options,
     add_offline_options,

@@ -3,8 +3,8 @@
 import argparse
 
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.rollout import add_rollout_options
-from tui_manager.cli.options.run import (
+from tui_manager.cli.options.tasks.rollout import add_rollout_options
+from tui_manager.cli.options.tasks.run import (
     TARGET_HELP,
     add_name_options,
     add_offline_options,
@@ -12,7 +12,7 @@ from tui_manager.cli.options.run import (
     add_timeout_option,
     with_given_options,
 )
-from tui_manager.cli.options.transfer import OF_COMMANDS, TASK_USAGE
+from tui_manager.cli.options.tasks.transfer import OF_COMMANDS, TASK_USAGE
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 

@@ -4,14 +4,14 @@ in files of their own."""
 import argparse
 from collections.abc import Callable
 
-from tui_manager.cli.options.agent_hosts import (
+from tui_manager.cli.options.hosts.agent_hosts import (
     SSH_EXIT_CODES,
     add_install_options,
     add_uninstall_options,
 )
-from tui_manager.cli.options.agent_update import add_update_options
+from tui_manager.cli.options.hosts.agent_update import add_update_options
 from tui_manager.cli.options.parser import Parser
-from tui_manager.cli.options.run import EXIT_CODES
+from tui_manager.cli.options.tasks.run import EXIT_CODES
 
 
 def add_agent_commands(agent: argparse.ArgumentParser, state: Parser) -> None:

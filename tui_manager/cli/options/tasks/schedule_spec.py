@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
-from tui_manager.cli.options.run import task_spec, with_given_options
-from tui_manager.cli.options.schedule import given_task_options
 from tui_manager.cli.options.step_contents import given_content_options
+from tui_manager.cli.options.tasks.run import task_spec, with_given_options
+from tui_manager.cli.options.tasks.schedule import given_task_options
 from tui_manager.cli.options.values import parse_pairs, read_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.schedules.schedule import ScheduleSpec, TemplateUse

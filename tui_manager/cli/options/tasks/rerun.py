@@ -3,7 +3,7 @@
 import argparse
 
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.run import add_output_modes, add_secret_option
+from tui_manager.cli.options.tasks.run import add_output_modes, add_secret_option
 from tui_manager.domain.tasks.host_class import RERUN_DEFAULT, HostClass
 
 _OPTIONS = (

@@ -3,7 +3,7 @@
 import argparse
 
 from tui_manager.cli.options.parser import Parser, add_json, plain, task_id
-from tui_manager.cli.options.run import (
+from tui_manager.cli.options.tasks.run import (
     EXIT_CODES,
     add_output_options,
     add_target_option,

@@ -1,0 +1,1 @@
+"""The options of commands about hosts, their agents and join tokens."""

@@ -1,0 +1,2 @@
+"""The options of commands about tasks, templates and schedules, and the tasks and schedules that
+they describe."""
