@@ -25,8 +25,8 @@ from tui_manager.security.secret_box import new_secrets_key
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database import Database
-from tui_manager.storage.tables import manager_keys
-from tui_manager.storage.tables.manager_keys import Fingerprints
+from tui_manager.storage.tables.manager import manager_keys
+from tui_manager.storage.tables.manager.manager_keys import Fingerprints
 
 SECURITY = "security"  # the folder of keys and certificates, in the state folder
 

@@ -25,8 +25,9 @@ from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_hash, key_pem
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.sqlite.migrations import migrate
-from tui_manager.storage.tables import admissions, manager_state
-from tui_manager.storage.tables.admissions import EnrollingHost
+from tui_manager.storage.tables.hosts import admissions
+from tui_manager.storage.tables.hosts.admissions import EnrollingHost
+from tui_manager.storage.tables.manager import manager_state
 
 NO_TOKEN = 0
 _SECURITY = "security"  # folder of the authority in a state folder

@@ -9,7 +9,9 @@ from tui_manager.domain.status import Admission
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, hosts, tasks
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.manager import audit
+from tui_manager.storage.tables.tasks import tasks
 from tui_manager.storage.views import audit_list
 
 

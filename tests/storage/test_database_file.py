@@ -9,7 +9,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import manager_state
+from tui_manager.storage.tables.manager import manager_state
 
 
 def rename(tx: Transaction) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.database import Database
-from tui_manager.storage.tables import host_changes, hosts
+from tui_manager.storage.tables.hosts import host_changes, hosts
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

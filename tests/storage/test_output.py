@@ -13,8 +13,8 @@ from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Cursor, Transaction, Values
-from tui_manager.storage.tables import output
-from tui_manager.storage.tables.output import OutputOf
+from tui_manager.storage.tables.tasks import output
+from tui_manager.storage.tables.tasks.output import OutputOf
 
 COMMANDS, HOSTS = 3, 2
 EVERYTHING = 1 << 30

@@ -6,7 +6,8 @@ import pytest
 
 from tests.support.engines import open_transaction
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import command_hosts, hosts
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.tasks import command_hosts
 from tui_manager.storage.views import task_overview
 
 QUERIES: list[Callable[[Transaction, list[str]], object]] = [

@@ -21,8 +21,14 @@ from tui_manager.domain.tasks.transitions import (
 )
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, command_hosts, hosts, task_transitions
-from tui_manager.storage.tables.command_hosts import CommandOnHost, Finish, Start, StoredExecution
+from tui_manager.storage.tables.hosts import admissions, hosts
+from tui_manager.storage.tables.tasks import command_hosts, task_transitions
+from tui_manager.storage.tables.tasks.command_hosts import (
+    CommandOnHost,
+    Finish,
+    Start,
+    StoredExecution,
+)
 from tui_manager.storage.views import choose_commands
 from tui_manager.storage.views.choose_commands import Recipient, RunSettings
 

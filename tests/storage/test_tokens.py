@@ -7,7 +7,7 @@ import pytest
 from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import tokens
+from tui_manager.storage.tables.hosts import tokens
 
 SECRET, OTHER = b"s" * 32, b"o" * 32
 SPEC = TokenSpec(ttl=timedelta(seconds=60), uses=2, auto_approve=True, labels={"b": "1", "a": ""})

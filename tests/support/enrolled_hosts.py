@@ -18,7 +18,7 @@ from tui_manager.security.certificate_requests import HostKey, read_request
 from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest
 from tui_manager.storage.engine.database import Database
-from tui_manager.storage.tables import tokens
+from tui_manager.storage.tables.hosts import tokens
 
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
 ENDS = BEGINS + timedelta(days=31)

@@ -69,8 +69,8 @@ from tui_manager.service.transfers.transfers import Transfers
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.check import Finding, contradictions
-from tui_manager.storage.tables import hosts
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
 from tui_manager.storage.views import audit_list
 
 _IDS = ("journal_id", "machine_id", "instance_id")

@@ -10,8 +10,8 @@ from typing import Any
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
 from tui_manager.service.managers.lease_rules import BEAT_EVERY
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import gateways
-from tui_manager.storage.tables.gateways import LeaderRow
+from tui_manager.storage.tables.manager import gateways
+from tui_manager.storage.tables.manager.gateways import LeaderRow
 
 
 @dataclass

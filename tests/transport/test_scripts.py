@@ -34,7 +34,7 @@ from tui_manager.service.dispatch import command_contents
 from tui_manager.settings import Settings
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
-from tui_manager.storage.tables import command_contents as table
+from tui_manager.storage.tables.tasks import command_contents as table
 from tui_manager.transport.sessions.large_commands import LargeCommands
 
 FEATURES = ("script", "stdin")

@@ -13,7 +13,7 @@ from tests.support.manager_parts import manager_parts
 from tui_manager.cli.main import main
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import open_database
-from tui_manager.storage.tables import manager_state
+from tui_manager.storage.tables.manager import manager_state
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.run_manager import run_manager
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database import open_database
-from tui_manager.storage.tables import manager_state
+from tui_manager.storage.tables.manager import manager_state
 
 _WITHOUT_CLIENT = """
 import sys

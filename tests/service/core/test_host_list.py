@@ -9,7 +9,7 @@ from tui_manager.service.core.heartbeat import SessionHeartbeat
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import LiveSession
 from tui_manager.service.core.host_search import search
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts.hosts import HostRow
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 SESSION = LiveSession(2, "", 0.0, SessionHeartbeat(timedelta(seconds=5)))

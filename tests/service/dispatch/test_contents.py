@@ -16,7 +16,10 @@ from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, Conten
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning
-from tui_manager.storage.tables.command_contents import contents_of_execution, contents_of_task
+from tui_manager.storage.tables.tasks.command_contents import (
+    contents_of_execution,
+    contents_of_task,
+)
 
 FEATURES = ("script", "stdin")
 SCRIPT = content_of(b'#!/bin/sh\necho "$1" \xff\n')

@@ -6,7 +6,7 @@ from tests.support.rollouts import COMPLETED, SPENT, UNDELIVERABLE, Fleet, rollo
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import Offline
-from tui_manager.storage.tables import admissions, host_changes
+from tui_manager.storage.tables.hosts import admissions, host_changes
 
 
 async def test_a_host_that_is_offline_at_its_turn_fails_and_does_not_count(fleet: Fleet) -> None:

@@ -17,7 +17,7 @@ from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction, Started
 from tui_manager.domain.schedules.schedule import TemplateUse
 from tui_manager.service.reports import resume
-from tui_manager.storage.tables import schedules
+from tui_manager.storage.tables.schedules import schedules
 
 pytestmark = pytest.mark.postgresql
 

@@ -9,7 +9,7 @@ from tests.support.file_sets import MadeSet, make_set, store
 from tests.support.manager_parts import Parts, manager_parts
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.service.files.check_files import check_files
-from tui_manager.storage.tables import file_sets
+from tui_manager.storage.tables.files import file_sets
 
 MANIFEST, DATA = FileSetPart.MANIFEST, FileSetPart.DATA
 MADE = make_set({b"one": b"1" * 900, b"two": b"2" * 400})

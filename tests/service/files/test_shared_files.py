@@ -16,7 +16,7 @@ from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSetPart
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import file_pieces
+from tui_manager.storage.tables.files import file_pieces
 
 pytestmark = pytest.mark.postgresql
 HOUR = timedelta(hours=1).total_seconds()

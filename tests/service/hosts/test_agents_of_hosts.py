@@ -5,7 +5,7 @@ import pytest
 from tests.support.manager_parts import Parts
 from tui_manager.domain.hosts.facts import PackedFacts
 from tui_manager.domain.lists.list_window import Window
-from tui_manager.storage.tables import hosts
+from tui_manager.storage.tables.hosts import hosts
 
 BUILD = "0123456789ab"
 

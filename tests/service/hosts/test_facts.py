@@ -20,8 +20,8 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.service.hosts import host_service
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import hosts
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
 
 DEBIAN = PackedFacts.pack({"os": "debian", "cores": "8"})
 FEDORA = PackedFacts.pack({"os": "fedora", "cores": "8"})

@@ -29,7 +29,7 @@ from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.tasks.stored_output import OutputOf
 from tui_manager.storage.engine.transaction import Transaction, Work
 from tui_manager.storage.maintenance.check import contradictions
-from tui_manager.storage.tables import output as stored_output
+from tui_manager.storage.tables.tasks import output as stored_output
 
 pytestmark = pytest.mark.postgresql
 

@@ -24,8 +24,8 @@ from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.service.managers.database_watch import LOOKS_MAX, DatabaseWatch
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack
 from tui_manager.storage.engine.transaction import Work
-from tui_manager.storage.tables import gateways
-from tui_manager.storage.tables import hosts as stored_hosts
+from tui_manager.storage.tables.hosts import hosts as stored_hosts
+from tui_manager.storage.tables.manager import gateways
 
 pytestmark = pytest.mark.postgresql
 MIB = 1 << 20

@@ -18,7 +18,7 @@ from tui_manager.service.core.change_feed import EVERYTHING
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import gateways
+from tui_manager.storage.tables.manager import gateways
 
 pytestmark = pytest.mark.postgresql
 _XIDS = 1_000_000  # by so many are the numbers of transactions of the other server lower

@@ -19,8 +19,8 @@ from tui_manager.service.managers.lease_rules import ALIVE_FOR, BEAT_EVERY
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.postgresql import connection
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import gateways
-from tui_manager.storage.tables.gateways import LeaderRow
+from tui_manager.storage.tables.manager import gateways
+from tui_manager.storage.tables.manager.gateways import LeaderRow
 
 pytestmark = pytest.mark.postgresql
 TOOK_OVER = 10.0  # seconds at most without a leader

@@ -21,7 +21,7 @@ from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, Transfer
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.core.host_entry import RunningTransfer, SessionElsewhere
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack
-from tui_manager.storage.tables import gateways
+from tui_manager.storage.tables.manager import gateways
 
 pytestmark = pytest.mark.postgresql
 MADE = make_set({b"app.conf": b"listen 80\n"})

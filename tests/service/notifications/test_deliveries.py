@@ -36,8 +36,8 @@ from tui_manager.service.notifications.deliveries import Deliveries
 from tui_manager.service.notifications.event_json import Sender, event_shape
 from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import notifications
-from tui_manager.storage.tables.notifications import Notification
+from tui_manager.storage.tables.manager import notifications
+from tui_manager.storage.tables.manager.notifications import Notification
 
 TAKEN = Answer(Outcome.DELIVERED, "taken")
 BAD = Answer(Outcome.FAILED, "bad day")

@@ -13,8 +13,8 @@ from tui_manager.domain.manager.notification import Event, Hook
 from tui_manager.domain.task_spec.rollout_spec import HoldRule
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import notifications, receivers
-from tui_manager.storage.tables.notifications import Notification
+from tui_manager.storage.tables.manager import notifications, receivers
+from tui_manager.storage.tables.manager.notifications import Notification
 
 LOST_AFTER = 301.0
 ALL = "all"

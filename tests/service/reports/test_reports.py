@@ -8,7 +8,7 @@ from tui_manager.domain.hosts.agent_messages import Held, HeldState, Output, Sta
 from tui_manager.domain.hosts.vitals import Vitals
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.storage.tables.output import OutputOf
+from tui_manager.storage.tables.tasks.output import OutputOf
 
 
 async def _running(parts: Parts) -> tuple[str, str, int]:

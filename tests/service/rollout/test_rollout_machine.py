@@ -33,7 +33,7 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, has_bar
 from tui_manager.domain.tasks.assign_batches import concurrency_limit, failure_budget
 from tui_manager.domain.tasks.task import Task
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import host_changes
+from tui_manager.storage.tables.hosts import host_changes
 
 T = TypeVar("T")
 HOSTS = host_names(7)

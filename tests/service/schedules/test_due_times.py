@@ -22,7 +22,7 @@ from tests.support.schedules import (
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.schedules.schedule import Overlap, TemplateUse
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
-from tui_manager.storage.tables import schedule_runs
+from tui_manager.storage.tables.schedules import schedule_runs
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 HALF, SECOND = timedelta(minutes=30), timedelta(seconds=1)

@@ -30,8 +30,8 @@ from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.tasks.start_task import TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import schedules
-from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow
+from tui_manager.storage.tables.schedules import schedules
+from tui_manager.storage.tables.schedules.schedules import NewSchedule, ScheduleRow
 
 ACT = "tui_manager.service.schedules.schedule_loop.act"
 

@@ -15,7 +15,7 @@ from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
 from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.tasks.host_class import HostClass
-from tui_manager.storage.tables import host_changes
+from tui_manager.storage.tables.hosts import host_changes
 from tui_manager.storage.views.host_classes import task_hosts
 
 UNKNOWN, FAILED, UNREACHED, COMPLETED = HostClass

@@ -12,7 +12,7 @@ from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.tasks.task_plan import PlannedHost
 from tui_manager.service.tasks.target_hosts import find_hosts
-from tui_manager.storage.tables import host_changes
+from tui_manager.storage.tables.hosts import host_changes
 
 DEBIAN = PackedFacts.pack({"os": "debian"})
 

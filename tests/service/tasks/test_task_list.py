@@ -15,7 +15,7 @@ from tui_manager.domain.lists.task_filter_and_sort import OTHER_TASKS, RUNNING_T
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, TaskSpec
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import hosts
+from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.views import filtered_scan, task_list
 
 ANY = Window()

@@ -22,7 +22,7 @@ from tui_manager.domain.task_spec.script_and_stdin import content_of
 from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 from tui_manager.domain.tasks.host_class import HostClass
-from tui_manager.storage.tables import templates
+from tui_manager.storage.tables.schedules import templates
 
 REQUEST = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 ANA = "ana@pts/3"
@@ -269,7 +269,7 @@ async def test_a_task_whose_script_is_no_text_is_not_saved(parts: Parts) -> None
 
 
 async def test_old_versions_are_deleted(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui_manager.storage.tables.templates.VERSIONS_KEPT", 3)
+    monkeypatch.setattr("tui_manager.storage.tables.schedules.templates.VERSIONS_KEPT", 3)
     await save(parts, "other")
     await save(parts, "restart", *(f"echo {n}" for n in range(5)))
     kept = [one.version for one in (await parts.templates.get("restart")).versions]
@@ -280,7 +280,9 @@ async def test_old_versions_are_deleted(parts: Parts, monkeypatch: pytest.Monkey
 
 
 async def test_texts_together_have_a_bound(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui_manager.storage.tables.templates.BYTES_KEPT", 2 * len(text("é1")) + 3)
+    monkeypatch.setattr(
+        "tui_manager.storage.tables.schedules.templates.BYTES_KEPT", 2 * len(text("é1")) + 3
+    )
     await save(parts, "restart", "é1", "é2", "é3")
     assert [one.version for one in (await parts.templates.get("restart")).versions] == [3, 2]
     await save(parts, "restart", "x" * 1000)
@@ -310,7 +312,7 @@ async def test_a_template_that_a_schedule_uses_is_not_deleted(parts: Parts) -> N
 async def test_a_version_that_a_schedule_names_is_kept(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui_manager.storage.tables.templates.VERSIONS_KEPT", 2)
+    monkeypatch.setattr("tui_manager.storage.tables.schedules.templates.VERSIONS_KEPT", 2)
     await save(parts, "restart", "one")
     use = TemplateUse("restart", 1)
     await parts.schedules.add_schedule(hourly(template=use, task_file=""), ANA)

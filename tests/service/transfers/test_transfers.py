@@ -22,7 +22,7 @@ from tui_manager.domain.task_spec.copy_and_fetch import (
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.service.transfers.transfer_orders import BrokenRuleError, NotUnderWayError
-from tui_manager.storage.tables import file_sets as file_sets_table
+from tui_manager.storage.tables.files import file_sets as file_sets_table
 
 MADE = make_set({b"app.conf": b"listen 80\n" * 1000, b"keys/a": b"k"})
 COPY = CommandSpec("", copy=CopySpec(MADE.files, "/etc/app/"))

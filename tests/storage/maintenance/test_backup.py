@@ -20,7 +20,7 @@ from tui_manager.storage.engine.sqlite.migrations import migrations
 from tui_manager.storage.maintenance import backup
 from tui_manager.storage.maintenance.backup import back_up
 from tui_manager.storage.maintenance.check import check_database
-from tui_manager.storage.tables import manager_state
+from tui_manager.storage.tables.manager import manager_state
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from tui_manager.storage.maintenance.migrated_rows import (
     COUNTERS,
     TABLES,
 )
-from tui_manager.storage.tables import receivers
+from tui_manager.storage.tables.manager import receivers
 
 pytestmark = pytest.mark.sqlite("both engines are said here")
 FEATURES = ("script", "stdin")

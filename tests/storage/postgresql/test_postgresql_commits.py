@@ -15,7 +15,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.postgresql import writing_connection
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import command_hosts
+from tui_manager.storage.tables.tasks import command_hosts
 
 Place = tuple[str, "psycopg.Connection[Any]"]
 _MESSAGES_MAX = 40  # more than a transaction has

@@ -17,9 +17,10 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.transaction import Transaction, leads
-from tui_manager.storage.tables import gateways, hosts
-from tui_manager.storage.tables.gateways import LeaderRow
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
+from tui_manager.storage.tables.manager import gateways
+from tui_manager.storage.tables.manager.gateways import LeaderRow
 from tui_manager.storage.views import choose_commands
 from tui_manager.storage.views.choose_commands import Recipient, RunSettings
 

@@ -17,7 +17,8 @@ from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment import change_hosts, named_hosts
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, audit, hosts
+from tui_manager.storage.tables.hosts import admissions, hosts
+from tui_manager.storage.tables.manager import audit
 
 _GREETING = greeting("web1", host_id="h1")
 

@@ -16,7 +16,8 @@ from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning
-from tui_manager.storage.tables import audit, hosts
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.manager import audit
 
 _SCHEMA = files("tui_manager.storage") / "sql" / "postgresql" / "0001_start.sql"
 _STATEMENT = re.compile(r"--     ((?:GRANT|REVOKE)[^;]*;)")

@@ -16,7 +16,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit
+from tui_manager.storage.tables.manager import audit
 from tui_manager.storage.views import audit_list
 
 HOSTS = range(1, 9)

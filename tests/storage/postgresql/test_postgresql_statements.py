@@ -9,7 +9,7 @@ from tests.support.postgresql import postgresql_database, unused_database
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import hosts
+from tui_manager.storage.tables.hosts import hosts
 
 BY_ID, BY_EXECUTION = "command_hosts_pkey", "command_hosts_execution_id_key"
 UNENDED = "command_hosts_unended"

@@ -9,7 +9,7 @@ from tui_manager.domain.task_spec.script_and_stdin import content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.command_history import COMMAND_LENGTH, HISTORY_LIMIT
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import tasks
+from tui_manager.storage.tables.tasks import tasks
 from tui_manager.storage.views import command_history
 
 

@@ -11,8 +11,8 @@ from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.output.output_search import OutputMatch, OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import output
-from tui_manager.storage.tables.output import OutputOf
+from tui_manager.storage.tables.tasks import output
+from tui_manager.storage.tables.tasks.output import OutputOf
 from tui_manager.storage.views import output_search
 from tui_manager.ui.output.find_in_output import count_matches, find_next
 from tui_manager.ui.output.output_reader import Source

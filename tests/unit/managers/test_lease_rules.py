@@ -13,7 +13,7 @@ from tui_manager.service.managers.lease_rules import (
     is_dead,
     may_take_over,
 )
-from tui_manager.storage.tables.gateways import GatewayRow, LeaderRow
+from tui_manager.storage.tables.manager.gateways import GatewayRow, LeaderRow
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

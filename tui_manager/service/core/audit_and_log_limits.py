@@ -12,7 +12,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.service.core.clock import Clock
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit
+from tui_manager.storage.tables.manager import audit
 
 log = logging.getLogger(__name__)
 SOURCES_MAX = 500  # hosts and names; what others cause is written under `OTHERS`

@@ -23,8 +23,8 @@ from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction, leads
-from tui_manager.storage.tables import audit, manager_state, notifications
-from tui_manager.storage.tables.manager_state import ClockJump, ClockRow
+from tui_manager.storage.tables.manager import audit, manager_state, notifications
+from tui_manager.storage.tables.manager.manager_state import ClockJump, ClockRow
 
 log = logging.getLogger(__name__)
 _SECOND = 1_000_000  # microseconds; ClockWatch counts in microseconds

@@ -17,7 +17,9 @@ from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction, leads
-from tui_manager.storage.tables import command_hosts, gateways, hosts, manager_state
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.manager import gateways, manager_state
+from tui_manager.storage.tables.tasks import command_hosts
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from tui_manager.service.core.host_entry import HostEntry, LiveSession, SessionE
 from tui_manager.service.core.host_groups import HostGroups, group_hosts
 from tui_manager.service.core.sorted_hosts import SortedHosts
 from tui_manager.service.limits import RETURN_TIMEOUT
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts.hosts import HostRow
 
 NOBODY: Mapping[int, int] = {}
 

@@ -12,7 +12,7 @@ from tui_manager.service.core.clock import Clock
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.statements import from_datetime, to_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import gateways
+from tui_manager.storage.tables.manager import gateways
 
 _SECOND = 1_000_000  # microseconds; ServerTime counts in microseconds
 # What the time is put back at most without being seen to go back: it stands still instead. What is

@@ -7,8 +7,9 @@ from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.tasks.step_order import Follow, what_follows
 from tui_manager.domain.tasks.task import ended_task_status
 from tui_manager.storage.engine.transaction import Transaction, leads
-from tui_manager.storage.tables import command_hosts, notifications, task_transitions, tasks
-from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder
+from tui_manager.storage.tables.manager import notifications
+from tui_manager.storage.tables.tasks import command_hosts, task_transitions, tasks
+from tui_manager.storage.tables.tasks.command_hosts import CommandOnHost, StepOrder
 from tui_manager.storage.views import outdated_task_status, rollout_hosts
 from tui_manager.storage.views.command_delivery import UnsentCommand
 

@@ -14,8 +14,8 @@ from tui_manager.service.core.task_status import EndedCommand
 from tui_manager.service.dispatch.command_secrets import CommandSecrets, LostSecretError
 from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import command_hosts
-from tui_manager.storage.tables.command_hosts import CommandOnHost
+from tui_manager.storage.tables.tasks import command_hosts
+from tui_manager.storage.tables.tasks.command_hosts import CommandOnHost
 from tui_manager.storage.views import choose_commands, command_delivery
 from tui_manager.storage.views.choose_commands import ClaimedCommand, Recipient, RunSettings
 

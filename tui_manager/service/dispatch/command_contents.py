@@ -14,8 +14,8 @@ from tui_manager.domain.task_spec.script_and_stdin import Content
 from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import command_hosts
-from tui_manager.storage.tables.command_contents import contents_of_execution
+from tui_manager.storage.tables.tasks import command_hosts
+from tui_manager.storage.tables.tasks.command_contents import contents_of_execution
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.command_delivery import UnsentCommand
 

@@ -16,7 +16,8 @@ from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import command_hosts, hosts
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.tasks import command_hosts
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.choose_commands import ClaimedCommand
 

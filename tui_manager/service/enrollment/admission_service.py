@@ -19,8 +19,8 @@ from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
 from tui_manager.service.enrollment import named_hosts
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, hosts
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import admissions, hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
 from tui_manager.storage.views import command_delivery
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment import named_hosts
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, host_changes, hosts
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import admissions, host_changes, hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
 
 _TASKS_NAMED = 5  # tasks that an error names
 

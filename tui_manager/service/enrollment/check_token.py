@@ -3,8 +3,8 @@
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import tokens
-from tui_manager.storage.tables.tokens import TokenRow
+from tui_manager.storage.tables.hosts import tokens
+from tui_manager.storage.tables.hosts.tokens import TokenRow
 
 _CREATE_ANOTHER = "Make another on the manager: tui-manager token create."
 

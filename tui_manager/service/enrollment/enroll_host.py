@@ -10,10 +10,11 @@ from tui_manager.service.enrollment.check_token import check_token, used_up
 from tui_manager.service.hosts import approval_notes
 from tui_manager.service.hosts.identification import refuse_name, refuse_turned_away
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, audit, hosts, tokens
-from tui_manager.storage.tables.admissions import EnrollingHost
-from tui_manager.storage.tables.hosts import HostRow
-from tui_manager.storage.tables.tokens import TokenRow
+from tui_manager.storage.tables.hosts import admissions, hosts, tokens
+from tui_manager.storage.tables.hosts.admissions import EnrollingHost
+from tui_manager.storage.tables.hosts.hosts import HostRow
+from tui_manager.storage.tables.hosts.tokens import TokenRow
+from tui_manager.storage.tables.manager import audit
 
 PENDING_MAX = 1000  # hosts that enrolled with one token and wait for approval
 

@@ -28,10 +28,11 @@ from tui_manager.service.enrollment.check_token import check_token
 from tui_manager.service.enrollment.enroll_host import enroll_host
 from tui_manager.service.hosts.identification import refuse_labels, refuse_turned_away
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, hosts
-from tui_manager.storage.tables import tokens as stored_tokens
-from tui_manager.storage.tables.admissions import EnrollingHost
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.hosts import tokens as stored_tokens
+from tui_manager.storage.tables.hosts.admissions import EnrollingHost
+from tui_manager.storage.tables.hosts.hosts import HostRow
+from tui_manager.storage.tables.manager import audit
 
 log = logging.getLogger(__name__)
 

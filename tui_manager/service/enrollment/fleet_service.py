@@ -16,7 +16,7 @@ from tui_manager.domain.text.host_name_ranges import fold_names, natural_key
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.enrollment import change_hosts, named_hosts
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts.hosts import HostRow
 from tui_manager.storage.views import host_runs, task_list
 from tui_manager.storage.views.host_runs import LastAdmission
 

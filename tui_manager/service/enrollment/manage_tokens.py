@@ -6,8 +6,9 @@ from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFo
 from tui_manager.domain.hosts.join_token import Token, TokenSpec, TokenState
 from tui_manager.storage.engine.statements import from_timedelta, to_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, tokens
-from tui_manager.storage.tables.tokens import TokenRow
+from tui_manager.storage.tables.hosts import tokens
+from tui_manager.storage.tables.hosts.tokens import TokenRow
+from tui_manager.storage.tables.manager import audit
 
 
 def create(tx: Transaction, secret_hash: bytes, spec: TokenSpec, actor: str, now: int) -> TokenRow:

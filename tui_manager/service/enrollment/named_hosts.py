@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, audit, hosts
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import admissions, hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
+from tui_manager.storage.tables.manager import audit
 
 _MEMBERS = (Admission.ADMITTED, Admission.PENDING)
 

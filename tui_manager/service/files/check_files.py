@@ -8,7 +8,7 @@ from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.files.check_data import check_data, check_manifest
 from tui_manager.service.files.files_folder import FilesFolder
-from tui_manager.storage.tables.file_sets import FileSetRow
+from tui_manager.storage.tables.files.file_sets import FileSetRow
 
 
 def check_files(path: Path, stored: Callable[[], list[FileSetRow]]) -> list[str]:

@@ -12,7 +12,7 @@ from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.files.make_room import NEEDED_FOR
 from tui_manager.storage.engine.statements import from_timedelta
-from tui_manager.storage.tables import file_pieces, file_sets
+from tui_manager.storage.tables.files import file_pieces, file_sets
 
 log = logging.getLogger(__name__)
 LEFT_BEHIND = timedelta(days=1)  # after which nobody goes on with what has arrived

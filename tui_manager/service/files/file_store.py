@@ -28,8 +28,8 @@ from tui_manager.service.files.partial_set import PartialSet
 from tui_manager.service.files.receive_file_set import LOOK_EVERY, FileSetReceiver
 from tui_manager.service.files.shared_bytes import SharedBytes
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import file_sets
-from tui_manager.storage.tables.file_sets import FileSetRow
+from tui_manager.storage.tables.files import file_sets
+from tui_manager.storage.tables.files.file_sets import FileSetRow
 
 log = logging.getLogger(__name__)
 OPERATOR = "operator"  # the owner of what operators send

@@ -14,7 +14,7 @@ from tui_manager.service.files.file_threads import FileThreads, SetLocks
 from tui_manager.service.files.files_folder import FilesFolder
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import file_sets
+from tui_manager.storage.tables.files import file_sets
 
 log = logging.getLogger(__name__)
 NEEDED_FOR = timedelta(hours=1)  # after a set came: its task is made only then

@@ -10,8 +10,8 @@ from tui_manager.service.files.file_threads import FileThreads
 from tui_manager.service.files.files_folder import OpenSet
 from tui_manager.service.files.partial_set import PartialSet
 from tui_manager.storage.engine.transaction import Transaction, Work
-from tui_manager.storage.tables import file_pieces
-from tui_manager.storage.tables.file_pieces import PIECE
+from tui_manager.storage.tables.files import file_pieces
+from tui_manager.storage.tables.files.file_pieces import PIECE
 
 _SEEN_EVERY = 64  # pieces after which an upload is marked as one that goes on
 

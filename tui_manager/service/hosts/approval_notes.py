@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from tui_manager.domain.status import Admission
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import admissions, audit, hosts
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import admissions, hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
+from tui_manager.storage.tables.manager import audit
 
 _NAMED_MAX = 3  # other hosts that a note describes
 _NOTE_MAX = 1000  # characters

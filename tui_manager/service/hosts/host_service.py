@@ -29,8 +29,9 @@ from tui_manager.service.hosts.identification import Identification, ImpostorErr
 from tui_manager.service.reports import resume
 from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, hosts
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
+from tui_manager.storage.tables.manager import audit
 
 log = logging.getLogger(__name__)
 _HOSTS = Changes(hosts=True)

@@ -21,7 +21,7 @@ from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import hosts
+from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.command_delivery import UnsentCommand
 

@@ -16,8 +16,8 @@ from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import hosts
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
 
 _HOST_ID_LENGTH = 36
 

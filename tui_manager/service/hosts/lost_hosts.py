@@ -10,7 +10,8 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.service.hosts.host_scan_times import HostScanTimes
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import hosts, notifications
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.manager import notifications
 
 log = logging.getLogger(__name__)
 _NAMED = 20  # hosts in one line of the log

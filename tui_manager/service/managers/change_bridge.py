@@ -25,7 +25,7 @@ from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 from tui_manager.service.managers.missed_messages import MissedMessages
 from tui_manager.service.managers.notifier import Notifier
 from tui_manager.service.managers.requests_from_gateways import RequestsFromGateways
-from tui_manager.storage.tables import gateways
+from tui_manager.storage.tables.manager import gateways
 
 log = logging.getLogger(__name__)
 _SEND_EVERY = 2.5  # seconds, at least, between two messages while this manager writes

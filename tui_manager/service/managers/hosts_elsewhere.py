@@ -13,8 +13,8 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
-from tui_manager.storage.tables import hosts
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.hosts.hosts import HostRow
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 1.0  # seconds

@@ -30,8 +30,8 @@ from tui_manager.service.managers.lease_rules import (
 )
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import gateways
-from tui_manager.storage.tables.gateways import GatewayRow, LeaderRow
+from tui_manager.storage.tables.manager import gateways
+from tui_manager.storage.tables.manager.gateways import GatewayRow, LeaderRow
 
 log = logging.getLogger(__name__)
 _VITALS_EVERY = 10.0  # seconds

@@ -7,7 +7,7 @@ notice, by their own clocks, for how long it stands still.
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from tui_manager.storage.tables.gateways import GatewayRow, LeaderRow
+from tui_manager.storage.tables.manager.gateways import GatewayRow, LeaderRow
 
 BEAT_EVERY = 2.5  # seconds between two looks at the database, in which a manager beats too
 ALIVE_FOR = 10.0  # seconds without a beat, after which a manager is dead

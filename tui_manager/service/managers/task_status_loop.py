@@ -14,7 +14,7 @@ from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import rollouts
+from tui_manager.storage.tables.tasks import rollouts
 from tui_manager.storage.views import outdated_task_status
 
 log = logging.getLogger(__name__)

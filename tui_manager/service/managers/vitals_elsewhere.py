@@ -21,7 +21,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, Transfer
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import RunningTransfer, SessionElsewhere
-from tui_manager.storage.tables import gateways
+from tui_manager.storage.tables.manager import gateways
 
 log = logging.getLogger(__name__)
 EVERY = 10.0  # seconds

@@ -24,8 +24,8 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.notifications.event_json import Sender, encode, event_shape
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import notifications, receivers
-from tui_manager.storage.tables.notifications import Notification
+from tui_manager.storage.tables.manager import notifications, receivers
+from tui_manager.storage.tables.manager.notifications import Notification
 
 log = logging.getLogger(__name__)
 

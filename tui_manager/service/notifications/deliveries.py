@@ -21,7 +21,7 @@ from tui_manager.service.notifications.deliver_to_receiver import (
 from tui_manager.service.notifications.event_json import Sender
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, notifications, receivers
+from tui_manager.storage.tables.manager import audit, notifications, receivers
 
 log = logging.getLogger(__name__)
 _SHOWN = 80  # characters of a wrong name in an error

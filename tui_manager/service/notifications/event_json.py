@@ -17,8 +17,10 @@ from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.tasks.task_map import FailureGroup
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import notifications, schedules, tasks
-from tui_manager.storage.tables.notifications import Notification
+from tui_manager.storage.tables.manager import notifications
+from tui_manager.storage.tables.manager.notifications import Notification
+from tui_manager.storage.tables.schedules import schedules
+from tui_manager.storage.tables.tasks import tasks
 from tui_manager.storage.views import task_overview
 
 TEST = "test"  # the event of a test

@@ -31,8 +31,9 @@ from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.reports.report_writes import ReportWrites
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import command_hosts, hosts
-from tui_manager.storage.tables.command_hosts import StoredExecution
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.tasks import command_hosts
+from tui_manager.storage.tables.tasks.command_hosts import StoredExecution
 
 _NEVER_ARRIVED = "It never reached its host, whose agent came back without it."
 

@@ -18,7 +18,7 @@ from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedRe
 from tui_manager.service.reports.broken_wire_rules import broken_wire_rules
 from tui_manager.service.reports.log_reports import log_outcome, log_tasks
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts.hosts import HostRow
 
 log = logging.getLogger(__name__)
 _RETRY = 1.0  # seconds until a report is tried again if the database cannot be written

@@ -7,15 +7,16 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.service.core import task_status
 from tui_manager.service.core.task_status import EndedCommand
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import command_hosts, output, transfers
-from tui_manager.storage.tables.command_hosts import (
+from tui_manager.storage.tables.files import transfers
+from tui_manager.storage.tables.files.transfers import NewTransfer
+from tui_manager.storage.tables.tasks import command_hosts, output
+from tui_manager.storage.tables.tasks.command_hosts import (
     CommandOnHost,
     Finish,
     Start,
     StoredExecution,
 )
-from tui_manager.storage.tables.output import OutputPiece
-from tui_manager.storage.tables.transfers import NewTransfer
+from tui_manager.storage.tables.tasks.output import OutputPiece
 
 _COUNT_MAX = 1 << 60  # bytes: far below what an INTEGER of the database holds
 

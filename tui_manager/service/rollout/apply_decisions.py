@@ -21,9 +21,10 @@ from tui_manager.domain.tasks.rollout_decision import (
 from tui_manager.service.core import task_status
 from tui_manager.service.rollout.returned_hosts import HostQueue, ReturnedHosts
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, command_hosts, notifications, rollouts, tasks
-from tui_manager.storage.tables.command_hosts import CommandOnHost
-from tui_manager.storage.tables.rollouts import StoredRollout
+from tui_manager.storage.tables.manager import audit, notifications
+from tui_manager.storage.tables.tasks import command_hosts, rollouts, tasks
+from tui_manager.storage.tables.tasks.command_hosts import CommandOnHost
+from tui_manager.storage.tables.tasks.rollouts import StoredRollout
 from tui_manager.storage.views import rollout_hosts
 from tui_manager.storage.views.command_delivery import UnsentCommand
 from tui_manager.storage.views.rollout_hosts import Candidate

@@ -18,9 +18,9 @@ from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.service.schedules.make_task import REFUSALS, ScheduledTask
 from tui_manager.service.tasks.start_task import Connections, StartedTask, TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import schedule_runs, schedules
-from tui_manager.storage.tables.schedule_runs import WAITS, Outcome
-from tui_manager.storage.tables.schedules import ScheduleRow
+from tui_manager.storage.tables.schedules import schedule_runs, schedules
+from tui_manager.storage.tables.schedules.schedule_runs import WAITS, Outcome
+from tui_manager.storage.tables.schedules.schedules import ScheduleRow
 
 
 class CannotStartError(Exception):

@@ -6,8 +6,9 @@ from datetime import datetime
 from tui_manager.domain.schedules.schedule import Schedule, ScheduleSpec
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, schedules
-from tui_manager.storage.tables.schedules import NewSchedule
+from tui_manager.storage.tables.manager import audit
+from tui_manager.storage.tables.schedules import schedules
+from tui_manager.storage.tables.schedules.schedules import NewSchedule
 
 _NAMES_SHOWN = 20  # of parameters
 

@@ -18,7 +18,7 @@ from tui_manager.domain.task_files.template import TemplateVersion
 from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.service.core.core import Core
 from tui_manager.service.tasks.start_task import TaskStarter
-from tui_manager.storage.tables import schedules, templates
+from tui_manager.storage.tables.schedules import schedules, templates
 
 _SMALL = 256 * 1024  # bytes of a task file; those that are due at once may be in one commit
 REFUSALS = (InvalidInputError, NotFoundError, IllegalMoveError)

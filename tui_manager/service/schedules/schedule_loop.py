@@ -16,8 +16,8 @@ from tui_manager.service.schedules.act_when_due import Acted, CannotStartError, 
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.tasks.start_task import TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import schedules
-from tui_manager.storage.tables.schedules import ScheduleRow
+from tui_manager.storage.tables.schedules import schedules
+from tui_manager.storage.tables.schedules.schedules import ScheduleRow
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 10.0  # seconds, at most, between two looks at the clock while something will be due

@@ -36,9 +36,10 @@ from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.schedules.start_now import StartNow, find, start_now
 from tui_manager.service.tasks.start_task import StartedTask, TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import file_sets, schedule_runs, schedules, templates
-from tui_manager.storage.tables.schedule_runs import Outcome
-from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow
+from tui_manager.storage.tables.files import file_sets
+from tui_manager.storage.tables.schedules import schedule_runs, schedules, templates
+from tui_manager.storage.tables.schedules.schedule_runs import Outcome
+from tui_manager.storage.tables.schedules.schedules import NewSchedule, ScheduleRow
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -9,9 +9,10 @@ from tui_manager.service.schedules.make_task import ScheduledTask
 from tui_manager.service.tasks.start_task import StartedTask
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, schedule_runs, schedules
-from tui_manager.storage.tables.schedule_runs import Outcome
-from tui_manager.storage.tables.schedules import ScheduleRow
+from tui_manager.storage.tables.manager import audit
+from tui_manager.storage.tables.schedules import schedule_runs, schedules
+from tui_manager.storage.tables.schedules.schedule_runs import Outcome
+from tui_manager.storage.tables.schedules.schedules import ScheduleRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, command_hosts, notifications, task_transitions, tasks
+from tui_manager.storage.tables.manager import audit, notifications
+from tui_manager.storage.tables.tasks import command_hosts, task_transitions, tasks
 
 _SHOWN = 80  # characters of a wrong id in an error
 _NAMED_MAX = 5  # hosts that an error names

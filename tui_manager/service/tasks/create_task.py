@@ -16,7 +16,10 @@ from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, hosts, tasks, templates
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.manager import audit
+from tui_manager.storage.tables.schedules import templates
+from tui_manager.storage.tables.tasks import tasks
 from tui_manager.storage.views.host_classes import task_hosts
 
 _ID_SHOWN = 80  # characters of a wrong id in an error

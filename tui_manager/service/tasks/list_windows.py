@@ -16,7 +16,7 @@ from tui_manager.domain.tasks.task import CommandHost, Task
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_search import matching_hosts
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import tasks
+from tui_manager.storage.tables.tasks import tasks
 from tui_manager.storage.views import audit_list, command_host_list, task_list
 from tui_manager.storage.views.command_host_list import CommandHostScan
 from tui_manager.storage.views.filtered_scan import Scan

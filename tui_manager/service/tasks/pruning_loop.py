@@ -14,7 +14,7 @@ from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance import pruning
-from tui_manager.storage.tables import audit, manager_state
+from tui_manager.storage.tables.manager import audit, manager_state
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

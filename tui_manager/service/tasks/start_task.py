@@ -28,15 +28,10 @@ from tui_manager.service.tasks.create_task import create
 from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import (
-    audit,
-    command_hosts,
-    hosts,
-    rollouts,
-    task_transitions,
-    tasks,
-)
-from tui_manager.storage.tables.command_hosts import NewRow
+from tui_manager.storage.tables.hosts import hosts
+from tui_manager.storage.tables.manager import audit
+from tui_manager.storage.tables.tasks import command_hosts, rollouts, task_transitions, tasks
+from tui_manager.storage.tables.tasks.command_hosts import NewRow
 
 log = logging.getLogger(__name__)
 

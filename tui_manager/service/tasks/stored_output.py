@@ -11,8 +11,8 @@ from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import output, tasks
-from tui_manager.storage.tables.output import OutputOf as OutputOf
+from tui_manager.storage.tables.tasks import output, tasks
+from tui_manager.storage.tables.tasks.output import OutputOf as OutputOf
 from tui_manager.storage.views import output_by_host, output_search
 
 _PAUSE = 0.01  # seconds between two looks at the transactions that store output

@@ -18,7 +18,7 @@ from tui_manager.domain.text.host_name_ranges import fold_sorted_names
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import hosts
+from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.views.host_classes import hosts_of_tasks
 
 

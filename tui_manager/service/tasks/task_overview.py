@@ -10,8 +10,8 @@ from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.domain.tasks.task_map import SUMMED_TASKS, FailureGroup, TaskMap, TaskSummary
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import tasks
-from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.hosts.hosts import HostRow
+from tui_manager.storage.tables.tasks import tasks
 from tui_manager.storage.views import task_overview
 
 

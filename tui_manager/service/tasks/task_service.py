@@ -41,7 +41,7 @@ from tui_manager.service.tasks.task_overview import TaskOverview
 from tui_manager.service.tasks.typing_help import TypingHelp
 from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import tasks
+from tui_manager.storage.tables.tasks import tasks
 
 log = logging.getLogger(__name__)
 _CANCELS_A_TURN = 500  # then the loop does other work

@@ -15,7 +15,8 @@ from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.tasks.task import Task
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import receivers, schedules
+from tui_manager.storage.tables.manager import receivers
+from tui_manager.storage.tables.schedules import schedules
 from tui_manager.storage.views import work_totals
 
 _SCHEDULES_CHANGED = Changes(schedules=True)

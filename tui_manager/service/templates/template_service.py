@@ -22,7 +22,10 @@ from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import audit, command_contents, file_sets, tasks, templates
+from tui_manager.storage.tables.files import file_sets
+from tui_manager.storage.tables.manager import audit
+from tui_manager.storage.tables.schedules import templates
+from tui_manager.storage.tables.tasks import command_contents, tasks
 
 log = logging.getLogger(__name__)
 

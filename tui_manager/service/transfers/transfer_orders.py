@@ -7,8 +7,8 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.hosts.file_transfer import FileRequest
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.service.core.core import Core
-from tui_manager.storage.tables import transfers
-from tui_manager.storage.tables.transfers import TransferOrder
+from tui_manager.storage.tables.files import transfers
+from tui_manager.storage.tables.files.transfers import TransferOrder
 
 log = logging.getLogger(__name__)
 _RETRY = 1.0  # seconds until the next attempt if the database cannot be read

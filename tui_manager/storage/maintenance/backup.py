@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.storage.engine.sqlite.read_only import read_only
-from tui_manager.storage.tables import secrets
+from tui_manager.storage.tables.tasks import secrets
 
 _KINDS = {
     stat.S_IFBLK: "a device",

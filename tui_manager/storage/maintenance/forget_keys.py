@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.storage.engine.database_url import client_needed
 from tui_manager.storage.engine.statements import from_datetime
-from tui_manager.storage.tables import audit, manager_keys, manager_state
+from tui_manager.storage.tables.manager import audit, manager_keys, manager_state
 
 
 def forget_keys(url: str, actor: str) -> str:

@@ -30,7 +30,7 @@ from tui_manager.storage.maintenance.migrated_rows import (
     TextCleaner,
     source_query,
 )
-from tui_manager.storage.tables import manager_state
+from tui_manager.storage.tables.manager import manager_state
 
 if TYPE_CHECKING:
     from tui_manager.storage.engine.postgresql.bulk_load import BulkLoad

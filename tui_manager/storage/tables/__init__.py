@@ -1,4 +1,5 @@
-"""The rows of each table, and each legal change of a status as one statement with a guard.
+"""The rows of each table, and each legal change of a status as one statement with a guard. A
+package for each subject.
 
 Queries over several tables are in `views/`.
 """

@@ -8,7 +8,7 @@ from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.storage.engine.statements import load_queries, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables.audit import TASK_NAME
+from tui_manager.storage.tables.manager.audit import TASK_NAME
 from tui_manager.storage.views.filtered_scan import FieldsOfRow, SortedScan, StoredRows
 
 _SQL = load_queries("audit_list.sql")

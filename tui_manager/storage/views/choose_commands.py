@@ -17,8 +17,8 @@ from tui_manager.storage.engine.statements import (
     pack_values,
 )
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import secrets
-from tui_manager.storage.tables.tasks import spec_of
+from tui_manager.storage.tables.tasks import secrets
+from tui_manager.storage.tables.tasks.tasks import spec_of
 
 _SQL = load_queries("choose_commands.sql")
 

@@ -6,7 +6,7 @@ from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables.command_hosts import stored_bytes, total_bytes
+from tui_manager.storage.tables.tasks.command_hosts import stored_bytes, total_bytes
 
 _SQL = load_queries("command_delivery.sql")
 GUESSED_MAX = 1000  # of a host, read when its agent comes back

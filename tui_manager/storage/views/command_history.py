@@ -11,7 +11,7 @@ from tui_manager.domain.tasks.command_history import (
 )
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables.tasks import tasks_of, with_hosts
+from tui_manager.storage.tables.tasks.tasks import tasks_of, with_hosts
 
 _SQL = load_queries("command_history.sql")
 

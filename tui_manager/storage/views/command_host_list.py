@@ -22,7 +22,7 @@ from tui_manager.storage.engine.statements import (
     to_datetime,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables import transfers
+from tui_manager.storage.tables.files import transfers
 from tui_manager.storage.views.filtered_scan import (
     ROWS_A_STEP,
     FieldsOfRow,

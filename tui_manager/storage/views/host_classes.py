@@ -7,7 +7,7 @@ from tui_manager.domain.targets.target import TaskHost
 from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import tasks
+from tui_manager.storage.tables.tasks import tasks
 
 _SQL = load_queries("host_classes.sql")
 _CLASSES = tuple(HostClass)

@@ -16,7 +16,7 @@ from tui_manager.domain.output.output_by_host import (
 from tui_manager.domain.tasks.task import OutputChunk
 from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables.output import (
+from tui_manager.storage.tables.tasks.output import (
     STREAM_NUMBER,
     StoredStream,
     chunk_of,

@@ -3,8 +3,8 @@
 from tui_manager.domain.output.output_search import OutputMatch, OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables import output
-from tui_manager.storage.tables.output import OutputOf
+from tui_manager.storage.tables.tasks import output
+from tui_manager.storage.tables.tasks.output import OutputOf
 
 BYTES_MAX = 4 << 20  # that one call searches
 PIECES_MAX = 20_000  # of one call

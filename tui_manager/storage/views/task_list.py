@@ -26,7 +26,7 @@ from tui_manager.storage.engine.statements import (
     pack_values,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables.tasks import tasks_of, with_hosts
+from tui_manager.storage.tables.tasks.tasks import tasks_of, with_hosts
 from tui_manager.storage.views.filtered_scan import (
     FieldsOfRow,
     Looked,

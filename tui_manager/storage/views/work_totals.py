@@ -10,8 +10,8 @@ from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.tasks.task import Task
 from tui_manager.storage.engine.statements import from_datetime, load_queries
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import step_files
-from tui_manager.storage.tables.tasks import tasks_of
+from tui_manager.storage.tables.tasks import step_files
+from tui_manager.storage.tables.tasks.tasks import tasks_of
 
 _SQL = load_queries("work_totals.sql")
 

@@ -26,8 +26,8 @@ from tui_manager.storage.maintenance.check import (
     check_postgresql,
     read_postgresql,
 )
-from tui_manager.storage.tables import file_sets
-from tui_manager.storage.tables.file_sets import FileSetRow
+from tui_manager.storage.tables.files import file_sets
+from tui_manager.storage.tables.files.file_sets import FileSetRow
 
 CLEAN, FOUND = 0, 1
 _SHOWN = 100  # lines of one kind of finding

@@ -30,7 +30,7 @@ from tui_manager.storage.engine.statements import (
     to_datetime,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables import command_contents, rollouts, secrets, step_files
+from tui_manager.storage.tables.tasks import command_contents, rollouts, secrets, step_files
 
 _SQL = load_queries("tasks.sql")
 _PLAIN_PARAMETER = Parameter("")

@@ -9,7 +9,7 @@ from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables import file_pieces
+from tui_manager.storage.tables.files import file_pieces
 
 _SQL = load_queries("file_sets.sql")
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import rollouts
+from tui_manager.storage.tables.tasks import rollouts
 
 _SQL = load_queries("manager_state.sql")
 

@@ -12,7 +12,7 @@ from tui_manager.domain.tasks.task import Task
 from tui_manager.storage.engine.act_counts import Act, count
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables import rollouts, tasks
+from tui_manager.storage.tables.tasks import rollouts, tasks
 
 _SQL = load_queries("tasks.sql")
 

@@ -28,7 +28,7 @@ from tui_manager.storage.engine.statements import (
     to_datetime,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables import schedule_runs
+from tui_manager.storage.tables.schedules import schedule_runs
 
 _SQL = load_queries("schedules.sql")
 

@@ -7,7 +7,7 @@ from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables.hosts import HostRow, by_host_id, host_row, pack_labels
+from tui_manager.storage.tables.hosts.hosts import HostRow, by_host_id, host_row, pack_labels
 
 _SQL = load_queries("admissions.sql")
 

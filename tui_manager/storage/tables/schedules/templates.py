@@ -17,7 +17,7 @@ from tui_manager.domain.task_files.template import (
 )
 from tui_manager.storage.engine.statements import load_queries, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables import schedules
+from tui_manager.storage.tables.schedules import schedules
 
 _SQL = load_queries("templates.sql")
 _SHOWN = 10  # schedules in an error

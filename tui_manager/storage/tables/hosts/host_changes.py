@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.storage.engine.statements import from_datetime, load_queries
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables.hosts import HostRow, host_row, pack_labels, unpack_labels
+from tui_manager.storage.tables.hosts.hosts import HostRow, host_row, pack_labels, unpack_labels
 
 _SQL = load_queries("host_changes.sql")
 

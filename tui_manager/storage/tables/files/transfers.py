@@ -14,7 +14,7 @@ from tui_manager.domain.task_spec.copy_and_fetch import (
 )
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables import step_files
+from tui_manager.storage.tables.tasks import step_files
 
 _SQL = load_queries("transfers.sql")
 

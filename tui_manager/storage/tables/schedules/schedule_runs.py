@@ -13,7 +13,7 @@ from tui_manager.domain.schedules.schedule_decision import Skipped
 from tui_manager.storage.engine.act_counts import Act, count
 from tui_manager.storage.engine.statements import from_datetime, load_queries, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables import notifications
+from tui_manager.storage.tables.manager import notifications
 
 _SQL = load_queries("schedule_runs.sql")
 ROWS_KEPT = 50_000  # of one schedule: 34 days of one that is due each minute

@@ -1,0 +1,1 @@
+"""The tables of file sets, their bytes, and what copies and fetches did with them."""
