@@ -11,8 +11,8 @@ from tui_manager_protos.rules.transfer_window import LARGEST, SMALLEST
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.execution import Execution
-from tui_manager_agent.files.fetch_answers import Answer, FetchAnswers, TooManyRequestsError
-from tui_manager_agent.files.piece_requests import PartRange, PieceRequests, UnaskedError
+from tui_manager_agent.files.copy.piece_requests import PartRange, PieceRequests, UnaskedError
+from tui_manager_agent.files.fetch.fetch_answers import Answer, FetchAnswers, TooManyRequestsError
 from tui_manager_agent.files.transfer_work import Request, Stored
 from tui_manager_agent.journal.transfer_records import FileSet
 

@@ -23,11 +23,11 @@ from tui_manager_agent.executions.transfer_thread import (
     discard_later,
     start_thread,
 )
-from tui_manager_agent.files.copy_work import CopyWork
-from tui_manager_agent.files.fetch_answers import FetchAnswers
-from tui_manager_agent.files.piece_requests import PieceRequests
+from tui_manager_agent.files.copy.copy_work import CopyWork
+from tui_manager_agent.files.copy.piece_requests import PieceRequests
+from tui_manager_agent.files.fetch.fetch_answers import FetchAnswers
+from tui_manager_agent.files.fetch.read_files import ReadFiles
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.read_files import ReadFiles
 from tui_manager_agent.files.transfer_work import StoppedError, TransferError, TransferWork
 from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.order_and_result import Order, Result

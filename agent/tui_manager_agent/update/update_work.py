@@ -14,12 +14,12 @@ from select import POLLIN, poll
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind, ManifestError, read_entries
 
 from tui_manager_agent import installation
-from tui_manager_agent.files.copy_work import pull_manifest
+from tui_manager_agent.files.copy.copy_work import pull_manifest
+from tui_manager_agent.files.copy.piece_requests import PieceRequests
+from tui_manager_agent.files.copy.write_files import MANIFEST
 from tui_manager_agent.files.file_problems import describe
 from tui_manager_agent.files.hashing import hash_file
-from tui_manager_agent.files.piece_requests import PieceRequests
 from tui_manager_agent.files.transfer_work import StopSignal, TransferError
-from tui_manager_agent.files.write_files import MANIFEST
 from tui_manager_agent.identity import child_process
 from tui_manager_agent.installation import Installation
 from tui_manager_agent.journal.transfer_records import Transferred, UpdateOrder

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tui_manager_agent.files.copy.write_files import MANIFEST, WriteFiles
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import StopSignal
-from tui_manager_agent.files.write_files import MANIFEST, WriteFiles
 from tui_manager_agent.journal.transfer_records import CopyOrder, FileSet
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
 

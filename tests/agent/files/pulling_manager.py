@@ -5,8 +5,8 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+from tui_manager_agent.files.fetch.read_files import ReadFiles
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.read_files import ReadFiles
 from tui_manager_agent.files.transfer_work import Piece, Request, StopSignal, Stored
 from tui_manager_agent.journal.transfer_records import FetchOrder, FileSet, Transferred
 from tui_manager_agent.policy.file_rules import FileRules

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.files import partial_file
+from tui_manager_agent.files.copy import partial_file
 from tui_manager_agent.files.transfer_work import StoppedError, TransferError
 from tui_manager_agent.policy.policy import RefusedError
 

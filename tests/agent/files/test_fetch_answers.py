@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tui_manager_agent.files.fetch_answers import (
+from tui_manager_agent.files.fetch.fetch_answers import (
     REQUESTS,
     Answer,
     FetchAnswers,

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.files import find_files
-from tui_manager_agent.files.open_to_read import OpenedFile
+from tui_manager_agent.files.fetch import find_files
+from tui_manager_agent.files.fetch.open_to_read import OpenedFile
 from tui_manager_agent.files.transfer_work import StoppedError, TransferError
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_protos.rules.file_manifest import EntryKind

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tui_manager_agent.files import file_groups, partial_file
+from tui_manager_agent.files.copy import file_groups, partial_file
 from tui_manager_agent.files.transfer_work import StoppedError, TransferError
 
 from tests.agent.files.copying import Copy

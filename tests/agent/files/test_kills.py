@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tui_manager_agent.files import file_groups, partial_file
+from tui_manager_agent.files.copy import file_groups, partial_file
 
 from tests.agent.faults import broken
 from tests.agent.files.copying import Copy, mode_of, read_tree

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.files import partial_file
+from tui_manager_agent.files.copy import partial_file
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import StoppedError, StopSignal, TransferError
 

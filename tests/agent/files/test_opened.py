@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tui_manager_agent.files import open_to_read
-from tui_manager_agent.files.open_to_read import OpenedFile, OtherKindError, list_folder
+from tui_manager_agent.files.fetch import open_to_read
+from tui_manager_agent.files.fetch.open_to_read import OpenedFile, OtherKindError, list_folder
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.policy.policy import RefusedError

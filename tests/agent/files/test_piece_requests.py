@@ -5,7 +5,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tui_manager_agent.files.piece_requests import REQUESTS, PartRange, PieceRequests, UnaskedError
+from tui_manager_agent.files.copy.piece_requests import (
+    REQUESTS,
+    PartRange,
+    PieceRequests,
+    UnaskedError,
+)
 from tui_manager_agent.files.transfer_work import Piece, StoppedError, StopSignal, TransferError
 from tui_manager_protos.rules.transfer_window import FIRST as WINDOW
 from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
@@ -175,7 +180,7 @@ def test_what_was_not_asked_for_is_not_taken(sender: Sender, offset: int, piece:
 def test_a_piece_that_is_too_long_is_not_taken(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui_manager_agent.files.piece_requests.PART_LENGTH", 99)
+    monkeypatch.setattr("tui_manager_agent.files.copy.piece_requests.PART_LENGTH", 99)
     sender.pull.want(0, 300)
     sender.take_requests()
     with pytest.raises(UnaskedError, match="in a piece of 100 bytes"):

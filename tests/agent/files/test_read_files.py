@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.files import found_files
+from tui_manager_agent.files.fetch import found_files
 from tui_manager_agent.files.transfer_work import Request, StoppedError, TransferError
 
 from tests.agent.files.pulling_manager import Host, PullingManager

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.files import destination, write_group
+from tui_manager_agent.files.copy import destination, write_group
 from tui_manager_agent.files.transfer_work import TransferError
 
 from tests.agent.files.copying import Copy, mode_of, read_tree

@@ -18,16 +18,16 @@ from typing import TypeVar
 
 from tui_manager_protos.rules.file_manifest import ManifestError
 
-from tui_manager_agent.files.fetch_refusals import check_given_path
-from tui_manager_agent.files.found_files import FoundFiles
-from tui_manager_agent.files.hashing import add_zeros, new_sha256
-from tui_manager_agent.files.open_to_read import (
+from tui_manager_agent.files.fetch.fetch_refusals import check_given_path
+from tui_manager_agent.files.fetch.found_files import FoundFiles
+from tui_manager_agent.files.fetch.open_to_read import (
     OpenedFile,
     OtherKindError,
     OwnFileError,
     kind_of,
     list_folder,
 )
+from tui_manager_agent.files.hashing import add_zeros, new_sha256
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.journal.transfer_records import FetchOrder

@@ -10,7 +10,7 @@ import stat
 
 from tui_manager_protos.rules.transfer_window import PART_LENGTH
 
-from tui_manager_agent.files.fetch_refusals import refusal_by_link
+from tui_manager_agent.files.fetch.fetch_refusals import refusal_by_link
 from tui_manager_agent.files.protected_files import ProtectedFiles, path_of
 from tui_manager_agent.files.transfer_work import Piece
 from tui_manager_agent.policy.file_rules import FileRules

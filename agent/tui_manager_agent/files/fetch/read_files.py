@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tui_manager_protos.rules.transfer_window import PART_LENGTH
 
-from tui_manager_agent.files.find_files import FindFiles
-from tui_manager_agent.files.found_files import FoundFiles, begin_set, load_set, remove_set
-from tui_manager_agent.files.open_to_read import OpenedFile, OtherKindError, OwnFileError
+from tui_manager_agent.files.fetch.find_files import FindFiles
+from tui_manager_agent.files.fetch.found_files import FoundFiles, begin_set, load_set, remove_set
+from tui_manager_agent.files.fetch.open_to_read import OpenedFile, OtherKindError, OwnFileError
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import (
     Piece,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from tui_manager_agent.files.destination import Destination
+from tui_manager_agent.files.copy.destination import Destination
 from tui_manager_agent.supervisor import record
 
 PROGRESS = "progress"  # a file in the execution's folder

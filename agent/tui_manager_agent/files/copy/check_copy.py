@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind
 
-from tui_manager_agent.files.attributes import Attributes
-from tui_manager_agent.files.destination import MAKE_MODE, Destination, Folders, Parts, find_at
-from tui_manager_agent.files.existing_file import (
+from tui_manager_agent.files.copy.attributes import Attributes
+from tui_manager_agent.files.copy.destination import MAKE_MODE, Destination, Folders, Parts, find_at
+from tui_manager_agent.files.copy.existing_file import (
     backup_name,
     look,
     refuse_policy,
     require_folder,
 )
-from tui_manager_agent.files.file_groups import GROUP_BYTES
+from tui_manager_agent.files.copy.file_groups import GROUP_BYTES
+from tui_manager_agent.files.copy.partial_file import RESUMED_FROM, partial_name
 from tui_manager_agent.files.file_problems import as_transfer_error
-from tui_manager_agent.files.partial_file import RESUMED_FROM, partial_name
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.policy.file_rules import FileRules, show_path

@@ -7,13 +7,13 @@ from itertools import count
 
 from tui_manager_protos.rules.file_manifest import PART_LENGTH, Entry
 
-from tui_manager_agent.files.attributes import Attributes
-from tui_manager_agent.files.destination import find_at, kind_of, refuse_own
+from tui_manager_agent.files.copy.attributes import Attributes
+from tui_manager_agent.files.copy.destination import find_at, kind_of, refuse_own
+from tui_manager_agent.files.copy.write_progress import Difference
 from tui_manager_agent.files.file_problems import as_transfer_error, describe
 from tui_manager_agent.files.hashing import hash_file
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import StopSignal, TransferError
-from tui_manager_agent.files.write_progress import Difference
 from tui_manager_agent.policy.file_rules import show_path
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

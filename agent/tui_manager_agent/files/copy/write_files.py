@@ -19,15 +19,15 @@ from tui_manager_protos.rules.file_manifest import (
     read_entries,
 )
 
-from tui_manager_agent.files.attributes import Attributes, parse_attributes
-from tui_manager_agent.files.check_copy import CopyCheck
-from tui_manager_agent.files.destination import Destination, Folders, Parts, choose
-from tui_manager_agent.files.file_groups import FileGrouping, Group
-from tui_manager_agent.files.partial_file import partial_name
+from tui_manager_agent.files.copy.attributes import Attributes, parse_attributes
+from tui_manager_agent.files.copy.check_copy import CopyCheck
+from tui_manager_agent.files.copy.destination import Destination, Folders, Parts, choose
+from tui_manager_agent.files.copy.file_groups import FileGrouping, Group
+from tui_manager_agent.files.copy.partial_file import partial_name
+from tui_manager_agent.files.copy.write_group import GroupWriter
+from tui_manager_agent.files.copy.write_progress import WriteProgress
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import PieceSource, StopSignal, TransferError
-from tui_manager_agent.files.write_group import GroupWriter
-from tui_manager_agent.files.write_progress import WriteProgress
 from tui_manager_agent.journal.transfer_records import CopyOrder, Transferred
 from tui_manager_agent.policy.file_rules import FileRules, show_path
 

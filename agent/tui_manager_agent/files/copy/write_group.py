@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind
 
-from tui_manager_agent.files.attributes import Attributes
-from tui_manager_agent.files.destination import (
+from tui_manager_agent.files.copy.attributes import Attributes
+from tui_manager_agent.files.copy.destination import (
     MAKE_MODE,
     FolderChange,
     Folders,
@@ -19,19 +19,19 @@ from tui_manager_agent.files.destination import (
     find_at,
     refuse_own,
 )
-from tui_manager_agent.files.existing_file import (
+from tui_manager_agent.files.copy.existing_file import (
     keep_backup,
     look,
     require_folder,
     set_attributes,
 )
-from tui_manager_agent.files.file_groups import Group, GroupItem
+from tui_manager_agent.files.copy.file_groups import Group, GroupItem
+from tui_manager_agent.files.copy.partial_file import PartialFile
+from tui_manager_agent.files.copy.sync_files import AT_ONCE, sync_files
+from tui_manager_agent.files.copy.write_progress import Difference, WriteProgress
 from tui_manager_agent.files.file_problems import as_transfer_error
-from tui_manager_agent.files.partial_file import PartialFile
 from tui_manager_agent.files.protected_files import ProtectedFiles
-from tui_manager_agent.files.sync_files import AT_ONCE, sync_files
 from tui_manager_agent.files.transfer_work import PieceSource, StopSignal, TransferError
-from tui_manager_agent.files.write_progress import Difference, WriteProgress
 from tui_manager_agent.policy.file_rules import FileRules, show_path
 
 _OPEN = 0o700  # what the agent's user needs to write in a folder

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from tui_manager_protos.rules.file_manifest import Entry, EntryKind
 
-from tui_manager_agent.files.attributes import Attributes
-from tui_manager_agent.files.destination import Destination, Folders, Parts
-from tui_manager_agent.files.existing_file import compare, look
+from tui_manager_agent.files.copy.attributes import Attributes
+from tui_manager_agent.files.copy.destination import Destination, Folders, Parts
+from tui_manager_agent.files.copy.existing_file import compare, look
+from tui_manager_agent.files.copy.partial_file import RESUMED_FROM, PartialFile, partial_name
+from tui_manager_agent.files.copy.write_progress import Difference
 from tui_manager_agent.files.file_problems import as_transfer_error
-from tui_manager_agent.files.partial_file import RESUMED_FROM, PartialFile, partial_name
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import PieceSource, StopSignal
-from tui_manager_agent.files.write_progress import Difference
 
 GROUP_ENTRIES = 256
 GROUP_BYTES = 8 << 20

@@ -4,11 +4,11 @@ names."""
 import os
 from pathlib import Path
 
+from tui_manager_agent.files.copy.piece_requests import PieceRequests
+from tui_manager_agent.files.copy.write_files import MANIFEST, WriteFiles
 from tui_manager_agent.files.hashing import new_sha256
-from tui_manager_agent.files.piece_requests import PieceRequests
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import StopSignal, TransferError
-from tui_manager_agent.files.write_files import MANIFEST, WriteFiles
 from tui_manager_agent.journal.transfer_records import CopyOrder, FileSet, Transferred
 from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.supervisor import record
