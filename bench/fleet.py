@@ -17,7 +17,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.task import Task
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 
 CONNECT_WITHIN = 300.0  # seconds
 _LOOK_EVERY = 0.025  # seconds; a look costs manager and bench a millisecond each

@@ -15,7 +15,7 @@ from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 from tui_manager.domain.status import Admission
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 
 _ONLINE_WITHIN = 120.0  # seconds, and so many more for each agent:
 _SECONDS_EACH = 2.0

@@ -18,7 +18,7 @@ from bench.weight import cpu_of
 from tests.support.nats_server import NatsServer
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 
 LISTEN_NOTIFY, NATS = "LISTEN/NOTIFY", "NATS"
 _LOOK_EVERY = 0.05  # seconds

@@ -28,7 +28,7 @@ from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
 from tui_manager.domain.output.output_by_host import WantedOutput
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.transaction import Row, Transaction

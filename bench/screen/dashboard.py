@@ -15,7 +15,7 @@ from bench.screen.terminal import Terminal, on_terminal
 from bench.served import options
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 
 _READY_WITHIN = 60.0  # seconds
 _LOOK_EVERY = 0.1  # seconds

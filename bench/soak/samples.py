@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.served import Manager
 from bench.weight import Weight, weigh
 from tui_manager.domain.errors import ManagerError
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 from tui_manager.state_files import DATABASE
 
 _EVERY = 5.0  # seconds

@@ -13,7 +13,7 @@ from tui_manager.domain.errors import IllegalMoveError, ManagerError, Unreachabl
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 
 T = TypeVar("T")
 _RUNNING_MAX = 30  # tasks at once

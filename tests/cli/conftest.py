@@ -52,6 +52,6 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
         async def connect(state_dir: Path) -> AsyncIterator[Operator]:
             yield make()
 
-        monkeypatch.setattr("tui_manager.operator.socket.client.connect", connect)
+        monkeypatch.setattr("tui_manager.operator.socket.client.client.connect", connect)
 
     return use

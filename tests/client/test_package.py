@@ -32,7 +32,7 @@ def test_every_public_name_is_there() -> None:
 
 def test_a_connection_loads_nothing_of_the_manager_itself() -> None:
     program = (
-        "import sys, tui_manager.client, tui_manager.operator.socket.client\n"
+        "import sys, tui_manager.client, tui_manager.operator.socket.client.client\n"
         "[getattr(tui_manager.client, name) for name in tui_manager.client.__all__]\n"
         "print('\\n'.join(sys.modules))"
     )

@@ -14,7 +14,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 
 Reply = TypeVar("Reply")
 

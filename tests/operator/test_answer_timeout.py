@@ -17,9 +17,9 @@ from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket import answer_timeout
-from tui_manager.operator.socket.client import connect
-from tui_manager.operator.socket.server import serve_operator
+from tui_manager.operator.socket.client import answer_timeout
+from tui_manager.operator.socket.client.client import connect
+from tui_manager.operator.socket.server.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_path
 
 FOLLOWING = (

@@ -21,8 +21,8 @@ from tui_manager.operator import inprocess_files
 from tui_manager.operator.api import Operator
 from tui_manager.operator.cross_thread import CrossThreadOperator
 from tui_manager.operator.file_calls import ReadPart
-from tui_manager.operator.socket.client import connect
-from tui_manager.operator.socket.server import serve_operator
+from tui_manager.operator.socket.client.client import connect
+from tui_manager.operator.socket.server.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_address
 from tui_manager.service.files.file_store import FileStore
 

@@ -30,9 +30,9 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk
 from tui_manager.operator.conversion.convert_output import OUTPUT_MAX
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 from tui_manager.operator.socket.convert_errors import FIELD, MESSAGE_MAX
-from tui_manager.operator.socket.server import serve_operator
+from tui_manager.operator.socket.server.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_address
 from tui_manager.operator.watching import watching
 

@@ -13,9 +13,9 @@ import pytest
 from tests.operator.recording import EVERYTHING, SPEC, RecordingOperator
 from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket import find_manager
-from tui_manager.operator.socket.client import connect
-from tui_manager.operator.socket.server import serve_operator
+from tui_manager.operator.socket.client import find_manager
+from tui_manager.operator.socket.client.client import connect
+from tui_manager.operator.socket.server.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_path
 from tui_manager.state_files import DATABASE
 

@@ -24,7 +24,7 @@ from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_task
 from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.presentation.json_shapes import command_host_shape, host_shape, task_shape
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 
 _Seen = TypeVar("_Seen")
 

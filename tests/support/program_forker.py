@@ -32,8 +32,8 @@ NUMBER = struct.Struct("i")
 _IMPORTED = {
     "tui-manager": (
         "tui_manager.run_manager",
-        "tui_manager.operator.socket.client",
-        "tui_manager.operator.socket.server",
+        "tui_manager.operator.socket.client.client",
+        "tui_manager.operator.socket.server.server",
         *(
             ".".join(path.relative_to(_ROOT).with_suffix("").parts)
             for path in sorted((_ROOT / "tui_manager/cli/commands").rglob("[a-z]*.py"))

@@ -28,7 +28,7 @@ from tui_manager.domain.task_spec.script_and_stdin import (
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.client.client import connect
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.service.dispatch import command_contents
 from tui_manager.settings import Settings

@@ -54,7 +54,7 @@ STORE = ("sqlite3", "aiosqlite", "psycopg", "nats")
         ("tui_manager.operator.api", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.cross_thread", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.export.html_page", (*SCREEN, *WIRE, "aiosqlite", "psycopg")),
-        ("tui_manager.operator.socket.client", (*SCREEN, *STORE)),
+        ("tui_manager.operator.socket.client.client", (*SCREEN, *STORE)),
         ("tui_manager.run_manager", (*SCREEN, "psycopg", "nats", "prometheus_client")),
         ("tui_manager.cli.commands.manager.check_and_backup", (*WIRE, "textual", "psycopg")),
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),

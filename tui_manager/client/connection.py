@@ -40,7 +40,7 @@ def connect_operator(state_dir: Path) -> AbstractAsyncContextManager[Operator]:
     Raises:
         UnreachableError: on entering, if none answers.
     """
-    from tui_manager.operator.socket.client import connect as dial
+    from tui_manager.operator.socket.client.client import connect as dial
 
     connection: AbstractAsyncContextManager[Operator] = dial(state_dir)
     return connection

@@ -20,7 +20,7 @@ from tests.support.terminals import Terminal, on_terminal
 from tests.support.waiting import GIVE_UP
 from tui_manager.cli.completion.names_from_manager import TIMEOUT_VARIABLE
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
-from tui_manager.operator.socket.server import serve_operator
+from tui_manager.operator.socket.server.server import serve_operator
 
 # What each shell reads when it starts: ctrl-g prints the line that is being typed. zsh has the
 # script in a file, which it reads at the first tab.

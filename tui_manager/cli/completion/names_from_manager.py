@@ -27,7 +27,7 @@ from tui_manager.domain.task_spec.task_parameters import Parameter, ParameterTyp
 from tui_manager.domain.tasks.command_history import HISTORY_LIMIT
 from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.find_manager import find_manager
+from tui_manager.operator.socket.client.find_manager import find_manager
 
 # Values, and beside each what a shell may show with it.
 Candidates = Mapping[str, str]
@@ -61,7 +61,7 @@ def ask(
         state_dir = _state_dir(given)
         async with asyncio.timeout(time_limit()):
             await find_manager(state_dir)
-        from tui_manager.operator.socket import client  # noqa: F401  before the time begins
+        from tui_manager.operator.socket.client import client  # noqa: F401  before the time begins
 
         async with asyncio.timeout(time_limit()), connect_operator(state_dir) as operator:
             return await question(operator)

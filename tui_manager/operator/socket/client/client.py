@@ -17,16 +17,16 @@ from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
 from tui_manager.domain.tasks.task import NewTask, Rerun
 from tui_manager.operator import conversion
 from tui_manager.operator.conversion import convert_values
-from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
-from tui_manager.operator.socket.file_client import FileClient
-from tui_manager.operator.socket.find_manager import find_manager
-from tui_manager.operator.socket.new_task_client import NewTaskClient
-from tui_manager.operator.socket.notification_client import NotificationClient
-from tui_manager.operator.socket.output_client import OutputClient
-from tui_manager.operator.socket.schedule_client import ScheduleClient
+from tui_manager.operator.socket.client.answer_timeout import ANSWER_TIMEOUT
+from tui_manager.operator.socket.client.file_client import FileClient
+from tui_manager.operator.socket.client.find_manager import find_manager
+from tui_manager.operator.socket.client.new_task_client import NewTaskClient
+from tui_manager.operator.socket.client.notification_client import NotificationClient
+from tui_manager.operator.socket.client.output_client import OutputClient
+from tui_manager.operator.socket.client.schedule_client import ScheduleClient
+from tui_manager.operator.socket.client.task_overview_client import TaskOverviewClient
+from tui_manager.operator.socket.client.template_client import TemplateClient
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
-from tui_manager.operator.socket.task_overview_client import TaskOverviewClient
-from tui_manager.operator.socket.template_client import TemplateClient
 
 if TYPE_CHECKING:
     from tui_manager.domain.hosts.host import Host, HostDetail

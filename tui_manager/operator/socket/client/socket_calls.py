@@ -10,7 +10,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
-from tui_manager.operator.socket.answer_timeout import AnswerTimeout
+from tui_manager.operator.socket.client.answer_timeout import AnswerTimeout
 from tui_manager.operator.socket.convert_errors import error_of
 
 _Request = TypeVar("_Request")

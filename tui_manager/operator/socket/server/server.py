@@ -28,11 +28,13 @@ from tui_manager.operator.conversion import (
 )
 from tui_manager.operator.file_calls import PIECE
 from tui_manager.operator.socket.convert_errors import Context, answering
-from tui_manager.operator.socket.file_servicer import FileServicer
-from tui_manager.operator.socket.new_task_servicer import NewTaskServicer
-from tui_manager.operator.socket.notification_servicer import NotificationServicer
-from tui_manager.operator.socket.output_servicer import OutputServicer
-from tui_manager.operator.socket.schedule_servicer import ScheduleServicer
+from tui_manager.operator.socket.server.file_servicer import FileServicer
+from tui_manager.operator.socket.server.new_task_servicer import NewTaskServicer
+from tui_manager.operator.socket.server.notification_servicer import NotificationServicer
+from tui_manager.operator.socket.server.output_servicer import OutputServicer
+from tui_manager.operator.socket.server.schedule_servicer import ScheduleServicer
+from tui_manager.operator.socket.server.task_overview_servicer import TaskOverviewServicer
+from tui_manager.operator.socket.server.template_servicer import TemplateServicer
 from tui_manager.operator.socket.socket_file import (
     OPTIONS,
     forget,
@@ -40,8 +42,6 @@ from tui_manager.operator.socket.socket_file import (
     socket_address,
     socket_path,
 )
-from tui_manager.operator.socket.task_overview_servicer import TaskOverviewServicer
-from tui_manager.operator.socket.template_servicer import TemplateServicer
 from tui_manager.operator.watching import until, watching
 from tui_manager.security.private_files import private_folder
 

@@ -14,7 +14,7 @@ from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.operator import conversion
 from tui_manager.operator.file_calls import each_piece
-from tui_manager.operator.socket.socket_calls import SocketCalls
+from tui_manager.operator.socket.client.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
     from tui_manager.domain.task_spec.copy_and_fetch import FileSet

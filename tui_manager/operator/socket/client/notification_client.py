@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.operator import conversion
-from tui_manager.operator.socket.socket_calls import SocketCalls
+from tui_manager.operator.socket.client.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
     from tui_manager.domain.manager.notification import Answer, ReceiverStatus

@@ -11,7 +11,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.ids import new_request_id
 from tui_manager.operator import conversion
 from tui_manager.operator.conversion import convert_values
-from tui_manager.operator.socket.socket_calls import SocketCalls
+from tui_manager.operator.socket.client.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
     from tui_manager.domain.lists.list_window import Page, Window

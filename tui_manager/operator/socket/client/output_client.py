@@ -10,7 +10,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.operator import conversion
 from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.output_calls import BEGINNING
-from tui_manager.operator.socket.socket_calls import SocketCalls
+from tui_manager.operator.socket.client.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
     from tui_manager.domain.output.output_by_host import OutputByHost, OutputPlace, WantedOutput
