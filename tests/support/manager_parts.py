@@ -36,7 +36,7 @@ from tui_manager.security.secret_box import SecretBox
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch
 from tui_manager.service.core.core import Core, load_core
-from tui_manager.service.core.host_search import search
+from tui_manager.service.core.hosts.host_search import search
 from tui_manager.service.core.server_time import ServerTime
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_secrets import CommandSecrets

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_manager.metrics.unended_work import FollowedWork
-from tui_manager.service.core import fleet_counts
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.fleet_counts import FleetFigures
+from tui_manager.service.core.hosts import fleet_counts
+from tui_manager.service.core.hosts.fleet_counts import FleetFigures
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from tui_manager.domain.hosts.agent_version import ExpectedAgents, Platform
 from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.text.safe_text import safe_line
-from tui_manager.service.core.host_directory import Directory
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_directory import Directory
+from tui_manager.service.core.hosts.host_entry import HostEntry
 
 _PLAIN = re.compile(r"[0-9A-Za-z.+_-]{1,64}")  # a value that a filter can name
 _REMEDY = "See: tui-manager agent update"

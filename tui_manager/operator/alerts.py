@@ -13,8 +13,8 @@ from tui_manager.domain.status import Admission
 from tui_manager.operator.agent_alerts import differing_agents
 from tui_manager.operator.manager_alerts import manager_alerts
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_directory import Directory
-from tui_manager.service.core.host_entry import UNKNOWN_MAX, HostEntry
+from tui_manager.service.core.hosts.host_directory import Directory
+from tui_manager.service.core.hosts.host_entry import UNKNOWN_MAX, HostEntry
 from tui_manager.service.core.refusals_and_violations import (
     BAD_TOKENS_MAX,
     RecentEvent,

@@ -51,8 +51,8 @@ from tui_manager.operator.manager_status import Identity, list_managers, manager
 from tui_manager.operator.output_calls import BEGINNING
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_search import list_hosts
-from tui_manager.service.core.sorted_hosts import HOST_SORT_COLUMNS
+from tui_manager.service.core.hosts.host_search import list_hosts
+from tui_manager.service.core.hosts.sorted_hosts import HOST_SORT_COLUMNS
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.host_service import HostService

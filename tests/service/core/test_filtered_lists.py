@@ -14,8 +14,8 @@ from tui_manager.domain.lists.task_filter_and_sort import TASK_KEYS
 from tui_manager.domain.manager.audit import AUDIT_KEYS
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.tasks.task import Task
-from tui_manager.service.core import host_search
-from tui_manager.service.core.host_search import list_hosts
+from tui_manager.service.core.hosts import host_search
+from tui_manager.service.core.hosts.host_search import list_hosts
 from tui_manager.service.tasks import list_windows
 from tui_manager.storage.views import audit_list, command_host_list, filtered_scan, task_list
 

@@ -4,8 +4,8 @@ import random
 
 from tests.support.manager_parts import Parts
 from tui_manager.domain.errors import ManagerError
-from tui_manager.service.core import fleet_counts
-from tui_manager.service.core.host_groups import group_hosts
+from tui_manager.service.core.hosts import fleet_counts
+from tui_manager.service.core.hosts.host_groups import group_hosts
 
 ANA = "ana@tty1"
 ACTS = ("connect", "connect", "close", "rest", "work", "revoke", "label", "time")

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.heartbeat import SessionHeartbeat
-from tui_manager.service.core.host_directory import Directory
-from tui_manager.service.core.host_entry import LiveSession
-from tui_manager.service.core.host_search import search
+from tui_manager.service.core.hosts.host_directory import Directory
+from tui_manager.service.core.hosts.host_entry import LiveSession
+from tui_manager.service.core.hosts.host_search import search
 from tui_manager.storage.tables.hosts.hosts import HostRow
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

@@ -19,7 +19,7 @@ from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission, CommandHostStatus
 from tui_manager.domain.task_spec.task_spec import Offline
-from tui_manager.service.core import fleet_counts
+from tui_manager.service.core.hosts import fleet_counts
 from tui_manager.service.hosts.host_service import OpenedSession
 
 ANA = "ana@pts/3"

@@ -20,7 +20,7 @@ from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
-from tui_manager.service.core import fleet_counts
+from tui_manager.service.core.hosts import fleet_counts
 
 
 def _hosts(parts: Parts) -> list[Host]:

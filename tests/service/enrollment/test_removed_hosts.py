@@ -12,7 +12,7 @@ from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task_spec.task_spec import Offline
-from tui_manager.service.core import fleet_counts
+from tui_manager.service.core.hosts import fleet_counts
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.maintenance.check import contradictions
 

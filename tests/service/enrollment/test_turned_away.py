@@ -16,7 +16,7 @@ from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task_spec.task_spec import Offline
-from tui_manager.service.core import fleet_counts
+from tui_manager.service.core.hosts import fleet_counts
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.maintenance.check import contradictions
 

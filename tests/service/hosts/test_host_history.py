@@ -11,7 +11,7 @@ from tui_manager.domain.hosts.host import TASKS_SHOWN
 from tui_manager.domain.hosts.vitals import HISTORY_MINUTES, Vitals, VitalsPoint
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure
-from tui_manager.service.core.vitals_history import VitalsHistory
+from tui_manager.service.core.hosts.vitals_history import VitalsHistory
 
 
 async def history(parts: Parts, name: str = "web01") -> tuple[VitalsPoint, ...]:

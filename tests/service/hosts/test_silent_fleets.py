@@ -7,8 +7,8 @@ import pytest
 
 from tests.service.core.test_fleet import ANA
 from tests.support.manager_parts import Parts
-from tui_manager.service.core.host_directory import Directory
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_directory import Directory
+from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.storage.tables.manager import notifications
 
 LOST_AFTER = 301.0

@@ -18,8 +18,8 @@ from tui_manager.domain.hosts.vitals import Disk, Vitals
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.operator.alerts import HostCounts, attention
-from tui_manager.service.core import fleet_counts
-from tui_manager.service.core.host_entry import SessionElsewhere
+from tui_manager.service.core.hosts import fleet_counts
+from tui_manager.service.core.hosts.host_entry import SessionElsewhere
 from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.service.managers.database_watch import LOOKS_MAX, DatabaseWatch
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack

@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.service.core.change_feed import EVERYTHING
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.manager import gateways

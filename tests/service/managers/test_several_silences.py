@@ -14,7 +14,7 @@ from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeActio
 from tui_manager.domain.manager.gateway import ManagerGroup
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.tasks.task import CommandHost
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.service.managers.lease_rules import ALIVE_FOR, BEAT_EVERY
 

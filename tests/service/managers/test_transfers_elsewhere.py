@@ -19,7 +19,7 @@ from tui_manager.domain.hosts.vitals import Vitals
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, Transfer
 from tui_manager.domain.task_spec.task_spec import CommandSpec
-from tui_manager.service.core.host_entry import RunningTransfer, SessionElsewhere
+from tui_manager.service.core.hosts.host_entry import RunningTransfer, SessionElsewhere
 from tui_manager.service.managers.vitals_elsewhere import pack, unpack
 from tui_manager.storage.tables.manager import gateways
 

@@ -11,7 +11,7 @@ from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.command_log import CommandLog
 from tui_manager.service.core.gateway_requests import GatewayRequests
-from tui_manager.service.core.host_directory import Directory
+from tui_manager.service.core.hosts.host_directory import Directory
 from tui_manager.service.core.refusals_and_violations import RefusalsAndViolations
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.limits import Limits

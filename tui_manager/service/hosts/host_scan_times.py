@@ -8,8 +8,8 @@ of thousands of hosts would find what the last one found.
 import math
 from collections.abc import Iterable
 
-from tui_manager.service.core.host_directory import Directory
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_directory import Directory
+from tui_manager.service.core.hosts.host_entry import HostEntry
 
 # Seconds between two scans, at most. The end of a maintenance changes no host, and only a scan
 # notices it.

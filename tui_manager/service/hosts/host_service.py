@@ -22,7 +22,7 @@ from tui_manager.service.core.audit_and_log_limits import warn_of_each
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.heartbeat import FleetHeartbeat, SessionHeartbeat
-from tui_manager.service.core.host_entry import LiveSession
+from tui_manager.service.core.hosts.host_entry import LiveSession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.hosts import approval_notes
 from tui_manager.service.hosts.identification import Identification, ImpostorError

@@ -14,7 +14,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core import task_status
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, NotLeadingError
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.hosts.host_scan_times import HostScanTimes
 from tui_manager.service.hosts.lost_hosts import LostHosts
 from tui_manager.service.hosts.stall_watch import StallWatch

@@ -14,7 +14,7 @@ from tui_manager.domain.hosts.host import check_labels, check_name
 from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core.clock import Clock
-from tui_manager.service.core.host_directory import Directory
+from tui_manager.service.core.hosts.host_directory import Directory
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.tables.hosts.hosts import HostRow

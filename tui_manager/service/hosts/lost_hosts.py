@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.hosts.host_scan_times import HostScanTimes
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts

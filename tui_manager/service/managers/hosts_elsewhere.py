@@ -10,7 +10,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.change_feed import EVERYTHING
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
 from tui_manager.storage.tables.hosts import hosts

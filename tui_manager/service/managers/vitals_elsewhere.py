@@ -20,7 +20,7 @@ from tui_manager.domain.hosts.vitals import Disk, Vitals
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, Transfer
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_entry import RunningTransfer, SessionElsewhere
+from tui_manager.service.core.hosts.host_entry import RunningTransfer, SessionElsewhere
 from tui_manager.storage.tables.manager import gateways
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS, TaskFilter,
 from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.domain.tasks.task import CommandHost, Task
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_search import matching_hosts
+from tui_manager.service.core.hosts.host_search import matching_hosts
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import tasks
 from tui_manager.storage.views import audit_list, command_host_list, task_list

@@ -7,7 +7,7 @@ from tui_manager.domain.hosts.file_transfer import TransferProgress
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, Transfer
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_entry import LiveSession, RunningTransfer
+from tui_manager.service.core.hosts.host_entry import LiveSession, RunningTransfer
 from tui_manager.service.transfers.transfer_orders import NotUnderWayError, TransferOrders
 
 _NOTHING_DONE = Transfer(bytes=0, files=0)

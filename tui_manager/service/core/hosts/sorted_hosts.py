@@ -14,7 +14,7 @@ from tui_manager.domain.lists.filter_by_target import asks_for_turned_away
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.targets.target import TargetHosts, natural_key
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_entry import HostEntry
 
 
 def _state_key(entry: HostEntry, now: datetime) -> tuple[int, str]:

@@ -11,8 +11,8 @@ from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.targets.target import TargetContext, TaskHost
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_directory import Directory
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_directory import Directory
+from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.storage.views.host_classes import hosts_of_tasks
 
 TaskHosts = Mapping[int, Sequence[TaskHost]]

@@ -9,10 +9,10 @@ from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.status import Admission, CommandHostStatus, best_admission
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.domain.tasks.task import CommandHost
-from tui_manager.service.core.expected_hosts import ExpectedHosts
-from tui_manager.service.core.host_entry import HostEntry, LiveSession, SessionElsewhere
-from tui_manager.service.core.host_groups import HostGroups, group_hosts
-from tui_manager.service.core.sorted_hosts import SortedHosts
+from tui_manager.service.core.hosts.expected_hosts import ExpectedHosts
+from tui_manager.service.core.hosts.host_entry import HostEntry, LiveSession, SessionElsewhere
+from tui_manager.service.core.hosts.host_groups import HostGroups, group_hosts
+from tui_manager.service.core.hosts.sorted_hosts import SortedHosts
 from tui_manager.service.limits import RETURN_TIMEOUT
 from tui_manager.storage.tables.hosts.hosts import HostRow
 

@@ -16,7 +16,7 @@ from tui_manager.domain.hosts.vitals import CPU_READINGS, Vitals
 from tui_manager.domain.targets.target_matching import TargetHost
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.service.core.heartbeat import SessionHeartbeat
-from tui_manager.service.core.vitals_history import VitalsHistory
+from tui_manager.service.core.hosts.vitals_history import VitalsHistory
 from tui_manager.storage.tables.hosts.hosts import HostRow
 
 UNKNOWN_MAX = 1000  # executions of one session

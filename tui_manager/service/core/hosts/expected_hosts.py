@@ -4,7 +4,7 @@ how long."""
 
 from collections.abc import Iterable
 
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.limits import RETURN_TIMEOUT
 
 

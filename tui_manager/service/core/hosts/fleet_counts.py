@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tui_manager.domain.status import Admission
-from tui_manager.service.core.host_directory import Directory
-from tui_manager.service.core.host_entry import HostEntry
-from tui_manager.service.core.host_groups import newest
+from tui_manager.service.core.hosts.host_directory import Directory
+from tui_manager.service.core.hosts.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_groups import newest
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tui_manager.domain.status import Admission
-from tui_manager.service.core.host_entry import HostEntry
+from tui_manager.service.core.hosts.host_entry import HostEntry
 
 Agent = tuple[str, str, str, str, str]  # version, build, who installed it, system, processor
 
