@@ -40,9 +40,9 @@ from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import row_spans
 from tui_manager.ui.output.output_pane import OutputPane
-from tui_manager.ui.tasks.running_tasks_table import RunningTasksTable
-from tui_manager.ui.tasks.task_screen import TaskScreen
-from tui_manager.ui.tasks.task_selection import TaskPickTable
+from tui_manager.ui.tasks.lists.running_tasks_table import RunningTasksTable
+from tui_manager.ui.tasks.lists.task_selection import TaskPickTable
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 _OF_OTHERS = (Change, Wait, Turns, Resize, Check)
 _MOVE_NO_CURSOR = ("a", "x", "y")

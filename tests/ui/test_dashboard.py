@@ -12,7 +12,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.listing.filter_bar import FilterBar
-from tui_manager.ui.tasks.recent_tasks_table import RecentTasksTable
+from tui_manager.ui.tasks.lists.recent_tasks_table import RecentTasksTable
 
 
 async def fleet_of(*tasks: str) -> FakeOperator:

@@ -30,8 +30,8 @@ from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.output.output_pane import OutputPane
 from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
-from tui_manager.ui.tasks.task_screen import TaskScreen
-from tui_manager.ui.tasks.tasks_screen import TasksScreen
+from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 SMALL, LARGE = (80, 24), (160, 48)
 # Where a key leads that opens something.

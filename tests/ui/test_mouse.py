@@ -11,7 +11,7 @@ from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.key_footer import KeyFooter, footer_line
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.manager.manager_screen import ManagerScreen
-from tui_manager.ui.tasks.tasks_screen import TasksScreen
+from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 
 
 async def test_a_click_on_the_header_shows_more_of_what_is_there(

@@ -40,7 +40,7 @@ from tui_manager.ui.schedules.template_and_schedule_details import (
     template_lines,
 )
 from tui_manager.ui.schedules.template_table import TemplateTable
-from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 SIZES = [(80, 24), (120, 36), (200, 50)]
 

@@ -10,7 +10,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.output.output_pane import OutputPane
-from tui_manager.ui.tasks.running_tasks_table import RunningTasksTable
+from tui_manager.ui.tasks.lists.running_tasks_table import RunningTasksTable
 
 WAYS = {
     "dashboard": (),

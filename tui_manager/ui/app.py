@@ -35,8 +35,8 @@ from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.preferences import Preferences
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.tasks.fetch_saver import FetchSaver
-from tui_manager.ui.tasks.task_screen import TaskScreen
-from tui_manager.ui.tasks.tasks_screen import TasksScreen
+from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 from tui_manager.ui.terminal.closable import is_open
 from tui_manager.ui.terminal.terminal_driver import BackgroundError
 from tui_manager.ui.terminal.typed_ahead import TypedAhead

@@ -25,12 +25,12 @@ from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import Source
-from tui_manager.ui.tasks.command_host_table import not_started
-from tui_manager.ui.tasks.recent_tasks_table import RecentTasksTable, move_marks
-from tui_manager.ui.tasks.running_tasks_table import RunningTasksTable
+from tui_manager.ui.tasks.lists.recent_tasks_table import RecentTasksTable, move_marks
+from tui_manager.ui.tasks.lists.running_tasks_table import RunningTasksTable
+from tui_manager.ui.tasks.lists.task_selection import TaskPickTable
+from tui_manager.ui.tasks.one_task.command_host_table import not_started
+from tui_manager.ui.tasks.one_task.task_output_pane import TaskOutputPane
 from tui_manager.ui.tasks.task_actions import TaskActions
-from tui_manager.ui.tasks.task_output_pane import TaskOutputPane
-from tui_manager.ui.tasks.task_selection import TaskPickTable
 from tui_manager.ui.terminal.closable import while_open
 
 

@@ -13,7 +13,12 @@ from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, Fil
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.transfer_words import TransferSpec, option_texts, pane_lines, run_lines
-from tui_manager.ui.tasks.command_host_state import STATE_WIDTH, StepFacts, line_cell, state_cell
+from tui_manager.ui.tasks.one_task.command_host_state import (
+    STATE_WIDTH,
+    StepFacts,
+    line_cell,
+    state_cell,
+)
 from tui_manager.ui.tasks.transfer_rates import TransferRates
 
 SET = FileSet("a" * 64, 900, 60_000_000, 240, 68_000_000)

@@ -17,7 +17,7 @@ from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.step_words import step_text, transfer_texts
 from tui_manager.ui.forms.tasks.rerun_task import RerunScreen
-from tui_manager.ui.tasks.task_output_pane import file_lines
+from tui_manager.ui.tasks.one_task.task_output_pane import file_lines
 
 GONE = "the new version was not back within 2m; 0.2.0 goes on"
 

@@ -16,7 +16,7 @@ from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.questions import cancel_on_hosts_question, cancel_question
-from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 
 async def running_fleet(hosts: int = 3) -> FakeOperator:

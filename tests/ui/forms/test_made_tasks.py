@@ -11,7 +11,7 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
-from tui_manager.ui.tasks.tasks_screen import TasksScreen
+from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 
 # Keys that filter, and the text that the filter has after a task `uptime` was made.
 FILTERS = (

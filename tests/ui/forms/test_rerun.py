@@ -23,7 +23,7 @@ from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.form import TickBox
 from tui_manager.ui.forms.tasks.rerun_choice import KEYS, RerunChoice
 from tui_manager.ui.forms.tasks.rerun_task import RerunScreen
-from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 SIZES = [(80, 24), (160, 48)]
 

@@ -18,7 +18,7 @@ from tui_manager.ui.forms.schedules.parameter_field import ParameterField
 from tui_manager.ui.forms.schedules.run_template import RunTemplateScreen
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.schedules.template_table import TemplateTable
-from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 SIZES = [(80, 24), (120, 36), (200, 50)]
 HOSTILE = """\

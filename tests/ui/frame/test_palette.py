@@ -9,7 +9,7 @@ from tui_manager.ui.action_table import ACTIONS, BY_ID
 from tui_manager.ui.frame.palette import words_score
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
-from tui_manager.ui.tasks.tasks_screen import TasksScreen
+from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 
 _ALL = Window()
 

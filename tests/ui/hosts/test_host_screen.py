@@ -24,7 +24,7 @@ from tui_manager.ui.hosts.host_head import host_head, host_vitals, minutes_of, s
 from tui_manager.ui.hosts.host_run_table import in_order, matching_runs, run_cell
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
-from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 SIZES = [(80, 24), (120, 36), (200, 50)]
 MINUTE = timedelta(minutes=1)

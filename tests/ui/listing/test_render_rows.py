@@ -33,9 +33,10 @@ from tui_manager.ui.hosts import all_hosts_table, dashboard_hosts_table
 from tui_manager.ui.hosts.all_hosts_table import host_cell, no_hosts
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.listing.table_layout import Column, fit_columns, no_match_lines, table_title
-from tui_manager.ui.tasks import command_host_table, task_table
-from tui_manager.ui.tasks.task_head import task_head
-from tui_manager.ui.tasks.task_steps import step_lines
+from tui_manager.ui.tasks.lists import task_table
+from tui_manager.ui.tasks.one_task import command_host_table
+from tui_manager.ui.tasks.one_task.task_head import task_head
+from tui_manager.ui.tasks.one_task.task_steps import step_lines
 
 DIAL = "127.0.0.1:7443"
 

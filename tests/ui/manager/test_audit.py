@@ -22,7 +22,7 @@ from tui_manager.ui.manager.alert_pane import alert_lines
 from tui_manager.ui.manager.audit_table import COLUMNS, audit_cell, audit_detail, audit_words
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager.manager_text import figure_lines
-from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 SIZES = [(80, 24), (160, 48)]
 HOSTILE = "\x1b]0;owned\x07[red]x\u202e\n{task}"

@@ -11,7 +11,7 @@ from tui_manager.domain.status import Reason
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.ui.drawing.bars import percent_bar
 from tui_manager.ui.drawing.spans import plain, width_of
-from tui_manager.ui.tasks.command_host_state import (
+from tui_manager.ui.tasks.one_task.command_host_state import (
     STATE_WIDTH,
     StepFacts,
     line_cell,

@@ -12,9 +12,9 @@ from tui_manager.domain.task_spec.script_and_stdin import content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, TaskSpec
 from tui_manager.domain.tasks.task import Command, Counts, RolloutProgress, Task, TaskDetail
 from tui_manager.ui.drawing.spans import plain, width_of
-from tui_manager.ui.tasks.task_head import task_head
-from tui_manager.ui.tasks.task_steps import step_lines
-from tui_manager.ui.tasks.task_table import WIDE_COLUMNS, task_cell
+from tui_manager.ui.tasks.lists.task_table import WIDE_COLUMNS, task_cell
+from tui_manager.ui.tasks.one_task.task_head import task_head
+from tui_manager.ui.tasks.one_task.task_steps import step_lines
 
 SCRIPT = content_of(b"#!/bin/sh\nexit 0\n")
 COMPLETED, RUNNING, PENDING = (

@@ -13,7 +13,7 @@ from tui_manager.domain.tasks.task import Counts
 from tui_manager.domain.tasks.task_map import WORST_FIRST, FailureGroup, TaskMap
 from tui_manager.ui.drawing.spans import Span, plain, shorten_middle, shorten_name, width_of
 from tui_manager.ui.tasks.failure_summary import failure_lines, failure_words
-from tui_manager.ui.tasks.task_map_strip import Cell, map_cells, map_lines
+from tui_manager.ui.tasks.one_task.task_map_strip import Cell, map_cells, map_lines
 
 
 def drawn(task_map: TaskMap, width: int, lines: int) -> list[str]:

@@ -11,9 +11,9 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import Reason, Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.tasks.transitions import Operation
-from tui_manager.ui.tasks import task_screen
-from tui_manager.ui.tasks.task_map_strip import TaskMapStrip
-from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.one_task import task_screen
+from tui_manager.ui.tasks.one_task.task_map_strip import TaskMapStrip
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 
 async def started(fleet: FakeOperator, *commands: str) -> int:

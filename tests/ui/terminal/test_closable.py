@@ -33,8 +33,8 @@ from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.output.output_pane import Source
 from tui_manager.ui.output.save_output import SaveOutputScreen
-from tui_manager.ui.tasks.task_screen import TaskScreen
-from tui_manager.ui.tasks.tasks_screen import TasksScreen
+from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 STEPS = (0, 1, 2, 3, 5, 8, 13, 21)  # turns of the loop after which a screen is closed
 # The same from closing to the answer. A screen has no more to do then; `make test-all` tries more.

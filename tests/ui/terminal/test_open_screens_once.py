@@ -22,7 +22,7 @@ from tui_manager.ui.frame.notices import NoticesScreen
 from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
-from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 KEYS_OF_APP = [
     ("help", "question_mark", HelpScreen),

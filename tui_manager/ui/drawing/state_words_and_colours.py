@@ -1,7 +1,7 @@
 """Glyphs and roles for states, and the words for hosts. Colour only adds to what the glyph says.
 
-`ui/drawing/theme.py` has the colour of each role. `ui/tasks/command_host_state.py` chooses quieter
-roles for the words beside a glyph.
+`ui/drawing/theme.py` has the colour of each role. `ui/tasks/one_task/command_host_state.py` chooses
+quieter roles for the words beside a glyph.
 """
 
 from tui_manager.domain.hosts.host import Host

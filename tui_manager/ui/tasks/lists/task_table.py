@@ -28,7 +28,7 @@ from tui_manager.ui.drawing.state_words_and_colours import STATE_ROLES, task_gly
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.tasks.failure_summary import failure_words
-from tui_manager.ui.tasks.task_summary_table import NO_SUMMARY, TaskSummaryTable
+from tui_manager.ui.tasks.lists.task_summary_table import NO_SUMMARY, TaskSummaryTable
 
 ID, DONE, BATCH = "id", "done", "batch"
 _DONE_MOST = 11  # cells: 10000/10000

@@ -23,18 +23,18 @@ from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane
 from tui_manager.ui.output.output_pane import OutputPane, Source
 from tui_manager.ui.paced_reader import PacedReader
-from tui_manager.ui.tasks.command_host_table import CommandHostTable, cut_note
 from tui_manager.ui.tasks.failure_summary import failure_lines
-from tui_manager.ui.tasks.task_files import TaskFiles
-from tui_manager.ui.tasks.task_head import (
+from tui_manager.ui.tasks.one_task.command_host_table import CommandHostTable, cut_note
+from tui_manager.ui.tasks.one_task.task_files import TaskFiles
+from tui_manager.ui.tasks.one_task.task_head import (
     HostCounts,
     away_lines,
     host_counts,
     task_head,
     waiting_lines,
 )
-from tui_manager.ui.tasks.task_map_strip import TaskMapStrip
-from tui_manager.ui.tasks.task_steps import step_lines
+from tui_manager.ui.tasks.one_task.task_map_strip import TaskMapStrip
+from tui_manager.ui.tasks.one_task.task_steps import step_lines
 from tui_manager.ui.terminal.closable import while_open
 
 _AROUND = 2  # lines of the header and the footer

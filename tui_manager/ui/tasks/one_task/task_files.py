@@ -11,7 +11,7 @@ from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane
-from tui_manager.ui.tasks.command_host_table import CommandHostTable, ended_without_output
+from tui_manager.ui.tasks.one_task.command_host_table import CommandHostTable, ended_without_output
 from tui_manager.ui.tasks.task_actions import TaskActions
 
 _MARGINS = 4  # cells beside a line of an empty output pane

@@ -24,7 +24,7 @@ from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.paced_reader import PacedReader
-from tui_manager.ui.tasks.command_host_state import (
+from tui_manager.ui.tasks.one_task.command_host_state import (
     STATE_WIDTH,
     StepFacts,
     line_cell,
