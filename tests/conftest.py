@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tui_manager_agent.executions.cgroup_support import find_cgroup_root, remove_empty_cgroups
+from tui_manager_agent.executions.orders.cgroup_support import (
+    find_cgroup_root,
+    remove_empty_cgroups,
+)
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 from tests.support import forked_run

@@ -10,9 +10,9 @@ from tui_manager_protos.rules import host_variables
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent import installation
-from tui_manager_agent.executions.cgroup_support import features, find_cgroup_root
 from tui_manager_agent.executions.execution_requests import ExecutionRequests
-from tui_manager_agent.executions.make_order import FEATURES
+from tui_manager_agent.executions.orders.cgroup_support import features, find_cgroup_root
+from tui_manager_agent.executions.orders.make_order import FEATURES
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.facts.fact_watch import FactWatch
 from tui_manager_agent.facts.vitals import Vitals, describe_host

@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.cgroup_support import find_cgroup_root, remove_empty_cgroups
+from tui_manager_agent.executions.orders.cgroup_support import (
+    find_cgroup_root,
+    remove_empty_cgroups,
+)
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 from tests.agent.agent_process import AgentProcess

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tui_manager_agent.executions.cgroup_support import find_cgroup_root
 from tui_manager_agent.executions.execution_requests import ExecutionRequests
+from tui_manager_agent.executions.orders.cgroup_support import find_cgroup_root
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.policy.policy_file import PolicyFile

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.cgroup_support import find_cgroup_root
+from tui_manager_agent.executions.orders.cgroup_support import find_cgroup_root
 
 from tests.faults.campaign import campaign
 from tests.faults.fleet import NO_CGROUPS, fleet_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tui_manager_agent
 from tui_manager_agent.cli import arguments as agent_arguments
-from tui_manager_agent.executions import cgroup_support
+from tui_manager_agent.executions.orders import cgroup_support
 
 from tui_manager.cli.options.commands import command_line_parser
 

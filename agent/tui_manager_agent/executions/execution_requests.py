@@ -9,17 +9,17 @@ from functools import partial
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions.cgroup_support import check_limits, remove_empty_regularly
 from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
-from tui_manager_agent.executions.make_order import files_of, is_execution_id, make_order
+from tui_manager_agent.executions.orders.cgroup_support import check_limits, remove_empty_regularly
+from tui_manager_agent.executions.orders.make_order import files_of, is_execution_id, make_order
+from tui_manager_agent.executions.orders.script_copies import ScriptCopies
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.recovery import Recovery
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.runner import Runner
-from tui_manager_agent.executions.script_copies import ScriptCopies
 from tui_manager_agent.executions.supervisors import FifoListener
-from tui_manager_agent.executions.transfers import Transfers
+from tui_manager_agent.executions.transfers.transfers import Transfers
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.installation import Installation

@@ -6,7 +6,7 @@ import asyncio
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.execution import Execution
-from tui_manager_agent.executions.file_messages import FileMessages
+from tui_manager_agent.executions.transfers.file_messages import FileMessages
 
 RETRY_AFTER = 2.0  # seconds until output that could not be read is read again
 WINDOW = 1024 * 1024  # bytes of one execution under way, unless the manager says otherwise

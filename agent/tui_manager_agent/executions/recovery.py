@@ -10,7 +10,7 @@ from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
-from tui_manager_agent.executions.transfers import Transfers
+from tui_manager_agent.executions.transfers.transfers import Transfers
 from tui_manager_agent.journal.order_and_result import Order, Owner, Result
 from tui_manager_agent.journal.read_failures import ReadFailures
 from tui_manager_agent.journal.transfer_records import UpdateOrder

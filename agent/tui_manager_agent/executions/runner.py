@@ -10,7 +10,7 @@ from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.log_executions import log_cancel, log_start
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
-from tui_manager_agent.executions.transfers import Transfers
+from tui_manager_agent.executions.transfers.transfers import Transfers
 from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import Order, Result

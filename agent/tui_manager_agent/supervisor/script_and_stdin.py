@@ -2,7 +2,7 @@
 stdin. Here they are given to the command, and removed.
 
 The folder is the agent's alone. So the script of another user is copied to where that user, and
-nobody else, can read it; `executions/script_copies.py` says where that is, and why.
+nobody else, can read it; `executions/orders/script_copies.py` says where that is, and why.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions import script_copies
-from tui_manager_agent.executions.make_order import sha256_of
-from tui_manager_agent.executions.script_copies import ScriptCopies
+from tui_manager_agent.executions.orders import script_copies
+from tui_manager_agent.executions.orders.make_order import sha256_of
+from tui_manager_agent.executions.orders.script_copies import ScriptCopies
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.journal import Journal
 from tui_manager_agent.journal.order_and_result import Order, Result, Script

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions.execution import Execution
-from tui_manager_agent.executions.file_messages import REQUESTS, FileMessages
 from tui_manager_agent.executions.outbox import Outbox
+from tui_manager_agent.executions.transfers.file_messages import REQUESTS, FileMessages
 from tui_manager_agent.files.copy.piece_requests import PieceRequests
 from tui_manager_agent.files.fetch.fetch_answers import FetchAnswers
 from tui_manager_agent.files.transfer_work import StopSignal

@@ -5,7 +5,7 @@ import pwd
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.make_order import is_execution_id, make_order
+from tui_manager_agent.executions.orders.make_order import is_execution_id, make_order
 from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import clock, record

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from tui_manager_agent.executions import transfer_thread, transfers
-from tui_manager_agent.executions.file_messages import from_file_set
+from tui_manager_agent.executions.transfers import transfer_thread, transfers
+from tui_manager_agent.executions.transfers.file_messages import from_file_set
 from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import Result

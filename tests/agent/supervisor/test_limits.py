@@ -6,8 +6,8 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.cgroup_support import check_limits, features
-from tui_manager_agent.executions.make_order import make_order
+from tui_manager_agent.executions.orders.cgroup_support import check_limits, features
+from tui_manager_agent.executions.orders.make_order import make_order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import launch
 from tui_manager_agent.supervisor.cgroup import CgroupRoot

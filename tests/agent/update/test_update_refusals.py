@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.make_transfer_order import make_transfer_order
+from tui_manager_agent.executions.orders.make_transfer_order import make_transfer_order
 from tui_manager_agent.files.transfer_work import StoppedError, StopSignal
 from tui_manager_agent.installation import Installation
 from tui_manager_agent.policy.policy import RefusedError

@@ -202,7 +202,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager.service.files.receive_file_set": _incoming,
     "tui_manager.transport.sessions.command_port": _server,
     "tui_manager.transport.sessions.session": _session,
-    "tui_manager_agent.executions.cgroup_support": _cgroup_support,
+    "tui_manager_agent.executions.orders.cgroup_support": _cgroup_support,
     "tui_manager_agent.files.copy.partial_file": _partial_file,
     "tui_manager_agent.files.copy.write_progress": _write_progress,
     "tui_manager_agent.link.link": _link,

@@ -2,7 +2,7 @@
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions.file_messages import from_file_set
+from tui_manager_agent.executions.transfers.file_messages import from_file_set
 from tui_manager_agent.journal.transfer_records import (
     CopyOrder,
     FetchOrder,

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from tui_manager_agent.executions.execution import Execution
-from tui_manager_agent.executions.file_messages import Channel, FileMessages
 from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.supervisors import CHECK_EVERY
-from tui_manager_agent.executions.transfer_thread import (
+from tui_manager_agent.executions.transfers.file_messages import Channel, FileMessages
+from tui_manager_agent.executions.transfers.transfer_thread import (
     HANGS,
     NoAnswerFromDiskError,
     Transfer,

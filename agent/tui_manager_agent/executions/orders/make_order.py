@@ -9,9 +9,9 @@ from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.host_variables import is_host_variable
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions.command_environment import command_environment
 from tui_manager_agent.executions.conversion import to_nanoseconds
-from tui_manager_agent.executions.make_transfer_order import make_transfer_order
+from tui_manager_agent.executions.orders.command_environment import command_environment
+from tui_manager_agent.executions.orders.make_transfer_order import make_transfer_order
 from tui_manager_agent.journal.order_and_result import Order, RunAs, Script
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.account import Account
