@@ -11,7 +11,7 @@ from tests.cli.documents.test_docs import PAGES, section
 from tests.cli.fake import NOW, FakeOperator
 from tests.cli.schedules.conftest import TEMPLATE, WHEN, Capture
 from tui_manager.cli.main import main
-from tui_manager.cli.printing import schedule_details
+from tui_manager.cli.printing.list_and_show import schedule_details
 from tui_manager.domain.schedules.schedule import SkipReason
 
 

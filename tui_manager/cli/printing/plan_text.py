@@ -1,7 +1,7 @@
 """What a task would do, for `run --plan`. A file of its own, because a plain `run` must start fast
 and does not need it."""
 
-from tui_manager.cli.printing.steps import need_table, step_table, step_what
+from tui_manager.cli.printing.list_and_show.steps import need_table, step_table, step_what
 from tui_manager.cli.printing.text import table
 from tui_manager.domain.presentation.plan_words import batch_rows, plan_details
 from tui_manager.domain.task_spec.task_spec import TaskSpec

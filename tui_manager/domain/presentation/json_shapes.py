@@ -1,8 +1,8 @@
 """The JSON for scripts. Names and shapes must not change.
 
-The JSON of schedules is in `cli/printing/schedule_details.py`, that of `template show` in
-`cli/printing/template_details.py`. `config` and `check` print what only they have: see their files
-in `cli/commands/`."""
+The JSON of schedules is in `cli/printing/list_and_show/schedule_details.py`, that of `template
+show` in `cli/printing/list_and_show/template_details.py`. `config` and `check` print what only they
+have: see their files in `cli/commands/`."""
 
 from __future__ import annotations
 

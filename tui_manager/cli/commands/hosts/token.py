@@ -9,7 +9,7 @@ from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_duration
-from tui_manager.cli.printing.list_tables import token_table
+from tui_manager.cli.printing.list_and_show.list_tables import token_table
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.client.connection import connect_operator

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from tui_manager.cli.exit_status import NOT_COMPLETED
-from tui_manager.cli.printing.receivers import receiver_table
+from tui_manager.cli.printing.list_and_show.receivers import receiver_table
 from tui_manager.cli.printing.text import note_storage_trouble, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.manager.manager_status import ManagerStatus

@@ -10,7 +10,7 @@ from tui_manager.cli.commands.tasks.run import expect_task, follow_task
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.tasks.schedule_spec import edited_schedule, lost_values, new_schedule
-from tui_manager.cli.printing.schedule_details import (
+from tui_manager.cli.printing.list_and_show.schedule_details import (
     due_note,
     schedule_detail_shape,
     schedule_shape,

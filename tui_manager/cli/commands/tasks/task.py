@@ -10,9 +10,9 @@ from tui_manager.cli.commands.tasks.rerun import run_rerun
 from tui_manager.cli.commands.tasks.run import follow_task
 from tui_manager.cli.options.tasks.task_list import task_filter, task_list_window
 from tui_manager.cli.printing.json_rows import JsonRows
-from tui_manager.cli.printing.list_tables import CommandHostTable, TaskTable
+from tui_manager.cli.printing.list_and_show.list_tables import CommandHostTable, TaskTable
+from tui_manager.cli.printing.list_and_show.task_details import task_text
 from tui_manager.cli.printing.summary import count_words, note_left_out
-from tui_manager.cli.printing.task_details import task_text
 from tui_manager.cli.printing.text import (
     note,
     note_storage_trouble,

@@ -10,8 +10,11 @@ from tui_manager.cli.commands.files.copied_files import CopiedFiles
 from tui_manager.cli.commands.tasks.run import run_task_file
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
-from tui_manager.cli.printing.list_tables import template_table
-from tui_manager.cli.printing.template_details import template_detail_shape, template_text
+from tui_manager.cli.printing.list_and_show.list_tables import template_table
+from tui_manager.cli.printing.list_and_show.template_details import (
+    template_detail_shape,
+    template_text,
+)
 from tui_manager.cli.printing.text import cleaner_for, note, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_templates

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.cli.printing.steps import need_table, step_table, step_what
+from tui_manager.cli.printing.list_and_show.steps import need_table, step_table, step_what
 from tui_manager.cli.printing.text import one_line, table
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.presentation.json_shapes import Shape, timestamp

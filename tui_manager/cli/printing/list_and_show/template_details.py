@@ -1,6 +1,6 @@
 """One template for people and for scripts: what `template show` prints."""
 
-from tui_manager.cli.printing.steps import step_table
+from tui_manager.cli.printing.list_and_show.steps import step_table
 from tui_manager.cli.printing.text import local_time, one_line, table
 from tui_manager.domain.presentation.json_shapes import Shape, template_shape, timestamp
 from tui_manager.domain.task_files.task_file import TaskFile

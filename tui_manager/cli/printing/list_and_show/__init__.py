@@ -1,0 +1,2 @@
+"""What `list` and `show` of each command print: tables, and one host, task, schedule or template
+as text."""
