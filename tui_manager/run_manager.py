@@ -17,8 +17,8 @@ from tui_manager.domain.manager.address import split_address
 from tui_manager.manager_parts import Parts, assemble
 from tui_manager.operator.api import Operator
 from tui_manager.operator.cross_thread import CrossThreadOperator
-from tui_manager.operator.inprocess import InProcessOperator
-from tui_manager.operator.manager_status import Identity
+from tui_manager.operator.inprocess.inprocess import InProcessOperator
+from tui_manager.operator.inprocess.manager_status import Identity
 from tui_manager.operator.socket.server.server import serve_operator
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock

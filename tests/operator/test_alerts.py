@@ -16,7 +16,7 @@ from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.manager.notification import ReceiverKind, ReceiverStatus
 from tui_manager.domain.schedules.schedule import Schedule, ScheduleSpec
 from tui_manager.domain.tasks.task import Hold
-from tui_manager.operator.alerts import HostCounts, attention
+from tui_manager.operator.inprocess.alerts import HostCounts, attention
 from tui_manager.service.core.hosts import fleet_counts
 from tui_manager.service.core.refusals_and_violations import RECENT_MAX
 from tui_manager.service.tasks.work_summary import WorkSummary

@@ -12,7 +12,7 @@ from tui_manager.domain.hosts.agent_version import platform_of
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, UpdateSpec
-from tui_manager.operator.agent_alerts import differing_agents as found
+from tui_manager.operator.inprocess.agent_alerts import differing_agents as found
 
 SEE = "See: tui-manager agent update"
 BUILD, OTHER = "0123456789ab", "ba9876543210"

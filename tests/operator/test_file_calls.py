@@ -17,10 +17,10 @@ from tests.support.file_sets import MadeSet, make_set
 from tests.support.manager_parts import manager_parts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
-from tui_manager.operator import inprocess_files
 from tui_manager.operator.api import Operator
 from tui_manager.operator.cross_thread import CrossThreadOperator
 from tui_manager.operator.file_calls import ReadPart
+from tui_manager.operator.inprocess import inprocess_files
 from tui_manager.operator.socket.client.client import connect
 from tui_manager.operator.socket.server.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_address

@@ -10,9 +10,9 @@ import pytest
 from tests.support.manager_parts import Parts, manager_parts
 from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.domain.manager.manager_status import Health
-from tui_manager.operator.alerts import HostCounts, attention
-from tui_manager.operator.manager_alerts import manager_alerts
-from tui_manager.operator.manager_status import list_gateways
+from tui_manager.operator.inprocess.alerts import HostCounts, attention
+from tui_manager.operator.inprocess.manager_alerts import manager_alerts
+from tui_manager.operator.inprocess.manager_status import list_gateways
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 A = Gateway(1, "web-a", "10.0.0.1:7443", "0.1.0", NOW, True, health=Health(sessions=3))

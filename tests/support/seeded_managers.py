@@ -6,7 +6,7 @@ from datetime import timedelta
 from tests.support.fake_operator import START, FakeOperator
 from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.domain.manager.manager_status import Health
-from tui_manager.operator.manager_alerts import manager_alerts
+from tui_manager.operator.inprocess.manager_alerts import manager_alerts
 
 LOAD = Health(
     sessions=8, commands_per_second=1.6, loop_lag_seconds=0.003, memory_bytes=71_000_000,

@@ -12,7 +12,7 @@ from tests.support.manager_parts import Parts, TurnedClock, manager_parts
 from tests.support.old_history import DAY, ended, listed
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
-from tui_manager.operator.alerts import HostCounts, attention
+from tui_manager.operator.inprocess.alerts import HostCounts, attention
 
 HOUR = 3600.0
 YEAR = 365 * DAY

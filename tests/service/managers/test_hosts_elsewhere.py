@@ -17,7 +17,7 @@ from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.hosts.vitals import Disk, Vitals
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.operator.alerts import HostCounts, attention
+from tui_manager.operator.inprocess.alerts import HostCounts, attention
 from tui_manager.service.core.hosts import fleet_counts
 from tui_manager.service.core.hosts.host_entry import SessionElsewhere
 from tui_manager.service.limits import RETURN_TIMEOUT

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.rollouts import Fleet, rollout
 from tui_manager.domain.status import TaskStatus
-from tui_manager.operator.alerts import HostCounts, attention
+from tui_manager.operator.inprocess.alerts import HostCounts, attention
 
 
 async def test_a_rollout_that_contradicts_itself_stops_no_other(

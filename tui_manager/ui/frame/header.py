@@ -1,5 +1,5 @@
 """The header: the fleet, what runs and failed, what needs attention, the time; then the notice. The
-manager makes the sentences on what needs attention, in `operator/alerts.py`."""
+manager makes the sentences on what needs attention, in `operator/inprocess/alerts.py`."""
 
 import re
 from collections.abc import Sequence

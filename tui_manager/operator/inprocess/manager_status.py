@@ -13,7 +13,7 @@ import tui_manager
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.domain.manager.manager_status import ManagerStatus
-from tui_manager.operator.alerts import HostCounts, attention
+from tui_manager.operator.inprocess.alerts import HostCounts, attention
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.hosts import fleet_counts

@@ -46,8 +46,8 @@ from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
 from tui_manager.domain.tasks.task_plan import TaskPlan
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.file_calls import ReadPart
-from tui_manager.operator.inprocess_files import read_files, store_files
-from tui_manager.operator.manager_status import Identity, list_managers, manager_status
+from tui_manager.operator.inprocess.inprocess_files import read_files, store_files
+from tui_manager.operator.inprocess.manager_status import Identity, list_managers, manager_status
 from tui_manager.operator.output_calls import BEGINNING
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core

@@ -10,8 +10,8 @@ from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.manager.manager_status import UntrustedClock
 from tui_manager.domain.status import Admission
-from tui_manager.operator.agent_alerts import differing_agents
-from tui_manager.operator.manager_alerts import manager_alerts
+from tui_manager.operator.inprocess.agent_alerts import differing_agents
+from tui_manager.operator.inprocess.manager_alerts import manager_alerts
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.hosts.host_directory import Directory
 from tui_manager.service.core.hosts.host_entry import UNKNOWN_MAX, HostEntry
