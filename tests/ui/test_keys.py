@@ -27,8 +27,8 @@ from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.key_bindings import actions_of
 from tui_manager.ui.manager.manager_screen import ManagerScreen
+from tui_manager.ui.output.actions.save_output import SaveOutputScreen
 from tui_manager.ui.output.output_pane import OutputPane
-from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen

@@ -23,7 +23,7 @@ from tui_manager.ui.key_bindings import bindings_of, key_of, open_host, open_tas
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.output_actions import OutputActions
+from tui_manager.ui.output.actions.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import Source
 from tui_manager.ui.tasks.lists.recent_tasks_table import RecentTasksTable, move_marks
 from tui_manager.ui.tasks.lists.running_tasks_table import RunningTasksTable

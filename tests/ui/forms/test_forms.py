@@ -23,7 +23,7 @@ from tui_manager.ui.drawing.theme import DARK, LIGHT
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.forms.form import Form, WrappedArea
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
-from tui_manager.ui.output.save_output import SaveOutputScreen
+from tui_manager.ui.output.actions.save_output import SaveOutputScreen
 
 OPEN = {
     "new task": (("n",), "web01"),

@@ -10,8 +10,8 @@ from tui_manager.domain.output.output_search import OutputMatch
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
-from tui_manager.ui.output import find_in_output
-from tui_manager.ui.output.find_in_output import count_matches, find_first_error, find_next
+from tui_manager.ui.output.actions import find_in_output
+from tui_manager.ui.output.actions.find_in_output import count_matches, find_first_error, find_next
 from tui_manager.ui.output.output_reader import Source
 
 

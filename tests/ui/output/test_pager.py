@@ -17,10 +17,10 @@ from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.text.safe_text import SafeTextDecoder
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.output import output_actions
-from tui_manager.ui.output import pager as pager_module
+from tui_manager.ui.output.actions import output_actions
+from tui_manager.ui.output.actions import pager as pager_module
+from tui_manager.ui.output.actions.pager import pager, text_file
 from tui_manager.ui.output.output_reader import Source
-from tui_manager.ui.output.pager import pager, text_file
 from tui_manager.ui.terminal.run_program import ProgramError
 
 

@@ -31,8 +31,8 @@ from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import Link, ManagerChanged
+from tui_manager.ui.output.actions.save_output import SaveOutputScreen
 from tui_manager.ui.output.output_pane import Source
-from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 

@@ -33,8 +33,8 @@ from tui_manager.ui.hosts.all_hosts_table import HostTable
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import HEADER
+from tui_manager.ui.output.actions.save_output import SaveOutputScreen
 from tui_manager.ui.output.output_pane import OutputPane
-from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 from tui_manager.ui.terminal import typed_ahead
 

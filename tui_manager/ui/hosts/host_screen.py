@@ -26,7 +26,7 @@ from tui_manager.ui.key_bindings import bindings_of, open_task
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import CallFailed, Link
-from tui_manager.ui.output.output_actions import OutputActions
+from tui_manager.ui.output.actions.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.tasks.task_actions import cancel_on_hosts, rerun_task
 from tui_manager.ui.terminal.closable import is_open

@@ -9,7 +9,7 @@ from tui_manager.ui.drawing.transfer_words import FILES_ONLY, pane_lines
 from tui_manager.ui.forms.files.save_files import SaveFilesScreen
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.output_actions import OutputActions
+from tui_manager.ui.output.actions.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane
 from tui_manager.ui.tasks.one_task.command_host_table import CommandHostTable, ended_without_output
 from tui_manager.ui.tasks.task_actions import TaskActions

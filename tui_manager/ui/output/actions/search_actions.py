@@ -14,14 +14,14 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.key_footer import KeyFooter
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.output.find_in_output import (
+from tui_manager.ui.output.actions.find_in_output import (
     COUNT_MAX,
     count_matches,
     find_first_error,
     find_next,
 )
+from tui_manager.ui.output.actions.search_bar import SearchBar
 from tui_manager.ui.output.output_pane import OutputPane
-from tui_manager.ui.output.search_bar import SearchBar
 from tui_manager.ui.terminal.closable import while_open
 
 _TEXT_SHOWN = 24  # cells of what was searched for, in the title

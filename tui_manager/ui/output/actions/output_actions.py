@@ -5,11 +5,11 @@ are in `search_actions.py`. Which key does it is in `action_table.py`."""
 from textual.widgets import Input
 
 from tui_manager.ui.action_table import BY_ID
+from tui_manager.ui.output.actions.pager import pager, text_file
+from tui_manager.ui.output.actions.save_output import SaveOutputScreen
+from tui_manager.ui.output.actions.search_actions import SearchActions
+from tui_manager.ui.output.actions.zoom import ZoomActions
 from tui_manager.ui.output.output_pane import OutputPane, Source
-from tui_manager.ui.output.pager import pager, text_file
-from tui_manager.ui.output.save_output import SaveOutputScreen
-from tui_manager.ui.output.search_actions import SearchActions
-from tui_manager.ui.output.zoom import ZoomActions
 from tui_manager.ui.terminal.closable import while_open
 from tui_manager.ui.terminal.run_program import ProgramError, run_program
 
