@@ -29,8 +29,8 @@ from tui_manager.storage.tables.tasks.command_hosts import (
     Start,
     StoredExecution,
 )
-from tui_manager.storage.views import choose_commands
-from tui_manager.storage.views.choose_commands import Recipient, RunSettings
+from tui_manager.storage.views.delivery import choose_commands
+from tui_manager.storage.views.delivery.choose_commands import Recipient, RunSettings
 
 # A status with a reason that it may have, and whether the row was sent.
 STATES = [

@@ -21,8 +21,8 @@ from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.tables.hosts.hosts import HostRow
 from tui_manager.storage.tables.manager import gateways
 from tui_manager.storage.tables.manager.gateways import LeaderRow
-from tui_manager.storage.views import choose_commands
-from tui_manager.storage.views.choose_commands import Recipient, RunSettings
+from tui_manager.storage.views.delivery import choose_commands
+from tui_manager.storage.views.delivery.choose_commands import Recipient, RunSettings
 
 _GREETING = greeting("web1", host_id="h1")
 _SETTINGS = RunSettings(1, timedelta(seconds=10), 1000)

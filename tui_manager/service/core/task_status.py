@@ -10,8 +10,8 @@ from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables.manager import notifications
 from tui_manager.storage.tables.tasks import command_hosts, task_transitions, tasks
 from tui_manager.storage.tables.tasks.command_hosts import CommandOnHost, StepOrder
-from tui_manager.storage.views import outdated_task_status, rollout_hosts
-from tui_manager.storage.views.command_delivery import UnsentCommand
+from tui_manager.storage.views.delivery import outdated_task_status, rollout_hosts
+from tui_manager.storage.views.delivery.command_delivery import UnsentCommand
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,12 @@ from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import command_hosts
 from tui_manager.storage.tables.tasks.command_hosts import CommandOnHost
-from tui_manager.storage.views import choose_commands, command_delivery
-from tui_manager.storage.views.choose_commands import ClaimedCommand, Recipient, RunSettings
+from tui_manager.storage.views.delivery import choose_commands, command_delivery
+from tui_manager.storage.views.delivery.choose_commands import (
+    ClaimedCommand,
+    Recipient,
+    RunSettings,
+)
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import command_hosts
 from tui_manager.storage.tables.tasks.command_contents import contents_of_execution
-from tui_manager.storage.views import command_delivery
-from tui_manager.storage.views.command_delivery import UnsentCommand
+from tui_manager.storage.views.delivery import command_delivery
+from tui_manager.storage.views.delivery.command_delivery import UnsentCommand
 
 log = logging.getLogger(__name__)
 KEPT_BYTES = 16 * 1024 * 1024  # that were read last: the hosts of a task all get the same

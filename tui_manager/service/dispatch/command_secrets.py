@@ -7,7 +7,7 @@ from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import secrets, tasks
-from tui_manager.storage.views.choose_commands import ClaimedCommand
+from tui_manager.storage.views.delivery.choose_commands import ClaimedCommand
 
 
 class LostSecretError(Exception):

@@ -18,8 +18,8 @@ from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.tables.tasks import command_hosts
-from tui_manager.storage.views import command_delivery
-from tui_manager.storage.views.choose_commands import ClaimedCommand
+from tui_manager.storage.views.delivery import command_delivery
+from tui_manager.storage.views.delivery.choose_commands import ClaimedCommand
 
 log = logging.getLogger(__name__)
 _HOSTS_A_CLAIM = 500  # hosts that get commands in one transaction

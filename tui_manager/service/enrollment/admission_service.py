@@ -21,7 +21,7 @@ from tui_manager.service.enrollment import named_hosts
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import admissions, hosts
 from tui_manager.storage.tables.hosts.hosts import HostRow
-from tui_manager.storage.views import command_delivery
+from tui_manager.storage.views.delivery import command_delivery
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
-from tui_manager.storage.views import command_delivery
-from tui_manager.storage.views.command_delivery import UnsentCommand
+from tui_manager.storage.views.delivery import command_delivery
+from tui_manager.storage.views.delivery.command_delivery import UnsentCommand
 
 log = logging.getLogger(__name__)
 _AWAY = "The host did not come back in time."

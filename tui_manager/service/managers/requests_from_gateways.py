@@ -10,7 +10,7 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.core.gateway_requests import Requests
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
-from tui_manager.storage.views import gateway_work
+from tui_manager.storage.views.delivery import gateway_work
 
 log = logging.getLogger(__name__)
 _CANCELS_A_TURN = 500  # then the loop does other work

@@ -8,7 +8,7 @@ import logging
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.core import Core
-from tui_manager.storage.views import gateway_work
+from tui_manager.storage.views.delivery import gateway_work
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 5.0  # seconds; a hint may be lost

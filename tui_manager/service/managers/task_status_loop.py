@@ -15,7 +15,7 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import rollouts
-from tui_manager.storage.views import outdated_task_status
+from tui_manager.storage.views.delivery import outdated_task_status
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 10.0  # seconds between two looks at all that runs

@@ -11,8 +11,8 @@ from tui_manager.service.core.task_status import EndedCommand
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import command_hosts, rollouts
 from tui_manager.storage.tables.tasks.command_hosts import CommandOnHost, Start
-from tui_manager.storage.views import command_delivery
-from tui_manager.storage.views.command_delivery import HeldExecution, SentCommand
+from tui_manager.storage.views.delivery import command_delivery
+from tui_manager.storage.views.delivery.command_delivery import HeldExecution, SentCommand
 
 
 @dataclass(slots=True)

@@ -25,9 +25,9 @@ from tui_manager.storage.tables.manager import audit, notifications
 from tui_manager.storage.tables.tasks import command_hosts, rollouts, tasks
 from tui_manager.storage.tables.tasks.command_hosts import CommandOnHost
 from tui_manager.storage.tables.tasks.rollouts import StoredRollout
-from tui_manager.storage.views import rollout_hosts
-from tui_manager.storage.views.command_delivery import UnsentCommand
-from tui_manager.storage.views.rollout_hosts import Candidate
+from tui_manager.storage.views.delivery import rollout_hosts
+from tui_manager.storage.views.delivery.command_delivery import UnsentCommand
+from tui_manager.storage.views.delivery.rollout_hosts import Candidate
 
 # Hosts that begin, are skipped or fail, and batches that begin or end; then others have the writer.
 STEPS_A_TRANSACTION = 500

@@ -8,8 +8,8 @@ from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.domain.tasks.rollout_decision import HostState
 from tui_manager.service.rollout.apply_decisions import Connections
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.views import rollout_hosts
-from tui_manager.storage.views.rollout_hosts import BegunHost
+from tui_manager.storage.views.delivery import rollout_hosts
+from tui_manager.storage.views.delivery.rollout_hosts import BegunHost
 
 _WAITED_FOR = (HostState.EXPECTED, HostState.AWAY)
 

@@ -18,7 +18,7 @@ from tui_manager.service.rollout.returned_hosts import ReturnedHosts
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import rollouts
-from tui_manager.storage.views import rollout_hosts
+from tui_manager.storage.views.delivery import rollout_hosts
 
 log = logging.getLogger(__name__)
 _SECOND = 1_000_000  # microseconds

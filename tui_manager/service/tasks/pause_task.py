@@ -6,7 +6,7 @@ from tui_manager.service.core import task_status
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.manager import audit
 from tui_manager.storage.tables.tasks import rollouts, task_transitions, tasks
-from tui_manager.storage.views import command_delivery, rollout_hosts
+from tui_manager.storage.views.delivery import command_delivery, rollout_hosts
 
 _OFFLINE = "The host was offline when the task was resumed."
 

@@ -8,7 +8,7 @@ from tui_manager.domain.tasks.rollout_decision import HostState
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks.command_hosts import CommandOnHost
-from tui_manager.storage.views.command_delivery import UnsentCommand
+from tui_manager.storage.views.delivery.command_delivery import UnsentCommand
 
 _SQL = load_queries("rollout_hosts.sql")
 
