@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui_manager.agent_install.ssh_targets import read_targets
+from tui_manager.agent_install.ssh.ssh_targets import read_targets
 from tui_manager.domain.errors import InvalidInputError
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tui_manager.agent_install import host_problems
-from tui_manager.agent_install.host_session import RefusedRequestError
 from tui_manager.agent_install.manager_calls import check_hosts
 from tui_manager.agent_install.outcomes import (
     HostProblemError,
@@ -15,7 +13,9 @@ from tui_manager.agent_install.outcomes import (
     Outcome,
     Status,
 )
-from tui_manager.agent_install.ssh_targets import SshTarget
+from tui_manager.agent_install.ssh import host_problems
+from tui_manager.agent_install.ssh.host_session import RefusedRequestError
+from tui_manager.agent_install.ssh.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Stage
 from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.hosts.host import Host

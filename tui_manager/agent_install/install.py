@@ -19,18 +19,18 @@ from tui_manager.agent_install.agent_settings import (
     value_of,
 )
 from tui_manager.agent_install.bundles import Bundles, WantedBundle, named
-from tui_manager.agent_install.host_session import (
+from tui_manager.agent_install.install_order import HostClaims, InstallOrder
+from tui_manager.agent_install.manager_calls import HostReader
+from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
+from tui_manager.agent_install.probe import HostIdentity, Probe, read_identity, read_probe
+from tui_manager.agent_install.ssh.host_session import (
     Answer,
     HostSession,
     RefusedRequestError,
     first_value,
     open_session,
 )
-from tui_manager.agent_install.install_order import HostClaims, InstallOrder
-from tui_manager.agent_install.manager_calls import HostReader
-from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
-from tui_manager.agent_install.probe import HostIdentity, Probe, read_identity, read_probe
-from tui_manager.agent_install.ssh_targets import SshTarget
+from tui_manager.agent_install.ssh.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Report, Stage
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.status import Admission

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import field
 
-from tui_manager.agent_install.host_session import SshSettings
 from tui_manager.agent_install.outcomes import HostProblemError
+from tui_manager.agent_install.ssh.host_session import SshSettings
 from tui_manager.domain.frozen_dataclass import dataclass
 
 

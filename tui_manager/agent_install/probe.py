@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.rules.identity_proof import signed_bytes
 
-from tui_manager.agent_install.host_session import Answer, first_value
 from tui_manager.agent_install.outcomes import HostProblemError
+from tui_manager.agent_install.ssh.host_session import Answer, first_value
 from tui_manager.domain.frozen_dataclass import dataclass
 
 _KEY = re.compile("[0-9a-f]{64}")

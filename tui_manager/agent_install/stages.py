@@ -4,7 +4,7 @@ its own, because the work, the printing and an interrupt share it."""
 from enum import StrEnum
 from typing import Protocol
 
-from tui_manager.agent_install.ssh_targets import SshTarget
+from tui_manager.agent_install.ssh.ssh_targets import SshTarget
 
 
 class Stage(StrEnum):

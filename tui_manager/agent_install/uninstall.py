@@ -5,16 +5,16 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import field
 
-from tui_manager.agent_install.host_session import (
+from tui_manager.agent_install.manager_calls import HostReader
+from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
+from tui_manager.agent_install.probe import Probe, read_probe
+from tui_manager.agent_install.ssh.host_session import (
     HostSession,
     SshSettings,
     first_value,
     open_session,
 )
-from tui_manager.agent_install.manager_calls import HostReader
-from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
-from tui_manager.agent_install.probe import Probe, read_probe
-from tui_manager.agent_install.ssh_targets import SshTarget
+from tui_manager.agent_install.ssh.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Report, Stage
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.frozen_dataclass import dataclass

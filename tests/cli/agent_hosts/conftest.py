@@ -13,7 +13,8 @@ from tests.cli.agent_hosts.ssh_hosts import (
     Uninstalling,
 )
 from tests.cli.conftest import Connect
-from tui_manager.agent_install import host_session, install, manager_calls
+from tui_manager.agent_install import install, manager_calls
+from tui_manager.agent_install.ssh import host_session
 
 
 @pytest.fixture

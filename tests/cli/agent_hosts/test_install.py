@@ -21,8 +21,9 @@ from tests.cli.agent_hosts.ssh_hosts import (
 )
 from tests.support.bundles import new_key, public
 from tui_manager import __version__
-from tui_manager.agent_install import host_session, install
+from tui_manager.agent_install import install
 from tui_manager.agent_install.probe import Probe, read_probe
+from tui_manager.agent_install.ssh import host_session
 from tui_manager.cli.commands.hosts import agent_hosts
 from tui_manager.cli.main import main
 from tui_manager.domain.status import Admission

@@ -14,8 +14,9 @@ from tests.cli.agent_hosts.ssh_hosts import (
     SshHosts,
     Uninstalling,
 )
-from tui_manager.agent_install import host_session, install
+from tui_manager.agent_install import install
 from tui_manager.agent_install.probe import Probe, read_probe
+from tui_manager.agent_install.ssh import host_session
 
 PROBED = (
     "a system=linux; a arch=$(uname -m); a 'libc=glibc 2.36'; a user=root; a host=h; a root=/x; "

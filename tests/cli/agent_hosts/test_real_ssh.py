@@ -21,7 +21,8 @@ from tests.cli.agent_hosts.ssh_hosts import (
 )
 from tests.cli.conftest import Connect
 from tests.support.programs import wait_for
-from tui_manager.agent_install import host_session, manager_calls
+from tui_manager.agent_install import manager_calls
+from tui_manager.agent_install.ssh import host_session
 
 _SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
 pytestmark = pytest.mark.skipif(

@@ -15,11 +15,11 @@ from tui_manager_protos.rules.manager_address import ADDRESSES_MAX, check_manage
 from tui_manager.agent_bundle.opened_bundle import Bundle, require_signer
 from tui_manager.agent_install.all_hosts import AllHosts, HostWork
 from tui_manager.agent_install.bundles import Bundles
-from tui_manager.agent_install.host_session import SshSettings, SudoPassword
 from tui_manager.agent_install.install import HostInstall
 from tui_manager.agent_install.install_order import HostClaims, InstallOrder
 from tui_manager.agent_install.manager_calls import HostReader
-from tui_manager.agent_install.ssh_targets import STDIN, SshTarget, read_targets
+from tui_manager.agent_install.ssh.host_session import SshSettings, SudoPassword
+from tui_manager.agent_install.ssh.ssh_targets import STDIN, SshTarget, read_targets
 from tui_manager.agent_install.uninstall import HostUninstall, UninstallOrder
 from tui_manager.cli.commands.hosts.agent_bundle import own_bundle, public_key, signing_key
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNREACHABLE

@@ -15,10 +15,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO
 
-from tui_manager.agent_install import ssh_problems
 from tui_manager.agent_install.host_script import Opening, make_opening
 from tui_manager.agent_install.outcomes import HostProblemError, LostConnectionError
-from tui_manager.agent_install.ssh_targets import SshTarget
+from tui_manager.agent_install.ssh import ssh_problems
+from tui_manager.agent_install.ssh.ssh_targets import SshTarget
 from tui_manager.domain.frozen_dataclass import dataclass
 
 CONNECT_WITHIN = 30  # seconds, for ssh's own connection

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tui_manager.agent_install.ssh_targets import SshTarget
+from tui_manager.agent_install.ssh.ssh_targets import SshTarget
 
 _LAST = 3  # lines that are shown of what ssh, or the host, said
 _CHANGED = re.compile("HOST IDENTIFICATION HAS CHANGED|Offending .*key in")

@@ -1,7 +1,7 @@
 """Why a host could not do what it was asked for, in a sentence. A file of its own, because sessions
 know nothing of these sentences."""
 
-from tui_manager.agent_install.host_session import RefusedRequestError
+from tui_manager.agent_install.ssh.host_session import RefusedRequestError
 
 _SHOWN = 80  # characters of a code that is not known
 _SENTENCES = {
