@@ -25,7 +25,7 @@ import psycopg
 from tests.support.cutting_proxy import CuttingProxy, proxy_of
 from tests.support.postgresql_server import PostgresqlServer, find_programs, folder_for_servers
 from tui_manager.state_files import DATABASE
-from tui_manager.storage.engine.postgresql.postgresql_transaction import (
+from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
     PostgresqlTransaction,
     adapt,
     rows,

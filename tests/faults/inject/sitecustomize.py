@@ -196,8 +196,8 @@ def _cgroup_support(module: Any) -> None:
 
 
 _CHANGES: dict[str, Callable[[Any], None]] = {
-    "tui_manager.storage.engine.postgresql.counted_commits": _counted_commits,
-    "tui_manager.storage.engine.postgresql.units_of_work": _units_of_work,
+    "tui_manager.storage.engine.postgresql.writing.counted_commits": _counted_commits,
+    "tui_manager.storage.engine.postgresql.writing.units_of_work": _units_of_work,
     "tui_manager.storage.engine.sqlite.connection": _connection,
     "tui_manager.service.files.receive_file_set": _incoming,
     "tui_manager.transport.sessions.command_port": _server,

@@ -11,7 +11,9 @@ from tests.storage.maintenance.test_check import SPOILED, history
 from tests.support.engines import POSTGRESQL, database_in
 from tests.support.manager_parts import Parts, manager_parts
 from tests.support.postgresql import connect_to
-from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+    PostgresqlTransaction,
+)
 from tui_manager.storage.maintenance.check import Finding, check_postgresql, contradictions
 
 pytestmark = [

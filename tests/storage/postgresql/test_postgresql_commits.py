@@ -13,7 +13,7 @@ from tests.support.postgresql_notes import database_with_notes, note, notes
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.database import Database, open_database
-from tui_manager.storage.engine.postgresql import writing_connection
+from tui_manager.storage.engine.postgresql.writing import writing_connection
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import command_hosts
 

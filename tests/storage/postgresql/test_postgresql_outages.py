@@ -27,12 +27,8 @@ from tests.support.postgresql_server import PostgresqlServer
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.database import Database, open_database
-from tui_manager.storage.engine.postgresql import (
-    connection,
-    postgresql_engine,
-    readers,
-    writing_connection,
-)
+from tui_manager.storage.engine.postgresql import connection, postgresql_engine, readers
+from tui_manager.storage.engine.postgresql.writing import writing_connection
 from tui_manager.storage.engine.transaction import Transaction
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.storage.views.test_query_plans import GROWING, WALKS
 from tests.support.postgresql import unused_database, url_as_superuser
-from tui_manager.storage.engine.postgresql import writing_connection
+from tui_manager.storage.engine.postgresql.writing import writing_connection
 from tui_manager.storage.engine.statements import Query, load_queries
 
 pytestmark = pytest.mark.sqlite("on PostgreSQL as it is")

@@ -18,11 +18,8 @@ from tests.support.postgresql_notes import database_with_notes, note, notes
 from tests.support.waiting import GIVE_UP, wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.database import Database, open_database
-from tui_manager.storage.engine.postgresql import (
-    postgresql_engine,
-    readers,
-    writing_connection,
-)
+from tui_manager.storage.engine.postgresql import postgresql_engine, readers
+from tui_manager.storage.engine.postgresql.writing import writing_connection
 from tui_manager.storage.engine.transaction import Transaction
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from tests.support.postgresql_notes import database_with_notes, note, notes
 from tui_manager.domain.errors import AlreadyRunningError, NotFoundError, StorageError
 from tui_manager.storage.engine.database import open_database
-from tui_manager.storage.engine.postgresql import writing_connection
+from tui_manager.storage.engine.postgresql.writing import writing_connection
 from tui_manager.storage.engine.transaction import Transaction
 
 Place = tuple[str, "psycopg.Connection[Any]"]

@@ -9,7 +9,9 @@ import psycopg
 from tui_manager.storage.engine.postgresql import errors
 from tui_manager.storage.engine.postgresql.connection import connect, postgresql_address
 from tui_manager.storage.engine.postgresql.migrations import check_server, check_version
-from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+    PostgresqlTransaction,
+)
 
 T = TypeVar("T")
 # The timeouts of the manager are too short for what reads all of the database.

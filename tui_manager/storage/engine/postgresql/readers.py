@@ -11,14 +11,16 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from tui_manager.storage.engine.postgresql import units_of_work
 from tui_manager.storage.engine.postgresql.connection import (
     STATEMENT_MAX,
     ConnectionSocket,
     PostgresqlAddress,
     connect,
 )
-from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.engine.postgresql.writing import units_of_work
+from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+    PostgresqlTransaction,
+)
 from tui_manager.storage.engine.transaction import Transaction
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from tui_manager.storage.engine.statements import Packed, Query, replace_nul, re
 from tui_manager.storage.engine.transaction import Cursor, Values
 
 if TYPE_CHECKING:
-    from tui_manager.storage.engine.postgresql.lease import Lease
+    from tui_manager.storage.engine.postgresql.writing.lease import Lease
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _AS_TEXT = ("json", "jsonb", "uuid")

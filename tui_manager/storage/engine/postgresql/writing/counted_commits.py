@@ -9,8 +9,10 @@ from typing import Any
 
 import psycopg
 
-from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
-from tui_manager.storage.engine.postgresql.units_of_work import BEGIN
+from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+    PostgresqlTransaction,
+)
+from tui_manager.storage.engine.postgresql.writing.units_of_work import BEGIN
 
 _READ_NUMBER = (
     "SELECT number, pg_is_in_recovery() AS standby FROM last_write WHERE gateway = :gateway"

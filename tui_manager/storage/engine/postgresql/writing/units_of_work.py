@@ -7,8 +7,10 @@ import psycopg
 
 from tui_manager.storage.engine.engine import FailedUnit
 from tui_manager.storage.engine.postgresql import errors
-from tui_manager.storage.engine.postgresql.lease import Lease
-from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
+from tui_manager.storage.engine.postgresql.writing.lease import Lease
+from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+    PostgresqlTransaction,
+)
 from tui_manager.storage.engine.transaction import Work
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # whatever the server's default is

@@ -21,12 +21,12 @@ from tui_manager.storage.engine.postgresql.connection import (
     TimedConnection,
     connect,
 )
-from tui_manager.storage.engine.postgresql.counted_commits import (
+from tui_manager.storage.engine.postgresql.writing.counted_commits import (
     CountedCommits,
     DatabaseChangedError,
 )
-from tui_manager.storage.engine.postgresql.lease import Lease
-from tui_manager.storage.engine.postgresql.units_of_work import run_units
+from tui_manager.storage.engine.postgresql.writing.lease import Lease
+from tui_manager.storage.engine.postgresql.writing.units_of_work import run_units
 from tui_manager.storage.engine.transaction import Work
 
 log = logging.getLogger(__name__)
