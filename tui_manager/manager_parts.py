@@ -29,14 +29,14 @@ from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.service.limits import Limits
-from tui_manager.service.managers.change_bridge import ChangeBridge
 from tui_manager.service.managers.database_watch import DatabaseWatch
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 from tui_manager.service.managers.leader_loops import LeaderLoops
 from tui_manager.service.managers.leadership import Leadership
-from tui_manager.service.managers.link_notifier import LinkNotifier
-from tui_manager.service.managers.notifier import NoNotifier, Notifier
-from tui_manager.service.managers.requests_from_gateways import RequestsFromGateways
+from tui_manager.service.managers.messages.change_bridge import ChangeBridge
+from tui_manager.service.managers.messages.link_notifier import LinkNotifier
+from tui_manager.service.managers.messages.notifier import NoNotifier, Notifier
+from tui_manager.service.managers.messages.requests_from_gateways import RequestsFromGateways
 from tui_manager.service.managers.running_elsewhere import RunningElsewhere
 from tui_manager.service.managers.task_status_loop import TaskStatusLoop
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange

@@ -11,10 +11,10 @@ from typing import Any
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
 from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.manager.gateway import Gateway
-from tui_manager.service.managers.change_bridge import ChangeBridge
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
-from tui_manager.service.managers.notifier import ignore
-from tui_manager.service.managers.requests_from_gateways import RequestsFromGateways
+from tui_manager.service.managers.messages.change_bridge import ChangeBridge
+from tui_manager.service.managers.messages.notifier import ignore
+from tui_manager.service.managers.messages.requests_from_gateways import RequestsFromGateways
 from tui_manager.service.managers.running_elsewhere import RunningElsewhere
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
 

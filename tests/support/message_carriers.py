@@ -15,7 +15,7 @@ from tests.support.own_postgresql import PASSWORD, server_with_passwords, stalle
 from tests.support.postgresql_server import PostgresqlServer
 from tests.support.stalling_proxy import Streams
 from tests.support.waiting import wait_until
-from tui_manager.service.managers.link_notifier import LinkNotifier, LinkTimes
+from tui_manager.service.managers.messages.link_notifier import LinkNotifier, LinkTimes
 from tui_manager.storage.engine.message_link import MessageLink
 from tui_manager.storage.engine.postgresql.connection import postgresql_address
 from tui_manager.storage.engine.postgresql.notifications import Notifications

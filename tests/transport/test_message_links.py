@@ -10,7 +10,7 @@ from tests.support.message_carriers import Carrier, Manager, carrier
 from tests.support.own_postgresql import PASSWORD
 from tests.support.stalling_proxy import stalling_proxy
 from tests.support.waiting import wait_until
-from tui_manager.service.managers.notifier import MESSAGE_MAX
+from tui_manager.service.managers.messages.notifier import MESSAGE_MAX
 
 
 @pytest.fixture(scope="module", params=["postgresql", "nats"])

@@ -14,7 +14,7 @@ from tests.support.message_carriers import TIMES, Manager
 from tests.support.nats_server import NatsServer, nats_server
 from tests.support.tls_front import make_certificate
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.service.managers.notifier import MESSAGE_MAX
+from tui_manager.service.managers.messages.notifier import MESSAGE_MAX
 from tui_manager.transport.change_feed.nats_address import nats_address
 from tui_manager.transport.change_feed.nats_link import NatsLink
 

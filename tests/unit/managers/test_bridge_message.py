@@ -7,13 +7,13 @@ import pytest
 
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.gateway_requests import GatewayRequests, Requests
-from tui_manager.service.managers.bridge_message import (
+from tui_manager.service.managers.messages.bridge_message import (
     BridgeMessage,
     MalformedMessageError,
     decode,
 )
-from tui_manager.service.managers.missed_messages import MissedMessages, Missing
-from tui_manager.service.managers.notifier import MESSAGE_MAX
+from tui_manager.service.managers.messages.missed_messages import MissedMessages, Missing
+from tui_manager.service.managers.messages.notifier import MESSAGE_MAX
 
 MESSAGE = BridgeMessage(
     gateway=2,

@@ -10,8 +10,13 @@ import pytest
 
 from tests.support.jumping_loop import run_jumping
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.service.managers.link_notifier import LinkNotifier, LinkTimes
-from tui_manager.service.managers.notifier import MESSAGE_MAX, WAITING_MAX, NoNotifier, Notifier
+from tui_manager.service.managers.messages.link_notifier import LinkNotifier, LinkTimes
+from tui_manager.service.managers.messages.notifier import (
+    MESSAGE_MAX,
+    WAITING_MAX,
+    NoNotifier,
+    Notifier,
+)
 
 FRAME = b"0123456789abcdef "
 HOUR = 3600.0

@@ -6,7 +6,7 @@ from typing import Protocol
 
 class MessageLink(Protocol):
     """One connection that carries messages; it is opened once, and not again after it was lost.
-    Everything is called on one event loop. `service/managers/link_notifier.py` uses it."""
+    Everything is called on one event loop. `service/managers/messages/link_notifier.py` uses it."""
 
     async def open(
         self, on_message: Callable[[bytes], None], on_lost: Callable[[str], None]

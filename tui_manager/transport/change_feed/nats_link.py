@@ -1,7 +1,7 @@
 """Messages between managers over core NATS: nothing is stored there.
 
 nats-py connects to one server here, once. That it connects again by itself is switched off, because
-`service/managers/link_notifier.py` does that for all links, and knows when a link is dead.
+`service/managers/messages/link_notifier.py` does that for all links, and knows when a link is dead.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from typing import Any
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.gateway_requests import Requests
-from tui_manager.service.managers.notifier import MESSAGE_MAX
+from tui_manager.service.managers.messages.notifier import MESSAGE_MAX
 
 _PARTS = (Changes, Requests)  # what they hold is a field of the message each, if it is set
 _FLAGS = {part: [one.name for one in fields(part) if one.type is bool] for part in _PARTS}

@@ -19,12 +19,15 @@ from tui_manager.domain.manager.gateway import ManagerGroup
 from tui_manager.service.core.change_feed import EVERYTHING, ChangeRate, Subscription
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.gateway_requests import ANYTHING, Requests
-from tui_manager.service.managers import bridge_message
-from tui_manager.service.managers.bridge_message import BridgeMessage, MalformedMessageError
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
-from tui_manager.service.managers.missed_messages import MissedMessages
-from tui_manager.service.managers.notifier import Notifier
-from tui_manager.service.managers.requests_from_gateways import RequestsFromGateways
+from tui_manager.service.managers.messages import bridge_message
+from tui_manager.service.managers.messages.bridge_message import (
+    BridgeMessage,
+    MalformedMessageError,
+)
+from tui_manager.service.managers.messages.missed_messages import MissedMessages
+from tui_manager.service.managers.messages.notifier import Notifier
+from tui_manager.service.managers.messages.requests_from_gateways import RequestsFromGateways
 from tui_manager.storage.tables.manager import gateways
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tui_manager.service.managers.bridge_message import BridgeMessage
+from tui_manager.service.managers.messages.bridge_message import BridgeMessage
 
 
 class Missing(StrEnum):
