@@ -8,11 +8,11 @@ from tui_manager.domain.manager.address import split_address
 from tui_manager.domain.manager.gateway import ManagerGroup
 from tui_manager.own_addresses import server_names
 from tui_manager.receivers.hook_program import HookProgram
-from tui_manager.security.authority import Authority
-from tui_manager.security.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.key_store import KeyStore
 from tui_manager.security.secret_box import SecretBox
-from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch
 from tui_manager.service.core.core import Core, load_core

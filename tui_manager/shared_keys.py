@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.security.authority import Authority
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.cluster_key import (
     CLUSTER_KEY,
     ClusterKey,
@@ -22,7 +23,6 @@ from tui_manager.security.cluster_key import (
 from tui_manager.security.key_store import FolderKeys, KeyStore
 from tui_manager.security.private_files import private_folder, write_private
 from tui_manager.security.secret_box import new_secrets_key
-from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.tables.manager import manager_keys

@@ -9,8 +9,8 @@ import grpc
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.swarm.enrolled import pem
-from tui_manager.security.authority import Authority, IssuedCertificate
-from tui_manager.security.certificate_requests import HostKey
+from tui_manager.security.certificates.authority import Authority, IssuedCertificate
+from tui_manager.security.certificates.certificate_requests import HostKey
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import PrivateKey, key_hash, key_pem
 

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_protos.rules.fingerprint import fingerprint
 
-from tui_manager.security.authority import Authority, IssuedCertificate
-from tui_manager.security.certificate_requests import HostKey
+from tui_manager.security.certificates.authority import Authority, IssuedCertificate
+from tui_manager.security.certificates.certificate_requests import HostKey
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_hash, key_pem
 from tui_manager.state_files import DATABASE

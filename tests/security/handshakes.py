@@ -8,11 +8,11 @@ import grpc
 import grpc.aio
 from cryptography import x509
 
-from tui_manager.security.authority import IssuedCertificate
-from tui_manager.security.certificates import to_pem
-from tui_manager.security.client_certificate import PeerCertificate, read_peer
+from tui_manager.security.certificates.authority import IssuedCertificate
+from tui_manager.security.certificates.certificates import to_pem
+from tui_manager.security.certificates.client_certificate import PeerCertificate, read_peer
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.keys import PrivateKey, key_pem
-from tui_manager.security.server_identity import ServerIdentity
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 _METHOD = "/test.Echo/Echo"

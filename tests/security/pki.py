@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from tests.security.examples import SigningKey, TestClock, name
-from tui_manager.security.authority import Authority
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.key_store import FolderKeys
-from tui_manager.security.server_identity import ServerIdentity
 
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 DAY = timedelta(days=1)

@@ -10,7 +10,7 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.security.examples import request
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.security.certificate_requests import REQUEST_MAX, read_request
+from tui_manager.security.certificates.certificate_requests import REQUEST_MAX, read_request
 from tui_manager.security.keys import key_hash, load_or_make_key
 
 

@@ -11,7 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.security.examples import TestClock, name
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.security.client_certificate import read_peer
+from tui_manager.security.certificates.client_certificate import read_peer
 from tui_manager.security.keys import key_hash
 
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -9,12 +9,12 @@ from tui_manager_protos.rules.duration import format_duration
 
 from tests.security.examples import TestClock
 from tui_manager.domain.hosts.join_token import TokenSpec
-from tui_manager.security import certificate_lifetimes
-from tui_manager.security.authority import Authority
-from tui_manager.security.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.certificates import certificate_lifetimes
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.secret_box import SecretBox
-from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.shared_keys import SECURITY
 
 TEXT = (Path(__file__).parents[2] / "SECURITY.md").read_text(encoding="utf-8")

@@ -16,13 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.security.examples import TestClock, request
 from tests.security.handshakes import client, command_port, connects, listening_port, pem
-from tui_manager.security.authority import Authority
-from tui_manager.security.certificate_requests import read_request
-from tui_manager.security.certificates import to_pem
-from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.certificate_requests import read_request
+from tui_manager.security.certificates.certificates import to_pem
+from tui_manager.security.certificates.enrollment_identity import (
+    ENROLLMENT_NAME,
+    EnrollmentIdentity,
+)
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import PrivateKey, key_hash, key_pem, pin
-from tui_manager.security.server_identity import ServerIdentity
 
 
 @dataclass(slots=True)

@@ -11,11 +11,14 @@ from cryptography.hazmat.primitives import serialization
 
 from tests.security.examples import TestClock
 from tui_manager.domain.errors import StorageError
-from tui_manager.security.authority import Authority
-from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.enrollment_identity import (
+    ENROLLMENT_NAME,
+    EnrollmentIdentity,
+)
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_hash, pin
-from tui_manager.security.server_identity import ServerIdentity
 
 MANAGER = str(uuid4())
 

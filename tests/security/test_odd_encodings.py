@@ -15,15 +15,19 @@ from hypothesis import strategies as st
 from tests.security.examples import name, request
 from tests.support.run_length import examples
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.security.certificate_requests import read_request
-from tui_manager.security.certificates import (
+from tui_manager.security.certificates.certificate_requests import read_request
+from tui_manager.security.certificates.certificates import (
     FOR_CLIENTS,
     Issuer,
     key_id,
     leaf_certificate,
     to_der,
 )
-from tui_manager.security.client_certificate import HOST_URI, PeerCertificate, read_peer
+from tui_manager.security.certificates.client_certificate import (
+    HOST_URI,
+    PeerCertificate,
+    read_peer,
+)
 from tui_manager.security.keys import key_hash
 
 KEY = ec.generate_private_key(ec.SECP256R1())

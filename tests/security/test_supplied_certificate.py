@@ -22,11 +22,11 @@ from tests.security.pki import (
     supplied_by,
 )
 from tui_manager.domain.errors import StorageError
-from tui_manager.security.authority import Authority
-from tui_manager.security.certificate_requests import read_request
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.certificate_requests import read_request
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_pem
-from tui_manager.security.server_identity import ServerIdentity
 
 
 async def test_an_authority_that_is_brought_vouches_for_hosts(

@@ -19,9 +19,9 @@ from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 from tests.support.agent_stream import AgentStream
 from tui_manager.run_manager import RunningManager
-from tui_manager.security.authority import Authority
-from tui_manager.security.certificate_requests import read_request
-from tui_manager.security.enrollment_identity import ENROLLMENT_NAME
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.certificate_requests import read_request
+from tui_manager.security.certificates.enrollment_identity import ENROLLMENT_NAME
 from tui_manager.security.keys import key_pem
 
 

@@ -21,7 +21,7 @@ from tests.support.secure_manager import SecureManager, completed, secure_manage
 from tests.support.waiting import wait_until
 from tui_manager.domain.status import Admission
 from tui_manager.run_manager import run_manager
-from tui_manager.security.authority import Authority
+from tui_manager.security.certificates.authority import Authority
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_pem
 from tui_manager.settings import Settings

@@ -17,12 +17,12 @@ from tests.support.secure_manager import MovedClock, SecureManager, secure_manag
 from tests.support.waiting import wait_until
 from tui_manager.domain.manager.address import split_address
 from tui_manager.run_manager import run_manager
-from tui_manager.security.authority import Authority
-from tui_manager.security.client_certificate import read_peer
-from tui_manager.security.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.client_certificate import read_peer
+from tui_manager.security.certificates.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.security.keys import key_hash
-from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.settings import Settings
 from tui_manager.shared_keys import SECURITY
 from tui_manager.transport.ports import port_limits

@@ -19,7 +19,10 @@ from tui_manager_protos.v1 import enrollment_pb2_grpc as pb_grpc
 from tests.support import raw_http2
 from tests.support.raw_http2 import RawConnection, frame, trusting
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity
+from tui_manager.security.certificates.enrollment_identity import (
+    ENROLLMENT_NAME,
+    EnrollmentIdentity,
+)
 from tui_manager.security.key_store import FolderKeys
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import enrollment_credentials

@@ -20,10 +20,10 @@ from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.run_manager import run_manager
-from tui_manager.security.authority import Authority
+from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.cluster_key import CLUSTER_KEY, ClusterKey, read_cluster_key
 from tui_manager.security.key_store import FolderKeys, KeyStore
-from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.settings import Settings
 from tui_manager.shared_keys import SECURITY, claim_database, open_keys
 from tui_manager.storage.engine.database import open_database

@@ -11,7 +11,7 @@ from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeActio
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission
-from tui_manager.security.client_certificate import PeerCertificate
+from tui_manager.security.certificates.client_certificate import PeerCertificate
 from tui_manager.service.core.audit_and_log_limits import LOG_LINES_MAX
 from tui_manager.service.core.hosts import fleet_counts
 from tui_manager.service.reports.broken_wire_rules import broken_wire_rules

@@ -19,8 +19,8 @@ from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
-from tui_manager.security.authority import IssuedCertificate
-from tui_manager.security.certificate_requests import HostKey, read_request
+from tui_manager.security.certificates.authority import IssuedCertificate
+from tui_manager.security.certificates.certificate_requests import HostKey, read_request
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
 from tui_manager.service.enrollment import manage_tokens

@@ -17,7 +17,7 @@ from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.domain.hosts.vitals import Vitals
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
-from tui_manager.security.client_certificate import PeerCertificate
+from tui_manager.security.certificates.client_certificate import PeerCertificate
 from tui_manager.service.core.audit_and_log_limits import warn_of_each
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.core import Core

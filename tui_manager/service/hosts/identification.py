@@ -12,7 +12,7 @@ from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.agent_messages import AgentHello
 from tui_manager.domain.hosts.host import check_labels, check_name
 from tui_manager.domain.status import Admission
-from tui_manager.security.client_certificate import PeerCertificate
+from tui_manager.security.certificates.client_certificate import PeerCertificate
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.hosts.host_directory import Directory
 from tui_manager.storage.engine.transaction import Transaction

@@ -10,9 +10,9 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.security.authority import IssuedCertificate
-from tui_manager.security.enrollment_identity import EnrollmentIdentity
-from tui_manager.security.server_identity import ServerIdentity
+from tui_manager.security.certificates.authority import IssuedCertificate
+from tui_manager.security.certificates.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.certificates.server_identity import ServerIdentity
 
 log = logging.getLogger(__name__)
 CHECK_INTERVAL = 60.0  # seconds between two checks for certificates that are due or were replaced

@@ -3,9 +3,9 @@ agent renews it is in its `identity/certificate_renewal.py`."""
 
 from datetime import datetime
 
-from tui_manager.security.authority import IssuedCertificate
-from tui_manager.security.certificate_lifetimes import renewal_time
-from tui_manager.security.client_certificate import PeerCertificate
+from tui_manager.security.certificates.authority import IssuedCertificate
+from tui_manager.security.certificates.certificate_lifetimes import renewal_time
+from tui_manager.security.certificates.client_certificate import PeerCertificate
 from tui_manager.transport.messages.message_guard import MessageGuard
 
 ASK_AGAIN = 3600.0  # seconds until an agent is asked again

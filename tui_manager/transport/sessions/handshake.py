@@ -13,7 +13,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
 from tui_manager.domain.hosts.agent_messages import AgentHello
 from tui_manager.domain.hosts.session_end import SessionEnd
-from tui_manager.security.client_certificate import PeerCertificate, read_peer
+from tui_manager.security.certificates.client_certificate import PeerCertificate, read_peer
 from tui_manager.service.core.core import Core
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.transport.messages import convert

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.security.certificate_lifetimes import BACKDATED
+from tui_manager.security.certificates.certificate_lifetimes import BACKDATED
 
 # Kinds of keys that gRPC can use; of these the manager itself makes only P-256.
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from cryptography import x509
 
-from tui_manager.security.certificate_lifetimes import ENROLLMENT_LIFETIME
-from tui_manager.security.certificates import (
+from tui_manager.security.certificates.certificate_lifetimes import ENROLLMENT_LIFETIME
+from tui_manager.security.certificates.certificates import (
     FOR_SERVERS,
     Issuer,
     common_name,
@@ -16,9 +16,9 @@ from tui_manager.security.certificates import (
     leaf_certificate,
     to_pem,
 )
+from tui_manager.security.certificates.own_certificate import OwnCertificate
 from tui_manager.security.key_store import KeyStore
 from tui_manager.security.keys import PrivateKey, key_hash, key_pem, pin
-from tui_manager.security.own_certificate import OwnCertificate
 
 ENROLLMENT_NAME = "enroll.tui-manager.internal"
 _CERTIFICATE = "enrollment.pem"

@@ -12,7 +12,7 @@ from cryptography.x509.oid import ObjectIdentifier
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.security.certificates import UNREADABLE, SigningKey, is_of_key
+from tui_manager.security.certificates.certificates import UNREADABLE, SigningKey, is_of_key
 from tui_manager.security.private_files import read_file
 
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import serialization
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.security.authority import Authority, general_name
-from tui_manager.security.certificates import (
+from tui_manager.security.certificates.authority import Authority, general_name
+from tui_manager.security.certificates.certificates import (
     FOR_SERVERS,
     UNREADABLE,
     PublicKey,
@@ -23,13 +23,13 @@ from tui_manager.security.certificates import (
     to_der,
     to_pem,
 )
-from tui_manager.security.keys import load_or_make_key
-from tui_manager.security.own_certificate import OwnCertificate
-from tui_manager.security.supplied_certificate import (
+from tui_manager.security.certificates.own_certificate import OwnCertificate
+from tui_manager.security.certificates.supplied_certificate import (
     SuppliedCertificate,
     SuppliedFiles,
     allows_purpose,
 )
+from tui_manager.security.keys import load_or_make_key
 
 log = logging.getLogger(__name__)
 _KEY, _CERTIFICATE = "server.key", "server.pem"

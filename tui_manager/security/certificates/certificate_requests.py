@@ -7,7 +7,7 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.security.certificates import UNREADABLE
+from tui_manager.security.certificates.certificates import UNREADABLE
 from tui_manager.security.keys import is_p256, key_hash
 
 REQUEST_MAX = 4096  # bytes; an agent's request has about 250

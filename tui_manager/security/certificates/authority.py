@@ -10,13 +10,13 @@ from cryptography import x509
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.security.certificate_lifetimes import (
+from tui_manager.security.certificates.certificate_lifetimes import (
     AUTHORITY_LIFETIME,
     HOST_LIFETIME,
     SERVER_LIFETIME,
 )
-from tui_manager.security.certificate_requests import HostKey
-from tui_manager.security.certificates import (
+from tui_manager.security.certificates.certificate_requests import HostKey
+from tui_manager.security.certificates.certificates import (
     FOR_CLIENTS,
     FOR_SERVERS,
     Issuer,
@@ -31,15 +31,15 @@ from tui_manager.security.certificates import (
     to_der,
     to_pem,
 )
-from tui_manager.security.client_certificate import HOST_URI
-from tui_manager.security.key_store import AUTHORITY_CERTIFICATE, KeyStore
-from tui_manager.security.keys import PrivateKey
-from tui_manager.security.own_certificate import OwnCertificate
-from tui_manager.security.supplied_certificate import (
+from tui_manager.security.certificates.client_certificate import HOST_URI
+from tui_manager.security.certificates.own_certificate import OwnCertificate
+from tui_manager.security.certificates.supplied_certificate import (
     SuppliedCertificate,
     SuppliedFiles,
     allows_purpose,
 )
+from tui_manager.security.key_store import AUTHORITY_CERTIFICATE, KeyStore
+from tui_manager.security.keys import PrivateKey
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.security.certificates import UNREADABLE
+from tui_manager.security.certificates.certificates import UNREADABLE
 from tui_manager.security.keys import is_p256, key_hash
 
 HOST_URI = "urn:uuid:"
