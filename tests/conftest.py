@@ -12,7 +12,7 @@ from tui_manager_agent.executions.orders.cgroup_support import (
     find_cgroup_root,
     remove_empty_cgroups,
 )
-from tui_manager_agent.supervisor.cgroup import CgroupRoot
+from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
 from tests.support import forked_run
 from tests.support.new_databases import copied_databases

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
-from tui_manager_agent.supervisor import processes
+from tui_manager_agent.supervisor.processes import processes
 
 from tests.agent.fake_manager import FakeManager
 from tests.support import warm_programs

@@ -11,7 +11,7 @@ from tui_manager_agent.executions.orders.cgroup_support import (
     find_cgroup_root,
     remove_empty_cgroups,
 )
-from tui_manager_agent.supervisor.cgroup import CgroupRoot
+from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.authority import Authority

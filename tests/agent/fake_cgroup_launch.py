@@ -8,8 +8,8 @@ import os
 import sys
 
 sys.path.append(__file__.rsplit("/", 3)[0] + "/agent")  # as launch.py: -S leaves all else out
-from tui_manager_agent.supervisor.cgroup import Cgroup, CgroupRoot
 from tui_manager_agent.supervisor.fork_server import ForkServer
+from tui_manager_agent.supervisor.processes.cgroup import Cgroup, CgroupRoot
 
 FILES = ("cgroup.procs", "memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
-from tui_manager_agent.supervisor import processes
+from tui_manager_agent.supervisor.processes import processes
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.in_process import InProcess

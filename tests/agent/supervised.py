@@ -15,8 +15,9 @@ from typing import Self, cast
 
 import psutil
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
-from tui_manager_agent.supervisor import clock, launch, processes, record
-from tui_manager_agent.supervisor.cgroup import CgroupRoot
+from tui_manager_agent.supervisor import clock, launch, record
+from tui_manager_agent.supervisor.processes import processes
+from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
 from tests.agent import orders
 from tests.support.waiting import GIVE_UP

@@ -67,7 +67,7 @@ def test_a_supervisor_imports_nothing_once_it_runs() -> None:
     """A package's upgrade puts files of another version below it, and a removal takes them away."""
     late = {
         (path.name, function.name)
-        for path in Path(supervisor.__path__[0]).glob("*.py")
+        for path in Path(supervisor.__path__[0]).rglob("*.py")
         for function in ast.walk(ast.parse(path.read_text()))
         if isinstance(function, ast.FunctionDef)
         if any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(function))

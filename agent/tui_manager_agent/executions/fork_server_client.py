@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tui_manager_agent.supervisor import launch, record
-from tui_manager_agent.supervisor.cgroup import CgroupRoot
+from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
 IDLE = 300.0  # seconds without a supervisor, after which it is ended
 EXIT_WITHIN = 1.0  # seconds

@@ -15,8 +15,8 @@ from tui_manager_agent.journal.order_and_result import Order, Owner, Result
 from tui_manager_agent.journal.read_failures import ReadFailures
 from tui_manager_agent.journal.transfer_records import UpdateOrder
 from tui_manager_agent.supervisor import record
-from tui_manager_agent.supervisor.cgroup import Cgroup, CgroupRoot
-from tui_manager_agent.supervisor.killing import EMPTY_CHECKS, CommandProcesses
+from tui_manager_agent.supervisor.processes.cgroup import Cgroup, CgroupRoot
+from tui_manager_agent.supervisor.processes.killing import EMPTY_CHECKS, CommandProcesses
 
 _KILL_WITHIN = 10.0  # seconds
 _PAUSE = 0.02  # seconds between checks: no event tells the exit of these processes

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
-from tui_manager_agent.supervisor.cgroup import CgroupRoot
+from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
 CHECK_EVERY = 2.0  # seconds between checks of all supervisors, in case a notification was lost
 FIFO = "bell"  # in the state folder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tui_manager_agent.journal.order_and_result import STREAMS, Order, Owner, Result
 from tui_manager_agent.supervisor import claim, clock, record, script_and_stdin
-from tui_manager_agent.supervisor.processes import Process
+from tui_manager_agent.supervisor.processes.processes import Process
 
 UNKNOWN = "unknown"  # the manager's database does not have this execution
 

@@ -18,7 +18,8 @@ from tui_manager_agent.journal.transfer_records import (
 )
 from tui_manager_agent.policy.file_rules import FileAccess, TransferRequest
 from tui_manager_agent.policy.policy import CommandRequest, Request, UpdateRequest
-from tui_manager_agent.supervisor import cgroup_limits, clock, record, script_and_stdin
+from tui_manager_agent.supervisor import clock, record, script_and_stdin
+from tui_manager_agent.supervisor.processes import cgroup_limits
 
 STREAMS = (record.STDOUT, record.STDERR)
 _NOT_RECORDED = "?"  # by an older agent; no policy allows it
@@ -103,7 +104,7 @@ class Order:
         priority: the highest starts first.
         fifo: where the supervisor notifies the agent.
         boot_id: of the boot in which the order came.
-        limits: of its cgroup, by the entries that `supervisor/cgroup_limits.py` names.
+        limits: of its cgroup, by the entries that `supervisor/processes/cgroup_limits.py` names.
         start_before: boot-time ns by which it has to start; 0: no limit.
         run_as: None: the agent's own user.
         environment: all variables of the command, secrets among them.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import signal
     from typing import NoReturn
 
-    from tui_manager_agent.supervisor.cgroup import CgroupRoot
+    from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 

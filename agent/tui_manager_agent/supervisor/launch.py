@@ -13,8 +13,8 @@ import sys
 
 def main() -> int:
     sys.path.append(__file__.rsplit("/", 3)[0])
-    from tui_manager_agent.supervisor.cgroup import CgroupRoot
     from tui_manager_agent.supervisor.fork_server import ForkServer
+    from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
     cgroup_root = CgroupRoot(*sys.argv[3:5]) if len(sys.argv) > 4 else None
     ForkServer(int(sys.argv[1]), cgroup_root).serve()

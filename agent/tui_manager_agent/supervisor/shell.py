@@ -7,7 +7,7 @@ import os
 import resource
 
 from tui_manager_agent.supervisor import clock
-from tui_manager_agent.supervisor.processes import ON_LINUX
+from tui_manager_agent.supervisor.processes.processes import ON_LINUX
 from tui_manager_agent.supervisor.spawn import spawn
 from tui_manager_agent.supervisor.spool_writer import Pipe
 
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
 
-    from tui_manager_agent.supervisor.cgroup import Cgroup
+    from tui_manager_agent.supervisor.processes.cgroup import Cgroup
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 

@@ -12,14 +12,15 @@ import errno
 import os
 import resource
 
-from tui_manager_agent.supervisor import processes, record
+from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor.processes import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from typing import NoReturn
 
-    from tui_manager_agent.supervisor.cgroup import Cgroup
+    from tui_manager_agent.supervisor.processes.cgroup import Cgroup
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 

@@ -6,25 +6,21 @@ from __future__ import annotations
 import os
 import select
 
-from tui_manager_agent.supervisor import (
-    cgroup_limits,
-    claim,
-    clock,
-    processes,
-    record,
-    script_and_stdin,
-    shell,
-    spawn,
-)
-from tui_manager_agent.supervisor.killing import SURVIVORS_NAMED, CommandProcesses, Killing
+from tui_manager_agent.supervisor import claim, clock, record, script_and_stdin, shell, spawn
 from tui_manager_agent.supervisor.notifier import Notifier
+from tui_manager_agent.supervisor.processes import cgroup_limits, processes
+from tui_manager_agent.supervisor.processes.killing import (
+    SURVIVORS_NAMED,
+    CommandProcesses,
+    Killing,
+)
 from tui_manager_agent.supervisor.spool_writer import OutputLimit, Pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
 
-    from tui_manager_agent.supervisor.cgroup import Cgroup, CgroupRoot
+    from tui_manager_agent.supervisor.processes.cgroup import Cgroup, CgroupRoot
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 

@@ -17,7 +17,8 @@ from typing import NoReturn
 
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.installation import CURRENT, PROGRAM, Installation
-from tui_manager_agent.supervisor import clock, processes
+from tui_manager_agent.supervisor import clock
+from tui_manager_agent.supervisor.processes import processes
 from tui_manager_agent.update import trial_record, watcher
 from tui_manager_agent.update.trial_record import VARIABLE, TrialRecord
 from tui_manager_agent.update.update_work import Prepared

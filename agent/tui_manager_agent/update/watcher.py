@@ -12,7 +12,8 @@ import os
 import select
 import time
 
-from tui_manager_agent.supervisor import clock, processes, record
+from tui_manager_agent.supervisor import clock, record
+from tui_manager_agent.supervisor.processes import processes
 
 STARTS = (
     "import sys; sys.path.append(sys.argv[1]); "

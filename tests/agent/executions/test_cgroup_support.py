@@ -15,9 +15,10 @@ from tui_manager_agent.executions import recovery
 from tui_manager_agent.identity import identity
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.journal.order_and_result import Owner
-from tui_manager_agent.supervisor import processes, record
-from tui_manager_agent.supervisor.cgroup import CgroupRoot
-from tui_manager_agent.supervisor.killing import CommandProcesses, Killing
+from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor.processes import processes
+from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
+from tui_manager_agent.supervisor.processes.killing import CommandProcesses, Killing
 
 from tests.agent import misbehave
 from tests.agent.conftest import MISBEHAVE, Gate

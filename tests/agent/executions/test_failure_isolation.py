@@ -16,8 +16,9 @@ from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.journal import read_failures
 from tui_manager_agent.journal.acknowledged import Acknowledged
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
-from tui_manager_agent.supervisor import claim, processes, record
-from tui_manager_agent.supervisor.processes import Process
+from tui_manager_agent.supervisor import claim, record
+from tui_manager_agent.supervisor.processes import processes
+from tui_manager_agent.supervisor.processes.processes import Process
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent import faults

@@ -16,7 +16,8 @@ import pytest
 from tui_manager_agent.executions import fork_server_client
 from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
-from tui_manager_agent.supervisor import fork_server, launch, processes, record
+from tui_manager_agent.supervisor import fork_server, launch, record
+from tui_manager_agent.supervisor.processes import processes
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess

@@ -5,7 +5,8 @@ import os
 import signal
 from pathlib import Path
 
-from tui_manager_agent.supervisor import processes, record
+from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor.processes import processes
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess

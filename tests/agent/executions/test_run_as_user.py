@@ -12,7 +12,8 @@ import pytest
 from tui_manager_agent.executions.orders.make_order import make_order
 from tui_manager_agent.journal.order_and_result import Order, RunAs
 from tui_manager_agent.policy.policy import RefusedError
-from tui_manager_agent.supervisor import processes, record
+from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor.processes import processes
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent import misbehave

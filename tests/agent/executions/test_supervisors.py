@@ -21,7 +21,8 @@ from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.executions.supervisors import Supervisors
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import Order
-from tui_manager_agent.supervisor import claim, processes, record
+from tui_manager_agent.supervisor import claim, record
+from tui_manager_agent.supervisor.processes import processes
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.faults import too_many_files

@@ -12,7 +12,8 @@ import pytest
 from tui_manager_agent.executions import recovery, runner
 from tui_manager_agent.journal import read_failures
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
-from tui_manager_agent.supervisor import processes, record
+from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor.processes import processes
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent import faults

@@ -10,7 +10,7 @@ from tui_manager_agent.executions.orders.cgroup_support import check_limits, fea
 from tui_manager_agent.executions.orders.make_order import make_order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import launch
-from tui_manager_agent.supervisor.cgroup import CgroupRoot
+from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 from tui_manager_agent.supervisor.spawn import shell_command, spawn
 from tui_manager_protos.v1 import agent_pb2 as wire
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
-from tui_manager_agent.supervisor import claim, clock, processes, record, shell, supervise
-from tui_manager_agent.supervisor.cgroup import CgroupRoot
-from tui_manager_agent.supervisor.killing import KILL_WITHIN, CommandProcesses, Killing
+from tui_manager_agent.supervisor import claim, clock, record, shell, supervise
+from tui_manager_agent.supervisor.processes import processes
+from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
+from tui_manager_agent.supervisor.processes.killing import KILL_WITHIN, CommandProcesses, Killing
 from tui_manager_agent.supervisor.supervise import Supervisor
 
 from tests.agent.conftest import MISBEHAVE

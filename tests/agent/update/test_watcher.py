@@ -3,7 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from tui_manager_agent.supervisor import clock, processes
+from tui_manager_agent.supervisor import clock
+from tui_manager_agent.supervisor.processes import processes
 from tui_manager_agent.update.watcher import Watcher
 
 _TRIAL = 300 * clock.SECOND

@@ -7,14 +7,8 @@ import sys
 
 def main() -> int:
     sys.path.append(os.environ["LD_FAULTS_PACKAGES"])
-    from tui_manager_agent.supervisor import (
-        cgroup,
-        claim,
-        fork_server,
-        script_and_stdin,
-        shell,
-        supervise,
-    )
+    from tui_manager_agent.supervisor import claim, fork_server, script_and_stdin, shell, supervise
+    from tui_manager_agent.supervisor.processes import cgroup
 
     sys.path.append(__file__.rsplit("/", 1)[0])
     points = importlib.import_module("points").Points(os.environ["LD_FAULTS_ARM"])

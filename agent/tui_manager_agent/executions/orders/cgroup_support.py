@@ -9,14 +9,14 @@ from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.policy.policy import RefusedError
-from tui_manager_agent.supervisor.cgroup import (
+from tui_manager_agent.supervisor.processes.cgroup import (
     Cgroup,
     CgroupRoot,
     controllers,
     enable_controllers,
     make_base,
 )
-from tui_manager_agent.supervisor.cgroup_limits import NEEDS
+from tui_manager_agent.supervisor.processes.cgroup_limits import NEEDS
 
 CLEAN_EVERY = 60.0  # seconds
 _SUBGROUP = "agent"  # the agent's own cgroup in its unit (DelegateSubgroup=)

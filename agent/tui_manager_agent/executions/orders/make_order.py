@@ -16,7 +16,8 @@ from tui_manager_agent.journal.order_and_result import Order, RunAs, Script
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.account import Account
 from tui_manager_agent.policy.policy import RefusedError, nanoseconds_of
-from tui_manager_agent.supervisor import cgroup_limits, clock, record, shebang
+from tui_manager_agent.supervisor import clock, record, shebang
+from tui_manager_agent.supervisor.processes import cgroup_limits
 
 TIMEOUT = nanoseconds_of(command_defaults.TIMEOUT)
 KILL_GRACE = nanoseconds_of(command_defaults.KILL_GRACE)

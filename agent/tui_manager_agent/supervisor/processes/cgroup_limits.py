@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui_manager_agent.supervisor.cgroup import Cgroup
+    from tui_manager_agent.supervisor.processes.cgroup import Cgroup
 
 MEMORY, TASKS, CPU = "memory_max", "tasks_max", "cpu_max"  # entries of an order
 # For each: the controller that a cgroup needs, and the feature that Hello lists.

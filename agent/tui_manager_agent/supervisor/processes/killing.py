@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 
-from tui_manager_agent.supervisor import clock, processes
+from tui_manager_agent.supervisor import clock
+from tui_manager_agent.supervisor.processes import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable
 
-    from tui_manager_agent.supervisor.cgroup import Cgroup
-    from tui_manager_agent.supervisor.processes import Found
+    from tui_manager_agent.supervisor.processes.cgroup import Cgroup
+    from tui_manager_agent.supervisor.processes.processes import Found
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
