@@ -17,8 +17,8 @@ from pathlib import Path
 
 import make_dist
 import make_man_pages
-from tui_manager_protos.rules.agent_bundle import Manifest, read_head
-from tui_manager_protos.rules.agent_bundle_contents import unpack
+from tui_manager_protos.rules.files.agent_bundle import Manifest, read_head
+from tui_manager_protos.rules.files.agent_bundle_contents import unpack
 
 from tui_manager.agent_bundle.build import build_bundle
 from tui_manager.agent_bundle.opened_bundle import open_bundle

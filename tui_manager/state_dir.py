@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+from tui_manager_protos.rules.files.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.security.private_files import OTHER_USERS, make_folder, write_private

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode, read_entries
-from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind, encode, read_entries
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH, REQUEST_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 MANIFEST, DATA = wire.FILE_SET_PART_MANIFEST, wire.FILE_SET_PART_DATA

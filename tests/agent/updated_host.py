@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tui_manager_agent import __version__
-from tui_manager_protos.rules.agent_bundle import format_update_keys, read_head
+from tui_manager_protos.rules.files.agent_bundle import format_update_keys, read_head
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.fake_files import FakeSet

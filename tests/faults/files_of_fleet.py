@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from io import BytesIO
 from pathlib import Path
 
-from tui_manager_protos.rules.file_manifest import EntryKind, read_entries
+from tui_manager_protos.rules.files.file_manifest import EntryKind, read_entries
 
 from tests.faults.operators import Operators
 from tests.support.file_trees import (

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tui_manager_agent.update import switch_version
-from tui_manager_protos.rules.agent_bundle import (
+from tui_manager_protos.rules.files.agent_bundle import (
     Manifest,
     Signature,
     encode_manifest,
@@ -22,7 +22,7 @@ from tui_manager_protos.rules.agent_bundle import (
     signed_bytes,
     write_bundle,
 )
-from tui_manager_protos.rules.plain_tar import END, Member, header, padding, read_header
+from tui_manager_protos.rules.files.plain_tar import END, Member, header, padding, read_header
 
 from tests.support.built_bundles import built_bundle
 from tui_manager.agent_bundle.source_files import LIBRARY

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import grpc
 import pytest
 from grpc import aio
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind, read_entries
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind, read_entries
 
 from tests.support.fake_files import FakeFiles
 from tui_manager.domain.errors import InvalidInputError, UnreachableError

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind, encode
 
 from tests.support.fake_files import FakeFiles, set_of
 from tui_manager.domain.errors import NotFoundError, StorageError, UnreachableError

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tui_manager_protos.rules.agent_bundle import (
+from tui_manager_protos.rules.files.agent_bundle import (
     BundleError,
     Signature,
     check_contents,
@@ -21,8 +21,8 @@ from tui_manager_protos.rules.agent_bundle import (
     read_head,
     write_bundle,
 )
-from tui_manager_protos.rules.agent_bundle_contents import check_members, unpack
-from tui_manager_protos.rules.plain_tar import END, Member, TarError, header, padding
+from tui_manager_protos.rules.files.agent_bundle_contents import check_members, unpack
+from tui_manager_protos.rules.files.plain_tar import END, Member, TarError, header, padding
 
 from tests.support.bundles import (
     FILES,

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+from tui_manager_protos.rules.files.trusted_path import UntrustedPathError, trusted_path
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 STRANGER = 4711

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tui_manager_protos.rules.agent_bundle import (
+from tui_manager_protos.rules.files.agent_bundle import (
     Manifest,
     Signature,
     encode_manifest,
@@ -15,7 +15,7 @@ from tui_manager_protos.rules.agent_bundle import (
     signed_bytes,
     write_bundle,
 )
-from tui_manager_protos.rules.plain_tar import END, Member, header, padding
+from tui_manager_protos.rules.files.plain_tar import END, Member, header, padding
 
 FILES: Mapping[str, bytes] = {
     "bin/tui-manager-agent": b"#!/bin/sh\necho tui-manager-agent 0.2.0\n",

@@ -5,7 +5,7 @@ import hashlib
 import io
 from collections.abc import AsyncIterator, Callable
 
-from tui_manager_protos.rules.file_manifest import (
+from tui_manager_protos.rules.files.file_manifest import (
     EntryKind,
     ManifestTotals,
     checked,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind, encode
 
 from tests.support.fake_files import FakeFiles, set_of
 from tests.support.fake_tasks import FakeTasks

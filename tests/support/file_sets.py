@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind, encode
 
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.files.file_store import FileStore

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import AgentStream, dial

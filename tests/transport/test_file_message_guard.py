@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH, REQUEST_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import hello

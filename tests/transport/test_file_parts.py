@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import NotFoundError, StorageError

@@ -1,7 +1,7 @@
 """How many bytes of files a receiver asks for before they have come."""
 
 import pytest
-from tui_manager_protos.rules.transfer_window import FIRST, LARGEST, SMALLEST, TransferWindow
+from tui_manager_protos.rules.files.transfer_window import FIRST, LARGEST, SMALLEST, TransferWindow
 
 from tests.support.manager_parts import TurnedClock
 

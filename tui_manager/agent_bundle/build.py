@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import psutil
-from tui_manager_protos.rules.agent_bundle import (
+from tui_manager_protos.rules.files.agent_bundle import (
     BUILD_LENGTH,
     FORMAT,
     MANIFEST,
@@ -27,7 +27,7 @@ from tui_manager_protos.rules.agent_bundle import (
     format_update_keys,
     write_bundle,
 )
-from tui_manager_protos.rules.plain_tar import END, Member, TarError, header, padding
+from tui_manager_protos.rules.files.plain_tar import END, Member, TarError, header, padding
 
 from tui_manager.agent_bundle.entry_files import PROGRAM_ENTRY, START_AGENT
 from tui_manager.agent_bundle.problems import CannotBuildError, NotWrittenError

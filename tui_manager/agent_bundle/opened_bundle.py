@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from tui_manager_protos.rules.agent_bundle import (
+from tui_manager_protos.rules.files.agent_bundle import (
     BundleError,
     Manifest,
     check_contents,
@@ -14,7 +14,7 @@ from tui_manager_protos.rules.agent_bundle import (
     format_key,
     read_head,
 )
-from tui_manager_protos.rules.agent_bundle_contents import check_members
+from tui_manager_protos.rules.files.agent_bundle_contents import check_members
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.frozen_dataclass import dataclass

@@ -8,8 +8,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from platformdirs import user_config_path
-from tui_manager_protos.rules.agent_bundle import Signature, format_key, signed_bytes
-from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+from tui_manager_protos.rules.files.agent_bundle import Signature, format_key, signed_bytes
+from tui_manager_protos.rules.files.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.frozen_dataclass import dataclass

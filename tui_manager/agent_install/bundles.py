@@ -5,7 +5,7 @@ import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tui_manager_protos.rules.agent_bundle import BundleError, check_host
+from tui_manager_protos.rules.files.agent_bundle import BundleError, check_host
 
 from tui_manager import __version__
 from tui_manager.agent_bundle.opened_bundle import Bundle, open_bundle

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from tui_manager_protos.rules.agent_bundle import read_head
+from tui_manager_protos.rules.files.agent_bundle import read_head
 from tui_manager_protos.rules.names_and_labels import is_name
 from tui_manager_protos.rules.version_order import version_key
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+from tui_manager_protos.rules.files.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.supervisor import record

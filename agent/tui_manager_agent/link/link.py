@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import grpc
 from google.protobuf.message import Message
 from grpc import aio
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 

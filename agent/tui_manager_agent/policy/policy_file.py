@@ -283,7 +283,7 @@ def _file_rules(fields: object) -> FilePatterns:
 
 def _update_rules(fields: object) -> tuple[tuple[str, ...], str]:
     """The keys that may sign an update, and the oldest version; empty: any."""
-    from tui_manager_protos.rules import agent_bundle  # for those who need it
+    from tui_manager_protos.rules.files import agent_bundle  # for those who need it
 
     where = "update"
     if not isinstance(fields, dict) or not fields.get("keys"):

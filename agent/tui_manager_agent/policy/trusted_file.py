@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+from tui_manager_protos.rules.files.trusted_path import UntrustedPathError, trusted_path
 
 LARGEST = 256 * 1024  # bytes
 

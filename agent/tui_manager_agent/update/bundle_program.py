@@ -17,7 +17,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tui_manager_protos.rules.agent_bundle import (
+from tui_manager_protos.rules.files.agent_bundle import (
     BundleError,
     BundleHead,
     check_contents,
@@ -28,7 +28,7 @@ from tui_manager_protos.rules.agent_bundle import (
     parse_update_keys,
     read_head,
 )
-from tui_manager_protos.rules.agent_bundle_contents import unpack
+from tui_manager_protos.rules.files.agent_bundle_contents import unpack
 
 from tui_manager_agent.identity.child_process import answer_agent
 from tui_manager_agent.installation import UPDATE_KEYS, with_build

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from select import POLLIN, poll
 
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind, ManifestError, read_entries
+from tui_manager_protos.rules.files.file_manifest import (
+    Entry,
+    EntryKind,
+    ManifestError,
+    read_entries,
+)
 
 from tui_manager_agent import installation
 from tui_manager_agent.files.copy.copy_work import pull_manifest

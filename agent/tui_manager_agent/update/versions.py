@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+from tui_manager_protos.rules.files.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager_agent.files.transfer_work import StopSignal, TransferError
 from tui_manager_agent.installation import (

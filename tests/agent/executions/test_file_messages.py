@@ -11,7 +11,7 @@ from tui_manager_agent.files.fetch.fetch_answers import FetchAnswers
 from tui_manager_agent.files.transfer_work import StopSignal
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.transfer_records import FileSet
-from tui_manager_protos.rules.transfer_window import FIRST, LARGEST
+from tui_manager_protos.rules.files.transfer_window import FIRST, LARGEST
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 FOUND = FileSet(sha256=bytes(32), manifest_size=10, size=1 << 30, files=1, bytes=1 << 30)

@@ -12,7 +12,7 @@ from tui_manager_agent.files.copy.write_files import MANIFEST, WriteFiles
 from tui_manager_agent.files.protected_files import ProtectedFiles
 from tui_manager_agent.files.transfer_work import StopSignal
 from tui_manager_agent.journal.transfer_records import CopyOrder, FileSet
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind, encode
 
 PIECE = 1000  # bytes
 Content = bytes | None  # None: a folder

@@ -11,14 +11,14 @@ from tui_manager_agent.files.transfer_work import Piece, Request, StopSignal, St
 from tui_manager_agent.journal.transfer_records import FetchOrder, FileSet, Transferred
 from tui_manager_agent.policy.file_rules import FileRules
 from tui_manager_agent.policy.policy_file import PolicyFile
-from tui_manager_protos.rules.file_manifest import (
+from tui_manager_protos.rules.files.file_manifest import (
     Entry,
     EntryKind,
     ManifestTotals,
     checked,
     read_entries,
 )
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 
 
 class PullingManager:

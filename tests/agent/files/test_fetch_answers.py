@@ -12,7 +12,7 @@ from tui_manager_agent.files.fetch.fetch_answers import (
 )
 from tui_manager_agent.files.transfer_work import Request, StoppedError, StopSignal, Stored
 from tui_manager_agent.journal.transfer_records import FileSet
-from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH, REQUEST_LENGTH
 
 from tests.support.waiting import GIVE_UP
 

@@ -15,7 +15,7 @@ from tui_manager_agent.files.fetch import find_files
 from tui_manager_agent.files.fetch.open_to_read import OpenedFile
 from tui_manager_agent.files.transfer_work import StoppedError, TransferError
 from tui_manager_agent.policy.policy import RefusedError
-from tui_manager_protos.rules.file_manifest import EntryKind
+from tui_manager_protos.rules.files.file_manifest import EntryKind
 
 from tests.agent.files.pulling_manager import Host, PullingManager, Rules
 

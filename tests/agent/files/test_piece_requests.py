@@ -12,8 +12,8 @@ from tui_manager_agent.files.copy.piece_requests import (
     UnaskedError,
 )
 from tui_manager_agent.files.transfer_work import Piece, StoppedError, StopSignal, TransferError
-from tui_manager_protos.rules.transfer_window import FIRST as WINDOW
-from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
+from tui_manager_protos.rules.files.transfer_window import FIRST as WINDOW
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH, REQUEST_LENGTH
 
 from tests.support.waiting import GIVE_UP
 

@@ -11,7 +11,7 @@ from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.update import update_work
 from tui_manager_agent.update.update_work import run_briefly
 from tui_manager_agent.update.versions import why_no_update
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind, encode
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind, encode
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
 from tests.support.file_sets import MadeSet, make_set, read, send, set_of, store
 from tests.support.manager_parts import Parts

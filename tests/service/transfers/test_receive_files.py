@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tui_manager_protos.rules.transfer_window import FIRST, PART_LENGTH
+from tui_manager_protos.rules.files.transfer_window import FIRST, PART_LENGTH
 
 from tests.support.file_sets import MadeSet, make_set
 from tests.support.manager_parts import Parts

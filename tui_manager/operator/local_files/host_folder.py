@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tui_manager_protos.rules.file_manifest import Entry
+from tui_manager_protos.rules.files.file_manifest import Entry
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.ids import new_request_id

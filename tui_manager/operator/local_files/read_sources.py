@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-from tui_manager_protos.rules.file_manifest import (
+from tui_manager_protos.rules.files.file_manifest import (
     Entry,
     EntryKind,
     ManifestError,

@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from typing import BinaryIO
 
-from tui_manager_protos.rules.file_manifest import (
+from tui_manager_protos.rules.files.file_manifest import (
     Entry,
     EntryKind,
     ManifestError,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from tui_manager_protos.rules.transfer_window import (
+from tui_manager_protos.rules.files.transfer_window import (
     PART_LENGTH,
     REQUEST_LENGTH,
     TransferWindow,

@@ -1,7 +1,7 @@
 """Checks what agents say about files. Each function returns what is wrong as a sentence; empty:
 nothing. Whether an execution is the host's own is checked when it is looked up."""
 
-from tui_manager_protos.rules.transfer_window import REQUEST_LENGTH
+from tui_manager_protos.rules.files.transfer_window import REQUEST_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import InvalidInputError

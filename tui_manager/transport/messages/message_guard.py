@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from tui_manager_protos.rules.facts import FACTS_LIMIT, is_fact_name
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 from tui_manager_protos.rules.names_and_labels import LABELS_LIMIT
 from tui_manager_protos.rules.protocol_version import PROTOCOL_VERSION
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError

@@ -56,7 +56,7 @@ def _files(message: wire.FileSet, manifest_most: int) -> FileSet:
 
 
 def _update(update: wire.UpdateAgent) -> UpdateOrder:
-    from tui_manager_protos.rules import agent_bundle  # here, because few agents need it
+    from tui_manager_protos.rules.files import agent_bundle  # here, because few agents need it
 
     try:
         agent_bundle.check_name(update.version, update.build)  # they name folders

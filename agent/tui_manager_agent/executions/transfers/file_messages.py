@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import chain
 
-from tui_manager_protos.rules.transfer_window import LARGEST, SMALLEST
+from tui_manager_protos.rules.files.transfer_window import LARGEST, SMALLEST
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.execution import Execution

@@ -7,7 +7,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tui_manager_protos.rules.file_manifest import Entry
+from tui_manager_protos.rules.files.file_manifest import Entry
 
 from tui_manager_agent.files.transfer_work import TransferError
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
 from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import MAKE_MODE, Destination, Folders, Parts, find_at

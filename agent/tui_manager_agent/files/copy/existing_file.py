@@ -5,7 +5,7 @@ import os
 import stat
 from itertools import count
 
-from tui_manager_protos.rules.file_manifest import PART_LENGTH, Entry
+from tui_manager_protos.rules.files.file_manifest import PART_LENGTH, Entry
 
 from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import find_at, kind_of, refuse_own

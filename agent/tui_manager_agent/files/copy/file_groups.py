@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
 from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import Destination, Folders, Parts

@@ -6,7 +6,7 @@ They are in a file of their own in the same folder. Only its owner can read it u
 import os
 import stat
 
-from tui_manager_protos.rules.file_manifest import Entry
+from tui_manager_protos.rules.files.file_manifest import Entry
 
 from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import Folders, Parts

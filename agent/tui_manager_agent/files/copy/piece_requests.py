@@ -9,7 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH, TransferWindow
+from tui_manager_protos.rules.files.transfer_window import (
+    PART_LENGTH,
+    REQUEST_LENGTH,
+    TransferWindow,
+)
 
 from tui_manager_agent.files.transfer_work import Piece, StopSignal, TransferError
 

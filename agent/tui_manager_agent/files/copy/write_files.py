@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui_manager_protos.rules.file_manifest import (
+from tui_manager_protos.rules.files.file_manifest import (
     Entry,
     EntryKind,
     ManifestError,

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui_manager_protos.rules.file_manifest import Entry, EntryKind
+from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
 from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import (

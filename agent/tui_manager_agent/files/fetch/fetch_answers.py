@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui_manager_protos.rules.transfer_window import PART_LENGTH, REQUEST_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH, REQUEST_LENGTH
 
 from tui_manager_agent.files.transfer_work import Piece, Request, StopSignal, Stored
 from tui_manager_agent.journal.transfer_records import FileSet

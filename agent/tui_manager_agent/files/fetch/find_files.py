@@ -16,7 +16,7 @@ from contextlib import closing
 from functools import partial
 from typing import TypeVar
 
-from tui_manager_protos.rules.file_manifest import ManifestError
+from tui_manager_protos.rules.files.file_manifest import ManifestError
 
 from tui_manager_agent.files.fetch.fetch_refusals import check_given_path
 from tui_manager_agent.files.fetch.found_files import FoundFiles

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tui_manager_protos.rules.file_manifest import (
+from tui_manager_protos.rules.files.file_manifest import (
     Entry,
     EntryKind,
     ManifestError,
@@ -22,7 +22,7 @@ from tui_manager_protos.rules.file_manifest import (
     encode,
     read_entries,
 )
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 
 from tui_manager_agent.files.hashing import new_sha256
 from tui_manager_agent.journal.transfer_records import FileSet

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 
 from tui_manager_agent.files.fetch.fetch_refusals import refusal_by_link
 from tui_manager_agent.files.protected_files import ProtectedFiles, path_of

@@ -7,7 +7,7 @@ since it was found, and all are found anew.
 from contextlib import closing
 from pathlib import Path
 
-from tui_manager_protos.rules.transfer_window import PART_LENGTH
+from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 
 from tui_manager_agent.files.fetch.find_files import FindFiles
 from tui_manager_agent.files.fetch.found_files import FoundFiles, begin_set, load_set, remove_set

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from platformdirs import user_cache_path
-from tui_manager_protos.rules.agent_bundle import BundleError, Manifest, format_key, parse_key
+from tui_manager_protos.rules.files.agent_bundle import BundleError, Manifest, format_key, parse_key
 
 from tui_manager.agent_bundle.build import build_bundle
 from tui_manager.agent_bundle.default_bundle import default_bundle

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import BinaryIO, Final
 
-from tui_manager_protos.rules.plain_tar import (
+from tui_manager_protos.rules.files.plain_tar import (
     BLOCK,
     END,
     Member,

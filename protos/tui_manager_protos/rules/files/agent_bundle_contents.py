@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from tui_manager_protos.rules.agent_bundle import BundleError, BundleHead
-from tui_manager_protos.rules.plain_tar import (
+from tui_manager_protos.rules.files.agent_bundle import BundleError, BundleHead
+from tui_manager_protos.rules.files.plain_tar import (
     END,
     FILE_MODE,
     PROGRAM_MODE,

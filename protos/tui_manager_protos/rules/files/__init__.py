@@ -1,0 +1,2 @@
+"""Rules of files: file sets and their manifest, bundles of agents, tar files, and which paths can
+be trusted."""
