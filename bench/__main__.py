@@ -19,9 +19,9 @@ from bench.ending import run_to_end
 from bench.figures import INSECURE, MTLS, Figure, figure_table, save
 from bench.growth import growth
 from bench.machine import machine, sentence
-from bench.open_files import TooFewFilesError, allow_connections
 from bench.scale import FULL, QUICK, TINY, Scale
 from bench.suite import GROUPS, Floors, Found, floor_figures, measure_floors
+from bench.under_test.open_files import TooFewFilesError, allow_connections
 
 SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 SECURITIES = (INSECURE, MTLS)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.history import Shape
+from bench.under_test.history import Shape
 
 
 @dataclass(frozen=True, slots=True)

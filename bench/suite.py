@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import MTLS, Figure
-from bench.fleet import CONNECT_WITHIN, Fleet, fleet
 from bench.floors import rows
 from bench.floors.echo import Echo, measure_echo
 from bench.measures import (
@@ -25,10 +24,11 @@ from bench.measures import (
 from bench.measures.engines import engines as both_engines
 from bench.measures.files import files as copied_files
 from bench.measures.long_history import Results, long_history
-from bench.real import real_fleet
 from bench.scale import Scale
 from bench.screen.dashboard import dashboard
 from bench.swarm.swarm import processes_for, swarm
+from bench.under_test.fleet import CONNECT_WITHIN, Fleet, fleet
+from bench.under_test.real import real_fleet
 from bench.weight import memory_of
 
 _COMMITS = 100  # at most, of which the seconds are taken

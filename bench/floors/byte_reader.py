@@ -11,9 +11,9 @@ from typing import Any
 
 import grpc.aio
 
-from bench.asked import answer
 from bench.floors.byte_server import METHOD
 from bench.floors.certificates import client_credentials
+from bench.under_test.asked import answer
 
 
 class Reader:

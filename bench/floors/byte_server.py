@@ -12,8 +12,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from bench.asked import answer
 from bench.floors.certificates import server_credentials
+from bench.under_test.asked import answer
 
 METHOD = ("floor.Bytes", "Send")
 PIECE = 256 * 1024  # bytes of a message: as many as a FilePart of the product has at most

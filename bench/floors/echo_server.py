@@ -13,8 +13,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from bench.asked import answer
 from bench.floors.certificates import server_credentials
+from bench.under_test.asked import answer
 
 _LISTEN = "127.0.0.1:0"
 METHOD = ("floor.Echo", "Talk")

@@ -14,10 +14,10 @@ from typing import Any
 
 import grpc.aio
 
-from bench.asked import answer
 from bench.floors.certificates import client_credentials
 from bench.floors.echo_server import METHOD
-from bench.open_files import allow_connections
+from bench.under_test.asked import answer
+from bench.under_test.open_files import allow_connections
 
 _MESSAGE = bytes(120)  # about what a short command and its report take
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))

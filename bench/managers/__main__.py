@@ -18,7 +18,7 @@ from bench.figures import Figure, figure_table, save
 from bench.machine import machine, sentence
 from bench.managers import death, growth
 from bench.managers.system import LISTEN_NOTIFY, NATS
-from bench.open_files import TooFewFilesError, allow_connections
+from bench.under_test.open_files import TooFewFilesError, allow_connections
 
 
 @dataclass(frozen=True, slots=True)

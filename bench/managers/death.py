@@ -4,10 +4,10 @@ import asyncio
 import time
 
 from bench.figures import Figure
-from bench.fleet import CONNECT_WITHIN, WrongOutcomeError, wait_until_ended
 from bench.managers.system import LISTEN_NOTIFY, System, system, until_all_are_seen
 from bench.measures.commands import SHORT
 from bench.swarm.work import Work
+from bench.under_test.fleet import CONNECT_WITHIN, WrongOutcomeError, wait_until_ended
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.api import Operator

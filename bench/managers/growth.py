@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from bench.chart import Axis, Line, Panel, draw
 from bench.figures import Figure
-from bench.fleet import CONNECT_WITHIN
 from bench.managers.system import System, system, until_all_are_seen
 from bench.measures.commands import SHORT
+from bench.under_test.fleet import CONNECT_WITHIN
 
 _PANELS = (
     ("managers_connect", "all agents connected, seconds"),

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 
 from bench.figures import INSECURE, Figure
-from bench.fleet import Ran, run
-from bench.postgresql import postgresql
-from bench.served import Manager
 from bench.swarm.swarm import Swarm, swarm
+from bench.under_test.fleet import Ran, run
+from bench.under_test.postgresql import postgresql
+from bench.under_test.served import Manager
 from bench.weight import cpu_of
 from tests.support.nats_server import NatsServer
 from tui_manager.domain.task_spec.task_spec import CommandSpec

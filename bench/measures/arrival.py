@@ -3,9 +3,9 @@
 import time
 
 from bench.figures import Figure, percentile
-from bench.fleet import CONNECT_WITHIN, Fleet
 from bench.floors.echo import Echo
 from bench.swarm.swarm import Arrival
+from bench.under_test.fleet import CONNECT_WITHIN, Fleet
 from bench.weight import CpuMeter
 
 _FLOOR = "bare echo"

@@ -6,8 +6,8 @@ import time
 
 from bench.figures import MTLS, Figure
 from bench.floors import spawn
-from bench.real import RealFleet
-from bench.served import program
+from bench.under_test.real import RealFleet
+from bench.under_test.served import program
 
 
 async def client(fleet: RealFleet, times: int) -> Figure:

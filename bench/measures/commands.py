@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 
 from bench.figures import Figure
-from bench.fleet import Fleet, run
 from bench.floors.echo import Echo
 from bench.swarm.work import Work
+from bench.under_test.fleet import Fleet, run
 from bench.weight import CpuMeter
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.api import Operator

@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass
 
 from bench.figures import INSECURE, Figure
-from bench.fleet import CONNECT_WITHIN, fleet
 from bench.measures.commands import SHORT
-from bench.postgresql import postgresql
+from bench.under_test.fleet import CONNECT_WITHIN, fleet
+from bench.under_test.postgresql import postgresql
 from bench.weight import CpuMeter
 
 _MOST_COMMANDS = 100  # of a task

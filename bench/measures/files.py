@@ -12,8 +12,8 @@ from bench.ending import end
 from bench.figures import MTLS, Figure
 from bench.floors.byte_stream import stream_seconds
 from bench.measures.volume import watched
-from bench.real import OWN_FOLDER, RealFleet
-from bench.served import program
+from bench.under_test.real import OWN_FOLDER, RealFleet
+from bench.under_test.served import program
 from bench.weight import MIB
 
 _BLOCK = 1 << 20  # bytes

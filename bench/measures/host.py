@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import psutil
 
 from bench.figures import Figure
-from bench.fleet import run
 from bench.floors import spawn
-from bench.real import RealFleet
+from bench.under_test.fleet import run
+from bench.under_test.real import RealFleet
 from bench.weight import CpuMeter, cpu_of, cpu_of_children, memory_of, weigh
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 

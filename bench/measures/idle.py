@@ -4,8 +4,8 @@ import asyncio
 import math
 
 from bench.figures import Figure
-from bench.fleet import Fleet
 from bench.floors.echo import HEARTBEAT, Echo
+from bench.under_test.fleet import Fleet
 from bench.weight import CpuMeter, memory_of
 from tui_manager.service.core.heartbeat import FleetHeartbeat
 from tui_manager.service.limits import Limits

@@ -1,9 +1,9 @@
 """A large stdin for each host, while the manager's memory is watched."""
 
 from bench.figures import Figure
-from bench.fleet import Fleet
 from bench.measures.volume import watched
 from bench.swarm.work import Work
+from bench.under_test.fleet import Fleet
 from bench.weight import MIB
 from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec

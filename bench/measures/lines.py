@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from bench.figures import MTLS, Figure, percentile
-from bench.fleet import run
-from bench.real import join
 from bench.screen.dashboard import Dashboard
+from bench.under_test.fleet import run
+from bench.under_test.real import join
 from tui_manager.cli.commands.demo_agents import DemoAgents as Agents
 
 _LINE = re.compile(r"at-(\d{6,})-")

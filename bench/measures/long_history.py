@@ -15,13 +15,13 @@ from pathlib import Path
 import psycopg
 
 from bench.figures import INSECURE, Figure, percentile
-from bench.fleet import CONNECT_WITHIN, fleet, run
 from bench.floors import spawn
-from bench.history import LONG, WIDE, Shape, fill
 from bench.measures.commands import SHORT
-from bench.postgresql import postgresql
-from bench.served import Manager, program
 from bench.swarm.swarm import swarm
+from bench.under_test.fleet import CONNECT_WITHIN, fleet, run
+from bench.under_test.history import LONG, WIDE, Shape, fill
+from bench.under_test.postgresql import postgresql
+from bench.under_test.served import Manager, program
 from bench.weight import CpuMeter
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.lists.task_filter_and_sort import TaskFilter

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import psutil
 
 from bench.figures import Figure
-from bench.fleet import Fleet
 from bench.swarm.work import Work
+from bench.under_test.fleet import Fleet
 from bench.weight import MIB
 
 _TIMES = 3  # the first run fills caches, the last must not need more

@@ -21,7 +21,7 @@ from bench.peers.contestants import Contestant, ours, over_salt, over_ssh
 from bench.peers.copiers import copiers
 from bench.peers.file_race import FileRace, Load
 from bench.peers.outcome import FAILURES, finish_in_time
-from bench.real import real_fleet
+from bench.under_test.real import real_fleet
 
 SHORT = "true"
 _LONG_HOSTS, _LONG_SIZE = 10, 10_000_000

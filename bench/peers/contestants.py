@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.ending import end
-from bench.fleet import run
 from bench.peers import salt
 from bench.peers.outcome import FailedError
 from bench.peers.sshd import PROGRAM, Sshd, names, sshd
-from bench.real import RealFleet
+from bench.under_test.fleet import run
+from bench.under_test.real import RealFleet
+from bench.under_test.workers import worker
 from bench.weight import cpu_of
-from bench.workers import worker
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 
 Runs = Callable[[str], Awaitable[int]]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bench.peers.contestants import ansible_environment, output_of
 from bench.peers.sshd import PROGRAM, Sshd, names, sshd
-from bench.real import OWN_FOLDER, RealFleet, real_fleet
-from bench.served import program
-from bench.workers import worker
+from bench.under_test.real import OWN_FOLDER, RealFleet, real_fleet
+from bench.under_test.served import program
+from bench.under_test.workers import worker
 
 
 @dataclass(frozen=True, slots=True, eq=False)

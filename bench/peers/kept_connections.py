@@ -12,7 +12,7 @@ import sys
 from gevent import joinall
 from pssh.clients import ParallelSSHClient
 
-from bench.asked import answer
+from bench.under_test.asked import answer
 
 
 class Hosts:

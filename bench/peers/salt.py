@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from bench.ending import end
-from bench.served import free_port
+from bench.under_test.served import free_port
 
 _READY_SECONDS = 60.0  # and so many more for each minion:
 _SECONDS_EACH = 5.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from bench.ending import end
-from bench.served import free_port
+from bench.under_test.served import free_port
 from bench.weight import cpu_of
 
 PROGRAM = "/usr/sbin/sshd"

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.fleet import enrolled_for
 from bench.screen import app
 from bench.screen.terminal import Terminal, on_terminal
-from bench.served import options
+from bench.under_test.fleet import enrolled_for
+from bench.under_test.served import options
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client.client import connect

@@ -19,9 +19,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.served import Manager
 from bench.soak import tasks, verdict, verify
 from bench.soak.samples import Sampler
+from bench.under_test.served import Manager
 from tui_manager.state_files import DATABASE
 
 _LIVES = 6  # of the manager in the first half, about

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.served import Manager
+from bench.under_test.served import Manager
 from bench.weight import Weight, weigh
 from tui_manager.domain.errors import ManagerError
 from tui_manager.operator.socket.client.client import connect

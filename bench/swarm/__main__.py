@@ -18,12 +18,12 @@ from typing import Any
 
 from tui_manager_agent.identity.credentials import Credentials
 
-from bench.asked import answer
-from bench.open_files import allow_connections
 from bench.swarm import enrolled
 from bench.swarm.agent import Agent
 from bench.swarm.names import host_name
 from bench.swarm.tally import Tally, Trace
+from bench.under_test.asked import answer
+from bench.under_test.open_files import allow_connections
 
 _REMEMBERS = 2  # results that an agent keeps behind their acknowledgement
 

@@ -14,11 +14,11 @@ from bench.budgets import BUDGETS, budget_table, find, verdicts
 from bench.figures import INSECURE, MTLS, Figure, figure_table, number, percentile
 from bench.floors.echo import measure_echo
 from bench.growth import growth
-from bench.history import Shape, fill
 from bench.managers import __main__ as managers
-from bench.open_files import TooFewFilesError, allow_connections
 from bench.suite import GROUPS
-from bench.workers import shares
+from bench.under_test.history import Shape, fill
+from bench.under_test.open_files import TooFewFilesError, allow_connections
+from bench.under_test.workers import shares
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import MTLS
-from bench.served import Manager
+from bench.under_test.served import Manager
 from tui_manager.cli.commands.demo_agents import DemoAgents as Agents
 from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
