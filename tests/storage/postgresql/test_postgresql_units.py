@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from tests.support.postgresql_notes import database_with_notes, note, notes
 from tui_manager.domain.errors import AlreadyRunningError, NotFoundError, StorageError
 from tui_manager.storage.engine.database import open_database
-from tui_manager.storage.engine.postgresql.writing import writing_connection
+from tui_manager.storage.engine.postgresql.writing import units_of_work, writing_connection
 from tui_manager.storage.engine.transaction import Transaction
 
 Place = tuple[str, "psycopg.Connection[Any]"]
@@ -27,7 +27,10 @@ def place() -> Iterator[Place]:
         yield place
 
 
-async def test_units_that_wait_share_a_commit(place: Place) -> None:
+async def test_units_that_wait_share_a_commit(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units_of_work, "RUN_FOR", 60.0)
     url, other = place
     async with open_database(url) as database:
         before = _value(other, _COMMITS)
@@ -36,6 +39,33 @@ async def test_units_that_wait_share_a_commit(place: Place) -> None:
         assert await database.read(notes) == [str(n) for n in range(100)]
         assert database.size > 1_000_000
         assert database.folder is None
+
+
+@pytest.mark.parametrize("duplicates", [False, True])
+async def test_units_that_last_long_are_written_in_several_transactions(
+    place: Place, monkeypatch: pytest.MonkeyPatch, *, duplicates: bool
+) -> None:
+    """Then the locks of the first ones are free while the others run."""
+    monkeypatch.setattr(units_of_work, "RUN_FOR", 0.0)
+    url, other = place
+    seen: list[int] = []
+
+    def work(tx: Transaction, number: int) -> None:
+        note(str(number), 1 if duplicates else number)(tx)
+        seen.append(_value(other, "SELECT count(*) FROM notes"))
+
+    async with open_database(url) as database:
+        before = _value(other, _COMMITS)
+        outcomes = await asyncio.gather(
+            *(database.write(partial(work, number=number)) for number in range(3)),
+            return_exceptions=True,
+        )
+        if duplicates:
+            assert outcomes[0] is None
+            assert {type(error) for error in outcomes[1:]} == {psycopg.errors.UniqueViolation}
+        else:
+            assert seen == [0, 1, 2]
+            assert _value(other, _COMMITS) - before == 3
 
 
 async def test_a_unit_that_raises_among_others_is_undone_alone(place: Place) -> None:

@@ -85,17 +85,18 @@ class Engine(Protocol):
         ...
 
     async def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:
-        """Runs units of work in one transaction, and returns once it is durable.
+        """Runs units of work in one transaction, and returns once it is durable. If this would last
+        long, it runs only the first of them, at least one.
 
         Args:
             stopping: whether the manager stops; then an obstacle that may pass is not waited for.
 
         Returns:
-            What each unit returned, or `FailedUnit`.
+            What each of those units returned, or `FailedUnit`.
 
         Raises:
-            StorageError: the database cannot be written now; nothing was kept.
-            Exception: nothing was kept; see `to_storage_error`.
+            StorageError: the database cannot be written now; no unit was kept.
+            Exception: no unit was kept; see `to_storage_error`.
         """
         ...
 

@@ -108,6 +108,11 @@ class Writer:
             await self._write([self._queue.get_nowait() for _ in range(self._queue.qsize())])
 
     async def _write(self, units: list[_Unit]) -> None:
+        while units:
+            units = await self._write_first(units)
+
+    async def _write_first(self, units: list[_Unit]) -> list[_Unit]:
+        """Writes some in one transaction. Returns the others, which have not run."""
         works = [unit.run for unit in units]
         outcomes: list[Any]
         error = ""
@@ -124,9 +129,11 @@ class Writer:
         finally:
             del self._oldest[id(units)]
         seconds = time.monotonic() - units[0].queued_at
-        self._on_transaction(seconds, error, len(units), _changed(units, outcomes))
-        for unit, outcome in zip(units, outcomes, strict=True):
+        written, others = units[: len(outcomes)], units[len(outcomes) :]
+        self._on_transaction(seconds, error, len(written), _changed(written, outcomes))
+        for unit, outcome in zip(written, outcomes, strict=True):
             self._set_outcome(unit, outcome)
+        return others
 
     def _storage_error(self, outcomes: list[Any]) -> str:
         """Why a unit of a transaction could not be written; empty: all could."""

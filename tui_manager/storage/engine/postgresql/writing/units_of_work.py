@@ -1,6 +1,7 @@
 """Runs units of work in one transaction. A unit that raises is undone alone."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -13,14 +14,16 @@ from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import
 )
 from tui_manager.storage.engine.transaction import Work
 
+# Seconds in which a transaction begins units. Others may wait for its locks, for LOCK_WAIT at most.
+RUN_FOR = 0.2
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # whatever the server's default is
 
 
 def run_units(
     connection: "psycopg.Connection[Any]", works: Sequence[Work], lease: Lease | None = None
 ) -> list[Any]:
-    """Runs all in one transaction, which is then still to be committed; if the only unit has
-    raised, there is none.
+    """Runs the first of them, as many as may be begun in `RUN_FOR` and at least one, in one
+    transaction, which is then still to be committed; if the only unit has raised, there is none.
 
     A savepoint takes two round trips. A unit seldom raises, so all run without savepoints first,
     and again with them once one has raised.
@@ -28,13 +31,16 @@ def run_units(
     Args:
         lease: of the manager; None: no other manager uses the database.
 
+    Returns:
+        What each of those units has returned, or `FailedUnit`.
+
     Raises:
         psycopg.Error: the transaction has failed as a whole.
     """
     tx = PostgresqlTransaction(connection, lease)
     tx.execute(BEGIN)
     try:
-        outcomes = [work(tx) for work in works]
+        outcomes = _run_first(works, lambda work: work(tx))
         tx.finish()
         return outcomes
     except Exception as error:
@@ -45,8 +51,18 @@ def run_units(
             return [FailedUnit(error)]
     tx = PostgresqlTransaction(connection, lease)
     tx.execute(BEGIN)
-    outcomes = [_run_alone(tx, work, lease) for work in works]
+    outcomes = _run_first(works, lambda work: _run_alone(tx, work, lease))
     tx.finish()
+    return outcomes
+
+
+def _run_first(works: Sequence[Work], run: Callable[[Work], Any]) -> list[Any]:
+    ends = time.monotonic() + RUN_FOR
+    outcomes: list[Any] = []
+    for work in works:
+        if outcomes and time.monotonic() >= ends:
+            break
+        outcomes.append(run(work))
     return outcomes
 
 
