@@ -52,7 +52,7 @@ Order and repetition
 Files
 
   RunCommand.copy writes files on the host, RunCommand.fetch reads some. Their bytes are a file set:
-  a manifest (rules/file_manifest.py) and the data, which is the bytes of its distinct files one
+  a manifest (rules/files/file_manifest.py) and the data, which is the bytes of its distinct files one
   after another. A set is known by the SHA-256 of its manifest, and that names the SHA-256 of each
   file. The side that receives asks with FileRequest, the other one answers with FileParts in order,
   and nothing is sent unasked. So the receiver decides how much is under way, and after a break of
