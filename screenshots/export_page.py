@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from tests.support.fake_operator import START, FakeOperator  # noqa: E402
+from tests.support.fake_operator.fake_operator import START, FakeOperator  # noqa: E402
 from tui_manager.domain.presentation.export_format import Format  # noqa: E402
 from tui_manager.domain.status import Reason, Stream  # noqa: E402
 from tui_manager.domain.task_spec.rollout_spec import RolloutSpec  # noqa: E402

@@ -13,8 +13,8 @@ sys.path.insert(0, str(HERE.parent))
 
 from screenshots.story import SIZE, settle, story  # noqa: E402
 from screenshots.terminal_svg import animation, cells_of, still  # noqa: E402
-from tests.support.seeded_fleet import seeded_fleet  # noqa: E402
-from tests.support.seeded_managers import add_managers  # noqa: E402
+from tests.support.seeded.seeded_fleet import seeded_fleet  # noqa: E402
+from tests.support.seeded.seeded_managers import add_managers  # noqa: E402
 from tui_manager.ui.app import DashboardApp  # noqa: E402
 from tui_manager.ui.drawing.theme import THEMES  # noqa: E402
 from tui_manager.ui.preferences import Preferences, ThemeName  # noqa: E402

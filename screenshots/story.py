@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from textual.pilot import Pilot
 
-from tests.support.fake_core import EVERYTHING
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_core import EVERYTHING
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tui_manager.domain.status import Stream
 
 SIZE = (100, 28)

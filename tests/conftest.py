@@ -15,9 +15,9 @@ from tui_manager_agent.executions.orders.cgroup_support import (
 from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
 from tests.support import forked_run
-from tests.support.new_databases import copied_databases
+from tests.support.databases.new_databases import copied_databases
+from tests.support.programs.warm_programs import stop_servers
 from tests.support.run_length import draw_no_constants_of_our_code, examples
-from tests.support.warm_programs import stop_servers
 
 # No test asserts on wall time, and so no example has a deadline.
 settings.register_profile("untimed", deadline=None, max_examples=examples(100, few=25))

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
+from tests.support.databases.postgresql_server import PostgresqlServer, folder_for_servers
 
 SIZES = (1, 10, 100, 500)  # units of a transaction
 ROUNDS = 7

@@ -15,7 +15,7 @@ from bench.under_test.fleet import Ran, run
 from bench.under_test.postgresql import postgresql
 from bench.under_test.served import Manager
 from bench.weight import cpu_of
-from tests.support.nats_server import NatsServer
+from tests.support.managers.nats_server import NatsServer
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client.client import connect

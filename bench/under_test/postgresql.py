@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
-from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
+from tests.support.databases.postgresql_server import PostgresqlServer, folder_for_servers
 
 _SETTINGS = {
     "fsync": "on",

@@ -10,9 +10,9 @@ from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor.processes import processes
 
 from tests.agent.fake_manager import FakeManager
-from tests.support import warm_programs
+from tests.support.programs import warm_programs
+from tests.support.programs.warm_programs import Running
 from tests.support.waiting import GIVE_UP
-from tests.support.warm_programs import Running
 
 
 class AgentProcess:

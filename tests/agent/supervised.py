@@ -20,8 +20,8 @@ from tui_manager_agent.supervisor.processes import processes
 from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
 from tests.agent import orders
+from tests.support.programs.warm_programs import forkers
 from tests.support.waiting import GIVE_UP
-from tests.support.warm_programs import forkers
 
 
 def own_children() -> list[psutil.Process]:

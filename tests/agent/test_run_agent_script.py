@@ -12,7 +12,7 @@ import pytest
 import tui_manager_agent
 from tui_manager_agent.update import trial_record
 
-from tests.support.programs import wait_for
+from tests.support.programs.programs import wait_for
 
 SOURCE = Path(tui_manager_agent.__file__).parent / "share" / "run-agent.sh"
 # An agent that says its pid, and ends at SIGTERM. What it leaves keeps its pipe open.

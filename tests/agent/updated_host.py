@@ -21,9 +21,9 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.fake_files import FakeSet
 from tests.agent.fake_manager import FakeManager
-from tests.support.bundles import new_key, public, small_bundle
+from tests.support.programs.bundles import new_key, public, small_bundle
+from tests.support.programs.warm_programs import Running, start
 from tests.support.waiting import wait_until
-from tests.support.warm_programs import Running, start
 
 REPOSITORY = Path(__file__).parents[2]
 _PROGRAM = """\

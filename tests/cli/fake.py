@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tests.support.fake_operator import FakeOperator as Manager
+from tests.support.fake_operator.fake_operator import FakeOperator as Manager
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS, TaskFilter

@@ -11,7 +11,7 @@ import pytest
 
 import tui_manager.client
 from tests.client import page_examples as examples
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 from tui_manager.client import (
     CommandHostStatus,
     Manager,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 
 WRONG_USAGE, REFUSED = 2, 3  # exit statuses of the agent
 NEWER = 9999  # a database version that no release of ours has

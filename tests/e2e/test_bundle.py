@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.bare_root import can_make_bare_root, inside, make_bare_root
-from tests.support.built_bundles import built_bundle
-from tests.support.processes import Machine
-from tests.support.program_forker import installed
-from tests.support.programs import Program
+from tests.support.programs.bare_root import can_make_bare_root, inside, make_bare_root
+from tests.support.programs.built_bundles import built_bundle
+from tests.support.programs.processes import Machine
+from tests.support.programs.program_forker import installed
+from tests.support.programs.programs import Program
 from tui_manager.agent_bundle.shared_libraries import elf_facts, is_elf, is_of_glibc
 
 OF_PYTHON = {

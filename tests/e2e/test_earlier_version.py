@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.earlier_version import V0_1_0
 from tests.support.file_trees import OF_HOST
-from tests.support.processes import Done, Machine, marked
-from tests.support.programs import Program
+from tests.support.programs.earlier_version import V0_1_0
+from tests.support.programs.processes import Done, Machine, marked
+from tests.support.programs.programs import Program
 
 Variables = Mapping[str, str]
 TODAY: Variables = {}

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 
 
 def facts_of(machine: Machine, name: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Machine
-from tests.support.programs import Program
+from tests.support.programs.processes import Machine
+from tests.support.programs.programs import Program
 
 REFUSED = 3  # exit status of the agent
 WORDS = re.compile(r"known by ([a-z]{5}-[a-z]{5}-[a-z]{5})")

@@ -6,7 +6,7 @@ import json
 import psutil
 
 from tests.support.http_receiver import serving
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 
 SETTINGS = """
 [hooks.page]

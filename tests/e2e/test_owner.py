@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 

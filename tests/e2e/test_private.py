@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Machine
-from tests.support.program_forker import installed
-from tests.support.terminals import on_terminal
+from tests.support.programs.processes import Machine
+from tests.support.programs.program_forker import installed
+from tests.support.programs.terminals import on_terminal
 
 FOREIGN = 0o077  # the bits of a mode that let other users in
 

@@ -2,7 +2,7 @@
 
 import shutil
 
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 
 REFUSED = 3  # exit status of the agent
 

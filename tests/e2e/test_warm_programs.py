@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import warm_programs
-from tests.support.processes import Machine
-from tests.support.program_forker import installed
+from tests.support.programs import warm_programs
+from tests.support.programs.processes import Machine
+from tests.support.programs.program_forker import installed
 
 
 @pytest.mark.parametrize(

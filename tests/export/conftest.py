@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.cli.fake import LATER, NOW, FakeOperator
-from tests.support.fake_operator import FakeOperator as Manager
+from tests.support.fake_operator.fake_operator import FakeOperator as Manager
 from tui_manager.domain.presentation.export_format import Format
 from tui_manager.domain.status import Reason, Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec

@@ -22,7 +22,7 @@ from tests.faults.node import Node
 from tests.faults.operators import Operators
 from tests.faults.proxy import Proxies
 from tests.faults.watching import GIVE_UP
-from tests.support.warm_programs import start
+from tests.support.programs.warm_programs import start
 
 MANAGERS = "FAULTS_MANAGERS"  # how many each fleet has; several need PostgreSQL
 NO_CGROUPS = "FAULTS_NO_CGROUPS"  # see inject/sitecustomize.py

@@ -22,8 +22,12 @@ from typing import Any, Protocol
 
 import psycopg
 
-from tests.support.cutting_proxy import CuttingProxy, proxy_of
-from tests.support.postgresql_server import PostgresqlServer, find_programs, folder_for_servers
+from tests.support.databases.cutting_proxy import CuttingProxy, proxy_of
+from tests.support.databases.postgresql_server import (
+    PostgresqlServer,
+    find_programs,
+    folder_for_servers,
+)
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
     PostgresqlTransaction,

@@ -8,7 +8,7 @@ import psutil
 
 from tests.faults.node import Node
 from tests.faults.proxy import Proxy
-from tests.support.cutting_proxy import CuttingProxy
+from tests.support.databases.cutting_proxy import CuttingProxy
 
 MANAGER = "manager"
 

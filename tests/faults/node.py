@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.inject.points import HIT
-from tests.support.warm_programs import Running
+from tests.support.programs.warm_programs import Running
 
 
 @dataclass(slots=True)

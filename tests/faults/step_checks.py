@@ -1,7 +1,8 @@
 """What must be true of the steps of tasks that have ended, by their rows and the hosts' own traces.
 
-The rules are those of the manual, written down once more: `tests/support/step_ends.py` says what
-follows each end. All hosts are on one machine, so the times of their traces can be compared.
+The rules are those of the manual, written down once more: `tests/support/managers/step_ends.py`
+says what follows each end. All hosts are on one machine, so the times of their traces can be
+compared.
 """
 
 import itertools
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 
 from tests.faults.command import Trace
-from tests.support.step_ends import COMPLETED, KNOWN_FAILURES, LAST
+from tests.support.managers.step_ends import COMPLETED, KNOWN_FAILURES, LAST
 from tui_manager.domain.status import UNKNOWN_ENDS
 from tui_manager.storage.engine.transaction import Row
 

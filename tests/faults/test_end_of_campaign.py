@@ -15,7 +15,7 @@ from tests.faults.faults import FAULTS
 from tests.faults.fleet import Fleet
 from tests.faults.fleet_database import PostgresqlOfFleet, start_server
 from tests.faults.tally import Tally
-from tests.support.postgresql_server import PostgresqlServer, folder_for_servers
+from tests.support.databases.postgresql_server import PostgresqlServer, folder_for_servers
 
 
 class _Reluctant(PostgresqlServer):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.rollout_checks import rollout_violations
-from tests.support.manager_parts import TurnedClock, manager_parts
-from tests.support.rollouts import Fleet, host_names, rollout
+from tests.support.managers.manager_parts import TurnedClock, manager_parts
+from tests.support.managers.rollouts import Fleet, host_names, rollout
 from tui_manager.domain.task_spec.rollout_spec import HoldRule
 from tui_manager.state_files import DATABASE
 

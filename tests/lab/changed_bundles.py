@@ -24,7 +24,7 @@ from tui_manager_protos.rules.files.agent_bundle import (
 )
 from tui_manager_protos.rules.files.plain_tar import END, Member, header, padding, read_header
 
-from tests.support.built_bundles import built_bundle
+from tests.support.programs.built_bundles import built_bundle
 from tui_manager.agent_bundle.source_files import LIBRARY
 
 PROGRAM = "bin/tui-manager-agent"

@@ -11,7 +11,7 @@ import pytest
 from tests.lab.disks import HostPlan
 from tests.lab.lab import Lab, running_lab
 from tests.lab.prepare import missing
-from tests.support.built_bundles import built_bundle, release_key
+from tests.support.programs.built_bundles import built_bundle, release_key
 
 MakeLab = Callable[[Sequence[HostPlan]], Lab]
 

@@ -14,7 +14,7 @@ import psutil
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.lab.disks import HOST_KEY, HostPlan, private_key_file
-from tests.support.programs import wait_for
+from tests.support.programs.programs import wait_for
 
 _SSH_PORT = 22
 _LISTENS = "0A"  # the state of a socket, as /proc/net/tcp has it

@@ -20,8 +20,8 @@ from tests.lab.disks import HostPlan, private_key_file, public_key_line, write_f
 from tests.lab.hosts import LabHost
 from tests.lab.operator_machine import OperatorMachine
 from tests.lab.prepare import root_folder
-from tests.support.processes import Done
-from tests.support.programs import wait_for
+from tests.support.programs.processes import Done
+from tests.support.programs.programs import wait_for
 
 MANAGER = "10.77.0.1"  # the address of the bridge
 JUMP = "jump"

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.processes import Done, Machine
-from tests.support.program_forker import installed
-from tests.support.programs import Program, wait_for
+from tests.support.programs.processes import Done, Machine
+from tests.support.programs.program_forker import installed
+from tests.support.programs.programs import Program, wait_for
 from tests.support.waiting import GIVE_UP
 
 _LISTEN = "10.77.0.1:0"

@@ -12,7 +12,7 @@ import pytest
 from tests.lab.conftest import MakeLab
 from tests.lab.disks import HostPlan
 from tests.lab.lab import plans
-from tests.support.programs import wait_for
+from tests.support.programs.programs import wait_for
 
 ROOT = Path(__file__).parents[2]
 PROGRAM_THAT_KEEPS_A_LAB = """

@@ -16,8 +16,8 @@ from tests.lab.changed_bundles import (
 )
 from tests.lab.conftest import MakeLab, give_bundle
 from tests.lab.lab import Lab, plans
-from tests.support.built_bundles import built_bundle, release_key
-from tests.support.bundles import new_key
+from tests.support.programs.built_bundles import built_bundle, release_key
+from tests.support.programs.bundles import new_key
 
 pytestmark = pytest.mark.long
 

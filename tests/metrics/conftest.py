@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, manager_parts
+from tests.support.managers.manager_parts import Parts, manager_parts
 
 
 @pytest.fixture

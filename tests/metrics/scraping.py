@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.manager.address import split_address
 from tui_manager.metrics.all_metrics import read_all
 from tui_manager.metrics.exposition import Exposition

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.metrics.scraping import Scraped, scraped, scraped_of, source_of
-from tests.support.manager_parts import Parts, failed, greeting, result, spec, totals
-from tests.support.schedules import ANA, end_task, hourly, turn_to
+from tests.support.managers.manager_parts import Parts, failed, greeting, result, spec, totals
+from tests.support.managers.schedules import ANA, end_task, hourly, turn_to
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.status import Stream

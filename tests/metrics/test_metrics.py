@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.metrics.scraping import OPENMETRICS, parsed, source_of
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tui_manager.metrics.all_metrics import METRICS, read_all
 from tui_manager.metrics.exposition import Exposition
 from tui_manager.metrics.metric import Kind

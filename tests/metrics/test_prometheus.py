@@ -15,8 +15,8 @@ import pytest
 
 from tests.lab.prepare import find_program
 from tests.metrics.scraping import request, source_of
-from tests.support.manager_parts import Parts
-from tests.support.postgresql_server import ended_with_parent
+from tests.support.databases.postgresql_server import ended_with_parent
+from tests.support.managers.manager_parts import Parts
 from tests.support.waiting import wait_until
 from tui_manager.metrics.all_metrics import METRICS, read_all
 from tui_manager.metrics.exposition import Exposition

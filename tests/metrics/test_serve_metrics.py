@@ -8,8 +8,8 @@ import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.metrics.scraping import OPENMETRICS, Scraped, parsed, request, source_of
-from tests.support.agent_stream import dial, hello
-from tests.support.manager_parts import Parts
+from tests.support.agents.agent_stream import dial, hello
+from tests.support.managers.manager_parts import Parts
 from tests.support.waiting import wait_until
 from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.metrics.serve_metrics import ManagerPages, serve_metrics

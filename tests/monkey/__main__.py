@@ -14,10 +14,10 @@ from tests.monkey.choosing import Chooser
 from tests.monkey.inputs import SIZES
 from tests.monkey.real_fleet import RealFleet
 from tests.monkey.real_run import BANNED, LOOKS, Monkey
-from tests.support.processes import Machine
-from tests.support.program_forker import installed
-from tests.support.programs import wait_for
-from tests.support.terminals import Terminal, on_terminal
+from tests.support.programs.processes import Machine
+from tests.support.programs.program_forker import installed
+from tests.support.programs.programs import wait_for
+from tests.support.programs.terminals import Terminal, on_terminal
 
 KILL_GRACE = 'kill_grace = "1s"\nlisten = "127.0.0.1:0"\n'
 BAD_WORDS = ("Traceback", "the screen failed")

@@ -26,7 +26,7 @@ from tests.monkey.inputs import (
     Wait,
     Wheel,
 )
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tui_manager.domain.lists.list_window import LIMIT_MAX
 from tui_manager.domain.output.output_buffer import OutputBuffer
 from tui_manager.domain.text.safe_text import safe_line

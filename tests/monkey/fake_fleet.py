@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 
 from tests.monkey.fake_timetable import FakeTimetable
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.hosts.vitals import Vitals

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-from tests.support.fake_operator import FakeOperator
-from tests.support.seeded_schedules import BACKUP, CHECK, RESTART
+from tests.support.fake_operator.fake_operator import FakeOperator
+from tests.support.seeded.seeded_schedules import BACKUP, CHECK, RESTART
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.schedules.schedule import ScheduleSpec, SkipReason, TemplateUse
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
-from tests.support.processes import Machine
-from tests.support.programs import Program
+from tests.support.programs.processes import Machine
+from tests.support.programs.programs import Program
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.hosts.join_token import TokenSpec

@@ -10,8 +10,8 @@ from tests.monkey.choosing import Chooser
 from tests.monkey.inputs import Input, Key, Paste, Resize, Text, Turns, Wait, as_sent
 from tests.monkey.real_fleet import RealFleet
 from tests.monkey.terminal_screen import TerminalScreen
-from tests.support.programs import wait_for
-from tests.support.terminals import Terminal
+from tests.support.programs.programs import wait_for
+from tests.support.programs.terminals import Terminal
 from tui_manager.ui.drawing.state_words_and_colours import LEGEND, host_glyph, task_glyph
 
 BANNED = ("q", "ctrl+q", "ctrl+s")  # ctrl+s: whatever was typed would be the path of a file

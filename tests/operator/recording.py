@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from tests.support.fake_files import FakeFiles
+from tests.support.fake_operator.fake_files import FakeFiles
 from tui_manager.domain.hosts.host import Host, HostDetail, HostRun
 from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.domain.hosts.maintenance import Maintenance

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.enrolled_hosts import BEGINS, ENDS, host_key
-from tests.support.manager_parts import Parts, manager_parts, spec
+from tests.support.managers.enrolled_hosts import BEGINS, ENDS, host_key
+from tests.support.managers.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.hosts.agent_messages import Held, HeldState
 from tui_manager.domain.lists.list_window import Window

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.operator.recording import CALLS, EVERYTHING, SPEC, RecordingOperator, call
-from tests.support.manager_parts import Parts, manager_parts, spec
+from tests.support.managers.manager_parts import Parts, manager_parts, spec
 from tests.support.waiting import GIVE_UP
 from tui_manager.domain.errors import NoAnswerError
 from tui_manager.domain.ids import new_request_id

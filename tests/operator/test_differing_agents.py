@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import tui_manager
-from tests.support.manager_parts import Parts, manager_parts
+from tests.support.managers.manager_parts import Parts, manager_parts
 from tui_manager.domain.hosts.agent_version import platform_of
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.manager.alert import Alert

@@ -14,7 +14,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
 from tests.operator.recording import RecordingOperator
 from tests.support.file_sets import MadeSet, make_set
-from tests.support.manager_parts import manager_parts
+from tests.support.managers.manager_parts import manager_parts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.api import Operator

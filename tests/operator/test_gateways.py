@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, manager_parts
+from tests.support.managers.manager_parts import Parts, manager_parts
 from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.domain.manager.manager_status import Health
 from tui_manager.operator.inprocess.alerts import HostCounts, attention

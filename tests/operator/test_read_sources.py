@@ -13,7 +13,7 @@ import pytest
 from grpc import aio
 from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind, read_entries
 
-from tests.support.fake_files import FakeFiles
+from tests.support.fake_operator.fake_files import FakeFiles
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.file_calls import ReadPart

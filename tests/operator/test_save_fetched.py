@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind, encode
 
-from tests.support.fake_files import FakeFiles, set_of
+from tests.support.fake_operator.fake_files import FakeFiles, set_of
 from tui_manager.domain.errors import NotFoundError, StorageError, UnreachableError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.local_files import host_folder

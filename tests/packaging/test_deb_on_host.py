@@ -10,8 +10,8 @@ from tests.lab.conftest import MakeLab, make_lab
 from tests.lab.hosts import LabHost
 from tests.lab.lab import Lab, plans
 from tests.packaging.conftest import run_tool
-from tests.support.built_bundles import built_bundle
-from tests.support.programs import wait_for
+from tests.support.programs.built_bundles import built_bundle
+from tests.support.programs.programs import wait_for
 
 __all__ = ["make_lab"]
 WAITS = "until [ -e /root/go ]; do sleep 0.1; done; echo it went on"

@@ -20,7 +20,7 @@ import pytest
 
 import tui_manager
 from tests.packaging.conftest import ROOT, run_tool
-from tests.support.programs import Program, wait_for
+from tests.support.programs.programs import Program, wait_for
 
 VERSION = tui_manager.__version__
 

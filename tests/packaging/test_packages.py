@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.conftest import ROOT, run_tool
-from tests.support.bundles import FILES, new_key, small_bundle
+from tests.support.programs.bundles import FILES, new_key, small_bundle
 
 SCRIPTS = ROOT / "packaging" / "agent"
 NEEDS_DPKG = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="dpkg is not installed")

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from urllib3.connection import HTTPConnection
 
+from tests.support.databases.tls_front import make_certificate
 from tests.support.http_receiver import serving
-from tests.support.tls_front import make_certificate
 from tui_manager.domain.manager.notification import Answer, Event, Outcome, Webhook
 from tui_manager.receivers import webhook as module
 from tui_manager.receivers.signature import read_key, sign

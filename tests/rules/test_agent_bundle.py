@@ -24,7 +24,7 @@ from tui_manager_protos.rules.files.agent_bundle import (
 from tui_manager_protos.rules.files.agent_bundle_contents import check_members, unpack
 from tui_manager_protos.rules.files.plain_tar import END, Member, TarError, header, padding
 
-from tests.support.bundles import (
+from tests.support.programs.bundles import (
     FILES,
     new_key,
     public,

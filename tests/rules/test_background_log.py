@@ -8,7 +8,7 @@ import pytest
 from tui_manager_protos import background_log
 from tui_manager_protos.background_log import BackgroundHandler
 
-from tests.support.programs import wait_for
+from tests.support.programs.programs import wait_for
 from tests.support.waiting import GIVE_UP
 
 _TOO_SLOW = "log lines were dropped: the reader of the log was too slow"

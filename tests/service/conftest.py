@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import repeated_units
-from tests.support.engines import engine, pytest_generate_tests
-from tests.support.manager_parts import Parts, manager_parts
-from tests.support.rollouts import Fleet, host_names
+from tests.support.databases import repeated_units
+from tests.support.databases.engines import engine, pytest_generate_tests
+from tests.support.managers.manager_parts import Parts, manager_parts
+from tests.support.managers.rollouts import Fleet, host_names
 from tests.support.run_length import left_out
 
 __all__ = ["engine", "pytest_generate_tests"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import database_in, engine, pytest_generate_tests
+from tests.support.databases.engines import database_in, engine, pytest_generate_tests
 from tui_manager.storage.engine.database import Database, open_database
 
 __all__ = ["engine", "pytest_generate_tests"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.new_databases import migrated_databases
+from tests.support.databases.new_databases import migrated_databases
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.sqlite.migrations import migrations

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.engines import open_transaction
+from tests.support.databases.engines import open_transaction
 from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk

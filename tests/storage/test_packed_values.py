@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.engines import open_transaction
+from tests.support.databases.engines import open_transaction
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.tables.tasks import command_hosts

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import database_in
+from tests.support.databases.engines import database_in
 from tui_manager.domain.hosts.agent_messages import Result
 from tui_manager.domain.status import Admission, Reason, Stream, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status

@@ -1,0 +1,1 @@
+"""What several folders of tests share. What one folder needs alone stays there."""

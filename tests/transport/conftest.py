@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.secure_manager import SecureManager, secure_manager
+from tests.support.managers.secure_manager import SecureManager, secure_manager
 
 
 @pytest.fixture

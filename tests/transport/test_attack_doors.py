@@ -11,9 +11,9 @@ import pytest
 from google.protobuf.descriptor import FileDescriptor
 from tui_manager_protos.v1 import agent_pb2, enrollment_pb2, operator_pb2
 
-from tests.support.raw_http2 import RawConnection, trusting
-from tests.support.secure_agent import enrollment_channel
-from tests.support.secure_manager import SecureManager
+from tests.support.agents.raw_http2 import RawConnection, trusting
+from tests.support.agents.secure_agent import enrollment_channel
+from tests.support.managers.secure_manager import SecureManager
 
 FILES: list[FileDescriptor] = [
     agent_pb2.DESCRIPTOR,

@@ -9,8 +9,13 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2
 from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
-from tests.support.secure_agent import certificate_request, enroll, enrollment_channel, new_key
-from tests.support.secure_manager import SecureManager
+from tests.support.agents.secure_agent import (
+    certificate_request,
+    enroll,
+    enrollment_channel,
+    new_key,
+)
+from tests.support.managers.secure_manager import SecureManager
 from tui_manager.service.enrollment import enroll_host
 
 

@@ -4,10 +4,10 @@ import os
 
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import AgentStream
-from tests.support.file_agent import FEATURES, Answers, ask, pull, say_found, upload
+from tests.support.agents.agent_stream import AgentStream
+from tests.support.agents.file_agent import FEATURES, Answers, ask, pull, say_found, upload
 from tests.support.file_sets import make_set
-from tests.support.secure_manager import SecureManager
+from tests.support.managers.secure_manager import SecureManager
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSetPart
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 

@@ -14,10 +14,10 @@ from tui_manager_protos.v1.agent_pb2_grpc import (
     add_CommandServiceServicer_to_server,
 )
 
-from tests.support.agent_stream import dial, hello
-from tests.support.raw_http2 import DATA, SETTINGS, RawConnection, call, frame, message
-from tests.support.secure_agent import SecureHost, enroll, new_key, signed_by
-from tests.support.secure_manager import SecureManager, completed, secure_manager
+from tests.support.agents.agent_stream import dial, hello
+from tests.support.agents.raw_http2 import DATA, SETTINGS, RawConnection, call, frame, message
+from tests.support.agents.secure_agent import SecureHost, enroll, new_key, signed_by
+from tests.support.managers.secure_manager import SecureManager, completed, secure_manager
 from tests.support.waiting import wait_until
 from tui_manager.domain.status import Admission
 from tui_manager.run_manager import run_manager

@@ -12,10 +12,10 @@ import psutil
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import AgentStream, hello
-from tests.support.raw_http2 import DATA, RawConnection, call, frame, message, trusting
-from tests.support.secure_agent import SecureHost
-from tests.support.secure_manager import SecureManager, secure_manager
+from tests.support.agents.agent_stream import AgentStream, hello
+from tests.support.agents.raw_http2 import DATA, RawConnection, call, frame, message, trusting
+from tests.support.agents.secure_agent import SecureHost
+from tests.support.managers.secure_manager import SecureManager, secure_manager
 from tests.support.waiting import wait_until
 from tui_manager.transport.messages.host_connection_rates import CONNECTIONS_OF_A_HOST
 from tui_manager.transport.messages.message_guard import ITEMS_MAX
@@ -114,7 +114,7 @@ async def test_500_handshakes_at_once_do_not_stop_a_command(
     async with host.dial(secure.address) as agent:
         await agent.hello("web01")
         flood = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.support.flood", secure.address, "500"),
+            *(sys.executable, "-m", "tests.support.agents.flood", secure.address, "500"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

@@ -7,8 +7,8 @@ import pytest
 from tui_manager_protos.rules.facts import VALUE_LIMIT
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.secure_agent import enroll
-from tests.support.secure_manager import SecureManager, completed, secure_manager
+from tests.support.agents.secure_agent import enroll
+from tests.support.managers.secure_manager import SecureManager, completed, secure_manager
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 

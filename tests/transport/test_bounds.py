@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import AgentStream, dial
+from tests.support.agents.agent_stream import AgentStream, dial
 from tests.support.waiting import wait_until
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.list_window import Window

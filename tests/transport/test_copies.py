@@ -13,8 +13,8 @@ import pytest
 from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import AgentStream, dial
-from tests.support.file_agent import FEATURES, ask, pull, read_part, upload
+from tests.support.agents.agent_stream import AgentStream, dial
+from tests.support.agents.file_agent import FEATURES, ask, pull, read_part, upload
 from tests.support.file_sets import make_set
 from tests.support.waiting import wait_until
 from tui_manager import run_manager as running_manager

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import AgentStream, dial
-from tests.support.file_agent import FEATURES, Answers, say_found
+from tests.support.agents.agent_stream import AgentStream, dial
+from tests.support.agents.file_agent import FEATURES, Answers, say_found
 from tests.support.file_sets import MadeSet, make_set
 from tests.support.waiting import wait_until
 from tui_manager import manager_parts

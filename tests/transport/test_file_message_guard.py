@@ -6,8 +6,8 @@ import pytest
 from tui_manager_protos.rules.files.transfer_window import PART_LENGTH, REQUEST_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import hello
-from tests.support.manager_parts import TurnedClock
+from tests.support.agents.agent_stream import hello
+from tests.support.managers.manager_parts import TurnedClock
 from tui_manager.domain.hosts.file_transfer import FileRequest
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.service.limits import Limits

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import dial
+from tests.support.agents.agent_stream import dial
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.service.core import heartbeat
 from tui_manager.settings import Settings

@@ -7,7 +7,7 @@ import pytest
 from tui_manager_protos.rules.manager_address import ADDRESSES_MAX
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import dial
+from tests.support.agents.agent_stream import dial
 from tests.support.waiting import GIVE_UP
 from tui_manager.domain.status import Admission
 from tui_manager.run_manager import run_manager

@@ -6,8 +6,8 @@ import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2
 
-from tests.support.agent_stream import hello
-from tests.support.manager_parts import TurnedClock
+from tests.support.agents.agent_stream import hello
+from tests.support.managers.manager_parts import TurnedClock
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import message_guard

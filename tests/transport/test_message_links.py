@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.support.message_carriers import Carrier, Manager, carrier
-from tests.support.own_postgresql import PASSWORD
-from tests.support.stalling_proxy import stalling_proxy
+from tests.support.databases.own_postgresql import PASSWORD
+from tests.support.databases.stalling_proxy import stalling_proxy
+from tests.support.managers.message_carriers import Carrier, Manager, carrier
 from tests.support.waiting import wait_until
 from tui_manager.service.managers.messages.notifier import MESSAGE_MAX
 

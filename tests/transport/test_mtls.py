@@ -11,9 +11,9 @@ import pytest
 from cryptography import x509
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import dial
-from tests.support.secure_agent import enroll, new_key
-from tests.support.secure_manager import MovedClock, SecureManager, secure_manager
+from tests.support.agents.agent_stream import dial
+from tests.support.agents.secure_agent import enroll, new_key
+from tests.support.managers.secure_manager import MovedClock, SecureManager, secure_manager
 from tests.support.waiting import wait_until
 from tui_manager.domain.manager.address import split_address
 from tui_manager.run_manager import run_manager

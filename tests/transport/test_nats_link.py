@@ -10,9 +10,9 @@ from socket import create_server
 import psutil
 import pytest
 
-from tests.support.message_carriers import TIMES, Manager
-from tests.support.nats_server import NatsServer, nats_server
-from tests.support.tls_front import make_certificate
+from tests.support.databases.tls_front import make_certificate
+from tests.support.managers.message_carriers import TIMES, Manager
+from tests.support.managers.nats_server import NatsServer, nats_server
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.service.managers.messages.notifier import MESSAGE_MAX
 from tui_manager.transport.change_feed.nats_address import nats_address

@@ -16,8 +16,8 @@ from tui_manager_agent.link import reconnect
 from tui_manager_protos.v1 import enrollment_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2_grpc as pb_grpc
 
-from tests.support import raw_http2
-from tests.support.raw_http2 import RawConnection, frame, trusting
+from tests.support.agents import raw_http2
+from tests.support.agents.raw_http2 import RawConnection, frame, trusting
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.certificates.enrollment_identity import (
     ENROLLMENT_NAME,

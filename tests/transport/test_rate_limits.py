@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.manager_parts import TurnedClock
+from tests.support.managers.manager_parts import TurnedClock
 from tui_manager.transport.messages.host_connection_rates import (
     CONNECTIONS_OF_A_HOST,
     HostConnectionRates,

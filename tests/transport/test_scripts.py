@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import AgentStream, dial
+from tests.support.agents.agent_stream import AgentStream, dial
 from tests.support.waiting import wait_until
 from tui_manager import run_manager as running_manager
 from tui_manager.domain.errors import InvalidInputError, StorageError

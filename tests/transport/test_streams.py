@@ -13,7 +13,7 @@ import grpc.aio
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import AgentStream, dial, hello
+from tests.support.agents.agent_stream import AgentStream, dial, hello
 from tests.support.waiting import wait_until
 from tui_manager import manager_parts
 from tui_manager.domain.errors import InvalidInputError

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tests.support.agent_stream import dial
-from tests.support.postgresql import postgresql_database
+from tests.support.agents.agent_stream import dial
+from tests.support.databases.postgresql import postgresql_database
 from tests.support.waiting import wait_until
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.list_window import Window

@@ -19,8 +19,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 from textual.worker import WorkerCancelled
 
-from tests.support.fake_operator import FakeOperator
-from tests.support.seeded_fleet import seeded_fleet
+from tests.support.fake_operator.fake_operator import FakeOperator
+from tests.support.seeded.seeded_fleet import seeded_fleet
 from tui_manager.ui import app, paced_reader
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.tasks import task_form

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import SOON, Running, press, settle, shown
 from tui_manager.ui import manager_link

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import SOON, Running, press, settle, shown
 from tui_manager.domain.errors import StorageError

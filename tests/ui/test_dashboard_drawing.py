@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from textual.geometry import Region, Size
 
-from tests.support.fake_operator import START, FakeOperator
-from tests.support.seeded_fleet import seeded_fleet
+from tests.support.fake_operator.fake_operator import START, FakeOperator
+from tests.support.seeded.seeded_fleet import seeded_fleet
 from tests.ui.conftest import Running, settle, shown
 from tui_manager.domain.hosts.vitals import Disk, Vitals
 from tui_manager.domain.manager.alert import Alert

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.support.jumping_loop import run_jumping
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.manager.changes import Changes

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fake_core import START
-from tests.support.seeded_fleet import seeded_fleet
+from tests.support.fake_operator.fake_core import START
+from tests.support.seeded.seeded_fleet import seeded_fleet
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.tasks.task import Counts, Task
 from tui_manager.domain.text.number_format import number, progress, running_time

@@ -3,7 +3,7 @@
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle
 from tests.ui.test_keys import WAY

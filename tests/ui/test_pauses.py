@@ -6,7 +6,7 @@ import time
 import pytest
 import textual.notifications
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, loop_at_rest, press
 
 

@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 from textual.color import Color
 
-from tests.support.fake_core import START
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_core import START
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import press, settle, shown
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import Admission

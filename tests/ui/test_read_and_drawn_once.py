@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from textual._compositor import Compositor
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import A_DAY, Running, press, settle, shown
 from tui_manager.domain.hosts.vitals import Vitals
 from tui_manager.domain.manager.changes import Changes

@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import TextArea
 
-from tests.support.fake_operator import START, FakeOperator
-from tests.support.held_operator import HeldOperator
+from tests.support.fake_operator.fake_operator import START, FakeOperator
+from tests.support.fake_operator.held_operator import HeldOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import NotFoundError

@@ -6,7 +6,7 @@ from textual.pilot import Pilot
 from textual.scroll_view import ScrollView
 from textual.widgets import Input
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.output.output_pane import OutputPane

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.fake_operator import FakeOperator
-from tests.support.seeded_fleet import words
-from tests.support.seeded_managers import add_managers
-from tests.support.seeded_transfers import add_copy, add_fetch
+from tests.support.fake_operator.fake_operator import FakeOperator
+from tests.support.seeded.seeded_fleet import words
+from tests.support.seeded.seeded_managers import add_managers
+from tests.support.seeded.seeded_transfers import add_copy, add_fetch
 from tests.ui.conftest import draw_each_change, press, settle, threads_done
 from tui_manager.domain.status import Admission
 from tui_manager.ui.app import DashboardApp

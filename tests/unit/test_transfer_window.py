@@ -3,7 +3,7 @@
 import pytest
 from tui_manager_protos.rules.files.transfer_window import FIRST, LARGEST, SMALLEST, TransferWindow
 
-from tests.support.manager_parts import TurnedClock
+from tests.support.managers.manager_parts import TurnedClock
 
 MIB = 1024 * 1024
 

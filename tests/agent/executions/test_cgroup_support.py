@@ -24,7 +24,7 @@ from tests.agent import misbehave
 from tests.agent.conftest import MISBEHAVE, Gate
 from tests.agent.supervised import ForkServer, Supervised
 from tests.agent.supervisor.test_supervisor import is_alive
-from tests.support.programs import wait_for
+from tests.support.programs.programs import wait_for
 
 LARGE = 32 << 20  # bytes
 SMALL = 1 << 20  # bytes

@@ -7,7 +7,7 @@ from tui_manager_agent.policy.policy import RefusedError, UpdateRequest
 from tui_manager_agent.policy.policy_file import PolicyError, PolicyFile, parse
 
 from tests.agent.policies import ME, ONLY_ECHO, to_run
-from tests.support.bundles import new_key, public
+from tests.support.programs.bundles import new_key, public
 
 KEY = public(new_key())
 UPDATE = f'[update]\nkeys = ["{KEY}"]\n'

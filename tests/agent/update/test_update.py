@@ -23,7 +23,7 @@ from tests.agent.updated_host import (
     Bundle,
     UpdatedHost,
 )
-from tests.support.bundles import new_key, public
+from tests.support.programs.bundles import new_key, public
 
 
 async def test_the_agent_becomes_the_new_version(host: UpdatedHost, manager: FakeManager) -> None:

@@ -19,7 +19,7 @@ from tests.agent.fake_files import FakeSet
 from tests.agent.fake_manager import FakeManager
 from tests.agent.policies import ONLY_ECHO
 from tests.agent.updated_host import OLD, Bundle, UpdatedHost, program
-from tests.support.bundles import new_key, public
+from tests.support.programs.bundles import new_key, public
 
 FAILED, REJECTED = wire.RESULT_REASON_UPDATE_FAILED, wire.RESULT_REASON_REJECTED
 

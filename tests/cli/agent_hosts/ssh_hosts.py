@@ -28,8 +28,8 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.cli.agent_hosts.identities import IdentityServer
 from tests.cli.fake import FakeOperator
-from tests.support.bundles import new_key, public, small_bundle
-from tests.support.fake_hosts import WAYS_OUT
+from tests.support.fake_operator.fake_hosts import WAYS_OUT
+from tests.support.programs.bundles import new_key, public, small_bundle
 from tui_manager.cli.main import main
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.list_window import Page, Window

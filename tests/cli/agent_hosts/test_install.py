@@ -19,7 +19,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
     agent_bundle,
     statuses,
 )
-from tests.support.bundles import new_key, public
+from tests.support.programs.bundles import new_key, public
 from tui_manager import __version__
 from tui_manager.agent_install import install
 from tui_manager.agent_install.probe import Probe, read_probe

@@ -20,7 +20,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
     statuses,
 )
 from tests.cli.conftest import Connect
-from tests.support.programs import wait_for
+from tests.support.programs.programs import wait_for
 from tui_manager.agent_install import manager_calls
 from tui_manager.agent_install.ssh import host_session
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
-from tests.support.fake_operator import FakeOperator as Manager
+from tests.support.fake_operator.fake_operator import FakeOperator as Manager
 from tests.support.waiting import GIVE_UP
 from tui_manager.cli.completion import names_from_manager
 from tui_manager.cli.completion.answer_shell import lines_for_bash

@@ -14,9 +14,9 @@ import pytest
 
 from tests.cli.completion.test_completion import WideWindows, filled
 from tests.lab.prepare import find_program
-from tests.support.program_forker import installed
-from tests.support.programs import wait_for
-from tests.support.terminals import Terminal, on_terminal
+from tests.support.programs.program_forker import installed
+from tests.support.programs.programs import wait_for
+from tests.support.programs.terminals import Terminal, on_terminal
 from tests.support.waiting import GIVE_UP
 from tui_manager.cli.completion.names_from_manager import TIMEOUT_VARIABLE
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec

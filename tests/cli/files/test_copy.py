@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager
-from tests.support.fake_operator import EVERYTHING
+from tests.support.fake_operator.fake_operator import EVERYTHING
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.domain.manager.changes import Changes

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.built_bundles import built_bundle, release_key
-from tests.support.bundles import new_key, public
+from tests.support.programs.built_bundles import built_bundle, release_key
+from tests.support.programs.bundles import new_key, public
 from tui_manager.agent_bundle import build
 from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.cli.main import main

@@ -9,8 +9,8 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager
-from tests.support.bundles import new_key, small_bundle
-from tests.support.fake_operator import EVERYTHING
+from tests.support.fake_operator.fake_operator import EVERYTHING
+from tests.support.programs.bundles import new_key, small_bundle
 from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.cli.commands.hosts import agent_update
 from tui_manager.cli.main import main

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bundles import small_bundle
+from tests.support.programs.bundles import small_bundle
 from tui_manager.agent_bundle import build, default_bundle, source_files
 from tui_manager.agent_bundle.problems import CannotBuildError, NotWrittenError
 from tui_manager.agent_bundle.shared_libraries import needed_libraries

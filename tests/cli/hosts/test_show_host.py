@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import NOW, FakeOperator
-from tests.support.fake_core import START
+from tests.support.fake_operator.fake_core import START
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.text import local_time
 from tui_manager.domain.hosts.vitals import Disk

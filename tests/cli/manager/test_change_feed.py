@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nats_server import nats_server
-from tests.support.postgresql import postgresql_database
+from tests.support.databases.postgresql import postgresql_database
+from tests.support.managers.nats_server import nats_server
 from tests.support.waiting import wait_until
 from tui_manager.cli.load_settings import load
 from tui_manager.cli.main import main

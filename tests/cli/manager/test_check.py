@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.file_sets import make_set, store
-from tests.support.manager_parts import manager_parts
+from tests.support.managers.manager_parts import manager_parts
 from tui_manager.cli.main import main
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.database import open_database

@@ -14,8 +14,8 @@ import pytest
 
 from tests.security.examples import TestClock
 from tests.security.pki import Files, Pki, new_key
-from tests.support.postgresql import connect_to, postgresql_database
-from tests.support.programs import wait_for
+from tests.support.databases.postgresql import connect_to, postgresql_database
+from tests.support.programs.programs import wait_for
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.hosts.join_token import TokenSpec

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tui_manager.cli.commands import demo
 from tui_manager.cli.commands.dashboard import named_state_dir
 from tui_manager.cli.commands.demo_agents import Agent, DemoAgents

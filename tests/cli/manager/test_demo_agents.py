@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import marked
-from tests.support.programs import wait_for
+from tests.support.programs.processes import marked
+from tests.support.programs.programs import wait_for
 from tui_manager.cli.commands import demo_agents as module
 from tui_manager.cli.commands.demo_agents import DemoAgents, agent_program, host_names
 from tui_manager.domain.errors import InvalidInputError, ManagerError

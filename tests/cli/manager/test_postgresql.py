@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.postgresql import new_database
-from tests.support.programs import wait_for
+from tests.support.databases.postgresql import new_database
+from tests.support.programs.programs import wait_for
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
 from tui_manager.run_manager import run_manager

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
-from tests.support.fake_operator import FakeOperator as Manager
+from tests.support.fake_operator.fake_operator import FakeOperator as Manager
 from tui_manager.cli.main import main
 from tui_manager.cli.options import secret_values
 from tui_manager.domain.status import CommandHostStatus as Status

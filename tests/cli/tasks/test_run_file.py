@@ -9,8 +9,8 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
-from tests.support.programs import wait_for
-from tests.support.terminals import Terminal, on_terminal
+from tests.support.programs.programs import wait_for
+from tests.support.programs.terminals import Terminal, on_terminal
 from tui_manager.cli.main import main
 from tui_manager.domain.task_spec.script_and_stdin import content_of
 from tui_manager.domain.task_spec.task_spec import Offline, TaskSpec

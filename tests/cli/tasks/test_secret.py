@@ -11,8 +11,8 @@ import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
-from tests.support.programs import wait_for
-from tests.support.terminals import on_terminal
+from tests.support.programs.programs import wait_for
+from tests.support.programs.terminals import on_terminal
 from tui_manager.cli.main import main
 from tui_manager.cli.options import secret_values
 from tui_manager.cli.options.secret_values import read_secrets

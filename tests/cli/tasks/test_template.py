@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import NOW, FakeOperator
-from tests.support.fake_schedules import FakeSchedule
+from tests.support.fake_operator.fake_schedules import FakeSchedule
 from tui_manager.cli.main import main
 from tui_manager.cli.options import parameter_values
 from tui_manager.domain.errors import NoAnswerError

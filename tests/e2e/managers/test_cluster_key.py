@@ -2,8 +2,8 @@
 
 import shutil
 
-from tests.support.postgresql import new_database
-from tests.support.processes import Machine
+from tests.support.databases.postgresql import new_database
+from tests.support.programs.processes import Machine
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 

@@ -2,7 +2,7 @@
 
 import signal
 
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 
 COMMANDS = (
     *("hosts", "hosts approve h1", "hosts reject h1", "hosts revoke h1", "task list"),

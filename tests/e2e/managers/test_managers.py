@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postgresql import new_database
-from tests.support.processes import Machine
+from tests.support.databases.postgresql import new_database
+from tests.support.programs.processes import Machine
 
 
 def test_a_manager_alone_is_the_whole_list(machine: Machine) -> None:

@@ -1,7 +1,7 @@
 """A manager moves from SQLite to PostgreSQL while commands run, and its agents notice nothing."""
 
-from tests.support.postgresql import new_database
-from tests.support.processes import Machine
+from tests.support.databases.postgresql import new_database
+from tests.support.programs.processes import Machine
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
 RUNS = 'echo begun; until [ -e "{gate}" ]; do sleep 0.05; done; echo ended'

@@ -2,8 +2,8 @@
 
 import shutil
 
-from tests.support.processes import Machine
-from tests.support.programs import Program
+from tests.support.programs.processes import Machine
+from tests.support.programs.programs import Program
 
 
 def serve(machine: Machine, name: str, listen: str = "127.0.0.1:0") -> Program:

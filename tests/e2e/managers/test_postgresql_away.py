@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.own_postgresql import (
+from tests.support.databases.own_postgresql import (
     PASSWORD,
     as_superuser,
     follow_nobody,
@@ -17,9 +17,9 @@ from tests.support.own_postgresql import (
     standby_of,
     tui_url,
 )
-from tests.support.postgresql_server import PostgresqlServer
-from tests.support.processes import Machine
-from tests.support.programs import Program
+from tests.support.databases.postgresql_server import PostgresqlServer
+from tests.support.programs.processes import Machine
+from tests.support.programs.programs import Program
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.manager_status import ManagerStatus
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.own_postgresql import server_with_passwords, tui_url
-from tests.support.processes import Machine
+from tests.support.databases.own_postgresql import server_with_passwords, tui_url
+from tests.support.programs.processes import Machine
 from tui_manager.security.cluster_key import CLUSTER_KEY
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Machine
-from tests.support.programs import Program
+from tests.support.programs.processes import Machine
+from tests.support.programs.programs import Program
 
 AWAY = "is out of reach: No such file or directory"
 BACK = "the database can be written again"

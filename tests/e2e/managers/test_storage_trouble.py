@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.scenarios.disks import fill, may_be_root, small_disk
-from tests.support.processes import Machine
-from tests.support.programs import Program
+from tests.support.programs.processes import Machine
+from tests.support.programs.programs import Program
 
 SAID = "tui-manager: results cannot be stored now: "
 AGAIN = "tui-manager: results can be stored again\n"

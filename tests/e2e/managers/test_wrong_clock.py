@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Machine
-from tests.support.programs import Program
+from tests.support.programs.processes import Machine
+from tests.support.programs.programs import Program
 
 DAY = 24 * 3600
 INJECT = str(Path(__file__).parents[2] / "faults" / "inject")

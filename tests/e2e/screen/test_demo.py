@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Machine, marked
-from tests.support.program_forker import installed
-from tests.support.terminals import Terminal, on_terminal
+from tests.support.programs.processes import Machine, marked
+from tests.support.programs.program_forker import installed
+from tests.support.programs.terminals import Terminal, on_terminal
 
 # A command with a child that ignores SIGTERM, and one that has left its session.
 BUSY = "(trap '' TERM; exec sleep 600) & setsid sleep 600 > /dev/null 2>&1 & wait"

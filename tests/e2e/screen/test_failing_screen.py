@@ -5,9 +5,9 @@ import re
 import sys
 from pathlib import Path
 
-from tests.support import failing_dashboard
-from tests.support.processes import Machine
-from tests.support.terminals import Terminal, on_terminal
+from tests.support.programs import failing_dashboard
+from tests.support.programs.processes import Machine
+from tests.support.programs.terminals import Terminal, on_terminal
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"  # the alternate screen
 PROGRAM = [sys.executable, str(Path(failing_dashboard.__file__))]

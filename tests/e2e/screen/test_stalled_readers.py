@@ -4,10 +4,10 @@ import os
 import re
 import signal
 
-from tests.support.processes import Machine
-from tests.support.program_forker import installed
-from tests.support.programs import full_pipe
-from tests.support.terminals import on_terminal
+from tests.support.programs.processes import Machine
+from tests.support.programs.program_forker import installed
+from tests.support.programs.programs import full_pipe
+from tests.support.programs.terminals import on_terminal
 
 XOFF, XON = "\x13", "\x11"  # ctrl-s, ctrl-q
 

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from tests.support.processes import Machine
-from tests.support.program_forker import installed
-from tests.support.terminals import Terminal, on_terminal
+from tests.support.programs.processes import Machine
+from tests.support.programs.program_forker import installed
+from tests.support.programs.terminals import Terminal, on_terminal
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"  # the alternate screen
 

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.support.processes import Machine, marked
+from tests.support.programs.processes import Machine, marked
 
 CAPACITY = 5  # commands at once of an agent, unless told otherwise
 

@@ -17,7 +17,7 @@ from tests.support.file_trees import (
     read_tree,
     write_tree,
 )
-from tests.support.processes import Done, Machine
+from tests.support.programs.processes import Done, Machine
 from tui_manager.operator.local_files.safe_names import safe_name
 
 HOSTS = ("h1", "h2")

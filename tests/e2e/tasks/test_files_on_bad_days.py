@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.file_trees import MIB, OF_HOST, PARTIAL, noise, partial_files, read_tree
-from tests.support.processes import Machine
-from tests.support.programs import Program
+from tests.support.programs.processes import Machine
+from tests.support.programs.programs import Program
 from tests.support.slow_proxy import SlowProxy
 
 pytestmark = pytest.mark.long

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 
 HOSTS = ("db01", "web01", "web02", "web03")
 BATCHES = ("--batches", "1,rest", "--hold", "first", "--max-failures", "0")

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 
 FIVE = ("web01", "web02", "web03", "db01", "db02")
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tests.e2e.managers.test_wrong_clock import DAY, WrongClock
-from tests.support.processes import Machine
+from tests.support.programs.processes import Machine
 from tui_manager.client.read_lists import newest_runs
 from tui_manager.domain.schedules.schedule import ScheduleRun, SkipReason
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import Done, Machine
+from tests.support.programs.processes import Done, Machine
 
 MIB = 1 << 20
 BINARY = hashlib.shake_256(b"tui-manager").digest(MIB)

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from tests.support.files import files_below
-from tests.support.processes import Machine
-from tests.support.program_forker import installed
-from tests.support.terminals import on_terminal
+from tests.support.programs.processes import Machine
+from tests.support.programs.program_forker import installed
+from tests.support.programs.terminals import on_terminal
 
 
 @pytest.fixture

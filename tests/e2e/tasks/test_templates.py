@@ -3,8 +3,8 @@
 import os
 import subprocess
 
-from tests.support.processes import Machine
-from tests.support.program_forker import installed
+from tests.support.programs.processes import Machine
+from tests.support.programs.program_forker import installed
 from tests.support.waiting import GIVE_UP
 from tui_manager.domain.tasks.task import TaskDetail
 

@@ -12,9 +12,14 @@ from tests.faults.fleet import Fleet, fleet_of
 from tests.faults.fleet_database import PostgresqlOfFleet
 from tests.faults.scenarios.running import all_ended, status
 from tests.faults.scenarios.several import HOSTS, more_tasks_end, says, several, under_load
-from tests.support.cutting_proxy import CuttingProxy
-from tests.support.own_postgresql import as_superuser, follow_nobody, own_server, standby_of
-from tests.support.postgresql_server import PostgresqlServer
+from tests.support.databases.cutting_proxy import CuttingProxy
+from tests.support.databases.own_postgresql import (
+    as_superuser,
+    follow_nobody,
+    own_server,
+    standby_of,
+)
+from tests.support.databases.postgresql_server import PostgresqlServer
 
 
 class WithStandby(PostgresqlOfFleet):

@@ -18,7 +18,7 @@ from tests.faults.scenarios.several import (
     several,
     under_load,
 )
-from tests.support.nats_server import NatsServer, nats_server
+from tests.support.managers.nats_server import NatsServer, nats_server
 
 _CANNOT_TELL = "Managers cannot tell each other of changes"
 _AGAIN = {"Again": "1"}  # headers of a message that is sent again

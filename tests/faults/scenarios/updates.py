@@ -12,7 +12,7 @@ from tests.faults.fleet import Fleet
 from tests.faults.keeping import kept_alive
 from tests.faults.node import Node
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
-from tests.support.bundles import new_key, public
+from tests.support.programs.bundles import new_key, public
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline
 from tui_manager.operator.local_files.read_sources import read_sources

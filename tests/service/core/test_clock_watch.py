@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, TurnedClock, manager_parts
-from tests.support.old_history import DAY, ended, listed
+from tests.support.managers.manager_parts import Parts, TurnedClock, manager_parts
+from tests.support.managers.old_history import DAY, ended, listed
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.operator.inprocess.alerts import HostCounts, attention

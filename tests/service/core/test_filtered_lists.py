@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, result, spec
+from tests.support.managers.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.lists.filter_by_target import COMMAND_HOST_KEYS, HOST_KEYS
 from tui_manager.domain.lists.list_window import Page, Window

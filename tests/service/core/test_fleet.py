@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import Parts, manager_parts, stored_hosts
+from tests.support.managers.manager_parts import Parts, manager_parts, stored_hosts
 from tests.support.run_length import ALL
 from tui_manager.domain.errors import (
     IllegalMoveError,

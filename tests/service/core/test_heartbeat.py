@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.hosts.vitals import Vitals
 from tui_manager.service.core import heartbeat
 from tui_manager.service.core.heartbeat import BEATS_A_SECOND, FleetHeartbeat

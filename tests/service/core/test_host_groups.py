@@ -2,7 +2,7 @@
 
 import random
 
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.errors import ManagerError
 from tui_manager.service.core.hosts import fleet_counts
 from tui_manager.service.core.hosts.host_groups import group_hosts

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import Parts, result, spec
+from tests.support.managers.manager_parts import Parts, result, spec
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
 from tui_manager.service.core.command_log import CommandLog
 from tui_manager.service.dispatch import dispatch_loop

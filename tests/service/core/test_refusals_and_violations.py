@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.domain.lists.list_window import Window

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import copy_database
-from tests.support.manager_parts import Parts, greeting, manager_parts, result
+from tests.support.databases.engines import copy_database
+from tests.support.managers.manager_parts import Parts, greeting, manager_parts, result
 from tui_manager.domain.hosts.agent_messages import Held, HeldState
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.storage.maintenance.check import contradictions

@@ -9,9 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import storage_failure
-from tests.support.enrolled_hosts import csr
-from tests.support.manager_parts import Parts, counters_differ, greeting, result, spec, totals
+from tests.support.databases.engines import storage_failure
+from tests.support.managers.enrolled_hosts import csr
+from tests.support.managers.manager_parts import (
+    Parts,
+    counters_differ,
+    greeting,
+    result,
+    spec,
+    totals,
+)
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, Output, Started

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from tests.service.dispatch.test_agent_features import limited, start
-from tests.support.engines import SQLITE
-from tests.support.manager_parts import Parts, result
+from tests.support.databases.engines import SQLITE
+from tests.support.managers.manager_parts import Parts, result
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.storage.engine.transaction import Transaction

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import Parts, spec
-from tests.support.manager_parts import result as ended
+from tests.support.managers.manager_parts import Parts, spec
+from tests.support.managers.manager_parts import result as ended
 from tui_manager.domain.hosts import agent_features
 from tui_manager.domain.hosts.agent_features import Feature
 from tui_manager.domain.hosts.agent_messages import Run

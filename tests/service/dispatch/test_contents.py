@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, result
-from tests.support.old_history import DAY
+from tests.support.managers.manager_parts import Parts, failed, result
+from tests.support.managers.old_history import DAY
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.lists.list_window import Window

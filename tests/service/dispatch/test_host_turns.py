@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.support.rollouts import COMPLETED, SPENT, UNDELIVERABLE, Fleet, rollout
+from tests.support.managers.rollouts import COMPLETED, SPENT, UNDELIVERABLE, Fleet, rollout
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import Offline

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.manager_parts import Parts, spec
-from tests.support.manager_parts import result as ended
+from tests.support.managers.manager_parts import Parts, spec
+from tests.support.managers.manager_parts import result as ended
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.hosts.agent_features import Feature
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, manager_parts, result, spec
+from tests.support.managers.manager_parts import Parts, failed, manager_parts, result, spec
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import holding
-from tests.support.manager_parts import Parts, failed, manager_parts, result
+from tests.support.databases.engines import holding
+from tests.support.managers.manager_parts import Parts, failed, manager_parts, result
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.hosts.agent_messages import Started

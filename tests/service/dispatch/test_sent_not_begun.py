@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, manager_parts, result
+from tests.support.managers.manager_parts import Parts, manager_parts, result
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, Result, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task_spec.task_spec import Offline

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.following_managers import Manager, Managers, following_managers
-from tests.support.manager_parts import greeting
-from tests.support.schedules import TASK_FILE, hourly
+from tests.support.managers.following_managers import Manager, Managers, following_managers
+from tests.support.managers.manager_parts import greeting
+from tests.support.managers.schedules import TASK_FILE, hourly
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction, Started
 from tui_manager.domain.schedules.schedule import TemplateUse

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.enrolled_hosts import host_key
-from tests.support.manager_parts import Parts, result, spec, stored_hosts
+from tests.support.managers.enrolled_hosts import host_key
+from tests.support.managers.manager_parts import Parts, result, spec, stored_hosts
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.enrolled_hosts import csr, host_key, used
-from tests.support.manager_parts import Parts
+from tests.support.managers.enrolled_hosts import csr, host_key, used
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.errors import NotFoundError, Refusal, RefusedError
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.list_window import Window

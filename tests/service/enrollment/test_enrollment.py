@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import holding
-from tests.support.enrolled_hosts import enrollment, host_key, secret_of, used
-from tests.support.manager_parts import Parts
+from tests.support.databases.engines import holding
+from tests.support.managers.enrolled_hosts import enrollment, host_key, secret_of, used
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.errors import (
     InvalidInputError,
     Refusal,

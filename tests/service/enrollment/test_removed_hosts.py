@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.service.core.test_fleet import ANA, shown, stays
-from tests.support.manager_parts import Parts, manager_parts, result
+from tests.support.managers.manager_parts import Parts, manager_parts, result
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError, Refusal, RefusedError
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.lists.list_window import Window

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.enrolled_hosts import used
-from tests.support.manager_parts import Parts
+from tests.support.managers.enrolled_hosts import used
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,

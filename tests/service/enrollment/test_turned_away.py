@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.manager_parts import Parts, result
+from tests.support.managers.manager_parts import Parts, result
 from tui_manager.domain.errors import (
     InvalidInputError,
     Refusal,

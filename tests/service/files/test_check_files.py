@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import engines
+from tests.support.databases import engines
 from tests.support.file_sets import MadeSet, make_set, store
-from tests.support.manager_parts import Parts, manager_parts
+from tests.support.managers.manager_parts import Parts, manager_parts
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.service.files.check_files import check_files
 from tui_manager.storage.tables.files import file_sets

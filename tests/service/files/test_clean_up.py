@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import engines
+from tests.support.databases import engines
 from tests.support.file_sets import MadeSet, make_set, read, send, store
-from tests.support.manager_parts import Parts, manager_parts, result, spec, totals
-from tests.support.schedules import hourly
+from tests.support.managers.manager_parts import Parts, manager_parts, result, spec, totals
+from tests.support.managers.schedules import hourly
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSetPart
 from tui_manager.domain.task_spec.task_spec import CommandSpec

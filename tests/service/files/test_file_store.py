@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.file_sets import MadeSet, make_set, read, send, store
-from tests.support.manager_parts import Parts, manager_parts
+from tests.support.managers.manager_parts import Parts, manager_parts
 from tests.support.waiting import GIVE_UP, wait_until
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart

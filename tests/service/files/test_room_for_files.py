@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.file_sets import MadeSet, make_set, read, send, store
-from tests.support.manager_parts import Parts, manager_parts, spec
+from tests.support.managers.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet, FileSetPart
 from tui_manager.domain.task_spec.task_spec import CommandSpec

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support.file_sets import MadeSet, make_set, read, store
-from tests.support.manager_parts import Parts, spec
-from tests.support.several_managers import Managers, several_managers
+from tests.support.managers.manager_parts import Parts, spec
+from tests.support.managers.several_managers import Managers, several_managers
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSetPart
 from tui_manager.domain.task_spec.task_spec import CommandSpec

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.file_sets import MadeSet, make_set, store
-from tests.support.manager_parts import Parts, failed, spec
-from tests.support.schedules import hourly, runs, turn_to
+from tests.support.managers.manager_parts import Parts, failed, spec
+from tests.support.managers.schedules import hourly, runs, turn_to
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.schedules.schedule import SkipReason
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec

@@ -10,7 +10,7 @@ import pytest
 from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
 from tests.support.file_sets import MadeSet, make_set, read, send, set_of, store
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.files import check_data

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.hosts.facts import PackedFacts
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.storage.tables.hosts import hosts

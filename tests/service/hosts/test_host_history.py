@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, result
+from tests.support.managers.manager_parts import Parts, failed, result
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.hosts.host import TASKS_SHOWN
 from tui_manager.domain.hosts.vitals import HISTORY_MINUTES, Vitals, VitalsPoint

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.enrolled_hosts import peer
-from tests.support.manager_parts import Parts, greeting, result
+from tests.support.managers.enrolled_hosts import peer
+from tests.support.managers.manager_parts import Parts, greeting, result
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction
 from tui_manager.domain.hosts.host import Host

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import (
+from tests.support.managers.manager_parts import (
     MANAGER_ID,
     Parts,
     counters_differ,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.service.core.test_fleet import ANA
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tui_manager.service.core.hosts.host_directory import Directory
 from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.storage.tables.manager import notifications

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.following_managers import Manager, Managers, following_managers
-from tests.support.manager_parts import result, spec, totals
+from tests.support.managers.following_managers import Manager, Managers, following_managers
+from tests.support.managers.manager_parts import result, spec, totals
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.hosts.agent_messages import (
     Held,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tests.support.manager_parts import TurnedClock
+from tests.support.managers.manager_parts import TurnedClock
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.hosts.host_directory import Directory
 from tui_manager.service.managers.database_watch import LOOKS_MAX, DatabaseWatch

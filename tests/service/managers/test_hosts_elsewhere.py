@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.following_managers import Manager, Managers, following_managers
-from tests.support.manager_parts import manager_parts, result, spec
+from tests.support.managers.following_managers import Manager, Managers, following_managers
+from tests.support.managers.manager_parts import manager_parts, result, spec
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.hosts.agent_features import Feature
 from tui_manager.domain.hosts.agent_messages import Started

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.following_managers import Manager, Managers, following_managers
-from tests.support.manager_parts import failed, greeting, result, spec
+from tests.support.managers.following_managers import Manager, Managers, following_managers
+from tests.support.managers.manager_parts import failed, greeting, result, spec
 from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task_spec.rollout_spec import RolloutSpec

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts
-from tests.support.several_managers import Managers, several_managers
+from tests.support.managers.manager_parts import Parts
+from tests.support.managers.several_managers import Managers, several_managers
 
 pytestmark = pytest.mark.postgresql
 HOUR = 3600.0

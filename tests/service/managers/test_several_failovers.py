@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.following_managers import Manager, Managers, following_managers
+from tests.support.managers.following_managers import Manager, Managers, following_managers
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.lists.list_window import Window

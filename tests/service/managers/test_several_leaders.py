@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import database_in
-from tests.support.manager_parts import Parts
-from tests.support.several_managers import Managers, lease, set_lease, several_managers
+from tests.support.databases.engines import database_in
+from tests.support.managers.manager_parts import Parts
+from tests.support.managers.several_managers import Managers, lease, set_lease, several_managers
 from tests.support.waiting import wait_until
 from tui_manager.domain.manager.gateway import GatewayState
 from tui_manager.service.core.core import NotLeadingError

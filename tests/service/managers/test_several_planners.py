@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts
-from tests.support.old_history import ended
-from tests.support.rollouts import Fleet, host_names
-from tests.support.schedules import ANA, hourly, shown, turn_to
-from tests.support.several_managers import Managers, several_managers
+from tests.support.managers.manager_parts import Parts
+from tests.support.managers.old_history import ended
+from tests.support.managers.rollouts import Fleet, host_names
+from tests.support.managers.schedules import ANA, hourly, shown, turn_to
+from tests.support.managers.several_managers import Managers, several_managers
 from tests.support.waiting import GIVE_UP, wait_until
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import TaskStatus

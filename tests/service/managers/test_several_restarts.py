@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import Parts
-from tests.support.several_managers import Managers, several_managers
+from tests.support.managers.manager_parts import Parts
+from tests.support.managers.several_managers import Managers, several_managers
 from tui_manager.domain.errors import RefusedError
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.manager.gateway import ManagerGroup

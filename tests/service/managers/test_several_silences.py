@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.following_managers import Manager, Managers, following_managers
-from tests.support.manager_parts import greeting, result
+from tests.support.managers.following_managers import Manager, Managers, following_managers
+from tests.support.managers.manager_parts import greeting, result
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction, Run, Started
 from tui_manager.domain.manager.gateway import ManagerGroup
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import spec
-from tests.support.several_managers import several_managers
+from tests.support.managers.manager_parts import spec
+from tests.support.managers.several_managers import several_managers
 from tui_manager.domain.status import CommandHostStatus, Reason
 
 pytestmark = pytest.mark.postgresql

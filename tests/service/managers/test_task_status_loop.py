@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, greeting, result, stored_hosts
-from tests.support.several_managers import Managers, several_managers
+from tests.support.managers.manager_parts import Parts, failed, greeting, result, stored_hosts
+from tests.support.managers.several_managers import Managers, several_managers
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, Run, Started
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, TaskStatus

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support import file_sets
 from tests.support.file_sets import make_set
-from tests.support.following_managers import Manager, Managers, following_managers
-from tests.support.manager_parts import result, spec
+from tests.support.managers.following_managers import Manager, Managers, following_managers
+from tests.support.managers.manager_parts import result, spec
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.hosts.file_transfer import TransferProgress
 from tui_manager.domain.hosts.vitals import Vitals

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.service.notifications.test_events import LOST_AFTER
-from tests.support.manager_parts import Parts, failed, result, spec
-from tests.support.rollouts import Fleet, rollout
-from tests.support.schedules import ANA, hourly, turn_to
-from tests.support.several_managers import several_managers
+from tests.support.managers.manager_parts import Parts, failed, result, spec
+from tests.support.managers.rollouts import Fleet, rollout
+from tests.support.managers.schedules import ANA, hourly, turn_to
+from tests.support.managers.several_managers import several_managers
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.hosts.agent_messages import Held, HeldState

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, result, spec
-from tests.support.rollouts import Fleet, rollout
-from tests.support.schedules import ANA, hourly, turn_to
+from tests.support.managers.manager_parts import Parts, failed, result, spec
+from tests.support.managers.rollouts import Fleet, rollout
+from tests.support.managers.schedules import ANA, hourly, turn_to
 from tui_manager.domain.hosts.agent_messages import Held, HeldState
 from tui_manager.domain.manager.notification import Event, Hook
 from tui_manager.domain.task_spec.rollout_spec import HoldRule

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import Parts, counters_differ, failed, result, spec, totals
+from tests.support.managers.manager_parts import (
+    Parts,
+    counters_differ,
+    failed,
+    result,
+    spec,
+    totals,
+)
 from tui_manager.domain.errors import RefusedError
 from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.support.manager_parts import Parts, counters_differ, failed, result, totals
+from tests.support.managers.manager_parts import Parts, counters_differ, failed, result, totals
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, Output, Started
 from tui_manager.domain.hosts.vitals import Vitals
 from tui_manager.domain.lists.list_window import Window

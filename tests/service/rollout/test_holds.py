@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, TurnedClock, manager_parts, result, spec
-from tests.support.rollouts import COMPLETED, EXPIRED, FAILED, SPENT, Fleet, host_names, rollout
+from tests.support.managers.manager_parts import Parts, TurnedClock, manager_parts, result, spec
+from tests.support.managers.rollouts import (
+    COMPLETED,
+    EXPIRED,
+    FAILED,
+    SPENT,
+    Fleet,
+    host_names,
+    rollout,
+)
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.hosts.agent_messages import Run

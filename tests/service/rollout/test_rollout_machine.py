@@ -21,9 +21,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.support.engines import SQLITE, remove_database
-from tests.support.manager_parts import TurnedClock, manager_parts, spec
-from tests.support.rollouts import Fleet, host_names
+from tests.support.databases.engines import SQLITE, remove_database
+from tests.support.managers.manager_parts import TurnedClock, manager_parts, spec
+from tests.support.managers.rollouts import Fleet, host_names
 from tests.support.run_length import examples
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.hosts.agent_messages import Run

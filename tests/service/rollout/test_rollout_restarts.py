@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import TurnedClock, manager_parts, result, spec
-from tests.support.rollouts import (
+from tests.support.managers.manager_parts import TurnedClock, manager_parts, result, spec
+from tests.support.managers.rollouts import (
     COMPLETED,
     FAILED,
     SPENT,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.rollouts import COMPLETED, FAILED, SPENT, Fleet, host_names, rollout
+from tests.support.managers.rollouts import COMPLETED, FAILED, SPENT, Fleet, host_names, rollout
 from tui_manager.service.rollout import apply_decisions, follow_connections
 from tui_manager.service.rollout.apply_decisions import Planned
 from tui_manager.service.rollout.rollout_loop import RolloutLoop

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.rollouts import UNDELIVERABLE, Fleet, rollout
+from tests.support.managers.rollouts import UNDELIVERABLE, Fleet, rollout
 from tui_manager.domain.task_spec.rollout_spec import RolloutSpec
 from tui_manager.domain.task_spec.task_spec import Offline
 

@@ -5,8 +5,8 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.support.old_history import DAY
-from tests.support.rollouts import COMPLETED, FAILED, SPENT, Fleet, host_names, rollout
+from tests.support.managers.old_history import DAY
+from tests.support.managers.rollouts import COMPLETED, FAILED, SPENT, Fleet, host_names, rollout
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.rollout_spec import Order
 from tui_manager.domain.task_spec.task_spec import Offline

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tests.support.rollouts import Fleet, rollout
+from tests.support.managers.rollouts import Fleet, rollout
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.inprocess.alerts import HostCounts, attention
 

@@ -9,16 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.due_times import add, end, look_at, looping, problems, until
-from tests.support.manager_parts import Parts, TurnedClock, manager_parts
-from tests.support.schedules import (
-    ANA,
-    TASK_FILE,
-    WITH_PARAMETER,
-    runs,
-    shown,
-    turn_to,
-)
+from tests.support.managers.due_times import add, end, look_at, looping, problems, until
+from tests.support.managers.manager_parts import Parts, TurnedClock, manager_parts
+from tests.support.managers.schedules import ANA, TASK_FILE, WITH_PARAMETER, runs, shown, turn_to
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.schedules.schedule import Overlap, TemplateUse
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop

@@ -9,17 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.due_times import add, end, look_at, looping, until
-from tests.support.engines import storage_failure
-from tests.support.manager_parts import Parts, TurnedClock, manager_parts
-from tests.support.schedules import (
-    ANA,
-    TASK_FILE,
-    hourly,
-    runs,
-    shown,
-    turn_to,
-)
+from tests.support.databases.engines import storage_failure
+from tests.support.managers.due_times import add, end, look_at, looping, until
+from tests.support.managers.manager_parts import Parts, TurnedClock, manager_parts
+from tests.support.managers.schedules import ANA, TASK_FILE, hourly, runs, shown, turn_to
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.schedules.schedule import Overlap, ScheduleSpec, TemplateUse

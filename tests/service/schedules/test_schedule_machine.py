@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import check
-from tests.support.manager_parts import Parts, TurnedClock, manager_parts
+from tests.support.databases.engines import check
+from tests.support.managers.manager_parts import Parts, TurnedClock, manager_parts
+from tests.support.managers.schedules import ANA, hourly, runs
 from tests.support.run_length import examples
-from tests.support.schedules import ANA, hourly, runs
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.schedules.cron_and_zone import read_cron

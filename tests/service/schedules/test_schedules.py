@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import Parts
-from tests.support.schedules import (
+from tests.support.managers.manager_parts import Parts
+from tests.support.managers.schedules import (
     ANA,
     TASK_FILE,
     WITH_PARAMETER,

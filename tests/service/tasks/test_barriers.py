@@ -6,8 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.manager_parts import spec
-from tests.support.rollouts import COMPLETED, FAILED, UNDELIVERABLE, Fleet, host_names, rollout
+from tests.support.managers.manager_parts import spec
+from tests.support.managers.rollouts import (
+    COMPLETED,
+    FAILED,
+    UNDELIVERABLE,
+    Fleet,
+    host_names,
+    rollout,
+)
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.manager_parts import spec
-from tests.support.rollouts import COMPLETED, Fleet, host_names, rollout
+from tests.support.managers.manager_parts import spec
+from tests.support.managers.rollouts import COMPLETED, Fleet, host_names, rollout
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.lists.list_window import Window

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, result
+from tests.support.managers.manager_parts import Parts, failed, result
 from tui_manager.service.core.command_log import FAILURES_MAX, LINES_MAX
 
 HOSTS = FAILURES_MAX + 30

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.manager_parts import Parts, result, spec
+from tests.support.managers.manager_parts import Parts, result, spec
 from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.output.output_by_host import OutputPlace, WantedOutput
 from tui_manager.domain.status import Stream

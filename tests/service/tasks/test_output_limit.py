@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, manager_parts, result, totals
+from tests.support.managers.manager_parts import Parts, manager_parts, result, totals
 from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.status import CommandHostStatus, Stream
 from tui_manager.storage.maintenance.check import contradictions

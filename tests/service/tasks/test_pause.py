@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, manager_parts, result
+from tests.support.managers.manager_parts import Parts, failed, manager_parts, result
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.support.manager_parts import Parts, failed, manager_parts, result
-from tests.support.old_history import DAY, TABLES, ended, left_over
+from tests.support.managers.manager_parts import Parts, failed, manager_parts, result
+from tests.support.managers.old_history import DAY, TABLES, ended, left_over
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, Output, ResumeAction
 from tui_manager.domain.status import Stream
 from tui_manager.service.reports.broken_wire_rules import broken_wire_rules

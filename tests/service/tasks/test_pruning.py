@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.service.core.test_rollback import FailingTransaction
-from tests.support.manager_parts import Parts, manager_parts, result, spec, totals
-from tests.support.old_history import DAY, TABLES, ended, left_over, listed
+from tests.support.managers.manager_parts import Parts, manager_parts, result, spec, totals
+from tests.support.managers.old_history import DAY, TABLES, ended, left_over, listed
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import NotFoundError, RefusedError, StorageError
 from tui_manager.domain.hosts.agent_messages import Output, Started

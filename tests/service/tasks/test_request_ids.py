@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.support.manager_parts import Parts, result, spec
+from tests.support.managers.manager_parts import Parts, result, spec
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.ids import check_request_id, new_request_id
 from tui_manager.domain.lists.list_window import Window

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, result, spec
+from tests.support.managers.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.hosts.agent_features import Feature
 from tui_manager.domain.hosts.maintenance import Maintenance

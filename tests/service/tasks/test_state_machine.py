@@ -23,9 +23,9 @@ from hypothesis.stateful import (
 )
 
 from tests.service.legal_moves import LEGAL, LEGAL_TASK
-from tests.support.engines import SQLITE, remove_database
-from tests.support.manager_parts import Parts, manager_parts, spec
-from tests.support.old_history import DAY
+from tests.support.databases.engines import SQLITE, remove_database
+from tests.support.managers.manager_parts import Parts, manager_parts, spec
+from tests.support.managers.old_history import DAY
 from tests.support.run_length import examples
 from tui_manager.domain.errors import (
     IllegalMoveError,

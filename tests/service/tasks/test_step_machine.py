@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from tests.service.rollout.test_rollout_machine import RolloutMachine, host_names_drawn, rollouts
-from tests.support.engines import SQLITE
+from tests.support.databases.engines import SQLITE
+from tests.support.managers.step_ends import COMPLETED, KNOWN_FAILURES, LAST
 from tests.support.run_length import examples
-from tests.support.step_ends import COMPLETED, KNOWN_FAILURES, LAST
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec

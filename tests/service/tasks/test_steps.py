@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.support.manager_parts import Parts
-from tests.support.rollouts import Fleet
-from tests.support.step_ends import COMPLETED, ENDS, KNOWN_FAILURES
+from tests.support.managers.manager_parts import Parts
+from tests.support.managers.rollouts import Fleet
+from tests.support.managers.step_ends import COMPLETED, ENDS, KNOWN_FAILURES
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task_spec.resource_limits import ResourceLimits

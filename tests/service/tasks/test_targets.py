@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, result, spec
+from tests.support.managers.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.hosts.facts import NO_FACTS, PackedFacts
 from tui_manager.domain.hosts.maintenance import Maintenance

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, result, spec
+from tests.support.managers.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.hosts.agent_messages import Result
 from tui_manager.domain.lists.list_window import Window

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.task_spec.rollout_spec import RolloutSpec

@@ -5,7 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.manager_parts import Parts, counters_differ, failed, result, spec, totals
+from tests.support.managers.manager_parts import (
+    Parts,
+    counters_differ,
+    failed,
+    result,
+    spec,
+    totals,
+)
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, manager_parts, spec
-from tests.support.schedules import hourly
+from tests.support.managers.manager_parts import Parts, manager_parts, spec
+from tests.support.managers.schedules import hourly
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.manager.changes import Changes

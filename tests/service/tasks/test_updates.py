@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import file_sets
 from tests.support.file_sets import make_set
-from tests.support.manager_parts import Parts, result, spec
+from tests.support.managers.manager_parts import Parts, result, spec
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, Started
 from tui_manager.domain.hosts.file_transfer import FileRequest, TransferProgress

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed
-from tests.support.schedules import ANA, hourly
+from tests.support.managers.manager_parts import Parts, failed
+from tests.support.managers.schedules import ANA, hourly
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.status import Stream

@@ -9,7 +9,7 @@ import pytest
 from tui_manager_protos.rules.files.transfer_window import FIRST, PART_LENGTH
 
 from tests.support.file_sets import MadeSet, make_set
-from tests.support.manager_parts import Parts
+from tests.support.managers.manager_parts import Parts
 from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.service.files.receive_file_set import FileSetReceiver

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import file_sets
 from tests.support.file_sets import make_set
-from tests.support.manager_parts import Parts, result
+from tests.support.managers.manager_parts import Parts, result
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.hosts.file_transfer import FileRequest, TransferProgress
 from tui_manager.domain.lists.list_window import Window

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import manager_parts, result
+from tests.support.managers.manager_parts import manager_parts, result
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.state_files import DATABASE

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, manager_parts, result, totals
-from tests.support.schedules import ANA, hourly
+from tests.support.managers.manager_parts import Parts, failed, manager_parts, result, totals
+from tests.support.managers.schedules import ANA, hourly
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.status import Stream

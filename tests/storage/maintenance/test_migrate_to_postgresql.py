@@ -13,10 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.manager_parts import Parts, failed, manager_parts, result, spec, totals
-from tests.support.postgresql import new_database, postgresql_database, url_as_superuser
-from tests.support.rollouts import rollout
-from tests.support.schedules import ANA, TASK_FILE, hourly, turn_to
+from tests.support.databases.postgresql import new_database, postgresql_database, url_as_superuser
+from tests.support.managers.manager_parts import Parts, failed, manager_parts, result, spec, totals
+from tests.support.managers.rollouts import rollout
+from tests.support.managers.schedules import ANA, TASK_FILE, hourly, turn_to
 from tui_manager.domain.errors import AlreadyRunningError, InvalidInputError, StorageError
 from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.manager.notification import Event, Hook

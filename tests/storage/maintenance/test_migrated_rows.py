@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.postgresql import new_database
+from tests.support.databases.postgresql import new_database
 from tui_manager.storage.engine.numbered_files import numbered_files
 from tui_manager.storage.engine.sqlite.migrations import migrate
 from tui_manager.storage.maintenance.migrated_rows import (

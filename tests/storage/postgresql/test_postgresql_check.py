@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from tests.storage.maintenance.test_check import SPOILED, history
-from tests.support.engines import POSTGRESQL, database_in
-from tests.support.manager_parts import Parts, manager_parts
-from tests.support.postgresql import connect_to
+from tests.support.databases.engines import POSTGRESQL, database_in
+from tests.support.databases.postgresql import connect_to
+from tests.support.managers.manager_parts import Parts, manager_parts
 from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
     PostgresqlTransaction,
 )

@@ -11,8 +11,8 @@ from functools import partial
 import psycopg
 import pytest
 
-from tests.support.manager_parts import greeting, stored_hosts
-from tests.support.postgresql import postgresql_database
+from tests.support.databases.postgresql import postgresql_database
+from tests.support.managers.manager_parts import greeting, stored_hosts
 from tests.support.waiting import wait_until
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.database import Database, open_database

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import greeting
-from tests.support.postgresql import postgresql_database
+from tests.support.databases.postgresql import postgresql_database
+from tests.support.managers.manager_parts import greeting
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.status import Admission

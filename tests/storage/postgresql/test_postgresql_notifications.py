@@ -13,8 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.support.message_carriers import TIMES, Manager
-from tests.support.own_postgresql import (
+from tests.support.databases.own_postgresql import (
     as_superuser,
     held_commit,
     own_server,
@@ -22,7 +21,8 @@ from tests.support.own_postgresql import (
     standby_of,
     tui_url,
 )
-from tests.support.postgresql import new_database
+from tests.support.databases.postgresql import new_database
+from tests.support.managers.message_carriers import TIMES, Manager
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.database import open_database

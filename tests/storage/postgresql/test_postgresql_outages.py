@@ -10,7 +10,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from tests.support.own_postgresql import (
+from tests.support.databases.own_postgresql import (
     as_superuser,
     follow_nobody,
     held_commit,
@@ -22,8 +22,8 @@ from tests.support.own_postgresql import (
     tui_url,
     waiting_for_standby,
 )
-from tests.support.postgresql_notes import TABLE, note, notes
-from tests.support.postgresql_server import PostgresqlServer
+from tests.support.databases.postgresql_notes import TABLE, note, notes
+from tests.support.databases.postgresql_server import PostgresqlServer
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.database import Database, open_database

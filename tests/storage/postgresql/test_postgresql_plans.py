@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.storage.views.test_query_plans import GROWING, WALKS
-from tests.support.postgresql import unused_database, url_as_superuser
+from tests.support.databases.postgresql import unused_database, url_as_superuser
 from tui_manager.storage.engine.postgresql.writing import writing_connection
 from tui_manager.storage.engine.statements import Query, load_queries
 

@@ -8,9 +8,9 @@ from importlib.resources import files
 import psycopg
 import pytest
 
-from tests.support.manager_parts import stored_hosts
-from tests.support.postgresql import postgresql_database, url_as_superuser
-from tests.support.shared_postgresql import MANAGER
+from tests.support.databases.postgresql import postgresql_database, url_as_superuser
+from tests.support.databases.shared_postgresql import MANAGER
+from tests.support.managers.manager_parts import stored_hosts
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.database import open_database

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from tests.support.postgresql import postgresql_database, url_as_superuser
+from tests.support.databases.postgresql import postgresql_database, url_as_superuser
 from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason

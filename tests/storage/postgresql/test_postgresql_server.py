@@ -11,16 +11,20 @@ import psutil
 import psycopg
 import pytest
 
-from tests.support import postgresql_server
+from tests.support.databases import postgresql_server
+from tests.support.databases.postgresql import new_database, postgresql_database, url_as_superuser
+from tests.support.databases.postgresql_server import (
+    PostgresqlServer,
+    find_programs,
+    folder_for_servers,
+)
 from tests.support.forked_run import RUN
-from tests.support.postgresql import new_database, postgresql_database, url_as_superuser
-from tests.support.postgresql_server import PostgresqlServer, find_programs, folder_for_servers
-from tests.support.programs import wait_for
+from tests.support.programs.programs import wait_for
 
 _ROOT = Path(__file__).parents[3]
 _USER = """
 import sys
-from tests.support.postgresql import postgresql_database
+from tests.support.databases.postgresql import postgresql_database
 with postgresql_database() as url:
     print(url.rpartition("host=")[2], flush=True)
     sys.stdin.read()

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
-from tests.support.postgresql_notes import database_with_notes, note, notes
+from tests.support.databases.cutting_proxy import CuttingProxy, cutting_proxy
+from tests.support.databases.postgresql_notes import database_with_notes, note, notes
 from tests.support.waiting import GIVE_UP, wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.database import Database, open_database

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.own_postgresql import (
+from tests.support.databases.own_postgresql import (
     PASSWORD,
     as_superuser,
     own_server,
@@ -16,10 +16,10 @@ from tests.support.own_postgresql import (
     standby_of,
     taken_connections,
 )
-from tests.support.own_postgresql import tui_url as socket_url
-from tests.support.postgresql import new_database
-from tests.support.postgresql_server import PostgresqlServer
-from tests.support.tls_front import tls_front
+from tests.support.databases.own_postgresql import tui_url as socket_url
+from tests.support.databases.postgresql import new_database
+from tests.support.databases.postgresql_server import PostgresqlServer
+from tests.support.databases.tls_front import tls_front
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.numbered_files import numbered_files

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.postgresql import postgresql_database, unused_database
+from tests.support.databases.postgresql import postgresql_database, unused_database
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Transaction

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from tests.support.postgresql_notes import database_with_notes, note, notes
+from tests.support.databases.postgresql_notes import database_with_notes, note, notes
 from tui_manager.domain.errors import AlreadyRunningError, NotFoundError, StorageError
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.postgresql.writing import units_of_work, writing_connection

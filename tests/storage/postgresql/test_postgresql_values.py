@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.postgresql import new_database
+from tests.support.databases.postgresql import new_database
 from tui_manager.storage.engine.postgresql.connection import connect, postgresql_address
 from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
     PostgresqlTransaction,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.engines import open_transaction
+from tests.support.databases.engines import open_transaction
 from tui_manager.domain.task_spec.script_and_stdin import content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.command_history import COMMAND_LENGTH, HISTORY_LIMIT

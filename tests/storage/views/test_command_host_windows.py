@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.engines import SQLITE, open_transaction
+from tests.support.databases.engines import SQLITE, open_transaction
 from tui_manager.domain.lists.filter_language import parse_filter
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.manager.changes import Changes

@@ -3,7 +3,7 @@
 from itertools import product
 from pathlib import Path
 
-from tests.support.engines import SQLITE, database_in
+from tests.support.databases.engines import SQLITE, database_in
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.tasks.host_class import HostClass, command_host_class, host_class
 from tui_manager.domain.tasks.transitions import TRANSITIONS

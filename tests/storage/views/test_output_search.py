@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.storage.test_output import AT, output_database, row_id
-from tests.support.engines import SQLITE
+from tests.support.databases.engines import SQLITE
 from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.output.output_search import OutputMatch, OutputMatches, OutputPattern
 from tui_manager.domain.status import Stream

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.engines import open_transaction
+from tests.support.databases.engines import open_transaction
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.support.engines import open_transaction
+from tests.support.databases.engines import open_transaction
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS, OTHER_TASKS, TaskFilter
 from tui_manager.storage.engine.transaction import Transaction

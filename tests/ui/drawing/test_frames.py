@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.manager.changes import Changes

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.fake_operator import START
+from tests.support.fake_operator.fake_operator import START
 from tests.ui.tasks.test_command_host_state import row
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason

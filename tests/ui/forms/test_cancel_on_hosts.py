@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Label
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec

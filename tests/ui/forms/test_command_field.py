@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from textual.app import App
 from textual.widgets import Input, Label, OptionList, TextArea
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.targets.target_preview import TargetPreview

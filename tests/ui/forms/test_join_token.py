@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from textual.widgets import Input, Label
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.hosts.join_token import TokenSpec

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle
 from tui_manager.ui.forms.line_input import LineInput, show_text
 from tui_manager.ui.terminal.textual_internals import forget_sizes

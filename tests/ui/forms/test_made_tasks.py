@@ -6,7 +6,7 @@ import pytest
 from textual.widgets import Button, Input, TextArea
 from textual.widgets._toast import Toast
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.task_spec.task_spec import TaskSpec

@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Label
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import A_DAY, Running, press, settle, shown
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError, StorageError
 from tui_manager.domain.hosts.maintenance import Maintenance

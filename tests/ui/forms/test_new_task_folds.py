@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 from textual.widgets.collapsible import CollapsibleTitle
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.task_spec.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec.rollout_spec import HoldRule, Order, RolloutSpec

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Label
 
 from tests.operator.recording import DETAIL
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.hosts.maintenance import Maintenance

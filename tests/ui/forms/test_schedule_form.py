@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Label, TextArea
 
-from tests.support.fake_operator import FakeOperator
-from tests.support.seeded_schedules import BACKUP
+from tests.support.fake_operator.fake_operator import FakeOperator
+from tests.support.seeded.seeded_schedules import BACKUP
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.manager.changes import Changes

@@ -4,7 +4,7 @@ pane that has the focus."""
 import pytest
 from textual.keys import _character_to_key
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.ui.action import KEY_NAMES, KeyMap, Pane, ScreenName, key_text
 from tui_manager.ui.action_table import ACTIONS

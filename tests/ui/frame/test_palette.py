@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.ui.action_table import ACTIONS, BY_ID

@@ -1,7 +1,7 @@
 """Leaving the dashboard: what is asked and said."""
 
-from tests.support.fake_operator import FakeOperator
-from tests.support.seeded_managers import add_managers
+from tests.support.fake_operator.fake_operator import FakeOperator
+from tests.support.seeded.seeded_managers import add_managers
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.ui.app import DashboardApp
 

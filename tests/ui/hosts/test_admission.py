@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.fake_operator import START, FakeOperator
+from tests.support.fake_operator.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.hosts.host import Host

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from tests.support.fake_core import START
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_core import START
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.hosts.host import HostDetail
 from tui_manager.ui.drawing.spans import plain

@@ -7,9 +7,9 @@ from typing import Any
 from textual.events import MouseScrollDown, Paste
 from textual.pilot import Pilot
 
-from tests.support.fake_operator import FakeOperator
-from tests.support.held_operator import HeldOperator
-from tests.support.seeded_fleet import seeded_fleet
+from tests.support.fake_operator.fake_operator import FakeOperator
+from tests.support.fake_operator.held_operator import HeldOperator
+from tests.support.seeded.seeded_fleet import seeded_fleet
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.hosts.host import Host

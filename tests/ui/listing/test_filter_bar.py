@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.ui.hosts.all_hosts_table import HostTable
 from tui_manager.ui.listing.filter_bar import FilterBar, KeySuggester

@@ -3,7 +3,7 @@
 import pytest
 from textual.scroll_view import ScrollView
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press
 from tests.ui.listing.test_scrolling import PANES, growing
 from tui_manager.ui.hosts.hosts_screen import HostsScreen

@@ -1,6 +1,6 @@
 """A filter that has not seen all rows yet goes on by itself, and says so."""
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.lists.list_window import Page, Window

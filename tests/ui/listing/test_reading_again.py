@@ -4,7 +4,7 @@ import pytest
 from textual.app import App
 from textual.dom import DOMNode
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes

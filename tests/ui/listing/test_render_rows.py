@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.fake_operator import START, FakeOperator
-from tests.support.seeded_fleet import seeded_fleet
+from tests.support.fake_operator.fake_operator import START, FakeOperator
+from tests.support.seeded.seeded_fleet import seeded_fleet
 from tui_manager.domain.hosts.host import labels_text
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.hosts.vitals import Vitals

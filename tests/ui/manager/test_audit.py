@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.fake_operator import START, FakeOperator
+from tests.support.fake_operator.fake_operator import START, FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.manager.alert import Alert

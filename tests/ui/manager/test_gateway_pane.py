@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.fake_operator import START, FakeOperator
-from tests.support.seeded_managers import add_managers
+from tests.support.fake_operator.fake_operator import START, FakeOperator
+from tests.support.seeded.seeded_managers import add_managers
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.manager.gateway import Gateway

@@ -3,7 +3,7 @@
 import pytest
 from textual.widgets import Input
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, shown
 from tests.ui.output.test_shown_output import line_numbers, long_output, pane_of
 from tui_manager.domain.output.output_search import OutputMatch

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet, Transfer

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.support.fake_operator import START
+from tests.support.fake_operator.fake_operator import START
 from tui_manager.domain.output.last_line import LastLine
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.fake_operator import START, FakeOperator
+from tests.support.fake_operator.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.presentation.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus, Reason

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.fake_operator import START, FakeOperator
+from tests.support.fake_operator.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, shown
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task_files.template import TemplateVersion

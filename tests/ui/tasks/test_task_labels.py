@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, shown
 from tui_manager.domain.status import TaskStatus
 from tui_manager.ui.tasks.task_labels import is_useful, task_label

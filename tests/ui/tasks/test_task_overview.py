@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.seeded_fleet import seeded_fleet
+from tests.support.seeded.seeded_fleet import seeded_fleet
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.tasks.common_label import CommonLabel

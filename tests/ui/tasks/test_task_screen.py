@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from textual.widgets import Input
 
-from tests.support.fake_operator import EVERYTHING, FakeOperator
+from tests.support.fake_operator.fake_operator import EVERYTHING, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import Reason, Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec

@@ -11,8 +11,8 @@ from textual.screen import Screen
 from textual.widgets.collapsible import CollapsibleTitle
 
 import tui_manager.ui
-from tests.support.fake_operator import EVERYTHING, FakeOperator
-from tests.support.held_operator import HeldOperator
+from tests.support.fake_operator.fake_operator import EVERYTHING, FakeOperator
+from tests.support.fake_operator.held_operator import HeldOperator
 from tests.support.run_length import examples
 from tests.ui.conftest import Running, press, settle
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE

@@ -6,8 +6,8 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from tests.support.fake_operator import FakeOperator
-from tests.support.held_operator import HeldOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
+from tests.support.fake_operator.held_operator import HeldOperator
 from tests.ui.conftest import Running, press, settle
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.app import DashboardApp

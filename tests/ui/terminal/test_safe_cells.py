@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, Label, OptionList, Select, TextArea
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.ui.forms.new_task.command_area import CommandArea
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen

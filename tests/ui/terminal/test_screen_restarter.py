@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tui_manager.domain.errors import ScreenFailedError
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.list_window import Page, Window

@@ -30,7 +30,7 @@ from textual.widgets import Input, Label
 from textual.worker import Worker
 
 import tui_manager.ui
-from tests.support.fake_operator import FakeOperator
+from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle
 from tui_manager.ui.terminal import textual_internals
 from tui_manager.ui.terminal.style_memory import RememberingStylesheet

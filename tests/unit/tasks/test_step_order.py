@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.step_ends import COMPLETED, ENDS, KNOWN_FAILURES
+from tests.support.managers.step_ends import COMPLETED, ENDS, KNOWN_FAILURES
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec.task_spec import OnFailure
 from tui_manager.domain.tasks.step_order import Follow, what_follows

@@ -1,0 +1,1 @@
+"""The wire as an agent speaks it, by hand: raw streams, TLS, files, floods."""

@@ -1,0 +1,1 @@
+"""Databases and their servers, as tests start, stall and lose them."""

@@ -1,0 +1,1 @@
+"""The tasks of the fake operator: their rows, output, rollouts, transfers, re-runs."""

@@ -1,0 +1,210 @@
+"""A process that has imported a program and forks for each start of it. `warm_programs` asks it to.
+
+A fork gets the arguments, the environment, the umask and the standard streams of the start, in a
+session of its own, and runs the program's `main`, or a file of Python that starts it differently:
+from there on it is what a start from the shell is, with two differences. A new database of SQLite
+is a copy of one that was migrated before the fork (`new_databases.py`). After `main` and what is
+called at the end of the interpreter, the process ends at once: to free its objects would copy each
+page that it shares with this process.
+
+This file imports little, as all that it imports is in each fork too.
+"""
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import selectors
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+_ROOT = Path(__file__).parents[3]
+NUMBER = struct.Struct("i")
+_IMPORTED = {
+    "tui-manager": (
+        "tui_manager.run_manager",
+        "tui_manager.operator.socket.client.client",
+        "tui_manager.operator.socket.server.server",
+        *(
+            ".".join(path.relative_to(_ROOT).with_suffix("").parts)
+            for path in sorted((_ROOT / "tui_manager/cli/commands").rglob("[a-z]*.py"))
+            if path.stem != "dashboard"
+        ),
+    ),
+    "tui-manager-agent": (
+        "tui_manager_agent.agent",
+        "tui_manager_agent.link.joining",
+        "tui_manager_agent.identity.token_file",
+    ),
+}
+_MAIN = {
+    "tui-manager": "tui_manager.cli.main",
+    "tui-manager-agent": "tui_manager_agent.cli.main",
+}
+
+
+def installed(program: str) -> str:
+    """The program that is installed beside this interpreter."""
+    return str(Path(sys.executable).with_name(program))
+
+
+@dataclass(slots=True)
+class _Forking:
+    """Forks when it is asked to, and says how each fork ends."""
+
+    program: str
+    control: socket.socket
+    selector: selectors.DefaultSelector = field(default_factory=selectors.DefaultSelector)
+    forks: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)  # by their pidfd
+
+    def run(self) -> Callable[[], int]:
+        """Returns in each fork: what it is to run. Ends the process when the test has ended."""
+        self.selector.register(self.control, selectors.EVENT_READ)
+        while True:
+            for key, _ in self.selector.select():
+                if key.fd != self.control.fileno():
+                    self._reap(key.fd)
+                    continue
+                asked, descriptors, _, _ = socket.recv_fds(self.control, 1, 4)
+                if not asked:
+                    sys.exit()
+                status = socket.socket(fileno=descriptors[0])
+                if (pid := os.fork()) == 0:
+                    return self._become(status, descriptors[1:])
+                for descriptor in descriptors[1:]:
+                    os.close(descriptor)
+                pidfd = os.pidfd_open(pid)
+                self.forks[pidfd] = (pid, status)
+                self.selector.register(pidfd, selectors.EVENT_READ)
+                self._say(status, pid)
+
+    def _reap(self, pidfd: int) -> None:
+        self.selector.unregister(pidfd)
+        pid, status = self.forks.pop(pidfd)
+        with status:
+            self._say(status, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        os.close(pidfd)
+
+    def _say(self, status: socket.socket, number: int) -> None:
+        with suppress(OSError):  # the test does not want to know any more
+            status.sendall(NUMBER.pack(number))
+
+    def _become(self, status: socket.socket, descriptors: Sequence[int]) -> Callable[[], int]:
+        """Makes this process what a start from the shell would have made."""
+        os.setsid()
+        with status, status.makefile("rb") as stream:
+            asked = json.load(stream)
+        self.selector.close()
+        self.control.close()
+        for _, other in self.forks.values():
+            other.close()
+        for number, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, number)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        time.tzset()
+        if after_fork := getattr(sys.modules.get("sitecustomize"), "after_fork", None):
+            after_fork()  # that of tests/faults
+        os.chdir(asked["folder"])
+        os.umask(asked["umask"])
+        path = asked["file"] or installed(self.program)
+        sys.argv[:] = [path, *asked["arguments"]]
+        sys.orig_argv[:] = [sys.executable, *sys.argv]
+        sys.path[0] = str(Path(path).parent)
+        _open_streams()
+        if asked["file"]:
+            return partial(_run_file, path)
+        main: Callable[[], int] = importlib.import_module(_MAIN[self.program]).main
+        return main
+
+
+def _run_file(path: str) -> int:
+    """As Python runs a file. It ends by `sys.exit`, or with status 0."""
+    code = compile(Path(path).read_bytes(), path, "exec")
+    try:
+        exec(code, {"__name__": "__main__", "__file__": path})
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            return ended.code
+        raise
+    return 0
+
+
+def _open_streams() -> None:
+    """As Python does when it starts, with the encodings that this process has found then."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        found = getattr(sys, name)
+        stream = open(  # noqa: SIM115
+            number,
+            "r" if number == 0 else "w",
+            encoding=found.encoding,
+            errors=found.errors,
+            closefd=False,
+        )
+        if number:
+            stream.reconfigure(
+                line_buffering=number == 2 or stream.isatty(), write_through=found.write_through
+            )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+@dataclass(slots=True)
+class _End:
+    """Ends a fork without freeing its objects. It is registered before all others, so it is called
+    after them, when all threads have ended."""
+
+    status: int | None = None  # what `main` has returned; None: the process ends in another way
+
+    def __call__(self) -> None:
+        if self.status is None:
+            return
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return  # the interpreter says what is wrong
+        os._exit(self.status)
+
+
+def _copy_new_databases() -> None:
+    sys.path.append(str(_ROOT))
+    importlib.import_module("tests.support.databases.new_databases").copy_from_now_on()
+    sys.path.remove(str(_ROOT))
+
+
+def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
+    """Forks until the test has ended.
+
+    Args:
+        is_present: whether it is the program of this repository, and nothing is injected.
+    """
+    end = _End()
+    atexit.register(end)
+    if program == "tui-manager-agent":
+        sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # as its `main` does
+    importlib.import_module(_MAIN[program])
+    for module in _IMPORTED[program]:
+        with suppress(ModuleNotFoundError):  # an earlier version has other ones
+            importlib.import_module(module)
+    if program == "tui-manager" and is_present:
+        _copy_new_databases()
+    gc.collect()
+    gc.freeze()
+    main = _Forking(program, socket.socket(fileno=control)).run()
+    end.status = main()
+    sys.exit(end.status)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1], int(sys.argv[2]), is_present=sys.argv[3] == "present")

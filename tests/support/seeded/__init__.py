@@ -1,0 +1,2 @@
+"""A fleet, its managers, schedules and transfers, the same each time: for snapshots and
+screenshots."""
