@@ -4,9 +4,9 @@ import argparse
 import secrets
 import sys
 
-from tests.faults.all_runs import Share, make, make_in_processes
-from tests.faults.fleet import chosen_managers
-from tests.faults.fleet_database import SQLITE, chosen_database
+from tests.faults.fleet.fleet import chosen_managers
+from tests.faults.fleet.fleet_database import SQLITE, chosen_database
+from tests.faults.long_run.all_runs import Share, make, make_in_processes
 
 
 def main() -> int:

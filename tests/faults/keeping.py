@@ -7,8 +7,8 @@ import random
 import signal
 from collections.abc import AsyncIterator
 
-from tests.faults.fleet import Fleet
-from tests.faults.node import Node
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.fleet.node import Node
 
 _MAY_EXIT_WITH = (0, -signal.SIGKILL, -signal.SIGTERM)  # SIGTERM: before it could listen to it
 

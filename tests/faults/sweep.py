@@ -3,18 +3,18 @@ transactions of the manager, from a host's first Hello to the end of its task.""
 
 import random
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.checks.file_checks import compare_fetched
 from tests.faults.failpoints import (
     AGENT_POINTS,
     FORK_SERVER_POINTS,
     MANAGER_POINTS,
     SUPERVISOR_POINTS,
 )
-from tests.faults.file_checks import compare_fetched
-from tests.faults.fleet import Fleet
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.fleet.node import Node
 from tests.faults.keeping import kept_alive
-from tests.faults.node import Node
 from tests.faults.scenarios.running import all_ended, new_fleet
 from tests.support.file_trees import MIB, noise, random_tree
 from tui_manager.domain.task_spec.task_spec import Offline

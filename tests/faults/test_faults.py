@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from tui_manager_agent.executions.orders.cgroup_support import find_cgroup_root
 
-from tests.faults.campaign import campaign
-from tests.faults.fleet import NO_CGROUPS, fleet_of
+from tests.faults.fleet.fleet import NO_CGROUPS, fleet_of
+from tests.faults.long_run.campaign import campaign
+from tests.faults.long_run.tally import Tally
 from tests.faults.scenarios import SCENARIOS, fits
 from tests.faults.scenarios.cancels import (
     CANCEL_DEATHS,
@@ -22,7 +23,6 @@ from tests.faults.scenarios.cancels import (
     canceled_at,
 )
 from tests.faults.sweep import NAMED, dies_at
-from tests.faults.tally import Tally
 from tests.support.run_length import examples
 
 SEED = os.environ.get("FAULTS_SEED", "1")

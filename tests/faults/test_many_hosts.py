@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.emulated_hosts import UNTIL_TOLD, EmulatedHosts
-from tests.faults.fleet import Fleet
-from tests.faults.rollout_checks import rollout_violations
+from tests.faults.checks.rollout_checks import rollout_violations
+from tests.faults.fleet.emulated_hosts import UNTIL_TOLD, EmulatedHosts
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.scenarios.running import new_fleet
 from tui_manager.domain.task_spec.rollout_spec import HoldRule, RolloutSpec
 

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from tests.faults.proxy import Proxy
+from tests.faults.fleet.proxy import Proxy
 
 
 @pytest.mark.parametrize("turns", range(5))

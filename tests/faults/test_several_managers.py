@@ -8,11 +8,11 @@ import os
 
 import pytest
 
-from tests.faults.campaign import campaign
-from tests.faults.fleet import MANAGERS
-from tests.faults.fleet_database import CHOICE, POSTGRESQL
+from tests.faults.fleet.fleet import MANAGERS
+from tests.faults.fleet.fleet_database import CHOICE, POSTGRESQL
+from tests.faults.long_run.campaign import campaign
+from tests.faults.long_run.tally import Tally
 from tests.faults.scenarios import NEED_SEVERAL, SCENARIOS
-from tests.faults.tally import Tally
 
 SEED = os.environ.get("FAULTS_SEED", "1")
 _CHOSEN = (

@@ -10,9 +10,9 @@ import pytest
 from tui_manager_agent.cli import arguments as agent_arguments
 
 from bench.budgets import BUDGETS
-from tests.faults.all_runs import BETWEEN_STATEMENTS, RACE
-from tests.faults.campaign import AT_A_FAILPOINT
-from tests.faults.faults import FAULTS
+from tests.faults.long_run.all_runs import BETWEEN_STATEMENTS, RACE
+from tests.faults.long_run.campaign import AT_A_FAILPOINT
+from tests.faults.long_run.faults import FAULTS
 from tests.faults.scenarios import SCENARIOS
 from tui_manager.cli.load_settings import ENVIRONMENT, NAMES
 from tui_manager.cli.options.commands import command_line_parser

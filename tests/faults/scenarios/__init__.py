@@ -3,8 +3,8 @@
 The tests call them, and `make faults` does, which counts them. Each is given a seed.
 """
 
-from tests.faults.fleet import chosen_managers
-from tests.faults.fleet_database import SQLITE, chosen_database
+from tests.faults.fleet.fleet import chosen_managers
+from tests.faults.fleet.fleet_database import SQLITE, chosen_database
 from tests.faults.scenarios import (
     cancels,
     clocks,

@@ -2,8 +2,8 @@
 
 import psutil
 
-from tests.faults.checker import check
-from tests.faults.command import command
+from tests.faults.checks.checker import check
+from tests.faults.fleet.command import command
 from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.running import all_ended, new_fleet, only_execution, status
 

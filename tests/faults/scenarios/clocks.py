@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
-from tests.faults.fleet import Fleet
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.scenarios.running import all_ended, scenario, stored
 
 HOUR = 3600

@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
-from tests.faults.fleet import Fleet, fleet_of
-from tests.faults.fleet_database import PostgresqlOfFleet
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet, fleet_of
+from tests.faults.fleet.fleet_database import PostgresqlOfFleet
 from tests.faults.scenarios.running import all_ended, status
 from tests.faults.scenarios.several import HOSTS, more_tasks_end, says, several, under_load
 from tests.support.databases.cutting_proxy import CuttingProxy

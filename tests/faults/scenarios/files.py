@@ -6,10 +6,10 @@ import random
 import tempfile
 from pathlib import Path
 
-from tests.faults.checker import Allowed, check
-from tests.faults.file_checks import compare_fetched
-from tests.faults.files_of_fleet import IN
-from tests.faults.fleet import Fleet
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.checks.file_checks import compare_fetched
+from tests.faults.fleet.files_of_fleet import IN
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.disks import fill, small_disk
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario

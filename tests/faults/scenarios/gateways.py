@@ -2,8 +2,8 @@
 
 import signal
 
-from tests.faults.fleet import Fleet
-from tests.faults.manager_of_fleet import ManagerOfFleet
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.fleet.manager_of_fleet import ManagerOfFleet
 from tests.faults.scenarios.running import new_fleet
 from tests.faults.scenarios.several import (
     HOSTS,

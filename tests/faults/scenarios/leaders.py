@@ -8,8 +8,8 @@ import signal
 import tempfile
 from pathlib import Path
 
-from tests.faults.checker import check
-from tests.faults.fleet import Fleet
+from tests.faults.checks.checker import check
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.scenarios.running import all_ended, new_fleet
 from tests.faults.scenarios.schedules import DUE_TASKS, add_schedule, compare_due_times
 from tests.faults.scenarios.several import (

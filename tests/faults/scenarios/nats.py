@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from tests.faults.fleet import Fleet
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.scenarios.running import new_fleet
 from tests.faults.scenarios.several import (
     HOSTS,

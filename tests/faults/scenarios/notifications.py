@@ -4,8 +4,8 @@ import contextlib
 
 import psutil
 
-from tests.faults.faults_of_managers import LISTENING
-from tests.faults.fleet import Fleet
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.long_run.faults_of_managers import LISTENING
 from tests.faults.scenarios.running import new_fleet
 from tests.faults.scenarios.several import (
     HOSTS,

@@ -1,7 +1,7 @@
 """A database that is restored from a backup."""
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.fleet.command import command
 from tests.faults.scenarios.running import new_fleet, scenario, status, stored
 
 

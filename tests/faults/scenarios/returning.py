@@ -5,9 +5,9 @@ import shutil
 
 import psutil
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
-from tests.faults.fleet import Fleet
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.scenarios.running import (
     all_ended,
     new_fleet,

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
-from tests.faults.fleet import Fleet
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.task_spec.rollout_spec import HoldRule, RolloutSpec

@@ -5,9 +5,9 @@ import itertools
 import random
 from datetime import UTC, datetime, timedelta
 
-from tests.faults.checker import check
-from tests.faults.command import command
-from tests.faults.fleet import Fleet
+from tests.faults.checks.checker import check
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tui_manager.domain.errors import IllegalMoveError

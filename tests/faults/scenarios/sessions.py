@@ -12,10 +12,10 @@ import grpc.aio
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
 
-from tests.faults.checker import check
-from tests.faults.command import command
-from tests.faults.fleet import Fleet
-from tests.faults.relay import Relay
+from tests.faults.checks.checker import check
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.fleet.relay import Relay
 from tests.faults.scenarios.running import new_fleet, status
 from tests.faults.scenarios.several import (
     HOSTS,

@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
-from tests.faults.fleet import Fleet
-from tests.faults.manager_of_fleet import ManagerOfFleet
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.fleet.manager_of_fleet import ManagerOfFleet
+from tests.faults.fleet.watching import GIVE_UP
 from tests.faults.scenarios.running import Scenario, scenario
-from tests.faults.watching import GIVE_UP
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.task_spec.task_spec import Offline
 

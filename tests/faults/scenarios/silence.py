@@ -5,8 +5,8 @@ import dataclasses
 import signal
 from datetime import timedelta
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.fleet.command import command
 from tests.faults.scenarios.running import (
     all_ended,
     new_fleet,

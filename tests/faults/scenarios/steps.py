@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import GO, command
-from tests.faults.fleet import Fleet
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.fleet.command import GO, command
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tui_manager.domain.task_spec.task_spec import CommandSpec

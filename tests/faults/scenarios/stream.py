@@ -5,10 +5,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from tests.faults.checker import check
-from tests.faults.command import command
-from tests.faults.fleet import Fleet
-from tests.faults.relay import Relay
+from tests.faults.checks.checker import check
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.fleet.relay import Relay
 from tests.faults.scenarios.running import all_ended, scenario, stored
 from tui_manager.domain.task_spec.task_spec import Offline
 

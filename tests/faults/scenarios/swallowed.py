@@ -6,9 +6,9 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
-from tests.faults.fleet import Fleet
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
 from tests.faults.scenarios.running import all_ended, new_fleet, only_execution, scenario, status
 from tui_manager.domain.task_spec.task_spec import Offline
 

@@ -5,12 +5,12 @@ import os
 import random
 
 from tests.agent.updated_host import LOOP, OLD, Bundle, program
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
+from tests.faults.checks.checker import Allowed, check
 from tests.faults.failpoints import AGENT_POINTS, UPDATE_POINTS
-from tests.faults.fleet import Fleet
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.fleet.node import Node
 from tests.faults.keeping import kept_alive
-from tests.faults.node import Node
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tests.support.programs.bundles import new_key, public
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec

@@ -14,20 +14,20 @@ from pathlib import Path
 
 import psutil
 
-from tests.faults.command import GO
-from tests.faults.files_of_fleet import FilesOfFleet
-from tests.faults.fleet_database import FleetDatabase, fleet_database
-from tests.faults.manager_of_fleet import ManagerOfFleet, manager_of_fleet
-from tests.faults.node import Node
-from tests.faults.operators import Operators
-from tests.faults.proxy import Proxies
-from tests.faults.watching import GIVE_UP
+from tests.faults.fleet.command import GO
+from tests.faults.fleet.files_of_fleet import FilesOfFleet
+from tests.faults.fleet.fleet_database import FleetDatabase, fleet_database
+from tests.faults.fleet.manager_of_fleet import ManagerOfFleet, manager_of_fleet
+from tests.faults.fleet.node import Node
+from tests.faults.fleet.operators import Operators
+from tests.faults.fleet.proxy import Proxies
+from tests.faults.fleet.watching import GIVE_UP
 from tests.support.programs.warm_programs import start
 
 MANAGERS = "FAULTS_MANAGERS"  # how many each fleet has; several need PostgreSQL
 NO_CGROUPS = "FAULTS_NO_CGROUPS"  # see inject/sitecustomize.py
 _SHIFTS = {"FAULTS_SHIFT", "FAULTS_SHIFT_FILE"}  # what a program imports must see them
-_INJECT = Path(__file__).parent / "inject"
+_INJECT = Path(__file__).parents[1] / "inject"
 _SETTINGS = {
     "heartbeat": '"300ms"',
     "lost_after": '"60s"',

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from bench.swarm.agent import Agent
 from bench.swarm.tally import Tally, Trace
 from bench.swarm.work import Work
-from tests.faults.rollout_checks import most_at_once
+from tests.faults.checks.rollout_checks import most_at_once
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 
 UNTIL_TOLD = CommandSpec(Work(seconds=86_400).text)

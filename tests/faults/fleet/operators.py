@@ -5,8 +5,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tests.faults.manager_of_fleet import ManagerOfFleet
-from tests.faults.watching import GIVE_UP, Watching
+from tests.faults.fleet.manager_of_fleet import ManagerOfFleet
+from tests.faults.fleet.watching import GIVE_UP, Watching
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, StorageError, UnreachableError
 from tui_manager.domain.lists.list_window import Window

@@ -10,11 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.faults import __main__, all_runs, fleet_database
-from tests.faults.faults import FAULTS
-from tests.faults.fleet import Fleet
-from tests.faults.fleet_database import PostgresqlOfFleet, start_server
-from tests.faults.tally import Tally
+from tests.faults import __main__
+from tests.faults.fleet import fleet_database
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.fleet.fleet_database import PostgresqlOfFleet, start_server
+from tests.faults.long_run import all_runs
+from tests.faults.long_run.faults import FAULTS
+from tests.faults.long_run.tally import Tally
 from tests.support.databases.postgresql_server import PostgresqlServer, folder_for_servers
 
 

@@ -11,9 +11,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from tests.faults.campaign import AT_A_FAILPOINT, campaign
-from tests.faults.fleet import NO_CGROUPS
-from tests.faults.manager_of_fleet import MANAGER
+from tests.faults.fleet.fleet import NO_CGROUPS
+from tests.faults.fleet.manager_of_fleet import MANAGER
+from tests.faults.long_run.campaign import AT_A_FAILPOINT, campaign
+from tests.faults.long_run.tally import Tally
 from tests.faults.scenarios import SCENARIOS, fits
 from tests.faults.scenarios.cancels import (
     CANCEL_DEATHS,
@@ -23,7 +24,6 @@ from tests.faults.scenarios.cancels import (
     canceled_at,
 )
 from tests.faults.sweep import NAMED, dies_at
-from tests.faults.tally import Tally
 
 _RUNS_AT_ONCE = 20  # between two lines of progress
 _STATEMENTS_MAX = 300  # far more than there are

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.faults.node import Node
-from tests.faults.proxy import Proxy
+from tests.faults.fleet.node import Node
+from tests.faults.fleet.proxy import Proxy
 from tests.support.databases.cutting_proxy import CuttingProxy
 
 MANAGER = "manager"

@@ -19,14 +19,14 @@ from tests.faults.failpoints import (
     MANAGER_POINTS,
     SUPERVISOR_POINTS,
 )
-from tests.faults.fleet import Fleet, chosen_managers
-from tests.faults.fleet_database import (
+from tests.faults.fleet.fleet import Fleet, chosen_managers
+from tests.faults.fleet.fleet_database import (
     POSTGRESQL,
     PostgresqlOfFleet,
     chosen_database,
     start_server,
 )
-from tests.faults.node import Node
+from tests.faults.fleet.node import Node
 
 _Inject = Callable[[Fleet, random.Random], Awaitable[bool]]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults.command import Trace
-from tests.faults.step_checks import step_violations
+from tests.faults.checks.step_checks import step_violations
+from tests.faults.fleet.command import Trace
 
 _COLUMNS = (
     "execution_id task_id host host_name batch position status reason late sent_at on_failure "

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.faults.audit_checks import audit_violations
+from tests.faults.checks.audit_checks import audit_violations
 from tui_manager.storage.engine.transaction import Row
 
 _GOOD = "(1, 1, 'create_task'), (2, 1, 'start_task'), (3, 1, 'cancel_task'), (4, 2, 'create_task')"

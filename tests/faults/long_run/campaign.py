@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from tests.faults import faults_of_managers as faults_of_managers  # which adds to FAULTS
-from tests.faults.checker import Allowed, check
-from tests.faults.command import command
-from tests.faults.faults import FAULTS
-from tests.faults.file_checks import compare_fetched
-from tests.faults.fleet import Fleet, fleet_of
+from tests.faults.checks.checker import Allowed, check
+from tests.faults.checks.file_checks import compare_fetched
+from tests.faults.fleet.command import command
+from tests.faults.fleet.fleet import Fleet, fleet_of
 from tests.faults.keeping import kept_alive, resumed
-from tests.faults.tally import Tally
+from tests.faults.long_run import faults_of_managers as faults_of_managers  # which adds to FAULTS
+from tests.faults.long_run.faults import FAULTS
+from tests.faults.long_run.tally import Tally
 from tests.support.waiting import wait_until
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, has_barrier

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import psutil
 
-from tests.faults import processes
-from tests.faults.fleet_database import FleetDatabase
-from tests.faults.manager_of_fleet import ManagerOfFleet
-from tests.faults.node import Node
+from tests.faults.fleet import processes
+from tests.faults.fleet.fleet_database import FleetDatabase
+from tests.faults.fleet.manager_of_fleet import ManagerOfFleet
+from tests.faults.fleet.node import Node
 from tests.support.waiting import wait_until
 from tui_manager.storage.engine.transaction import Row
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tui_manager_protos.rules.files.file_manifest import EntryKind, read_entries
 
-from tests.faults.operators import Operators
+from tests.faults.fleet.operators import Operators
 from tests.support.file_trees import (
     OF_HOST,
     Tree,

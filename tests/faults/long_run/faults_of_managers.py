@@ -7,8 +7,8 @@ import signal
 
 import psutil
 
-from tests.faults.faults import SEVERAL, fault
-from tests.faults.fleet import Fleet
+from tests.faults.fleet.fleet import Fleet
+from tests.faults.long_run.faults import SEVERAL, fault
 
 LISTENING = """
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'

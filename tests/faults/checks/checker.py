@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tests.faults.audit_checks import audit_violations
-from tests.faults.command import Expected, Trace, expected, read_traces
-from tests.faults.file_checks import FILE_COLUMNS, FILE_JOIN, file_violations, is_transfer
-from tests.faults.fleet import Fleet
-from tests.faults.rollout_checks import rollout_violations
-from tests.faults.step_checks import STEP_COLUMNS, step_violations
+from tests.faults.checks.audit_checks import audit_violations
+from tests.faults.checks.file_checks import FILE_COLUMNS, FILE_JOIN, file_violations, is_transfer
+from tests.faults.checks.rollout_checks import rollout_violations
+from tests.faults.checks.step_checks import STEP_COLUMNS, step_violations
+from tests.faults.fleet.command import Expected, Trace, expected, read_traces
+from tests.faults.fleet.fleet import Fleet
 from tui_manager.storage.engine.transaction import Row
 
 _STREAMS = {1: "stdout", 2: "stderr"}

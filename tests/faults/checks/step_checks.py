@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 
-from tests.faults.command import Trace
+from tests.faults.fleet.command import Trace
 from tests.support.managers.step_ends import COMPLETED, KNOWN_FAILURES, LAST
 from tui_manager.domain.status import UNKNOWN_ENDS
 from tui_manager.storage.engine.transaction import Row

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.rollout_checks import rollout_violations
+from tests.faults.checks.rollout_checks import rollout_violations
 from tests.support.managers.manager_parts import TurnedClock, manager_parts
 from tests.support.managers.rollouts import Fleet, host_names, rollout
 from tui_manager.domain.task_spec.rollout_spec import HoldRule

@@ -4,8 +4,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from tests.faults.files_of_fleet import FilesOfFleet
-from tests.faults.operators import Operators
+from tests.faults.fleet.files_of_fleet import FilesOfFleet
+from tests.faults.fleet.operators import Operators
 from tests.support.file_trees import Tree
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.storage.engine.transaction import Row

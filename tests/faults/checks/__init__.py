@@ -1,0 +1,1 @@
+"""What must be true when everything has ended, and tests that the checks find what is wrong."""

@@ -1,0 +1,1 @@
+"""The long run: random tasks under random faults, in one process or shared by several."""
