@@ -7,11 +7,12 @@ import pytest
 
 from tests.support.databases import repeated_units
 from tests.support.databases.engines import engine, pytest_generate_tests
+from tests.support.databases.memory_folder import tmp_path
 from tests.support.managers.manager_parts import Parts, manager_parts
 from tests.support.managers.rollouts import Fleet, host_names
 from tests.support.run_length import left_out
 
-__all__ = ["engine", "pytest_generate_tests"]
+__all__ = ["engine", "pytest_generate_tests", "tmp_path"]
 _FOLDER = Path(__file__).parent
 
 
