@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import types
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import textual.app
 import textual.pilot
+from textual import _callback
 from textual._compositor import Compositor
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
@@ -68,6 +70,24 @@ def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 # Textual looks up each rule in sets several times for each widget whose styles it applies, by a
 # method in Python that returns the id. This is the same in C: a tenth of the time of a test.
 RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+_count_parameters = _callback._count_parameters
+_PARAMETERS: dict[tuple[types.CodeType, bool], int] = {}
+
+
+def count_parameters(func: Callable[..., Any]) -> int:
+    """As Textual does it anew for each callback that is made for one call. Functions of the same
+    code have as many parameters."""
+    code: object = getattr(func, "__code__", None)
+    if not isinstance(code, types.CodeType) or hasattr(func, "__wrapped__"):
+        return _count_parameters(func)
+    key = (code, isinstance(func, types.MethodType))
+    if key not in _PARAMETERS:
+        _PARAMETERS[key] = _count_parameters(func)
+    return _PARAMETERS[key]
+
+
+_callback._count_parameters = count_parameters
 
 _STYLES = StyleMemory()
 _PARSED: dict[object, list[RuleSet]] = {}

@@ -9,7 +9,8 @@ import ast
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from textual.worker import Worker
 
 import tui_manager.ui
 from tests.support.fake_operator.fake_operator import FakeOperator
-from tests.ui.conftest import Running, press, settle
+from tests.ui.conftest import Running, count_parameters, press, settle
 from tui_manager.ui.terminal import textual_internals
 from tui_manager.ui.terminal.style_memory import RememberingStylesheet
 from tui_manager.ui.terminal.textual_internals import (
@@ -392,6 +393,39 @@ async def test_the_screen_below_a_dialog_is_drawn_as_textual_draws_it(
                 patch.setattr(BackgroundScreen, "process_segments", None)
                 drawn_anew(pilot)  # all colours are known by now
             await press(pilot, "escape", "y", "escape")
+
+
+class _Callbacks:
+    """Whose methods have different numbers of parameters."""
+
+    def two(self, one: int, other: int = 2) -> None: ...
+
+    @classmethod
+    def of_class(cls, one: int, *, named: int = 1) -> None: ...
+
+    @wraps(two)
+    def wrapper(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        _Callbacks().two,
+        _Callbacks.two,
+        _Callbacks.of_class,
+        _Callbacks().wrapper,
+        _Callbacks,
+        partial(_Callbacks().two, 1),
+        lambda: None,
+        lambda one, *others, **named: None,
+        print,
+    ],
+    ids=range(9),
+)
+def test_parameters_are_counted_as_textual_counts_them(callback: Callable[..., Any]) -> None:
+    """The tests of the screen remember the numbers; see `tests/ui/conftest.py`."""
+    expected = len(inspect.signature(callback).parameters)
+    assert [count_parameters(callback) for _ in range(2)] == [expected] * 2
 
 
 def drawn_anew(pilot: "Pilot[None]") -> list[list[tuple[str, Style | None]]]:
