@@ -8,6 +8,7 @@ import pytest
 from tests.cli.fake import FakeOperator
 from tui_manager.client import (
     CommandHostStatus,
+    CommandSpec,
     IllegalMoveError,
     InvalidInputError,
     Manager,
@@ -17,6 +18,7 @@ from tui_manager.client import (
     StorageError,
     Stream,
     TaskHandle,
+    TaskSpec,
     TaskStatus,
     UnreachableError,
 )
@@ -55,6 +57,22 @@ async def test_lines_come_while_the_task_runs(operator: FakeOperator, task: Task
     operator.end_on("web01")
     operator.end_on("web02")
     assert [line.text async for line in lines] == ["two"]
+
+
+async def test_output_is_not_asked_for_before_a_command_has_begun(operator: FakeOperator) -> None:
+    task = await Manager(operator).create(TaskSpec("@all", (CommandSpec("uptime"),)))
+    lines = task.output()
+    coming = asyncio.ensure_future(anext(lines))
+    while "get_task_progress" not in operator.calls:
+        await operator.a_moment()
+    await operator.a_moment()
+    assert "follow_output" not in operator.calls
+    await task.start()
+    operator.say("web02", "one\n")
+    assert (await coming).text == "one"
+    operator.end_on("web01")
+    operator.end_on("web02")
+    assert [line async for line in lines] == []
 
 
 async def test_the_output_of_one_host_and_of_one_stream(

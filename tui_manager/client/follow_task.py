@@ -60,7 +60,9 @@ async def follow_task(
                     unread = True
                     # The progress first: if the task has ended now, all its output is stored.
                     progress = await operator.get_task_progress(task_id)
-                    if output:
+                    counts = progress.counts
+                    begun = progress.status.ended or counts.pending < counts.total
+                    if output and begun:  # what has not begun has no output
                         async for chunk in output_after(operator, task_id, position, host_id):
                             yield chunk
                             position = chunk.position

@@ -51,6 +51,7 @@ def test_a_copy_gives_the_files_to_the_manager_and_starts_a_task(
         "web03: copied 1 file, 5 B",
     ]
     assert captured.err == "tui-manager: 3 hosts: 2 copied, 1 unchanged\n"
+    assert manager.operator.calls.count("preview_target") == 1
 
 
 def test_a_copy_that_sends_no_byte_says_what_it_changed(

@@ -72,6 +72,12 @@ def test_a_task_file_copies_and_fetches(manager: Manager, tmp_path: Path, capsys
     assert captured.err == "tui-manager: 9 completed\n"
 
 
+def test_files_for_no_host_are_not_sent(manager: Manager, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["run", "--file", task_file(tmp_path, STEPS), "--target", "web09"]) == 2
+    assert capsys.readouterr().err == "tui-manager: Not known: web09.\n"
+    assert manager.operator.sets == {}
+
+
 def test_a_missing_file_of_a_task_file_is_named_with_its_line(
     manager: Manager, tmp_path: Path, capsys: Capture
 ) -> None:

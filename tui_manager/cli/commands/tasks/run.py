@@ -128,7 +128,8 @@ def _run_spec(
         return plan_only(settings, options, spec)
     spec = complete()
     spec.check()
-    return run_made(settings, options.mode, spec, copied, folder)
+    copies = any(step.copy for step in spec.commands)
+    return run_made(settings, options.mode, spec, copied, folder, checks_target=copies)
 
 
 def run_made(
@@ -137,12 +138,19 @@ def run_made(
     spec: TaskSpec,
     copied: "CopiedFiles | None" = None,
     folder: Path = Path(),
+    *,
+    checks_target: bool = False,
 ) -> int:
-    """Makes, starts and follows a task that lacks nothing, and returns the exit status."""
+    """Makes, starts and follows a task that lacks nothing, and returns the exit status.
+
+    Args:
+        checks_target: look for hosts before large files are sent in vain.
+    """
     spec, folders = with_folders(spec, folder)
     if mode not in ("detach", "no-start"):
         make_folders(folders)
-    return asyncio.run(_run(settings, spec, mode, copied, folders))
+    checks_target = checks_target and mode != "no-start"
+    return asyncio.run(_run(settings, spec, mode, copied, folders, checks_target=checks_target))
 
 
 def check_plan_mode(options: argparse.Namespace) -> None:
@@ -176,11 +184,13 @@ async def _run(
     mode: str,
     copied: "CopiedFiles | None",
     folders: Mapping[int, Path],
+    *,
+    checks_target: bool,
 ) -> int:
     async with connect(settings.state_dir) as manager:
+        if checks_target:
+            await check_target(manager, spec)
         if copied is not None:
-            if mode != "no-start":  # before large files are sent in vain
-                await check_target(manager, spec)
             await copied.upload(manager.operator)
         if mode == "no-start":
             task = await expect_task(manager.create(spec))
