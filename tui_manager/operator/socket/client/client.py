@@ -20,12 +20,12 @@ from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.socket.client.answer_timeout import ANSWER_TIMEOUT
 from tui_manager.operator.socket.client.file_client import FileClient
 from tui_manager.operator.socket.client.find_manager import find_manager
-from tui_manager.operator.socket.client.new_task_client import NewTaskClient
-from tui_manager.operator.socket.client.notification_client import NotificationClient
 from tui_manager.operator.socket.client.output_client import OutputClient
-from tui_manager.operator.socket.client.schedule_client import ScheduleClient
-from tui_manager.operator.socket.client.task_overview_client import TaskOverviewClient
-from tui_manager.operator.socket.client.template_client import TemplateClient
+from tui_manager.operator.socket.client.schedule_client import ScheduleClient, TemplateClient
+from tui_manager.operator.socket.client.task_overview_client import (
+    NewTaskClient,
+    TaskOverviewClient,
+)
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tui_manager.domain.manager.changes import Changes
     from tui_manager.domain.manager.gateway import Gateway
     from tui_manager.domain.manager.manager_status import ManagerStatus
+    from tui_manager.domain.manager.notification import Answer, ReceiverStatus
     from tui_manager.domain.status import TaskStatus
     from tui_manager.domain.targets.target_preview import TargetPreview
     from tui_manager.domain.task_spec.task_spec import TaskSpec
@@ -70,7 +71,6 @@ class SocketOperator(
     TaskOverviewClient,
     TemplateClient,
     ScheduleClient,
-    NotificationClient,
     OutputClient,
     FileClient,
 ):
@@ -79,6 +79,19 @@ class SocketOperator(
     async def manager_status(self) -> ManagerStatus:
         reply = await self._call(self._stub.GetManagerStatus, wire.GetManagerStatusRequest)
         return conversion.convert_manager.status_from_wire(reply)
+
+    async def list_receivers(self) -> Sequence[ReceiverStatus]:
+        reply = await self._call(self._stub.ListReceivers, wire.ListReceiversRequest)
+        return tuple(map(conversion.convert_notification.receiver_from_wire, reply.receivers))
+
+    async def test_receiver(self, name: str) -> Answer:
+        reply = await self._call(
+            self._stub.TestReceiver,
+            lambda: wire.TestReceiverRequest(name=name),
+            follows=True,
+            unclear=f"A test may have been sent to {name}.",
+        )
+        return conversion.convert_notification.answer_from_wire(reply)
 
     async def list_managers(self) -> Sequence[Gateway]:
         reply = await self._call(self._stub.ListManagers, wire.ListManagersRequest)

@@ -1,4 +1,4 @@
-"""The calls of the client that sum up one task."""
+"""The calls of the client that help to type a new task, and those that sum up one task."""
 
 from __future__ import annotations
 
@@ -12,8 +12,27 @@ from tui_manager.operator.socket.client.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
     from tui_manager.domain.output.last_line import LastLine
+    from tui_manager.domain.tasks.command_history import PastCommand
     from tui_manager.domain.tasks.task import CommandHost
     from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
+
+
+class NewTaskClient(SocketCalls):
+    """See NewTaskCalls for each call."""
+
+    async def list_command_history(self, text: str, limit: int) -> Sequence[PastCommand]:
+        reply = await self._call(
+            self._stub.ListCommandHistory,
+            lambda: wire.ListCommandHistoryRequest(text=text, limit=limit),
+        )
+        return tuple(map(conversion.convert_task.past_command_from_wire, reply.commands))
+
+    async def complete_target(self, target: str, limit: int) -> Sequence[str]:
+        reply = await self._call(
+            self._stub.CompleteTarget,
+            lambda: wire.CompleteTargetRequest(target=target, limit=limit),
+        )
+        return tuple(reply.terms)
 
 
 class TaskOverviewClient(SocketCalls):
