@@ -146,7 +146,7 @@ def test_a_command_that_is_killed_is_killed_whole(pair: Pair, how: str) -> None:
     mark = {"MARK_OF_COMMAND": uuid.uuid4().hex}
     options = [f"--env={name}={value}" for name, value in mark.items()]
     options += ["--timeout=2"] if how == "timeout" else []
-    task_id = pair.begin(*options, "--", "sleep 600 & echo begun; sleep 600; echo never")
+    task_id = pair.begin(*options, "--", "sleep 600 & echo begun; sleep 600 && echo never")
     if how == "canceled":
         pair.wait_for_output(task_id, "begun\n")
         assert pair.run("task", "cancel", task_id).code == 0
