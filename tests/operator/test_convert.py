@@ -45,7 +45,6 @@ from tui_manager.domain.tasks.task import CommandHost, Counts, Progress, Task, T
 from tui_manager.domain.tasks.task_map import TaskMap
 from tui_manager.operator.api import OutputChunk
 from tui_manager.operator.conversion import (
-    convert_gateway,
     convert_host,
     convert_manager,
     convert_output,
@@ -55,13 +54,12 @@ from tui_manager.operator.conversion import (
     convert_spec,
     convert_task,
     convert_task_overview,
-    convert_template,
     convert_values,
 )
 
 WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (ManagerStatus, convert_manager.status_to_wire, convert_manager.status_from_wire),
-    (Gateway, convert_gateway.gateway_to_wire, convert_gateway.gateway_from_wire),
+    (Gateway, convert_manager.gateway_to_wire, convert_manager.gateway_from_wire),
     (Host, convert_host.host_to_wire, convert_host.host_from_wire),
     (HostDetail, convert_host.host_detail_to_wire, convert_host.host_detail_from_wire),
     (NewToken, convert_security.new_token_to_wire, convert_security.new_token_from_wire),
@@ -78,8 +76,12 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (PastCommand, convert_task.past_command_to_wire, convert_task.past_command_from_wire),
     (Task, convert_task.task_to_wire, convert_task.task_from_wire),
     (TaskDetail, convert_task.detail_to_wire, convert_task.detail_from_wire),
-    (Template, convert_template.template_to_wire, convert_template.template_from_wire),
-    (TemplateDetail, convert_template.detail_to_wire, convert_template.detail_from_wire),
+    (Template, convert_schedule.template_to_wire, convert_schedule.template_from_wire),
+    (
+        TemplateDetail,
+        convert_schedule.template_detail_to_wire,
+        convert_schedule.template_detail_from_wire,
+    ),
     (CommandHost, convert_task.command_host_to_wire, convert_task.command_host_from_wire),
     (Progress, convert_task.progress_to_wire, convert_task.progress_from_wire),
     (ScheduleSpec, convert_schedule.spec_to_wire, convert_schedule.spec_from_wire),

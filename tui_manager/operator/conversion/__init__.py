@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tui_manager.operator.conversion import convert_files as convert_files
-    from tui_manager.operator.conversion import convert_gateway as convert_gateway
     from tui_manager.operator.conversion import convert_host as convert_host
     from tui_manager.operator.conversion import convert_manager as convert_manager
     from tui_manager.operator.conversion import convert_notification as convert_notification
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from tui_manager.operator.conversion import convert_spec as convert_spec
     from tui_manager.operator.conversion import convert_task as convert_task
     from tui_manager.operator.conversion import convert_task_overview as convert_task_overview
-    from tui_manager.operator.conversion import convert_template as convert_template
     from tui_manager.operator.conversion import convert_values as convert_values
 else:
 

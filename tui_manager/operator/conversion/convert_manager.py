@@ -1,10 +1,9 @@
-"""The manager between the wire and the domain.
+"""The manager, and the managers of one database, between the wire and the domain.
 
 Windows and changes are in `convert_values.py`, tasks in `convert_task.py`, hosts in
-`convert_host.py`, all managers of a database in `convert_gateway.py`, output in
-`convert_output.py`, tokens and the audit in `convert_security.py`. Fields of the same name
-mean the same. What a peer of another version sends and this one does not know raises
-InvalidInputError.
+`convert_host.py`, output in `convert_output.py`, tokens and the audit in `convert_security.py`.
+Fields of the same name mean the same. What a peer of another version sends and this one does not
+know raises InvalidInputError.
 """
 
 from datetime import timedelta
@@ -14,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.manager.alert import Alert
+from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.manager.manager_status import Health, ManagerStatus
 from tui_manager.operator.conversion.convert_values import (
     duration,
@@ -149,4 +149,36 @@ def health_from_wire(message: wire.Health) -> Health:
         database_bytes=message.database_bytes,
         log_bytes=message.log_bytes,
         storage_error=message.storage_error,
+    )
+
+
+def gateway_to_wire(gateway: Gateway) -> wire.Gateway:
+    return wire.Gateway(
+        number=gateway.number,
+        name=gateway.name,
+        address=gateway.address,
+        version=gateway.version,
+        started_at=timestamp(gateway.started_at),
+        leads=gateway.leads,
+        alive=gateway.alive,
+        stopped=gateway.stopped,
+        last_seen=timestamp(gateway.last_seen),
+        health=None if gateway.health is None else health_to_wire(gateway.health),
+        runs=gateway.runs,
+    )
+
+
+def gateway_from_wire(message: wire.Gateway) -> Gateway:
+    return Gateway(
+        number=message.number,
+        name=message.name,
+        address=message.address,
+        version=message.version,
+        started_at=instant(message.started_at) if message.HasField("started_at") else None,
+        leads=message.leads,
+        alive=message.alive,
+        stopped=message.stopped,
+        last_seen=instant(message.last_seen) if message.HasField("last_seen") else None,
+        health=health_from_wire(message.health) if message.HasField("health") else None,
+        runs=message.runs,
     )

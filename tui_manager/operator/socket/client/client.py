@@ -95,7 +95,7 @@ class SocketOperator(
 
     async def list_managers(self) -> Sequence[Gateway]:
         reply = await self._call(self._stub.ListManagers, wire.ListManagersRequest)
-        return tuple(map(conversion.convert_gateway.gateway_from_wire, reply.managers))
+        return tuple(map(conversion.convert_manager.gateway_from_wire, reply.managers))
 
     async def accept_clock(self) -> bool:
         reply = await self._call(

@@ -51,14 +51,14 @@ class TemplateClient(SocketCalls):
             self._stub.ListTemplates,
             lambda: wire.ListTemplatesRequest(window=convert_values.window_to_wire(window)),
         )
-        templates = map(conversion.convert_template.template_from_wire, reply.templates)
+        templates = map(conversion.convert_schedule.template_from_wire, reply.templates)
         return convert_values.page_from_wire(templates, reply.size)
 
     async def get_template(self, name: str, version: int = 0) -> TemplateDetail:
         reply = await self._call(
             self._stub.GetTemplate, lambda: wire.GetTemplateRequest(name=name, version=version)
         )
-        return conversion.convert_template.detail_from_wire(reply)
+        return conversion.convert_schedule.template_detail_from_wire(reply)
 
     async def delete_template(self, name: str) -> None:
         await self._call(

@@ -17,7 +17,6 @@ from tui_manager_protos.v1.operator_pb2_grpc import (
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.conversion import (
-    convert_gateway,
     convert_host,
     convert_manager,
     convert_rollout,
@@ -122,7 +121,7 @@ class OperatorServicer(
     ) -> wire.ListManagersResponse:
         async with answering(context, "ListManagers"):
             found = await self._operator.list_managers()
-            return wire.ListManagersResponse(managers=map(convert_gateway.gateway_to_wire, found))
+            return wire.ListManagersResponse(managers=map(convert_manager.gateway_to_wire, found))
 
     async def AcceptClock(
         self, request: wire.AcceptClockRequest, context: Context

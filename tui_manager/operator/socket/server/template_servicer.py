@@ -3,7 +3,7 @@
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.operator.api import Operator
-from tui_manager.operator.conversion import convert_template, convert_values
+from tui_manager.operator.conversion import convert_schedule, convert_values
 from tui_manager.operator.socket.convert_errors import Context, answering
 
 
@@ -36,7 +36,7 @@ class TemplateServicer:
                 convert_values.window_from_wire(request.window)
             )
             return wire.ListTemplatesResponse(
-                templates=map(convert_template.template_to_wire, page.rows),
+                templates=map(convert_schedule.template_to_wire, page.rows),
                 size=convert_values.size_to_wire(page),
             )
 
@@ -45,7 +45,7 @@ class TemplateServicer:
     ) -> wire.TemplateDetail:
         async with answering(context, "GetTemplate"):
             detail = await self._operator.get_template(request.name, request.version)
-            return convert_template.detail_to_wire(detail)
+            return convert_schedule.template_detail_to_wire(detail)
 
     async def DeleteTemplate(
         self, request: wire.DeleteTemplateRequest, context: Context
