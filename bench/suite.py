@@ -15,7 +15,6 @@ from bench.measures import (
     commands,
     host,
     idle,
-    inputs,
     keys,
     latency,
     lines,
@@ -89,7 +88,7 @@ async def _one_fleet(started: Fleet, scale: Scale, floors: Floors, echo: Echo) -
         ],
     }
     if started.agents == scale.with_stdin:
-        found["input"] = await inputs.inputs(started)
+        found["input"] = await volume.inputs(started)
     # Last: it ends the manager that the others measured.
     found["arrival"] = [*connect, *await arrival.restart(started, echo)]
     return found
