@@ -1,6 +1,6 @@
 """`tui-manager audit`: lists who did what; like a log, the newest comes last. Each
 command has a file of its own, which is imported only when the command is called. The columns are in
-`printing/list_tables.py`."""
+`printing/list_and_show/list_tables.py`."""
 
 import argparse
 import asyncio
