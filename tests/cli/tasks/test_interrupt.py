@@ -99,7 +99,7 @@ def test_json_is_printed_of_a_canceled_task_too(connect_to: Connect, capsys: Cap
 
 
 def test_ctrl_c_before_there_is_a_task(
-    connect_to: Connect, monkeypatch: pytest.MonkeyPatch
+    connect_to: Connect, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def slow(self: FakeOperator, spec: TaskSpec, request_id: str) -> None:
         press_ctrl_c()
@@ -111,6 +111,10 @@ def test_ctrl_c_before_there_is_a_task(
     connect_to(lambda: operator)
     assert main(RUN) == 130
     assert operator.tasks == {}
+    assert capsys.readouterr().err == (
+        "tui-manager: the task may have been made and started; "
+        "`tui-manager task list` says whether it was\n"
+    )
 
 
 def test_a_manager_that_goes_away_is_3(

@@ -266,6 +266,9 @@ async def expect_task(creation: Awaitable[_Task]) -> _Task:
     """The answer to a call that creates a task. If there is none, the error says how to look."""
     try:
         return await creation
+    except asyncio.CancelledError:  # by ctrl-c; the manager goes on with the call
+        note(f"the task may have been made and started; `{PROGRAM} task list` says whether it was")
+        raise
     except NoAnswerError as error:
         raise NoAnswerError(f"{error} `{PROGRAM} task list` says whether it was.") from error
     except UnreachableError as error:  # it has ended since the program has connected
