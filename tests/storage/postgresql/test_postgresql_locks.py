@@ -16,6 +16,9 @@ from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment import change_hosts, named_hosts
 from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+    PostgresqlTransaction,
+)
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import admissions, hosts
 from tui_manager.storage.tables.manager import audit
@@ -81,6 +84,45 @@ async def test_managers_do_not_wait_for_each_other_to_add_to_the_audit(
     assert isinstance(outcomes[1], NotFoundError)
     await second.write_aside(partial(_act, action="beside"))
     assert (await first.read(_acts))[3:] == [(4, "first"), (5, "beside")]
+
+
+async def test_an_act_that_cannot_be_stored_undoes_its_own_unit_alone(
+    two: tuple[Database, Database],
+) -> None:
+    """A name of a user may hold bytes that are not UTF-8, and so half a surrogate pair."""
+    first, second = two
+
+    def broken(tx: Transaction) -> None:
+        audit.record(tx, 0, "\udcff@pts/0", "never")
+
+    for writers in (1, 3):
+        works = [partial(_act, action=f"{writers} {number}") for number in range(writers)]
+        outcomes = await asyncio.gather(
+            *(first.write(work) for work in works[:2]),
+            first.write(broken),
+            *(first.write(work) for work in works[2:]),
+            return_exceptions=True,
+        )
+        failed = [type(outcome) for outcome in outcomes if outcome is not None]
+        assert failed == [UnicodeEncodeError]
+    assert [action for _, action in await second.read(_acts)] == ["1 0", "3 0", "3 1", "3 2"]
+
+
+async def test_an_error_at_the_end_of_a_transaction_undoes_all_of_it(
+    two: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+
+    def broken(tx: PostgresqlTransaction) -> None:
+        raise RuntimeError("the test's own failure")
+
+    works = [partial(_act, action=action) for action in ("a", "b")]
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresqlTransaction, "finish", broken)
+        outcomes = await asyncio.gather(*map(first.write, works), return_exceptions=True)
+    assert not any(outcome is None for outcome in outcomes)
+    await first.write(partial(_act, action="after"))
+    assert await second.read(_acts) == [(1, "after")]
 
 
 def _act(tx: Transaction, action: str) -> None:

@@ -63,11 +63,11 @@ class Transaction(Protocol):
 Work = Callable[[Transaction], Any]  # a unit of work
 
 
-def execute_last(tx: Transaction, sql: str, values: Values) -> None:
+def execute_last(tx: Transaction, sql: str, values: Mapping[str, object]) -> None:
     """Runs a statement that makes all other managers on the database wait until the transaction
     ends. So it runs when all other statements of the transaction have run, and nobody reads there
     what it changes. On SQLite there is no other manager, and it runs at once."""
-    run: Callable[[str, Values], object] = getattr(tx, "execute_last", tx.execute)
+    run: Callable[[str, Mapping[str, object]], object] = getattr(tx, "execute_last", tx.execute)
     run(sql, values)
 
 

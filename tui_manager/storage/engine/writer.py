@@ -50,12 +50,13 @@ class Writer:
         self._on_transaction = on_transaction
         self._queue: asyncio.Queue[_Unit] = asyncio.Queue(QUEUE)
         self._stopping = False
+        self._left = 0  # units that a transaction has left for the next one
         self._oldest: dict[int, float] = {}  # when the first unit of each transaction was queued
 
     @property
     def waiting(self) -> int:
         """Units of work that are not yet in a transaction."""
-        return self._queue.qsize()
+        return self._queue.qsize() + self._left
 
     @property
     def waiting_for(self) -> float:
@@ -69,7 +70,7 @@ class Writer:
         Args:
             early: the unit is handed to the connection's thread while the transaction before it
                 still runs, so that the thread never waits for the loop. For work that gathers its
-                input only when it begins.
+                input only when it begins. It may be written before units that were queued earlier.
 
         Raises:
             StorageError: the database cannot be written now; nothing of `work` was kept.
@@ -108,8 +109,11 @@ class Writer:
             await self._write([self._queue.get_nowait() for _ in range(self._queue.qsize())])
 
     async def _write(self, units: list[_Unit]) -> None:
+        left = 0
         while units:
             units = await self._write_first(units)
+            self._left += len(units) - left
+            left = len(units)
 
     async def _write_first(self, units: list[_Unit]) -> list[_Unit]:
         """Writes some in one transaction. Returns the others, which have not run."""

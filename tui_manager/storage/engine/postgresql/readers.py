@@ -124,7 +124,7 @@ class _Reader:
         connection = self._connection
         connection.execute(self._begin.encode())
         try:
-            tx = PostgresqlTransaction(connection)
+            tx = PostgresqlTransaction(connection, will_finish=True)
             result = work(tx)
             tx.finish()
         except BaseException:

@@ -60,24 +60,37 @@ class PostgresqlRow(Sequence[Any]):
 
 def rows(cursor: psycopg.Cursor[Any]) -> Any:
     """Makes the rows of a cursor; psycopg's row factory."""
-    names: dict[str, int] = {}
-    for number, column in enumerate(cursor.description or ()):
-        names.setdefault(column.name, number)
-    return functools.partial(PostgresqlRow, names)
+    result = cursor.pgresult
+    names = map(result.fname, range(result.nfields)) if result else ()
+    return functools.partial(PostgresqlRow, _numbers(*names))
+
+
+@functools.lru_cache(maxsize=1024)
+def _numbers(*names: bytes) -> Mapping[str, int]:
+    """The number of each column; of two with one name, that of the first."""
+    return {name.decode(): number for number, name in reversed([*enumerate(names)])}
 
 
 class PostgresqlTransaction:
     """The transaction of a connection; implements Transaction."""
 
-    def __init__(self, connection: psycopg.Connection[Any], lease: "Lease | None" = None) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        lease: "Lease | None" = None,
+        *,
+        will_finish: bool = False,
+    ) -> None:
         """
         Args:
             lease: of the manager; None: no other manager uses the database meanwhile.
+            will_finish: whether `finish` or `take_last` follows, so that something may run last.
         """
         self.connection = connection
         self._lease = lease
         self._leads = None if lease else True
-        self._last: dict[str, list[Values]] = {}
+        self._will_finish = will_finish
+        self._last: dict[str, list[Mapping[str, object]]] = {}
 
     @property
     def leads(self) -> bool:
@@ -104,8 +117,14 @@ class PostgresqlTransaction:
         cursor.executemany(text, all_values)
         return cursor
 
-    def execute_last(self, sql: str, values: Values, /) -> None:
+    def execute_last(self, sql: str, values: Mapping[str, object], /) -> None:
         """See `transaction.execute_last`; `finish` runs it."""
+        if not self._will_finish:
+            self.execute(sql, values)
+            return
+        for value in values.values():
+            if isinstance(value, str):
+                value.encode()  # what cannot be sent fails this unit, not all of the transaction
         self._last.setdefault(sql, []).append(values)
 
     def take_last(self, other: "PostgresqlTransaction") -> None:

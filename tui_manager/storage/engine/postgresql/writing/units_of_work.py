@@ -37,8 +37,7 @@ def run_units(
     Raises:
         psycopg.Error: the transaction has failed as a whole.
     """
-    tx = PostgresqlTransaction(connection, lease)
-    tx.execute(BEGIN)
+    tx = _begin(connection, lease)
     try:
         outcomes = _run_first(works, lambda work: work(tx))
         tx.finish()
@@ -49,11 +48,21 @@ def run_units(
         connection.rollback()
         if len(works) == 1 and not errors.is_duplicate(error):
             return [FailedUnit(error)]
-    tx = PostgresqlTransaction(connection, lease)
-    tx.execute(BEGIN)
-    outcomes = _run_first(works, lambda work: _run_alone(tx, work, lease))
-    tx.finish()
+    tx = _begin(connection, lease)
+    try:
+        outcomes = _run_first(works, lambda work: _run_alone(tx, work, lease))
+        tx.finish()
+    except Exception as error:
+        if not connection.closed and not errors.is_of_server(error):
+            connection.rollback()
+        raise
     return outcomes
+
+
+def _begin(connection: "psycopg.Connection[Any]", lease: Lease | None) -> PostgresqlTransaction:
+    tx = PostgresqlTransaction(connection, lease, will_finish=True)
+    tx.execute(BEGIN)
+    return tx
 
 
 def _run_first(works: Sequence[Work], run: Callable[[Work], Any]) -> list[Any]:
@@ -76,7 +85,7 @@ def _run_alone(tx: PostgresqlTransaction, work: Work, lease: Lease | None) -> An
 
 
 def _run_one(whole: PostgresqlTransaction, work: Work, lease: Lease | None) -> Any:
-    tx = PostgresqlTransaction(whole.connection, lease)
+    tx = PostgresqlTransaction(whole.connection, lease, will_finish=True)
     tx.execute("SAVEPOINT unit")
     try:
         outcome = work(tx)
