@@ -89,6 +89,7 @@ def migrate_to_postgresql(source: Path, url: str, folder: Path, progress: Progre
     with _of_present_schema(source, folder) as path, bulk_load(url) as target:
         migrated = read_only(path, lambda tx: _Migration(tx, target, progress).run())
         target.commit()
+        target.mark_as_visible(TABLES)
         return migrated
 
 

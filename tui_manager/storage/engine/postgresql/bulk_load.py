@@ -88,6 +88,13 @@ class BulkLoad:
             if not self._connection.closed or not self._was_committed(error):
                 raise
 
+    def mark_as_visible(self, tables: Iterable[str]) -> None:
+        """Lets indexes alone answer what they can. A transaction cannot do this for its own rows,
+        and the server does it later, if at all, for a table that nobody changes."""
+        with contextlib.suppress(psycopg.Error):  # the rows are there without it
+            for table in tables:
+                self._connection.execute(f"VACUUM {table}".encode())
+
     def _was_committed(self, error: psycopg.OperationalError) -> bool:
         """Whether the transaction was committed although the connection was lost meanwhile.
 
