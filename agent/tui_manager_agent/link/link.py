@@ -22,9 +22,6 @@ STEADY_AFTER = 10.0  # seconds
 HEARTBEAT = 5.0  # seconds, unless the manager says otherwise
 SHORTEST_HEARTBEAT = 0.01  # seconds
 REPORT_EVERY = 0.003  # seconds from one report to the next, at least
-# Seconds for the answer to Hello. A manager that has begun to read it is alive, answers one agent
-# after another, and may have 10,000 that dial at once. Another dial costs it as much as an answer.
-ANSWER_WITHIN = 120.0
 CLOSE_WITHIN = 1.0  # seconds for the manager to end a stream that this side has closed
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes, either way
 _OPTIONS = (
@@ -61,7 +58,9 @@ class Link:
         welcome: is called with the Welcome, and returns what handles the messages after it, or
             raises WrongManagerError. The handler of `settings` gets those of the Welcome first.
         credentials: prove who both sides are; None: no TLS.
-        patience: seconds that a dial may take, with TLS.
+        patience: seconds that a dial may take, with TLS. The answer to Hello may take at least
+            PATIENCE seconds, also if there are other managers to try: this one is alive, and the
+            others may have as many agents to answer.
     """
 
     def __init__(
@@ -126,7 +125,7 @@ class Link:
     async def _exchange(self, call: _Call, hello: wire.Hello) -> StreamEnd:
         await call.write(wire.AgentMessage(hello=hello))
         try:
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(max(self._patience, PATIENCE)):
                 first = await call.read()
         except TimeoutError:
             return StreamEnd(Ending.BAD_WELCOME, "no answer to Hello")

@@ -21,7 +21,7 @@ LONGEST_PAUSE = 30.0  # seconds
 # restart: then a pause is at most this share of the time since the last stream.
 REFUSED_PAUSE = 4.0  # seconds
 REFUSED_SHARE = 0.1
-PATIENCE = 30.0  # seconds for a dial
+PATIENCE = 30.0  # seconds for a dial, and at least as many for the answer to Hello
 FIRST_PATIENCE = 10.0  # seconds, as long as another address may answer sooner
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from grpc import aio
 from tui_manager_agent.agent import Agent
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.known_managers import FILE
@@ -233,35 +232,6 @@ async def test_what_only_accepts_connections_is_left_for_one_that_answers(
             await silent.connected.wait()
         await manager.start()
         await manager.wait_for(lambda: manager.hellos)
-
-
-class _ManagerWithoutAnswer(FakeManager):
-    """Reads Hello, and says nothing."""
-
-    async def ConnectForCommands(  # noqa: N802
-        self,
-        request_iterator: AsyncIterator[wire.AgentMessage],
-        context: aio.ServicerContext,  # type: ignore[type-arg]
-    ) -> AsyncIterator[wire.ManagerMessage]:
-        hello = (await anext(aiter(request_iterator))).hello
-        await self._note(lambda: self.hellos.append(hello))
-        await asyncio.Future()
-        yield wire.ManagerMessage()
-
-
-async def test_a_manager_that_does_not_answer_hello_is_left_for_one_that_does(
-    manager: FakeManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is given more time than a dial, because it may have thousands of agents to answer."""
-    monkeypatch.setattr(link, "ANSWER_WITHIN", 0.5)
-    await manager.stop()
-    silent = _ManagerWithoutAnswer()
-    await silent.start()
-    async with running_agent(tmp_path / "state", silent.address, manager.address):
-        await silent.wait_for(lambda: silent.hellos)
-        await manager.start()
-        await manager.wait_for(lambda: manager.hellos)
-    await silent.stop()
 
 
 async def test_a_manager_that_stands_still_is_left_for_one_that_answers(
