@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.run_manager import RunningManager, manager_thread, run_manager
 from tui_manager.service import limits
+from tui_manager.service.core import heartbeat
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.settings import Settings
 from tui_manager.transport.sessions import handshake
@@ -411,6 +412,51 @@ async def test_a_session_ends_if_a_newer_one_is_with_another_manager(
         sessions.end_replaced(welcome.host_id, welcome.generation)
         end = (await stream.read_until("disconnect")).disconnect
         assert end.reason == pb.DISCONNECT_REASON_REPLACED
+
+
+async def test_agents_that_wait_for_their_sessions_are_sent_away_and_counted_as_a_crowd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of a crowd is told the heartbeat of the whole. If the database is lost meanwhile,
+    the others learn it as soon as it is their turn."""
+    monkeypatch.setattr(handshake, "OPENINGS_MAX", 1)
+    monkeypatch.setattr(heartbeat, "BEATS_A_SECOND", 0.2)  # one agent with a heartbeat of 5 s
+    may_open, came = asyncio.Event(), asyncio.Queue[int]()
+    waiting, open_session = HostService.waiting, HostService.open_session
+    sessions = list[Sessions]()
+
+    @contextlib.contextmanager
+    def noted(self: HostService) -> Iterator[None]:
+        with waiting(self):
+            came.put_nowait(1)
+            yield
+
+    async def slowly(self: Any, greeting: Any, certificate: Any) -> Any:
+        came.put_nowait(0)
+        await may_open.wait()
+        return await open_session(self, greeting, certificate)
+
+    def made(self: Handshake, *rest: Any, **more: Any) -> None:
+        make(self, *rest, **more)
+        sessions.append(self._sessions)
+
+    make = Handshake.__init__
+    monkeypatch.setattr(Handshake, "__init__", made)
+    monkeypatch.setattr(HostService, "waiting", noted)
+    monkeypatch.setattr(HostService, "open_session", slowly)
+    settings = Settings(state_dir=tmp_path, listen="127.0.0.1:0", insecure=True, free_disk=0)
+    async with run_manager(settings) as running, contextlib.AsyncExitStack() as stack:
+        agents = [await stack.enter_async_context(dial(running.address)) for _ in range(3)]
+        for number, agent in enumerate(agents):
+            await agent.write(pb.AgentMessage(hello=hello(f"web{number}")))
+            assert await came.get() == (1 if number else 0)
+        sessions[0].disconnect_all("The database is away.")
+        may_open.set()
+        first = (await agents[0].read()).welcome
+        assert first.settings.heartbeat.ToTimedelta() == timedelta(seconds=10)
+        for agent in agents[1:]:
+            end = (await agent.read()).disconnect
+            assert end.reason == pb.DISCONNECT_REASON_NO_DATABASE
 
 
 async def test_no_session_is_opened_for_an_agent_that_has_left_while_it_waited(

@@ -67,6 +67,7 @@ class HostService:
         self._dispatch = dispatch
         self._identification = Identification(core.manager_id, core.directory, core.clock)
         self._heartbeat = FleetHeartbeat(core.limits.heartbeat, core.limits.lost_after)
+        self._waiting = 0
         self._violations = core.violations
         self._ends: dict[str, tuple[int, int]] = {}  # see `store_ends`
         self._has_ends = asyncio.Event()
@@ -75,6 +76,20 @@ class HostService:
     def count(self) -> int:
         """How many hosts there are, connected or not."""
         return len(self._directory)
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """An agent has said Hello, and waits until its session is opened. Of thousands that come at
+        one time, the first ones are told the heartbeat of all."""
+        self._waiting += 1
+        self._update_heartbeat()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    def _update_heartbeat(self) -> None:
+        self._heartbeat.update(self._directory.connected + self._waiting)
 
     async def open_session(
         self, greeting: AgentHello, identity: PeerCertificate | None
@@ -165,7 +180,7 @@ class HostService:
         for name in (greeting.name, row.name):  # its agent may call itself otherwise
             self._violations.recent_refusals.forget(name)
         self._directory.open_session(row, session, self._core.clock.now())
-        self._heartbeat.update(self._directory.connected)
+        self._update_heartbeat()
         self._core.requests.opened(row.row_id)
 
     def has_changed(self, host_id: str, name: str, machine_id: str) -> bool:
@@ -201,7 +216,7 @@ class HostService:
         clock, session = self._core.clock, self._session(host_id, generation)
         if not self._directory.close_session(host_id, generation, clock.now(), clock.monotonic()):
             return
-        self._heartbeat.update(self._directory.connected)
+        self._update_heartbeat()
         entry = self._directory.get(host_id)
         if entry and session and session.will_come_back:
             self._directory.expect([entry.row.row_id], clock.monotonic())

@@ -112,8 +112,7 @@ class Handshake:
         hello = await self._read_hello(context, certificate)
         if hello is None:
             return None
-        if self._sessions.refuses:
-            raise HandshakeRefusedError(without_database(self._sessions.refuses))
+        self._refuse_without_database()
         # Only now: an agent does not read the reason if its stream ends before it has sent Hello.
         if certificate and self._clock.now() >= certificate.ends:
             raise HandshakeRefusedError(certificate_expired(certificate))
@@ -121,7 +120,10 @@ class Handshake:
         guard = MessageGuard(self._limits, self._clock.monotonic, unknown)
         greeting = self._check(hello, address_of(context), guard, certificate)
         otherwise = self._identity_changed(greeting, certificate)
-        async with self._openings:
+        with self._hosts.waiting() if self._openings.locked() else contextlib.nullcontext():
+            await self._openings.acquire()
+        try:
+            self._refuse_without_database()
             opening = asyncio.ensure_future(self._open(greeting, guard, certificate, otherwise))
             try:
                 return await asyncio.shield(opening)
@@ -129,6 +131,12 @@ class Handshake:
                 with contextlib.suppress(RefusedError, StorageError):
                     await self.close_session(await opening, "cancelled")
                 raise
+        finally:
+            self._openings.release()
+
+    def _refuse_without_database(self) -> None:
+        if self._sessions.refuses:
+            raise HandshakeRefusedError(without_database(self._sessions.refuses))
 
     def _certificate(self, context: Context) -> PeerCertificate:
         """The certificate of the client, which TLS has verified. TLS does not verify again that it
