@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 # The programs as a whole (tests/e2e, tests/faults) are left to `make test`.
 TESTS = {
     "domain": ("unit", "storage", "service", "cli"),
-    "storage": ("storage", "service"),
+    "storage": ("storage", "service", "cli/manager"),
     "security": ("security", "service"),
     "service": ("service", "transport"),
     "transport": ("transport",),

@@ -112,8 +112,7 @@ def test_ctrl_c_before_there_is_a_task(
     assert main(RUN) == 130
     assert operator.tasks == {}
     assert capsys.readouterr().err == (
-        "tui-manager: the task may have been made and started; "
-        "`tui-manager task list` says whether it was\n"
+        "tui-manager: the task may have been made; `tui-manager task list` says whether it was\n"
     )
 
 

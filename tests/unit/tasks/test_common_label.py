@@ -1,6 +1,7 @@
 """Which label tells the hosts on which a task failed from the others."""
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from tui_manager.domain.tasks.common_label import (
     FEW,
     LEAST_HOSTS,
     CommonLabel,
-    common_label,
+    TaskLabels,
     common_labels,
 )
 
@@ -19,6 +20,12 @@ WEB_EU, WEB_US, DB_US = (
     {"role": "db", "zone": "us"},
 )
 LABELS = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xy"), max_size=3)
+
+
+def common_label(
+    group: Collection[Mapping[str, str]], task: Collection[Mapping[str, str]]
+) -> CommonLabel | None:
+    return TaskLabels(task).common_label(common_labels(group), len(group))
 
 
 def test_the_label_that_no_other_host_has() -> None:

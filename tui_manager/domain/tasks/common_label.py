@@ -64,8 +64,3 @@ class TaskLabels:
         if elsewhere * FEW > others:
             return None
         return CommonLabel(f"{key}={value}", elsewhere, others)
-
-
-def common_label(group: Collection[Labels], task: Collection[Labels]) -> CommonLabel | None:
-    """The same for one group."""
-    return TaskLabels(task).common_label(common_labels(group), len(group))

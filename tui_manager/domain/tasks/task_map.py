@@ -89,7 +89,8 @@ class TaskSummary:
 
     Attributes:
         failures: the largest group first. Each is of the first `SUMMED_FAILURES` commands that
-            failed in this way.
+            failed in this way. If there are more than 50 ways, as with many exit codes, it is of
+            50 of them.
         percent: of the work of its running commands that is done, 0 to 100, as they announce it;
             one that announces nothing counts as 0. Of copies and fetches: of their bytes. None:
             none of the first `SUMMED_RUNNING` does.

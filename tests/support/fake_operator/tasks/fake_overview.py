@@ -8,7 +8,7 @@ from tests.support.fake_operator.tasks.fake_tasks import FakeTasks
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.output.last_line import IDS_MAX, LastLine, last_line
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.tasks.common_label import CommonLabel, common_label
+from tui_manager.domain.tasks.common_label import CommonLabel, TaskLabels, common_labels
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.domain.tasks.task_map import (
     LETTERS,
@@ -90,10 +90,9 @@ class FakeOverview(FakeTasks):
         labels = {host.host_id: host.labels for host in self.hosts.values()}
         of_task = self._task(task_id).rows.values()
         group, every = ({row.host_id for row in rows} for rows in (failed, of_task))
-        return common_label(
-            [labels.get(host_id, {}) for host_id in group],
-            [labels.get(host_id, {}) for host_id in every],
-        )
+        common = common_labels(labels.get(host_id, {}) for host_id in group)
+        of_all = TaskLabels([labels.get(host_id, {}) for host_id in every])
+        return of_all.common_label(common, len(group))
 
     async def summarize_tasks(self, task_ids: Sequence[int]) -> Mapping[int, TaskSummary]:
         self._check("summarize_tasks")

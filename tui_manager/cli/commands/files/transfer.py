@@ -10,18 +10,22 @@ from dataclasses import replace
 from tui_manager.cli.commands.fetch_folders import make_folders
 from tui_manager.cli.commands.files.copied_files import CopiedFiles
 from tui_manager.cli.commands.files.watch_transfers import save_row
-from tui_manager.cli.commands.tasks.run import check_plan_mode, check_target, plan_only, run_made
+from tui_manager.cli.commands.tasks.run import (
+    check_plan_mode,
+    connect_and_check_target,
+    plan_only,
+    run_made,
+)
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNWRITABLE
 from tui_manager.cli.options.tasks.transfer import copy_task, fetch_task, sources_of
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.summary import outcome
 from tui_manager.cli.printing.text import note, write
 from tui_manager.cli.printing.transfers import end_words
-from tui_manager.client.connection import connect
 from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.status import CommandHostStatus as Status
-from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
@@ -32,7 +36,7 @@ def run_copy(settings: Settings, options: argparse.Namespace) -> int:
     spec = copy_task(options)
     check_plan_mode(options)
     if options.mode != "no-start":  # before large files are read in vain
-        asyncio.run(_check_target(settings, spec))
+        asyncio.run(connect_and_check_target(settings, spec))
     with CopiedFiles() as copied:
         (step,) = spec.commands
         assert step.copy is not None
@@ -55,11 +59,6 @@ def _note_place_of_folder(sources: Sequence[str], to: str) -> None:
             f"{name} becomes {to} on hosts where that is missing, and {to}/{name} where it is a "
             "folder; end DEST with / for the same place each time"
         )
-
-
-async def _check_target(settings: Settings, spec: TaskSpec) -> None:
-    async with connect(settings.state_dir) as manager:
-        await check_target(manager, spec)
 
 
 def run_fetch(settings: Settings, options: argparse.Namespace) -> int:

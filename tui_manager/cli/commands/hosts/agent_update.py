@@ -7,14 +7,17 @@ from dataclasses import replace
 from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.cli.commands.files.copied_files import CopiedFiles
 from tui_manager.cli.commands.hosts.agent_bundle import own_bundle
-from tui_manager.cli.commands.tasks.run import check_plan_mode, check_target, plan_only, run_made
+from tui_manager.cli.commands.tasks.run import (
+    check_plan_mode,
+    connect_and_check_target,
+    plan_only,
+    run_made,
+)
 from tui_manager.cli.options.hosts.agent_update import update_task
 from tui_manager.cli.options.tasks.transfer import NO_FILES
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.text import note
-from tui_manager.client.connection import connect
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
-from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.settings import Settings
 
 # Stands in a task until its bundle is read.
@@ -26,7 +29,7 @@ def run_update(settings: Settings, options: argparse.Namespace) -> int:
     spec = update_task(options, _NO_BUNDLE)
     check_plan_mode(options)
     if options.mode != "no-start":  # before a bundle is made in vain
-        asyncio.run(_check_target(settings, spec))
+        asyncio.run(connect_and_check_target(settings, spec))
     with CopiedFiles() as copied:
         update = _read_bundle(options.bundle, copied, plan=options.plan)
         (step,) = spec.commands
@@ -35,11 +38,6 @@ def run_update(settings: Settings, options: argparse.Namespace) -> int:
         if options.plan:
             return plan_only(settings, options, spec)
         return run_made(settings, options.mode, spec, copied)
-
-
-async def _check_target(settings: Settings, spec: TaskSpec) -> None:
-    async with connect(settings.state_dir) as manager:
-        await check_target(manager, spec)
 
 
 def _read_bundle(name: str | None, copied: CopiedFiles, *, plan: bool) -> UpdateSpec:

@@ -1,2 +1,2 @@
-"""Commands about the manager and its database: alerts, audit, backup, clock, migration. Programs
-that run a manager are beside this package."""
+"""Commands about managers and their database: audit, backup, clock, migration, notifications, and
+the managers of a system. Programs that run a manager are beside this package."""

@@ -128,7 +128,7 @@ def _run_spec(
         return plan_only(settings, options, spec)
     spec = complete()
     spec.check()
-    copies = any(step.copy for step in spec.commands)
+    copies = copied is not None and any(step.copy for step in spec.commands)
     return run_made(settings, options.mode, spec, copied, folder, checks_target=copies)
 
 
@@ -200,6 +200,12 @@ async def _run(
         return await follow_started(manager, task.task_id, mode, spec.commands, folders)
 
 
+async def connect_and_check_target(settings: Settings, spec: TaskSpec) -> None:
+    """The same before files are read or made in vain."""
+    async with connect(settings.state_dir) as manager:
+        await check_target(manager, spec)
+
+
 async def check_target(manager: Manager, spec: TaskSpec) -> None:
     """Raises InvalidInputError for a target without hosts, for which no task is made."""
     await manager.preview(spec.target, include_maintenance=spec.include_maintenance)
@@ -267,7 +273,7 @@ async def expect_task(creation: Awaitable[_Task]) -> _Task:
     try:
         return await creation
     except asyncio.CancelledError:  # by ctrl-c; the manager goes on with the call
-        note(f"the task may have been made and started; `{PROGRAM} task list` says whether it was")
+        note(f"the task may have been made; `{PROGRAM} task list` says whether it was")
         raise
     except NoAnswerError as error:
         raise NoAnswerError(f"{error} `{PROGRAM} task list` says whether it was.") from error
@@ -282,6 +288,9 @@ async def _start(task: TaskHandle) -> None:
     try:
         await task.start()
         note_left_out(task.left_out)
+    except asyncio.CancelledError:  # by ctrl-c; the manager goes on with the call
+        note(f"`{PROGRAM} task show {task_id}` says whether task {task_id} has started")
+        raise
     except UnreachableError as error:
         raise type(error)(
             f"{error} `{PROGRAM} task show {task_id}` says whether task {task_id} has started."

@@ -1,2 +1,2 @@
 """The client's side of the socket: it finds a manager, calls it, and waits for answers. A file for
-each subject."""
+related subjects."""

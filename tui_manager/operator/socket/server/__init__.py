@@ -1,2 +1,2 @@
 """The server's side of the socket: servicers that convert, call the operator and convert back. A
-file for each subject."""
+file for related subjects."""
