@@ -1,6 +1,7 @@
 """The table of all keys: which action each has on which screen, and its words. Bindings, footer,
 help and palette are made from it. What an action does is in `app.py`, the screens and the files
-`host_actions.py`, `task_actions.py`, `schedule_actions.py` and `output_actions.py`. What the fields
+`host_actions.py`, `task_actions.py`, `schedule_actions.py`, `output_actions.py` and
+`search_actions.py`. What the fields
 of an action mean is in `action.py`.
 
 The settings are checked with this table before a screen is opened, so that it does not import

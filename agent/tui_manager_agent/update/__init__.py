@@ -3,9 +3,10 @@
 The running agent pulls the bundle, checks who has signed it, and unpacks it beside itself
 (`update_work.py`, `bundle_program.py`, `versions.py`). Then it writes a record of the trial,
 starts a watcher and becomes the new version by `exec` (`switch_version.py`, `watcher.py`). The new
-version is on trial until its manager has welcomed and admitted it; then it moves the link
-ROOT/current, which decides (`trial.py`). Whatever dies before, the link names the old version,
-which is started again. The first agent that finds the record ends the execution.
+version is on trial until its manager has welcomed and admitted it, for so long as
+`switch_version.py` says; then it moves the link ROOT/current, which decides (`trial.py`). If any
+process dies before, the link names the old version, which is started again. The first agent that
+finds the record ends the execution.
 
 A version on trial changes nothing of what the state folder holds: it reads it, and that is all,
 because the old version may have to go on with it. Messages are handled, executions started and

@@ -1,6 +1,6 @@
-"""The folder of this machine that takes the fetched files of one host. What a host has named and
-what stands in the folder already never lead out of it: every part of a path is opened by its
-descriptor, and no link is followed."""
+"""Writes the fetched files of one host into its folder on this machine. Neither a name that the
+host has chosen nor a link in the folder leads to a place outside it: every part of a path is opened
+by its descriptor, and no link is followed."""
 
 import errno
 import hashlib

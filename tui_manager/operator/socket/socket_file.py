@@ -1,4 +1,5 @@
-"""The operator's socket: its path, its address for gRPC, and the options of both sides.
+"""The operator's socket: its path, its address for gRPC, and the options of both sides,
+such as the size of a message.
 
 The socket is in the state folder. If this path is too long for a socket, it is in the runtime
 folder of the manager's user, under a hashed name, and the file `operator.path` in the state folder

@@ -159,8 +159,7 @@ class DispatchLoop:
         return self.claim_fenced(tx, [item for item in sessions if item.row_id in newest])
 
     def claim_fenced(self, tx: Transaction, sessions: Iterable[ReadySession]) -> Claims:
-        """The same for sessions of which the transaction knows that: see
-        `claims.claim_commands`."""
+        """The same for sessions of which the transaction knows that: see `claim_commands`."""
         now = self._core.clock.stamp()
         return claim_commands.claim_commands(tx, sessions, self._core.limits, self._secrets, now)
 

@@ -1,4 +1,5 @@
-"""`run --json`: prints one object at the end."""
+"""`run --json`: prints one object at the end. What its fields are is in
+`domain/presentation/json_shapes.py`."""
 
 import codecs
 from collections import defaultdict
