@@ -66,7 +66,7 @@ async def _nats(scale: Scale) -> list[Figure]:
 
 
 async def _most(scale: Scale) -> list[Figure]:
-    return await growth.measure(max(scale.counts), scale.most, LISTEN_NOTIFY, 1, scale.idle)
+    return await growth.most(max(scale.counts), scale.most, scale.idle)
 
 
 PARTS: dict[str, Callable[[Scale], Awaitable[list[Figure]]]] = {

@@ -19,6 +19,8 @@ _PANELS = (
     ("managers_idle", "idle: CPU of all managers, % of a core"),
 )
 _FAN_OUTS = 3
+_ALL_WITHIN = 900.0  # seconds until as many agents as possible are connected
+_WAITING = 400  # of those, the most that wait to be welcomed at one time
 
 
 async def measure(
@@ -40,6 +42,24 @@ async def measure(
             *await _commands(made, each),
             *await _idle(made, idle),
         ]
+
+
+async def most(managers: int, agents: int, idle: float) -> list[Figure]:
+    """As many agents as the machine holds: all connected, idle, and one command on all. They come
+    as fast as they are welcomed: so many that dial at one time would keep the machine busy with
+    dials."""
+    async with system(managers, agents) as made:
+        arrival = await made.swarm.dial(_ALL_WITHIN, _WAITING)
+        await until_all_are_seen(made)
+        shares = await made.hosts_of()
+        figures = [
+            made.figure("managers_connect", "all connected", arrival.seconds[-1], "s"),
+            made.figure("managers_share", "most hosts on one", max(shares), "hosts"),
+            *await _idle(made, idle),
+        ]
+        ran = await made.run(SHORT)
+        figure = made.figure("managers_command", "a short command on all", ran.seconds, "s")
+        return [*figures, figure]
 
 
 async def _commands(made: System, each: int) -> list[Figure]:

@@ -2,7 +2,8 @@
 
 `python -m bench.swarm ADDRESS COUNT FIRST [--trace] [--credentials FILE]`
 
-Questions, a line each on stdin: `dial` starts all agents, `online SECONDS` waits until all are,
+Questions, a line each on stdin: `dial WAITING` starts all agents, at most so many of which wait to
+be welcomed the first time (0: all may), `online SECONDS` waits until all are online,
 `cut` breaks all streams, `tally` and `trace` tell what was counted.
 """
 
@@ -55,11 +56,18 @@ class Crowd:
         ]
         self._running: list[asyncio.Task[None]] = []
 
-    async def dial(self) -> float:
-        """Starts all agents at once, and says when: monotonic seconds."""
+    async def dial(self, waiting: str) -> float:
+        """Starts the agents, and says when: monotonic seconds."""
         began = time.monotonic()
-        self._running = [asyncio.create_task(agent.run()) for agent in self._agents]
+        self._running.append(asyncio.create_task(self._start(int(waiting) or len(self._agents))))
         return began
+
+    async def _start(self, waiting: int) -> None:
+        for number, agent in enumerate(self._agents):
+            while number - self.tally.sessions >= waiting:
+                self._moved.clear()
+                await self._moved.wait()
+            self._running.append(asyncio.create_task(agent.run()))
 
     async def online(self, seconds: str) -> dict[str, Any]:
         """Waits until all are welcomed, for so long at most.

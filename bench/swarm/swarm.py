@@ -45,9 +45,14 @@ class Swarm:
         """Of its processes."""
         return [worker.pid for worker in self._workers]
 
-    async def dial(self, within: float) -> Arrival:
-        """All agents dial at once. Raises NotOnlineError."""
-        began = min(await ask_all(self._workers, "dial"))
+    async def dial(self, within: float, waiting: int = 0) -> Arrival:
+        """All agents dial, at once or one after another. Raises NotOnlineError.
+
+        Args:
+            within: seconds until all are online, at most.
+            waiting: the most agents that wait to be welcomed at one time; 0: all.
+        """
+        began = min(await ask_all(self._workers, "dial", waiting // len(self._workers)))
         return await self.online(began, within)
 
     async def online(self, since: float, within: float) -> Arrival:

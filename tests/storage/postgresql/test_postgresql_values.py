@@ -97,6 +97,7 @@ def test_rows_by_name_and_by_number(tx: PostgresqlTransaction) -> None:
     assert (row["a"], row["b"], row[2], row[-1], len(row)) == (1, 2, 3, 3, 3)
     assert tuple(row) == (1, 2, 3)
     assert list(row.keys()) == ["a", "b"]
+    assert list(tx.execute("SELECT 1 AS c, 2 AS a, 3 AS b").fetchone().keys()) == ["c", "a", "b"]
     first, *others = row
     assert (first, others) == (1, [2, 3])
     with pytest.raises(KeyError):

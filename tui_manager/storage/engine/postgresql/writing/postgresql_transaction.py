@@ -67,8 +67,11 @@ def rows(cursor: psycopg.Cursor[Any]) -> Any:
 
 @functools.lru_cache(maxsize=1024)
 def _numbers(*names: bytes) -> Mapping[str, int]:
-    """The number of each column; of two with one name, that of the first."""
-    return {name.decode(): number for number, name in reversed([*enumerate(names)])}
+    """The number of each column, in order; of two with one name, that of the first."""
+    numbers: dict[str, int] = {}
+    for number, name in enumerate(names):
+        numbers.setdefault(name.decode(), number)
+    return numbers
 
 
 class PostgresqlTransaction:
