@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.abc import AdaptContext, Buffer
+from psycopg.pq import ExecStatus
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown, TextLoader
 
@@ -61,8 +62,9 @@ class PostgresqlRow(Sequence[Any]):
 def rows(cursor: psycopg.Cursor[Any]) -> Any:
     """Makes the rows of a cursor; psycopg's row factory."""
     result = cursor.pgresult
-    names = map(result.fname, range(result.nfields)) if result else ()
-    return functools.partial(PostgresqlRow, _numbers(*names))
+    if result is None or result.status != ExecStatus.TUPLES_OK:  # COPY has columns without names
+        return tuple
+    return functools.partial(PostgresqlRow, _numbers(*map(result.fname, range(result.nfields))))
 
 
 @functools.lru_cache(maxsize=1024)
