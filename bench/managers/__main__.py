@@ -42,7 +42,7 @@ class Scale:
     idle: float
 
 
-FULL = Scale(killed=2_000, counts=(1, 2, 3, 4), agents=4_000, each=3, most=40_000, idle=20.0)
+FULL = Scale(killed=2_000, counts=(1, 2, 3, 4), agents=4_000, each=3, most=20_000, idle=20.0)
 QUICK = Scale(killed=200, counts=(1, 2), agents=400, each=2, most=800, idle=3.0)
 TINY = Scale(killed=10, counts=(1, 2), agents=10, each=1, most=20, idle=0.5)
 SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}
