@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from tests.faults.fleet.manager_of_fleet import ManagerOfFleet
@@ -57,21 +57,11 @@ class Operators(Watching):
 
     async def see_online(self, *names: str) -> None:
         """Waits until all managers that are asked see these hosts online."""
+        await self._see(names, online=True)
 
-        async def ask(operator: Operator) -> set[str]:
-            page = await operator.list_hosts(Window(limit=1000))
-            return {host.name for host in page.rows if host.online}
-
-        async def seen() -> set[str]:
-            found = set(names)
-            for manager in [one for one in self.asked if one.answers] or self.asked[:1]:
-                found &= await self.ask(ask, manager)
-            return found
-
-        try:
-            await wait_until(seen, lambda found: found >= set(names), GIVE_UP)
-        except AssertionError as error:
-            raise AssertionError(f"waiting for {names}: {error}\n{self.explain()}") from None
+    async def see_offline(self, *names: str) -> None:
+        """Waits until all managers that are asked see these hosts offline."""
+        await self._see(names, online=False)
 
     async def run(
         self,
@@ -137,6 +127,22 @@ class Operators(Watching):
                 return tuple(alert.text for alert in (await operator.manager_status()).attention)
         except (UnreachableError, StorageError) as error:
             return (str(error),)
+
+    async def _see(self, names: Sequence[str], *, online: bool) -> None:
+        async def ask(operator: Operator) -> set[str]:
+            page = await operator.list_hosts(Window(limit=1000))
+            return {host.name for host in page.rows if host.online is online}
+
+        async def seen() -> set[str]:
+            found = set(names)
+            for manager in [one for one in self.asked if one.answers] or self.asked[:1]:
+                found &= await self.ask(ask, manager)
+            return found
+
+        try:
+            await wait_until(seen, lambda found: found >= set(names), GIVE_UP)
+        except AssertionError as error:
+            raise AssertionError(f"waiting for {names}: {error}\n{self.explain()}") from None
 
     async def _moved(self, call: Callable[[Operator], Awaitable[None]]) -> bool:
         try:

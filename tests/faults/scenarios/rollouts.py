@@ -158,8 +158,7 @@ async def removed_while_waiting(seed: str) -> None:
         task_id = await fleet.run("@all", command(20), rollout=_HOLDS)
         await _held(fleet, task_id)
         await fleet.terminate(fleet.agents["h2"])
-        offline = "SELECT NOT online FROM hosts WHERE name = 'h2'"
-        await fleet.wait("h2 to be offline", lambda: fleet.number(offline))
+        await fleet.see_offline("h2")
         with pytest.raises(IllegalMoveError, match="has not ended"):
             await fleet.ask(lambda operator: operator.remove_hosts(["h2"]))
         await fleet.ask(lambda operator: operator.revoke_hosts(["h2"]))
