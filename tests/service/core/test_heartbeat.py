@@ -1,5 +1,6 @@
 """How often agents are told to report, and when a session counts as silent."""
 
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -75,6 +76,16 @@ async def test_an_agent_is_told_a_new_heartbeat_once_when_it_beats(parts: Parts)
     assert (first.heartbeat, beat(parts, second)) == (FIVE, 2 * FIVE)
     assert [beat(parts, first), beat(parts, first)] == [2 * FIVE, None]
     assert (await parts.connect("web03")).heartbeat == 2 * FIVE
+
+
+@pytest.mark.usefixtures("one_a_step")
+async def test_a_crowd_that_is_refused_leaves_the_shorter_heartbeat(parts: Parts) -> None:
+    with contextlib.ExitStack() as crowd:
+        for _ in range(4):
+            crowd.enter_context(parts.hosts.waiting())
+        first = await parts.connect("web01")
+        assert first.heartbeat == 4 * FIVE
+    assert beat(parts, first) == FIVE
 
 
 @pytest.mark.usefixtures("one_a_step")
