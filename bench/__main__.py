@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.budgets import budget_table, verdicts
-from bench.ending import run_to_end
+from bench.clean_up import run_to_end
 from bench.figures import INSECURE, MTLS, Figure, figure_table, save
 from bench.growth import growth
 from bench.machine import machine, sentence

@@ -10,25 +10,25 @@ from bench.figures import MTLS, Figure
 from bench.floors import rows
 from bench.floors.echo import Echo, measure_echo
 from bench.measures import (
-    arrival,
-    client,
-    commands,
-    host,
+    agent_on_host,
+    connecting,
     idle,
-    keys,
+    key_to_screen,
     latency,
-    lines,
-    volume,
+    line_to_screen,
+    output_volume,
+    run_command,
+    short_commands,
 )
 from bench.measures.engines import engines as both_engines
 from bench.measures.files import files as copied_files
 from bench.measures.long_history import Results, long_history
+from bench.process_memory import memory_of
 from bench.scale import Scale
 from bench.screen.dashboard import dashboard
 from bench.swarm.swarm import processes_for, swarm
 from bench.under_test.fleet import CONNECT_WITHIN, Fleet, fleet
-from bench.under_test.real import real_fleet
-from bench.weight import memory_of
+from bench.under_test.real_agents import real_fleet
 
 _COMMITS = 100  # at most, of which the seconds are taken
 _CLIENTS = 20  # commands of an operator, at most
@@ -75,22 +75,22 @@ async def fleets(scale: Scale, floors: Floors, securities: Sequence[str]) -> Fou
 
 async def _one_fleet(started: Fleet, scale: Scale, floors: Floors, echo: Echo) -> Found:
     before = memory_of(started.manager.running)
-    bare = commands.Bare(echo, floors.results)
-    connect = await arrival.connect(started, echo)
+    bare = short_commands.Bare(echo, floors.results)
+    connect = await connecting.connect(started, echo)
     found = {
         "idle": await idle.idle(started, echo, before, scale.settle, scale.look),
-        "commands": await commands.commands(started, bare, scale.results, scale.tasks),
+        "commands": await short_commands.commands(started, bare, scale.results, scale.tasks),
         "output": [
             figure
             for one in scale.volumes
             if one.agents == started.agents
-            for figure in await volume.volume(started, one.size, floors.output)
+            for figure in await output_volume.volume(started, one.size, floors.output)
         ],
     }
     if started.agents == scale.with_stdin:
-        found["input"] = await volume.inputs(started)
+        found["input"] = await output_volume.inputs(started)
     # Last: it ends the manager that the others measured.
-    found["arrival"] = [*connect, *await arrival.restart(started, echo)]
+    found["arrival"] = [*connect, *await connecting.restart(started, echo)]
     return found
 
 
@@ -102,7 +102,7 @@ async def output(scale: Scale, floors: Floors, securities: Sequence[str]) -> Fou
         for one in alone:
             async with fleet(one.agents, security) as started:
                 await started.swarm.dial(CONNECT_WITHIN)
-                found += await volume.volume(started, one.size, floors.output)
+                found += await output_volume.volume(started, one.size, floors.output)
     return {"output": found}
 
 
@@ -120,13 +120,13 @@ async def screen(scale: Scale, floors: Floors, securities: Sequence[str]) -> Fou
     """The dashboard, first with one real agent, then with many emulated ones. Of several securities
     the last one is enough: the screen's thread has nothing of it."""
     async with dashboard(MTLS, 0) as shown:
-        found = await lines.lines(shown, scale.lines, floors.commits)
+        found = await line_to_screen.lines(shown, scale.lines, floors.commits)
     async with (
         dashboard(securities[-1], scale.screen) as shown,
         swarm(shown.address, scale.screen, shown.credentials) as started,
     ):
         await started.dial(CONNECT_WITHIN)
-        found += await keys.keys(shown, scale.screen, scale.presses, scale.settle)
+        found += await key_to_screen.keys(shown, scale.screen, scale.presses, scale.settle)
     return {"screen": found}
 
 
@@ -146,13 +146,13 @@ async def engines(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> 
 
 async def hosts(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:
     """What a real host pays, and what its operator pays for a command there."""
-    bare = host.starts(min(_STARTS, scale.host_commands))
+    bare = agent_on_host.starts(min(_STARTS, scale.host_commands))
     async with real_fleet(1) as started:
         return {
             "host": [
-                *await host.idle_agent(started, scale.settle, scale.host_look),
-                *await host.supervisor(started, scale.host_commands, bare),
-                await client.client(started, min(_CLIENTS, scale.host_commands)),
+                *await agent_on_host.idle_agent(started, scale.settle, scale.host_look),
+                *await agent_on_host.supervisor(started, scale.host_commands, bare),
+                await run_command.client(started, min(_CLIENTS, scale.host_commands)),
             ]
         }
 

@@ -20,7 +20,7 @@ import make_man_pages
 from tui_manager_protos.rules.files.agent_bundle import Manifest, read_head
 from tui_manager_protos.rules.files.agent_bundle_contents import unpack
 
-from tui_manager.agent_bundle.build import build_bundle
+from tui_manager.agent_bundle.build_bundle import build_bundle
 from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.agent_bundle.signing_key import load_or_make_key
 from tui_manager.domain.errors import ManagerError

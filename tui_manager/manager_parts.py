@@ -41,7 +41,7 @@ from tui_manager.service.managers.running_elsewhere import RunningElsewhere
 from tui_manager.service.managers.task_status_loop import TaskStatusLoop
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
 from tui_manager.service.notifications.deliver_to_receiver import Delivery
-from tui_manager.service.notifications.deliveries import Deliveries
+from tui_manager.service.notifications.notification_service import Deliveries
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker

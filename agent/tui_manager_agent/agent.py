@@ -17,9 +17,9 @@ from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.facts.fact_watch import FactWatch
 from tui_manager_agent.facts.vitals import Vitals, describe_host
 from tui_manager_agent.identity import credentials
-from tui_manager_agent.identity.certificate_renewal import Renewal
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.identity.known_managers import KnownManagers
+from tui_manager_agent.identity.old_and_new_certificate import Renewal
 from tui_manager_agent.link.admission import HostAdmission
 from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 from tui_manager_agent.link.reconnect import Reconnect
@@ -27,7 +27,7 @@ from tui_manager_agent.link.stream_endings import RefusedByManagerError, describ
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.update import trial
-from tui_manager_agent.update.switch_version import Switch, Updates
+from tui_manager_agent.update.start_new_version import Switch, Updates
 from tui_manager_agent.update.trial import Trial, TrialOverError
 from tui_manager_agent.update.versions import FEATURE, why_no_update
 
@@ -83,7 +83,7 @@ class Agent:
 
     async def run(self) -> None:
         """Works until it is cancelled; commands that run then run on. Ends too when it is to become
-        another version, see `switch_version.py`.
+        another version, see `start_new_version.py`.
 
         Raises RefusedByManagerError if dialling again would not help, TrialOverError if this
         version is on trial and not accepted, OSError if the state folder cannot be used.

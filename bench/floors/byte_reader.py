@@ -13,7 +13,7 @@ import grpc.aio
 
 from bench.floors.byte_server import METHOD
 from bench.floors.certificates import client_credentials
-from bench.under_test.asked import answer
+from bench.under_test.answer_questions import answer
 
 
 class Reader:

@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from bench.floors.certificates import server_credentials
-from bench.under_test.asked import answer
+from bench.under_test.answer_questions import answer
 
 METHOD = ("floor.Bytes", "Send")
 PIECE = 256 * 1024  # bytes of a message: as many as a FilePart of the product has at most

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from bench.floors import byte_reader, byte_server, certificates
-from bench.under_test.workers import ask_all, crew, worker
+from bench.under_test.helper_processes import ask_all, crew, worker
 
 
 async def stream_seconds(size: int, readers: int) -> float:

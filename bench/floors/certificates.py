@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bench.swarm.enrolled import pem
+from bench.swarm.enrolled_hosts import pem
 from tui_manager.security.certificates.authority import Authority, IssuedCertificate
 from tui_manager.security.certificates.certificate_requests import HostKey
 from tui_manager.security.key_store import FolderKeys

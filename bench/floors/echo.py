@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench.figures import MTLS
 from bench.floors import certificates, echo_server, echo_streams
-from bench.under_test.workers import Worker, ask_all, crew, worker
-from bench.weight import CpuMeter, memory_of
+from bench.process_memory import CpuMeter, memory_of
+from bench.under_test.helper_processes import Worker, ask_all, crew, worker
 
 HEARTBEAT = 5.0  # seconds: the manager's own
 _SETTLE = 1.0  # seconds

@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 
 from bench.floors.certificates import server_credentials
-from bench.under_test.asked import answer
+from bench.under_test.answer_questions import answer
 
 _LISTEN = "127.0.0.1:0"
 METHOD = ("floor.Echo", "Talk")

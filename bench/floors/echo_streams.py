@@ -16,7 +16,7 @@ import grpc.aio
 
 from bench.floors.certificates import client_credentials
 from bench.floors.echo_server import METHOD
-from bench.under_test.asked import answer
+from bench.under_test.answer_questions import answer
 from bench.under_test.open_files import allow_connections
 
 _MESSAGE = bytes(120)  # about what a short command and its report take

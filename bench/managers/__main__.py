@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.__main__ import say
-from bench.ending import run_to_end
+from bench.clean_up import run_to_end
 from bench.figures import Figure, figure_table, save
 from bench.machine import machine, sentence
-from bench.managers import death, growth
+from bench.managers import growth, killed_manager
 from bench.managers.system import LISTEN_NOTIFY, NATS
 from bench.under_test.open_files import TooFewFilesError, allow_connections
 
@@ -49,7 +49,7 @@ SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 
 
 async def _killed(scale: Scale) -> list[Figure]:
-    return await death.measure(scale.killed)
+    return await killed_manager.measure(scale.killed)
 
 
 async def _growth(scale: Scale) -> list[Figure]:

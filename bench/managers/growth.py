@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bench.chart import Axis, Line, Panel, draw
 from bench.figures import Figure
 from bench.managers.system import System, system, until_all_are_seen
-from bench.measures.commands import SHORT
+from bench.measures.short_commands import SHORT
 from bench.under_test.fleet import CONNECT_WITHIN
 
 _PANELS = (

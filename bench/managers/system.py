@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 
 from bench.figures import INSECURE, Figure
+from bench.process_memory import cpu_of
 from bench.swarm.swarm import Swarm, swarm
 from bench.under_test.fleet import Ran, run
+from bench.under_test.manager_process import Manager
 from bench.under_test.postgresql import postgresql
-from bench.under_test.served import Manager
-from bench.weight import cpu_of
 from tests.support.managers.nats_server import NatsServer
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.operator.api import Operator

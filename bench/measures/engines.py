@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass
 
 from bench.figures import INSECURE, Figure
-from bench.measures.commands import SHORT
+from bench.measures.short_commands import SHORT
+from bench.process_memory import CpuMeter
 from bench.under_test.fleet import CONNECT_WITHIN, fleet
 from bench.under_test.postgresql import postgresql
-from bench.weight import CpuMeter
 
 _MOST_COMMANDS = 100  # of a task
 _ROUNDS = 2  # of each; the better one counts

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.ending import end
+from bench.clean_up import end
 from bench.figures import MTLS, Figure
 from bench.floors.byte_stream import stream_seconds
-from bench.measures.volume import watched
-from bench.under_test.real import OWN_FOLDER, RealFleet
-from bench.under_test.served import program
-from bench.weight import MIB
+from bench.measures.output_volume import watched
+from bench.process_memory import MIB
+from bench.under_test.manager_process import program
+from bench.under_test.real_agents import OWN_FOLDER, RealFleet
 
 _BLOCK = 1 << 20  # bytes
 

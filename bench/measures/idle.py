@@ -5,8 +5,8 @@ import math
 
 from bench.figures import Figure
 from bench.floors.echo import HEARTBEAT, Echo
+from bench.process_memory import CpuMeter, memory_of
 from bench.under_test.fleet import Fleet
-from bench.weight import CpuMeter, memory_of
 from tui_manager.service.core.heartbeat import FleetHeartbeat
 from tui_manager.service.limits import Limits
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.figures import Figure, percentile
-from bench.swarm.work import Work
+from bench.swarm.emulated_command import Work
 from bench.under_test.fleet import Fleet
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec

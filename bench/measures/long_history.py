@@ -16,13 +16,13 @@ import psycopg
 
 from bench.figures import INSECURE, Figure, percentile
 from bench.floors import spawn
-from bench.measures.commands import SHORT
+from bench.measures.short_commands import SHORT
+from bench.process_memory import CpuMeter
 from bench.swarm.swarm import swarm
 from bench.under_test.fleet import CONNECT_WITHIN, fleet, run
 from bench.under_test.history import LONG, WIDE, Shape, fill
+from bench.under_test.manager_process import Manager, program
 from bench.under_test.postgresql import postgresql
-from bench.under_test.served import Manager, program
-from bench.weight import CpuMeter
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.lists.task_filter_and_sort import TaskFilter
 from tui_manager.domain.output.output_by_host import WantedOutput

@@ -14,14 +14,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.ending import run_to_end
+from bench.clean_up import run_to_end
 from bench.figures import Figure, save, table
 from bench.machine import machine, sentence
-from bench.peers.contestants import Contestant, ours, over_salt, over_ssh
-from bench.peers.copiers import copiers
+from bench.peers.command_runners import Contestant, ours, over_salt, over_ssh
+from bench.peers.file_copiers import copiers
 from bench.peers.file_race import FileRace, Load
 from bench.peers.outcome import FAILURES, finish_in_time
-from bench.under_test.real import real_fleet
+from bench.under_test.real_agents import real_fleet
 
 SHORT = "true"
 _LONG_HOSTS, _LONG_SIZE = 10, 10_000_000

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.figures import Figure, table
-from bench.peers.copiers import Copier
+from bench.peers.file_copiers import Copier
 from bench.peers.outcome import FAILURES, finish_in_time
 
 _FOLDER = "files"  # what is copied, if there are several

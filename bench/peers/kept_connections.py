@@ -12,7 +12,7 @@ import sys
 from gevent import joinall
 from pssh.clients import ParallelSSHClient
 
-from bench.under_test.asked import answer
+from bench.under_test.answer_questions import answer
 
 
 class Hosts:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from bench.peers.salt import NotReadyError
-from bench.under_test.workers import WorkerDiedError
+from bench.under_test.helper_processes import WorkerDiedError
 
 _WITHIN = 120.0  # seconds
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from bench.ending import end
-from bench.under_test.served import free_port
+from bench.clean_up import end
+from bench.under_test.manager_process import free_port
 
 _READY_SECONDS = 60.0  # and so many more for each minion:
 _SECONDS_EACH = 5.0

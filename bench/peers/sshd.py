@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from bench.ending import end
-from bench.under_test.served import free_port
-from bench.weight import cpu_of
+from bench.clean_up import end
+from bench.process_memory import cpu_of
+from bench.under_test.manager_process import free_port
 
 PROGRAM = "/usr/sbin/sshd"
 _READY_WITHIN = 15.0  # seconds

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.screen import app
 from bench.screen.terminal import Terminal, on_terminal
 from bench.under_test.fleet import enrolled_for
-from bench.under_test.served import options
+from bench.under_test.manager_process import options
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client.client import connect

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from bench.ending import end
+from bench.clean_up import end
 
 _READ = 1 << 16
 _KEPT = 1 << 20  # bytes of the newest drawing

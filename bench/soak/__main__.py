@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.soak import tasks, verdict, verify
 from bench.soak.samples import Sampler
-from bench.under_test.served import Manager
+from bench.under_test.manager_process import Manager
 from tui_manager.state_files import DATABASE
 
 _LIVES = 6  # of the manager in the first half, about

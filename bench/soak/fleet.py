@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.swarm.agent import Agent
-from bench.swarm.tally import Tally
+from bench.swarm.counts import Tally
 
 _FAULT_EVERY = (0.5, 3.0)  # seconds
 _STORM_EVERY = 40  # faults: then a quarter of the fleet is cut at once

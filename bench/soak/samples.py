@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.under_test.served import Manager
-from bench.weight import Weight, weigh
+from bench.process_memory import Weight, weigh
+from bench.under_test.manager_process import Manager
 from tui_manager.domain.errors import ManagerError
 from tui_manager.operator.socket.client.client import connect
 from tui_manager.state_files import DATABASE

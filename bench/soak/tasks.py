@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from bench.swarm.work import some_work
+from bench.swarm.emulated_command import some_work
 from tui_manager.domain.errors import IllegalMoveError, ManagerError, UnreachableError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec

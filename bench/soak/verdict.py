@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bench.chart import Line, Panel, draw, minutes
-from bench.soak.flat import slope
+from bench.process_memory import MIB, Weight
 from bench.soak.samples import Sample
-from bench.weight import MIB, Weight
+from bench.soak.slope import slope
 
 MEMORY_BOUND = 1.0  # MiB a minute
 DESCRIPTOR_BOUND = 1.0  # a minute

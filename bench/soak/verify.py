@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from bench.swarm.work import output, parse
+from bench.swarm.emulated_command import output, parse
 from tui_manager.storage.engine.sqlite.read_only import read_only
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.check import check_database

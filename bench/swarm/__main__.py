@@ -19,11 +19,11 @@ from typing import Any
 
 from tui_manager_agent.identity.credentials import Credentials
 
-from bench.swarm import enrolled
+from bench.swarm import enrolled_hosts
 from bench.swarm.agent import Agent
-from bench.swarm.names import host_name
-from bench.swarm.tally import Tally, Trace
-from bench.under_test.asked import answer
+from bench.swarm.counts import Tally, Trace
+from bench.swarm.host_names import host_name
+from bench.under_test.answer_questions import answer
 from bench.under_test.open_files import allow_connections
 
 _REMEMBERS = 2  # results that an agent keeps behind their acknowledgement
@@ -40,7 +40,7 @@ class Crowd:
         self._moved = asyncio.Event()
         held: Iterator[Credentials | None] = iter([None] * count)
         if credentials:
-            held = enrolled.credentials(credentials, first, count)
+            held = enrolled_hosts.credentials(credentials, first, count)
         self._agents = [
             Agent(
                 host_name(number),

@@ -16,9 +16,9 @@ from tui_manager_protos.rules import host_variables
 from tui_manager_protos.rules.protocol_version import PROTOCOL_VERSION
 from tui_manager_protos.v1 import agent_pb2 as pb
 
+from bench.swarm.counts import Tally, Trace
 from bench.swarm.executions import Executions, TracingOutbox
 from bench.swarm.spool import BOOT_ID
-from bench.swarm.tally import Tally, Trace
 
 CAPACITY = 64
 REMEMBERS = 50

@@ -11,9 +11,9 @@ from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.link.link import MessageHandlers
 from tui_manager_protos.v1 import agent_pb2 as pb
 
+from bench.swarm.counts import Moments, Tally, Trace
+from bench.swarm.emulated_command import Outcome, parse
 from bench.swarm.spool import BOOT_ID, PretendSpool
-from bench.swarm.tally import Moments, Tally, Trace
-from bench.swarm.work import Outcome, parse
 
 Held = tuple[Execution, PretendSpool]
 NOTHING = Outcome(0, 0.0, 0)

@@ -6,7 +6,7 @@ from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.supervisor import clock, record
 
-from bench.swarm.work import Outcome, output
+from bench.swarm.emulated_command import Outcome, output
 
 BOOT_ID = "emulated"
 _NOWHERE = Path("/nonexistent")

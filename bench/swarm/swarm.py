@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.swarm.tally import Moments, Trace
-from bench.under_test.workers import Worker, ask_all, crew
+from bench.swarm.counts import Moments, Trace
+from bench.under_test.helper_processes import Worker, ask_all, crew
 
 _PROCESSES = 4  # at most: two cores have to carry them beside the manager
 _ALONE = 100  # agents that one process holds at least

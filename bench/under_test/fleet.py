@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import INSECURE, Figure
-from bench.swarm.enrolled import enroll
-from bench.swarm.names import host_name
+from bench.swarm.enrolled_hosts import enroll
+from bench.swarm.host_names import host_name
 from bench.swarm.swarm import Swarm, swarm
-from bench.under_test.served import Manager
+from bench.under_test.manager_process import Manager
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.task import Task

@@ -1,11 +1,11 @@
 """A policy, and commands to ask it about."""
 
-from tui_manager_agent.policy import account
+from tui_manager_agent.policy import users
 from tui_manager_agent.policy.policy import CommandRequest
 from tui_manager_agent.policy.policy_file import parse
 from tui_manager_agent.supervisor import clock
 
-ME = account.own().name
+ME = users.own().name
 POLICY = f"""
 reason = "Ask ana@example.com."
 users = ["{ME}", "deploy"]

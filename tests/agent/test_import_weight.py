@@ -51,7 +51,7 @@ def test_the_agent_loads_nothing_of_the_manager() -> None:
 
 def test_only_child_programs_load_cryptography() -> None:
     """A running agent is looked at in test_tls_link: asyncio here loads what it does not there."""
-    modules = modules_after("import tui_manager_agent.agent, tui_manager_agent.link.joining")
+    modules = modules_after("import tui_manager_agent.agent, tui_manager_agent.link.enrollment")
     assert modules & {
         "cryptography",
         "tui_manager_agent.identity.keys",

@@ -23,14 +23,15 @@ def install() -> None:
         setattr(owner, attribute, points.around(name, getattr(owner, attribute)))
 
     from tui_manager_agent.executions.execution_requests import ExecutionRequests
-    from tui_manager_agent.update import switch_version, trial, trial_record, update_work
+    from tui_manager_agent.update import start_trial_watcher, trial, trial_record, update_work
     from tui_manager_agent.update.trial import Trial
     from tui_manager_agent.update.trial_record import TrialRecord
     from tui_manager_agent.update.update_work import UpdateWork
     from tui_manager_agent.update.versions import Versions
 
-    for name in ("WITHIN", "PATIENCE", "KILL_AFTER"):
-        setattr(switch_version, name, int(float(os.environ[f"UPDATE_{name}"]) * SECOND))
+    for module, names in ((trial, ["WITHIN"]), (start_trial_watcher, ["PATIENCE", "KILL_AFTER"])):
+        for name in names:
+            setattr(module, name, int(float(os.environ[f"UPDATE_{name}"]) * SECOND))
     around(update_work, "pull_manifest", "pull_manifest")
     around(UpdateWork, "_pull_bundle", "pull_bundle")
     around(UpdateWork, "_check_bundle", "check_bundle")
@@ -38,7 +39,7 @@ def install() -> None:
     around(UpdateWork, "_try", "try_version")
     around(Versions, "place", "place_version")
     around(Versions, "prepare", "prepare_links")
-    around(switch_version, "start_watcher", "start_watcher")
+    around(start_trial_watcher, "start_watcher", "start_watcher")
     around(TrialRecord, "write", "write_record")
     around(os, "execve", "execve")
     around(trial, "find", "find_trial")

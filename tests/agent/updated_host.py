@@ -327,7 +327,7 @@ class UpdatedHost:
         return found
 
     def watchers(self) -> list[int]:
-        return [pid for pid, words in self.processes().items() if "update.watcher" in words]
+        return [pid for pid, words in self.processes().items() if "update.trial_watcher" in words]
 
     def agents(self) -> list[int]:
         return [pid for pid in self.processes() if pid not in self.watchers()]

@@ -16,9 +16,9 @@ from bench.floors.echo import measure_echo
 from bench.growth import growth
 from bench.managers import __main__ as managers
 from bench.suite import GROUPS
+from bench.under_test.helper_processes import shares
 from bench.under_test.history import Shape, fill
 from bench.under_test.open_files import TooFewFilesError, allow_connections
-from bench.under_test.workers import shares
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 

@@ -9,8 +9,8 @@ import pytest
 
 from bench.figures import Figure
 from bench.peers import __main__ as peers
-from bench.peers.contestants import Contestant
-from bench.peers.copiers import Copier
+from bench.peers.command_runners import Contestant
+from bench.peers.file_copiers import Copier
 from bench.peers.file_race import FileRace, Load
 from bench.peers.outcome import FailedError
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from bench.chart import Line, Panel, draw, minutes
+from bench.process_memory import MIB, Weight
 from bench.soak import verify
-from bench.soak.flat import slope
 from bench.soak.samples import Sample
+from bench.soak.slope import slope
 from bench.soak.verdict import picture, slopes
 from bench.swarm.agent import Agent
-from bench.swarm.tally import Tally
-from bench.swarm.work import Work, output, parse
-from bench.weight import MIB, Weight
+from bench.swarm.counts import Tally
+from bench.swarm.emulated_command import Work, output, parse
 from tests.support.waiting import GIVE_UP, wait_until
 from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.status import TaskStatus

@@ -7,7 +7,7 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
-from tests.operator.test_save_fetched import Host
+from tests.operator.test_download_fetched_files import Host
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, Transfer
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tui_manager_agent.update import switch_version
+from tui_manager_agent.update import trial
 from tui_manager_protos.rules.files.agent_bundle import (
     Manifest,
     Signature,
@@ -34,8 +34,8 @@ ENDS = _START + "exit 2\n"  # with this status no service manager starts it agai
 HANGS = _START + "exec sleep 100000\n"
 # Small broken bundles are signed and unpacked as large ones, and nothing of these is used.
 _NEEDED_BY_SCRIPT = ("manifest.json", "bin", "share")
-_SWITCH = f"tui_manager_agent/update/{Path(switch_version.__file__).name}"
-_TRIAL = "\nWITHIN = 120 * clock.SECOND "
+_TRIAL = f"tui_manager_agent/update/{Path(trial.__file__).name}"
+_WITHIN = "\nWITHIN = 120 * clock.SECOND "
 _BUILD_LENGTH = 12
 
 
@@ -55,18 +55,18 @@ def bundle_of_script(path: Path, key: Ed25519PrivateKey, program: str) -> Manife
 def shorter_trial(seconds: int) -> dict[str, bytes]:
     """The files of an agent that gives a new version so many seconds instead of two minutes."""
     files = _members()
-    source = files[f"{LIBRARY}/{_SWITCH}"].decode()
-    assert source.count(_TRIAL) == 1
-    source = source.replace(_TRIAL, _TRIAL.replace("120", str(seconds)))
+    source = files[f"{LIBRARY}/{_TRIAL}"].decode()
+    assert source.count(_WITHIN) == 1
+    source = source.replace(_WITHIN, _WITHIN.replace("120", str(seconds)))
     with tempfile.TemporaryDirectory() as folder:
         changed, compiled = Path(folder, "changed.py"), Path(folder, "compiled")
         changed.write_text(source)
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH  # as `agent bundle` makes it
         py_compile.compile(str(changed), str(compiled), doraise=True, invalidation_mode=mode)
         code = compiled.read_bytes()
-    cached = cache_from_source(f"{LIBRARY}/{_SWITCH}")
+    cached = cache_from_source(f"{LIBRARY}/{_TRIAL}")
     assert cached in files
-    return {f"{LIBRARY}/{_SWITCH}": source.encode(), cached: code}
+    return {f"{LIBRARY}/{_TRIAL}": source.encode(), cached: code}
 
 
 def _write_changed(

@@ -10,7 +10,7 @@ from tests.support.managers.schedules import ANA, end_task, hourly, turn_to
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.status import Stream
-from tui_manager.storage.engine.act_counts import Act, count
+from tui_manager.storage.engine.metric_counters import Act, count
 from tui_manager.storage.engine.transaction import Transaction
 
 SECOND = timedelta(seconds=1)

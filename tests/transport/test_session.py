@@ -18,7 +18,7 @@ from tui_manager.domain.task_spec.script_and_stdin import content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
-from tui_manager.transport.messages import convert
+from tui_manager.transport.messages import convert_messages
 from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.command_port import write_messages
 from tui_manager.transport.sessions.file_parts import FileShare
@@ -304,7 +304,7 @@ async def test_a_session_that_was_full_of_large_commands_asks_for_more_when_half
 async def test_a_large_message_is_gone_when_it_is_written() -> None:
     """Else each of ten thousand waiting sessions would hold its last one."""
     written: list[pb.ManagerMessage] = []
-    other = [convert.from_run(_script("other"))]
+    other = [convert_messages.from_run(_script("other"))]
 
     class Stream:
         async def write(self, message: pb.ManagerMessage) -> None:
@@ -335,7 +335,7 @@ async def test_acknowledgements_of_an_execution_fold_into_one() -> None:
 async def test_an_ended_session_sends_only_its_last_message() -> None:
     session = _session()
     session.queue_command(_run(1))
-    session.end(convert.disconnect(pb.DISCONNECT_REASON_REPLACED, "", timedelta(0)))
+    session.end(convert_messages.disconnect(pb.DISCONNECT_REASON_REPLACED, "", timedelta(0)))
     (message,) = await session.next_messages()
     assert message.HasField("disconnect")
     assert await session.next_messages() == []
@@ -391,7 +391,7 @@ def test_a_reason_that_does_not_belong_to_a_status_is_not_believed() -> None:
         reason=pb.RESULT_REASON_EXIT_CODE,
         exit_code=0,
     )
-    (result,) = convert.to_report(pb.Report(results=[said])).results
+    (result,) = convert_messages.to_report(pb.Report(results=[said])).results
     assert result.reason is Reason.NONE
 
 
@@ -415,7 +415,7 @@ async def test_the_more_hosts_there_are_the_less_each_may_have_under_way(
 def test_hosts_with_the_same_command_get_their_own_messages() -> None:
     spec = CommandSpec("true", cwd="/tmp")
     messages = [
-        convert.from_run(
+        convert_messages.from_run(
             Run(name, spec, {"HOST": name}, timedelta(seconds=9), 5, secrets=secrets)
         ).run_command
         for name, secrets in (("a", ("HOST",)), ("b", ()), ("a", ()))
@@ -432,10 +432,13 @@ def test_hosts_with_the_same_command_get_their_own_messages() -> None:
 
 def test_few_messages_of_commands_are_kept_and_no_large_one() -> None:
     for number in range(200):
-        convert.from_run(Run("e", CommandSpec(f"echo {number}"), {}, timedelta(0), 1))
-    assert len(convert._kept) <= convert._KEPT_MAX
+        convert_messages.from_run(Run("e", CommandSpec(f"echo {number}"), {}, timedelta(0), 1))
+    assert len(convert_messages._kept) <= convert_messages._KEPT_MAX
     large = CommandSpec("x" * 10_000)
-    assert convert.from_run(Run("e", large, {}, timedelta(0), 1)).run_command.command == large.text
+    assert (
+        convert_messages.from_run(Run("e", large, {}, timedelta(0), 1)).run_command.command
+        == large.text
+    )
     with_input = CommandSpec("cat", stdin=content_of(b"a password"))
-    convert.from_run(Run("e", with_input, {}, timedelta(0), 1))
-    assert not any(spec in (large, with_input) for spec, _ in convert._kept.values())
+    convert_messages.from_run(Run("e", with_input, {}, timedelta(0), 1))
+    assert not any(spec in (large, with_input) for spec, _ in convert_messages._kept.values())

@@ -21,6 +21,12 @@ from tui_manager.ui.frame.header import attention_spans, header_line
 from tui_manager.ui.hosts.dashboard_hosts_table import dashboard_cell, fullest_disk, title_counts
 from tui_manager.ui.listing.table_layout import Column, fit_columns
 from tui_manager.ui.tasks.lists import recent_tasks_table, running_tasks_table
+from tui_manager.ui.tasks.lists.all_tasks_table import (
+    COLUMNS,
+    WIDE_COLUMNS,
+    short_author,
+    task_cell,
+)
 from tui_manager.ui.tasks.lists.recent_tasks_table import hosts_spans
 from tui_manager.ui.tasks.lists.running_tasks_table import (
     RunningTask,
@@ -30,7 +36,6 @@ from tui_manager.ui.tasks.lists.running_tasks_table import (
     waits_text,
 )
 from tui_manager.ui.tasks.lists.task_selection import clock_text
-from tui_manager.ui.tasks.lists.task_table import COLUMNS, WIDE_COLUMNS, short_author, task_cell
 
 
 async def task(number: int, **fields: object) -> Task:

@@ -18,7 +18,12 @@ from tui_manager.ui.hosts.all_hosts_table import COLUMNS as HOST_COLUMNS
 from tui_manager.ui.hosts.all_hosts_table import host_cell
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.listing.table_layout import GAP, GUTTER, fit_columns, row_spans
-from tui_manager.ui.tasks.lists.task_table import WIDE_COLUMNS, columns_for, counts_line, task_cell
+from tui_manager.ui.tasks.lists.all_tasks_table import (
+    WIDE_COLUMNS,
+    columns_for,
+    counts_line,
+    task_cell,
+)
 from tui_manager.ui.tasks.one_task.command_host_table import STEP_COLUMNS, command_host_cell
 from tui_manager.ui.tasks.one_task.task_head import task_head
 

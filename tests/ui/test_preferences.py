@@ -20,8 +20,8 @@ from tui_manager.ui.hosts.all_hosts_table import host_cell
 from tui_manager.ui.listing.table_layout import no_match_lines
 from tui_manager.ui.preferences import Preferences, ThemeName, key_map, read_keys
 from tui_manager.ui.schedules.schedule_table import no_schedules
+from tui_manager.ui.tasks.lists.all_tasks_table import no_tasks
 from tui_manager.ui.tasks.lists.running_tasks_table import waits_text
-from tui_manager.ui.tasks.lists.task_table import no_tasks
 from tui_manager.ui.tasks.one_task.command_host_table import not_started
 from tui_manager.ui.tasks.one_task.task_head import waiting_lines
 

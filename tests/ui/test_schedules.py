@@ -30,7 +30,7 @@ from tui_manager.ui.forms.schedules.schedule_form import ScheduleForm
 from tui_manager.ui.forms.tasks import task_file_reader
 from tui_manager.ui.forms.tasks.task_file_form import TaskFileScreen
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.schedules.run_table import RunRow, RunTable, run_cell
+from tui_manager.ui.schedules.schedule_run_table import RunRow, RunTable, run_cell
 from tui_manager.ui.schedules.schedule_table import ScheduleTable
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen, ScheduleText
 from tui_manager.ui.schedules.task_statuses import TaskStatuses

@@ -5,7 +5,7 @@ import platform
 from contextlib import suppress
 from pathlib import Path
 
-from tui_manager.agent_bundle import build, entry_files
+from tui_manager.agent_bundle import build_bundle, entry_files
 from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.agent_bundle.problems import NotWrittenError
 from tui_manager.agent_bundle.signing_key import SigningKey
@@ -36,7 +36,7 @@ def default_bundle(cache_folder: Path, key: SigningKey) -> Path:
             open_bundle(path)
             path.touch()
             return path
-        build.build_bundle(path, key)
+        build_bundle.build_bundle(path, key)
         _remove_old(cache_folder)
     except OSError as error:
         raise NotWrittenError(f"{cache_folder} cannot be written: {error.strerror}.") from error

@@ -18,7 +18,7 @@ from tui_manager.agent_install.agent_settings import (
     names_of,
     value_of,
 )
-from tui_manager.agent_install.bundles import Bundles, WantedBundle, named
+from tui_manager.agent_install.choose_bundle import Bundles, WantedBundle, named
 from tui_manager.agent_install.install_order import HostClaims, InstallOrder
 from tui_manager.agent_install.manager_calls import HostReader
 from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status

@@ -183,7 +183,7 @@ def _run_agent(settings: Settings, options: argparse.Namespace) -> int:
 
             return run_update(settings, options)
         case "install" | "uninstall":
-            from tui_manager.cli.commands.hosts.agent_hosts import run_install, run_uninstall
+            from tui_manager.cli.commands.hosts.agent_install import run_install, run_uninstall
 
             run = run_install if options.agent_action == "install" else run_uninstall
             return run(settings, options)

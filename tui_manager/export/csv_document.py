@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from tui_manager.domain.output.last_line import IDS_MAX, LastLine
-from tui_manager.domain.presentation.json_shapes import timestamp
+from tui_manager.domain.presentation.json_fields import timestamp
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.task import CommandHost, TaskDetail
 from tui_manager.domain.text.safe_text import safe_line

@@ -13,7 +13,7 @@ from pathlib import Path
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager import __version__
-from tui_manager.domain.presentation.json_shapes import timestamp
+from tui_manager.domain.presentation.json_fields import timestamp
 from tui_manager.domain.presentation.state_words import GLYPHS, cause_words, command_host_text
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task_spec.task_spec import HIDDEN, CommandSpec

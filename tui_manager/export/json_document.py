@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from tui_manager.domain.presentation.json_shapes import (
+from tui_manager.domain.presentation.json_fields import (
     Shape,
     limits_shape,
     origin_shape,

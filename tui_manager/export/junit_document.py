@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.presentation.json_shapes import timestamp
+from tui_manager.domain.presentation.json_fields import timestamp
 from tui_manager.domain.presentation.state_words import command_host_text
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.tasks.task import Command, CommandHost, TaskDetail

@@ -4,7 +4,7 @@ from tui_manager.domain.errors import Refusal
 from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.metrics.metric import Kind, Labeled, by, counted, counter, gauge, labeled
-from tui_manager.storage.engine.act_counts import Act
+from tui_manager.storage.engine.metric_counters import Act
 
 
 def _hosts(source: ManagerSource) -> Labeled:

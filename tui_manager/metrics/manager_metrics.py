@@ -6,7 +6,7 @@ from tui_manager.domain.manager.gateway import GatewayState
 from tui_manager.domain.manager.notification import ReceiverKind
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.metrics.metric import Kind, Labeled, counted, counter, gauge, histogram, labeled
-from tui_manager.storage.engine.act_counts import Act
+from tui_manager.storage.engine.metric_counters import Act
 
 _OUTCOMES = ("delivered", "failed", "given_up", "dropped")  # see `Statistics.count_notification`
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.service.core.histogram import Histogram
-from tui_manager.storage.engine.act_counts import Act
+from tui_manager.storage.engine.metric_counters import Act
 
 PREFIX = "tui_manager_"
 

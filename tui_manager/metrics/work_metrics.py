@@ -15,7 +15,7 @@ from tui_manager.metrics.metric import (
     histogram,
     labeled,
 )
-from tui_manager.storage.engine.act_counts import Act
+from tui_manager.storage.engine.metric_counters import Act
 
 _ENDED = sorted((status, reason) for status, reason in legal_states() if status.ended)
 _ENDED_TASK = tuple(status for status in TaskStatus if status.ended)

@@ -17,8 +17,8 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.action import ScreenName
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.files.copy_and_fetch_fields import TaskKind
 from tui_manager.ui.forms.files.copy_form import FetchMade
-from tui_manager.ui.forms.files.files_texts import TaskKind
 from tui_manager.ui.forms.hosts.join_token import ask_for_join_token
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 from tui_manager.ui.forms.questions import GOES_ON, quit_question
@@ -34,9 +34,9 @@ from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, 
 from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.preferences import Preferences
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
-from tui_manager.ui.tasks.fetch_saver import FetchSaver
 from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
+from tui_manager.ui.tasks.save_fetched_at_end import FetchSaver
 from tui_manager.ui.terminal.closable import is_open
 from tui_manager.ui.terminal.terminal_driver import BackgroundError
 from tui_manager.ui.terminal.typed_ahead import TypedAhead

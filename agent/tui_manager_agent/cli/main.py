@@ -20,7 +20,7 @@ from tui_manager_agent.update import trial_record
 
 if TYPE_CHECKING:
     from tui_manager_agent.identity.identity import Identity
-    from tui_manager_agent.update.switch_version import Switch
+    from tui_manager_agent.update.start_new_version import Switch
 
 FAILED = 1
 REFUSED = 3
@@ -49,7 +49,7 @@ def _run_on_trial(state_dir: Path, arguments: list[str] | None) -> int:
     for number in _SIGNALS:
         signal.signal(number, stop)  # until the agent has its own
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # see `update/switch_version.py`
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # see `update/start_new_version.py`
         return FAILED if _main(arguments, on_trial=True) else 0
     except SystemExit as error:
         raise SystemExit(FAILED if error.code else 0) from None
@@ -109,14 +109,14 @@ def _join(chosen: Arguments, token: JoinToken, start_again: bool) -> bool:
 
     from tui_manager_agent.identity import token_file
     from tui_manager_agent.identity.identity import Identity
-    from tui_manager_agent.link.joining import Joining
+    from tui_manager_agent.link.enrollment import Enrollment
     from tui_manager_agent.policy.policy_file import PolicyFile
 
     settings = chosen.settings
     PolicyFile(settings.policy).check()  # so that no token is used for an agent that cannot work
     identity = Identity(settings.state_dir)
     try:
-        joined = asyncio.run(run_until_signal(Joining(settings, identity, token).join()))
+        joined = asyncio.run(run_until_signal(Enrollment(settings, identity, token).enroll()))
         if joined and chosen.token_file is not None:
             token_file.remove_used(chosen.token_file, token, settings.state_dir)
     finally:
@@ -153,7 +153,7 @@ def _run(settings: Settings) -> None:
 
 def _become(what: "Switch", identity: "Identity") -> None:
     """Becomes another version of the agent, or starts this one again if that fails."""
-    from tui_manager_agent.update.switch_version import AskedToStopError, SwitchError, switch
+    from tui_manager_agent.update.start_new_version import AskedToStopError, SwitchError, switch
 
     try:
         switch(what, identity, without_token(sys.argv[1:]))

@@ -152,12 +152,12 @@ def answer(question: Question) -> int:
 
 
 def _judge_command(file: PolicyFile, question: Question, script: str) -> Verdict:
-    from tui_manager_agent.policy import account
+    from tui_manager_agent.policy import users
 
     return file.judge(
         CommandRequest(
             command="" if script else " ".join(question.words),
-            user=question.user or account.own().name,
+            user=question.user or users.own().name,
             folder=question.folder,
             variables=question.variables,
             timeout=question.timeout,

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions import conversion
+from tui_manager_agent.executions import convert_messages
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import STREAMS, Order, Result
 from tui_manager_agent.journal.read_failures import ReadFailures
@@ -103,7 +103,7 @@ class Execution:
         return wire.HeldExecution(
             execution_id=self.id,
             state=_WIRE_STATE[self.state],
-            offsets=conversion.to_offsets(self._sizes),
+            offsets=convert_messages.to_offsets(self._sizes),
             has_result=self.result is not None,
         )
 
@@ -135,7 +135,7 @@ class Execution:
     def acknowledge(self, offsets: Iterable[wire.StreamOffset]) -> None:
         """The manager has stored the output up to these offsets."""
         for offset in offsets:
-            stream = conversion.STREAM.get(offset.stream, "")
+            stream = convert_messages.STREAM.get(offset.stream, "")
             if stream:
                 self._stored[stream] = max(self._stored[stream], offset.offset)
                 self._sent[stream] = max(self._sent[stream], offset.offset)
@@ -154,7 +154,7 @@ class Execution:
             return 0
         used = 0
         if self._started and not self._start_sent:
-            age = conversion.to_duration(clock.now() - self._started)
+            age = convert_messages.to_duration(clock.now() - self._started)
             report.started.append(wire.Started(execution_id=self.id, age=age))
             self._start_sent = True
             used += _OVERHEAD
@@ -167,7 +167,7 @@ class Execution:
             used += self._add_output(report, stream, budget - used, window)
         complete = all(self._sent[s] >= self._sizes[s] for s in STREAMS)
         if self.result is not None and complete and not self._result_sent:
-            report.results.append(conversion.to_result(self.id, self.result, self._boot_id))
+            report.results.append(convert_messages.to_result(self.id, self.result, self._boot_id))
             self._result_sent = True
             used += _OVERHEAD + len(self.result.detail)
         return used
@@ -182,7 +182,7 @@ class Execution:
         if room <= 0:
             return 0
         length = min(wanted, room)
-        number = conversion.WIRE_STREAM[stream]
+        number = convert_messages.WIRE_STREAM[stream]
         part = wire.Output(execution_id=self.id, stream=number, offset=offset)
         try:
             data = self.spool.read(stream, offset, length)

@@ -35,7 +35,7 @@ from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import SPOOL_LIMIT
 from tui_manager_agent.supervisor import clock, record
 from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
-from tui_manager_agent.update.switch_version import Updates
+from tui_manager_agent.update.start_new_version import Updates
 from tui_manager_agent.update.versions import why_no_update
 
 EXPIRE_EVERY = 24 * 3600.0  # seconds

@@ -11,7 +11,7 @@ from tui_manager_protos.rules.protocol_version import PROTOCOL_VERSION
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent import __version__
-from tui_manager_agent.executions.conversion import to_duration
+from tui_manager_agent.executions.convert_messages import to_duration
 from tui_manager_agent.identity.identity import machine_id
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import clock

@@ -5,7 +5,7 @@ import logging
 from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.identity.certificate_renewal import Renewal
+from tui_manager_agent.identity.old_and_new_certificate import Renewal
 from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 
 _MEANING = {

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tui_manager_agent.policy import account
+from tui_manager_agent.policy import users
 from tui_manager_agent.policy.control_characters import may_match_line_break
 from tui_manager_agent.policy.file_rules import (
     FileAccess,
@@ -128,7 +128,7 @@ class PolicyFile:
     def judge(self, request: Request) -> Verdict:
         """What the policy says now. The paths of a transfer are judged one by one, when they are
         known."""
-        own_user = account.own().name
+        own_user = users.own().name
         if isinstance(request, UpdateRequest):
             return self._judge(lambda policy: policy.judge_update(request))
         if isinstance(request, TransferRequest):

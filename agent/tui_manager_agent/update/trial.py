@@ -22,6 +22,7 @@ from tui_manager_agent.update import trial_record
 from tui_manager_agent.update.trial_record import TrialRecord
 from tui_manager_agent.update.versions import Versions
 
+WITHIN = 120 * clock.SECOND  # in which its manager must have welcomed the new version
 _LOG = logging.getLogger(__name__)
 
 

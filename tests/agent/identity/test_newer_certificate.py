@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from tui_manager_agent.identity import credentials
-from tui_manager_agent.identity.certificate_renewal import Renewal
 from tui_manager_agent.identity.credentials import Credentials
+from tui_manager_agent.identity.old_and_new_certificate import Renewal
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.identity.identity import Identity, StateError
-from tui_manager_agent.link.joining import Joining
+from tui_manager_agent.link.enrollment import Enrollment
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.rules.join_token import JoinToken
@@ -44,7 +44,7 @@ async def test_a_token_is_not_spent_on_a_certificate_that_cannot_be_kept(
     settings = Settings(managers=["127.0.0.1:1"], state_dir=tmp_path)
     try:
         with pytest.raises(StateError, match="cannot be used: No space left on device"):
-            await Joining(settings, identity, JoinToken.parse(enrollment.token)).join()
+            await Enrollment(settings, identity, JoinToken.parse(enrollment.token)).enroll()
     finally:
         identity.close()
     assert enrollment.requests == []

@@ -9,7 +9,7 @@ from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.link import reconnect
-from tui_manager_agent.link.joining import Joining
+from tui_manager_agent.link.enrollment import Enrollment
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.rules.join_token import JoinToken
@@ -151,7 +151,7 @@ async def test_a_full_disk_keeps_no_host_from_its_work(
     monkeypatch.setattr(record, "write_all", full)
     settings = Settings(managers=["127.0.0.1:1"], state_dir=stopped.state_dir)
     try:
-        await Joining(settings, identity, JoinToken.parse(enrollment.another_token())).join()
+        await Enrollment(settings, identity, JoinToken.parse(enrollment.another_token())).enroll()
     finally:
         identity.close()
     assert len(enrollment.requests) == 1
@@ -176,7 +176,9 @@ async def test_what_passes_is_waited_for_but_not_for_ever(
     identity = Identity(settings.state_dir)
     try:
         with caplog.at_level(logging.WARNING):
-            await Joining(settings, identity, JoinToken.parse(enrollment.another_token())).join()
+            await Enrollment(
+                settings, identity, JoinToken.parse(enrollment.another_token())
+            ).enroll()
     finally:
         identity.close()
     assert len(enrollment.requests) == 1 + 5

@@ -24,7 +24,7 @@ from tui_manager import __version__
 from tui_manager.agent_install import install
 from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.agent_install.ssh import host_session
-from tui_manager.cli.commands.hosts import agent_hosts
+from tui_manager.cli.commands.hosts import agent_install
 from tui_manager.cli.main import main
 from tui_manager.domain.status import Admission
 
@@ -162,7 +162,7 @@ def test_another_build_stays_unless_a_bundle_is_given(
 ) -> None:
     web1 = hosts.add("web1")
     own = run.bundle
-    monkeypatch.setattr(agent_hosts, "own_bundle", lambda: own)
+    monkeypatch.setattr(agent_install, "own_bundle", lambda: own)
     run("web1")
     first = web1.current
     run("web1", bundle=agent_bundle(tmp_path, more="other"))
@@ -194,7 +194,7 @@ def test_a_newer_version_stays_and_an_older_one_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     web1 = hosts.add("web1")
-    monkeypatch.setattr(agent_hosts, "own_bundle", lambda: run.bundle)
+    monkeypatch.setattr(agent_install, "own_bundle", lambda: run.bundle)
     run("web1", bundle=agent_bundle(tmp_path, version))
     (planned,) = run.without_bundle("web1", "--dry-run")
     (row,) = run.without_bundle("web1")
@@ -208,7 +208,7 @@ def test_a_host_that_is_offline_gets_the_build_of_this_machine(
     hosts: SshHosts, run: Installing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web1 = hosts.add("web1")
-    monkeypatch.setattr(agent_hosts, "own_bundle", lambda: run.bundle)
+    monkeypatch.setattr(agent_install, "own_bundle", lambda: run.bundle)
     run("web1", bundle=agent_bundle(tmp_path, more="other"))
     web1.stop()
     assert statuses(run.without_bundle("web1")) == {"web1": "updated"}

@@ -53,7 +53,9 @@ def test_root_by_sudo(
     quoted = needs.replace("'", "'\\''")
     _as_user(web1, f"NEEDS='{quoted}'\n{SUDO}")
     given = needs or "not needed"
-    monkeypatch.setattr("tui_manager.cli.commands.hosts.agent_hosts._read_password", lambda: given)
+    monkeypatch.setattr(
+        "tui_manager.cli.commands.hosts.agent_install._read_password", lambda: given
+    )
     assert statuses(run("web1", "--become", "--ask-become-password")) == {"web1": "installed"}
     assert (web1.folder / "root/opt/tui-manager-agent/current").exists()
     assert given not in hosts.calls()
@@ -61,7 +63,7 @@ def test_root_by_sudo(
         (row,) = run("web1", "--become", exits=1)
         assert row["detail"].startswith("sudo was refused: sudo: a password is required.")
         monkeypatch.setattr(
-            "tui_manager.cli.commands.hosts.agent_hosts._read_password", lambda: "bad"
+            "tui_manager.cli.commands.hosts.agent_install._read_password", lambda: "bad"
         )
         _as_user(hosts.add("web2"), f"NEEDS='{quoted}'\n{SUDO}")
         rows = run("web[1-2]", "--become", "--ask-become-password", exits=1)

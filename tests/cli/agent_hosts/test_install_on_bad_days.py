@@ -16,7 +16,7 @@ from tests.cli.agent_hosts.ssh_hosts import (
     agent_bundle,
     statuses,
 )
-from tui_manager.cli.commands.hosts import agent_hosts
+from tui_manager.cli.commands.hosts import agent_install
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.text import note
 from tui_manager.domain.errors import UnreachableError
@@ -357,8 +357,8 @@ def test_ctrl_c_while_a_bundle_is_made_says_what_it_waits_for(
         if "as soon as the bundle is made" in text:
             is_told.set()
 
-    monkeypatch.setattr(agent_hosts, "own_bundle", make)
-    monkeypatch.setattr(agent_hosts, "note", noted)
+    monkeypatch.setattr(agent_install, "own_bundle", make)
+    monkeypatch.setattr(agent_install, "note", noted)
     assert main(["agent", "install", "--ssh", "web1"]) == 130
     out, err = capsys.readouterr()
     assert out.startswith("web1: interrupted: nothing was changed there")

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager, fetched, logs, send_logs
-from tests.operator.test_save_fetched import host_with
+from tests.operator.test_download_fetched_files import host_with
 from tui_manager.cli.main import main
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer

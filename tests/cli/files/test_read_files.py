@@ -11,7 +11,7 @@ from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_files import task_file
 from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH
-from tui_manager.operator.local_files.task_sources import TaskSources
+from tui_manager.operator.local_files.sources_of_task import TaskSources
 
 TASK = 'target = "web*"\n[[steps]]\n'
 

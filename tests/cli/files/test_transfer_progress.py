@@ -12,7 +12,7 @@ from tests.support.waiting import wait_until
 from tui_manager.cli.commands.files.watch_transfers import TransferWatch
 from tui_manager.cli.printing import status_line
 from tui_manager.cli.printing.status_line import clear_status, show_status
-from tui_manager.cli.printing.summary import Faults
+from tui_manager.cli.printing.summary_text import Faults
 from tui_manager.cli.printing.text import note
 from tui_manager.cli.printing.transfers import TransferEnds, progress_words
 from tui_manager.domain.status import CommandHostStatus as Status

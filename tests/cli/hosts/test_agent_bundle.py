@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.programs.built_bundles import built_bundle, release_key
 from tests.support.programs.bundles import new_key, public
-from tui_manager.agent_bundle import build
+from tui_manager.agent_bundle import build_bundle
 from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.cli.main import main
 
@@ -115,12 +115,14 @@ def test_a_full_disk_leaves_no_file(
         (tmp_path / f".{file.name}.{os.getpid()}.partial").symlink_to("/dev/full")
         write(file, *rest)  # type: ignore[arg-type]
 
-    write = build._write
-    monkeypatch.setattr(build, "_stage", lambda *_: (2, 17))
-    monkeypatch.setattr(build, "_try_out", lambda *_: None)
-    monkeypatch.setattr(build, "_about", lambda *_: {**ABOUT, "distributions": contents.hex()})
-    monkeypatch.setattr(build, "_COMPRESSION", 0)
-    monkeypatch.setattr(build, "_write", write_to_full)
+    write = build_bundle._write
+    monkeypatch.setattr(build_bundle, "_stage", lambda *_: (2, 17))
+    monkeypatch.setattr(build_bundle, "_try_out", lambda *_: None)
+    monkeypatch.setattr(
+        build_bundle, "_about", lambda *_: {**ABOUT, "distributions": contents.hex()}
+    )
+    monkeypatch.setattr(build_bundle, "_COMPRESSION", 0)
+    monkeypatch.setattr(build_bundle, "_write", write_to_full)
     file = tmp_path / "agent.bundle"
     killed = tmp_path / f".agent.bundle.{2**22 + 1}.partial"  # a pid that no process has
     killed.write_text("left by a killed process")

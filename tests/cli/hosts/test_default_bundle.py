@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.programs.bundles import small_bundle
-from tui_manager.agent_bundle import build, default_bundle, source_files
+from tui_manager.agent_bundle import build_bundle, default_bundle, source_files
 from tui_manager.agent_bundle.problems import CannotBuildError, NotWrittenError
 from tui_manager.agent_bundle.shared_libraries import needed_libraries
 from tui_manager.agent_bundle.signing_key import SigningKey, load_or_make_key
@@ -43,7 +43,7 @@ def built(key: SigningKey, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         made.append(file)
         file.write_bytes(small_bundle([key.private]))
 
-    monkeypatch.setattr(build, "build_bundle", record)
+    monkeypatch.setattr(build_bundle, "build_bundle", record)
     return made
 
 
@@ -113,7 +113,7 @@ def test_another_system_makes_no_bundle(
 ) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     with pytest.raises(CannotBuildError, match="on Linux with glibc"):
-        build.build_bundle(tmp_path / "file", key)
+        build_bundle.build_bundle(tmp_path / "file", key)
 
 
 def test_the_sources_are_the_agent_and_what_it_needs_alone() -> None:

@@ -27,9 +27,7 @@ from tui_manager.security.key_store import FolderKeys, KeyStore
 from tui_manager.settings import Settings
 from tui_manager.shared_keys import SECURITY, claim_database, open_keys
 from tui_manager.storage.engine.database import open_database
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.tables.manager import gateways, manager_keys, manager_state
 from tui_manager.storage.tables.manager.manager_keys import Fingerprints
 

@@ -259,7 +259,7 @@ sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.parameter_values import fill_parameters, with_options
 from tui_manager.cli.options.read_files import load_task_file
-from tui_manager.operator.local_files.task_sources import TaskSources
+from tui_manager.operator.local_files.sources_of_task import TaskSources
 from tui_manager.domain.errors import InvalidInputError
 options = parse(["run", *sys.argv[1:]])
 try:

@@ -7,8 +7,8 @@ import time
 from collections.abc import AsyncIterator, Sequence
 
 from bench.swarm.agent import Agent
-from bench.swarm.tally import Tally, Trace
-from bench.swarm.work import Work
+from bench.swarm.counts import Tally, Trace
+from bench.swarm.emulated_command import Work
 from tests.faults.checks.rollout_checks import most_at_once
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 

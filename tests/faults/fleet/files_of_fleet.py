@@ -26,7 +26,7 @@ from tests.support.file_trees import (
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, FileSetPart
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.operator.api import Operator
-from tui_manager.operator.local_files.read_sources import read_sources
+from tui_manager.operator.local_files.find_sources import find_sources
 from tui_manager.operator.local_files.upload import upload
 
 IN, OUT = "in", "out"  # folders of each host
@@ -69,7 +69,7 @@ class FilesOfFleet:
         """A step that copies this tree to this place. A manager stores its files now."""
         source = self._fleet.folder / "sources" / str(len(self.copied)) / TREE
         await asyncio.to_thread(write_tree, source, tree)
-        with await asyncio.to_thread(read_sources, [source], recursive=True) as sources:
+        with await asyncio.to_thread(find_sources, [source], recursive=True) as sources:
             await self._fleet.ask(lambda operator: upload(operator, sources, patience=0))
             files = sources.files
         to = f"{OF_HOST}/{IN}/{place}/"

@@ -29,7 +29,7 @@ from tests.support.databases.postgresql_server import (
     folder_for_servers,
 )
 from tui_manager.state_files import DATABASE
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+from tui_manager.storage.engine.postgresql.postgresql_transaction import (
     PostgresqlTransaction,
     adapt,
     rows,

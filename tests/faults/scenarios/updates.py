@@ -15,7 +15,7 @@ from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tests.support.programs.bundles import new_key, public
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline
-from tui_manager.operator.local_files.read_sources import read_sources
+from tui_manager.operator.local_files.find_sources import find_sources
 from tui_manager.operator.local_files.upload import upload
 
 _UPDATES = 3
@@ -84,7 +84,7 @@ async def _update(fleet: Fleet, bundle: Bundle) -> CommandSpec:
     """A step that updates agents to this bundle, which the manager stores now."""
     path = fleet.folder / bundle.name
     path.write_bytes(bundle.data)
-    with await asyncio.to_thread(read_sources, [path], recursive=False) as sources:
+    with await asyncio.to_thread(find_sources, [path], recursive=False) as sources:
         await fleet.ask(lambda operator: upload(operator, sources, patience=0))
         files = sources.files
     spec = UpdateSpec(files, bundle.version, bundle.build, "linux", os.uname().machine)

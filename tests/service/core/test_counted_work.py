@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.support.managers.manager_parts import Parts, failed, spec
 from tui_manager.domain.hosts.agent_messages import Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.storage.engine.act_counts import Act
+from tui_manager.storage.engine.metric_counters import Act
 from tui_manager.storage.views import work_totals
 from tui_manager.storage.views.work_totals import UnendedWork
 

@@ -17,7 +17,7 @@ from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, Fil
 from tui_manager.domain.task_spec.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec.script_and_stdin import Content, content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
-from tui_manager.transport.messages.convert import from_run
+from tui_manager.transport.messages.convert_messages import from_run
 
 LIMITS = ResourceLimits(memory_max=512 << 20, tasks_max=100, cpu_max=50)
 ALL = ("cgroup", "memory-max", "tasks-max", "cpu-max")

@@ -8,7 +8,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.hosts.agent_features import Feature
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.transport.messages.convert import from_run
+from tui_manager.transport.messages.convert_messages import from_run
 
 TAKES = (Feature.HOST_VARIABLES.value,)
 

@@ -18,7 +18,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.task_spec.text_and_variables import COMMAND_LENGTH
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.transport.messages.convert import from_run
+from tui_manager.transport.messages.convert_messages import from_run
 
 DATABASE = ("manager.db", "manager.db-wal")
 VALUE = "correct horse battery staple"

@@ -16,7 +16,7 @@ from tests.support.managers.schedules import TASK_FILE, hourly
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction, Started
 from tui_manager.domain.schedules.schedule import TemplateUse
-from tui_manager.service.reports import resume
+from tui_manager.service.reports import after_reconnect
 from tui_manager.storage.tables.schedules import schedules
 
 pytestmark = pytest.mark.postgresql
@@ -93,15 +93,15 @@ async def test_a_cancel_while_the_host_connects_to_another_manager_reaches_its_a
     await b.report(host_id, Started(run.execution_id, timedelta()))
     await managers.settle()
     loop, reached, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
-    reconcile = resume.reconcile
+    reconcile = after_reconnect.reconcile
 
-    def reconcile_slowly(*values: Any) -> resume.Reconciled:
+    def reconcile_slowly(*values: Any) -> after_reconnect.Reconciled:
         done = reconcile(*values)
         loop.call_soon_threadsafe(reached.set)
         assert go_on.wait(30)
         return done
 
-    monkeypatch.setattr(resume, "reconcile", reconcile_slowly)
+    monkeypatch.setattr(after_reconnect, "reconcile", reconcile_slowly)
     held = (Held(run.execution_id, HeldState.RUNNING),)
     greets = greeting("web01", host_id=host_id, held=held)
     hello = asyncio.create_task(c.hosts.open_session(greets, None))

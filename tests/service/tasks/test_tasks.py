@@ -23,7 +23,7 @@ from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
-from tui_manager.transport.messages.convert import from_run
+from tui_manager.transport.messages.convert_messages import from_run
 
 
 async def test_a_task_runs_from_pending_to_completed(parts: Parts) -> None:

@@ -21,7 +21,7 @@ from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.service.transfers.transfer_orders import BrokenRuleError
 from tui_manager.storage.views import work_totals
-from tui_manager.transport.messages.convert import from_run
+from tui_manager.transport.messages.convert_messages import from_run
 
 MADE = make_set({b"agent.bundle": b"what a bundle holds\n" * 1000})
 BUILD = "0123456789ab"

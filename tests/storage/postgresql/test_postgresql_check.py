@@ -11,9 +11,7 @@ from tests.storage.maintenance.test_check import SPOILED, history
 from tests.support.databases.engines import POSTGRESQL, database_in
 from tests.support.databases.postgresql import connect_to
 from tests.support.managers.manager_parts import Parts, manager_parts
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.maintenance.check import Finding, check_postgresql, contradictions
 
 pytestmark = [

@@ -16,9 +16,7 @@ from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment import change_hosts, named_hosts
 from tui_manager.storage.engine.database import Database, open_database
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import admissions, hosts
 from tui_manager.storage.tables.manager import audit

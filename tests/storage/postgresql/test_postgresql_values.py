@@ -10,9 +10,7 @@ import pytest
 
 from tests.support.databases.postgresql import new_database
 from tui_manager.storage.engine.postgresql.connection import connect, postgresql_address
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.statements import fetch_packed, pack_rows, pack_values
 
 

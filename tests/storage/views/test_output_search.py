@@ -14,7 +14,7 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import output
 from tui_manager.storage.tables.tasks.output import OutputOf
 from tui_manager.storage.views import output_search
-from tui_manager.ui.output.actions.find_in_output import count_matches, find_next
+from tui_manager.ui.output.actions.find_matches import count_matches, find_next
 from tui_manager.ui.output.output_reader import Source
 
 TASK = OutputOf(1)

@@ -17,9 +17,7 @@ import pytest
 from tests.support.databases.new_databases import migrated_file
 from tests.support.databases.postgresql import connect_to, copy_rows, dump, postgresql_database
 from tui_manager.state_files import DATABASE
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.maintenance.backup import back_up
 from tui_manager.storage.maintenance.check import CheckResult, check_database, check_postgresql

@@ -22,9 +22,7 @@ from tests.support.databases.postgresql_server import SUPERUSER, find_programs
 from tests.support.databases.shared_postgresql import MANAGER, shared_server
 from tui_manager.storage.engine.postgresql.connection import connect, postgresql_address
 from tui_manager.storage.engine.postgresql.migrations import migrate
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
 _MIGRATED = "migrated"  # the database that others are copied from
 _NUMBERS = count()

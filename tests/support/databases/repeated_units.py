@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
 
-from tui_manager.storage.engine.act_counts import recording
 from tui_manager.storage.engine.database import Database
+from tui_manager.storage.engine.metric_counters import recording
 from tui_manager.storage.engine.transaction import Transaction
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 from tui_manager.service.managers.messages.link_notifier import LinkNotifier, LinkTimes
 from tui_manager.storage.engine.message_link import MessageLink
 from tui_manager.storage.engine.postgresql.connection import postgresql_address
-from tui_manager.storage.engine.postgresql.notifications import Notifications
+from tui_manager.storage.engine.postgresql.listen_notify import Notifications
 from tui_manager.transport.change_feed.nats_address import nats_address
 from tui_manager.transport.change_feed.nats_link import NatsLink
 

@@ -22,7 +22,7 @@ from tests.support.programs.programs import Program, wait_for
 from tests.support.programs.warm_programs import run, start
 from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_tasks, output_after
 from tui_manager.domain.errors import ManagerError, UnreachableError
-from tui_manager.domain.presentation.json_shapes import command_host_shape, host_shape, task_shape
+from tui_manager.domain.presentation.json_fields import command_host_shape, host_shape, task_shape
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client.client import connect
 

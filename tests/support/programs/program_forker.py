@@ -42,7 +42,7 @@ _IMPORTED = {
     ),
     "tui-manager-agent": (
         "tui_manager_agent.agent",
-        "tui_manager_agent.link.joining",
+        "tui_manager_agent.link.enrollment",
         "tui_manager_agent.identity.token_file",
     ),
 }

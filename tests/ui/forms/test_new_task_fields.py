@@ -17,7 +17,7 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, OnFailu
 from tui_manager.ui.forms.files.local_files import read_local_file
 from tui_manager.ui.forms.new_task.new_task_fields import FormFields
 from tui_manager.ui.forms.new_task.new_task_folds import INPUT, PROCESS, input_title, process_title
-from tui_manager.ui.forms.new_task.rollout_texts import RolloutTexts
+from tui_manager.ui.forms.new_task.rollout_fields import RolloutTexts
 from tui_manager.ui.forms.new_task.task_in_form import fields_of, fits_form
 from tui_manager.ui.forms.tasks.secret_fields import kept_values
 

@@ -10,8 +10,8 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
+from tui_manager.ui.forms.new_task.rollout_fields import RolloutTexts
 from tui_manager.ui.forms.new_task.rollout_fold import RolloutFold
-from tui_manager.ui.forms.new_task.rollout_texts import RolloutTexts
 
 
 def test_what_is_typed_becomes_a_rollout() -> None:

@@ -12,7 +12,7 @@ from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown, threads_done
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, Transfer
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
-from tui_manager.ui.forms.files.save_files import SaveFilesScreen
+from tui_manager.ui.forms.files.save_fetched_form import SaveFilesScreen
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 
 SHA = "c" * 64

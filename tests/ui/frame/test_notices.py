@@ -13,7 +13,7 @@ from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.frame.notices import NO_NOTICES, Notice, Notices, notice_lines
 from tui_manager.ui.frame.notifying_app import NotifyingApp
 from tui_manager.ui.preferences import Call, Preferences
-from tui_manager.ui.terminal.terminal_call import notification
+from tui_manager.ui.terminal.bell_and_desktop_notification import notification
 
 NOW = datetime(2026, 7, 4, 14, 3, 22, tzinfo=UTC)
 HOSTILE = "a\x1b]0;title\x07b\x9c\x1b\\c\nd;e\x00"

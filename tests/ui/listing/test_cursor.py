@@ -21,7 +21,7 @@ from tui_manager.domain.tasks.task import Task
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.row_list import HEADER, RowList
-from tui_manager.ui.tasks.lists.task_table import WideTaskTable
+from tui_manager.ui.tasks.lists.all_tasks_table import WideTaskTable
 from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 

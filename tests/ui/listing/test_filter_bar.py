@@ -12,7 +12,7 @@ from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager.audit_table import AuditTable
 from tui_manager.ui.schedules.schedule_table import ScheduleTable
 from tui_manager.ui.schedules.template_table import TemplateTable
-from tui_manager.ui.tasks.lists.task_table import TaskTable
+from tui_manager.ui.tasks.lists.all_tasks_table import TaskTable
 from tui_manager.ui.tasks.one_task.command_host_table import CommandHostTable
 
 

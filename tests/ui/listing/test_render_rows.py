@@ -33,7 +33,7 @@ from tui_manager.ui.hosts import all_hosts_table, dashboard_hosts_table
 from tui_manager.ui.hosts.all_hosts_table import host_cell, no_hosts
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.listing.table_layout import Column, fit_columns, no_match_lines, table_title
-from tui_manager.ui.tasks.lists import task_table
+from tui_manager.ui.tasks.lists import all_tasks_table
 from tui_manager.ui.tasks.one_task import command_host_table
 from tui_manager.ui.tasks.one_task.task_head import task_head
 from tui_manager.ui.tasks.one_task.task_steps import step_lines
@@ -167,7 +167,7 @@ async def test_a_task_shows_progress_faults_and_what_is_left() -> None:
     fleet = await seeded_fleet()
     task = fleet.tasks[5].row
     cells = {
-        key: plain(task_table.task_cell(task, key, 10, START))
+        key: plain(all_tasks_table.task_cell(task, key, 10, START))
         for key in ("state", "id", "name", "target", "bar", "done", "faults", "time", "left")
     }
     assert cells == {

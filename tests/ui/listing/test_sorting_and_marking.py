@@ -10,7 +10,7 @@ from tests.ui.listing.test_cursor import many_tasks
 from tui_manager.ui.frame import main_screen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing import row_list
-from tui_manager.ui.tasks.lists.task_table import WideTaskTable
+from tui_manager.ui.tasks.lists.all_tasks_table import WideTaskTable
 
 # The columns of the hosts that can be sorted by, with what comes first.
 COLUMNS = ("state", "name", "cpu", "memory", "running", "since", "agent")

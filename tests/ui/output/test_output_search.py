@@ -10,8 +10,9 @@ from tui_manager.domain.output.output_search import OutputMatch
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
-from tui_manager.ui.output.actions import find_in_output
-from tui_manager.ui.output.actions.find_in_output import count_matches, find_first_error, find_next
+from tui_manager.ui.output.actions import first_error
+from tui_manager.ui.output.actions.find_matches import count_matches, find_next
+from tui_manager.ui.output.actions.first_error import find_first_error
 from tui_manager.ui.output.output_reader import Source
 
 
@@ -107,7 +108,7 @@ async def test_the_first_error_is_that_of_a_failed_host() -> None:
 async def test_the_first_error_of_a_host_is_found_behind_the_first_page_of_failures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(find_in_output, "LIMIT_MAX", 1)
+    monkeypatch.setattr(first_error, "LIMIT_MAX", 1)
     fleet = await _two_hosts()
     for name in ("web01", "web02"):
         fleet.emit(f"1/0/{name}", b"error in a test that is skipped\n")

@@ -15,7 +15,7 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.task import CommandHost, Hold, RolloutProgress, Task
 from tui_manager.domain.tasks.task_map import TaskMap
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.tasks.lists.task_table import COLUMNS, columns_for, task_cell
+from tui_manager.ui.tasks.lists.all_tasks_table import COLUMNS, columns_for, task_cell
 from tui_manager.ui.tasks.one_task.task_head import away_lines, task_head, waiting_lines
 
 HELD = RolloutSpec("1,25%,rest", max_failures="2", hold=HoldRule.EACH)

@@ -12,7 +12,7 @@ from tui_manager.domain.task_spec.script_and_stdin import content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, TaskSpec
 from tui_manager.domain.tasks.task import Command, Counts, RolloutProgress, Task, TaskDetail
 from tui_manager.ui.drawing.spans import plain, width_of
-from tui_manager.ui.tasks.lists.task_table import WIDE_COLUMNS, task_cell
+from tui_manager.ui.tasks.lists.all_tasks_table import WIDE_COLUMNS, task_cell
 from tui_manager.ui.tasks.one_task.task_head import task_head
 from tui_manager.ui.tasks.one_task.task_steps import step_lines
 

@@ -14,7 +14,7 @@ from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH
 
 if TYPE_CHECKING:
     from tui_manager.domain.task_files.task_file import TaskFile
-    from tui_manager.operator.local_files.task_sources import TaskSources
+    from tui_manager.operator.local_files.sources_of_task import TaskSources
 
 STDIN = "-"  # instead of the name of a task file
 

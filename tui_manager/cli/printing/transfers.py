@@ -3,14 +3,14 @@ ended."""
 
 from collections.abc import Mapping, Sequence
 
-from tui_manager.cli.printing.summary import Faults, update_words
+from tui_manager.cli.printing.summary_text import Faults, update_words
 from tui_manager.cli.printing.text import one_line
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task_spec.copy_and_fetch import FetchSpec, FileSet
 from tui_manager.domain.task_spec.task_spec import CommandSpec, StepKind
 from tui_manager.domain.tasks.task import CommandHost, Counts
 from tui_manager.domain.text.number_format import size
-from tui_manager.operator.local_files.host_folder import Saved
+from tui_manager.operator.local_files.write_fetched_files import Saved
 
 SavedByRow = Mapping[str, Saved]  # by execution_id
 _HOSTS_SHOWN = 20  # in the line that says how far a task is

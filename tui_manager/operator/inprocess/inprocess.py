@@ -56,7 +56,7 @@ from tui_manager.service.core.hosts.sorted_hosts import HOST_SORT_COLUMNS
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.host_service import HostService
-from tui_manager.service.notifications.deliveries import Deliveries
+from tui_manager.service.notifications.notification_service import Deliveries
 from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.stored_output import OutputOf
 from tui_manager.service.tasks.task_service import TaskService

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.operator.file_calls import FileCalls
-from tui_manager.operator.local_files.sources import Sources
+from tui_manager.operator.local_files.source_bytes import Sources
 
 PATIENCE = 10.0  # seconds without a manager after which an upload ends
 _RETRY_AFTER = 0.5  # seconds

@@ -12,8 +12,8 @@ from tui_manager.service.core.audit_and_log_limits import AuditEvent, LimitedAud
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.statistics import Statistics
-from tui_manager.storage.engine.act_counts import Act
 from tui_manager.storage.engine.database import Database
+from tui_manager.storage.engine.metric_counters import Act
 
 log = logging.getLogger(__name__)
 _FOR_OPERATORS = (Refusal.DUPLICATE_IDENTITY, Refusal.NAME_TAKEN)  # an operator can correct these

@@ -17,7 +17,7 @@ from tui_manager.domain.manager.manager_status import Health
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.histogram import LONG_SECONDS, SIZES, Histogram
-from tui_manager.storage.engine.act_counts import Act, ActCounts
+from tui_manager.storage.engine.metric_counters import Act, ActCounts
 
 log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two sets of figures

@@ -9,8 +9,8 @@ from tui_manager.domain.hosts import agent_features
 from tui_manager.domain.hosts.agent_features import Feature
 from tui_manager.domain.hosts.agent_version import HostAgent
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.service.core import task_status
-from tui_manager.service.core.task_status import EndedCommand
+from tui_manager.service.core import advance_task
+from tui_manager.service.core.advance_task import EndedCommand
 from tui_manager.service.dispatch.command_secrets import CommandSecrets, LostSecretError
 from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.transaction import Transaction
@@ -130,7 +130,7 @@ def claim_commands(
         except LostSecretError as error:
             _fail(tx, claims, session, command, str(error), now, refused=False)
     for task_id in claims.failed_tasks:
-        task_status.update_task_status(tx, task_id, now)
+        advance_task.update_task_status(tx, task_id, now)
     return claims
 
 
@@ -154,4 +154,4 @@ def _fail(
     end(tx, command.row_id, why, now)
     ended = CommandOnHost(command.task_id, session.row_id, command.position, now)
     reason = Reason.REJECTED if refused else Reason.UNDELIVERABLE
-    task_status.advance(tx, EndedCommand(ended, CommandHostStatus.FAILED, reason))
+    advance_task.advance(tx, EndedCommand(ended, CommandHostStatus.FAILED, reason))

@@ -11,7 +11,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.script_and_stdin import Content
-from tui_manager.service.core import task_status
+from tui_manager.service.core import advance_task
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import command_hosts
@@ -92,8 +92,8 @@ class CommandContents:
                 return None
             now = self._core.clock.stamp()
             command = UnsentCommand(found.row_id, found.task_id, found.host, found.position)
-            task_status.fail_unsent(tx, [command], _LOST, now)
-            task_status.update_task_status(tx, found.task_id, now)
+            advance_task.fail_unsent(tx, [command], _LOST, now)
+            advance_task.update_task_status(tx, found.task_id, now)
             return found.task_id
 
         log.error("command cannot be sent", extra={"execution": run.execution_id, "error": _LOST})

@@ -8,13 +8,13 @@ from tui_manager.domain.errors import AgentUnavailableError, StorageError
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
-from tui_manager.service.core import task_status
+from tui_manager.service.core import advance_task
 from tui_manager.service.core.core import Core
 from tui_manager.service.dispatch import claim_commands
 from tui_manager.service.dispatch.claim_commands import Claims, ReadySession
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
-from tui_manager.storage.engine.act_counts import Act
+from tui_manager.storage.engine.metric_counters import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.tables.tasks import command_hosts
@@ -233,7 +233,7 @@ class DispatchLoop:
                     command_hosts.cancel_unsent(tx, task_id, now, [item.command.host])
                     canceled.add(task_id)
             for task_id in canceled:
-                task_status.update_task_status(tx, task_id, now)
+                advance_task.update_task_status(tx, task_id, now)
             return canceled
 
         canceled = await self._core.database.write(work)

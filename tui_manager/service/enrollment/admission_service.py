@@ -13,7 +13,7 @@ from tui_manager.domain.errors import (
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.domain.text.host_name_ranges import fold_names
-from tui_manager.service.core import task_status
+from tui_manager.service.core import advance_task
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
@@ -145,12 +145,12 @@ class AdmissionService:
                 assert row is not None
                 unsent = command_delivery.unsent_of_turned_away(tx, row.row_id)
                 why = f"The host was {row.admission} before it was sent."
-                failed = task_status.fail_host(tx, row.row_id, unsent, why, now, for_good=True)
+                failed = advance_task.fail_host(tx, row.row_id, unsent, why, now, for_good=True)
                 named_hosts.record(tx, now, actor, action, row, {"tasks": len(failed)})
                 change.rows.append(row)
                 change.tasks |= failed
             for task_id in change.tasks:
-                task_status.update_task_status(tx, task_id, now)
+                advance_task.update_task_status(tx, task_id, now)
             return change
 
         change = await self._core.database.write(work)

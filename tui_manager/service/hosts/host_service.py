@@ -25,9 +25,9 @@ from tui_manager.service.core.heartbeat import FleetHeartbeat, SessionHeartbeat
 from tui_manager.service.core.hosts.host_entry import LiveSession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.hosts import approval_notes
-from tui_manager.service.hosts.identification import Identification, ImpostorError
-from tui_manager.service.reports import resume
-from tui_manager.storage.engine.act_counts import Act
+from tui_manager.service.hosts.identify_host import Identification, ImpostorError
+from tui_manager.service.reports import after_reconnect
+from tui_manager.storage.engine.metric_counters import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.tables.hosts.hosts import HostRow
@@ -148,7 +148,7 @@ class HostService:
 
     def _open(
         self, tx: Transaction, greeting: AgentHello, identity: PeerCertificate | None
-    ) -> tuple[HostRow, resume.Reconciled]:
+    ) -> tuple[HostRow, after_reconnect.Reconciled]:
         now = self._core.clock.stamp()
         known = self._identification.identify(tx, greeting, identity)
         if known:
@@ -158,7 +158,7 @@ class HostService:
         fixed = known.fixed_labels if known else {}
         row = hosts.open_session(tx, host_id, greeting, now, fixed, self._core.database.gateway)
         since = self._core.limits.kept_since(now)
-        reconciled = resume.reconcile(
+        reconciled = after_reconnect.reconcile(
             tx, row.row_id, greeting.journal_id, greeting.held, now, since
         )
         return row, reconciled
@@ -167,7 +167,7 @@ class HostService:
         self,
         greeting: AgentHello,
         row: HostRow,
-        reconciled: resume.Reconciled,
+        reconciled: after_reconnect.Reconciled,
         heartbeat: timedelta,
     ) -> None:
         session = LiveSession(
@@ -352,7 +352,7 @@ class _Busy:
         self._session.heard_at = self._clock.monotonic()
 
 
-def _log_opened(row: HostRow, reconciled: resume.Reconciled) -> None:
+def _log_opened(row: HostRow, reconciled: after_reconnect.Reconciled) -> None:
     log.info(
         "agent connected",
         extra={

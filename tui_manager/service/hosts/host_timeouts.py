@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
-from tui_manager.service.core import task_status
+from tui_manager.service.core import advance_task
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.hosts.host_scan_times import HostScanTimes
 from tui_manager.service.hosts.lost_hosts import LostHosts
 from tui_manager.service.hosts.stall_watch import StallWatch
-from tui_manager.storage.engine.act_counts import Act
+from tui_manager.storage.engine.metric_counters import Act
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
@@ -198,11 +198,11 @@ class HostTimeouts:
         lost = {}
         for host in self._still_away(tx, silent):
             unsent = command_delivery.unsent_of_host(tx, host.row_id)
-            lost[host.row_id] = task_status.fail_host(
+            lost[host.row_id] = advance_task.fail_host(
                 tx, host.row_id, unsent, _AWAY, now, for_good=False
             )
         for task_id in set().union(*lost.values()):
-            task_status.update_task_status(tx, task_id, now)
+            advance_task.update_task_status(tx, task_id, now)
         return lost
 
     def _tell_lost(self, lost: Mapping[int, set[int]]) -> None:
@@ -220,7 +220,7 @@ def _judged(entries: Iterable[HostEntry]) -> list[SilentHost]:
 def _fail_unsent(
     tx: Transaction, commands: Iterable[UnsentCommand], why: str, now: int
 ) -> set[int]:
-    tasks = task_status.fail_unsent(tx, commands, why, now)
+    tasks = advance_task.fail_unsent(tx, commands, why, now)
     for task_id in tasks:
-        task_status.update_task_status(tx, task_id, now)
+        advance_task.update_task_status(tx, task_id, now)
     return tasks

@@ -10,7 +10,7 @@ from itertools import islice
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
-from tui_manager.service.core import task_status
+from tui_manager.service.core import advance_task
 from tui_manager.service.core.core import Core
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.storage.engine.transaction import Transaction
@@ -91,7 +91,7 @@ class TaskStatusLoop:
         def work(tx: Transaction) -> dict[int, TaskStatus | None]:
             ids = outdated_task_status.with_outdated_status(tx, batch)
             outdated_task_status.update_fault_marks(tx, ids)
-            return {task_id: task_status.update_task_status(tx, task_id, now) for task_id in ids}
+            return {task_id: advance_task.update_task_status(tx, task_id, now) for task_id in ids}
 
         changed = await self._core.plan(work)
         for task_id, status in changed.items():

@@ -11,7 +11,7 @@ from typing import Any
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.notification import HOSTS_NAMED, Event
-from tui_manager.domain.presentation.json_shapes import Shape, task_shape, timestamp
+from tui_manager.domain.presentation.json_fields import Shape, task_shape, timestamp
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.tasks.task_map import FailureGroup

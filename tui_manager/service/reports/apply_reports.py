@@ -27,7 +27,7 @@ from tui_manager.domain.status import (
     TaskStatus,
 )
 from tui_manager.domain.tasks.transitions import LOST, OPERATION_OF_RESULT, Operation, move
-from tui_manager.service.core.task_status import update_task_status
+from tui_manager.service.core.advance_task import update_task_status
 from tui_manager.service.reports.report_writes import ReportWrites
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.engine.transaction import Transaction

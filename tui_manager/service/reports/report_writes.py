@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from tui_manager.domain.hosts.agent_messages import Output, Result
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.service.core import task_status
-from tui_manager.service.core.task_status import EndedCommand
+from tui_manager.service.core import advance_task
+from tui_manager.service.core.advance_task import EndedCommand
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.files import transfers
 from tui_manager.storage.tables.files.transfers import NewTransfer
@@ -104,7 +104,7 @@ class ReportWrites:
         not_brought = transfers.insert(tx, self._transfers) if self._transfers else frozenset()
         for row_id, now in self._lost:
             command_hosts.fail_state_lost(tx, row_id, now)
-        task_status.advance_all(tx, self._ended)
+        advance_task.advance_all(tx, self._ended)
         return not_brought
 
 

@@ -18,7 +18,7 @@ from tui_manager.domain.tasks.rollout_decision import (
     Wait,
     decide,
 )
-from tui_manager.service.core import task_status
+from tui_manager.service.core import advance_task
 from tui_manager.service.rollout.returned_hosts import HostQueue, ReturnedHosts
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.manager import audit, notifications
@@ -130,7 +130,7 @@ class _DecisionApplier:
         else:
             planned.running = False
         if planned.changed:
-            task_status.update_task_status(self._tx, self._task_id, self._now)
+            advance_task.update_task_status(self._tx, self._task_id, self._now)
         return planned
 
     def _next_due(self, until: int | None) -> int | None:
@@ -146,7 +146,7 @@ class _DecisionApplier:
     def _fail(self, commands: Sequence[UnsentCommand], why: str) -> None:
         self._left -= len(commands)
         self._planned.changed |= bool(commands)
-        task_status.fail_unsent(self._tx, commands, why, self._now)
+        advance_task.fail_unsent(self._tx, commands, why, self._now)
 
     def _carry_out(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.text.host_name_ranges import fold_names
-from tui_manager.service.core.task_status import update_task_status
+from tui_manager.service.core.advance_task import update_task_status
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.manager import audit, notifications
 from tui_manager.storage.tables.tasks import command_hosts, task_transitions, tasks

@@ -2,7 +2,7 @@
 
 from collections.abc import Set
 
-from tui_manager.service.core import task_status
+from tui_manager.service.core import advance_task
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.manager import audit
 from tui_manager.storage.tables.tasks import rollouts, task_transitions, tasks
@@ -55,5 +55,5 @@ def resume(tx: Transaction, task_id: int, reachable: Set[int], actor: str, now: 
 def _fail_offline(tx: Transaction, task_id: int, reachable: Set[int], now: int) -> None:
     unsent = command_delivery.unsent_of_task(tx, task_id)
     offline = [command for command in unsent if command.host not in reachable]
-    task_status.fail_unsent(tx, offline, _OFFLINE, now)
-    task_status.update_task_status(tx, task_id, now)
+    advance_task.fail_unsent(tx, offline, _OFFLINE, now)
+    advance_task.update_task_status(tx, task_id, now)

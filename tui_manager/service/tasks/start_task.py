@@ -18,8 +18,8 @@ from tui_manager.domain.task_spec.task_spec import Offline, TaskSpec, has_barrie
 from tui_manager.domain.tasks.assign_batches import assign_batches
 from tui_manager.domain.tasks.task import Task, TaskDetail
 from tui_manager.domain.text.host_name_ranges import fold_names
+from tui_manager.service.core.advance_task import update_task_status
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.files.file_store import FileStore

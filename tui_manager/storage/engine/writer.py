@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.storage.engine.act_counts import ActCounts, recording
 from tui_manager.storage.engine.engine import Engine, FailedUnit
+from tui_manager.storage.engine.metric_counters import ActCounts, recording
 from tui_manager.storage.engine.transaction import Transaction, Work
 
 log = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from tui_manager_protos.v1 import enrollment_pb2
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.hosts.file_transfer import FilePiece
 from tui_manager.service.limits import Limits
-from tui_manager.transport.messages import convert, convert_files
+from tui_manager.transport.messages import convert_files, convert_messages
 from tui_manager.transport.messages.file_message_guard import (
     wrong_files,
     wrong_request,
@@ -183,7 +183,7 @@ class MessageGuard:
 
     def _check_output(self, output: pb.Output) -> None:
         _check_execution(output.execution_id)
-        _check_value(convert.STREAM, output.stream, "A stream")
+        _check_value(convert_messages.STREAM, output.stream, "A stream")
         if len(output.data) > self._window:
             raise ViolationError(
                 f"An Output has {len(output.data):,} bytes; {self._window:,} are allowed."
@@ -210,7 +210,7 @@ def check_hello(hello: pb.Hello) -> None:
         )
     for execution in hello.executions:
         _check_execution(execution.execution_id)
-        _check_value(convert.HELD, execution.state, "An execution's state")
+        _check_value(convert_messages.HELD, execution.state, "An execution's state")
     if len({execution.execution_id for execution in hello.executions}) < len(hello.executions):
         raise _invalid("Hello names an execution twice.")
 
@@ -250,13 +250,13 @@ def _check_labels(message: pb.Hello | enrollment_pb2.EnrollRequest) -> None:
 
 def _check_result(result: pb.Result) -> None:
     _check_execution(result.execution_id)
-    _check_value(convert.STATUS, result.status, "A result's status")
+    _check_value(convert_messages.STATUS, result.status, "A result's status")
     if result.status == pb.RESULT_STATUS_FAILED:
-        _check_value(convert.REASON, result.reason, "A failure's reason")
-    if len(result.totals) > len(convert.STREAM):
+        _check_value(convert_messages.REASON, result.reason, "A failure's reason")
+    if len(result.totals) > len(convert_messages.STREAM):
         raise ViolationError(f"A result has totals of {len(result.totals):,} streams.")
     for total in result.totals:
-        _check_value(convert.STREAM, total.stream, "A stream")
+        _check_value(convert_messages.STREAM, total.stream, "A stream")
     if result.HasField("transfer"):
         _check_nothing(wrong_transfer(result.transfer))
 

@@ -20,7 +20,7 @@ from tui_manager.service.enrollment.enrollment_service import EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.reports.broken_wire_rules import broken_wire_rules
 from tui_manager.service.reports.report_service import ReportService
-from tui_manager.transport.messages import convert
+from tui_manager.transport.messages import convert_messages
 from tui_manager.transport.messages.message_guard import ViolationError
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import Certificates
@@ -140,8 +140,8 @@ class CommandService(pb_grpc.CommandServiceServicer):
             broken = error.refusal is Refusal.PROTOCOL_ERROR
             if broken:
                 self._handshake.slow_down(session.host_id)
-            retry_after = RETRY_SOON if broken else convert.RETRY_LATE
-            last = convert.from_refusal(error, retry_after)
+            retry_after = RETRY_SOON if broken else convert_messages.RETRY_LATE
+            last = convert_messages.from_refusal(error, retry_after)
             return _End(f"{error.refusal}: {error}", last, SessionEnd.REFUSED)
         return _End("ended by the agent", reason=SessionEnd.CLOSED)
 
@@ -156,12 +156,12 @@ class CommandService(pb_grpc.CommandServiceServicer):
 
     async def _handle_report(self, session: Session, report: pb.Report) -> None:
         if report.HasField("vitals"):
-            vitals = convert.to_vitals(report.vitals, self._clock.now())
+            vitals = convert_messages.to_vitals(report.vitals, self._clock.now())
             if heartbeat := self._hosts.record_vitals(session.host_id, session.generation, vitals):
                 session.set_heartbeat(heartbeat)
         if report.HasField("facts"):
             with self._hosts.busy_with(session.host_id, session.generation):
-                facts = convert.to_facts(report.facts)
+                facts = convert_messages.to_facts(report.facts)
                 await self._hosts.record_facts(session.host_id, session.generation, facts)
         if report.started or report.output or report.results:
             await self._store(session, report)
@@ -172,7 +172,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         with self._hosts.busy_with(session.host_id, session.generation):
             if report.output:
                 self._windows.count(session, sum(len(item.data) for item in report.output))
-            said = convert.to_report(report)
+            said = convert_messages.to_report(report)
             outcome = await self._reports.handle_report(session.host_id, said)
         if said.results:
             self._files.end(session, (result.execution_id for result in said.results))

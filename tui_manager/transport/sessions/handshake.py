@@ -16,13 +16,13 @@ from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.security.certificates.client_certificate import PeerCertificate, read_peer
 from tui_manager.service.core.core import Core
 from tui_manager.service.hosts.host_service import HostService
-from tui_manager.transport.messages import convert
+from tui_manager.transport.messages import convert_messages
 from tui_manager.transport.messages.host_connection_rates import HostConnectionRates
 from tui_manager.transport.messages.message_guard import ID_MAX, MessageGuard, ViolationError
 from tui_manager.transport.messages.message_rates import UNKNOWN
 from tui_manager.transport.messages.token_bucket import TokenBuckets
 from tui_manager.transport.ports.port_limits import Timeouts, address_of
-from tui_manager.transport.sessions.ask_for_renewal import Renewal
+from tui_manager.transport.sessions.certificate_renewal import Renewal
 from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.output_windows import OutputWindows
@@ -92,8 +92,10 @@ class Handshake:
             return await self._welcome(context)
         except RefusedError as error:
             transient = error.refusal in (Refusal.DUPLICATE_IDENTITY, Refusal.PROTOCOL_ERROR)
-            retry_after = self._limits.heartbeat if transient else convert.RETRY_LATE
-            raise HandshakeRefusedError(convert.from_refusal(error, retry_after)) from error
+            retry_after = self._limits.heartbeat if transient else convert_messages.RETRY_LATE
+            raise HandshakeRefusedError(
+                convert_messages.from_refusal(error, retry_after)
+            ) from error
         except StorageError as error:
             _refuse(pb.DISCONNECT_REASON_NO_DATABASE, str(error), RETRY_SOON)
 
@@ -185,7 +187,7 @@ class Handshake:
             name = message.hello.name or message.hello.hostname
             self._violations.record_refusal(name, address, error, host_id)
             raise
-        return convert.to_hello(message.hello, address, self._clock.now())
+        return convert_messages.to_hello(message.hello, address, self._clock.now())
 
     def _identity_changed(self, greeting: AgentHello, certificate: PeerCertificate | None) -> bool:
         """Whether the host comes with another name or machine than before. This is refused if it
@@ -247,7 +249,7 @@ def certificate_expired(certificate: PeerCertificate) -> pb.ManagerMessage:
         f"The certificate of this host expired on {certificate.ends:%Y-%m-%d %H:%M} UTC. A renewed "
         "certificate is accepted at once; without one the host must enrol again with a join token."
     )
-    return convert.disconnect(pb.DISCONNECT_REASON_UNSPECIFIED, why, RETRY_SOON)
+    return convert_messages.disconnect(pb.DISCONNECT_REASON_UNSPECIFIED, why, RETRY_SOON)
 
 
 async def read(context: Context) -> pb.AgentMessage | None:
@@ -260,4 +262,4 @@ async def read(context: Context) -> pb.AgentMessage | None:
 
 
 def _refuse(reason: "pb.DisconnectReason.ValueType", why: str, retry_after: timedelta) -> NoReturn:
-    raise HandshakeRefusedError(convert.disconnect(reason, why, retry_after))
+    raise HandshakeRefusedError(convert_messages.disconnect(reason, why, retry_after))

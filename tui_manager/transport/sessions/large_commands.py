@@ -10,7 +10,7 @@ from typing import Protocol
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.hosts.agent_messages import Run
-from tui_manager.transport.messages import convert
+from tui_manager.transport.messages import convert_messages
 from tui_manager.transport.sessions.byte_budget import WRITE_TIMEOUT, ByteBudget, Reservation
 
 BUDGET = 32 * 1024 * 1024  # bytes of large commands that are converted and not yet written
@@ -71,4 +71,4 @@ class LargeCommands:
                 return None
             run = complete
         self._bytes.begin_writing(reservation)
-        return convert.from_run(run)
+        return convert_messages.from_run(run)

@@ -18,10 +18,10 @@ from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.domain.status import Admission
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
-from tui_manager.transport.messages import convert, convert_files
+from tui_manager.transport.messages import convert_files, convert_messages
 from tui_manager.transport.messages.message_guard import MessageGuard
-from tui_manager.transport.sessions.ask_for_renewal import Renewal
 from tui_manager.transport.sessions.byte_budget import Reservation
+from tui_manager.transport.sessions.certificate_renewal import Renewal
 from tui_manager.transport.sessions.file_parts import FileParts, FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.loop_budget import LoopBudget
@@ -125,11 +125,11 @@ class Session:
 
     def welcome(self, manager_id: str, opened: OpenedSession) -> None:
         """Sends the first messages of a session."""
-        self.send_control(convert.from_opened(manager_id, opened, self._settings()))
+        self.send_control(convert_messages.from_opened(manager_id, opened, self._settings()))
         for resume in opened.resumes:
-            self.send_control(convert.from_resume(resume))
+            self.send_control(convert_messages.from_resume(resume))
         for execution_id in opened.missing:
-            self.send_control(convert.from_question(execution_id))
+            self.send_control(convert_messages.from_question(execution_id))
 
     def set_admission(self, admission: Admission) -> None:
         """Sends the admission of its host to the agent."""
@@ -157,7 +157,7 @@ class Session:
 
     def _settings(self) -> pb.Settings:
         renew = self.renewal is not None and self.renewal.wanted
-        return convert.from_limits(
+        return convert_messages.from_limits(
             self.limits, self._heartbeat, self._admission, self.managers, renew=renew
         )
 
@@ -277,12 +277,12 @@ class Session:
         messages = list(self._control_messages)
         self._control_messages.clear()
         if self._acknowledged:
-            messages.append(convert.from_acknowledged(self._acknowledged.values()))
+            messages.append(convert_messages.from_acknowledged(self._acknowledged.values()))
             self._acknowledged.clear()
-        messages += map(convert.from_run, self._take_small())
-        messages += map(convert.from_cancel, self._cancels)
+        messages += map(convert_messages.from_run, self._take_small())
+        messages += map(convert_messages.from_cancel, self._cancels)
         self._cancels.clear()
-        messages += map(convert.from_unknown, self._unknown)
+        messages += map(convert_messages.from_unknown, self._unknown)
         self._unknown.clear()
         self._tell_room()
         return messages
@@ -304,7 +304,7 @@ class Session:
                 continue
             size += waiting.run.size
             self._runs.remove(waiting)
-            passing.append(convert.from_run(waiting.to_send()))
+            passing.append(convert_messages.from_run(waiting.to_send()))
         self._tell_room()
         return passing
 

@@ -12,7 +12,7 @@ from tui_manager.domain.errors import AgentUnavailableError, Refusal, RefusedErr
 from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.domain.status import Admission
-from tui_manager.transport.messages.convert import RETRY_LATE, disconnect, from_refusal
+from tui_manager.transport.messages.convert_messages import RETRY_LATE, disconnect, from_refusal
 from tui_manager.transport.sessions.session import Session
 
 _AWAY_FOR = (0.2, 3.0)  # seconds after which an agent that was sent away dials again

@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.style import Style
 from textual.widgets import Label
 
-from tui_manager.ui.forms.files.files_texts import TaskKind
+from tui_manager.ui.forms.files.copy_and_fetch_fields import TaskKind
 
 _LABELS = {
     TaskKind.COMMAND: "command",

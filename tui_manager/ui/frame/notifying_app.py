@@ -16,8 +16,8 @@ from tui_manager.ui.frame.notices import Notice, Notices, NoticesScreen
 from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.preferences import Call, Preferences, ThemeName
+from tui_manager.ui.terminal.bell_and_desktop_notification import BELL, notification
 from tui_manager.ui.terminal.open_screens_once import OpenScreensOnceApp
-from tui_manager.ui.terminal.terminal_call import BELL, notification
 from tui_manager.ui.terminal.terminal_driver import TerminalDriver
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.output.line_rows import LineRows
-from tui_manager.ui.output.output_drawing import HOST_WIDTH, Prefix, Shown, title_of
 from tui_manager.ui.output.output_reader import Kind, OutputReader, Source, Step
+from tui_manager.ui.output.row_prefix_and_title import HOST_WIDTH, Prefix, Shown, title_of
 
 NO_OUTPUT: Spans = (Span("No output yet.", Role.MUTED),)
 ENDED_WITHOUT_OUTPUT: Spans = (Span("No output.", Role.MUTED),)  # of a task that has ended

@@ -21,7 +21,6 @@ from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.key_bindings import bindings_of, key_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.schedules.run_table import RunTable
 from tui_manager.ui.schedules.schedule_actions import (
     add_schedule,
     delete_schedule,
@@ -32,6 +31,7 @@ from tui_manager.ui.schedules.schedule_actions import (
     run_schedule,
     run_template,
 )
+from tui_manager.ui.schedules.schedule_run_table import RunTable
 from tui_manager.ui.schedules.schedule_table import ScheduleTable
 from tui_manager.ui.schedules.task_statuses import TaskStatuses
 from tui_manager.ui.schedules.template_and_schedule_details import schedule_lines, template_lines

@@ -5,7 +5,7 @@ import os
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.policy.account import Account
+from tui_manager_agent.policy.users import Account
 from tui_manager_agent.supervisor import record
 
 _LANGUAGE = ("LANG", "LANGUAGE", "TZ")

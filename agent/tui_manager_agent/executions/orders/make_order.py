@@ -9,13 +9,13 @@ from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.host_variables import is_host_variable
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions.conversion import to_nanoseconds
+from tui_manager_agent.executions.convert_messages import to_nanoseconds
 from tui_manager_agent.executions.orders.command_environment import command_environment
 from tui_manager_agent.executions.orders.make_transfer_order import make_transfer_order
 from tui_manager_agent.journal.order_and_result import Order, RunAs, Script
-from tui_manager_agent.policy import account
-from tui_manager_agent.policy.account import Account
+from tui_manager_agent.policy import users
 from tui_manager_agent.policy.policy import RefusedError, nanoseconds_of
+from tui_manager_agent.policy.users import Account
 from tui_manager_agent.supervisor import clock, record, shebang
 from tui_manager_agent.supervisor.processes import cgroup_limits
 
@@ -46,7 +46,7 @@ def make_order(
     """
     _check(run)
     _check_contents(run)
-    own = account.own()
+    own = users.own()
     user = _find_user(run.run_as_user, own)
     is_own = user is own
     transfer = make_transfer_order(run)
@@ -138,7 +138,7 @@ def _find_user(name: str, own: Account) -> Account:
     if own.uid != 0:
         problem = f"this agent is not root: it runs commands as {own.name} only, not as {shown}"
         raise RefusedError("rejected", problem)
-    user = account.find(name)
+    user = users.find(name)
     if user is None:
         raise RefusedError("rejected", f"there is no user {shown} on this host")
     return user

@@ -35,7 +35,7 @@ from tui_manager_agent.journal.transfer_records import CopyOrder, UpdateOrder
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.supervisor import clock, record
-from tui_manager_agent.update.switch_version import Switch, Updates
+from tui_manager_agent.update.start_new_version import Switch, Updates
 from tui_manager_agent.update.update_work import Prepared, UpdateWork
 
 PROGRESS_EVERY = 1.0  # seconds

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
-from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import MAKE_MODE, Destination, Folders, Parts, find_at
 from tui_manager_agent.files.copy.existing_file import (
     backup_name,
@@ -18,6 +17,7 @@ from tui_manager_agent.files.copy.existing_file import (
     require_folder,
 )
 from tui_manager_agent.files.copy.file_groups import GROUP_BYTES
+from tui_manager_agent.files.copy.mode_and_owner import Attributes
 from tui_manager_agent.files.copy.partial_file import RESUMED_FROM, partial_name
 from tui_manager_agent.files.file_problems import as_transfer_error
 from tui_manager_agent.files.protected_files import ProtectedFiles

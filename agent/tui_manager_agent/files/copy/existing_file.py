@@ -7,8 +7,8 @@ from itertools import count
 
 from tui_manager_protos.rules.files.file_manifest import PART_LENGTH, Entry
 
-from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import find_at, kind_of, refuse_own
+from tui_manager_agent.files.copy.mode_and_owner import Attributes
 from tui_manager_agent.files.copy.write_progress import Difference
 from tui_manager_agent.files.file_problems import as_transfer_error, describe
 from tui_manager_agent.files.hashing import hash_file

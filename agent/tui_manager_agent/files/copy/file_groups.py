@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
-from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import Destination, Folders, Parts
 from tui_manager_agent.files.copy.existing_file import compare, look
+from tui_manager_agent.files.copy.mode_and_owner import Attributes
 from tui_manager_agent.files.copy.partial_file import RESUMED_FROM, PartialFile, partial_name
 from tui_manager_agent.files.copy.write_progress import Difference
 from tui_manager_agent.files.file_problems import as_transfer_error

@@ -8,8 +8,8 @@ import stat
 
 from tui_manager_protos.rules.files.file_manifest import Entry
 
-from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import Folders, Parts
+from tui_manager_agent.files.copy.mode_and_owner import Attributes
 from tui_manager_agent.files.file_problems import as_transfer_error
 from tui_manager_agent.files.hashing import add_zeros, hash_file, new_sha256
 from tui_manager_agent.files.transfer_work import Piece, StopSignal, TransferError

@@ -19,10 +19,10 @@ from tui_manager_protos.rules.files.file_manifest import (
     read_entries,
 )
 
-from tui_manager_agent.files.copy.attributes import Attributes, parse_attributes
 from tui_manager_agent.files.copy.check_copy import CopyCheck
 from tui_manager_agent.files.copy.destination import Destination, Folders, Parts, choose
 from tui_manager_agent.files.copy.file_groups import FileGrouping, Group
+from tui_manager_agent.files.copy.mode_and_owner import Attributes, parse_attributes
 from tui_manager_agent.files.copy.partial_file import partial_name
 from tui_manager_agent.files.copy.write_group import GroupWriter
 from tui_manager_agent.files.copy.write_progress import WriteProgress

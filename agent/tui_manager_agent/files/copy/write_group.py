@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
-from tui_manager_agent.files.copy.attributes import Attributes
 from tui_manager_agent.files.copy.destination import (
     MAKE_MODE,
     FolderChange,
@@ -26,6 +25,7 @@ from tui_manager_agent.files.copy.existing_file import (
     set_attributes,
 )
 from tui_manager_agent.files.copy.file_groups import Group, GroupItem
+from tui_manager_agent.files.copy.mode_and_owner import Attributes
 from tui_manager_agent.files.copy.partial_file import PartialFile
 from tui_manager_agent.files.copy.sync_files import AT_ONCE, sync_files
 from tui_manager_agent.files.copy.write_progress import Difference, WriteProgress

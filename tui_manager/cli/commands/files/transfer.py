@@ -19,7 +19,7 @@ from tui_manager.cli.commands.tasks.run import (
 from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNWRITABLE
 from tui_manager.cli.options.tasks.transfer import copy_task, fetch_task, sources_of
 from tui_manager.cli.options.values import file_path
-from tui_manager.cli.printing.summary import outcome
+from tui_manager.cli.printing.summary_text import outcome
 from tui_manager.cli.printing.text import note, write
 from tui_manager.cli.printing.transfers import end_words
 from tui_manager.client.read_lists import all_command_hosts

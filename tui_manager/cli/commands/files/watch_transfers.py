@@ -21,8 +21,8 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.operator.file_calls import FileCalls
-from tui_manager.operator.local_files.host_folder import Saved, SaveError
-from tui_manager.operator.local_files.save_fetched import save_fetched
+from tui_manager.operator.local_files.download_fetched_files import download_fetched_files
+from tui_manager.operator.local_files.write_fetched_files import Saved, SaveError
 
 _INTERVAL = 1.0  # seconds between two readings of all hosts
 _ROWS_A_SECOND = 2000  # read in very large tasks
@@ -173,7 +173,7 @@ async def save_row(operator: FileCalls, row: CommandHost, folder: Path) -> Saved
         )
 
     try:
-        saved = await save_fetched(operator, files, folder, row.host, show)
+        saved = await download_fetched_files(operator, files, folder, row.host, show)
     except SaveError as error:
         raise OutputError(
             f"{error} The manager has the files; {take_command(row.task_id)} saves them."

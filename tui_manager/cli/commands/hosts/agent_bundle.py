@@ -6,7 +6,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 from tui_manager_protos.rules.files.agent_bundle import BundleError, Manifest, format_key, parse_key
 
-from tui_manager.agent_bundle.build import build_bundle
+from tui_manager.agent_bundle.build_bundle import build_bundle
 from tui_manager.agent_bundle.default_bundle import default_bundle
 from tui_manager.agent_bundle.problems import NotWrittenError
 from tui_manager.agent_bundle.signing_key import (

@@ -23,7 +23,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.hosts.host import Host, HostDetail
 from tui_manager.domain.manager.address import join_line
 from tui_manager.domain.manager.manager_status import ManagerStatus
-from tui_manager.domain.presentation.json_shapes import host_detail_shape, host_shape
+from tui_manager.domain.presentation.json_fields import host_detail_shape, host_shape
 from tui_manager.domain.status import Admission
 from tui_manager.domain.text.host_name_ranges import unfold_names
 from tui_manager.operator.api import Operator

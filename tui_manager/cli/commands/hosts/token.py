@@ -17,7 +17,7 @@ from tui_manager.client.read_lists import all_tokens
 from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
 from tui_manager.domain.manager.address import is_local, join_line, other_addresses
 from tui_manager.domain.manager.manager_status import ManagerStatus
-from tui_manager.domain.presentation.json_shapes import new_token_shape, token_shape
+from tui_manager.domain.presentation.json_fields import new_token_shape, token_shape
 from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings
 

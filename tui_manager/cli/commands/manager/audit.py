@@ -10,7 +10,7 @@ from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import newest_audit
 from tui_manager.domain.manager.audit import AuditEntry
-from tui_manager.domain.presentation.json_shapes import audit_shape
+from tui_manager.domain.presentation.json_fields import audit_shape
 from tui_manager.settings import Settings
 
 

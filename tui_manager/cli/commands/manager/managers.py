@@ -11,7 +11,7 @@ from tui_manager.cli.printing.text import note_storage_trouble, write, write_jso
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.manager.manager_status import ManagerStatus
-from tui_manager.domain.presentation.json_shapes import manager_shape
+from tui_manager.domain.presentation.json_fields import manager_shape
 from tui_manager.settings import Settings
 
 

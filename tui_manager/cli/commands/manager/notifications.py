@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 from tui_manager.cli.exit_status import NOT_COMPLETED
-from tui_manager.cli.printing.list_and_show.receivers import receiver_table
+from tui_manager.cli.printing.list_and_show.receiver_table import receiver_table
 from tui_manager.cli.printing.text import note_storage_trouble, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.domain.manager.notification import Answer, Outcome, ReceiverStatus
-from tui_manager.domain.presentation.json_shapes import receiver_shape
+from tui_manager.domain.presentation.json_fields import receiver_shape
 from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.settings import Settings
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from tui_manager.cli.commands.tasks.run_output import LiveLines
-from tui_manager.cli.printing.end_note import note_past_limit
+from tui_manager.cli.printing.print_summary import note_past_limit
 from tui_manager.cli.printing.text import note
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import output_by_host

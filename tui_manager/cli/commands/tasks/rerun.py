@@ -8,7 +8,7 @@ from tui_manager.cli.commands.fetch_folders import make_folders, stored_folders
 from tui_manager.cli.commands.tasks.run import expect_task, start_and_follow
 from tui_manager.cli.options.secret_values import read_secrets, secret_names
 from tui_manager.cli.options.tasks.rerun import rerun_classes
-from tui_manager.cli.printing.summary import note_left_out
+from tui_manager.cli.printing.summary_text import note_left_out
 from tui_manager.client.connection import connect
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_spec.task_spec import CommandSpec

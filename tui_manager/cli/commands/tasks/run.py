@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tui_manager.cli.commands.fetch_folders import NO_FOLDERS, make_folders, with_folders
+from tui_manager.cli.commands.tasks.follow_with_ctrl_c import TaskWatch
 from tui_manager.cli.commands.tasks.run_output import LiveLines, OutputPrinter
-from tui_manager.cli.commands.tasks.watch_task import TaskWatch
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.step_contents import given_content_options
+from tui_manager.cli.options.script_and_stdin import given_content_options
 from tui_manager.cli.options.tasks.run import RUN_FORM, task_spec, with_secrets
 from tui_manager.cli.printing.standard_streams import OutputError
-from tui_manager.cli.printing.summary import note_left_out
+from tui_manager.cli.printing.summary_text import note_left_out
 from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.client.connection import connect
 from tui_manager.client.manager import Manager
@@ -167,7 +167,7 @@ def plan_only(settings: Settings, options: argparse.Namespace, spec: TaskSpec) -
 async def _plan(settings: Settings, spec: TaskSpec, *, as_json: bool) -> int:
     """Prints what the task would do."""
     from tui_manager.cli.printing.plan_text import plan_text
-    from tui_manager.domain.presentation.json_shapes import plan_shape
+    from tui_manager.domain.presentation.json_fields import plan_shape
 
     async with connect(settings.state_dir) as manager:
         plan = await manager.operator.plan_task(spec)
@@ -318,11 +318,11 @@ def _watch_transfers(
 def _printer(mode: str, saved: "SavedByRow") -> OutputPrinter:
     match mode:
         case "json":
-            from tui_manager.cli.commands.tasks.json_output import JsonOutput
+            from tui_manager.cli.commands.tasks.run_json import JsonOutput
 
             return JsonOutput(saved)
         case "gather":
-            from tui_manager.cli.commands.tasks.gathered_output import GatheredOutput
+            from tui_manager.cli.commands.tasks.run_gather import GatheredOutput
 
             return GatheredOutput(saved)
         case _:

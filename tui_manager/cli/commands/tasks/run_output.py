@@ -1,11 +1,11 @@
-"""How `run` prints output: line by line, as here, or in another way (`gathered_output.py`,
-`json_output.py`). Each gets the chunks of a task in the order in which they were stored."""
+"""How `run` prints output: line by line, as here, or in another way (`run_gather.py`,
+`run_json.py`). Each gets the chunks of a task in the order in which they were stored."""
 
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from tui_manager.cli.printing.end_note import NOTHING_SAVED, EndNote
+from tui_manager.cli.printing.print_summary import NOTHING_SAVED, EndNote
 from tui_manager.cli.printing.status_line import clear_status
 from tui_manager.cli.printing.text import cleaner_for
 from tui_manager.client.output_lines import TaskLines

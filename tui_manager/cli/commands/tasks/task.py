@@ -12,7 +12,7 @@ from tui_manager.cli.options.tasks.task_list import task_filter, task_list_windo
 from tui_manager.cli.printing.json_rows import JsonRows
 from tui_manager.cli.printing.list_and_show.list_tables import CommandHostTable, TaskTable
 from tui_manager.cli.printing.list_and_show.task_details import task_text
-from tui_manager.cli.printing.summary import count_words, note_left_out
+from tui_manager.cli.printing.summary_text import count_words, note_left_out
 from tui_manager.cli.printing.text import (
     note,
     note_storage_trouble,
@@ -25,7 +25,7 @@ from tui_manager.client.read_lists import each_command_host, each_task
 from tui_manager.client.task_handle import TaskHandle
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
-from tui_manager.domain.presentation.json_shapes import (
+from tui_manager.domain.presentation.json_fields import (
     command_host_shape,
     limits_shape,
     origin_shape,

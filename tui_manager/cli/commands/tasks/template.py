@@ -20,7 +20,7 @@ from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_templates
 from tui_manager.client.read_template import read_template
 from tui_manager.domain.errors import NoAnswerError, NotFoundError
-from tui_manager.domain.presentation.json_shapes import template_shape
+from tui_manager.domain.presentation.json_fields import template_shape
 from tui_manager.domain.task_files.task_file import read_task_file
 from tui_manager.domain.task_files.template import (
     Template,

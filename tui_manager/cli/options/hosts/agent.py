@@ -4,7 +4,7 @@ in files of their own."""
 import argparse
 from collections.abc import Callable
 
-from tui_manager.cli.options.hosts.agent_hosts import (
+from tui_manager.cli.options.hosts.agent_install import (
     SSH_EXIT_CODES,
     add_install_options,
     add_uninstall_options,

@@ -8,7 +8,7 @@ from typing import Any
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager.cli.options.parser import PROGRAM, one_of
-from tui_manager.cli.options.step_contents import (
+from tui_manager.cli.options.script_and_stdin import (
     CONTENT_USAGE,
     add_content_options,
     with_contents,

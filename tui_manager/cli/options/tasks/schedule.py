@@ -6,7 +6,7 @@ import argparse
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager.cli.options.parser import PROGRAM, Parser, add_json, one_of, row_limit
-from tui_manager.cli.options.step_contents import CONTENT_USAGE, add_content_options
+from tui_manager.cli.options.script_and_stdin import CONTENT_USAGE, add_content_options
 from tui_manager.cli.options.tasks.run import TARGET_HELP, add_target_option, add_task_options
 from tui_manager.cli.options.values import option_name
 from tui_manager.domain.schedules.schedule import MISFIRE_DEFAULT, Overlap

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
-from tui_manager.cli.options.step_contents import given_content_options
+from tui_manager.cli.options.script_and_stdin import given_content_options
 from tui_manager.cli.options.tasks.run import task_spec, with_given_options
 from tui_manager.cli.options.tasks.schedule import given_task_options
 from tui_manager.cli.options.values import parse_pairs, read_duration
@@ -23,7 +23,7 @@ from tui_manager.domain.task_files.template import split_version
 from tui_manager.domain.task_files.write_task_file import write_task_file
 
 if TYPE_CHECKING:  # it is only needed for copies
-    from tui_manager.operator.local_files.task_sources import TaskSources
+    from tui_manager.operator.local_files.sources_of_task import TaskSources
 
 _WAYS = "--template NAME, --file TASK.toml, or TARGET and a command after `--`"
 

@@ -1,11 +1,11 @@
 """The tables of `hosts`, `task list`, `task show`, `token list`, `template list`, `managers` and
 `audit`: their columns, and what each cell says. One host as text is in `host_details.py`, one task
-in `task_details.py`, one template in `template_details.py`. JSON is in `json_shapes.py`."""
+in `task_details.py`, one template in `template_details.py`. JSON is in `json_fields.py`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from tui_manager.cli.printing.summary import count_words, outcome, update_words
+from tui_manager.cli.printing.summary_text import count_words, outcome, update_words
 from tui_manager.cli.printing.text import Table, local_time
 from tui_manager.domain.hosts.host import Host, labels_text
 from tui_manager.domain.hosts.join_token import Token

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from shlex import quote
 
-from tui_manager.cli.printing.summary import count_words
+from tui_manager.cli.printing.summary_text import count_words
 from tui_manager.cli.printing.text import table
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure

@@ -2,7 +2,7 @@
 
 from tui_manager.cli.printing.list_and_show.steps import step_table
 from tui_manager.cli.printing.text import local_time, one_line, table
-from tui_manager.domain.presentation.json_shapes import Shape, template_shape, timestamp
+from tui_manager.domain.presentation.json_fields import Shape, template_shape, timestamp
 from tui_manager.domain.task_files.task_file import TaskFile
 from tui_manager.domain.task_files.template import TemplateDetail, TemplateVersion
 from tui_manager.domain.task_spec.task_parameters import Parameter

@@ -15,9 +15,7 @@ from tui_manager.storage.engine.postgresql.connection import (
 )
 from tui_manager.storage.engine.postgresql.gateway_lock import refuse_managers
 from tui_manager.storage.engine.postgresql.migrations import check_server, run_missing
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
 _COPY_TYPES = {"bigint": "int8", "text": "text", "boolean": "bool", "bytea": "bytea"}
 _COLUMNS = """

@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.storage.engine.database_url import hide_password
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import adapt, rows
+from tui_manager.storage.engine.postgresql.postgresql_transaction import adapt, rows
 
 T = TypeVar("T")
 LOCK_WAIT = 500  # milliseconds that a statement waits for a lock at one attempt

@@ -9,9 +9,7 @@ import psycopg
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
 # Not the next number of a sequence, of which each start would use one up. If another manager takes
 # the same number at the same moment, this one tries again.

@@ -7,9 +7,7 @@ import psycopg
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.storage.engine.numbered_files import numbered_files
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
 OLDEST_SERVER = 150000  # version 15; older ones are not maintained any more
 LOCK = 7443001  # of the migrations, among the advisory locks of the database

@@ -26,13 +26,11 @@ from tui_manager.storage.engine.postgresql.gateway_lock import (
     lock_gateway,
     register,
 )
+from tui_manager.storage.engine.postgresql.listen_notify import Notifications
 from tui_manager.storage.engine.postgresql.migrations import check_server, manager_of, migrate
-from tui_manager.storage.engine.postgresql.notifications import Notifications
+from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.postgresql.readers import Readers
 from tui_manager.storage.engine.postgresql.writing.lease import Lease
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
-    PostgresqlTransaction,
-)
 from tui_manager.storage.engine.postgresql.writing.writing_connection import WritingConnection
 from tui_manager.storage.engine.transaction import Transaction, Work
 

@@ -9,7 +9,8 @@ import psycopg
 from tui_manager.storage.engine.postgresql import errors
 from tui_manager.storage.engine.postgresql.connection import connect, postgresql_address
 from tui_manager.storage.engine.postgresql.migrations import check_server, check_version
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+from tui_manager.storage.engine.postgresql.postgresql_transaction import (
+    BEGIN_READ_ONLY,
     PostgresqlTransaction,
 )
 
@@ -19,7 +20,7 @@ _BEGIN = (
     "SET statement_timeout = 0",
     "SET lock_timeout = 0",
     "SET idle_in_transaction_session_timeout = 0",
-    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    BEGIN_READ_ONLY,
 )
 
 

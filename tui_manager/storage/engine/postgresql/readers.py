@@ -17,8 +17,9 @@ from tui_manager.storage.engine.postgresql.connection import (
     PostgresqlAddress,
     connect,
 )
-from tui_manager.storage.engine.postgresql.writing import units_of_work
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+from tui_manager.storage.engine.postgresql.postgresql_transaction import (
+    BEGIN,
+    BEGIN_READ_ONLY,
     PostgresqlTransaction,
 )
 from tui_manager.storage.engine.transaction import Transaction
@@ -27,7 +28,6 @@ T = TypeVar("T")
 _COUNT = 2
 READ_MAX = STATEMENT_MAX / 1000 + 10.0  # seconds; then the server does not answer any more
 _CLOSE = 5.0  # seconds for what runs when the manager ends
-_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 class Readers:
@@ -41,7 +41,7 @@ class Readers:
         """
         count, name = (1, "postgresql-aside") if writes else (_COUNT, "postgresql-reader")
         self._threads = ThreadPoolExecutor(count, name, self._begin_thread)
-        self._begin = units_of_work.BEGIN if writes else _BEGIN
+        self._begin = BEGIN if writes else BEGIN_READ_ONLY
         self._address = address
         self._of_thread = threading.local()
         self._readers: list[_Reader] = []

@@ -10,7 +10,7 @@ from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.schedules.schedule import ScheduleRun, SkipReason
 from tui_manager.domain.schedules.schedule_decision import Skipped
-from tui_manager.storage.engine.act_counts import Act, count
+from tui_manager.storage.engine.metric_counters import Act, count
 from tui_manager.storage.engine.statements import from_datetime, load_queries, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.manager import notifications

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from tui_manager.domain.hosts.agent_messages import Result
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec.task_spec import OnFailure
-from tui_manager.storage.engine.act_counts import Act, count
+from tui_manager.storage.engine.metric_counters import Act, count
 from tui_manager.storage.engine.statements import (
     fetch_packed,
     from_timedelta,

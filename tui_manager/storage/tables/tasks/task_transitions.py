@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.tasks.task import Task
-from tui_manager.storage.engine.act_counts import Act, count
+from tui_manager.storage.engine.metric_counters import Act, count
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import rollouts, tasks

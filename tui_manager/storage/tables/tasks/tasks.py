@@ -20,7 +20,7 @@ from tui_manager.domain.task_spec.task_spec import (
     has_barrier,
 )
 from tui_manager.domain.tasks.task import Command, Counts, Task, TaskDetail, command_status
-from tui_manager.storage.engine.act_counts import Act, count
+from tui_manager.storage.engine.metric_counters import Act, count
 from tui_manager.storage.engine.statements import (
     Columns,
     fetch_packed_ids,

@@ -18,8 +18,8 @@ from tui_manager.ui.drawing.bars import percent_bar
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.forms.files.files_rows import FilesRows
-from tui_manager.ui.forms.files.files_texts import FilesTexts, TaskKind, split_paths
+from tui_manager.ui.forms.files.copy_and_fetch_fields import FilesTexts, TaskKind, split_paths
+from tui_manager.ui.forms.files.copy_and_fetch_rows import FilesRows
 from tui_manager.ui.forms.files.send_files import FilesSummary, FilesToSend, summarize_files
 from tui_manager.ui.forms.tasks.task_form import TaskForm
 from tui_manager.ui.manager_link import Link

@@ -14,8 +14,8 @@ from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.domain.text.number_format import count_of, size
 from tui_manager.open_in_thread import open_in_thread
 from tui_manager.operator.api import Operator
-from tui_manager.operator.local_files.read_sources import read_sources
-from tui_manager.operator.local_files.sources import Sources
+from tui_manager.operator.local_files.find_sources import find_sources
+from tui_manager.operator.local_files.source_bytes import Sources
 from tui_manager.operator.local_files.upload import upload
 
 OnProgress = Callable[[int], None]
@@ -86,7 +86,7 @@ class FilesToSend:
         expanded = [_expanded(path) for path in paths]
 
         def read_all() -> Sources:
-            return read_sources(expanded, recursive=recursive, on_progress=say, stop=stop.is_set)
+            return find_sources(expanded, recursive=recursive, on_progress=say, stop=stop.is_set)
 
         try:
             self._sources = await open_in_thread(read_all, Sources.close)

@@ -22,8 +22,8 @@ from tui_manager.domain.tasks.command_history import HISTORY_LIMIT
 from tui_manager.domain.text.number_format import size
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line, Tick
+from tui_manager.ui.forms.files.copy_and_fetch_fields import TaskKind
 from tui_manager.ui.forms.files.copy_form import CopyForm
-from tui_manager.ui.forms.files.files_texts import TaskKind
 from tui_manager.ui.forms.files.local_files import NamedFiles
 from tui_manager.ui.forms.form import COPIED
 from tui_manager.ui.forms.kind_field import KindField
@@ -39,8 +39,8 @@ from tui_manager.ui.forms.new_task.new_task_folds import (
     process_fold,
     process_title,
 )
+from tui_manager.ui.forms.new_task.rollout_fields import FIELDS as ROLLOUT_FIELDS
 from tui_manager.ui.forms.new_task.rollout_fold import RolloutFold
-from tui_manager.ui.forms.new_task.rollout_texts import FIELDS as ROLLOUT_FIELDS
 from tui_manager.ui.forms.new_task.task_in_form import fields_of
 from tui_manager.ui.forms.tasks.secret_fields import SecretFields
 from tui_manager.ui.forms.tasks.task_file_form import NEW_TASK_FILE, open_task_file_form

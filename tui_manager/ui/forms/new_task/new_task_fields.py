@@ -26,8 +26,8 @@ from tui_manager.domain.task_spec.task_spec import (
 )
 from tui_manager.domain.task_spec.text_and_variables import check_variable
 from tui_manager.domain.text.host_name_ranges import fold_names
-from tui_manager.ui.forms.files.files_texts import NO_FILES, FilesTexts, TaskKind
-from tui_manager.ui.forms.new_task.rollout_texts import ALL_AT_ONCE, RolloutTexts
+from tui_manager.ui.forms.files.copy_and_fetch_fields import NO_FILES, FilesTexts, TaskKind
+from tui_manager.ui.forms.new_task.rollout_fields import ALL_AT_ONCE, RolloutTexts
 from tui_manager.ui.forms.schedules.schedule_fields import parse_values
 
 _SPELLED_OUT = 20  # names that a target names one by one

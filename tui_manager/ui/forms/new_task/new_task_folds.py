@@ -7,7 +7,7 @@ from tui_manager.domain.text.number_format import count_of
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line
-from tui_manager.ui.forms.files.files_texts import TaskKind
+from tui_manager.ui.forms.files.copy_and_fetch_fields import TaskKind
 from tui_manager.ui.forms.new_task.new_task_fields import FormFields, split_names
 from tui_manager.ui.forms.path_suggester import PathSuggester
 from tui_manager.ui.forms.schedules.schedule_fields import parse_values

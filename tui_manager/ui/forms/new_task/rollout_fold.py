@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line
-from tui_manager.ui.forms.new_task.rollout_texts import FIELDS, RolloutTexts
+from tui_manager.ui.forms.new_task.rollout_fields import FIELDS, RolloutTexts
 
 _ROWS = (
     (Line("batches", "Batches", "1,10%,rest"), Line("delay", "Delay", "none  (5m)")),

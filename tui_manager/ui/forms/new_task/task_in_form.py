@@ -20,9 +20,9 @@ from tui_manager.domain.task_spec.task_spec import (
     TaskSpec,
 )
 from tui_manager.domain.text.safe_text import safe_text
-from tui_manager.ui.forms.files.files_texts import TaskKind, texts_of
+from tui_manager.ui.forms.files.copy_and_fetch_fields import TaskKind, texts_of
 from tui_manager.ui.forms.new_task.new_task_fields import FormFields
-from tui_manager.ui.forms.new_task.rollout_texts import RolloutTexts
+from tui_manager.ui.forms.new_task.rollout_fields import RolloutTexts
 from tui_manager.ui.forms.text_area_limits import can_hold_command
 
 _KINDS = {StepKind.COPY: TaskKind.COPY, StepKind.FETCH: TaskKind.FETCH}

@@ -1,5 +1,5 @@
 """What the keys of a screen do to search its output: `/`, the next and the previous match, the
-first error."""
+first error. How these are found is in `find_matches.py` and `first_error.py`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,12 +14,8 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.key_footer import KeyFooter
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.output.actions.find_in_output import (
-    COUNT_MAX,
-    count_matches,
-    find_first_error,
-    find_next,
-)
+from tui_manager.ui.output.actions.find_matches import COUNT_MAX, count_matches, find_next
+from tui_manager.ui.output.actions.first_error import find_first_error
 from tui_manager.ui.output.actions.search_bar import SearchBar
 from tui_manager.ui.output.output_pane import OutputPane
 from tui_manager.ui.terminal.closable import while_open

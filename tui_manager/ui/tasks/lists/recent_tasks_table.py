@@ -18,10 +18,10 @@ from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import task_glyph
 from tui_manager.ui.listing.table_layout import GAP, GUTTER, Column, filter_words
 from tui_manager.ui.tasks.failure_summary import failure_words
+from tui_manager.ui.tasks.lists.all_tasks_table import NO_TASK, elapsed, no_tasks, short_author
 from tui_manager.ui.tasks.lists.running_tasks_table import RunningTasksTable
+from tui_manager.ui.tasks.lists.shared_task_columns import NO_SUMMARY
 from tui_manager.ui.tasks.lists.task_selection import TaskPickTable, clock_text
-from tui_manager.ui.tasks.lists.task_summary_table import NO_SUMMARY
-from tui_manager.ui.tasks.lists.task_table import NO_TASK, elapsed, no_tasks, short_author
 
 COLUMNS = (
     Column("state", "", 1),

@@ -23,9 +23,9 @@ from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.table_layout import GAP, Column, ColumnWidths
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.tasks.failure_summary import failure_words
+from tui_manager.ui.tasks.lists.all_tasks_table import elapsed, remaining, short_author
+from tui_manager.ui.tasks.lists.shared_task_columns import NO_SUMMARY
 from tui_manager.ui.tasks.lists.task_selection import TaskPickTable
-from tui_manager.ui.tasks.lists.task_summary_table import NO_SUMMARY
-from tui_manager.ui.tasks.lists.task_table import elapsed, remaining, short_author
 
 _NAMES_READ = 12  # failed commands of a task that are read for the names of their hosts
 _NAMES_ENOUGH = 6  # more have no room in most terminals

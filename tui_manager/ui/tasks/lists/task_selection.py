@@ -8,7 +8,7 @@ from typing import Any
 from textual.message import Message
 
 from tui_manager.domain.lists.list_window import Row
-from tui_manager.ui.tasks.lists.task_summary_table import TaskSummaryTable
+from tui_manager.ui.tasks.lists.shared_task_columns import TaskSummaryTable
 
 
 class TaskPickTable(TaskSummaryTable[Row]):

@@ -12,7 +12,7 @@ from tui_manager.ui.action import ScreenName
 from tui_manager.ui.key_bindings import bindings_of, open_task
 from tui_manager.ui.listing.row_list import MARKED_MAX
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.tasks.lists.task_table import WideTaskTable
+from tui_manager.ui.tasks.lists.all_tasks_table import WideTaskTable
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.terminal.closable import while_open
 

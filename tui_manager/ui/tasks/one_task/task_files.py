@@ -6,7 +6,7 @@ from tui_manager.domain.tasks.task import CommandHost, TaskDetail
 from tui_manager.ui.action import Action
 from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.drawing.transfer_words import FILES_ONLY, pane_lines
-from tui_manager.ui.forms.files.save_files import SaveFilesScreen
+from tui_manager.ui.forms.files.save_fetched_form import SaveFilesScreen
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.actions.output_actions import OutputActions

@@ -26,7 +26,7 @@ from tui_manager.ui.drawing.state_words_and_colours import (
     task_state,
 )
 from tui_manager.ui.key_bindings import key_of
-from tui_manager.ui.tasks.lists.task_table import author, elapsed, remaining
+from tui_manager.ui.tasks.lists.all_tasks_table import author, elapsed, remaining
 
 _BAR_MOST = 56  # cells
 _NAME_LEAST = 8  # cells of a name

@@ -10,7 +10,7 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, fit, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import command_glyph
 from tui_manager.ui.drawing.step_words import rule_texts, step_text, transfer_texts
-from tui_manager.ui.tasks.lists.task_table import short_counts
+from tui_manager.ui.tasks.lists.all_tasks_table import short_counts
 
 _SHOWN = 4  # steps
 LINES_MOST = _SHOWN + 1  # of several steps; the last one counts the others

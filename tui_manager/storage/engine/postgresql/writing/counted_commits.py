@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+from tui_manager.storage.engine.postgresql.postgresql_transaction import (
     PostgresqlTransaction,
+    begin,
 )
-from tui_manager.storage.engine.postgresql.writing.units_of_work import BEGIN
 
 _READ_NUMBER = (
     "SELECT number, pg_is_in_recovery() AS standby FROM last_write WHERE gateway = :gateway"
@@ -108,7 +108,7 @@ class CountedCommits:
     def _commit_number(self) -> None:
         """Commits nothing but a number. Once that is durable, so is all that was committed before
         it, also on a standby."""
-        PostgresqlTransaction(self._connection).execute(BEGIN)
+        begin(self._connection)
         self.commit()
 
     def _stored(self) -> int:

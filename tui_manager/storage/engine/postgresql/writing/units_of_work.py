@@ -8,22 +8,22 @@ import psycopg
 
 from tui_manager.storage.engine.engine import FailedUnit
 from tui_manager.storage.engine.postgresql import errors
-from tui_manager.storage.engine.postgresql.writing.lease import Lease
-from tui_manager.storage.engine.postgresql.writing.postgresql_transaction import (
+from tui_manager.storage.engine.postgresql.postgresql_transaction import (
     PostgresqlTransaction,
+    begin,
 )
+from tui_manager.storage.engine.postgresql.writing.lease import Lease
 from tui_manager.storage.engine.transaction import Work
 
 # Seconds in which a transaction begins units. Others may wait for its locks, for LOCK_WAIT at most.
 RUN_FOR = 0.2
-BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # whatever the server's default is
 
 
 def run_units(
     connection: "psycopg.Connection[Any]", works: Sequence[Work], lease: Lease | None = None
 ) -> list[Any]:
-    """Runs the first of them, as many as may be begun in `RUN_FOR` and at least one, in one
-    transaction, which is then still to be committed; if the only unit has raised, there is none.
+    """Runs the first of them in one transaction: at least one, and then as many as begin within
+    `RUN_FOR`. The caller commits. If the only unit has raised, there is no transaction.
 
     A savepoint takes two round trips. A unit seldom raises, so all run without savepoints first,
     and again with them once one has raised.
@@ -37,7 +37,7 @@ def run_units(
     Raises:
         psycopg.Error: the transaction has failed as a whole.
     """
-    tx = _begin(connection, lease)
+    tx = begin(connection, lease)
     try:
         outcomes = _run_first(works, lambda work: work(tx))
         tx.finish()
@@ -48,7 +48,7 @@ def run_units(
         connection.rollback()
         if len(works) == 1 and not errors.is_duplicate(error):
             return [FailedUnit(error)]
-    tx = _begin(connection, lease)
+    tx = begin(connection, lease)
     try:
         outcomes = _run_first(works, lambda work: _run_alone(tx, work, lease))
         tx.finish()
@@ -57,12 +57,6 @@ def run_units(
             connection.rollback()
         raise
     return outcomes
-
-
-def _begin(connection: "psycopg.Connection[Any]", lease: Lease | None) -> PostgresqlTransaction:
-    tx = PostgresqlTransaction(connection, lease, will_finish=True)
-    tx.execute(BEGIN)
-    return tx
 
 
 def _run_first(works: Sequence[Work], run: Callable[[Work], Any]) -> list[Any]:
