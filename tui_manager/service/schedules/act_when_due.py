@@ -141,11 +141,11 @@ def start_task_of(
 ) -> tuple[int, StartedTask]:
     """Creates and starts a task of a schedule. Raises CannotStartError."""
     try:
-        task_id, started = starting.starter.create_and_start(tx, spec, starting.connections, actor)
+        created, started = starting.starter.create_and_start(tx, spec, starting.connections, actor)
     except (*REFUSALS, StorageError) as error:  # the latter: too little disk is free
         raise CannotStartError(error) from error
-    schedules.set_task(tx, row.row_id, task_id)
-    return task_id, started
+    schedules.set_task(tx, row.row_id, created.task_id)
+    return created.task_id, started
 
 
 def skip_all(

@@ -24,7 +24,7 @@ from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
-from tui_manager.service.tasks.create_task import create
+from tui_manager.service.tasks.create_task import CreatedTask, create
 from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.engine.transaction import Transaction
@@ -47,12 +47,14 @@ class StartedTask:
         offline: how many are not.
         left_out: names of hosts that the target matches and on which the task does not run.
         with_rollout: its hosts wait for their turn.
+        new: False if the same request had started it before; then only `left_out` is known.
     """
 
     host_ids: tuple[str, ...]
     offline: int
     left_out: tuple[str, ...]
     with_rollout: bool
+    new: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,8 @@ class Connections:
 
 
 class TaskStarter:
-    """Starts tasks for operators and for schedules. The caller asks for the connections, starts the
-    task in its transaction, and announces it once that is durable."""
+    """Starts tasks for operators and for schedules. The caller calls `connections`, then `start` or
+    `create_and_start` in its transaction, and `announce` after the commit."""
 
     def __init__(
         self,
@@ -114,13 +116,22 @@ class TaskStarter:
         )
 
     def start(
-        self, tx: Transaction, task_id: int, connections: Connections, actor: str
+        self,
+        tx: Transaction,
+        task_id: int,
+        connections: Connections,
+        actor: str,
+        request_id: str = "",
     ) -> StartedTask:
-        """pending → running. Raises as the function `start`; StorageError if too little disk is
-        free."""
+        """pending → running. If the same request has started the task already, nothing changes.
+
+        Raises as the function `start`; StorageError if too little disk is free.
+        """
+        if request_id and tasks.was_started_by(tx, task_id, request_id):
+            return StartedTask((), 0, tasks.left_out(tx, task_id), with_rollout=False, new=False)
         core = self._core
         _check_free_disk(core.database.folder, core.limits.free_disk)
-        return start(
+        started = start(
             tx,
             task_id,
             core.limits.groups,
@@ -129,18 +140,27 @@ class TaskStarter:
             actor,
             core.clock.stamp(),
         )
+        tasks.set_start_request(tx, task_id, request_id)
+        return started
 
     def create_and_start(
-        self, tx: Transaction, spec: TaskSpec, connections: Connections, actor: str
-    ) -> tuple[int, StartedTask]:
-        """Stores a task and starts it; returns its task_id too. Raises as `start`."""
-        created = create(
-            tx, spec, self._secrets, self.files, self._core.clock.stamp(), request_id=""
-        )
-        return created.task_id, self.start(tx, created.task_id, connections, actor)
+        self,
+        tx: Transaction,
+        spec: TaskSpec,
+        connections: Connections,
+        actor: str,
+        request_id: str = "",
+    ) -> tuple[CreatedTask, StartedTask]:
+        """Stores a task and starts it. Raises as `create` and `start`."""
+        stamp = self._core.clock.stamp()
+        created = create(tx, spec, self._secrets, self.files, stamp, request_id)
+        return created, self.start(tx, created.task_id, connections, actor, request_id)
 
     def announce(self, task_id: int, started: StartedTask) -> None:
-        """The start is durable: the commands are sent, and watchers are told."""
+        """Call it after the commit: sends the commands of a start that is new, and tells
+        watchers."""
+        if not started.new:
+            return
         log.info(
             "task started",
             extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},

@@ -35,12 +35,11 @@ from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import cancel_task, pause_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
 from tui_manager.service.tasks.list_windows import Lists
-from tui_manager.service.tasks.start_task import Connections, StartedTask, TaskStarter
+from tui_manager.service.tasks.start_task import TaskStarter
 from tui_manager.service.tasks.stored_output import StoredOutput
 from tui_manager.service.tasks.task_overview import TaskOverview
 from tui_manager.service.tasks.typing_help import TypingHelp
 from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
-from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import tasks
 
 log = logging.getLogger(__name__)
@@ -154,29 +153,9 @@ class TaskService:
 
     async def _start(self, task_id: int, actor: str, request_id: str) -> tuple[str, ...]:
         connections = self.starter.connections()
-
         started = await self._database.write(
-            lambda tx: self._start_once(tx, task_id, connections, actor, request_id)
+            lambda tx: self.starter.start(tx, task_id, connections, actor, request_id)
         )
-        return self._announce_start(task_id, started)
-
-    def _start_once(
-        self, tx: Transaction, task_id: int, connections: Connections, actor: str, request_id: str
-    ) -> StartedTask | tuple[str, ...]:
-        """Starts a task. If the same request has started it already, nothing changes, and the names
-        of the hosts that were left out come back."""
-        if request_id and tasks.was_started_by(tx, task_id, request_id):
-            return tasks.left_out(tx, task_id)
-        started = self.starter.start(tx, task_id, connections, actor)
-        tasks.set_start_request(tx, task_id, request_id)
-        return started
-
-    def _announce_start(
-        self, task_id: int, started: StartedTask | tuple[str, ...]
-    ) -> tuple[str, ...]:
-        """Announces a start that is new. Returns the names of the hosts that were left out."""
-        if isinstance(started, tuple):
-            return started
         self.starter.announce(task_id, started)
         return started.left_out
 
@@ -193,16 +172,13 @@ class TaskService:
         return await run_to_completion(self._start_new(spec, actor, request_id))
 
     async def _start_new(self, spec: TaskSpec, actor: str, request_id: str) -> NewTask:
-        stamp, connections = self._core.clock.stamp, self.starter.connections()
-
-        def work(tx: Transaction) -> tuple[CreatedTask, StartedTask | tuple[str, ...]]:
-            created = create(tx, spec, self._secrets, self._files, stamp(), request_id)
-            start = self._start_once(tx, created.task_id, connections, actor, request_id)
-            return created, start
-
-        created, started = await self._database.write(work)
+        connections = self.starter.connections()
+        created, started = await self._database.write(
+            lambda tx: self.starter.create_and_start(tx, spec, connections, actor, request_id)
+        )
         self._announce(created)
-        return NewTask(created.task_id, self._announce_start(created.task_id, started))
+        self.starter.announce(created.task_id, started)
+        return NewTask(created.task_id, started.left_out)
 
     async def cancel_task(
         self, task_id: int, actor: str = "", host_ids: Sequence[str] = ()
