@@ -8,9 +8,9 @@ freed when nothing refers to it. To free frozen cycles, all objects are examined
 time.
 
 The work of 5,000 hosts still takes 100 ms or more to examine, and nearly all of it is freed without
-the collector. Therefore full collections are also made rare. So are those of new objects: a
-transaction with the results of many hosts holds more than 700 of them, Python's default, all of
-which are in use.
+the collector. Therefore full collections are also made rare. Collections of new objects are made
+rare too. Python's default is one for each 700 new objects, and a transaction with the results of
+many hosts holds more than that, all of them in use.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""Makes the parts of a manager from its settings. Nothing of them runs yet; `run_manager.py` starts
+"""Makes the parts of a manager from its settings. Nothing runs yet; `run_manager.py` starts
 them."""
 
 import asyncio

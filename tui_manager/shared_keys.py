@@ -1,8 +1,8 @@
 """Which keys a manager uses. With SQLite they are in its `security` folder. With PostgreSQL all
 managers on the database share them, in a file that the first one makes: `cluster.key`.
 
-The database has fingerprints of what they share. Who has something else is refused, because no host
-could go from one manager to the other.
+The database has fingerprints of what they share. A manager with other keys is refused, because no
+host could go from one manager to the other.
 """
 
 import asyncio

@@ -82,7 +82,7 @@ class Agent:
         self.switch: Switch | None = None
 
     async def run(self) -> None:
-        """Works until it is cancelled; commands that run then run on. Ends too when it is to become
+        """Works until it is cancelled. Commands that run at that time go on. It also ends to become
         another version, see `start_new_version.py`.
 
         Raises RefusedByManagerError if dialling again would not help, TrialOverError if this

@@ -1,10 +1,10 @@
 """The files of a bundle that come from no distribution: how the agent is started in it. A file of
 its own, because it is a script of a bundle, and runs on the hosts.
 
-`bin/tui-manager-agent` finds its folder also over links, such as `current`, and starts the Python
-there by its real path. So the agent goes on with its own version after `current` was replaced. It
-sets no variable that commands would see, and Python ignores those of the surroundings (-I) and
-what is installed on the host (-S).
+`bin/tui-manager-agent` resolves links, such as `current`, and starts the Python of the real folder.
+So the agent keeps its own version after `current` was replaced. It sets no variable, because
+commands would see it. Python ignores the variables that are set (-I) and the packages of the host
+(-S).
 """
 
 PROGRAM_ENTRY = """\

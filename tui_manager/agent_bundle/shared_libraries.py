@@ -1,8 +1,8 @@
 """Makes programs and libraries of this machine run from any folder of another machine.
 
-The libraries that they need are put beside them, but for the C library and its loader, which are
-those of the host. The Python finds them by a path that is relative to itself, which its
-extensions inherit (DT_RPATH), whatever LD_LIBRARY_PATH says.
+The libraries that they need are put beside them, except the C library and its loader, which are
+those of the host. The Python finds them by a path that is relative to itself (DT_RPATH). Its
+extensions inherit this path, whatever LD_LIBRARY_PATH says.
 """
 
 import os

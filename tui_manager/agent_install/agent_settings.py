@@ -1,5 +1,5 @@
 """The settings of an agent that an install looks at: lines `NAME=VALUE`, as systemd reads them. The
-host itself edits its file, whose other lines do not leave it."""
+host edits its file itself. Other lines of the file are not sent here."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Which bundle fits a host."""
+"""Chooses the bundle that fits a host."""
 
 import asyncio
 import platform

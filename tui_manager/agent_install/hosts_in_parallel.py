@@ -1,4 +1,4 @@
-"""Does the work on many hosts at once, so many at a time, and keeps how it ended on each."""
+"""Works on several hosts at the same time, and keeps the outcome of each."""
 
 import asyncio
 import logging

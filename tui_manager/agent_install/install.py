@@ -1,5 +1,5 @@
-"""Installs the agent on one host: finds out what is there, and changes only what is not as it
-should be. So a repeat mends what an earlier install has left half done."""
+"""Installs the agent on one host: finds out what is there, and changes only what is wrong. So a
+second install repairs what an earlier one left unfinished."""
 
 import asyncio
 import secrets

@@ -1,4 +1,4 @@
-"""What an install needs of the manager: its hosts, tokens for one key, and a command that is tried
+"""What an install asks of the manager: its hosts, join tokens for one key each, and a test command
 on all hosts."""
 
 import asyncio

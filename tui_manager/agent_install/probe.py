@@ -1,4 +1,4 @@
-"""What a host says before anything is changed there, and whether an agent can live there."""
+"""What a host says before anything is changed there, and whether an agent can run there."""
 
 import hashlib
 import json

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class NotificationCalls(Protocol):
-    """Who receives notifications, and how it stands with each."""
+    """Who receives notifications, and the state of each receiver."""
 
     async def list_receivers(self) -> Sequence[ReceiverStatus]:
         """The receivers by name, as the settings of the manager that leads have them."""

@@ -1,5 +1,5 @@
-"""Where the keys are that stay the same as long as the manager is the same: its authority's, that
-of the enrolment port, and the one for secrets of commands."""
+"""Where a manager keeps the keys that never change: that of its authority, that of the enrolment
+port, and the one for secrets of commands."""
 
 from pathlib import Path
 from typing import Protocol

@@ -26,14 +26,14 @@ class ServiceSettings:
     """What an operator can set and a service obeys. Each field is a setting.
 
     Attributes:
-        lost_after: silence of an agent that turns its work into failure.
+        lost_after: if an agent is silent for this long, its commands count as failed.
         heartbeat: an agent reports at least this often; with thousands of agents less often.
         kill_grace: time between SIGTERM and SIGKILL.
         output_limit: stored bytes of one command on one host, both streams together.
         free_disk: bytes that must be free in the state folder before a task can start.
         files_limit: bytes of the files on their way to and from hosts that the manager keeps.
-        history_days: days after its end at which a task is removed with its output, and for which
-            the history of schedules is kept; 0: for ever.
+        history_days: a task is removed with its output so many days after its end, and the history
+            of schedules is kept as long; 0: for ever.
         groups: host groups, name → target.
     """
 

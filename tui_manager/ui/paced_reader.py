@@ -1,4 +1,4 @@
-"""Reads that follow changes, but not more often than the manager can bear."""
+"""Reads again after changes, but not more often than the manager can bear."""
 
 import asyncio
 import time

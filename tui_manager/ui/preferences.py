@@ -1,4 +1,4 @@
-"""What an operator can set of the dashboard: keys, colours, and how it calls when a task has ended.
+"""What an operator can set of the dashboard: keys, colours, and the signal when a task has ended.
 The settings are checked here. Nothing here imports Textual, as every command reads the settings."""
 
 from collections.abc import Mapping, Sequence

@@ -169,8 +169,8 @@ def _judge_command(file: PolicyFile, question: Question, script: str) -> Verdict
 
 
 def _judge_files(file: PolicyFile, question: Question) -> Iterator[tuple[Verdict, str]]:
-    """What the policy says of each file, with its path as it was judged: that of a folder ends in
-    `/`."""
+    """The verdict of the policy on each file, with the path that was judged: that of a folder ends
+    in `/`."""
     asked = ((FileAccess.READ, question.read), (FileAccess.WRITE, question.written))
     for access, paths in asked:
         is_write = access is FileAccess.WRITE

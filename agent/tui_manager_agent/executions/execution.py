@@ -83,7 +83,7 @@ class Execution:
                 self.state = State.RUNNING
 
     def begin_transfer(self, started: int) -> None:
-        """It is a copy or a fetch, which runs since then; boot-time ns."""
+        """Marks it as a copy or a fetch that runs since this time; boot-time ns."""
         self._started = started
         self.state = State.RUNNING
 
@@ -93,13 +93,13 @@ class Execution:
         return was != self._progress
 
     def set_result(self, result: Result) -> None:
-        """It has ended. The result says how much output there is."""
+        """Notes that it has ended. The result says how much output there is."""
         self.result = result
         self.state = State.ENDED
         self._sizes = {stream: result.stored.get(stream, 0) for stream in STREAMS}
 
     def for_hello(self) -> wire.HeldExecution:
-        """How Hello names it."""
+        """The entry of this execution in Hello."""
         return wire.HeldExecution(
             execution_id=self.id,
             state=_WIRE_STATE[self.state],

@@ -119,7 +119,7 @@ class ExecutionRequests:
                 self._recovery.restore(execution)
 
     async def serve(self) -> None:
-        """Works until it is cancelled; what runs then runs on."""
+        """Works until it is cancelled. Commands that run at that time go on."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._runner.serve())
             tasks.create_task(self._recovery.serve())
@@ -139,7 +139,7 @@ class ExecutionRequests:
         self._journal.close()
 
     def begin_session(self) -> list[wire.HeldExecution]:
-        """Everything held, for Hello. Nothing more is reported of it until Resume."""
+        """Returns all held executions, for Hello. Nothing more of them is reported until Resume."""
         for execution in self._held:
             execution.begin_session()
         self._outbox.files.begin_session()
@@ -245,7 +245,7 @@ class ExecutionRequests:
             _LOG.error("mark not changed: execution_id=%s error=%s", execution.id, error)
 
     async def _answer_from_journal(self, execution_id: str) -> bool:
-        """Reports once more what is known of an execution. False if nothing is."""
+        """Reports again what is known of an execution. False if nothing is known."""
         execution = self._held.find(execution_id)
         if execution is None:
             result = await self._acknowledged_result(execution_id)
@@ -281,8 +281,8 @@ class ExecutionRequests:
             self._held.remove(execution)
 
     async def _remove_expired(self) -> None:
-        """What the manager does not know has an age limit, which the journal applied at the
-        start."""
+        """Removes executions that the manager does not know and that are too old. The journal
+        applied this limit at the start."""
         while True:
             await asyncio.sleep(EXPIRE_EVERY)
             for execution in self._held:

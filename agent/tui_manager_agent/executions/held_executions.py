@@ -1,5 +1,5 @@
-"""The executions that this agent holds for its manager, and the one way in which they end, also
-those that it refuses. How an end is logged: `log_executions.py`."""
+"""The executions that this agent holds for its manager. All of them end in one way, also those that
+are refused. `log_executions.py` logs each end."""
 
 import logging
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class HeldExecutions:
         self._by_id: dict[str, Execution] = {}
 
     def __iter__(self) -> Iterator[Execution]:
-        """Those held now; they may be removed meanwhile."""
+        """The executions that are held now. Some may be removed during the iteration."""
         return iter(list(self._by_id.values()))
 
     def find(self, execution_id: str) -> Execution | None:
@@ -54,7 +54,7 @@ class HeldExecutions:
         return execution
 
     def remove(self, execution: Execution) -> None:
-        """Holds it no longer. Its folder is the caller's to remove."""
+        """Removes it from the held executions. The caller removes its folder."""
         self._by_id.pop(execution.id, None)
         self._quota.remove(execution.spool)
         self._outbox.remove(execution)
@@ -74,7 +74,7 @@ class HeldExecutions:
         return execution.ended
 
     def refresh_by_id(self, execution_id: str) -> None:
-        """As `refresh`, if it is held."""
+        """As `refresh`, if the execution is held."""
         if execution := self._by_id.get(execution_id):
             self.refresh(execution)
 
@@ -101,7 +101,7 @@ class HeldExecutions:
         self._finish(execution)
 
     def count_contents(self, execution: Execution, size: int) -> None:
-        """Counts the bytes that the order of an execution brought along, until it ends."""
+        """Counts the bytes of the script and the input of an order until its execution ends."""
         if size and not execution.ended:
             self._quota.add_needed(execution.spool, size)
 

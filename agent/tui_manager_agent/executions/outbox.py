@@ -1,5 +1,5 @@
-"""The executions with news for the manager, gathered into reports; and behind those the messages
-of transfers."""
+"""Executions that have something new for the manager, collected into reports, and the messages of
+transfers, which are sent after the reports."""
 
 import asyncio
 
@@ -52,11 +52,11 @@ class Outbox:
         self._has_news.set()
 
     def wake(self) -> None:
-        """Ends a wait: there is something to send that is not in here."""
+        """Ends a wait, because there is something to send that is not in this outbox."""
         self._has_news.set()
 
     async def wait(self) -> None:
-        """Returns when there is news."""
+        """Returns when there is something to report."""
         await self._has_news.wait()
 
     def report(self) -> wire.Report:
@@ -76,8 +76,8 @@ class Outbox:
         return report
 
     def file_message(self) -> wire.AgentMessage | None:
-        """The next message of a transfer, if there is one. It goes out after a report, so that the
-        many bytes of files hold nothing up."""
+        """The next message of a transfer, if there is one. It is sent after a report, so that the
+        many bytes of files delay no report."""
         message = self.files.next_message()
         if self.files.has_any:
             self._has_news.set()

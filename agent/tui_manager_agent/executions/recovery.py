@@ -83,7 +83,7 @@ class Recovery:
             self._lost.put_nowait((execution, problem))
 
     def hold(self, execution: Execution) -> None:
-        """Keeps an update of this agent as one that runs, until its result is known."""
+        """Treats an update of this agent as running until its result is known."""
         execution.read_folder()
         if execution.ended:
             self._held.keep(execution)

@@ -1,4 +1,4 @@
-"""From an order to its supervisor or transfer: executions start in turn, and are canceled at any
+"""Starts executions in turn, each with a supervisor or as a transfer, and cancels them at any
 stage."""
 
 import asyncio
@@ -43,7 +43,7 @@ class Runner:
         self._is_serving = False
 
     async def serve(self) -> None:
-        """Works until it is cancelled; what runs then runs on."""
+        """Works until it is cancelled. Commands that run at that time go on."""
         self._is_serving = True
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -73,7 +73,8 @@ class Runner:
             self._queue.add(execution)
 
     async def _begin_at_once(self, execution: Execution, accept: Callable[[], Order]) -> None:
-        """As if it had waited for its turn, but in one trip to the disk."""
+        """Does the same as for an execution that has waited, but with one call in the thread of the
+        disk."""
         try:
             order, is_late = await self._disk.run(_accept_and_start, execution.spool, accept)
         except (RefusedError, OSError) as error:
@@ -142,7 +143,7 @@ class Runner:
         spool.mark_starting()
 
     def _wait_for_folder(self, execution: Execution, order: Order) -> None:
-        """Its order is in a state folder that was moved away: it waits for another turn."""
+        """The state folder with its order was moved away. The execution waits for another turn."""
         _LOG.error("not started, its folder is away: execution_id=%s", execution.id)
         execution.state, execution.order = State.ACCEPTED, order
         self._queue.put_back(execution)

@@ -131,7 +131,8 @@ class Supervisors:
 
 
 class FifoListener:
-    """Calls back with the id of each execution whose folder changed, each once a wake-up.
+    """Reads the FIFO and calls back with the id of each execution whose folder changed, each id
+    once a wake-up.
 
     Notifications that come while no agent runs are lost: look at every folder after the start.
     """

@@ -1,7 +1,6 @@
 """Knows the facts of this host at any time, and notices when one changes.
 
-A thread of its own looks at them. Nobody waits for it: a disk that does not answer delays neither
-the agent nor its end.
+A thread of its own reads them. So a disk that does not answer delays neither the agent nor its end.
 """
 
 import asyncio
@@ -39,7 +38,8 @@ class FactWatch:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Looks until `stop` is called. Call it on the loop that is to learn of changes."""
+        """Reads the facts until `stop` is called. Call it on the loop that is to be told of
+        changes."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._look, args=(loop,), name="facts", daemon=True).start()
 

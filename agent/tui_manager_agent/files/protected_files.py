@@ -1,7 +1,7 @@
 """The agent's own files, which no transfer may touch: its state folder and its policy. Those of the
 program may be read, but not written: a policy decides who may replace the agent.
 
-They are known by device and inode, so that links and bind mounts lead nobody around this.
+They are recognized by device and inode, so that links and bind mounts do not hide them.
 """
 
 import fcntl

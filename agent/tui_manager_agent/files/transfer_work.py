@@ -1,7 +1,7 @@
 """What the work of a copy or a fetch shares with the agent's event loop.
 
-A work runs in a thread of its own and may block there. The loop tells it to stop, and reads how far
-it is. A file of its own, because both kinds of work and the loop use it.
+The work runs in a thread of its own and may block there. The loop tells it to stop, and reads its
+progress. A file of its own, because both kinds of work and the loop use it.
 """
 
 import threading

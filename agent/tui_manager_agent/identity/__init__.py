@@ -1,4 +1,4 @@
-"""What makes this host itself: its state folder and ids, its key and certificate, its join token.
+"""The identity of this host: its state folder and ids, its key and certificate, its join token.
 
-How they are got from the manager is in `link/`.
+How the manager issues the certificate is in `link/`.
 """

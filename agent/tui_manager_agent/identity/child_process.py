@@ -77,7 +77,8 @@ def ask_and_block(
 
 
 def _command(module: str, *arguments: str) -> tuple[str, ...]:
-    """Python as the agent itself was started: that of a bundle has no other packages."""
+    """The command of Python, started as the agent itself was: that of a bundle has no other
+    packages."""
     flags = ("-I", "-S") if sys.flags.isolated and sys.flags.no_site else ("-P",)
     return (sys.executable, *flags, "-m", module, *arguments)
 

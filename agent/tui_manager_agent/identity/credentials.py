@@ -1,9 +1,9 @@
 """The credentials of this host: its key, its certificate, the authorities that it trusts.
 
-All but the key is in one record. A newer one is kept beside it until the manager has accepted its
-certificate in a handshake and the certificate has begun; only then it replaces the one
-that works. The key is made once and stays. Nothing here parses a certificate: that
-needs cryptography, which only child processes load.
+All but the key is in one record. A newer record is kept beside it until the manager has accepted
+its certificate in a handshake and the certificate has begun. Only then it replaces the older one.
+The key is made once and stays. Nothing here parses a certificate: that needs cryptography, which
+only child processes load.
 """
 
 import logging

@@ -1,5 +1,5 @@
-"""Where this agent's managers listen: what its owner gave it, and what a manager told it later. The
-latter is kept in the state folder."""
+"""Where this agent's managers listen: the addresses that its owner gave it, and those that a
+manager told it later. The latter are kept in the state folder."""
 
 import asyncio
 import logging

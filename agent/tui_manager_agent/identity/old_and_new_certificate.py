@@ -1,8 +1,10 @@
-"""Renews this host's certificate over the stream when the manager asks for it.
+"""The certificates of this host: the one in use, and a new one. The manager asks for the renewal
+and issues the new one over the stream.
 
-A manager whose clock is wrong may issue a certificate that nobody accepts when the clock is right
+If the clock of the manager is wrong, the new certificate may not be valid when that clock is right
 again. So the agent keeps the old certificate until the manager has accepted the new one, and the
-new one is valid by the clock of this host. It takes no new one that ends before the old one.
+new one is valid by the clock of this host. It refuses a new certificate that ends before the old
+one.
 """
 
 import asyncio
@@ -21,9 +23,8 @@ _LOG = logging.getLogger(__name__)
 
 
 class Renewal:
-    """The certificates of this host: the one that works, and a newer one until the manager has
-    accepted it and it has begun. If a dial is not welcomed, the next
-    dial shows the other one.
+    """The certificate that works, and a newer one until the manager has accepted it and it has
+    begun. If a dial is not welcomed, the next dial uses the other one.
 
     A failure is only logged: the certificate is still valid, and the manager asks again.
 
@@ -44,11 +45,11 @@ class Renewal:
 
     @property
     def credentials(self) -> Credentials:
-        """What a dial shows now."""
+        """The credentials that a dial uses now."""
         return self._newer if self._newer and self._shows_newer else self._held
 
     def welcomed(self) -> None:
-        """The manager has accepted the credentials that were shown."""
+        """Call it when the manager has accepted the credentials that were used."""
         if self._newer is None:
             return
         if not self._shows_newer:
@@ -73,7 +74,7 @@ class Renewal:
         self._held, self._newer, self._shows_newer = self._newer, None, False
 
     def stream_ended(self, *, welcomed: bool) -> None:
-        """Chooses what the next dial shows."""
+        """Chooses the credentials of the next dial."""
         if welcomed:
             self._begin_with_newer()
         elif self._newer is not None:

@@ -1,7 +1,7 @@
 """Replaces the folders of acknowledged executions by lines in the journal's log.
 
-A line takes a sync, and one sync serves many lines, so they are written together a moment later. If
-the agent dies before, it finds the folders again and asks the manager again.
+A line needs a sync, but many lines can share one sync. So they are written together a moment later.
+If the agent dies before that, it finds the folders again and asks the manager again.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class AckCompactor:
         self._pending = asyncio.Event()
 
     def add(self, execution_id: str, result: Result) -> None:
-        """The manager has everything of this execution."""
+        """Adds an execution of which the manager has everything."""
         self._results[execution_id] = result
         self._pending.set()
 

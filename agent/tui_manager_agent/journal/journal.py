@@ -1,10 +1,10 @@
 """The durable record of what one manager asked for: nothing in it ever runs twice.
 
-One folder for each execution holds small files whose presence is the state. So a transition is one
-rename, the supervisor and the agent meet in it without sharing a database, secrets vanish with the
-order's file, and the owner of a host can read it with `ls`. When an execution is acknowledged, a
-line in a log replaces its folder (`acknowledged.py` says for how long), so that a repeat is still
-answered.
+One folder for each execution holds small files whose presence is the state. So a change of the
+state is one rename, the supervisor and the agent need no common database, secrets are removed with
+the file of the order, and the owner of a host sees the state with `ls`. When an execution is
+acknowledged, a line in a log replaces its folder (`acknowledged.py` says for how long), so that a
+repeat is still answered.
 """
 
 import time

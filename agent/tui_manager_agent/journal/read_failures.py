@@ -23,7 +23,7 @@ class ReadFailures:
         return True
 
     def is_permanent(self, name: str) -> bool:
-        """Whether to give it up. What only cannot be opened now may be read later."""
+        """Whether to give up. A file that only cannot be opened now may be read later."""
         number, since = self._since.get(name, (0, 0))
         return number == errno.EIO and clock.now() - since >= GONE_AFTER
 

@@ -1,5 +1,5 @@
 """How much disk the output of ended executions may take until the manager has acknowledged it,
-together with what the orders of others brought along.
+together with the scripts and inputs of the other orders.
 
 If the manager stays away, the output would grow for ever. Past the limit the oldest output is
 deleted first. Its result stays, and the manager gets the missing bytes as a counted gap. The limit
@@ -33,13 +33,14 @@ class SpoolQuota:
         self._shrink()
 
     def add_needed(self, spool: ExecutionFolder, size: int) -> None:
-        """Counts the bytes that an order brought along, which stay until the execution ends."""
+        """Counts the bytes of the script and the input of an order, which stay until the execution
+        ends."""
         self._needed[spool.folder.name] = size
         self._total += size
         self._shrink()
 
     def remove(self, spool: ExecutionFolder) -> None:
-        """Counts it no longer: its folder is deleted, or will be."""
+        """Stops counting it: its folder is deleted, or will be."""
         _, size = self._kept.pop(spool.folder.name, (None, 0))
         self._total -= size + self._needed.pop(spool.folder.name, 0)
 

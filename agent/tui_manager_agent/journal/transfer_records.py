@@ -1,8 +1,8 @@
 """What a copy, a fetch or an update is to do, and what it has done, as values; on disk they are
 entries of the records of an order and of a result.
 
-Their names are not those of a command's entries: an older agent finds that it cannot read such an
-order, and ends it.
+Their names differ from those of a command's entries. So an older agent notices that it cannot read
+such an order, and ends it.
 """
 
 from collections.abc import Mapping

@@ -262,7 +262,7 @@ class _Heartbeat:
         return False
 
     def begin(self) -> None:
-        """A heartbeat goes out now."""
+        """Call it when a heartbeat is sent."""
         self._began_at = asyncio.get_running_loop().time()
 
     def _on_timer(self) -> None:

@@ -20,7 +20,7 @@ _TIMEOUT = int(command_defaults.TIMEOUT.total_seconds()) * clock.SECOND
 
 
 class FileAccess(StrEnum):
-    """What is done with a file. The name is that of the list in `[files]`."""
+    """What a transfer does with a file. The value is the name of the list in `[files]`."""
 
     READ = "read"
     WRITE = "write"

@@ -1,10 +1,10 @@
 """The patterns of a policy: literal text, with `*` and `**` for characters that are harmless.
 
-`*` stands for any run of letters, digits and `_ , : / @ % + = . -`, within one word: nothing that a
-shell reads as more than itself. `**` stands for the same with spaces, so for any number of words.
-Neither matches two dots in a row, which would lead out of a folder, nor a `-`, `+`, `@` or `%` that
-begins a word: to many programs it begins an option, an editor's command, the name of a file with
-arguments, or a job, which the owner did not write. Quotes do not change that.
+`*` stands for any run of letters, digits and `_ , : / @ % + = . -`, within one word: no character
+that has a meaning for a shell. `**` stands for the same with spaces, so for any number of words.
+Neither matches two dots in a row, which would lead out of a folder, nor a `-`, `+`, `@` or `%` at
+the beginning of a word. Many programs read such a word as an option, an editor's command, a file
+with arguments, or a job, which the owner did not allow. Quotes do not change that.
 
 Matching takes time in proportion to the text, whatever the pattern: the text comes from outside.
 """

@@ -1,4 +1,4 @@
-"""Reads a file of the host's owner, which nobody else may be able to write."""
+"""Reads a file of the host's owner. The file is refused if somebody else could write it."""
 
 import os
 import stat

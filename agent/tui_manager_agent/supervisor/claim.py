@@ -1,7 +1,7 @@
 """Which supervisor has an execution: the order's file becomes the claim, and then the result.
 
-It is the same file throughout, because to make and remove a file costs the host more than to write
-to it. It is locked as long as its owner lives.
+It is the same file all the time, because making and removing a file costs more than writing to it.
+Its owner keeps it locked as long as it lives.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def remove_order(folder: str) -> None:
 
 
 def recover_result(folder: str) -> None:
-    """Gives a result its name, if its supervisor or the host died before that."""
+    """Gives a result its name, if the supervisor or the host died before that."""
     for name in (record.STARTING, record.CLAIM):
         try:
             if STATUS in record.read_sealed(f"{folder}/{name}"):

@@ -1,8 +1,8 @@
-"""What an order brings along as files of its folder: a script, and what its command reads from
-stdin. Here they are given to the command, and removed.
+"""The files that come with an order: a script, and what its command reads from stdin. Gives them to
+the command, and removes them.
 
-The folder is the agent's alone. So the script of another user is copied to where that user, and
-nobody else, can read it; `executions/orders/script_copies.py` says where that is, and why.
+Only the agent can read their folder. So a script that runs as another user is copied to a folder
+that only this user can read; `executions/orders/script_copies.py` says where that is, and why.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BLOCK = 65536  # bytes
 
 
 def are_in(order: Mapping[str, str]) -> bool:
-    """Whether the order brings something along."""
+    """Whether the order has a script or an input."""
     return SCRIPT_SIZE in order or STDIN_SIZE in order
 
 
@@ -70,7 +70,8 @@ def open_stdin(order: Mapping[str, str], folder: int) -> int:
 
 
 def remove_files(order: Mapping[str, str], folder: int) -> None:
-    """Removes what the command needs no longer. What cannot be removed now, the agent removes."""
+    """Removes the files that the command no longer needs. The agent removes later what cannot be
+    removed now."""
     for name in FILES:
         if name + SIZE in order:
             _unlink(name, folder)

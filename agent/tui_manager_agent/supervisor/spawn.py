@@ -1,4 +1,4 @@
-"""Starting the program of an order: as the supervisor's own user, or as the one that it names.
+"""Starts the program of an order: as the supervisor's own user, or as the one that the order names.
 
 Usually posix_spawn does it, which is cheaper. A fork does what posix_spawn cannot: become another
 user, and enter a cgroup that has limits, which must not slow down the supervisor. The supervisor

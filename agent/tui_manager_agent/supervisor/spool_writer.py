@@ -1,5 +1,5 @@
 """Writes the two streams of a command from their pipes into spool files, with one limit for both.
-`supervise.py` waits for data, and decides how long after the end of the command."""
+`supervise.py` waits for data, and decides for how long it waits after the end of the command."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _UNKNOWN = "unknown.service"  # a unit that is not there
 
 
 def start_watcher(trial: TrialRecord, state_dir: Path, lock: int, arguments: Sequence[str]) -> int:
-    """Returns its pid when it watches. Raises OSError.
+    """Starts the watcher, and returns its pid when it watches. Raises OSError.
 
     Args:
         lock: a descriptor, which it keeps open until it ends.
@@ -59,8 +59,8 @@ def stop_watcher(pid: int) -> None:
 
 
 def unit_of_systemd() -> str:
-    """The unit as which systemd has started this process, as the path of its cgroup; empty: it has
-    not."""
+    """The path of the cgroup of the systemd unit that has started this process; empty: systemd has
+    not started it."""
     started = os.environ.get("SYSTEMD_EXEC_PID")
     if started is None:
         parent, _ = processes.inspect(os.getppid())
@@ -78,9 +78,9 @@ def unit_of_systemd() -> str:
 
 
 def restart_loop_of(root: Path) -> list[str]:
-    """What starts the loop that has started this process; empty: it was none.
+    """The command of the restart loop that has started this process; empty: no loop has started it.
 
-    It ends for good after some exit statuses, and then its log has no writer any more.
+    The loop ends for good after some exit statuses, and then its log has no writer any more.
     """
     try:
         words = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().decode().rstrip("\0").split("\0")

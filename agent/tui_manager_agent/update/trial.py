@@ -31,7 +31,7 @@ class TrialOverError(Exception):
 
 
 class Trial:
-    """What the record says, and what has become of it.
+    """The trial that a record describes, and how it has gone on.
 
     Attributes:
         is_open: the version that runs is on trial.
@@ -77,7 +77,8 @@ class Trial:
             raise self.over("The manager does not admit this host.")
 
     def over(self, problem: str) -> TrialOverError:
-        """Why this version must end now, a sentence. The next agent finds it in the record."""
+        """Returns the error with which this version must end now. The problem, a sentence, is
+        written into the record for the next agent."""
         if self.is_open:
             trial_record.note_problem(self._state_dir, problem)
         return TrialOverError(problem)
@@ -170,7 +171,7 @@ class Trial:
 
 
 def find(identity: Identity, here: Installation) -> Trial | None:
-    """The trial that the state folder tells of; None if there is none.
+    """The trial of the record in the state folder; None if there is none.
 
     Raises TrialOverError, OSError.
     """

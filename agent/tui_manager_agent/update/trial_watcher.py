@@ -106,7 +106,8 @@ class Watcher:
         return self._looks > _LOOKS
 
     def _command_line(self) -> bytes:
-        """Of the agent; it changes when the new version begins. Empty: there is no /proc."""
+        """The command line of the agent. It changes when the new version begins. Empty: there is no
+        /proc."""
         try:
             with open(f"/proc/{self.pid}/cmdline", "rb", buffering=0) as file:
                 return file.read()

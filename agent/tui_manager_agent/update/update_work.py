@@ -1,5 +1,5 @@
 """The work of an update until the agent can become the new version: the bundle is pulled, checked
-and unpacked, and the new program is tried. Nothing that is in use has changed by then."""
+and unpacked, and the new program is tried. Until then, nothing that is in use is changed."""
 
 import os
 import signal

@@ -7,8 +7,8 @@ the acceptance of an update changes.
     ROOT/update-keys               public keys, a line each; one of them must have signed an update
     ROOT/.update-lock              locked from the unpacking until the trial is over
 
-All that an acceptance needs is prepared under other names, so that it is a few renames, for which
-even a full disk has room.
+All that an acceptance needs is prepared under other names. So an acceptance is a few renames, which
+also work on a full disk.
 """
 
 import fcntl
@@ -76,7 +76,7 @@ class Versions:
         self._id = execution_id
 
     def folder(self, name: str) -> Path:
-        """Of a version."""
+        """The folder of a version."""
         return self.root / VERSIONS / name
 
     def unpacking(self, name: str) -> Path:

@@ -1,7 +1,7 @@
 """Real agents on this machine for the demo: starts, watches and ends them with all their processes.
 
-A command outlives its agent, and what a command leaves may outlive the command: what is ours is
-found by what it carries, not by its parents.
+Commands may outlive their agent, and background processes their command. So the processes of the
+demo are found by a variable in their environment, and not by their parents.
 """
 
 import os

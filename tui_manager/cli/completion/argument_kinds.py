@@ -1,5 +1,6 @@
-"""What each argument of the command line names, from which follows how it is completed. Those of
-which the parser knows the choices need no line; a test finds others that are missing here."""
+"""What each argument of the command line names, such as a host or a task. This decides how it is
+completed. An argument with fixed choices needs no line here. A test finds other arguments that are
+missing."""
 
 from collections.abc import Mapping
 from enum import Enum, auto

@@ -1,5 +1,6 @@
-"""What the word that is being typed can become. The parser says what stands there,
-`argument_kinds.py` what that names, and the manager, if one answers, which of these there are."""
+"""Finds what the word that is being typed can become. The parser says which argument it is,
+`argument_kinds.py` what this argument names, and the manager, if one answers, which names there
+are."""
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence

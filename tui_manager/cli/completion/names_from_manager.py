@@ -1,5 +1,5 @@
-"""What a manager has of the kind that an argument names. It is asked within a short time, or not at
-all: whoever presses tab waits for the answer."""
+"""Asks a manager for the names that an argument can have. It waits only a short time for the
+answer, because somebody has pressed tab and waits too."""
 
 import argparse
 import asyncio

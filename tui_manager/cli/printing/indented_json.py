@@ -1,5 +1,5 @@
-"""JSON in lines, with an indent. With an indent, `json` leaves its C code; here the lines are made
-without `json`, which is given only the values. A file of its own, because most commands print no
+"""JSON in lines, with an indent. With an indent, `json` does not use its fast C code. So the lines
+are made here, and `json` formats only the values. A file of its own, because most commands print no
 JSON and must start fast."""
 
 import json

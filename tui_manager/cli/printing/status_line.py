@@ -1,5 +1,5 @@
-"""One line on the terminal that says how far something is. It is drawn anew, and gives way to every
-other line. Nothing is shown if stderr is no terminal."""
+"""One line on the terminal that says how far something is. It is drawn again and again, and removed
+before any other line is printed. Nothing is shown if stderr is no terminal."""
 
 import sys
 import time

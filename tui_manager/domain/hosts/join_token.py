@@ -81,7 +81,7 @@ class TokenState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A join token as it is listed: all but its secret, which is nowhere.
+    """A join token as it is listed, without its secret, which is stored nowhere.
 
     Attributes:
         created_by: `user@terminal`.

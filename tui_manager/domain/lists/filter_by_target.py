@@ -1,6 +1,6 @@
-"""Terms of a filter that are targets, so that what filters hosts can also be what a task runs on:
-`role=web`, `web[01-20]`, `@offline`, `task:62:failed`. Lists of hosts and of command hosts have
-them. The rest of the language is in `filter_language.py`."""
+"""Terms of a filter that are targets: `role=web`, `web[01-20]`, `@offline`, `task:62:failed`. So
+one term can filter a list of hosts and be the target of a task. Lists of hosts and of command hosts
+have them. The rest of the language is in `filter_language.py`."""
 
 from collections.abc import Collection, Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""What needs an operator: a sentence, and what it is about. A file of its own, because several
+"""An alert: a sentence for the operator, and what it is about. A file of its own, because several
 layers make, convert and show alerts."""
 
 from tui_manager.domain.frozen_dataclass import dataclass

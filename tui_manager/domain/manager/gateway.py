@@ -16,7 +16,7 @@ GONE_AFTER = timedelta(days=1)  # of silence; then a manager is neither listed n
 
 
 class GatewayState(StrEnum):
-    """How a manager stands, in the words that operators read."""
+    """The state of a manager, in the words that operators read."""
 
     LEADS = "leads"
     RUNNING = "running"
@@ -54,7 +54,8 @@ class Gateway:
 
     @property
     def state(self) -> GatewayState:
-        """How it stands. One that is not heard does not lead, whatever the database still says."""
+        """The state. A manager that is not heard does not lead, whatever the database still
+        says."""
         if self.alive:
             return GatewayState.LEADS if self.leads else GatewayState.RUNNING
         return GatewayState.STOPPED if self.stopped else GatewayState.NOT_HEARD
@@ -87,10 +88,10 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class ManagerGroup:
-    """How all managers of the database stand, as one of them knows it.
+    """The states of all managers of the database, as one of them sees them.
 
     Attributes:
-        own: the number of the one that says so.
+        own: the number of this manager.
         gateways: all of them, this one too, by number. Empty: this one is alone.
     """
 
@@ -104,7 +105,7 @@ class ManagerGroup:
 
     @property
     def others(self) -> tuple[Gateway, ...]:
-        """All but the one that says so."""
+        """All except this manager itself."""
         return tuple(one for one in self.gateways if one.number != self.own)
 
     @property
@@ -121,7 +122,7 @@ class ManagerGroup:
         return replace(self, gateways=tuple(found))
 
     def without_others(self) -> "ManagerGroup":
-        """The same if nobody else is heard: the manager that says so cannot reach the database."""
+        """The same if nobody else is heard, because this manager cannot reach the database."""
         return replace(
             self,
             gateways=tuple(

@@ -35,7 +35,7 @@ class Event(StrEnum):
 
 
 class ReceiverKind(StrEnum):
-    """By which way a receiver is reached."""
+    """How a receiver is reached."""
 
     HOOK = "hook"
     WEBHOOK = "webhook"
@@ -136,7 +136,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverStatus:
-    """How it stands with one receiver.
+    """The state of one receiver.
 
     Attributes:
         place: see Hook and Webhook.

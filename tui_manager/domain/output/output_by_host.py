@@ -1,4 +1,4 @@
-"""What a reader wants of the output of a task, host by host. Pure."""
+"""Which part of a task's output a reader wants, host by host. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Templates: task files that are saved under a name, each save as a version."""
+"""Templates: task files that are saved under a name. Each save makes a version."""
 
 import re
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Reads TOML whose errors name the file, the line and the key."""
+"""Reads TOML. Its errors name the file, the line and the key."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""The bytes that a step brings along: a script, or what its command reads from stdin."""
+"""The bytes that come with a step: a script, or what its command reads from stdin."""
 
 from dataclasses import field
 

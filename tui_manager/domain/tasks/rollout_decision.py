@@ -1,7 +1,7 @@
 """What a rollout may do now: a pure decision over the counts that are stored.
 
 The planner of the service asks, does what the answer says, counts again, and asks again, until the
-answer is to wait. Nothing else is remembered, so a restarted manager goes on exactly there.
+answer is to wait. Nothing else is kept, so a restarted manager continues at the same point.
 Instants and durations are microseconds.
 """
 
@@ -33,7 +33,7 @@ class RolloutLimits:
         delay: from the end of a batch until the next one begins.
         max_concurrency: hosts under way at one time; 0: no limit.
         max_failures: hosts that may fail; None: all.
-        strict: no more hosts are under way than may still fail, and one.
+        strict: at most as many hosts are under way as may still fail, plus one.
         hold: after which batches the task waits for an operator.
         hold_timeout: how long it waits.
     """
@@ -87,14 +87,14 @@ class RolloutState:
     """Where a rollout is.
 
     Attributes:
-        batch: that began last, from 1; 0: none.
+        batch: the one that began last, counted from 1; 0: none has begun.
         current: the hosts of that batch.
-        barrier: the first step before which hosts of that batch wait; None: none waits.
-        open_barrier: the step of that batch whose barrier was opened last; 0: none.
-        batch_ended_at: when its end was noticed; None: it has not ended.
-        held_until: then a hold expires; None: there is none.
+        barrier: the first step at whose barrier hosts of that batch wait; None: none waits.
+        open_barrier: the last step of that batch whose barrier was opened; 0: none.
+        batch_ended_at: when the end of that batch was noticed; None: it has not ended.
+        held_until: when the hold expires; None: there is no hold.
         released: the last batch whose hold an operator has ended.
-        skip_reason: why no host begins any more; NONE: hosts begin.
+        skip_reason: why no more hosts begin; NONE: hosts still begin.
         waiting, expected, under_way, away: hosts in these states.
         failing: hosts that have failed and not ended.
         failed: hosts that have failed. The triggers of the migrations count them.
@@ -241,8 +241,8 @@ def _go_on(limits: RolloutLimits, state: RolloutState) -> Decision:
 
 
 def _begin(limits: RolloutLimits, state: RolloutState) -> Decision:
-    """Hosts that have begun need a place only. New hosts need one that may fail too, if the budget
-    is strict; hosts that are away keep theirs, because they may still fail."""
+    """A host that has begun needs only a free place. If the budget of failures is strict, a new
+    host needs room in it too. Hosts that are away keep their room, because they may still fail."""
     unlimited = state.away_back + state.expected_back + state.current.waiting
     places = limits.max_concurrency - state.under_way if limits.max_concurrency else unlimited
     again = max(0, min(state.away_back, places))

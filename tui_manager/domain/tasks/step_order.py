@@ -18,8 +18,8 @@ class Follow(StrEnum):
 def what_follows(
     status: CommandHostStatus, reason: Reason, on_failure: OnFailure, *, canceled: bool
 ) -> Follow:
-    """What follows a step on the host where it ended. A late result is not asked about: it lets
-    nothing run.
+    """What follows a step on the host where it ended. Not for late results, after which nothing
+    more runs.
 
     Args:
         status, reason: how it ended.

@@ -1,7 +1,7 @@
 """Durations, sizes and counts as people read them, and sparklines. Pure.
 
-A number that does not fit is shown in a larger unit. It is never cut, as a cut number reads as
-another one.
+A number that does not fit is shown in a larger unit. It is never cut, because a cut number looks
+like another number.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
-"""What the end of one command host means for the rest of its task. All inside a transaction."""
+"""Advances a task after a command has ended on a host: makes the next command ready or skips it,
+and updates the status of the task. All inside a transaction."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,5 +1,4 @@
-"""Bounds on what agents can cause as often as they like: rows of the audit, and lines of the
-log."""
+"""Limits on what agents could cause without end: rows of the audit, and lines of the log."""
 
 import asyncio
 import contextlib

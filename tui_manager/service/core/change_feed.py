@@ -82,14 +82,14 @@ class ChangeFeed:
             subscription.changed.set()
 
     def publish(self, changes: Changes, source: Subscription | None = None) -> None:
-        """Adds to what every watcher will be told; `source` has made the changes and knows."""
+        """Adds changes for every watcher except `source`, which has made them."""
         if changes:
             for subscription in self._subscriptions:
                 if subscription is not source:
                     subscription.add(changes)
 
     def publish_figures(self, changes: Changes) -> None:
-        """Adds what changes all the time; watchers are told of it twice a second."""
+        """Adds figures that change all the time. Watchers get them twice a second."""
         self._figures |= changes
         if changes and not self._figures_due and not self._closed:
             loop = asyncio.get_running_loop()
@@ -101,7 +101,7 @@ class ChangeFeed:
             subscription.add_figures(figures)
 
     def subscribe(self) -> Subscription:
-        """For a part of the manager that looks, now and then, at what has changed."""
+        """A subscription for a part of the manager that looks at the changes now and then."""
         subscription = Subscription()
         self._subscriptions.add(subscription)
         return subscription

@@ -1,5 +1,5 @@
-"""Core, what every service is made with; how the leader plans; and how a service runs an act to its
-end."""
+"""Core, which every service gets. Also: how the leader plans, and how a service runs an action to
+its end."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""ServerTime: the time of the database's server, by which all managers of the database go.
+"""ServerTime: the time of the database's server, which all managers of the database use.
 
 It is measured with each beat. In between, and while the server is out of reach, the boot-time clock
 of this machine goes on from the newest measurement.
@@ -51,8 +51,8 @@ class ServerTime:
         return replace(self._own, now=self.now)
 
     async def begin(self, database: Database) -> Clock:
-        """The first reading; returns the clocks to go by. If no other manager can use the database,
-        they are those of this machine. Raises StorageError."""
+        """Makes the first reading, and returns the clocks to use. If no other manager can use the
+        database, these are the clocks of this machine. Raises StorageError."""
         if not database.shared:
             return self._own
         self.take(await database.read(self.read))
@@ -64,8 +64,8 @@ class ServerTime:
         return Reading(gateways.server_time(tx), before, self._boot())
 
     def take(self, reading: Reading) -> None:
-        """Goes by a reading. It says that the time lies between two bounds, and the further apart
-        they are, the longer the answer took. The time is changed only as far as it lies outside."""
+        """Uses a reading. It gives two bounds for the time, which are further apart if the answer
+        took long. If the time is outside of them, it is set to the nearer bound."""
         lowest, highest = reading.shown - reading.after, reading.shown - reading.before
         if self._offset is None:
             self._offset = (lowest + highest) // 2

@@ -1,4 +1,4 @@
-"""The transaction that claims commands for sessions: it marks them as sent, before they are."""
+"""The transaction that claims commands for sessions: it marks them as sent before they are sent."""
 
 import logging
 from collections import defaultdict
@@ -78,8 +78,9 @@ class Claims:
         return found
 
     def in_portions(self, size: int) -> "Iterator[Claims]":
-        """Portions of at least `size` commands, except for the last. The commands of a host stay
-        together, because they are sent as one message. What is not a command is in the first."""
+        """Divides the commands into portions of at least `size`; the last may be smaller. Commands
+        of one host stay together, because they are sent as one message. All else is in the first
+        portion."""
         portion = replace(self, commands=[])
         for commands in self.by_host().values():
             portion.commands += commands

@@ -129,8 +129,8 @@ class DispatchLoop:
             await self.mark_unsent(not_sent)
 
     def ready_session(self, host_id: str) -> ReadySession | None:
-        """The session of a host, if something may be sent on it. Nothing is sent on a session whose
-        successor is stored already: its agent may not read it any more."""
+        """The session of a host, if commands may be sent on it now. If the database has a newer
+        session, nothing is sent on this one, because its agent may no longer read it."""
         entry = self._core.directory.get(host_id)
         session = entry.session_of(entry.row.generation) if entry else None
         if entry is None or session is None:
@@ -210,12 +210,13 @@ class DispatchLoop:
         return None
 
     async def mark_unsent(self, not_sent: Sequence[NotSent]) -> None:
-        """Commands that never left the manager wait for the next session of their host, or until
-        its silence is judged. A Hello that has come meanwhile has done it already.
+        """Marks commands that never left the manager as not sent. The next session of their host
+        gets them, or they fail when the host was silent for too long. If a Hello of the host has
+        come meanwhile, they are marked already.
 
         Raises:
-            StorageError: they stay marked as sent. The next Hello of their hosts does the same,
-                because it does not name them.
+            StorageError: they stay marked as sent. The next Hello of the host does not name them,
+                and so they are marked as not sent then.
         """
         if not not_sent:
             return

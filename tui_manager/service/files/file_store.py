@@ -1,9 +1,9 @@
 """FileStore: the files on their way to and from hosts. It receives file sets, keeps them in the
 folder `files` of the state folder, and reads them.
 
-A set is in the folder before it is in the database, and it counts once it is there: what the folder
-has beyond that is taken in when it comes again, or removed. If several managers share the database,
-the bytes are there too, and a manager whose folder lacks a set reads it from there.
+A set is written to the folder first, then to the database. Only sets in the database count. Other
+files of the folder are used if the same set comes again, or else removed. If several managers share
+the database, the bytes are there too. A manager whose folder lacks a set reads it from there.
 """
 
 import asyncio
@@ -142,8 +142,8 @@ class FileStore:
         return opened
 
     def close_idle(self, keep: int, before: float | None = None) -> None:
-        """Lets go of sets that nobody reads now, beyond so many, those that were not used for the
-        longest time first.
+        """Closes sets that nobody reads now, except so many: first those that were not used for the
+        longest time.
 
         Args:
             before: and of all that were not used since this monotonic time; None: of no more.

@@ -43,9 +43,9 @@ _NOTHING = _Removable(0, 0)
 
 
 class FilesRoom:
-    """What the sets take, and removes some if there is not enough room. While the clock is not
-    trusted, nobody can tell what came long ago. Then it removes only copies of what the database
-    has.
+    """Counts the bytes of the sets, and removes some sets if there is not enough room. While the
+    clock is not trusted, nobody can tell how old a set is. Then it removes only copies of what the
+    database has.
 
     Attributes:
         receiving: names of partial sets that are being received now.

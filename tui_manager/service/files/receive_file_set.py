@@ -1,4 +1,5 @@
-"""A file set that is being received, as its sender's side of the manager sees it."""
+"""FileSetReceiver: takes the bytes of one file set from a sender, in order, until it is
+complete."""
 
 from collections.abc import Awaitable, Callable
 

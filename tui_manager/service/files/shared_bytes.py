@@ -1,5 +1,5 @@
-"""The bytes of file sets in a PostgreSQL database, for managers whose folders lack them. Each
-piece is a transaction of its own, beside the one that writes."""
+"""The bytes of file sets in a PostgreSQL database, for managers whose folders lack them. Each piece
+is a transaction of its own, on another connection than the main one that writes."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which host dials in: what the agent says is compared with its certificate and the database.
+"""Which host connects: what its agent says is compared with its certificate and the database.
 
 With TLS the certificate alone decides. Without TLS, on loopback only, the agent is believed, unless
 it says that it is a host that has enrolled.

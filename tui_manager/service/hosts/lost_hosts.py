@@ -1,5 +1,6 @@
-"""LostHosts: which hosts were silent for longer than `lost_after`, whether they had work or not. It
-is stored, so that a loss and a return are told once, also if the manager restarts in between."""
+"""LostHosts: which hosts were silent for longer than `lost_after`, whether they had work or not.
+It is stored, so that a loss and a return are reported once, also if the manager restarts in
+between."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""StallWatch: notices that this process could not run, so that nobody is called silent for it."""
+"""StallWatch: notices that this process could not run, so that no host is called silent because of
+it."""
 
 import asyncio
 import logging

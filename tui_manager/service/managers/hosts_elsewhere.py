@@ -1,5 +1,5 @@
-"""HostsElsewhere: keeps the directory as the database has it, which other managers change too, and
-brings what they have decided to the sessions of this manager."""
+"""HostsElsewhere: updates the directory from the database, which other managers change too, and
+applies their decisions to the sessions of this manager."""
 
 import asyncio
 import logging

@@ -1,5 +1,5 @@
-"""Leadership: this manager among those of its database. It beats, sees how the others stand, and
-leads if nobody else does.
+"""Leadership: this manager among those of its database. It writes its own beats, watches those of
+the others, and leads if no other manager does.
 
 The right to lead is a row of the database, which each transaction of the leader locks and checks
 (`transaction.leads`). What is kept here is only what this manager believes, so that it does not try

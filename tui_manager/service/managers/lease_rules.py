@@ -1,7 +1,7 @@
-"""Who is alive and who may lead, by what a manager has seen of the others. Pure.
+"""Which managers are alive and which may lead, by what a manager has seen of the others. Pure.
 
-No clock of another machine is compared. Who runs counts a number up in the database, and the others
-notice, by their own clocks, for how long it stands still.
+No clock of another machine is compared. A manager that runs counts up a number in the database. The
+others measure, by their own clocks, for how long this number has not changed.
 """
 
 from collections.abc import Hashable
@@ -12,8 +12,8 @@ from tui_manager.storage.tables.manager.gateways import GatewayRow, LeaderRow
 BEAT_EVERY = 2.5  # seconds between two looks at the database, in which a manager beats too
 ALIVE_FOR = 10.0  # seconds without a beat, after which a manager is dead
 LEASE = 7.5  # seconds without a renewal, after which another manager may lead
-# Seconds that two looks one after another count at most. Between them this process may have been
-# stalled, or nobody could reach the database.
+# At most so many seconds count between two looks. If more have passed, this process may have been
+# stalled, or no manager could reach the database.
 _STEP_MAX = 1.5 * BEAT_EVERY
 
 

@@ -1,5 +1,5 @@
 """RunningElsewhere: how many commands run on hosts that are connected to other managers. It counts
-what is stored: vitals come later, and a task that has ended shall leave no number behind."""
+rows of the database, because vitals come later and would still count commands that have ended."""
 
 import asyncio
 import contextlib

@@ -35,13 +35,13 @@ class DeliveryTimes:
     """The pauses of deliveries, in seconds.
 
     Attributes:
-        first, longest: between two tries: a random part of a pause that begins with the first
-            value, doubles with each failure, and grows up to the other.
+        first, longest: the pause between two tries is a random part of a limit. The limit is
+            `first` at the beginning, doubles with each failure, and is `longest` at most.
         obeyed: the longest pause that a receiver may ask for.
-        quiet: if so long no further host is lost, those that are become one event.
-        gathered: for so long at most hosts are gathered.
-        poll: between two looks at the database, if nothing wakes the delivery.
-        gather_changes: in which what wakes deliveries is gathered.
+        quiet: if no other host is lost for this time, the lost hosts become one event.
+        gathered: the longest time for which lost hosts are gathered.
+        poll: from one look at the database to the next, if nothing wakes the delivery.
+        gather_changes: changes within this time wake the deliveries once.
         retry: until the database is tried again.
     """
 

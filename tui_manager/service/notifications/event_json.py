@@ -1,7 +1,8 @@
 """The JSON of an event, as receivers get it. Names and shapes must not change.
 
-It is made anew for each try, of what the database says then. What is not true any more is not
-told."""
+It is made again for each try, from what the database says at that time. So a receiver does not get
+what is no longer true.
+"""
 
 import json
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ def encode(shape: Shape) -> bytes:
 
 
 def test_shape(sender: Sender, event_id: str, now: datetime) -> Shape:
-    """An event that only shows that the way is open."""
+    """An event that only tests whether the receiver can be reached."""
     return _head(sender, event_id, TEST, now) | {"test": True}
 
 

@@ -107,7 +107,7 @@ class Deliveries:
             self._core.feed.detach(events)
 
     async def list_receivers(self) -> Sequence[ReceiverStatus]:
-        """How it stands with each receiver, as the manager that leads has them in its settings.
+        """The state of each receiver in the settings of the manager that leads.
 
         Raises:
             StorageError: the database cannot be read.

@@ -5,7 +5,7 @@ from tui_manager.service.reports.apply_reports import ReportOutcome
 
 
 def broken_wire_rules(outcome: ReportOutcome) -> list[str]:
-    """What of a report breaks these rules, a sentence each; they end the session."""
+    """The rules that a report breaks, a sentence each. If there is one, the session ends."""
     return [
         sentence.format(sorted(executions)[0])
         for executions, sentence in (

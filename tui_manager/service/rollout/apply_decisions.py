@@ -208,7 +208,7 @@ class _DecisionApplier:
                 self._record("skip_rest", {"reason": reason, "hosts": skipped})
         hosts = rollout_hosts.not_begun(self._tx, self._task_id, self._left)
         self._skip(hosts, reason)
-        # One that is left has begun in spite of what is stored: the database is a restored one.
+        # A host that is left has begun, but the database does not say so: it was restored.
         rollout_hosts.set_state(self._tx, self._task_id, hosts, HostState.UNDER_WAY)
 
     def _skip(self, hosts: Iterable[int], reason: Reason) -> None:

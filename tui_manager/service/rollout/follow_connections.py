@@ -1,4 +1,4 @@
-"""The transaction that follows hosts of rollouts that came or went."""
+"""The transaction that updates rollouts when their hosts connect or disconnect."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set

@@ -1,5 +1,5 @@
-"""The transaction at a due time: what becomes of it, and the start of the task, whole or not at
-all."""
+"""The transaction at a due time: decides what becomes of it, and starts the task, completely or not
+at all."""
 
 from datetime import datetime
 

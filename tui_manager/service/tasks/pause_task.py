@@ -1,4 +1,5 @@
-"""The transactions that pause and resume a task. What hosts already have goes on in a pause."""
+"""The transactions that pause and resume a task. Commands that were sent to hosts go on in a
+pause."""
 
 from collections.abc import Set
 

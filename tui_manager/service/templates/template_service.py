@@ -1,4 +1,4 @@
-"""TemplateService: save, list, read and delete templates; tell a task as a task file."""
+"""TemplateService: save, list, read and delete templates; write a task as a task file."""
 
 import asyncio
 import logging

@@ -65,11 +65,12 @@ class Database:
 
     @property
     def epoch(self) -> int | None:
-        """With which this manager believes that it leads the others; None: it does not."""
+        """The epoch with which this manager believes that it leads the others; None: it does not
+        lead."""
         return self.engine.epoch
 
     def lead(self, epoch: int | None) -> None:
-        """What it believes from now on; see `transaction.leads`."""
+        """Sets this epoch; see `transaction.leads`."""
         self.engine.lead(epoch)
 
     @property

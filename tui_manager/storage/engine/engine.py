@@ -77,11 +77,12 @@ class Engine(Protocol):
 
     @property
     def epoch(self) -> int | None:
-        """With which this manager believes that it leads the others; None: it does not."""
+        """The epoch with which this manager believes that it leads the others; None: it does not
+        lead."""
         ...
 
     def lead(self, epoch: int | None) -> None:
-        """What it believes from now on; see `transaction.leads`."""
+        """Sets this epoch; see `transaction.leads`."""
         ...
 
     async def transact(self, works: Sequence[Work], stopping: Callable[[], bool]) -> list[Any]:

@@ -1,8 +1,8 @@
 """Removes what is too old: ended tasks with all that belongs to them, due times of schedules, and
 join tokens.
 
-The audit stays. The rows of hosts stay too, also of rejected and removed ones: only its row says
-that a key must be refused for ever. Join tokens limit how many of these rows there can be.
+The audit stays. The rows of hosts stay too, also those of rejected and removed hosts, because only
+such a row says that a key must be refused. Join tokens limit the number of these rows.
 """
 
 from collections.abc import Iterator
@@ -128,14 +128,14 @@ def make_output_parts(tx: Transaction, now: int) -> None:
 
 
 def drop_output_parts(tx: Transaction, before: int) -> None:
-    """There, drops the parts of days before an instant in which all output is of pruned tasks. The
-    next call drops those that another program reads now."""
+    """On PostgreSQL, drops the parts of days before an instant in which all output is of pruned
+    tasks. The next call drops those that another program reads now."""
     tx.execute(_SQL["drop_output_parts"], {"before": before})
 
 
 def remove_pruned_output(tx: Transaction, before: int) -> int:
-    """There, removes some output of pruned tasks from parts that other tasks keep long after the
-    others; returns how many rows."""
+    """On PostgreSQL, removes some output of pruned tasks from parts that other tasks keep long
+    after the others; returns how many rows."""
     values = {"before": max(0, before - _DAYS_KEPT * _DAY), "rows": ROWS}
     removed: int = tx.execute(_SQL["remove_pruned_output"], values).fetchone()["removed"]
     return removed

@@ -1,4 +1,4 @@
-"""What agents say about files, in the order in which it comes."""
+"""Handles what agents say about files, in the order in which it comes."""
 
 from collections.abc import Iterable
 

@@ -1,8 +1,8 @@
-"""The bytes of files that agents have asked for, and how few of them are in memory.
+"""Sends the bytes of files that agents have asked for. Only a few bytes are in memory.
 
-A session sends a part when nothing else waits on it, and reads the next one when that is written.
-All sessions together hold at most `BUDGET` bytes: the more of them send files, the smaller are the
-parts.
+A session sends a part when it has nothing else to send, and reads the next part when that one is
+written. All sessions together hold at most `BUDGET` bytes: the more of them send files, the smaller
+the parts are.
 """
 
 import asyncio

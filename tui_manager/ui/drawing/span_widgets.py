@@ -91,7 +91,7 @@ class SpanLines(SpanWidget):
     """As many lines as it was given, each cut at the width."""
 
     class WidthChanged(Message):
-        """It is as wide as it is from now on: lines may have to be wrapped anew."""
+        """The width has changed: lines may have to be wrapped again."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)

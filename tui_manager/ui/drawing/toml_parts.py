@@ -1,5 +1,5 @@
-"""The parts of a TOML text that an editor shows in different ways. Pure; a text that is not right
-yet is told apart as far as possible."""
+"""The parts of a TOML text that an editor shows in different ways. Pure. An incomplete text is
+divided as far as possible."""
 
 import re
 from collections.abc import Sequence

@@ -43,7 +43,7 @@ def amount(files: int, total: int) -> str:
 
 
 def bytes_in_all(row: CommandHost, spec: TransferSpec) -> int | None:
-    """Of its files; None: of a fetch that has not found them yet."""
+    """The bytes of all its files; None: a fetch has not found them yet."""
     if not isinstance(spec, FetchSpec):
         return spec.files.bytes
     stored = row.transfer.stored if row.transfer else None
@@ -51,7 +51,8 @@ def bytes_in_all(row: CommandHost, spec: TransferSpec) -> int | None:
 
 
 def percent_done(row: CommandHost, spec: TransferSpec) -> int | None:
-    """Of its bytes, while it runs; None: it does not run, or the total is not known."""
+    """How many percent of its bytes are done while it runs; None: it does not run, or the total is
+    not known."""
     total = bytes_in_all(row, spec)
     if row.status is not CommandHostStatus.RUNNING or not total or row.transfer is None:
         return None

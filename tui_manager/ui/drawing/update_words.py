@@ -19,7 +19,7 @@ def option_texts(spec: UpdateSpec) -> tuple[str, ...]:
 
 
 def waiting_words(done: Transfer | None, spec: UpdateSpec) -> str:
-    """What a host does that runs it and receives nothing; empty: it receives.
+    """What a host does that runs the update but receives nothing now; empty: it receives.
 
     While the new version takes the place of the old one, the host is away and says nothing.
     """
@@ -29,7 +29,7 @@ def waiting_words(done: Transfer | None, spec: UpdateSpec) -> str:
 
 
 def head(row: CommandHost, progress: str) -> _Lines:
-    """How it stands on a host.
+    """The state of an update on a host.
 
     Args:
         progress: of a row that runs.
@@ -50,6 +50,6 @@ def head(row: CommandHost, progress: str) -> _Lines:
 
 
 def what(spec: UpdateSpec) -> _Lines:
-    """What it brings."""
+    """The version that an update brings."""
     title = f"{spec.title[0].upper()}{spec.title[1:]}"
     return (("", Role.PLAIN), (", ".join((title, *option_texts(spec))), Role.MUTED))

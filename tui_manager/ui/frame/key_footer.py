@@ -1,5 +1,5 @@
-"""The footer: the keys that are of use in the pane with the focus. And what a key that does nothing
-on a screen does elsewhere."""
+"""The footer: the keys that are of use in the pane with the focus. It also says where a key works
+that does nothing on this screen."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,5 @@
-"""The statuses of the tasks that schedules have started, read once and kept while they last."""
+"""The statuses of the tasks that schedules have started. Those of ended tasks are read once and
+kept until they change."""
 
 from collections.abc import Iterable, Mapping
 

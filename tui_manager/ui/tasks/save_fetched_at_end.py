@@ -1,4 +1,5 @@
-"""Saves what tasks fetch into the folders that were named when they were made."""
+"""Saves the files that tasks fetch when these tasks have ended, into the folders that were named in
+the form."""
 
 from collections.abc import AsyncIterator
 

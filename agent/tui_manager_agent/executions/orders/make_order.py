@@ -29,7 +29,7 @@ _SHA256_MODULES = ("_sha2", "_sha256", "hashlib")
 
 
 def is_execution_id(text: str) -> bool:
-    """Ids name folders, so nothing but a plain UUID is one."""
+    """Whether a text is a plain UUID. Nothing else is an id, because ids name folders."""
     try:
         return str(uuid.UUID(text)) == text
     except ValueError:
@@ -76,7 +76,7 @@ def make_order(
 
 
 def files_of(run: wire.RunCommand) -> dict[str, bytes]:
-    """What belongs beside the order, by the names of the files."""
+    """The files that are stored beside the order, by name."""
     names = (record.SCRIPT, record.STDIN)
     return {name: getattr(run, name) for name in names if run.HasField(name)}  # type: ignore[arg-type]
 

@@ -1,10 +1,10 @@
 """The copies of scripts that other users can read: where they are, and what removes those that a
 dead supervisor left.
 
-They are below the runtime folder, because the agent's own folders let no other user in, and a boot
-of the host empties it. Each belongs to the user who may read it; the folder belongs to root, and
-others cannot list it. `supervisor/script_and_stdin.py` makes them there, and removes them after
-the end.
+They are below the runtime folder, because other users cannot enter the agent's own folders, and
+because a restart of the host empties it. Each belongs to the user who may read it; the folder
+belongs to root, and others cannot list it. `supervisor/script_and_stdin.py` makes them there, and
+removes them after the end.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class ScriptCopies:
-    """Those of one agent of root."""
+    """The copies of one agent that runs as root."""
 
     def __init__(self, journal_id: str, runtime_folder: str = "") -> None:
         """`journal_id` keeps the agents of one host apart."""
@@ -34,7 +34,7 @@ class ScriptCopies:
         return f"{self.folder}/{self._prefix}{execution_id}"
 
     async def remove_regularly(self, held: HeldExecutions, disk: DiskThread) -> None:
-        """Removes those that no supervisor removed. Works until it is cancelled."""
+        """Removes copies that no supervisor removed. Works until it is cancelled."""
         while True:
             # First the names: whatever has one of them is held by now, or has ended.
             found = await disk.run(self._list)

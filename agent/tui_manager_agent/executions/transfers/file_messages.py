@@ -1,5 +1,5 @@
-"""The messages of running transfers: requests and answers of their works as messages of the stream,
-and the other way round."""
+"""The messages of running transfers: converts requests and answers of transfers to messages of the
+stream, and back."""
 
 import asyncio
 import logging
@@ -65,7 +65,8 @@ class FileMessages:
             self._left.setdefault(execution.id, []).append(channel)
 
     def forget(self, execution_id: str) -> None:
-        """The manager has the result: what it has not answered by now, it does not answer."""
+        """Call it when the manager has the result. Requests that it has not answered by then stay
+        unanswered."""
         if self._left.pop(execution_id, None):
             self._ready_again()
 
@@ -81,7 +82,8 @@ class FileMessages:
         return bool(self._ready or self._refusals)
 
     def begin_session(self) -> None:
-        """What an earlier stream has asked for gets no answer any more, on either side."""
+        """Forgets the requests of earlier streams, in both directions: they get no answer any
+        more."""
         self._refusals.clear()
         self._left.clear()
         for _, channel in self._channels.values():

@@ -80,7 +80,7 @@ def start_thread(transfer: Transfer, call: Callable[[], _T]) -> "asyncio.Future[
 async def discard_later(
     transfer: Transfer, work: TransferWork, running: "asyncio.Future[Any]"
 ) -> None:
-    """Once a call that hung has returned after all, removes what its work has left."""
+    """Removes what the work has left, as soon as a call that hung has returned."""
     await asyncio.wait((running,))
     discarding = start_thread(transfer, work.discard)
     await asyncio.wait((discarding,))

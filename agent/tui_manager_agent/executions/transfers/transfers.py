@@ -1,7 +1,7 @@
 """The copies, fetches and updates that run on this host, from their start to their result.
 
-A transfer is work of the agent itself, in one thread. It needs no supervisor: an agent that was
-killed under it leaves on disk how far it was, and the next one goes on from there.
+A transfer is done by the agent itself, in one thread, without a supervisor. How far it is, is on
+the disk. If the agent is killed, the next one continues from there.
 """
 
 import asyncio
@@ -122,8 +122,8 @@ class Transfers:
         del self._running[execution.id]
 
     async def _attempt(self, transfer: Transfer, tasks: asyncio.TaskGroup) -> Result | None:
-        """Does what is left to do, and returns the result. None if the state folder was moved away:
-        to be tried again."""
+        """Does the rest of the work, and returns the result. None if the state folder was moved
+        away: try again later."""
         channel, work = self._make(transfer)
         result: Result | None
         try:
@@ -280,7 +280,7 @@ class Transfers:
 
 
 def _broken_off(transfer: Transfer, error: Exception) -> Result:
-    """A fault of this program in one transfer must not end the agent."""
+    """The result after a fault of this program. A fault in one transfer must not end the agent."""
     _LOG.error("broken off: execution_id=%s", transfer.execution.id, exc_info=error)
     return _failed(f"The agent has failed: {type(error).__name__}: {error}.")
 

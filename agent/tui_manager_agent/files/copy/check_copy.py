@@ -1,6 +1,5 @@
-"""What can be found out about a copy before anything is written: what the policy of the owner
-forbids, what is in the way, and whether the disk has room.
-"""
+"""Checks a copy before anything is written: what the policy of the owner forbids, what is in the
+way, and whether the disk has room."""
 
 import os
 import stat

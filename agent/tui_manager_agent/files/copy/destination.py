@@ -1,7 +1,7 @@
 """Where the files of a copy go: what the operator's DEST means, and its folders by descriptor.
 
-DEST's own path may hold links. It is made real once; from then on no link is followed, so that a
-link that somebody puts there meanwhile leads nowhere.
+DEST's own path may contain links. They are resolved once, at the beginning. After that no link is
+followed, so a link that somebody makes meanwhile has no effect.
 """
 
 import errno
@@ -203,7 +203,8 @@ class Folders:
             return True
 
     def _open_base(self) -> int:
-        """From the root on, part by part, so that the agent's own folders are seen above it too."""
+        """Opens the base from the root on, part by part, so that the agent's own folders are seen
+        above it too."""
         reached = os.open(b"/", _THROUGH)
         parts = tuple(filter(None, self._destination.base.split(b"/")))
         for count in range(1, len(parts) + 1):
@@ -211,7 +212,7 @@ class Folders:
         return reached
 
     def _walk(self, reached: int, parts: Parts) -> int:
-        """From a folder, which it closes, to one below it."""
+        """Opens a folder below another one, which it closes."""
         for count in range(1, len(parts) + 1):
             reached = self._step(reached, self._destination, parts[:count])
         return reached

@@ -1,4 +1,5 @@
-"""The file that is at a destination already: what is refused, how it differs, what stays of it."""
+"""A file that exists already at a destination: whether it may be replaced, how it differs, and what
+is kept of it."""
 
 import errno
 import os

@@ -1,7 +1,7 @@
 """Divides a manifest into groups of files that are written, synced and named together.
 
 Small files would take long if each was synced alone. While one group is written, the files of the
-next have been compared and their bytes asked for, so that the sender need not wait.
+next group are compared and their bytes requested, so that the sender does not wait.
 """
 
 import os

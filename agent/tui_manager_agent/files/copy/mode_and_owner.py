@@ -32,14 +32,14 @@ class Attributes:
         return entry.mode & _PERMISSIONS if self.mode is None else self.mode
 
     def folder_mode(self, entry: Entry) -> int:
-        """Who may read the files may go through their folder."""
+        """The mode of new folders. Users who may read the files may also enter their folder."""
         if self.mode is None:
             return entry.mode & _PERMISSIONS
         mode = self.mode & _PERMISSIONS
         return mode | (mode & 0o444) >> 2
 
     def fit(self, status: os.stat_result, entry: Entry) -> bool:
-        """Whether a file has them already."""
+        """Whether a file has this mode and owner already."""
         return (
             stat.S_IMODE(status.st_mode) == self.file_mode(entry)
             and self.uid in (_KEEP, status.st_uid)
@@ -51,7 +51,8 @@ class Attributes:
         return self.uid in (_KEEP, status.st_uid)
 
     def uids(self, old: os.stat_result | None = None) -> set[int]:
-        """Whose a file may be that the copy has begun, and that takes the place of `old`."""
+        """The users who may own a file that the copy has begun, and that takes the place of
+        `old`."""
         if self.uid != _KEEP:
             return {os.geteuid(), self.uid}
         return {os.geteuid(), old.st_uid if old and not os.geteuid() else os.geteuid()}

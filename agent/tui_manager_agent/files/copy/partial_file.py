@@ -1,6 +1,7 @@
 """The bytes of one file of a copy before it gets its name.
 
-They are in a file of their own in the same folder. Only its owner can read it until it is whole.
+They are in a file of their own in the same folder. Only its owner can read this file until it is
+complete.
 """
 
 import os
@@ -22,7 +23,7 @@ _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def partial_name(execution_id: str, number: int) -> bytes:
-    """Of the entry with this number in the manifest."""
+    """The name of the partial file of the entry with this number in the manifest."""
     return f".tui-manager.{execution_id}.{number}.part".encode()
 
 
@@ -53,7 +54,7 @@ class PartialFile:
         return self.position == self._entry.size
 
     def resume(self, uids: set[int], stop: StopSignal) -> None:
-        """Takes up what an earlier agent left, if there is something that can be used.
+        """Continues with the partial file that an earlier agent left, if it can be used.
 
         Args:
             uids: whose it may be.
@@ -83,7 +84,7 @@ class PartialFile:
             self._state = _state(os.fstat(descriptor))
 
     def restart(self, descriptor: int) -> None:
-        """Forgets what is in it. Raises TransferError."""
+        """Empties the file."""
         with as_transfer_error(self._path):
             os.ftruncate(descriptor, 0)
         self.position = 0
@@ -189,5 +190,6 @@ class PartialFile:
 
 
 def _state(status: os.stat_result) -> tuple[int, ...]:
-    """It differs for another file, also for one that got the number of a file that is gone."""
+    """The state of a file. It differs for another file, also for one that got the number of a file
+    that is gone."""
     return status.st_dev, status.st_ino, status.st_ctime_ns, status.st_uid, status.st_size

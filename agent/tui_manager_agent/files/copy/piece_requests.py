@@ -1,6 +1,7 @@
-"""What a copy needs of its file set, asked of the manager piece by piece.
+"""Requests from the manager, piece by piece, what a copy needs of its file set.
 
-What has come and was not read yet counts as under way too, so the window also bounds the memory.
+Pieces that have come but were not read yet count as under way. So the window also limits the
+memory.
 """
 
 import threading
@@ -134,7 +135,7 @@ class PieceRequests:
         return len(self._asked)
 
     def limit_window(self, size: int) -> None:
-        """So many bytes may be under way at most."""
+        """Limits the bytes that may be under way."""
         with self._changed:
             self._window.largest = size
 
@@ -185,8 +186,8 @@ class PieceRequests:
             return asked.at == asked.end
 
     def fail(self, problem: str) -> None:
-        """The work ends with this problem, a sentence. Nothing more is asked for, and what comes is
-        only counted."""
+        """Ends the work with this problem, a sentence. Nothing more is requested, and pieces that
+        still come are only counted."""
         with self._changed:
             self._problem = self._problem or problem
             self._wanted.clear()
@@ -194,7 +195,8 @@ class PieceRequests:
             self._changed.notify_all()
 
     def begin_session(self) -> None:
-        """What was asked for on an earlier stream does not come any more: asks for it again."""
+        """Requests again what was requested on an earlier stream, because it will not come any
+        more."""
         with self._changed:
             self._wanted.extendleft(reversed(self._asked))
             self._asked.clear()

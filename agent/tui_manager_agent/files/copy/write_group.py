@@ -72,11 +72,11 @@ class GroupWriter:
             self._make_folder(missing[:end], MAKE_MODE, Attributes())
 
     def write(self, group: Group) -> None:
-        """All of a group. Raises TransferError, RefusedError, StoppedError, and OSError for the
-        execution's own folder.
+        """Writes all of a group. Raises TransferError, RefusedError, StoppedError, and OSError for
+        the execution's own folder.
 
-        Each call to the host's file system may hang until the transfer has ended without it. So
-        each change that could do harm by then comes right behind a look at `stop`.
+        Each call to the host's file system may hang until after the end of the transfer. So `stop`
+        is checked right before each change that could do harm then.
         """
         self.under_way = group.items
         for item in group.items:
@@ -230,13 +230,15 @@ class GroupWriter:
     # ----------------------------------------------------------------------------------- progress
 
     def _record_destination(self) -> None:
-        """Once, before the copy makes a folder that would change what DEST means."""
+        """Writes the record once, before the copy makes a folder that would change the meaning of
+        DEST."""
         if not self._is_recorded:
             self.progress.write(self.record_folder)
             self._is_recorded = True
 
     def _record_pending(self, group: Group) -> None:
-        """Once all bytes of a group are safe, and none of them has its name."""
+        """Writes the record when all bytes of a group are durable and none of its files has its
+        name."""
         before = self.progress.pending
         last = group.items[-1].number
         pending = {number: was for number, was in before.items() if number > last}

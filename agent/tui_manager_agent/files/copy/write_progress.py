@@ -1,8 +1,7 @@
-"""How far a copy is, on disk: what an agent needs to go on with it after a restart.
+"""The progress of a copy on disk, with which an agent continues it after a restart.
 
-Before a group of files gets its names, the record says which of them differ. So the counts are
-right also when the agent dies in the middle: a file that has its content by then is not
-"unchanged".
+Before a group of files gets its names, the record says which of them differ. So a file that got its
+name just before the agent died does not count as unchanged.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""What the manager asks of a fetch, and what it is answered: between the work's thread, which reads
-files, and the event loop, which sends the pieces one by one.
+"""Passes the requests of the manager to the thread of a fetch, which reads files, and the answers
+to the event loop, which sends the pieces one by one.
 
-One piece waits at a time, so that the memory stays flat whatever the manager asks for.
+One piece waits at a time, so the memory stays small whatever the manager requests.
 """
 
 import threading
@@ -117,7 +117,7 @@ class FetchAnswers:
                 self._changed.notify_all()
 
     def begin_session(self) -> None:
-        """Nobody waits any more for what was asked for on an earlier stream."""
+        """Forgets the requests of an earlier stream: nobody waits for their answers."""
         with self._changed:
             self._drop_requests()
             self._must_offer = self._offered is not None

@@ -1,6 +1,5 @@
-"""How a fetch is refused without a word about what the owner lets nobody read: not whether a path
-has a file, a folder, a link or nothing.
-"""
+"""Refuses a fetch without saying what is at a path that nobody may read: a file, a folder, a link
+or nothing."""
 
 import os
 

@@ -3,7 +3,7 @@ manifest.
 
 Links to files are followed. In a folder, links to folders, devices, fifos and sockets are left
 out, and so is the agent's state folder. If a file cannot be read, nothing is fetched, and the
-operator is told which ones.
+operator is told which files.
 """
 
 import errno
@@ -186,8 +186,8 @@ class FindFiles:
         return size, hashed.digest(), None
 
     def _keep(self, path: bytes, file: OpenedFile) -> tuple[int, bytes, int | None] | None:
-        """The same of a file without a size. If something can be read all the same, as in /proc, it
-        would be something else the next time: so it is kept."""
+        """Does the same for a file without a size. If it can be read all the same, as files in
+        /proc, its bytes would be different the next time. So they are kept."""
         hashed, begin = new_sha256(), self._found.kept_size
         size = 0
         while True:

@@ -1,7 +1,7 @@
 """The file set that a fetch has found: its manifest, in the execution's folder, and where the bytes
 of each offset are.
 
-In memory it takes two numbers a file, whatever the paths.
+It takes the memory of two numbers for each file, however long the paths are.
 """
 
 import io

@@ -1,7 +1,7 @@
 """Opens files and folders of this host to read them, if they may be read.
 
-A path is looked at before it is opened, because opening a device can have effects, and again once
-it is open. Opening never waits for a fifo.
+A path is checked before it is opened, because opening a device can have effects, and again after it
+is open. Opening never waits for a fifo.
 """
 
 import errno

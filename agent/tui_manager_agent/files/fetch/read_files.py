@@ -197,7 +197,7 @@ class _KeptFile:
         return self._found.read_kept(self._begin, offset, length)
 
     def close(self) -> None:
-        """Nothing is open for it alone."""
+        """Does nothing: no file is open for it alone."""
 
 
 def _describe(found: FoundFiles) -> Transferred:

@@ -69,11 +69,12 @@ class Cgroup:
         os.mkdir(self.path)
 
     def enter(self) -> None:
-        """Moves this process into it, and so what it starts from here on. Raises OSError."""
+        """Moves this process into it, and so also the processes that it starts from now on. Raises
+        OSError."""
         _write(f"{self.path}/cgroup.procs", "0")
 
     def leave(self) -> None:
-        """Moves this process, and nothing that it started, back. Raises OSError."""
+        """Moves this process back, but no process that it started. Raises OSError."""
         _write(f"{self._agent_cgroup}/cgroup.procs", "0")
 
     def is_populated(self) -> bool:
@@ -81,7 +82,7 @@ class Cgroup:
         return _field(f"{self.path}/cgroup.events", "populated") != 0
 
     def pids(self) -> set[int]:
-        """Who is in it or below it now."""
+        """The processes that are in it or below it now."""
         found: set[int] = set()
         for folder, _, _ in os.walk(self.path):
             found.update(int(pid) for pid in _read(f"{folder}/cgroup.procs").split())
@@ -105,8 +106,8 @@ class Cgroup:
         return _field(f"{self.path}/memory.events", "oom_kill")
 
     def enable_limits(self) -> None:
-        """Has it limit what the system lets it, also if another supervisor makes the folder of all
-        just now."""
+        """Enables the limits that the system allows, also if another supervisor makes the parent
+        folder at the same time."""
         enable_controllers(self.path.rpartition("/")[0])
 
     def limit(self, controller_file: str, value: str) -> None:
@@ -135,7 +136,8 @@ class Cgroup:
 
 
 def make_base(folder: str) -> None:
-    """Makes the folder of all cgroups, in which each can count and limit what the system lets it.
+    """Makes the parent folder of all cgroups. In it each cgroup can count and limit what the system
+    allows.
 
     Raises OSError.
     """
@@ -147,9 +149,10 @@ def make_base(folder: str) -> None:
 
 
 def enable_controllers(folder: str) -> None:
-    """Has the cgroups in a folder count and limit what the system lets them.
+    """Enables counting and limits for the cgroups in a folder, as far as the system allows.
 
-    What it does not is missing from `controllers`, and a command that needs it is refused.
+    A controller that the system does not allow is missing from `controllers`, and a command that
+    needs it is refused.
     """
     for controller in _read(f"{folder}/cgroup.controllers").split():
         if controller in CONTROLLERS:

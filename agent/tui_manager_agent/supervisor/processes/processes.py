@@ -1,7 +1,7 @@
 """Finds the processes of a command: descendants, and those with its mark in their environment.
 
 It is used if there is no cgroup, and beside a cgroup for processes that have left it. A search
-takes time, and processes start and exit meanwhile: it proves nothing about those that it misses.
+takes time, and processes start and exit meanwhile. So it may miss some.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The files of this machine that a command copies: reads them, says what is left out, gives them to
-the manager, and shows on a terminal how far it is."""
+the manager, and shows the progress on a terminal."""
 
 from types import TracebackType
 from typing import Self

@@ -1,6 +1,6 @@
 """Follows the copies, fetches and updates of a task while it runs: prints what happened on each
-host, saves what was fetched as soon as a host has completed, and shows on a terminal how far all
-is."""
+host, saves what was fetched as soon as a host has completed, and shows the progress on a
+terminal."""
 
 import asyncio
 import time

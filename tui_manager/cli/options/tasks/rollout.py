@@ -1,5 +1,5 @@
-"""The options of a rollout: in which batches a task goes through its hosts, and when it stops. None
-is one that is not given. `domain/task_spec/rollout_spec.py` reads the values."""
+"""The options of a rollout: in which batches a task goes through its hosts, and when it stops. An
+option that is not given is None. `domain/task_spec/rollout_spec.py` reads the values."""
 
 import argparse
 

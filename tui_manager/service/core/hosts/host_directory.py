@@ -184,8 +184,8 @@ class Directory:
         return ended
 
     def restore(self, row: HostRow, now: datetime, monotonic: float) -> LiveSession | None:
-        """The same for a row of a database that may have gone back in time: it is right, also if
-        what is known here is newer. Of a host that this manager has stored meanwhile, it is not."""
+        """The same for a row of a database that may have gone back in time. The row replaces also a
+        newer state, but not that of a host that this manager has stored meanwhile."""
         entry = self._entries.get(row.host_id)
         if entry is None or row.row_id in self._own:
             return self.follow(row, now, monotonic)
@@ -267,8 +267,8 @@ class Directory:
     def take_vitals(
         self, gateway: int, told: Mapping[int, tuple[Vitals, SessionElsewhere]], monotonic: float
     ) -> bool:
-        """What another manager tells of its hosts, by their row ids. Returns whether it was news of
-        some host."""
+        """Takes the vitals that another manager tells of its hosts, by their row ids. Returns
+        whether any of them was new."""
         news = False
         for row_id, (vitals, session) in told.items():
             entry = self._by_row_id.get(row_id)
@@ -282,8 +282,8 @@ class Directory:
         return news
 
     def take_running(self, running: Mapping[int, int]) -> bool:
-        """How many commands run on hosts that are connected elsewhere, by their row ids; none on
-        those that are not named. Returns whether a number has changed."""
+        """Takes the numbers of commands that run on hosts elsewhere, by their row ids; 0 for hosts
+        that are not named. Returns whether a number has changed."""
         news = False
         for row_id in self._online - self._here:
             entry, count = self._by_row_id[row_id], running.get(row_id, 0)

@@ -1,5 +1,5 @@
-"""Hosts by what the status says of them. The directory keeps the groups until a host has changed,
-because 10,000 hosts take some milliseconds of the manager's loop."""
+"""Groups of hosts that the status of the manager counts. The directory keeps the groups until a
+host has changed, because 10,000 hosts take some milliseconds of the manager's loop."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

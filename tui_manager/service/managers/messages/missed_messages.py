@@ -1,7 +1,7 @@
-"""Finds that messages of other managers did not arrive.
+"""Detects messages of other managers that did not arrive.
 
-Each message has a number, so the next one shows that one is missing. If all of them are lost, the
-number of transactions that a manager has committed grows in the database, and no message says so.
+Each message has a number, so the next message shows that one is missing. All of them may be lost.
+Then the number of transactions of a manager grows in the database without a message.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The number of a manager among those of a database, and its lock: a copied state folder cannot run
-a second manager of the same number. PostgreSQL releases the lock when the session ends that holds
-it."""
+a second manager of the same number. PostgreSQL releases the lock when the session that holds it
+ends."""
 
 import time
 from typing import Any

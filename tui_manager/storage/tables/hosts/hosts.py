@@ -191,8 +191,8 @@ def by_machine(tx: Transaction, machine_id: str) -> list[HostRow]:
 def fence(
     tx: Transaction, gateway: int, sessions: Iterable[tuple[int, int]]
 ) -> dict[int, Admission]:
-    """Which of these sessions of a manager are the newest of their hosts, and stay it until the end
-    of the transaction. Another session of a host must not write.
+    """Which of these sessions of a manager are the newest of their hosts. They stay the newest
+    until the end of the transaction. Another session of a host must not write.
 
     Args:
         sessions: the row id of a host, and a generation.

@@ -1,4 +1,5 @@
-"""What the manager stores of itself: its id, the time of its wall clock, and the jumps of that."""
+"""What the manager stores of itself: its id, the time of its wall clock, and the jumps of this
+clock."""
 
 import uuid
 from dataclasses import asdict

@@ -1,7 +1,7 @@
 """The tables `notifications`, which waits for delivery, `wanted_events`, which says who wants what,
-and `lost_hosts`. How it stands with each receiver is in `receivers.py`.
+and `lost_hosts`. The state of each receiver is in `receivers.py`.
 
-`add` and its like are called in the transaction of what they tell of. Without receivers they cost
+`add` and similar functions run in the transaction of the event itself. Without receivers they cost
 one look at `wanted_events`, which is empty then.
 """
 

@@ -1,4 +1,4 @@
-"""The table `receivers`: who receives notifications, and how it stands with each."""
+"""The table `receivers`: who receives notifications, and the state of their deliveries."""
 
 import json
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ _SQL = load_queries("notifications.sql")
 
 
 def register(tx: Transaction, receivers: Iterable[Receiver], old: int) -> None:
-    """From now on these receivers get what they want. What waits for others stays, in case that
-    they come back, but for what is older than an instant."""
+    """From now on these receivers get the events that they want. Events that wait for other
+    receivers stay, in case that these come back, except those older than `old`."""
     tx.execute(_SQL["leave_out"])
     tx.execute(_SQL["want_nothing"])
     for receiver in receivers:

@@ -1,5 +1,5 @@
-"""Tasks whose status does not fit what their command hosts have become: several managers store that
-at the same time, and no transaction sees what others have not committed yet. A file of its own,
+"""Finds tasks whose status does not fit their command hosts. Several managers may store results at
+the same time, and no transaction sees what others have not committed yet. A file of its own,
 because only several managers need it."""
 
 from collections.abc import Iterable

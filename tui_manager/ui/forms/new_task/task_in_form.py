@@ -1,4 +1,4 @@
-"""The texts of the form for a new task that stand for a task that is there already. Pure."""
+"""Fills the form for a new task with the texts of a task that exists. Pure."""
 
 import shlex
 from collections.abc import Mapping

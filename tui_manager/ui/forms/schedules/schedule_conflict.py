@@ -13,7 +13,7 @@ from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 
 
 def edited_question(theirs: Schedule) -> Question:
-    """Whether to save over what another operator has made of it."""
+    """The question whether to overwrite the change of another operator."""
     spec = theirs.spec
     name = safe_line(spec.name)
     return Question(
@@ -29,7 +29,7 @@ def edited_question(theirs: Schedule) -> Question:
 
 
 def deleted_question(begun: Schedule) -> Question:
-    """Whether to add it again."""
+    """The question whether to add a deleted schedule again."""
     paused = "It is paused again, as it was. " if begun.paused else "It runs when it is due next. "
     return Question(
         f"Add {safe_line(begun.spec.name)} again?",
@@ -45,7 +45,7 @@ def deleted_question(begun: Schedule) -> Question:
 async def agreed_revision(
     app: App[Any], operator: Operator, begun: Schedule, error: ManagerError
 ) -> int | None:
-    """Asks what is to become of it, after it could not be saved.
+    """Asks what to do with a schedule that could not be saved.
 
     Args:
         begun: the schedule as the form has begun with it, with the revision that was saved over

@@ -43,7 +43,7 @@ class RerunChoice:
         return sorted({name for one in self.detail.commands for name in one.spec.secrets})
 
     def meaning_of(self, one: HostClass) -> str:
-        """What its word does not say."""
+        """An explanation of a class, beside its name."""
         if one is HostClass.UNKNOWN:
             return "may still run: "
         canceled = one is HostClass.FAILED and self.detail.task.counts.canceled

@@ -21,7 +21,7 @@ class _SecretRow(Horizontal):
         super().__init__(Label("", classes="name"), self.label, self.line, classes="field secret")
 
     def put(self, name: str, text: str) -> None:
-        """Another secret."""
+        """Shows another secret in this row."""
         show_text(self.label, shorten(safe_line(name), _NAME_WIDTH))
         self.line.value = text
 

@@ -1,4 +1,4 @@
-"""Reads task files for the screen, which goes on meanwhile."""
+"""Reads task files for the screen, without blocking it."""
 
 import asyncio
 

@@ -1,8 +1,8 @@
-"""Commits that are counted in the database, so that it says later which of them it has.
+"""Counts commits in the database, so that the database says later which commits it has.
 
-If the connection is lost while a transaction is being committed, the number says afterwards whether
-it was. A number that is lower than one that was confirmed says that the database has gone back, for
-example to a standby that lacks the last transactions.
+If the connection is lost during a commit, the number says afterwards whether the commit was made.
+If the number is lower than a confirmed one, the database has gone back, for example to a standby
+that lacks the last transactions.
 """
 
 from typing import Any

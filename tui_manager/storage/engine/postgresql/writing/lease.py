@@ -1,11 +1,11 @@
-"""The right of a manager to plan, as its transactions see it."""
+"""The lease: the right of one manager to plan, which each transaction of the leader checks."""
 
 from dataclasses import dataclass
 
 from tui_manager.storage.engine.transaction import Transaction
 
-# The lock keeps others from taking over before the transaction ends. It is not waited for: another
-# manager that takes over just now will lead.
+# The lock prevents a takeover by another manager before the transaction ends. The statement does
+# not wait for the lock: a manager that holds it is taking over and will lead.
 _LOCK = "SELECT gateway, epoch FROM leader FOR SHARE SKIP LOCKED"
 # What a manager may take at its start: a lease that is free, or that an earlier process had, which
 # has ended, because this one has the lock of its number.
