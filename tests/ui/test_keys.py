@@ -22,7 +22,7 @@ from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 from tui_manager.ui.forms.schedules.schedule_form import ScheduleForm
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.frame.notices import NoticesScreen
+from tui_manager.ui.frame.notices_screen import NoticesScreen
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.key_bindings import actions_of

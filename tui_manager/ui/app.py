@@ -22,9 +22,9 @@ from tui_manager.ui.forms.files.copy_form import FetchMade
 from tui_manager.ui.forms.hosts.join_token import ask_for_join_token
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 from tui_manager.ui.forms.questions import GOES_ON, quit_question
+from tui_manager.ui.frame.app_notices_and_themes import NotifyingApp
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen
-from tui_manager.ui.frame.notifying_app import NotifyingApp
 from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen

@@ -196,4 +196,4 @@ def test_every_read_of_a_screen_ends_with_it() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Name) and node.id == "work"
     }
-    assert found == {"app.py", "frame/notifying_app.py", "terminal/closable.py"}
+    assert found == {"app.py", "frame/app_notices_and_themes.py", "terminal/closable.py"}

@@ -32,7 +32,7 @@ from tui_manager.ui.forms.tasks.task_file_form import open_task_file_form
 from tui_manager.ui.forms.tasks.task_file_reader import read_beside
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.manager_link import CallFailed, Link
-from tui_manager.ui.tasks.task_labels import is_useful, task_label
+from tui_manager.ui.tasks.task_key_labels import is_useful, task_label
 
 _NO_UPDATE = (
     "an update of agents cannot be edited. It can be run again; for another version, run "

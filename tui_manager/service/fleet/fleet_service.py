@@ -14,7 +14,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.text.host_name_ranges import fold_names, natural_key
 from tui_manager.service.core.core import Core, run_to_completion
-from tui_manager.service.enrollment import change_hosts, named_hosts
+from tui_manager.service.fleet import labels_names_and_maintenance, named_hosts
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts.hosts import HostRow
 from tui_manager.storage.views import host_runs, task_list
@@ -112,7 +112,7 @@ class FleetService:
         return await self._change(
             "hosts labeled",
             actor,
-            lambda tx: change_hosts.label(
+            lambda tx: labels_names_and_maintenance.label(
                 tx, names, to_set, to_unset, actor, self._core.clock.stamp()
             ),
         )
@@ -132,7 +132,11 @@ class FleetService:
         (renamed,) = await self._change(
             "host renamed",
             actor,
-            lambda tx: [change_hosts.rename(tx, name, new_name, actor, self._core.clock.stamp())],
+            lambda tx: [
+                labels_names_and_maintenance.rename(
+                    tx, name, new_name, actor, self._core.clock.stamp()
+                )
+            ],
         )
         return renamed
 
@@ -157,7 +161,7 @@ class FleetService:
         return await self._change(
             "maintenance begun",
             actor,
-            lambda tx: change_hosts.begin_maintenance(
+            lambda tx: labels_names_and_maintenance.begin_maintenance(
                 tx, names, maintenance, self._core.clock.stamp()
             ),
         )
@@ -175,7 +179,9 @@ class FleetService:
         return await self._change(
             "maintenance ended",
             actor,
-            lambda tx: change_hosts.end_maintenance(tx, names, actor, self._core.clock.stamp()),
+            lambda tx: labels_names_and_maintenance.end_maintenance(
+                tx, names, actor, self._core.clock.stamp()
+            ),
         )
 
     async def remove(self, names: Sequence[str], actor: str) -> tuple[str, ...]:
@@ -196,7 +202,9 @@ class FleetService:
         return await self._change(
             "hosts removed",
             actor,
-            lambda tx: change_hosts.remove(tx, names, offline, actor, self._core.clock.stamp()),
+            lambda tx: labels_names_and_maintenance.remove(
+                tx, names, offline, actor, self._core.clock.stamp()
+            ),
         )
 
     async def _change(

@@ -16,7 +16,7 @@ from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.hosts.host_scan_times import HostScanTimes
-from tui_manager.service.hosts.lost_hosts import LostHosts
+from tui_manager.service.hosts.lost_host_events import LostHosts
 from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.storage.engine.metric_counters import Act
 from tui_manager.storage.engine.statements import from_datetime

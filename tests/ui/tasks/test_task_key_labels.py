@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, shown
 from tui_manager.domain.status import TaskStatus
-from tui_manager.ui.tasks.task_labels import is_useful, task_label
+from tui_manager.ui.tasks.task_key_labels import is_useful, task_label
 
 ACTIONS = ("rerun_task", "cancel_task", "pause_task", "start_task")
 

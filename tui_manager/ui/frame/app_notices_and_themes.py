@@ -12,7 +12,7 @@ from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.ui.drawing.theme import DARK, THEMES
 from tui_manager.ui.frame.ended_long_tasks import EndedLongTasks, end_text
-from tui_manager.ui.frame.notices import Notice, Notices, NoticesScreen
+from tui_manager.ui.frame.notices_screen import Notice, Notices, NoticesScreen
 from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.preferences import Call, Preferences, ThemeName

@@ -10,8 +10,8 @@ from tests.ui.conftest import press, settle, shown
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.frame.notices import NO_NOTICES, Notice, Notices, notice_lines
-from tui_manager.ui.frame.notifying_app import NotifyingApp
+from tui_manager.ui.frame.app_notices_and_themes import NotifyingApp
+from tui_manager.ui.frame.notices_screen import NO_NOTICES, Notice, Notices, notice_lines
 from tui_manager.ui.preferences import Call, Preferences
 from tui_manager.ui.terminal.bell_and_desktop_notification import notification
 
