@@ -45,11 +45,14 @@ _NEEDS = (
     _Need(Feature.FILES, lambda spec: bool(spec.copy or spec.fetch), "copy or fetch files"),
 )
 _WORDS = {feature.value: feature for feature in Feature}
+# Each set once, however many agents have it. There are as many as subsets of `Feature` at most.
+_SETS: dict[frozenset[Feature], frozenset[Feature]] = {}
 
 
 def known(words: Iterable[str]) -> frozenset[Feature]:
     """The features that this manager knows, among those that an agent lists."""
-    return frozenset(_WORDS[word] for word in words if word in _WORDS)
+    features = frozenset(_WORDS[word] for word in words if word in _WORDS)
+    return _SETS.setdefault(features, features)
 
 
 def refusal(

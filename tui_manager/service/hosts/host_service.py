@@ -295,9 +295,9 @@ class HostService:
         session = entry.session_of(generation) if entry else None
         if entry is None or session is None:
             return None
-        entry.vitals = replace(vitals, running=len(session.running))
-        entry.cpu.append(vitals.cpu_percent)
-        entry.history.add(vitals, self._core.clock.monotonic())
+        entry.record_vitals(
+            replace(vitals, running=len(session.running)), self._core.clock.monotonic()
+        )
         self._core.feed.publish_figures(_HOSTS)
         heartbeat = self._heartbeat.current
         if session.heartbeat.interval == heartbeat:

@@ -65,7 +65,7 @@ class TransferOrders:
         ids = {"task": order.task_id, "host": entry.row.name if entry else host_id}
         ids |= {"execution": request.execution_id}
         if order.update is not None and entry and entry.session:
-            entry.session.updating.add(request.execution_id)
+            entry.session.updating |= {request.execution_id}
         log.info("files are sent", extra={**ids, "part": request.part, "from": request.offset})
         return giver.files
 

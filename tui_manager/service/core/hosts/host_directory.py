@@ -136,7 +136,7 @@ class Directory:
         self._here.discard(entry.row.row_id)
         self._moved.add(entry.row.row_id)
         self.changes += 1
-        entry.cpu.clear()
+        entry.cpu = ()
 
     def put(self, row: HostRow, now: datetime, monotonic: float) -> None:
         """`row` is what this manager has stored of a host. A new host is offline.
@@ -275,10 +275,9 @@ class Directory:
             if entry is None or entry.elsewhere is None or entry.row.gateway != gateway:
                 continue
             session.running = entry.elsewhere.running
-            entry.vitals, entry.elsewhere = replace(vitals, running=session.running), session
+            entry.elsewhere = session
+            entry.record_vitals(replace(vitals, running=session.running), monotonic)
             news = True
-            entry.cpu.append(vitals.cpu_percent)
-            entry.history.add(vitals, monotonic)
         return news
 
     def take_running(self, running: Mapping[int, int]) -> bool:

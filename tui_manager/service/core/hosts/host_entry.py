@@ -1,7 +1,6 @@
 """One host in memory, and its session."""
 
 import itertools
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,7 +35,7 @@ class RunningTransfer:
 
 @dataclass(slots=True)
 class LiveSession:
-    """The newest session of a host.
+    """The newest session of a host. Every agent has one, so what is rarely used takes no memory.
 
     Attributes:
         instance_id: new with each start of the agent.
@@ -56,11 +55,11 @@ class LiveSession:
     heard_at: float
     heartbeat: SessionHeartbeat
     busy: bool = False
-    unknown: set[str] = field(default_factory=set)
+    unknown: frozenset[str] = frozenset()
     running: set[str] = field(default_factory=set)
     features: frozenset[Feature] = frozenset()
     transfers: dict[str, RunningTransfer] = field(default_factory=dict)
-    updating: set[str] = field(default_factory=set)
+    updating: frozenset[str] = frozenset()
     sent: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -79,7 +78,7 @@ class LiveSession:
     def add_unknown(self, execution_ids: Iterable[str]) -> None:
         """Remembers executions that the database does not know."""
         room = UNKNOWN_MAX - len(self.unknown)
-        self.unknown.update(itertools.islice(execution_ids, room))
+        self.unknown = self.unknown.union(itertools.islice(execution_ids, room))
 
 
 @dataclass(slots=True)
@@ -108,6 +107,7 @@ class HostEntry:
         session: of this manager.
         elsewhere: its session, if another manager has it.
         vitals: of a host that is connected elsewhere they are some seconds old.
+        cpu: the newest readings since it came online, at most `CPU_READINGS`, the oldest first.
         silent_since: when it was heard last, or when the manager started; monotonic seconds.
         history: its vitals of the last hour, also while it is offline.
         since: when it came online, or went offline.
@@ -128,7 +128,7 @@ class HostEntry:
     session: LiveSession | None = None
     elsewhere: SessionElsewhere | None = None
     vitals: Vitals | None = None
-    cpu: deque[float] = field(default_factory=lambda: deque(maxlen=CPU_READINGS))
+    cpu: tuple[float, ...] = ()
     history: VitalsHistory = field(default_factory=VitalsHistory)
     since: datetime | None = None
     declared_lost: bool = False
@@ -195,6 +195,12 @@ class HostEntry:
         session = self.session or self.elsewhere
         return session.transfers if session else {}
 
+    def record_vitals(self, vitals: Vitals, monotonic: float) -> None:
+        """Takes vitals that came now, `monotonic` in seconds."""
+        self.vitals = vitals
+        self.cpu = (*self.cpu[1 - CPU_READINGS :], vitals.cpu_percent)
+        self.history.add(vitals, monotonic)
+
     def session_of(self, generation: int) -> LiveSession | None:
         """Its session, if it is still the one of this generation."""
         session = self.session
@@ -221,7 +227,7 @@ class HostEntry:
             agent_version=row.agent_version,
             capacity=row.capacity,
             vitals=self.vitals if self.online else None,
-            cpu_history=tuple(self.cpu),
+            cpu_history=self.cpu,
             fingerprint=row.fingerprint,
             note=row.note,
             features=frozenset(self.features),
