@@ -31,7 +31,7 @@ from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk
 from tui_manager.operator.conversion.convert_output import OUTPUT_MAX
 from tui_manager.operator.socket.client.client import connect
-from tui_manager.operator.socket.convert_errors import FIELD, MESSAGE_MAX
+from tui_manager.operator.socket.convert_errors import FIELD, MESSAGE_MAX, error_of
 from tui_manager.operator.socket.server.server import serve_operator
 from tui_manager.operator.socket.socket_path_and_options import socket_address
 from tui_manager.operator.watching import watching
@@ -260,6 +260,11 @@ async def test_a_connection_that_was_closed_says_so(
             await client.manager_status()
         with pytest.raises(UnreachableError, match="within `async with`"):
             await anext(client.watch())
+
+
+def test_a_call_that_an_ending_manager_drops_is_unreachable() -> None:
+    failure = aio.AioRpcError(grpc.StatusCode.CANCELLED, aio.Metadata(), aio.Metadata())
+    assert isinstance(error_of(failure, "/state"), UnreachableError)
 
 
 # ------------------------------------------------------------------------------------ watching

@@ -30,6 +30,10 @@ MESSAGE_MAX = 2000  # characters of an error, because it is sent in a header of 
 # How a write ends whose connection broke, if it fails before the status of the call is known.
 _BROKEN_WRITE = (grpc.StatusCode.INTERNAL, "Internal error from Core")
 
+# CANCELLED: a manager that ends has dropped a call that it had just taken. A client that cancels
+# its own call gets no status.
+_GONE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
 CODES: dict[type[ManagerError], grpc.StatusCode] = {
     NotFoundError: grpc.StatusCode.NOT_FOUND,
     IllegalMoveError: grpc.StatusCode.FAILED_PRECONDITION,
@@ -76,7 +80,7 @@ def error_of(failure: aio.AioRpcError, state_dir: str) -> ManagerError:
 
 
 def _of_grpc(code: grpc.StatusCode, message: str, state_dir: str) -> ManagerError:
-    if code is grpc.StatusCode.UNAVAILABLE or (code, message) == _BROKEN_WRITE:
+    if code in _GONE or (code, message) == _BROKEN_WRITE:
         return UnreachableError(f"The manager on {state_dir} has gone.")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return ManagerError(
