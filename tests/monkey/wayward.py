@@ -1,7 +1,7 @@
 """An operator whose answers come late, in another order, or not at all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any, TypeVar
@@ -11,6 +11,8 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.api import Call, ForwardingOperator, Operator
+from tui_manager.operator.follow_task import follow_task
+from tui_manager.operator.output_calls import TaskEvent
 
 _Reply = TypeVar("_Reply")
 
@@ -51,6 +53,11 @@ class WaywardOperator(ForwardingOperator):
 
     def watch(self) -> AsyncIterator[Changes]:
         return self._truth.watch()
+
+    def follow_task(
+        self, task_id: int, *, after: int = 0, host_id: str = "", output: bool = True
+    ) -> AsyncGenerator[TaskEvent, None]:
+        return follow_task(self, task_id, after=after, host_id=host_id, output=output)
 
     async def _passes(self) -> None:
         if self._random.random() < self._holds:

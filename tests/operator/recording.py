@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -72,6 +72,8 @@ from tui_manager.domain.tasks.task import (
 from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
 from tui_manager.domain.tasks.task_plan import PlannedHost, TaskPlan
 from tui_manager.operator.api import Call, ForwardingOperator, Operator, OutputChunk
+from tui_manager.operator.follow_task import follow_task
+from tui_manager.operator.output_calls import TaskEvent
 
 _Reply = TypeVar("_Reply")
 
@@ -308,6 +310,11 @@ class RecordingOperator(FakeFiles, ForwardingOperator):
                 yield change
         finally:
             self._moved(-1)
+
+    def follow_task(
+        self, task_id: int, *, after: int = 0, host_id: str = "", output: bool = True
+    ) -> AsyncGenerator[TaskEvent, None]:
+        return follow_task(self, task_id, after=after, host_id=host_id, output=output)
 
     def _moved(self, by: int) -> None:
         self.watching += by

@@ -110,14 +110,14 @@ async def test_each_call_runs_on_the_managers_loop(
 
 
 def test_every_call_of_the_protocol_is_forwarded() -> None:
-    """What the tests here call is all that there is to call, with `watch` and the calls on files,
-    which test_file_calls.py tests."""
+    """What the tests here call is all that there is to call, with `watch`, the calls on files
+    (test_file_calls.py), and `follow_task` (test_follow_task.py)."""
     members = inspect.getmembers(Operator)
     calls = {name for name, member in members if inspect.iscoroutinefunction(member)}
     calls.remove("store_files")
     assert {name for name, _, _ in CALLS} == calls
     others = {name for name, _ in members if not name.startswith("_")} - calls
-    assert others == {"watch", "store_files", "read_files"}
+    assert others == {"watch", "store_files", "read_files", "follow_task"}
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _, _ in CALLS}))

@@ -147,6 +147,9 @@ async def _answer(stub: Any, name: str, request: Message) -> None:
         await stream.done_writing()
     elif method.server_streaming:
         stream = getattr(stub, name)(request)
+        if name == "FollowTask":  # the task does not end
+            await stream.read()
+            return
     else:
         await getattr(stub, name)(request)
         return

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tui_manager.domain.schedules.schedule import Schedule, ScheduleRun
     from tui_manager.domain.task_files.template import Template
     from tui_manager.domain.tasks.task import CommandHost, Task
-    from tui_manager.operator.api import Operator, OutputChunk
+    from tui_manager.operator.api import Operator
 
 _Row = TypeVar("_Row")
 _PLAIN = Window()
@@ -130,16 +130,6 @@ async def newest_runs(operator: Operator, name: str, limit: int) -> list[Schedul
 
     runs = await _all(read, Window(), lambda run: run.run_id, limit)
     return sorted(runs, key=lambda run: -run.run_id)[:limit]
-
-
-async def output_after(
-    operator: Operator, task_id: int, position: int, host_id: str = ""
-) -> AsyncIterator[OutputChunk]:
-    """The stored output of a task after `position`, in the order in which it was stored."""
-    while chunks := await operator.follow_output(task_id, position, host_id, _OUTPUT_STEP):
-        for chunk in chunks:
-            yield chunk
-        position = chunks[-1].position
 
 
 async def output_by_host(operator: Operator, wanted: WantedOutput) -> AsyncIterator[OutputByHost]:

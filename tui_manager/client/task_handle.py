@@ -6,19 +6,25 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from tui_manager.client.follow_task import follow_task
 from tui_manager.client.output_lines import TaskLines, lines_of
 from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.tasks.host_class import HostClass
-from tui_manager.domain.tasks.task import OutputChunk
+from tui_manager.operator.output_calls import NewOutput
 
 if TYPE_CHECKING:
     from tui_manager.client.output_lines import OutputLine
     from tui_manager.domain.status import Stream
-    from tui_manager.domain.tasks.task import CommandHost, Counts, Progress, Task, TaskDetail
+    from tui_manager.domain.tasks.task import (
+        CommandHost,
+        Counts,
+        OutputChunk,
+        Progress,
+        Task,
+        TaskDetail,
+    )
     from tui_manager.operator.api import Operator
 
 
@@ -152,11 +158,12 @@ class TaskHandle:
             after: the `position` of the last chunk that is known.
         """
         (host_id,) = await self._host_ids((host,)) if host else ("",)
-        events = follow_task(self._operator, self.task_id, after=after, host_id=host_id)
+        events = self._operator.follow_task(self.task_id, after=after, host_id=host_id)
         async with aclosing(events):
             async for event in events:
-                if isinstance(event, OutputChunk):
-                    yield event
+                if isinstance(event, NewOutput):
+                    for chunk in event.chunks:
+                        yield chunk
 
     async def output(
         self, host: str = "", *, stream: Stream | None = None
@@ -179,7 +186,7 @@ class TaskHandle:
     async def wait(self) -> TaskResult:
         """Waits until the task has ended. After an UnreachableError it can be called again. A task
         that was not started never ends."""
-        events = follow_task(self._operator, self.task_id, output=False)
+        events = self._operator.follow_task(self.task_id, output=False)
         async with aclosing(events):
             async for _ in events:
                 pass

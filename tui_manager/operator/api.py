@@ -300,8 +300,8 @@ def _forwarded(
 
 
 class ForwardingOperator(ABC):
-    """An Operator that passes every call to `forward`; `watch` and `read_files` are left to the
-    subclass.
+    """An Operator that passes every call to `forward`; `watch`, `follow_task` and `read_files` are
+    left to the subclass.
 
     Each call of the Protocol has a line here. mypy misses it if it is forgotten.
     """

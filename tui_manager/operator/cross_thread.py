@@ -14,6 +14,8 @@ from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.api import Call, ForwardingOperator, Operator
+from tui_manager.operator.follow_task import follow_task
+from tui_manager.operator.output_calls import TaskEvent
 from tui_manager.operator.watching import watching
 
 _Reply = TypeVar("_Reply")
@@ -84,6 +86,12 @@ class CrossThreadOperator(ForwardingOperator):
         finally:
             if self._loop.is_running():
                 pump.cancel()
+
+    def follow_task(
+        self, task_id: int, *, after: int = 0, host_id: str = "", output: bool = True
+    ) -> AsyncGenerator[TaskEvent, None]:
+        """See Operator."""
+        return follow_task(self, task_id, after=after, host_id=host_id, output=output)
 
     def _send(self, call: Callable[[], Coroutine[Any, Any, _Reply]]) -> Future[_Reply]:
         # A loop that is not running would accept the call and never run it.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tui_manager.domain.errors import UnreachableError
 
 if TYPE_CHECKING:
     from tui_manager.domain.manager.changes import Changes
     from tui_manager.operator.api import Operator
+
+_Event = TypeVar("_Event")
 
 
 @asynccontextmanager
@@ -28,35 +30,36 @@ async def watching(operator: Operator) -> AsyncIterator[AsyncIterator[Changes]]:
 
 @asynccontextmanager
 async def until(
-    ending: asyncio.Event, changes: AsyncIterator[Changes]
-) -> AsyncIterator[AsyncIterator[Changes]]:
-    """`changes`; they raise UnreachableError after `ending` is set."""
-    async with aclosing(_until(ending, changes)) as coming:
+    ending: asyncio.Event, events: AsyncIterator[_Event]
+) -> AsyncIterator[AsyncIterator[_Event]]:
+    """`events`; they raise UnreachableError after `ending` is set."""
+    async with aclosing(_until(ending, events)) as coming:
         yield coming
 
 
 async def _until(
-    ending: asyncio.Event, changes: AsyncIterator[Changes]
-) -> AsyncGenerator[Changes, None]:
+    ending: asyncio.Event, events: AsyncIterator[_Event]
+) -> AsyncGenerator[_Event, None]:
     ended = asyncio.ensure_future(ending.wait())
     try:
-        while True:
-            step = asyncio.ensure_future(_next(changes))
+        while not ending.is_set():
+            step = asyncio.ensure_future(_next(events))
             try:
                 await asyncio.wait((ended, step), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 if not step.done():
                     step.cancel()
-                    await asyncio.wait((step,))  # `changes` may be closed only after that
+                    await asyncio.wait((step,))  # `events` may be closed only after that
             if step.cancelled():
-                raise UnreachableError("The manager ends.")
-            change = step.result()
-            if change is None:
+                break
+            event = step.result()
+            if event is None:
                 return
-            yield change
+            yield event
+        raise UnreachableError("The manager ends.")
     finally:
         ended.cancel()
 
 
-async def _next(changes: AsyncIterator[Changes]) -> Changes | None:
-    return await anext(changes, None)
+async def _next(events: AsyncIterator[_Event]) -> _Event | None:
+    return await anext(events, None)

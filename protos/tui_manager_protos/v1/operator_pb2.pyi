@@ -5632,6 +5632,67 @@ class OutputResponse(_message.Message):
 Global___OutputResponse: _TypeAlias = OutputResponse  # noqa: Y015
 
 @_typing.final
+class FollowTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    WITHOUT_OUTPUT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.int
+    after: _builtins.int
+    """output behind this position; negative: the newest so many chunks"""
+    host_id: _builtins.str
+    """empty: output of all hosts"""
+    without_output: _builtins.bool
+    """only how far the task is"""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.int = ...,
+        after: _builtins.int = ...,
+        host_id: _builtins.str = ...,
+        without_output: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "host_id", b"host_id", "task_id", b"task_id", "without_output", b"without_output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FollowTaskRequest: _TypeAlias = FollowTaskRequest  # noqa: Y015
+
+@_typing.final
+class TaskEvent(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    STORAGE_ERROR_FIELD_NUMBER: _builtins.int
+    storage_error: _builtins.str
+    """why results cannot be stored or read now; empty: they can again"""
+    @_builtins.property
+    def output(self) -> Global___OutputResponse: ...
+    @_builtins.property
+    def progress(self) -> Global___Progress: ...
+    def __init__(
+        self,
+        *,
+        output: Global___OutputResponse | None = ...,
+        progress: Global___Progress | None = ...,
+        storage_error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "output", b"output", "progress", b"progress", "storage_error", b"storage_error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "output", b"output", "progress", b"progress", "storage_error", b"storage_error"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["output", "progress", "storage_error"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___TaskEvent: _TypeAlias = TaskEvent  # noqa: Y015
+
+@_typing.final
 class ReadOutputByHostRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

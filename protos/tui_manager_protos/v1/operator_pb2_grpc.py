@@ -324,6 +324,11 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.FollowOutputRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.OutputResponse.FromString,
                 _registered_method=True)
+        self.FollowTask = channel.unary_stream(
+                '/tui_manager.v1.OperatorService/FollowTask',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.FollowTaskRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.TaskEvent.FromString,
+                _registered_method=True)
         self.ReadOutputByHost = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/ReadOutputByHost',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadOutputByHostRequest.SerializeToString,
@@ -798,6 +803,16 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FollowTask(self, request, context):
+        """Follows a task until it has ended: the output that is stored already, then what is new, and how
+        far the task is whenever that has changed. Each progress comes after the output that was stored
+        before it, and the last message is that of the ended task. While the database cannot be read, the
+        stream waits. NOT_FOUND; ends with UNAVAILABLE when the manager ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReadOutputByHost(self, request, context):
         """The output of a task, of one host after another, of each in the order in which it was stored. The
         next call continues at `next` of the answer. NOT_FOUND.
@@ -1131,6 +1146,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.FollowOutput,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.FollowOutputRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.OutputResponse.SerializeToString,
+            ),
+            'FollowTask': grpc.unary_stream_rpc_method_handler(
+                    servicer.FollowTask,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.FollowTaskRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.TaskEvent.SerializeToString,
             ),
             'ReadOutputByHost': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadOutputByHost,
@@ -2724,6 +2744,33 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/FollowOutput',
             tui__manager__protos_dot_v1_dot_operator__pb2.FollowOutputRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.OutputResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FollowTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/FollowTask',
+            tui__manager__protos_dot_v1_dot_operator__pb2.FollowTaskRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.TaskEvent.FromString,
             options,
             channel_credentials,
             insecure,

@@ -244,6 +244,12 @@ class OperatorServiceStub:
     """Output of a task in the order in which it was stored. Returns at once, empty when there is
     nothing new: WatchChanges says when to ask again. NOT_FOUND.
     """
+    FollowTask: _grpc.UnaryStreamMultiCallable[_operator_pb2.FollowTaskRequest, _operator_pb2.TaskEvent]
+    """Follows a task until it has ended: the output that is stored already, then what is new, and how
+    far the task is whenever that has changed. Each progress comes after the output that was stored
+    before it, and the last message is that of the ended task. While the database cannot be read, the
+    stream waits. NOT_FOUND; ends with UNAVAILABLE when the manager ends.
+    """
     ReadOutputByHost: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ReadOutputByHostRequest, _operator_pb2.ReadOutputByHostResponse]
     """The output of a task, of one host after another, of each in the order in which it was stored. The
     next call continues at `next` of the answer. NOT_FOUND.
@@ -449,6 +455,12 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     FollowOutput: _aio.UnaryUnaryMultiCallable[_operator_pb2.FollowOutputRequest, _operator_pb2.OutputResponse]  # type: ignore[assignment]
     """Output of a task in the order in which it was stored. Returns at once, empty when there is
     nothing new: WatchChanges says when to ask again. NOT_FOUND.
+    """
+    FollowTask: _aio.UnaryStreamMultiCallable[_operator_pb2.FollowTaskRequest, _operator_pb2.TaskEvent]  # type: ignore[assignment]
+    """Follows a task until it has ended: the output that is stored already, then what is new, and how
+    far the task is whenever that has changed. Each progress comes after the output that was stored
+    before it, and the last message is that of the ended task. While the database cannot be read, the
+    stream waits. NOT_FOUND; ends with UNAVAILABLE when the manager ends.
     """
     ReadOutputByHost: _aio.UnaryUnaryMultiCallable[_operator_pb2.ReadOutputByHostRequest, _operator_pb2.ReadOutputByHostResponse]  # type: ignore[assignment]
     """The output of a task, of one host after another, of each in the order in which it was stored. The
@@ -1000,6 +1012,18 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operator_pb2.OutputResponse, _abc.Awaitable[_operator_pb2.OutputResponse]]:
         """Output of a task in the order in which it was stored. Returns at once, empty when there is
         nothing new: WatchChanges says when to ask again. NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def FollowTask(
+        self,
+        request: _operator_pb2.FollowTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_operator_pb2.TaskEvent], _abc.AsyncIterator[_operator_pb2.TaskEvent]]:
+        """Follows a task until it has ended: the output that is stored already, then what is new, and how
+        far the task is whenever that has changed. Each progress comes after the output that was stored
+        before it, and the last message is that of the ended task. While the database cannot be read, the
+        stream waits. NOT_FOUND; ends with UNAVAILABLE when the manager ends.
         """
 
     @_abc_1.abstractmethod

@@ -1,7 +1,7 @@
 """An operator's API in memory that behaves truthfully: moves go by the domain's table, counts are
 recounts, output is appended, changes are coalesced. Tests script it; nothing here is timed."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,6 +22,8 @@ from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.manager.manager_status import Health, ManagerStatus
 from tui_manager.domain.manager.notification import Answer, ReceiverStatus
 from tui_manager.domain.status import Admission, TaskStatus
+from tui_manager.operator.follow_task import follow_task
+from tui_manager.operator.output_calls import TaskEvent
 
 
 class FakeOperator(FakeTransfers, FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
@@ -45,6 +47,11 @@ class FakeOperator(FakeTransfers, FakeSecurity, FakeTemplates, FakeReruns, FakeN
         self.manager_of: dict[str, str] = {}  # by host_id: the name of its manager
         self.receivers: tuple[ReceiverStatus, ...] = ()
         self.answers: dict[str, Answer] = {}  # of receivers that are tested, by name
+
+    def follow_task(
+        self, task_id: int, *, after: int = 0, host_id: str = "", output: bool = True
+    ) -> AsyncGenerator[TaskEvent, None]:
+        return follow_task(self, task_id, after=after, host_id=host_id, output=output)
 
     async def list_receivers(self) -> Sequence[ReceiverStatus]:
         return self.receivers

@@ -20,10 +20,11 @@ import psutil
 
 from tests.support.programs.programs import Program, wait_for
 from tests.support.programs.warm_programs import run, start
-from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_tasks, output_after
+from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_tasks
 from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.presentation.json_fields import command_host_shape, host_shape, task_shape
 from tui_manager.operator.api import Operator
+from tui_manager.operator.follow_task import output_after
 from tui_manager.operator.socket.client.client import connect
 
 _Seen = TypeVar("_Seen")
@@ -209,8 +210,8 @@ class Machine:
         """What the hosts of a task have printed so far, in the order in which it came."""
 
         async def read(operator: Operator) -> bytes:
-            chunks = output_after(operator, task_id, 0)
-            return b"".join([chunk.data async for chunk in chunks])
+            parts = output_after(operator, task_id, 0)
+            return b"".join([chunk.data async for part in parts for chunk in part])
 
         return self.ask(read)
 

@@ -1,28 +1,38 @@
 """EndNote: prints the last lines of `run` on stderr. `summary_text.py` and `transfers.py` make
 them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tui_manager.cli.printing.summary_text import Faults, summarize
 from tui_manager.cli.printing.text import note
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.tasks.task import CommandHost, TaskDetail
+from tui_manager.domain.tasks.task import CommandHost, Progress
 
 if TYPE_CHECKING:  # copies and fetches are imported when they are needed
     from tui_manager.cli.printing.transfers import SavedByRow, TransferEnds
+    from tui_manager.domain.task_spec.task_spec import CommandSpec
 
 NOTHING_SAVED: "SavedByRow" = {}
 
 
 class EndNote:
     """What is printed on stderr at the end: what was not kept, and the summary. The number of a
-    task that did not complete is in it, because it is needed to look further."""
+    task that did not complete is in it, because it is needed to look further.
 
-    def __init__(self, detail: TaskDetail, saved: "SavedByRow") -> None:
-        self._task = detail.task
+    Args:
+        ended: the progress of the ended task.
+        steps: of the task.
+        saved: what was saved of fetched files.
+    """
+
+    def __init__(
+        self, ended: Progress, steps: "Sequence[CommandSpec]", saved: "SavedByRow"
+    ) -> None:
+        self._ended = ended
         self._faults = Faults()
         self._truncated: list[tuple[str, int]] = []
-        self._transfers = _transfer_ends(detail, saved)
+        self._transfers = _transfer_ends(steps, saved)
 
     def add(self, row: CommandHost) -> None:
         """Takes a command host of the task."""
@@ -36,18 +46,17 @@ class EndNote:
         """Called after the last one."""
         for host, size in self._truncated:
             note_past_limit(host, size)
-        counts = self._task.counts
+        counts = self._ended.counts
         if self._transfers is not None:
             text = self._transfers.summarize(counts, self._faults)
         else:
             text = summarize(counts, self._faults)
-        completed = self._task.status is TaskStatus.COMPLETED
-        note(text if completed else f"task {self._task.task_id}: {text}")
+        completed = self._ended.status is TaskStatus.COMPLETED
+        note(text if completed else f"task {self._ended.task_id}: {text}")
 
 
-def _transfer_ends(detail: TaskDetail, saved: "SavedByRow") -> "TransferEnds | None":
+def _transfer_ends(steps: "Sequence[CommandSpec]", saved: "SavedByRow") -> "TransferEnds | None":
     """Counts how the hosts of a task ended that is one copy, fetch or update; None: it is not."""
-    steps = [command.spec for command in detail.commands]
     if len(steps) != 1 or not steps[0].transfer:
         return None
     from tui_manager.cli.printing.transfers import TransferEnds

@@ -16,6 +16,7 @@ from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.command_history import PastCommand
 from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.domain.tasks.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.operator import conversion
 from tui_manager.operator.conversion import convert_files, convert_rollout
 from tui_manager.operator.conversion.convert_spec import (
     OFFLINE_POLICIES,
@@ -38,6 +39,7 @@ from tui_manager.operator.conversion.convert_values import (
     word,
     word_reader,
 )
+from tui_manager.operator.output_calls import NewOutput, StorageTrouble, TaskEvent
 
 TASK_STATUSES = {
     TaskStatus.PENDING: wire.TASK_STATUS_PENDING,
@@ -351,3 +353,24 @@ def progress_from_wire(message: wire.Progress) -> Progress:
         paused=message.paused,
         hold=convert_rollout.hold_from_wire(message),
     )
+
+
+def event_to_wire(event: TaskEvent) -> wire.TaskEvent:
+    match event:
+        case NewOutput(chunks):
+            return wire.TaskEvent(output=conversion.convert_output.chunks_to_wire(chunks))
+        case StorageTrouble(text):
+            return wire.TaskEvent(storage_error=text)
+        case _:
+            return wire.TaskEvent(progress=progress_to_wire(event))
+
+
+def event_from_wire(message: wire.TaskEvent) -> TaskEvent:
+    match message.WhichOneof("event"):
+        case "progress":
+            return progress_from_wire(message.progress)
+        case "output":
+            read = conversion.convert_output.chunk_from_wire
+            return NewOutput(tuple(map(read, message.output.chunks)))
+        case _:
+            return StorageTrouble(message.storage_error)

@@ -1,6 +1,6 @@
 """The Operator that calls the services of this process. Use it on the manager's loop only."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -46,9 +46,10 @@ from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap, TaskSummary
 from tui_manager.domain.tasks.task_plan import TaskPlan
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.file_calls import ReadPart
+from tui_manager.operator.follow_task import follow_task
 from tui_manager.operator.inprocess.inprocess_files import read_files, store_files
 from tui_manager.operator.inprocess.manager_status import Identity, list_managers, manager_status
-from tui_manager.operator.output_calls import BEGINNING
+from tui_manager.operator.output_calls import BEGINNING, TaskEvent
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.hosts.host_search import list_hosts
@@ -342,6 +343,11 @@ class InProcessOperator:
     ) -> Sequence[OutputChunk]:
         of = OutputOf(task_id, host_id, execution_id)
         return await self.tasks.output.follow(of, after, limit, before)
+
+    def follow_task(
+        self, task_id: int, *, after: int = 0, host_id: str = "", output: bool = True
+    ) -> AsyncGenerator[TaskEvent, None]:
+        return follow_task(self, task_id, after=after, host_id=host_id, output=output)
 
     async def read_output_by_host(
         self, wanted: WantedOutput, place: OutputPlace = BEGINNING, limit: int = 1 << 18

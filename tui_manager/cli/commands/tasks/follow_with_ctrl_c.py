@@ -14,14 +14,14 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.rollout_text import WaitNote
 from tui_manager.cli.printing.summary_text import count_words
 from tui_manager.cli.printing.text import StorageTroubleNote, note
-from tui_manager.client.follow_task import StorageTrouble, follow_task
 from tui_manager.domain.errors import (
     IllegalMoveError,
     NoAnswerError,
     UnreachableError,
 )
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.tasks.task import OutputChunk, Progress
+from tui_manager.domain.tasks.task import Progress
+from tui_manager.operator.output_calls import NewOutput, StorageTrouble
 
 if TYPE_CHECKING:  # copies and fetches, and the whole API, are imported when they are needed
     from tui_manager.cli.commands.files.watch_transfers import TransferWatch
@@ -78,17 +78,16 @@ class TaskWatch:
     async def _follow(self) -> TaskStatus:
         try:
             if self._transfers is None:
-                await self._print_until_ended()
+                ended = await self._print_until_ended()
             else:
                 async with self._transfers.running():
-                    await self._print_until_ended()
-            detail = await self._operator.get_task(self._task_id)
-            await self._printer.finish(self._operator, detail)
+                    ended = await self._print_until_ended()
+            await self._printer.finish(self._operator, ended)
         except NoAnswerError as error:
             raise NoAnswerError(f"{error} {self._goes_on()}") from error
         except UnreachableError as error:
             raise UnreachableError(f"The manager has stopped. {self._goes_on()}") from error
-        return detail.task.status
+        return ended.status
 
     def _goes_on(self) -> str:
         """What becomes of the task without a manager."""
@@ -104,19 +103,22 @@ class TaskWatch:
             "commands that run go on without it."
         )
 
-    async def _print_until_ended(self) -> None:
-        """Prints stored output until the task has ended. While output cannot be read or results
-        cannot be stored, prints a note and waits."""
-        async with aclosing(follow_task(self._operator, self._task_id)) as events:
+    async def _print_until_ended(self) -> Progress:
+        """Prints stored output until the task has ended, and returns how it has. While output
+        cannot be read or results cannot be stored, prints a note and waits."""
+        async with aclosing(self._operator.follow_task(self._task_id)) as events:
             async for event in events:
                 match event:
-                    case OutputChunk():
-                        self._printer.take(event)
-                    case Progress():
-                        self._show_progress(event)
+                    case NewOutput(chunks):
+                        for chunk in chunks:
+                            self._printer.take(chunk)
                     case StorageTrouble(text):
                         self._trouble_note.update(text)
+                    case _:
+                        self._show_progress(event)
+                        ended = event
         self._trouble_note.update("")
+        return ended
 
     def _show_progress(self, progress: Progress) -> None:
         self._printer.flush()

@@ -50,7 +50,7 @@ class _Lines:
     """Prints lines as `run` does. What hosts said never mixes."""
 
     def __init__(self) -> None:
-        self._lines = LiveLines(dict.fromkeys(Stream, sys.stdout))
+        self._lines = LiveLines(files=dict.fromkeys(Stream, sys.stdout))
         self._host = ""
 
     def take(self, chunk: OutputChunk) -> None:

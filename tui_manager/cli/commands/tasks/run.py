@@ -244,7 +244,7 @@ async def follow_started(
                 _note_detached(task_id, folders)
             return COMPLETED
         transfers = _watch_transfers(manager.operator, task_id, steps, folders, mode)
-        printer = _printer(mode, transfers.saved if transfers else {})
+        printer = _printer(mode, steps, transfers.saved if transfers else {})
         return await TaskWatch(manager.operator, task_id, printer, transfers).follow_to_end()
 
 
@@ -315,7 +315,7 @@ def _watch_transfers(
     return TransferWatch(operator, task_id, steps, folders, prints_hosts=mode == "live")
 
 
-def _printer(mode: str, saved: "SavedByRow") -> OutputPrinter:
+def _printer(mode: str, steps: Sequence[CommandSpec], saved: "SavedByRow") -> OutputPrinter:
     match mode:
         case "json":
             from tui_manager.cli.commands.tasks.run_json import JsonOutput
@@ -324,9 +324,9 @@ def _printer(mode: str, saved: "SavedByRow") -> OutputPrinter:
         case "gather":
             from tui_manager.cli.commands.tasks.run_gather import GatheredOutput
 
-            return GatheredOutput(saved)
+            return GatheredOutput(steps, saved)
         case _:
-            return LiveLines(saved=saved)
+            return LiveLines(steps, saved)
 
 
 async def follow_task(operator: "Operator", task_id: int) -> int:
@@ -338,5 +338,5 @@ async def follow_task(operator: "Operator", task_id: int) -> int:
     steps = [command.spec for command in detail.commands]
     with _name_task_in_errors(task_id):
         transfers = _watch_transfers(operator, task_id, steps, NO_FOLDERS, "live")
-        watch = TaskWatch(operator, task_id, LiveLines(), transfers, cancels=False)
+        watch = TaskWatch(operator, task_id, LiveLines(steps), transfers, cancels=False)
         return await watch.follow_to_end()

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from tui_manager.cli.printing.text import cleaner_for
 from tui_manager.client.output_lines import StreamLines
 from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.status import CommandHostStatus, Stream
-from tui_manager.domain.tasks.task import CommandHost, TaskDetail
+from tui_manager.domain.task_spec.task_spec import CommandSpec
+from tui_manager.domain.tasks.task import CommandHost, Progress
 from tui_manager.domain.text.host_name_ranges import fold_names
 from tui_manager.operator.api import Operator, OutputChunk
 
@@ -27,10 +29,11 @@ class GatheredOutput:
     what they did.
 
     Args:
-        saved: as of `LiveLines`.
+        steps, saved: as of `LiveLines`.
     """
 
-    def __init__(self, saved: "SavedByRow" = NOTHING_SAVED) -> None:
+    def __init__(self, steps: Sequence[CommandSpec], saved: "SavedByRow" = NOTHING_SAVED) -> None:
+        self._steps = steps
         self._saved = saved
         self._digests: defaultdict[_Key, hashlib._Hash] = defaultdict(hashlib.sha256)
 
@@ -42,17 +45,17 @@ class GatheredOutput:
     def flush(self) -> None:
         """Nothing is shown before the end."""
 
-    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
+    async def finish(self, operator: Operator, ended: Progress) -> None:
         """Prints the groups, the largest first, and the summary."""
-        end = EndNote(detail, self._saved)
+        end = EndNote(ended, self._steps, self._saved)
         outputs: dict[Stream, _Groups] = {stream: {} for stream in Stream}
         transfers: _Groups = {}
-        async for row in each_command_host(operator, detail.task.task_id):
+        async for row in each_command_host(operator, ended.task_id):
             end.add(row)
             for stream, groups in outputs.items():
                 if digest := self._digests.pop((row.execution_id, stream), None):
                     _add(groups, digest.digest(), row)
-            if words := self._transfer_words(detail, row):
+            if words := self._transfer_words(row):
                 _add(transfers, words, row)
         for stream, groups in outputs.items():
             for group in _largest_first(groups):
@@ -62,9 +65,9 @@ class GatheredOutput:
         sys.stdout.flush()
         end.print()
 
-    def _transfer_words(self, detail: TaskDetail, row: CommandHost) -> str:
+    def _transfer_words(self, row: CommandHost) -> str:
         """What a copy or fetch did that completed; empty for every other row."""
-        step = detail.commands[row.command].spec
+        step = self._steps[row.command]
         if not step.transfer or row.status is not CommandHostStatus.COMPLETED:
             return ""
         from tui_manager.cli.printing.transfers import end_words

@@ -12,7 +12,7 @@ from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.presentation.json_fields import Shape, output_shape, run_shape
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec
-from tui_manager.domain.tasks.task import CommandHost, TaskDetail
+from tui_manager.domain.tasks.task import CommandHost, Progress
 from tui_manager.operator.api import Operator, OutputChunk
 
 if TYPE_CHECKING:  # only needed for copies and fetches
@@ -50,10 +50,11 @@ class JsonOutput:
     def flush(self) -> None:
         """Nothing is shown before the end."""
 
-    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
+    async def finish(self, operator: Operator, ended: Progress) -> None:
         """Prints the object."""
+        detail = await operator.get_task(ended.task_id)
         shown = JsonRows(run_shape(detail), "hosts")
-        async for row in each_command_host(operator, detail.task.task_id):
+        async for row in each_command_host(operator, ended.task_id):
             shown.add(self._shape(row, detail.commands[row.command].spec))
         shown.end()
 

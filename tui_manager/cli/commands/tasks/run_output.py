@@ -11,10 +11,11 @@ from tui_manager.cli.printing.text import cleaner_for
 from tui_manager.client.output_lines import TaskLines
 from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.status import Stream
-from tui_manager.domain.tasks.task import OutputChunk, TaskDetail
+from tui_manager.domain.tasks.task import OutputChunk, Progress
 
 if TYPE_CHECKING:  # copies and fetches, and the whole API, are imported when they are needed
     from tui_manager.cli.printing.transfers import SavedByRow
+    from tui_manager.domain.task_spec.task_spec import CommandSpec
     from tui_manager.operator.api import Operator
 
 
@@ -29,8 +30,8 @@ class OutputPrinter(Protocol):
         """Called when no more chunks are stored for now."""
         ...
 
-    async def finish(self, operator: "Operator", detail: TaskDetail) -> None:
-        """Called once, with the ended task."""
+    async def finish(self, operator: "Operator", ended: Progress) -> None:
+        """Called once, with the progress of the ended task."""
         ...
 
 
@@ -38,15 +39,18 @@ class LiveLines:
     """Prints every line when it comes: `host: text`.
 
     Args:
-        files: where the lines of each stream go; by default those of stderr go to stderr.
+        steps: of the task; only `finish` needs them.
         saved: what was saved of fetched files, when the task has ended.
+        files: where the lines of each stream go; by default those of stderr go to stderr.
     """
 
     def __init__(
         self,
-        files: Mapping[Stream, TextIO] | None = None,
+        steps: "Sequence[CommandSpec]" = (),
         saved: "SavedByRow" = NOTHING_SAVED,
+        files: Mapping[Stream, TextIO] | None = None,
     ) -> None:
+        self._steps = steps
         self._saved = saved
         self._lines = TaskLines()
         self._files = files or {stream: file_of(stream) for stream in Stream}
@@ -67,11 +71,11 @@ class LiveLines:
             self._print(line.host, line.stream, (line.text,))
         self.flush()
 
-    async def finish(self, operator: "Operator", detail: TaskDetail) -> None:
+    async def finish(self, operator: "Operator", ended: Progress) -> None:
         """Prints lines without an end, and the summary."""
         self.end_lines()
-        end = EndNote(detail, self._saved)
-        async for row in each_command_host(operator, detail.task.task_id):
+        end = EndNote(ended, self._steps, self._saved)
+        async for row in each_command_host(operator, ended.task_id):
             end.add(row)
         end.print()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from grpc import aio
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
 from tui_manager.domain.tasks.task import NewTask, Rerun
@@ -384,15 +383,7 @@ class SocketOperator(
         )
 
     async def watch(self) -> AsyncIterator[Changes]:
-        with self._errors():
-            stream = self._stub.WatchChanges(wire.WatchChangesRequest())
-        try:
-            with self._errors():
-                while True:
-                    message = await self._answer_timeout.reply(stream.read(), follows=True)
-                    if not isinstance(message, wire.Changes):  # the end of the stream
-                        break
-                    yield convert_values.changes_from_wire(message)
-        finally:
-            stream.cancel()
-        raise UnreachableError(f"The manager on {self._state_dir} has gone.")
+        changes = self._messages(self._stub.WatchChanges, wire.WatchChangesRequest)
+        async with aclosing(changes) as messages:
+            async for message in messages:
+                yield convert_values.changes_from_wire(message)

@@ -1,12 +1,14 @@
-"""The calls of the client that are about output."""
+"""The calls of the client that are about output, and the one that follows a task."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.tasks.task import Progress
 from tui_manager.operator import conversion
 from tui_manager.operator.conversion import convert_values
 from tui_manager.operator.output_calls import BEGINNING
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from tui_manager.domain.output.output_search import OutputMatches
     from tui_manager.domain.status import Stream
     from tui_manager.operator.api import OutputChunk
+    from tui_manager.operator.output_calls import TaskEvent
 
 
 class OutputClient(SocketCalls):
@@ -61,6 +64,22 @@ class OutputClient(SocketCalls):
             follows=True,
         )
         return tuple(map(conversion.convert_output.chunk_from_wire, reply.chunks))
+
+    async def follow_task(
+        self, task_id: int, *, after: int = 0, host_id: str = "", output: bool = True
+    ) -> AsyncGenerator[TaskEvent, None]:
+        following = self._messages(
+            self._stub.FollowTask,
+            lambda: wire.FollowTaskRequest(
+                task_id=task_id, after=after, host_id=host_id, without_output=not output
+            ),
+        )
+        async with aclosing(following) as messages:
+            async for message in messages:
+                event = conversion.convert_task.event_from_wire(message)
+                yield event
+                if isinstance(event, Progress) and event.status.ended:
+                    return
 
     async def read_output_by_host(
         self,

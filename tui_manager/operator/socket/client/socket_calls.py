@@ -1,9 +1,9 @@
 """One call of the client over its gRPC channel: who asks, how long it waits, how errors come back.
 The parts of the client in `client.py` and beside it make their calls through this class."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from grpc import aio
 from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
@@ -36,16 +36,31 @@ class SocketCalls:
     ) -> _Reply:
         """One call; a request that cannot be encoded is an InvalidInputError. `follows`
         and `unclear`: see AnswerTimeout."""
-        try:
-            request = make()
-        except (
-            ValueError,
-            OverflowError,
-        ) as error:  # not UTF-8, or a number out of bounds
-            raise InvalidInputError("request", f"That cannot be sent: {error}.") from error
+        request = _made(make)
         with self._errors():
             answer = call(request, metadata=self._metadata)
             return await self._answer_timeout.reply(answer, follows=follows, unclear=unclear)
+
+    async def _messages(
+        self,
+        call: Callable[[_Request], aio.UnaryStreamCall[_Request, _Reply]],
+        make: Callable[[], _Request],
+    ) -> AsyncGenerator[_Reply, None]:
+        """The messages of a call that ends when the manager ends. UnreachableError at their
+        end."""
+        request = _made(make)
+        with self._errors():
+            stream = call(request)
+        try:
+            with self._errors():
+                while True:
+                    message = await self._answer_timeout.reply(stream.read(), follows=True)
+                    if message is aio.EOF:
+                        break
+                    yield cast("_Reply", message)
+        finally:
+            stream.cancel()
+        raise UnreachableError(f"The manager on {self._state_dir} has gone.")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -57,3 +72,11 @@ class SocketCalls:
             raise UnreachableError(
                 "The connection to the manager is closed. Call its methods within `async with`."
             ) from error
+
+
+def _made(make: Callable[[], _Request]) -> _Request:
+    """A request. Raises InvalidInputError if it cannot be encoded."""
+    try:
+        return make()
+    except (ValueError, OverflowError) as error:  # not UTF-8, or a number out of bounds
+        raise InvalidInputError("request", f"That cannot be sent: {error}.") from error

@@ -1,16 +1,22 @@
-"""The calls of the server that are about output."""
+"""The calls of the server that are about output, and the one that follows a task."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.operator.api import Operator
-from tui_manager.operator.conversion import convert_output, convert_values
+from tui_manager.operator.conversion import convert_output, convert_task, convert_values
 from tui_manager.operator.socket.convert_errors import Context, answering
+from tui_manager.operator.watching import until
 
 
 class OutputServicer:
     """Answers each call by one call of the operator."""
 
     _operator: Operator
+    ending: asyncio.Event
 
     async def ReadOutput(
         self, request: wire.ReadOutputRequest, context: Context
@@ -37,6 +43,24 @@ class OutputServicer:
                 request.execution_id,
             )
             return convert_output.chunks_to_wire(chunks)
+
+    async def FollowTask(
+        self, request: wire.FollowTaskRequest, context: Context
+    ) -> AsyncIterator[wire.TaskEvent]:
+        async with (
+            answering(context, "FollowTask"),
+            aclosing(
+                self._operator.follow_task(
+                    request.task_id,
+                    after=request.after,
+                    host_id=request.host_id,
+                    output=not request.without_output,
+                )
+            ) as events,
+            until(self.ending, events) as coming,
+        ):
+            async for event in coming:
+                yield convert_task.event_to_wire(event)
 
     async def ReadOutputByHost(
         self, request: wire.ReadOutputByHostRequest, context: Context
