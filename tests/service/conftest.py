@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.databases import repeated_units
 from tests.support.databases.engines import engine, pytest_generate_tests
-from tests.support.databases.memory_folder import tmp_path
 from tests.support.managers.manager_parts import Parts, manager_parts
 from tests.support.managers.rollouts import Fleet, host_names
+from tests.support.memory_folder import tmp_path
 from tests.support.run_length import left_out
 
 __all__ = ["engine", "pytest_generate_tests", "tmp_path"]

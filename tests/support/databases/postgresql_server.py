@@ -105,6 +105,8 @@ def folder_for_short_lived() -> Path:
     files, and to make and remove them is most of what a server costs."""
     if not os.access(_IN_MEMORY, os.W_OK | os.X_OK):
         return folder_for_servers()
+    if os.statvfs(_IN_MEMORY).f_flag & os.ST_NOEXEC:  # programs of tests lie there too
+        return folder_for_servers()
     total = shutil.disk_usage(_IN_MEMORY).total  # the same for all processes of a run
     return _IN_MEMORY if total >= _MEMORY else folder_for_servers()
 

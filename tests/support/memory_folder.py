@@ -1,8 +1,8 @@
-"""Folders in memory for tests that write to a database all the time.
+"""Folders in memory for tests of databases and of journals.
 
-SQLite waits for the disk after each transaction. In memory such a test takes a third less time, and
-a tenth less of the processor. What a test says about the database does not depend on it: no test
-cuts the power.
+SQLite waits for the disk after each transaction, and so do agents for their journals. In memory a
+test of a database takes a third less time, and a tenth less of the processor. What a test says does
+not depend on it: no test cuts the power.
 """
 
 import atexit
