@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.unraisableexception import gc_collect_iterations_key
 from hypothesis import settings
 from tui_manager_agent.executions.orders.cgroup_support import (
     find_cgroup_root,
@@ -16,7 +17,7 @@ from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
 from tests.support import forked_run
 from tests.support.databases.new_databases import copied_databases
-from tests.support.programs.warm_programs import stop_servers
+from tests.support.programs.warm_programs import import_programs, stop_servers
 from tests.support.run_length import draw_no_constants_of_our_code, examples
 
 # No test asserts on wall time, and so no example has a deadline.
@@ -34,11 +35,27 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _LONG = 30  # characters; a UUID has 36
+_INJECT = Path(__file__).parent / "faults/inject"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds `--processes`."""
     forked_run.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The programs that many tests fork are imported while the tests are collected.
+
+    At its end, a process looks twice for objects that were not closed, and not five times: each
+    look takes a third of a second.
+    """
+    config.stash[gc_collect_iterations_key] = 2
+    if config.option.processes < 1 or config.option.collectonly:
+        return
+    chosen = [Path(argument) for argument in config.args]
+    for folder, inject in (("tests/e2e", None), ("tests/faults", _INJECT)):
+        if any(Path(folder).is_relative_to(path) for path in chosen):
+            import_programs(inject)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,6 +1,7 @@
 """New databases of SQLite in tests: copies of one that was migrated once in each process. To run
 all migrations takes forty times as long. Programs that tests start do the same if they are forked
-(`program_forker.py`); those with failpoints and those in a process of their own migrate."""
+(`program_forker.py`), also with failpoints, which no test arms before its manager listens; those in
+a process of their own migrate."""
 
 import contextlib
 import functools

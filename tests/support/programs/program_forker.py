@@ -51,6 +51,8 @@ _MAIN = {
     "tui-manager-agent": "tui_manager_agent.cli.main",
 }
 
+PROGRAMS = tuple(_MAIN)
+
 
 def installed(program: str) -> str:
     """The program that is installed beside this interpreter."""
@@ -187,7 +189,7 @@ def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
     """Forks until the test has ended.
 
     Args:
-        is_present: whether it is the program of this repository, and nothing is injected.
+        is_present: whether it is the program of this repository, and not an earlier version.
     """
     end = _End()
     atexit.register(end)

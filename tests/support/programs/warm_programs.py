@@ -1,8 +1,9 @@
 """Starts the programs of this repository without the time that their imports take.
 
 To import a program takes most of the CPU time of a test that starts it. For each program there is
-one process that has imported it, and that forks for each start: `program_forker.py`. It differs
-from a start from the shell in what the system shows of it: `/proc/PID/cmdline` and
+one process that has imported it, and that forks for each start: `program_forker.py`. In a run of
+several processes all of them use the same ones, which import while the tests are collected. It
+differs from a start from the shell in what the system shows of it: `/proc/PID/cmdline` and
 `/proc/PID/environ` are those of the process that has forked.
 
 A start with other variables for Python, the loader or the locale takes a new process of Python,
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from tests.support.programs import program_forker
-from tests.support.programs.program_forker import NUMBER, installed
+from tests.support.programs.program_forker import NUMBER, PROGRAMS, installed
 from tests.support.waiting import GIVE_UP
 
 WARM_PATHS: set[str] = set()  # with programs of their own, which are imported and forked too
@@ -76,7 +77,7 @@ def start(
         inject: the folder that `environment` has as PYTHONPATH, if its `sitecustomize` can do its
             work before the fork. It finds LD_FAULTS_ARM then, and again after the fork.
     """
-    injected = {"PYTHONPATH": str(inject), "LD_FAULTS_ARM": "before the fork"} if inject else {}
+    injected = _injected(inject)
     path = environment.get("PYTHONPATH", "")
     if path in WARM_PATHS:
         injected = {"PYTHONPATH": path}
@@ -95,15 +96,35 @@ def start(
             umask=umask,
             start_new_session=True,
         )
-    key = (program, injected.get("PYTHONPATH", ""))
-    if key not in _servers:
-        _servers[key] = _Server(program, injected)
+    server = _server(program, injected)
     with open(os.devnull, "r+b", buffering=0) as null:
         descriptors = [
             null.fileno() if stream == subprocess.DEVNULL else _descriptor(stream)
             for stream in (stdin, stdout, stderr)
         ]
-        return _servers[key].fork(arguments, environment, umask, descriptors, folder, file)
+        return server.fork(arguments, environment, umask, descriptors, folder, file)
+
+
+def _server(program: str, injected: Mapping[str, str]) -> "_Server":
+    """The process that forks it; it is started if there is none."""
+    key = (program, injected.get("PYTHONPATH", ""))
+    if key not in _servers:
+        _servers[key] = _Server(program, injected)
+    return _servers[key]
+
+
+def import_programs(inject: Path | None = None) -> None:
+    """Starts the processes that fork now. All processes that this one forks use them too.
+
+    Args:
+        inject: see `start`.
+    """
+    for program in PROGRAMS:
+        _server(program, _injected(inject))
+
+
+def _injected(inject: Path | None) -> Mapping[str, str]:
+    return {"PYTHONPATH": str(inject), "LD_FAULTS_ARM": "before the fork"} if inject else {}
 
 
 def run(
@@ -211,7 +232,7 @@ class _Server:
 
     def __init__(self, program: str, variables: Mapping[str, str]) -> None:
         self._control, theirs = socket.socketpair()
-        version = "other" if variables else "present"
+        version = "other" if variables.get("PYTHONPATH") in WARM_PATHS else "present"
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, program_forker.__file__, program, str(theirs.fileno()), version],
