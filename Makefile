@@ -20,7 +20,7 @@ RELEASE ?= 1
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --processes $(WORKERS)
 
-.PHONY: setup demo test test-all test-fast lab faults monkey lint format protos check-protos docs screenshots bench \
+.PHONY: setup demo test test-all repeats test-fast lab faults monkey lint format protos check-protos docs screenshots bench \
 	bench-quick bench-managers bench-peers bundle soak lock dist man packages clean
 
 setup: $(READY)
@@ -38,9 +38,13 @@ demo: setup
 test: setup
 	$(PYTEST)
 
-# The same with all examples of what is random, and all parameters on PostgreSQL.
+# The same with all examples of what is random, and all tests of the database on PostgreSQL.
 test-all: setup
 	TESTS_ALL=1 $(PYTEST)
+
+# Finds out which tests of the database execute nothing of PostgreSQL's engine that others do not.
+repeats: setup
+	@$(BIN)/python -m tests.support.databases.postgresql_repeats --processes $(WORKERS)
 
 # The tests of what differs from main, or of PACKAGE, e.g. `make test-fast PACKAGE=ui/forms`,
 # without those that take long.

@@ -18,7 +18,7 @@ from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 from tests.support import forked_run
 from tests.support.databases.new_databases import copied_databases
 from tests.support.programs.warm_programs import import_programs, stop_servers
-from tests.support.run_length import draw_no_constants_of_our_code, examples
+from tests.support.run_length import draw_no_constants_of_our_code, examples, left_out
 
 # No test asserts on wall time, and so no example has a deadline.
 settings.register_profile("untimed", deadline=None, max_examples=examples(100, few=25))
@@ -36,6 +36,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _LONG = 30  # characters; a UUID has 36
 _INJECT = Path(__file__).parent / "faults/inject"
+_ON_BOTH_ENGINES = ("tests/service/", "tests/storage/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,6 +63,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Runs the tests in several processes, if so asked."""
     return forked_run.run(session) or None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what only repeats on PostgreSQL, unless the run is long or tests are named."""
+    if any("::" in argument for argument in config.args):
+        return
+    found = left_out(item for item in items if item.nodeid.startswith(_ON_BOTH_ENGINES))
+    if found:
+        config.hook.pytest_deselected(items=found)
+        without = set(found)
+        items[:] = [item for item in items if item not in without]
 
 
 def pytest_collection_finish() -> None:

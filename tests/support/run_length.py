@@ -1,9 +1,11 @@
-"""How long a run of the tests is. `make test` takes fewer examples of what is random, and fewer
-parameters on PostgreSQL; `make test-all` takes all of them."""
+"""How long a run of the tests is. `make test` takes fewer examples of what is random, and repeats
+fewer tests on PostgreSQL; `make test-all` takes all of them."""
 
 import os
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis.internal.conjecture import providers
@@ -12,6 +14,9 @@ from hypothesis.internal.constants_ast import Constants
 ALL = os.environ.get("TESTS_ALL", "") == "1"
 EACH_PARAMETER = "each_parameter"  # a mark
 _EVERY = 5  # odd, so that both of two values of the last parameter come
+_WITH_PARAMETERS = "tests/service/"  # where only every fifth parameter is taken
+REPEATS = Path(__file__).with_name("databases") / "postgresql_repeats.txt"
+EACH_REPEAT = os.environ.get("TESTS_EACH_REPEAT", "") == "1"  # for `postgresql_repeats.py`
 
 
 def examples(number: int, *, few: int) -> int:
@@ -30,17 +35,32 @@ def _no_constants() -> Constants:
     return providers._local_constants
 
 
+@cache
+def repeats() -> frozenset[str]:
+    """The tests that execute nothing of PostgreSQL's engine that others do not, without their
+    parameters: `databases/postgresql_repeats.py` has found them."""
+    return frozenset(REPEATS.read_text().splitlines())
+
+
+def without_parameters(test: str) -> str:
+    """The name of a test without what pytest puts in brackets."""
+    return test.partition("[")[0]
+
+
 def left_out(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Tests on PostgreSQL that a short run leaves out: of each test with parameters, it takes every
-    fifth one. The others run the same statements with other values, as they do on SQLite. A test
-    whose parameters make other SQL has the mark `each_parameter`."""
+    """Tests on PostgreSQL that a short run leaves out: `repeats`, and of each other test of
+    `tests/service` with parameters all but every fifth. These run the same statements with other
+    values, as they do on SQLite. A test whose parameters make other SQL has the mark
+    `each_parameter`."""
     found: list[pytest.Item] = []
     seen: Counter[str] = Counter()
     for item in items:
         if ALL or not item.get_closest_marker("postgresql"):
             continue
-        if not item.get_closest_marker(EACH_PARAMETER):
-            test = item.nodeid.partition("[")[0]
+        test = without_parameters(item.nodeid)
+        if not EACH_REPEAT and test in repeats():
+            found.append(item)
+        elif test.startswith(_WITH_PARAMETERS) and not item.get_closest_marker(EACH_PARAMETER):
             if seen[test] % _EVERY:
                 found.append(item)
             seen[test] += 1

@@ -5,10 +5,12 @@ import logging
 import pytest
 
 from tests.support.managers.manager_parts import Parts, failed, result
+from tui_manager.service.core import command_log
 from tui_manager.service.core.command_log import FAILURES_MAX, LINES_MAX
 
 HOSTS = FAILURES_MAX + 30
 FAILS = FAILURES_MAX + 5
+A_DAY = 86_400.0  # seconds
 
 
 def said(caplog: pytest.LogCaptureFixture, text: str) -> list[dict[str, object]]:
@@ -44,8 +46,9 @@ async def test_of_a_small_task_each_command_has_its_lines(
 
 
 async def test_of_a_large_task_the_others_are_counted(
-    parts: Parts, caplog: pytest.LogCaptureFixture
+    parts: Parts, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(command_log, "INTERVAL", A_DAY)
     caplog.set_level(logging.INFO)
     task_id = await run(parts, HOSTS, FAILS)
     assert len(said(caplog, "command sent")) == LINES_MAX

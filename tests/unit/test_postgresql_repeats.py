@@ -1,0 +1,47 @@
+"""Which repeats on PostgreSQL a short run needs."""
+
+import json
+
+from tests.support.databases.postgresql_repeats import Executed, not_needed, read_notes
+from tests.support.run_length import repeats
+
+
+def executed(things: str, *, seconds: float = 1.0, repeats: bool = True) -> Executed:
+    """Each letter is something that a test executes."""
+    return Executed(set(things), seconds, repeats=repeats)
+
+
+def test_a_repeat_is_needed_if_it_alone_executes_something() -> None:
+    tests = {"one": executed("ab"), "part": executed("a"), "other": executed("ac")}
+    assert not_needed(tests, times=1) == ["part"]
+
+
+def test_what_is_for_postgresql_alone_runs_in_any_case() -> None:
+    tests = {"only": executed("abc", repeats=False), "same": executed("ab"), "more": executed("ad")}
+    assert not_needed(tests, times=1) == ["same"]
+
+
+def test_of_two_that_execute_the_same_the_short_one_is_taken() -> None:
+    tests = {"long": executed("ab", seconds=9), "short": executed("ab", seconds=1)}
+    assert not_needed(tests, times=1) == ["long"]
+
+
+def test_each_thing_is_executed_by_two_tests_if_there_are_so_many() -> None:
+    tests = {name: executed("ab", seconds=number) for number, name in enumerate(("x", "y", "z"))}
+    assert not_needed(tests | {"alone": executed("c")}) == ["z"]
+
+
+def test_the_parameters_of_a_test_are_taken_together() -> None:
+    def note(parameter: int, *executed: str) -> str:
+        test = f"f.py::test_it[postgresql-{parameter}]"
+        return json.dumps({"test": test, "executed": executed, "seconds": 2, "repeats": True})
+
+    found = read_notes([note(1, "a"), note(2, "a", "b")])
+    assert found == {"f.py::test_it": Executed({"a", "b"}, 4.0)}
+
+
+def test_the_list_names_tests() -> None:
+    assert all(
+        name.startswith(("tests/service/", "tests/storage/")) and "::" in name and "[" not in name
+        for name in repeats()
+    )
