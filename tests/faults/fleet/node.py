@@ -18,6 +18,7 @@ class Node:
         prefix: the words of a program that starts it.
         code: the folder from which its next start takes our packages; None: the usual one.
         starts_in: a folder; None: that of the test.
+        terminated: the process that was sent SIGTERM last.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Node:
     code: Path | None = None
     starts_in: Path | None = None
     process: Running | None = None
+    terminated: Running | None = None
 
     @property
     def log(self) -> Path:
@@ -54,13 +56,19 @@ class Node:
     @property
     def killed(self) -> bool:
         """Whether a fault of the suite ended it."""
-        return self.process is not None and self.process.poll() == -signal.SIGKILL
+        if self.process is None:
+            return False
+        code = self.process.poll()
+        obeyed = code in (0, -signal.SIGTERM) and self.process is self.terminated
+        return obeyed or code == -signal.SIGKILL
 
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def send(self, number: signal.Signals) -> None:
         if self.alive:
+            if number is signal.SIGTERM:
+                self.terminated = self.process
             os.kill(self.pid, number)
 
     def arm(self, point: str, count: int = 1, action: str = "kill") -> None:
