@@ -94,7 +94,15 @@ def _units_of_work(module: Any) -> None:
             POINTS.reach("statement")
             return super().executemany(sql, *args)
 
+    begin = module.begin
+
+    def begin_pointed(*args: Any) -> Any:
+        tx = begin(*args)
+        tx.__class__ = Pointed
+        return tx
+
     module.PostgresqlTransaction = Pointed
+    module.begin = begin_pointed
 
 
 def _counted_commits(module: Any) -> None:
