@@ -1,9 +1,15 @@
 """Which repeats on PostgreSQL a short run needs."""
 
 import json
+from pathlib import Path
 
+import pytest
+
+from tests.support import run_length
 from tests.support.databases.postgresql_repeats import Executed, not_needed, read_notes
-from tests.support.run_length import repeats
+from tests.support.run_length import REPEATS, repeats
+
+ROOT = Path(__file__).parents[2]
 
 
 def executed(things: str, *, seconds: float = 1.0, repeats: bool = True) -> Executed:
@@ -41,7 +47,17 @@ def test_the_parameters_of_a_test_are_taken_together() -> None:
 
 
 def test_the_list_names_tests() -> None:
-    assert all(
-        name.startswith(("tests/service/", "tests/storage/")) and "::" in name and "[" not in name
-        for name in repeats()
-    )
+    _, *names = REPEATS.read_text().splitlines()
+    missing = []
+    for name in names:
+        file, _, test = name.partition("::")
+        path = ROOT / file
+        if not path.is_file() or f"def {test}(" not in path.read_text():
+            missing.append(name)
+    assert names
+    assert not missing, "`make repeats` writes the list anew"
+
+
+def test_after_a_change_of_the_engine_all_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_length, "hash_of_engine", lambda: "another")
+    assert repeats.__wrapped__() == frozenset()

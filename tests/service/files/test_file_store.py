@@ -116,6 +116,7 @@ async def test_bytes_outside_of_a_set_cannot_be_read(parts: Parts) -> None:
     assert len(await parts.files.read(made.files.sha256, DATA, 0, 1 << 40)) == made.files.size  # type: ignore[arg-type]
 
 
+@pytest.mark.each_engine
 async def test_two_clients_store_the_same_set_at_once(parts: Parts) -> None:
     made = some_set()
     async with parts.files.receive(made.files) as one, parts.files.receive(made.files) as other:

@@ -238,6 +238,7 @@ async def test_a_claim_is_not_sent_once_the_host_is_pending_again(parts: Parts) 
     assert len(await parts.send()) == 1
 
 
+@pytest.mark.each_engine
 async def test_a_host_that_dials_while_it_is_approved_is_told(parts: Parts) -> None:
     enrolled = await parts.enroll("web01")
     opened, _ = await asyncio.gather(

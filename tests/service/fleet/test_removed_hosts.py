@@ -106,6 +106,7 @@ async def test_a_host_that_is_online_or_has_work_is_not_removed(parts: Parts, wa
     assert await parts.fleet.remove(["spare", "web01"], ANA) == ("spare", "web01")
 
 
+@pytest.mark.each_engine
 async def test_a_host_that_connects_while_it_is_removed_stays(parts: Parts) -> None:
     """Its session is in the database, and not yet known otherwise."""
     host = await parts.member("web01")

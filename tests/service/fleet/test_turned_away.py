@@ -108,6 +108,7 @@ async def test_reports_of_a_revoked_host_are_refused(parts: Parts) -> None:
     assert await parts.rows(task_id) == [before]
 
 
+@pytest.mark.each_engine
 @pytest.mark.parametrize("first", ["dial", "revoke"])
 async def test_a_host_that_dials_while_it_is_revoked_is_disconnected_or_refused(
     parts: Parts, first: str

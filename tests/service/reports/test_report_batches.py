@@ -103,6 +103,7 @@ async def test_a_task_ends_with_the_last_of_many_results(parts: Parts) -> None:
     assert await parts.database.read(counters_differ) == []
 
 
+@pytest.mark.each_engine
 async def test_two_reports_of_one_host_are_stored_in_order(parts: Parts) -> None:
     _, sent = await _sent(parts, "first")
     host, execution_id = next(iter(sent.items()))

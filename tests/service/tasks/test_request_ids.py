@@ -19,6 +19,7 @@ async def test_a_repeated_create_is_the_same_task(parts: Parts) -> None:
     assert len(await parts.audited("create_task")) == 1
 
 
+@pytest.mark.each_engine
 async def test_requests_at_the_same_time_make_one_task(parts: Parts) -> None:
     request = new_request_id()
     made = await asyncio.gather(

@@ -48,6 +48,7 @@ async def _nothing_stored(parts: Parts) -> None:
     assert await parts.send() == []
 
 
+@pytest.mark.each_engine
 async def test_requests_at_the_same_time_start_one_task(parts: Parts) -> None:
     await parts.connect("web01")
     request = new_request_id()

@@ -397,6 +397,7 @@ async def test_a_manager_that_stops_leaves_unsent_commands_to_the_next_one(parts
     assert states == [(CommandHostStatus.PENDING, None)] * 2
 
 
+@pytest.mark.each_engine
 async def test_a_start_may_run_while_hosts_register(parts: Parts) -> None:
     await parts.connect("web00")
     tasks = [await parts.tasks.create_task(spec("@all")) for _ in range(20)]

@@ -102,6 +102,7 @@ async def test_the_requests_of_a_deleted_template_are_forgotten(parts: Parts) ->
     assert await parts.templates.save("restart", text("one"), 0, ANA, REQUEST) == 2
 
 
+@pytest.mark.each_engine
 async def test_two_who_save_at_once_get_versions_of_their_own(parts: Parts) -> None:
     saved = await asyncio.gather(*(save(parts, "restart", f"echo {n}") for n in range(10)))
     assert sorted(version for (version,) in saved) == list(range(1, 11))

@@ -22,13 +22,15 @@ import psycopg
 import pytest
 
 from tests.support.databases.engines import POSTGRESQL
+from tests.support.run_length import may_be_left_out
 from tui_manager.storage.engine import postgresql
+from tui_manager.storage.engine.postgresql import postgresql_transaction
 
 NOTES = "NOTES_OF_POSTGRESQL"  # the variable with the folder for the notes
 _ROOT = Path(__file__).parents[3]
 _PRODUCT = f"{_ROOT}/tui_manager/"
 _ENGINE = f"{_PRODUCT}storage/engine/postgresql/"
-_CALLS = f"{_ENGINE}writing/postgresql_transaction.py"  # sends the SQL of others
+_CALLS = postgresql_transaction.__file__  # sends the SQL of others
 _TESTS = f"{_ROOT}/tests/"
 _MANY = 2  # rows
 # Numbers and names that differ from run to run.
@@ -99,7 +101,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         sys.settrace(None)
         note = {
             "test": item.nodeid,
-            "repeats": _runs_on_sqlite_too(item),
+            "repeats": _runs_on_sqlite_too(item) and may_be_left_out(item),
             "seconds": took,
             "executed": sorted(_noted),
         }

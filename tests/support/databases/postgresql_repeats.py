@@ -3,11 +3,13 @@
 Tests of `tests/service` and `tests/storage` run on SQLite, and again on PostgreSQL. A repeat is for
 `make test-all` only, if other tests execute all that it executes of PostgreSQL's engine: the same
 lines of its code, and the same statements with as many rows in the answer. The file
-`postgresql_repeats.txt` lists the tests whose repeats these are, so a new test is repeated.
-`python -m tests.support.databases.postgresql_repeats` writes it anew:
+`postgresql_repeats.txt` lists the tests whose repeats these are: a new test is repeated. Its first
+line is a hash of the engine: after a change of that, all tests are repeated until the list is new.
+`python -m tests.support.databases.postgresql_repeats` writes it:
 
 - It runs all tests on PostgreSQL, and notes what each executes (`executed_on_postgresql.py`).
-- Tests that are for PostgreSQL alone run in any case.
+- Tests that are for PostgreSQL alone run in any case. So do those of `tests/storage`, which compare
+  what SQL decides with the rules of the domain, and those with the mark `each_engine`.
 - Of the others it takes the one that adds most for its time, again and again, until `_TIMES` tests
   were taken for each thing that was executed, or all that execute it: some things are executed by
   chance, or not any more after a change of the test.
@@ -24,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.databases import executed_on_postgresql
-from tests.support.run_length import REPEATS, without_parameters
+from tests.support.run_length import REPEATS, hash_of_engine, without_parameters
 
 _ROOT = Path(__file__).parents[3]
 _TIMES = 2
@@ -83,7 +85,7 @@ def read_notes(lines: Iterable[str]) -> dict[str, Executed]:
         test = found[without_parameters(note["test"])]
         test.things |= set(note["executed"])
         test.seconds += note["seconds"]
-        test.repeats = note["repeats"]
+        test.repeats &= note["repeats"]
     return found
 
 
@@ -105,7 +107,7 @@ def _run() -> list[str]:
 def _main() -> None:
     tests = read_notes(_run())
     left_out = not_needed(tests)
-    REPEATS.write_text("".join(f"{name}\n" for name in left_out))
+    REPEATS.write_text("".join(f"{line}\n" for line in (hash_of_engine(), *left_out)))
     repeats = [test for test in tests.values() if test.repeats]
     took = sum(tests[name].seconds for name in left_out)
     print(  # noqa: T201
