@@ -18,7 +18,7 @@ from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 from tests.support import forked_run
 from tests.support.databases.new_databases import copied_databases
 from tests.support.programs.warm_programs import import_programs, stop_servers
-from tests.support.run_length import draw_no_constants_of_our_code, examples, left_out
+from tests.support.run_length import ALL, draw_no_constants_of_our_code, examples, left_out
 
 # No test asserts on wall time, and so no example has a deadline.
 settings.register_profile("untimed", deadline=None, max_examples=examples(100, few=25))
@@ -47,12 +47,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """The programs that many tests fork are imported while the tests are collected.
 
-    At its end, a process looks twice for objects that were not closed, and not five times: each
-    look takes a third of a second.
+    At its end, each process of a short run looks twice for objects that were not closed, and not
+    five times: each look takes a third of a second.
     """
-    config.stash[gc_collect_iterations_key] = 2
     if config.option.processes < 1 or config.option.collectonly:
         return
+    if not ALL:
+        config.stash[gc_collect_iterations_key] = 2
     chosen = [Path(argument) for argument in config.args]
     for folder, inject in (("tests/e2e", None), ("tests/faults", _INJECT)):
         if any(Path(folder).is_relative_to(path) for path in chosen):

@@ -20,11 +20,11 @@ from tui_manager.service.core.server_time import ServerTime
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.enrollment.admission_service import AdmissionService
+from tui_manager.service.enrollment.enrollment_service import EnrollmentPort, EnrollmentService
+from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.files.clean_up_files import FilesCleanUp
 from tui_manager.service.files.file_store import FileStore
-from tui_manager.service.fleet.admission_service import AdmissionService
-from tui_manager.service.fleet.enrollment_service import EnrollmentPort, EnrollmentService
-from tui_manager.service.fleet.fleet_service import FleetService
 from tui_manager.service.hosts.fail_commands_of_lost_hosts import HostTimeouts
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.hosts.stall_watch import StallWatch

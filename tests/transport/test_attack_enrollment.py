@@ -16,7 +16,7 @@ from tests.support.agents.secure_agent import (
     new_key,
 )
 from tests.support.managers.secure_manager import SecureManager
-from tui_manager.service.fleet import enroll_host
+from tui_manager.service.enrollment import enroll_host
 
 
 async def _refused(enrolling: Awaitable[object], code: grpc.StatusCode) -> str:

@@ -1,4 +1,5 @@
-"""Follows a task by other calls of the operator: every Operator but that of the socket does so."""
+"""Follows a task. This loop is behind `follow_task` of every Operator, except the client of the
+socket, which asks its manager to run it."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING

@@ -73,7 +73,8 @@ class OutputCalls(Protocol):
         Progress of the ended task. While the database cannot be read, it waits.
 
         Args:
-            after: the position of the output that is known.
+            after: the position of the output that is known; negative: of what is stored only the
+                newest so many chunks come.
             host_id: only output of this host; empty: of all.
             output: False: none at all.
 

@@ -14,7 +14,7 @@ from tests.support.managers.manager_parts import greeting
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.status import Admission
-from tui_manager.service.fleet import labels_names_and_maintenance, named_hosts
+from tui_manager.service.enrollment import labels_names_and_maintenance, named_hosts
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.transaction import Transaction

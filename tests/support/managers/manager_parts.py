@@ -8,6 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tui_manager.service.enrollment.admission_service import AdmissionService
+from tui_manager.service.enrollment.enrollment_service import (
+    Enrolled,
+    EnrollmentPort,
+    EnrollmentService,
+)
+from tui_manager.service.enrollment.fleet_service import FleetService
+
 from tests.support.databases import repeated_units
 from tests.support.databases.engines import database_in
 from tests.support.databases.repeated_units import RepeatingDatabase
@@ -48,13 +56,6 @@ from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.files.clean_up_files import FilesCleanUp
 from tui_manager.service.files.file_store import FileStore
-from tui_manager.service.fleet.admission_service import AdmissionService
-from tui_manager.service.fleet.enrollment_service import (
-    Enrolled,
-    EnrollmentPort,
-    EnrollmentService,
-)
-from tui_manager.service.fleet.fleet_service import FleetService
 from tui_manager.service.hosts.fail_commands_of_lost_hosts import HostTimeouts
 from tui_manager.service.hosts.host_service import HostService, OpenedSession
 from tui_manager.service.hosts.stall_watch import StallWatch

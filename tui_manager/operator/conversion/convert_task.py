@@ -365,12 +365,15 @@ def event_to_wire(event: TaskEvent) -> wire.TaskEvent:
             return wire.TaskEvent(progress=progress_to_wire(event))
 
 
-def event_from_wire(message: wire.TaskEvent) -> TaskEvent:
+def event_from_wire(message: wire.TaskEvent) -> TaskEvent | None:
+    """None: it is of a kind that this version does not know."""
     match message.WhichOneof("event"):
         case "progress":
             return progress_from_wire(message.progress)
         case "output":
             read = conversion.convert_output.chunk_from_wire
             return NewOutput(tuple(map(read, message.output.chunks)))
-        case _:
+        case "storage_error":
             return StorageTrouble(message.storage_error)
+        case _:
+            return None

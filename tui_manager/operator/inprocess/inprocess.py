@@ -54,8 +54,8 @@ from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.hosts.host_search import list_hosts
 from tui_manager.service.core.hosts.sorted_hosts import HOST_SORT_COLUMNS
+from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.files.file_store import FileStore
-from tui_manager.service.fleet.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.notifications.notification_service import Deliveries
 from tui_manager.service.schedules.schedule_service import ScheduleService

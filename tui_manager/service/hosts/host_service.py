@@ -79,9 +79,9 @@ class HostService:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """An agent has said Hello, and waits until its session is opened. Of thousands that come at
-        one time, the first ones are told the heartbeat of all. When they are refused or leave, the
-        others are told the shorter one again."""
+        """An agent has said Hello, and waits for its turn to get a session. Of thousands that come
+        at one time, the first ones are told the heartbeat of all. When they are refused or leave,
+        the others are told the shorter one again."""
         self._waiting += 1
         self._update_heartbeat()
         try:

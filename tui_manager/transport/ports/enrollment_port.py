@@ -13,7 +13,7 @@ from tui_manager_protos.v1 import enrollment_pb2_grpc as pb_grpc
 
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
 from tui_manager.security.certificates.certificate_requests import read_request
-from tui_manager.service.fleet.enrollment_service import EnrollmentRequest, EnrollmentService
+from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest, EnrollmentService
 from tui_manager.transport.messages import convert_messages, field_limits, message_guard
 from tui_manager.transport.messages.enrollment_rates import EnrollmentRates
 from tui_manager.transport.ports import port_limits

@@ -16,7 +16,7 @@ from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.core import Core
-from tui_manager.service.fleet.enrollment_service import EnrollmentService
+from tui_manager.service.enrollment.enrollment_service import EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.reports.broken_wire_rules import broken_wire_rules
 from tui_manager.service.reports.report_service import ReportService

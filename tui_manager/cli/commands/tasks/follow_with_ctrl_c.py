@@ -82,12 +82,11 @@ class TaskWatch:
             else:
                 async with self._transfers.running():
                     ended = await self._print_until_ended()
-            await self._printer.finish(self._operator, ended)
+            return await self._printer.finish(self._operator, ended)
         except NoAnswerError as error:
             raise NoAnswerError(f"{error} {self._goes_on()}") from error
         except UnreachableError as error:
             raise UnreachableError(f"The manager has stopped. {self._goes_on()}") from error
-        return ended.status
 
     def _goes_on(self) -> str:
         """What becomes of the task without a manager."""
@@ -114,7 +113,7 @@ class TaskWatch:
                             self._printer.take(chunk)
                     case StorageTrouble(text):
                         self._trouble_note.update(text)
-                    case _:
+                    case Progress():
                         self._show_progress(event)
                         ended = event
         self._trouble_note.update("")

@@ -12,7 +12,7 @@ from tui_manager.cli.printing.print_summary import NOTHING_SAVED, EndNote
 from tui_manager.cli.printing.text import cleaner_for
 from tui_manager.client.output_lines import StreamLines
 from tui_manager.client.read_lists import each_command_host
-from tui_manager.domain.status import CommandHostStatus, Stream
+from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.task import CommandHost, Progress
 from tui_manager.domain.text.host_name_ranges import fold_names
@@ -45,7 +45,7 @@ class GatheredOutput:
     def flush(self) -> None:
         """Nothing is shown before the end."""
 
-    async def finish(self, operator: Operator, ended: Progress) -> None:
+    async def finish(self, operator: Operator, ended: Progress) -> TaskStatus:
         """Prints the groups, the largest first, and the summary."""
         end = EndNote(ended, self._steps, self._saved)
         outputs: dict[Stream, _Groups] = {stream: {} for stream in Stream}
@@ -64,6 +64,7 @@ class GatheredOutput:
             sys.stdout.write(f"{_heading(group)}{what}\n")
         sys.stdout.flush()
         end.print()
+        return ended.status
 
     def _transfer_words(self, row: CommandHost) -> str:
         """What a copy or fetch did that completed; empty for every other row."""

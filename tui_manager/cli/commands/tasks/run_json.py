@@ -10,7 +10,7 @@ from tui_manager.cli.printing.print_summary import NOTHING_SAVED
 from tui_manager.client.output_lines import gap_text, utf8_decoder
 from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.presentation.json_fields import Shape, output_shape, run_shape
-from tui_manager.domain.status import Stream
+from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.domain.tasks.task import CommandHost, Progress
 from tui_manager.operator.api import Operator, OutputChunk
@@ -50,13 +50,14 @@ class JsonOutput:
     def flush(self) -> None:
         """Nothing is shown before the end."""
 
-    async def finish(self, operator: Operator, ended: Progress) -> None:
+    async def finish(self, operator: Operator, ended: Progress) -> TaskStatus:
         """Prints the object."""
         detail = await operator.get_task(ended.task_id)
         shown = JsonRows(run_shape(detail), "hosts")
         async for row in each_command_host(operator, ended.task_id):
             shown.add(self._shape(row, detail.commands[row.command].spec))
         shown.end()
+        return detail.task.status
 
     def _shape(self, row: CommandHost, step: CommandSpec) -> Shape:
         texts, cut = [], False

@@ -10,7 +10,7 @@ from tui_manager.cli.printing.status_line import clear_status
 from tui_manager.cli.printing.text import cleaner_for
 from tui_manager.client.output_lines import TaskLines
 from tui_manager.client.read_lists import each_command_host
-from tui_manager.domain.status import Stream
+from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.tasks.task import OutputChunk, Progress
 
 if TYPE_CHECKING:  # copies and fetches, and the whole API, are imported when they are needed
@@ -30,8 +30,8 @@ class OutputPrinter(Protocol):
         """Called when no more chunks are stored for now."""
         ...
 
-    async def finish(self, operator: "Operator", ended: Progress) -> None:
-        """Called once, with the progress of the ended task."""
+    async def finish(self, operator: "Operator", ended: Progress) -> TaskStatus:
+        """Called once, with the progress of the ended task. Returns the status that it prints."""
         ...
 
 
@@ -71,13 +71,14 @@ class LiveLines:
             self._print(line.host, line.stream, (line.text,))
         self.flush()
 
-    async def finish(self, operator: "Operator", ended: Progress) -> None:
+    async def finish(self, operator: "Operator", ended: Progress) -> TaskStatus:
         """Prints lines without an end, and the summary."""
         self.end_lines()
         end = EndNote(ended, self._steps, self._saved)
         async for row in each_command_host(operator, ended.task_id):
             end.add(row)
         end.print()
+        return ended.status
 
     def _print(self, host: str, stream: Stream, lines: Sequence[str]) -> None:
         if not lines:

@@ -77,6 +77,8 @@ class OutputClient(SocketCalls):
         async with aclosing(following) as messages:
             async for message in messages:
                 event = conversion.convert_task.event_from_wire(message)
+                if event is None:
+                    continue
                 yield event
                 if isinstance(event, Progress) and event.status.ended:
                     return

@@ -35,7 +35,8 @@ class RunningTransfer:
 
 @dataclass(slots=True)
 class LiveSession:
-    """The newest session of a host. Every agent has one, so what is rarely used takes no memory.
+    """The newest session of a host. Every agent has one: `unknown` and `updating`, which are rarely
+    used, take no memory while they are empty.
 
     Attributes:
         instance_id: new with each start of the agent.
@@ -198,7 +199,7 @@ class HostEntry:
     def record_vitals(self, vitals: Vitals, monotonic: float) -> None:
         """Takes vitals that came now, `monotonic` in seconds."""
         self.vitals = vitals
-        self.cpu = (*self.cpu[1 - CPU_READINGS :], vitals.cpu_percent)
+        self.cpu = (*self.cpu, vitals.cpu_percent)[-CPU_READINGS:]
         self.history.add(vitals, monotonic)
 
     def session_of(self, generation: int) -> LiveSession | None:

@@ -14,7 +14,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.text.host_name_ranges import fold_names, natural_key
 from tui_manager.service.core.core import Core, run_to_completion
-from tui_manager.service.fleet import labels_names_and_maintenance, named_hosts
+from tui_manager.service.enrollment import labels_names_and_maintenance, named_hosts
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts.hosts import HostRow
 from tui_manager.storage.views import host_runs, task_list

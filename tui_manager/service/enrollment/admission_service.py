@@ -17,7 +17,7 @@ from tui_manager.service.core import advance_task
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
-from tui_manager.service.fleet import named_hosts
+from tui_manager.service.enrollment import named_hosts
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import admissions, hosts
 from tui_manager.storage.tables.hosts.hosts import HostRow

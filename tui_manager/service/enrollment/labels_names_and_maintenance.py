@@ -9,7 +9,7 @@ from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.hosts.host import check_labels, check_name, labels_text
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import Admission
-from tui_manager.service.fleet import named_hosts
+from tui_manager.service.enrollment import named_hosts
 from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import admissions, host_changes, hosts

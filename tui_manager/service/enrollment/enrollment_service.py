@@ -23,9 +23,9 @@ from tui_manager.security.certificates.authority import IssuedCertificate
 from tui_manager.security.certificates.certificate_requests import HostKey, read_request
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
-from tui_manager.service.fleet import manage_tokens
-from tui_manager.service.fleet.check_token import check_token
-from tui_manager.service.fleet.enroll_host import enroll_host
+from tui_manager.service.enrollment import manage_tokens
+from tui_manager.service.enrollment.check_token import check_token
+from tui_manager.service.enrollment.enroll_host import enroll_host
 from tui_manager.service.hosts.identify_host import refuse_labels, refuse_turned_away
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.status import Admission
-from tui_manager.service.fleet.check_token import check_token, used_up
+from tui_manager.service.enrollment.check_token import check_token, used_up
 from tui_manager.service.hosts import approval_notes
 from tui_manager.service.hosts.identify_host import refuse_name, refuse_turned_away
 from tui_manager.storage.engine.transaction import Transaction
