@@ -14,13 +14,16 @@ from tests.support.agents.file_agent import FEATURES, Answers, say_found
 from tests.support.file_sets import MadeSet, make_set
 from tests.support.waiting import wait_until
 from tui_manager import manager_parts
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec.copy_and_fetch import FetchSpec, FileSetPart, Transfer
+from tui_manager.domain.task_spec.copy_and_fetch import FetchSpec, FileSet, FileSetPart, Transfer
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.tasks.task import CommandHost
 from tui_manager.operator.api import Operator
 from tui_manager.run_manager import RunningManager, run_manager
+from tui_manager.service.files.file_store import FileStore
+from tui_manager.service.transfers import fetches
 from tui_manager.service.transfers.fetch_limit import FetchLimit
 from tui_manager.service.transfers.transfers import Transfers
 from tui_manager.settings import Settings
@@ -234,6 +237,28 @@ async def test_files_for_which_there_is_no_room_are_refused(tmp_path: Path) -> N
         assert not told.retry
         await say_found(agent, execution_id, OTHER)  # which is small
         assert not (await Answers(agent, OTHER).until_stored()).problem
+
+
+async def test_a_fetch_outlasts_a_database_that_is_away(
+    manager: RunningManager, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, failures = FileStore._store, iter((1, 2))
+
+    async def store_later(self: FileStore, files: FileSet) -> None:
+        if next(failures, None):
+            raise StorageError("The server is away.")
+        await store(self, files)
+
+    monkeypatch.setattr(FileStore, "_store", store_later)
+    monkeypatch.setattr(fetches, "_RETRY", 0.0)
+    async with dial(manager.address) as agent:
+        _, (execution_id,) = await begin(operator, agent)
+        answers = Answers(agent, MADE)
+        await say_found(agent, execution_id, MADE)
+        told = await answers.until_stored()
+        assert (told.problem, told.retry) == ("", False)
+        assert answers.asked_bytes == len(MADE.manifest) + SIZE  # each byte once
+        assert await stored(operator, MADE) == MADE.manifest + MADE.data
 
 
 async def test_lies_about_the_sizes_are_found(manager: RunningManager, operator: Operator) -> None:

@@ -15,14 +15,14 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
+from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import check_manifest
 from tui_manager.service.files.file_threads import FileThreads, SetLocks
-from tui_manager.service.files.files_folder import FOLDER, FilesFolder, OpenSet
+from tui_manager.service.files.files_folder import FOLDER, FilesError, FilesFolder, OpenSet
 from tui_manager.service.files.make_room import FilesRoom
 from tui_manager.service.files.partial_set import PartialSet
 from tui_manager.service.files.receive_file_set import LOOK_EVERY, FileSetReceiver
@@ -172,7 +172,7 @@ class FileStore:
                 await self._shared.read(upload, partial)
                 await self.threads.run(partial.check, long=True)
             except InvalidInputError as error:
-                raise StorageError(
+                raise FilesError(
                     f"The bytes of the file set {files.sha256[:_HASH_SHOWN]} are damaged in the "
                     f"database: {error} Copy or fetch the files once more."
                 ) from error

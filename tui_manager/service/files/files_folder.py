@@ -39,7 +39,12 @@ class StoredFiles:
     used_at: float
 
 
-class FolderMissingError(StorageError):
+class FilesError(StorageError):
+    """The files that this manager keeps cannot be read, written or stored: the folder, its disk, or
+    what is damaged. The database can be used."""
+
+
+class FolderMissingError(FilesError):
     """The folder is not in its place."""
 
 
@@ -77,7 +82,7 @@ class OpenSet:
         """The same, also of zeros."""
         data = os.pread(self._descriptors[part], length, offset)
         if not data:
-            raise StorageError(
+            raise FilesError(
                 f"The {part} of the file set {self.files.sha256} is damaged: it ends before byte "
                 f"{offset}. Copy or fetch the files again."
             )
@@ -120,26 +125,24 @@ class FilesFolder:
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Raises StorageError instead of OSError: what is wrong with the folder, for the
+        """Raises FilesError instead of OSError: what is wrong with the folder, for the
         operator."""
         try:
             yield
         except OSError as error:
             raise self.storage_error(error) from error
 
-    def storage_error(self, error: OSError) -> StorageError:
+    def storage_error(self, error: OSError) -> FilesError:
         """What an error of the system means to an operator."""
         if error.errno in _FULL:
-            return StorageError(
+            return FilesError(
                 f"The files do not fit into {self.path}: {error.strerror}. Free some space there."
             )
         if not self.is_there():
             return FolderMissingError(
                 f"The folder {self.path} is missing. Put it back in its place."
             )
-        return StorageError(
-            f"The files in {self.path} cannot be read or written: {error.strerror}."
-        )
+        return FilesError(f"The files in {self.path} cannot be read or written: {error.strerror}.")
 
     def is_there(self) -> bool:
         """Whether the folder is in its place."""

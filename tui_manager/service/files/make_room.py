@@ -5,13 +5,12 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tui_manager.domain.errors import StorageError
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.file_threads import FileThreads, SetLocks
-from tui_manager.service.files.files_folder import FilesFolder
+from tui_manager.service.files.files_folder import FilesError, FilesFolder
 from tui_manager.storage.engine.statements import from_datetime
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.files import file_sets
@@ -102,11 +101,11 @@ class FilesRoom:
         await self._look(exactly=True)
         removable = await self._removable()
         if await self._lacks(size, removable, copies=copies):
-            raise StorageError(await self._why(size, removable, copies=copies))
+            raise FilesError(await self._why(size, removable, copies=copies))
         now = size if first is None else first
         while await self._lacks(now, copies=copies):
             if not await self._remove_one(now, copies=copies):
-                raise StorageError(await self._why(size, _NOTHING, copies=copies))
+                raise FilesError(await self._why(size, _NOTHING, copies=copies))
             await self._look(exactly=True)
 
     async def _look(self, *, exactly: bool) -> None:

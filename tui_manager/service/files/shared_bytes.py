@@ -3,11 +3,10 @@ is a transaction of its own, on another connection than the main one that writes
 
 from collections.abc import Callable
 
-from tui_manager.domain.errors import StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.file_threads import FileThreads
-from tui_manager.service.files.files_folder import OpenSet
+from tui_manager.service.files.files_folder import FilesError, OpenSet
 from tui_manager.service.files.partial_set import PartialSet
 from tui_manager.storage.engine.transaction import Transaction, Work
 from tui_manager.storage.tables.files import file_pieces
@@ -58,7 +57,7 @@ class SharedBytes:
                 data = await self._database.read(_read_piece(upload, part, offset // PIECE))
                 data = data[offset % PIECE :] if data else b""
                 if not data:
-                    raise StorageError(
+                    raise FilesError(
                         f"The bytes of the file set {partial.files.sha256} are not whole in the "
                         "database. Copy or fetch the files once more."
                     )

@@ -15,6 +15,7 @@ from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import WrongDataError
 from tui_manager.service.files.file_store import FileStore
+from tui_manager.service.files.files_folder import FilesError
 from tui_manager.service.transfers.fetch_limit import FetchLimit
 from tui_manager.service.transfers.receive_files import (
     STALLED_AFTER,
@@ -30,6 +31,7 @@ from tui_manager.service.transfers.transfer_orders import (
 from tui_manager.service.transfers.transfer_progress import ProgressOfTransfers
 
 _SHOWN = 300  # bytes of a path in a sentence
+_RETRY = 1.0  # seconds until the next attempt if the database cannot be used
 log = logging.getLogger(__name__)
 
 
@@ -182,13 +184,13 @@ class Fetches:
         problem, retry = "An error of the manager, which its log shows.", False
         try:
             while not await self._take_turn(fetch):
-                log.info("a fetch lets others have their turn", extra=fetch.fields)
+                pass
             problem = ""
         except WrongDataError as error:
             problem, retry = _describe_change(error), True
         except ProblemOfAgentError as error:
             problem, retry = str(error), True  # most often a file has changed
-        except (InvalidInputError, StorageError) as error:
+        except (InvalidInputError, FilesError) as error:
             problem = str(error)
         finally:
             if self._fetches.get(fetch.execution_id) is fetch:  # else it has ended otherwise
@@ -203,17 +205,29 @@ class Fetches:
         fetch.session.tell_stored(fetch.execution_id, problem, retry=retry)
 
     async def _take_turn(self, fetch: _Fetch) -> bool:
-        """Receives until all is stored; False: it must wait for another turn."""
-        async with self._turns.turn():
-            try:
-                async with self._store.receive(fetch.files, fetch.execution_id) as incoming:
-                    if not incoming.complete:
-                        begin = {"from": incoming.have(FileSetPart.DATA)}
-                        log.info("files are received", extra=fetch.fields | begin)
-                        await fetch.receiving.receive(incoming)
-                        await incoming.finish()
-            except StalledError:
-                return False
+        """Receives until all is stored; False: it needs another turn. While the database cannot be
+        used, it waits before that."""
+        try:
+            async with (
+                self._turns.turn(),
+                self._store.receive(fetch.files, fetch.execution_id) as incoming,
+            ):
+                if not incoming.complete:
+                    begin = {"from": incoming.have(FileSetPart.DATA)}
+                    log.info("files are received", extra=fetch.fields | begin)
+                    await fetch.receiving.receive(incoming)
+                    await incoming.finish()
+        except StalledError:
+            log.info("a fetch lets others have their turn", extra=fetch.fields)
+            return False
+        except FilesError:
+            raise
+        except StorageError as error:
+            log.warning(
+                "a fetch waits for the database", extra={**fetch.fields, "error": str(error)}
+            )
+            await asyncio.sleep(_RETRY)
+            return False
         return True
 
 
