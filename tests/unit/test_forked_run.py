@@ -28,6 +28,9 @@ def pytest_runtestloop(session):
 def _of_the_process(pytestconfig):
     yield
     (pytestconfig.rootpath / f"ended-{os.getpid()}").touch()
+
+def pytest_terminal_summary(config):
+    (config.rootpath / f"summed-up-{os.getpid()}").touch()
 """
 
 
@@ -66,6 +69,7 @@ def test_it(number):
     ran = sorted(int(line) for line in (tmp_path / "ran").read_text().split())
     assert ran == list(range(count))
     assert len(list(tmp_path.glob("ended-*"))) == min(processes, -(-count // 20))
+    assert len(list(tmp_path.glob("summed-up-*"))) == 1
 
 
 def test_what_fails_is_shown_as_in_one_process(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest
 from tui_manager_protos.rules.join_token import hash_secret
 
 from tui_manager import __version__
@@ -17,6 +16,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.security.certificates.authority import IssuedCertificate
 from tui_manager.security.certificates.certificate_requests import HostKey, read_request
 from tui_manager.security.certificates.client_certificate import PeerCertificate
+from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.tables.hosts import tokens
 

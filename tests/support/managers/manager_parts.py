@@ -8,14 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tui_manager.service.enrollment.admission_service import AdmissionService
-from tui_manager.service.enrollment.enrollment_service import (
-    Enrolled,
-    EnrollmentPort,
-    EnrollmentService,
-)
-from tui_manager.service.enrollment.fleet_service import FleetService
-
 from tests.support.databases import repeated_units
 from tests.support.databases.engines import database_in
 from tests.support.databases.repeated_units import RepeatingDatabase
@@ -54,6 +46,13 @@ from tui_manager.service.core.server_time import ServerTime
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.enrollment.admission_service import AdmissionService
+from tui_manager.service.enrollment.enrollment_service import (
+    Enrolled,
+    EnrollmentPort,
+    EnrollmentService,
+)
+from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.files.clean_up_files import FilesCleanUp
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.fail_commands_of_lost_hosts import HostTimeouts
