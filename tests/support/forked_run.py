@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -258,16 +258,6 @@ class _Reports:
         self._connection.send(("pytest_runtest_logfinish", given))
 
 
-class _Nowhere(pytest.TerminalReporter):
-    """Prints nothing, and asks no plugin for a summary. That of snapshots compares each one with
-    each test, which takes a minute of the processor."""
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_sessionfinish(self) -> Generator[None]:
-        """The tests of this process have ended."""
-        return (yield)
-
-
 def _run_tests(session: pytest.Session, number: int, connection: Connection) -> None:
     """What a forked process does. Then pytest ends in it, as it ends in the first one, and with it
     the connection, which the plugin keeps."""
@@ -283,7 +273,9 @@ def _run_tests(session: pytest.Session, number: int, connection: Connection) -> 
         capture.start_global_capturing()
         capture.suspend_global_capture()
     plugins.unregister(name="terminalreporter")
-    nowhere = _Nowhere(config, io.StringIO())
+    # No summary of its tests: that of snapshots compares each one with each test, for a minute.
+    config.option.no_summary = True
+    nowhere = pytest.TerminalReporter(config, io.StringIO())
     plugins.register(nowhere, "terminalreporter")
     nowhere.pytest_sessionstart(session)
     plugins.register(_Reports(config, connection))
