@@ -31,9 +31,9 @@ def found(tx: Transaction, text: str = "", limit: int = HISTORY_LIMIT) -> list[t
 
 def test_each_command_once_with_its_newest_task(tx: Transaction) -> None:
     store(tx, "uptime", target="db1")
-    store(tx, "df -h")
-    store(tx, "uptime", target="web*")
-    assert found(tx) == [("uptime", 3), ("df -h", 2)]
+    disk = store(tx, "df -h")
+    newest = store(tx, "uptime", target="web*")
+    assert found(tx) == [("uptime", newest), ("df -h", disk)]
     assert command_history.newest_commands(tx, "uptime", 1)[0].task.target == "web*"
 
 
@@ -48,10 +48,10 @@ def test_what_is_no_part_of_the_history(tx: Transaction) -> None:
 
 
 def test_a_text_is_looked_for_anywhere_in_the_command(tx: Transaction) -> None:
-    store(tx, "systemctl restart nginx")
-    store(tx, "echo 100%")
-    assert found(tx, "RESTART") == [("systemctl restart nginx", 1)]
-    assert found(tx, "0%") == [("echo 100%", 2)]
+    restart = store(tx, "systemctl restart nginx")
+    percent = store(tx, "echo 100%")
+    assert found(tx, "RESTART") == [("systemctl restart nginx", restart)]
+    assert found(tx, "0%") == [("echo 100%", percent)]
     assert found(tx, "_") == []
 
 
@@ -59,8 +59,7 @@ def test_only_the_newest_tasks_are_looked_at(
     tx: Transaction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command_history, "HISTORY_TASKS", 2)
-    for text in ("a", "b", "c"):
-        store(tx, text)
-    assert found(tx) == [("c", 3), ("b", 2)]
-    assert found(tx, limit=1) == [("c", 3)]
+    _, b, c = (store(tx, text) for text in ("a", "b", "c"))
+    assert found(tx) == [("c", c), ("b", b)]
+    assert found(tx, limit=1) == [("c", c)]
     assert found(tx, limit=-1) == []
