@@ -87,13 +87,16 @@ def test_a_mark_is_found_wherever_it_stands() -> None:
     execution_id = str(uuid.uuid4())
     for length in (0, 65_000, 65_536, 65_600, 120_000):  # a block is 64 KiB
         environment = {"A": "x" * length, record.MARK: execution_id, "Z": "y" * 1000}
-        pid = os.posix_spawn("/bin/sleep", ["sleep", "600"], environment)
-        try:
-            assert list(processes.find(execution_id, 0)) == [pid]
+        with subprocess.Popen(
+            ["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        ) as process:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            process.stdout.readline()  # in its exec a process has no environment for a moment
+            assert list(processes.find(execution_id, 0)) == [process.pid]
             assert list(processes.find(execution_id[:-1], 0)) == []
-        finally:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            process.kill()
 
 
 @pytest.mark.skipif(not processes.ON_LINUX, reason="only /proc tells when a process started")
