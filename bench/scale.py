@@ -7,10 +7,11 @@ from bench.under_test.history import Shape
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """So many bytes of output from each of so many agents."""
+    """So many bytes of output from each of so many agents, one or several times."""
 
     agents: int
     size: int
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ FULL = Scale(
     rush=2.0,
     results=20_000,
     tasks=500,
-    volumes=(Volume(10, 10_000_000), Volume(500, 1_000_000), Volume(10_000, 10_000)),
+    volumes=(Volume(10, 10_000_000, times=3), Volume(500, 1_000_000), Volume(10_000, 10_000)),
     with_stdin=1_000,
     rounds=100,
     engines=(10_000,),
@@ -90,7 +91,7 @@ QUICK = Scale(
     rush=2.0,
     results=2_000,
     tasks=200,
-    volumes=(Volume(5, 10_000_000), Volume(200, 10_000)),
+    volumes=(Volume(5, 10_000_000, times=3), Volume(200, 10_000)),
     with_stdin=200,
     rounds=20,
     engines=(200,),
@@ -114,7 +115,7 @@ TINY = Scale(
     rush=0.2,
     results=20,
     tasks=5,
-    volumes=(Volume(2, 50_000), Volume(3, 50_000)),
+    volumes=(Volume(2, 50_000, times=3), Volume(3, 50_000)),
     with_stdin=3,
     rounds=3,
     engines=(3,),

@@ -84,7 +84,7 @@ async def _one_fleet(started: Fleet, scale: Scale, floors: Floors, echo: Echo) -
             figure
             for one in scale.volumes
             if one.agents == started.agents
-            for figure in await output_volume.volume(started, one.size, floors.output)
+            for figure in await output_volume.volume(started, one.size, one.times, floors.output)
         ],
     }
     if started.agents == scale.with_stdin:
@@ -102,7 +102,7 @@ async def output(scale: Scale, floors: Floors, securities: Sequence[str]) -> Fou
         for one in alone:
             async with fleet(one.agents, security) as started:
                 await started.swarm.dial(CONNECT_WITHIN)
-                found += await output_volume.volume(started, one.size, floors.output)
+                found += await output_volume.volume(started, one.size, one.times, floors.output)
     return {"output": found}
 
 

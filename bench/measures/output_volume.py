@@ -15,21 +15,21 @@ from bench.under_test.fleet import Fleet
 from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH, content_of
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 
-_TIMES = 3  # the first run fills caches, the last must not need more
 _LOOK_EVERY = 0.05  # seconds
 
 
-async def volume(fleet: Fleet, size: int, floor: float) -> list[Figure]:
-    """`size` bytes from each agent, three times; `floor` in bytes a second."""
+async def volume(fleet: Fleet, size: int, times: int, floor: float) -> list[Figure]:
+    """`size` bytes from each agent, several times if the growth of the memory is asked for: the first
+    time fills caches, the last must not need more. `floor` in bytes a second."""
     peaks, rates = [], []
-    for _ in range(_TIMES):
+    for _ in range(times):
         async with watched(fleet.manager.running) as seen:
             ran = await fleet.run(Work(size=size).text)
         peaks.append(max(seen))
         rates.append(size * fleet.agents / ran.seconds)
     what = f"{size / 1e6:g} MB" if size >= 1e6 else f"{size / 1e3:g} kB"
     name = f"output_{what.replace(' ', '').lower()}"
-    return [
+    figures = [
         fleet.figure(
             f"{name}_rate",
             f"{what} of output from each",
@@ -39,18 +39,21 @@ async def volume(fleet: Fleet, size: int, floor: float) -> list[Figure]:
             "bare SQLite",
         ),
         fleet.figure(
-            f"{name}_growth",
-            f"{what} of output from each: memory, third time above first",
-            (peaks[-1] - peaks[0]) / MIB,
-            "MiB",
-        ),
-        fleet.figure(
             f"{name}_peak",
             f"{what} of output from each: memory at most",
             max(peaks) / MIB,
             "MiB",
         ),
     ]
+    if times > 1:
+        growth = fleet.figure(
+            f"{name}_growth",
+            f"{what} of output from each: memory, the last time above the first",
+            (peaks[-1] - peaks[0]) / MIB,
+            "MiB",
+        )
+        figures.append(growth)
+    return figures
 
 
 @asynccontextmanager

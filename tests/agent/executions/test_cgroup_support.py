@@ -90,7 +90,8 @@ def test_a_mark_is_found_wherever_it_stands() -> None:
         with subprocess.Popen(
             ["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         ) as process:
-            assert process.stdin is not None and process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout is not None
             process.stdin.write(b"\n")
             process.stdin.flush()
             process.stdout.readline()  # in its exec a process has no environment for a moment
