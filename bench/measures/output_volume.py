@@ -19,8 +19,10 @@ _LOOK_EVERY = 0.05  # seconds
 
 
 async def volume(fleet: Fleet, size: int, times: int, floor: float) -> list[Figure]:
-    """`size` bytes from each agent, several times if the growth of the memory is asked for: the first
-    time fills caches, the last must not need more. `floor` in bytes a second."""
+    """`size` bytes from each agent, several times if the growth of memory is asked for.
+
+    The first time fills caches, the last must not need more. `floor` is in bytes a second.
+    """
     peaks, rates = [], []
     for _ in range(times):
         async with watched(fleet.manager.running) as seen:
