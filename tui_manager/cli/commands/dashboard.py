@@ -15,7 +15,7 @@ from contextlib import (
 from pathlib import Path
 from types import FrameType
 
-from tui_manager.cli.commands.serve import start_errors
+from tui_manager.cli.commands.serve import SWITCH_INTERVAL, start_errors
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.errors import (
     AlreadyRunningError,
@@ -107,6 +107,7 @@ def show(
     def leave(number: int, _frame: FrameType | None) -> None:
         screens.stop(hung_up=number == signal.SIGHUP)
 
+    sys.setswitchinterval(SWITCH_INTERVAL)
     with short_collections(), signal_handlers((signal.SIGTERM, signal.SIGHUP), leave):
         return screens.run()
 

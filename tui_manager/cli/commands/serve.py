@@ -18,9 +18,9 @@ from tui_manager.logs import flush_log, log_to_stderr
 from tui_manager.settings import Settings, check_security
 
 log = logging.getLogger(__name__)
-_SWITCH = (
-    0.0005  # seconds that the loop keeps the interpreter while the writer's thread waits for it
-)
+# Seconds that a thread keeps the interpreter while another one waits for it: the loop while the
+# writer's thread waits, and in the dashboard the manager's threads while the screen waits.
+SWITCH_INTERVAL = 0.0005
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def run_serve(settings: Settings) -> int:
     """Runs a manager until a signal stops it, and returns the exit status."""
     check_security(settings)
     log_to_stderr()
-    sys.setswitchinterval(_SWITCH)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         with short_collections():
             return asyncio.run(_serve(settings))
