@@ -1,5 +1,7 @@
 """What could not be read is read again as soon as the manager answers."""
 
+from datetime import datetime
+
 import pytest
 from textual.app import App
 from textual.dom import DOMNode
@@ -7,7 +9,10 @@ from textual.dom import DOMNode
 from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.manager.changes import Changes
+from tui_manager.ui.drawing.spans import Spans
+from tui_manager.ui.hosts.all_hosts_table import HostTable
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 
 EVERY_SECOND = Changes(manager=True)  # what a manager says while nothing else changes
@@ -48,6 +53,25 @@ async def test_what_was_read_is_not_read_again_each_second(
         fleet.publish(EVERY_SECOND)
         await settle(pilot)
         assert "list_tasks" not in fleet.calls
+
+
+async def test_the_cells_of_a_row_that_has_changed_are_made_once(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HostsScreen, "tick", lambda screen: None)  # it makes all rows
+    made, cell = [], HostTable.cell
+
+    def count(table: HostTable, row: Host, key: str, width: int, now: datetime) -> Spans:
+        made.append((row.name, key))
+        return cell(table, row, key, width, now)
+
+    async with running(fleet) as pilot:
+        await press(pilot, "2")
+        monkeypatch.setattr(HostTable, "cell", count)
+        fleet.change_host("web01", labels={"moved": "yes"})
+        await settle(pilot)
+        assert "moved=yes" in shown(pilot)
+        assert made.count(("web01", "labels")) == 1
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 from textual import events
 from textual.geometry import Region
@@ -55,6 +55,10 @@ class RowTable(RowList[Row]):
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(link, id=id)
         self._drawn: dict[int, _Line] = {}
+        self._made: dict[int, _Line] = {}  # by `refresh_changed` for the next drawing
+        self._made_for: ColumnWidths = ()  # the widths of these lines
+        self._fitted_for: tuple[tuple[Column, ...], int] = ((), 0)  # the columns and the width
+        self._fitted: tuple[tuple[Column, int], ...] = ()
         self._age = ""
         self._typed_is_wrong = False  # a filter is typed that is wrong; the one before is in force
 
@@ -139,24 +143,50 @@ class RowTable(RowList[Row]):
 
     @property
     def _column_widths(self) -> tuple[tuple[Column, int], ...]:
-        return fit_columns(self.columns, self.scrollable_size.width - GUTTER)
+        wanted = (tuple(self.columns), self.scrollable_size.width - GUTTER)
+        if wanted != self._fitted_for:  # a drawing asks for each line
+            self._fitted_for, self._fitted = wanted, fit_columns(*wanted)
+        return self._fitted
 
     def render_line(self, y: int) -> Strip:
         """The header, a row, or a line of the text of an empty table."""
-        line = self._drawn[y] = self._line(y, self._column_widths, self.link.data_time())
+        line = self._drawn[y] = self._made_line(y) or self._line(
+            y, self._column_widths, self.link.data_time()
+        )
         base = self.rich_style
         if line.component:
             base += self.get_component_rich_style(line.component, partial=True)
         return self.strip(self.paint(line.spans, base), self.size.width, base)
 
+    def _made_line(self, y: int) -> _Line | None:
+        """What `refresh_changed` has just made for this line, if it still shows the same row."""
+        line = self._made.pop(y, None)
+        fits = line is not None and line.state is not None and line.state == self._row_state(y)
+        return line if fits and self._made_for == self._column_widths else None
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Draws all lines again, or only some regions. All may be drawn because something else than
+        rows has changed, so all lines are made anew."""
+        if not regions:
+            self._made = {}
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
     def refresh_changed(self, *, times: bool = False) -> None:
         widths, now = self._column_widths, self.link.data_time()
+        self._made, self._made_for = {}, widths
         for y in range(self.size.height):
             drawn = self._drawn.get(y)
             same = (
                 drawn is not None and drawn.state is not None and drawn.state == self._row_state(y)
             )
-            if (times or not same) and drawn != self._line(y, widths, now):
+            if (times or not same) and drawn != (line := self._line(y, widths, now)):
+                self._made[y] = line
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def _row_state(self, y: int) -> tuple[Row, bool, bool] | None:
