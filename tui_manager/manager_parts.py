@@ -22,7 +22,7 @@ from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.enrollment.admission_service import AdmissionService
 from tui_manager.service.enrollment.enrollment_service import EnrollmentPort, EnrollmentService
-from tui_manager.service.enrollment.fleet_service import FleetService
+from tui_manager.service.enrollment.host_management_service import HostManagementService
 from tui_manager.service.files.clean_up_files import FilesCleanUp
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.fail_commands_of_lost_hosts import HostTimeouts
@@ -34,14 +34,14 @@ from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 from tui_manager.service.managers.leader_loops import LeaderLoops
 from tui_manager.service.managers.leadership import Leadership
 from tui_manager.service.managers.messages.change_bridge import ChangeBridge
+from tui_manager.service.managers.messages.gateway_request_handler import GatewayRequestHandler
 from tui_manager.service.managers.messages.link_notifier import LinkNotifier
 from tui_manager.service.managers.messages.notifier import NoNotifier, Notifier
-from tui_manager.service.managers.messages.requests_from_gateways import RequestsFromGateways
 from tui_manager.service.managers.running_elsewhere import RunningElsewhere
 from tui_manager.service.managers.task_status_loop import TaskStatusLoop
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
 from tui_manager.service.notifications.deliver_to_receiver import Delivery
-from tui_manager.service.notifications.notification_service import Deliveries
+from tui_manager.service.notifications.notification_service import NotificationService
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.schedules.make_task import TaskMaker
@@ -80,7 +80,7 @@ class Parts:
     reports: ReportService
     tasks: TaskService
     admissions: AdmissionService
-    fleet: FleetService
+    host_management: HostManagementService
     templates: TemplateService
     schedules: ScheduleService
     clock_watch: ClockWatch
@@ -88,7 +88,7 @@ class Parts:
     files: FileStore
     transfers: Transfers
     files_clean_up: FilesCleanUp
-    deliveries: Deliveries
+    notification_service: NotificationService
     shared: "SharedParts | None" = None
     tls: "TlsParts | None" = None
 
@@ -152,8 +152,8 @@ async def assemble(
     stalls, task_status_loop = StallWatch(core), TaskStatusLoop(core, rollout_loop)
     leadership = _leadership(core, server_time, sessions, settings)
     timeouts, pruning = HostTimeouts(core, clock_watch, stalls), PruningLoop(core, clock_watch)
-    deliveries = _deliveries(settings, core, clock_watch)
-    loops = rollout_loop, schedule_loop, timeouts, pruning, task_status_loop, deliveries
+    notification_service = _notification_service(settings, core, clock_watch)
+    loops = rollout_loop, schedule_loop, timeouts, pruning, task_status_loop, notification_service
     parts = Parts(
         core=core,
         sessions=sessions,
@@ -166,7 +166,7 @@ async def assemble(
         reports=ReportService(core, dispatch),
         tasks=tasks,
         admissions=AdmissionService(core, dispatch, sessions),
-        fleet=FleetService(core),
+        host_management=HostManagementService(core),
         templates=TemplateService(core, files),
         schedules=ScheduleService(core, tasks.starter, maker, schedule_loop),
         clock_watch=clock_watch,
@@ -174,7 +174,7 @@ async def assemble(
         files=files,
         transfers=Transfers(core, files),
         files_clean_up=FilesCleanUp(core, files, clock_watch),
-        deliveries=deliveries,
+        notification_service=notification_service,
     )
     if database.shared:
         parts.shared = _share(parts, task_status_loop, schedule_loop)
@@ -190,7 +190,7 @@ def _planning(
     timeouts: HostTimeouts,
     pruning: PruningLoop,
     task_status_loop: TaskStatusLoop,
-    deliveries: Deliveries,
+    notification_service: NotificationService,
 ) -> LeaderLoops:
     loops = {
         "rollouts": rollouts.run,
@@ -198,19 +198,21 @@ def _planning(
         "host timeouts": timeouts.run,
         "pruning": pruning.run,
         "ends of tasks": task_status_loop.run,
-        "notifications": deliveries.run,
+        "notifications": notification_service.run,
     }
     return LeaderLoops(leadership, loops)
 
 
-def _deliveries(settings: Settings, core: Core, clock_watch: ClockWatch) -> Deliveries:
+def _notification_service(
+    settings: Settings, core: Core, clock_watch: ClockWatch
+) -> NotificationService:
     """What delivers to the receivers of the settings. Most managers have none."""
     ways: list[Delivery] = [HookProgram(hook) for hook in settings.hooks.values()]
     if settings.webhooks:
         from tui_manager.receivers.webhook import WebhookPost
 
         ways += [WebhookPost(webhook, core.clock.now) for webhook in settings.webhooks.values()]
-    return Deliveries(core, clock_watch, manager_name(settings), ways)
+    return NotificationService(core, clock_watch, manager_name(settings), ways)
 
 
 def _leadership(
@@ -234,7 +236,7 @@ def _share(
 ) -> SharedParts:
     core, dispatch, sessions = parts.core, parts.dispatch, parts.sessions
     hosts, vitals = HostsElsewhere(core, dispatch, sessions), VitalsExchange(core)
-    requests = RequestsFromGateways(core, dispatch, sessions)
+    requests = GatewayRequestHandler(core, dispatch, sessions)
     bridge = ChangeBridge(core, parts.notifier, hosts, requests)
     leadership = parts.leadership
     leadership.vitals = lambda: vitals.packed

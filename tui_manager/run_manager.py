@@ -106,7 +106,7 @@ async def run_manager(
             with contextlib.suppress(NotLeadingError):
                 # Before a host can be sent what is not allowed any more.
                 await parts.rollout_loop.run_once()
-                await parts.deliveries.begin()  # before a task can end
+                await parts.notification_service.begin()  # before a task can end
         await stack.enter_async_context(_background(parts))
         serving = _serve_hosts(settings, parts, timeouts or Timeouts())
         address, enrolling = await stack.enter_async_context(serving)
@@ -292,11 +292,11 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         parts.clock_watch,
         tokens=parts.tls.enrollment if parts.tls else None,
         admissions=parts.admissions,
-        fleet=parts.fleet,
+        host_management=parts.host_management,
         templates=parts.templates,
         schedules=parts.schedules,
         files=parts.files,
-        deliveries=parts.deliveries,
+        notification_service=parts.notification_service,
     )
 
 

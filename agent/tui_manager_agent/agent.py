@@ -17,9 +17,9 @@ from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.facts.fact_watch import FactWatch
 from tui_manager_agent.facts.vitals import Vitals, describe_host
 from tui_manager_agent.identity import credentials
+from tui_manager_agent.identity.certificate_renewal import CertificateRenewal
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.identity.known_managers import KnownManagers
-from tui_manager_agent.identity.old_and_new_certificate import Renewal
 from tui_manager_agent.link.admission import HostAdmission
 from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 from tui_manager_agent.link.reconnect import Reconnect
@@ -128,7 +128,7 @@ class Agent:
             await self._end_update(self._trial, executions)
         self._tasks.create_task(executions.serve())
 
-    def _load_credentials(self) -> Renewal | None:
+    def _load_credentials(self) -> CertificateRenewal | None:
         if self._settings.insecure:
             return None
         state_dir = self._settings.state_dir
@@ -136,7 +136,7 @@ class Agent:
         if held is None:
             raise StateError(f"The state folder {state_dir} holds no credentials.")
         self.identity.bind_to_issuer(held)
-        return Renewal(state_dir, held, credentials.load_newer(state_dir, held))
+        return CertificateRenewal(state_dir, held, credentials.load_newer(state_dir, held))
 
     def _make_executions(self) -> ExecutionRequests:
         self._executions = ExecutionRequests(

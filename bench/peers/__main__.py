@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.clean_up import run_to_end
 from bench.figures import Figure, save, table
 from bench.machine import machine, sentence
-from bench.peers.command_runners import Contestant, ours, over_salt, over_ssh
+from bench.peers.command_runners import CommandRunner, ours, over_salt, over_ssh
 from bench.peers.file_copiers import copiers
 from bench.peers.file_race import FileRace, Load
 from bench.peers.outcome import FAILURES, finish_in_time
@@ -39,32 +39,32 @@ class Race:
     command: str
     hosts: int
     size: int
-    seconds: dict[Contestant, list[float]] = field(default_factory=dict)
-    cpu: dict[Contestant, list[float]] = field(default_factory=dict)
+    seconds: dict[CommandRunner, list[float]] = field(default_factory=dict)
+    cpu: dict[CommandRunner, list[float]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    async def round(self, contestants: Sequence[Contestant]) -> None:
+    async def round(self, runners: Sequence[CommandRunner]) -> None:
         """Each once, one after the other."""
-        for contestant in contestants:
-            if contestant.name in self.failed or self._is_slow(contestant):
+        for runner in runners:
+            if runner.name in self.failed or self._is_slow(runner):
                 continue
-            began, used = time.monotonic(), contestant.used()
+            began, used = time.monotonic(), runner.used()
             try:
-                came = await finish_in_time(contestant.run(self.command))
+                came = await finish_in_time(runner.run(self.command))
             except FAILURES as error:
-                self.failed[contestant.name] = str(error)
+                self.failed[runner.name] = str(error)
                 continue
-            taken, cpu = time.monotonic() - began, contestant.used() - used
-            if came < self.size * contestant.hosts:
-                self.failed[contestant.name] = f"only {came:,} bytes came"
+            taken, cpu = time.monotonic() - began, runner.used() - used
+            if came < self.size * runner.hosts:
+                self.failed[runner.name] = f"only {came:,} bytes came"
             else:
-                self.seconds.setdefault(contestant, []).append(taken)
-                self.cpu.setdefault(contestant, []).append(cpu)
-            sys.stderr.write(f"{contestant.name}: {self.command[:6]}: {taken:.2f} s\n")
+                self.seconds.setdefault(runner, []).append(taken)
+                self.cpu.setdefault(runner, []).append(cpu)
+            sys.stderr.write(f"{runner.name}: {self.command[:6]}: {taken:.2f} s\n")
 
-    def _is_slow(self, contestant: Contestant) -> bool:
+    def _is_slow(self, runner: CommandRunner) -> bool:
         """Whether it is known well enough, and would only be waited for."""
-        return max(self.seconds.get(contestant, [0.0])) > _PATIENCE
+        return max(self.seconds.get(runner, [0.0])) > _PATIENCE
 
     def figures(self) -> list[Figure]:
         """The medians: bytes a second where there is output, hosts a second where there is none."""
@@ -94,7 +94,7 @@ class Race:
             for one, used in sorted(each.items(), key=lambda pair: pair[1])
         ]
 
-    def _figure(self, one: Contestant, taken: Sequence[float]) -> Figure:
+    def _figure(self, one: CommandRunner, taken: Sequence[float]) -> Figure:
         seconds = statistics.median(taken[1:] or taken)  # the first warms up
         amount = self.size * one.hosts / 1e6 if self.size else one.hosts
         return Figure(
@@ -111,12 +111,12 @@ async def _run(race: Race, made: Path, salt: int, only: Sequence[str]) -> None:
     hosts = race.hosts
     with tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as folder:
         async with AsyncExitStack() as stack:
-            contestants = ours(await stack.enter_async_context(real_fleet(hosts)))
+            runners = ours(await stack.enter_async_context(real_fleet(hosts)))
             theirs = over_ssh(Path(folder) / "ssh", made, hosts)
-            contestants += await stack.enter_async_context(theirs)
+            runners += await stack.enter_async_context(theirs)
             salted = over_salt(Path(folder) / "salt", made, min(salt, hosts))
-            contestants += await stack.enter_async_context(salted)
-            chosen = [one for one in contestants if not only or any(w in one.name for w in only)]
+            runners += await stack.enter_async_context(salted)
+            chosen = [one for one in runners if not only or any(w in one.name for w in only)]
             for _ in range(_ROUNDS + 1):
                 await race.round(chosen)
 

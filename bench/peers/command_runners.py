@@ -27,7 +27,7 @@ _AT_ONCE = 200  # hosts that Ansible talks to at once
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
+class CommandRunner:
     """One way to do it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Contestant:
         return ended.ru_utime + ended.ru_stime + self.stays()
 
 
-def ours(fleet: RealFleet) -> list[Contestant]:
+def ours(fleet: RealFleet) -> list[CommandRunner]:
     """Through the operator's socket, and as a person types it."""
     program, count = str(Path(sys.executable).with_name("tui-manager")), len(fleet.pids)
 
@@ -78,13 +78,13 @@ def ours(fleet: RealFleet) -> list[Contestant]:
 
     socket = "tui-manager, operator's socket"
     return [
-        Contestant(socket, True, count, by_socket, manager_and_this, is_new=False),
-        Contestant("tui-manager run", True, count, by_command, manager),
+        CommandRunner(socket, True, count, by_socket, manager_and_this, is_new=False),
+        CommandRunner("tui-manager run", True, count, by_command, manager),
     ]
 
 
 @asynccontextmanager
-async def over_ssh(folder: Path, made: Path, count: int) -> AsyncIterator[list[Contestant]]:
+async def over_ssh(folder: Path, made: Path, count: int) -> AsyncIterator[list[CommandRunner]]:
     """Those of the peers that are set up and go over ssh.
 
     Args:
@@ -104,14 +104,14 @@ async def over_ssh(folder: Path, made: Path, count: int) -> AsyncIterator[list[C
             inventory = folder / "inventory"
             inventory.write_text("\n".join(names(count)) + "\n")
             go = _ansible(ansible, inventory, world)
-            found.append(Contestant("Ansible ad hoc, raw", True, count, go, world.cpu_of_kept))
+            found.append(CommandRunner("Ansible ad hoc, raw", True, count, go, world.cpu_of_kept))
         if os.access(python := made / "parallel-ssh/bin/python", os.X_OK):
             found += await _parallel_ssh(stack, python, world, count)
         yield found
 
 
 @asynccontextmanager
-async def over_salt(folder: Path, made: Path, count: int) -> AsyncIterator[list[Contestant]]:
+async def over_salt(folder: Path, made: Path, count: int) -> AsyncIterator[list[CommandRunner]]:
     """Salt with as many minions; nobody when it is not set up."""
     programs = made / "salt/bin"
     if not count or not os.access(programs / "salt-master", os.X_OK):
@@ -129,13 +129,15 @@ async def over_salt(folder: Path, made: Path, count: int) -> AsyncIterator[list[
             )
             return await output_of((*words, "-t", "60", "*", "cmd.run", command), {})
 
-        yield [Contestant(f"Salt, {count} minions", True, count, go, master.cpu)]
+        yield [CommandRunner(f"Salt, {count} minions", True, count, go, master.cpu)]
 
 
-def _both(name: str, world: Sshd, count: int, made: Callable[[Path], Runs]) -> list[Contestant]:
+def _both(name: str, world: Sshd, count: int, made: Callable[[Path], Runs]) -> list[CommandRunner]:
     return [
-        Contestant(f"{name}, connections kept", True, count, made(world.warm), world.cpu_of_kept),
-        Contestant(f"{name}, new connections", False, count, made(world.cold)),
+        CommandRunner(
+            f"{name}, connections kept", True, count, made(world.warm), world.cpu_of_kept
+        ),
+        CommandRunner(f"{name}, new connections", False, count, made(world.cold)),
     ]
 
 
@@ -167,7 +169,7 @@ def ansible_environment(world: Sshd) -> Mapping[str, str]:
 
 async def _parallel_ssh(
     stack: AsyncExitStack, python: Path, world: Sshd, count: int
-) -> list[Contestant]:
+) -> list[CommandRunner]:
     module, arguments = "bench.peers.kept_connections", (world.port, world.user, world.key, count)
     kept = await stack.enter_async_context(worker(module, *arguments, python=str(python)))
 
@@ -180,10 +182,10 @@ async def _parallel_ssh(
 
     name = "parallel-ssh"
     return [
-        Contestant(
+        CommandRunner(
             f"{name}, connections kept", True, count, ask, lambda: cpu_of(kept.pid), is_new=False
         ),
-        Contestant(f"{name}, new connections", False, count, start),
+        CommandRunner(f"{name}, new connections", False, count, start),
     ]
 
 

@@ -1,4 +1,4 @@
-"""How a contestant fails: it ends with an error, or takes too long."""
+"""How a runner fails: it ends with an error, or takes too long."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -11,7 +11,7 @@ _WITHIN = 120.0  # seconds
 
 
 class FailedError(Exception):
-    """A contestant did not do it on all hosts."""
+    """A runner did not do it on all hosts."""
 
 
 Result = TypeVar("Result")

@@ -9,37 +9,37 @@ import pytest
 
 from bench.figures import Figure
 from bench.peers import __main__ as peers
-from bench.peers.command_runners import Contestant
+from bench.peers.command_runners import CommandRunner
 from bench.peers.file_copiers import Copier
 from bench.peers.file_race import FileRace, Load
 from bench.peers.outcome import FailedError
 
 
-def _contestant(name: str, came: int) -> Contestant:
+def _runner(name: str, came: int) -> CommandRunner:
     async def run(_command: str) -> int:
         if came < 0:
             raise FailedError("it cannot")
         return came
 
-    return Contestant(name, True, 4, run)
+    return CommandRunner(name, True, 4, run)
 
 
-async def _figures(race: peers.Race, *contestants: Contestant, rounds: int = 2) -> list[Figure]:
+async def _figures(race: peers.Race, *runners: CommandRunner, rounds: int = 2) -> list[Figure]:
     for _ in range(rounds):
-        await race.round(contestants)
+        await race.round(runners)
     return race.figures()
 
 
 async def test_rates_are_of_hosts_or_of_bytes() -> None:
-    (hosts,) = await _figures(peers.Race("true", 4, 0), _contestant("one", 0))
+    (hosts,) = await _figures(peers.Race("true", 4, 0), _runner("one", 0))
     assert (hosts.unit, hosts.agents) == ("hosts/s", 4)
-    (output,) = await _figures(peers.Race("yes", 4, 10), _contestant("one", 40))
+    (output,) = await _figures(peers.Race("yes", 4, 10), _runner("one", 40))
     assert output.unit == "MB/s"
 
 
 async def test_who_fails_or_loses_output_has_no_rate() -> None:
     race = peers.Race("yes", 4, 10)
-    found = await _figures(race, _contestant("broken", -1), _contestant("lossy", 39))
+    found = await _figures(race, _runner("broken", -1), _runner("lossy", 39))
     assert found == []
     assert race.failed == {"broken": "it cannot", "lossy": "only 39 bytes came"}
 
@@ -47,7 +47,7 @@ async def test_who_fails_or_loses_output_has_no_rate() -> None:
 async def test_who_is_slow_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "_PATIENCE", 0.0)  # whatever it takes is too long
     race = peers.Race("true", 4, 0)
-    one = _contestant("slow", 0)
+    one = _runner("slow", 0)
     await _figures(race, one, rounds=3)
     assert len(race.seconds[one]) == 1
 
@@ -55,7 +55,7 @@ async def test_who_is_slow_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -
 SPIN = "import time\nwhile time.process_time() < 0.1: pass"
 
 
-def _spinning(name: str, processes: int, *, is_new: bool = True) -> Contestant:
+def _spinning(name: str, processes: int, *, is_new: bool = True) -> CommandRunner:
     stays = 0.0
 
     async def run(_command: str) -> int:
@@ -67,7 +67,7 @@ def _spinning(name: str, processes: int, *, is_new: bool = True) -> Contestant:
             )
         return 0
 
-    return Contestant(name, True, 4, run, lambda: stays, is_new)
+    return CommandRunner(name, True, 4, run, lambda: stays, is_new)
 
 
 async def test_cpu_is_that_of_new_programs_and_of_what_stays() -> None:

@@ -14,7 +14,8 @@ from tests.cli.fake import FakeOperator
 from tui_manager import __version__
 from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
-from tui_manager.cli.printing.text import local_time, table
+from tui_manager.cli.printing.text_table import table
+from tui_manager.cli.printing.write_text import local_time
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 

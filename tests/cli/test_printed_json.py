@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.cli.printing.json_rows import JsonRows
-from tui_manager.cli.printing.text import write_json
+from tui_manager.cli.printing.write_text import write_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

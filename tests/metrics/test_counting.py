@@ -194,7 +194,7 @@ async def test_hosts_are_counted_by_admission_and_connection(parts: Parts) -> No
         host = await parts.connect(name)
         await parts.hosts.close_session(host.host_id, host.generation, "of the test")
     await parts.enroll("web04")
-    await parts.fleet.set_maintenance(["web03"], "new disks", None, ANA)
+    await parts.host_management.set_maintenance(["web03"], "new disks", None, ANA)
     said = scraped(parts)
     assert [
         said.value("admitted_hosts", connection=name)

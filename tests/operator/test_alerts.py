@@ -156,7 +156,7 @@ async def test_the_host_that_went_offline_last_is_named(parts: Parts) -> None:
         }
         assert alert.text == expected[name]
         assert (alert.host_id, alert.hosts) == subject[name]
-    await parts.fleet.set_maintenance(["web01", "web02"], "new disks", None, "ana")
+    await parts.host_management.set_maintenance(["web01", "web02"], "new disks", None, "ana")
     assert fleet_counts.load_of_fleet(parts.directory, parts.clock.instant).offline == 0
 
 
@@ -207,7 +207,7 @@ async def test_a_refused_name_is_shown_until_an_hour_has_passed(parts: Parts) ->
 
 async def test_a_refused_identity_of_a_renamed_host_is_forgotten_too(parts: Parts) -> None:
     host = await parts.connect("web03")
-    await parts.fleet.rename("web03", "shop", "ana@pts/3")
+    await parts.host_management.rename("web03", "shop", "ana@pts/3")
     with pytest.raises(RefusedError):
         await parts.connect("web03", host_id=host.host_id, instance_id="a copy")
     assert "says it is web03 was refused" in _attention(parts)[0]

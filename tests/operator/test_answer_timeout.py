@@ -20,7 +20,7 @@ from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import answer_timeout
 from tui_manager.operator.socket.client.client import connect
 from tui_manager.operator.socket.server.server import serve_operator
-from tui_manager.operator.socket.socket_path_and_options import socket_path
+from tui_manager.operator.socket.unix_socket import socket_path
 
 FOLLOWING = (
     "get_task_status",

@@ -97,7 +97,7 @@ async def test_hosts_that_are_away_in_maintenance_or_not_admitted_do_not_count(
     away = await parts.connect("web01", agent_version="0.2.0")
     await parts.hosts.close_session(away.host_id, away.generation, "it left")
     await connect(parts, "web02", "0.2.0")
-    await parts.fleet.set_maintenance(["web02"], "new disks", None, "ana")
+    await parts.host_management.set_maintenance(["web02"], "new disks", None, "ana")
     enrolled = await parts.enroll("web03")
     await parts.dial(enrolled.host_id, "web03", agent_version="0.2.0")
     assert alerts(parts) == []

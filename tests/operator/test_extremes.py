@@ -14,7 +14,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
 from tests.support.managers.secure_manager import secure_manager
-from tui_manager.operator.socket.socket_path_and_options import socket_address, socket_path
+from tui_manager.operator.socket.unix_socket import socket_address, socket_path
 
 SERVICE = wire.DESCRIPTOR.services_by_name["OperatorService"]
 METHODS = [method.name for method in SERVICE.methods if method.input_type.fields]

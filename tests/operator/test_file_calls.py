@@ -23,7 +23,7 @@ from tui_manager.operator.file_calls import ReadPart
 from tui_manager.operator.inprocess import inprocess_files
 from tui_manager.operator.socket.client.client import connect
 from tui_manager.operator.socket.server.server import serve_operator
-from tui_manager.operator.socket.socket_path_and_options import socket_address
+from tui_manager.operator.socket.unix_socket import socket_address
 from tui_manager.service.files.file_store import FileStore
 
 MADE = make_set({b"one": b"1" * 700_000, b"two": bytes(300_000), b"three": b"3" * 5})

@@ -33,7 +33,7 @@ from tui_manager.operator.conversion.convert_output import OUTPUT_MAX
 from tui_manager.operator.socket.client.client import connect
 from tui_manager.operator.socket.convert_errors import FIELD, MESSAGE_MAX, error_of
 from tui_manager.operator.socket.server.server import serve_operator
-from tui_manager.operator.socket.socket_path_and_options import socket_address
+from tui_manager.operator.socket.unix_socket import socket_address
 from tui_manager.operator.watching import watching
 
 

@@ -14,8 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.security.examples import TestClock, request
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.certificates.authority import Authority
+from tui_manager.security.certificates.certificate_lifetimes import is_due
 from tui_manager.security.certificates.certificate_requests import HostKey, read_request
-from tui_manager.security.certificates.lifetimes_and_renewal_times import is_due
 from tui_manager.security.key_store import FolderKeys
 
 MANAGER, HOST = str(uuid4()), str(uuid4())

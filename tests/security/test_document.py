@@ -9,7 +9,7 @@ from tui_manager_protos.rules.duration import format_duration
 
 from tests.security.examples import TestClock
 from tui_manager.domain.hosts.join_token import TokenSpec
-from tui_manager.security.certificates import lifetimes_and_renewal_times
+from tui_manager.security.certificates import certificate_lifetimes
 from tui_manager.security.certificates.authority import Authority
 from tui_manager.security.certificates.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.certificates.server_identity import ServerIdentity
@@ -36,10 +36,10 @@ def test_every_file_of_keys_has_a_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "lifetime"),
     [
-        ("authority.pem", lifetimes_and_renewal_times.AUTHORITY_LIFETIME),
-        ("server.pem", lifetimes_and_renewal_times.SERVER_LIFETIME),
-        ("enrollment.pem", lifetimes_and_renewal_times.ENROLLMENT_LIFETIME),
-        ("certificate", lifetimes_and_renewal_times.HOST_LIFETIME),
+        ("authority.pem", certificate_lifetimes.AUTHORITY_LIFETIME),
+        ("server.pem", certificate_lifetimes.SERVER_LIFETIME),
+        ("enrollment.pem", certificate_lifetimes.ENROLLMENT_LIFETIME),
+        ("certificate", certificate_lifetimes.HOST_LIFETIME),
     ],
 )
 def test_every_certificate_lasts_as_long_as_it_says(file: str, lifetime: timedelta) -> None:
@@ -53,5 +53,5 @@ def test_what_a_token_is_unless_somebody_says_otherwise() -> None:
     usual = TokenSpec()
     assert (format_duration(usual.ttl), usual.uses, usual.auto_approve) == ("15m", 1, False)
     assert "It is valid for 15 minutes and for one\n   host, unless you say otherwise" in TEXT
-    assert timedelta(days=1) == lifetimes_and_renewal_times.BACKDATED
+    assert timedelta(days=1) == certificate_lifetimes.BACKDATED
     assert "All certificates begin one day before they are made" in TEXT

@@ -28,7 +28,7 @@ from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.tasks import task_form
 from tui_manager.ui.frame import main_screen
 from tui_manager.ui.terminal import textual_internals, typed_ahead
-from tui_manager.ui.terminal.style_memory import StyleMemory
+from tui_manager.ui.terminal.style_cache import StyleCache
 
 A_DAY = 86_400.0  # seconds
 ROUNDS = 200_000  # of the loop; a key takes some hundreds
@@ -89,7 +89,7 @@ def count_parameters(func: Callable[..., Any]) -> int:
 
 _callback._count_parameters = count_parameters
 
-_STYLES = StyleMemory()
+_STYLES = StyleCache()
 _PARSED: dict[object, list[RuleSet]] = {}
 _parse_rules = Stylesheet._parse_rules
 
@@ -107,7 +107,7 @@ def styles_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return _PARSED[key]
 
     monkeypatch.setattr(Stylesheet, "_parse_rules", parse)
-    monkeypatch.setattr(textual_internals, "StyleMemory", lambda: _STYLES)
+    monkeypatch.setattr(textual_internals, "StyleCache", lambda: _STYLES)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ class HostWork(Protocol):
         ...
 
 
-class AllHosts:
+class ParallelHostWork:
     """The work on all hosts of a command.
 
     Attributes:

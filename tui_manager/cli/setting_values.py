@@ -169,13 +169,13 @@ def _server_names(value: object) -> tuple[str, ...]:
 
 def _of_dashboard(name: str, value: object) -> object:
     """Imports the table of keys only for a file with such a setting: every command reads it."""
-    from tui_manager.ui.preferences import Call, ThemeName, read_keys
+    from tui_manager.ui.preferences import NotifyMode, ThemeName, read_keys
 
     match name:
         case "theme":
             return _one_of(value, tuple(ThemeName))
         case "notify":
-            return _one_of(value, tuple(Call))
+            return _one_of(value, tuple(NotifyMode))
         case "notify_after":
             return _duration(value, timedelta(0), timedelta(days=7))
         case _:

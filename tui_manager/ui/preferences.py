@@ -22,8 +22,8 @@ class ThemeName(StrEnum):
     CONTRAST = "contrast"
 
 
-class Call(StrEnum):
-    """What the terminal gets when a long task has ended."""
+class NotifyMode(StrEnum):
+    """How the terminal calls when a long task has ended."""
 
     OFF = "off"
     BELL = "bell"
@@ -35,12 +35,13 @@ class Preferences:
     """What an operator has set.
 
     Attributes:
-        notify_after: a task that ran longer calls when it ends.
+        notify: how the terminal calls when a long task has ended.
+        notify_after: a task is long if it ran longer than this.
     """
 
     keys: KeyMap = field(default_factory=KeyMap)
     theme: ThemeName = ThemeName.DARK
-    notify: Call = Call.BELL
+    notify: NotifyMode = NotifyMode.BELL
     notify_after: timedelta = timedelta(seconds=30)
 
 
@@ -82,7 +83,7 @@ def preferences_of(
     keys: Mapping[str, Sequence[str]], theme: str, notify: str, notify_after: timedelta
 ) -> Preferences:
     """The preferences that the settings of these names say."""
-    return Preferences(key_map(keys), ThemeName(theme), Call(notify), notify_after)
+    return Preferences(key_map(keys), ThemeName(theme), NotifyMode(notify), notify_after)
 
 
 def key_map(keys: Mapping[str, Sequence[str]]) -> KeyMap:

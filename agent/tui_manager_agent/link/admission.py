@@ -5,7 +5,7 @@ import logging
 from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.identity.old_and_new_certificate import Renewal
+from tui_manager_agent.identity.certificate_renewal import CertificateRenewal
 from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 
 _MEANING = {
@@ -24,7 +24,7 @@ class HostAdmission:
         renewal: None if there is no TLS, and so no certificate.
     """
 
-    def __init__(self, renewal: Renewal | None) -> None:
+    def __init__(self, renewal: CertificateRenewal | None) -> None:
         self._renewal = renewal
         self._words = fingerprint(renewal.credentials.key_hash) if renewal else ""
         self._admission: wire.Admission.ValueType = wire.ADMISSION_ADMITTED

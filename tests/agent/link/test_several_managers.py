@@ -22,7 +22,7 @@ from tests.agent.authority import Authority
 from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment, unused_port
 from tests.agent.fake_manager import FakeManager
 from tests.agent.false_server import Passage
-from tests.agent.identity.test_newer_certificate import issue
+from tests.agent.identity.test_certificate_renewal import issue
 from tests.support.waiting import GIVE_UP
 
 SOON = timedelta(minutes=10)  # that only a manager may wait for that said so

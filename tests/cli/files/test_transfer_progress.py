@@ -12,9 +12,9 @@ from tests.support.waiting import wait_until
 from tui_manager.cli.commands.files.watch_transfers import TransferWatch
 from tui_manager.cli.printing import status_line
 from tui_manager.cli.printing.status_line import clear_status, show_status
-from tui_manager.cli.printing.summary_text import Faults
-from tui_manager.cli.printing.text import note
-from tui_manager.cli.printing.transfers import TransferEnds, progress_words
+from tui_manager.cli.printing.summary_text import FailureReasons
+from tui_manager.cli.printing.transfers import TransferSummary, progress_words
+from tui_manager.cli.printing.write_text import note
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, Transfer
@@ -85,7 +85,7 @@ def test_the_summary_counts_each_end() -> None:
 
 
 def summary(counts: Counts, rows: Sequence[CommandHost]) -> str:
-    ends, faults = TransferEnds(COPY, {}), Faults()
+    ends, faults = TransferSummary(COPY, {}), FailureReasons()
     for row in rows:
         ends.add(row)
         faults.add(row)

@@ -11,7 +11,7 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import NOW, FakeOperator
 from tests.support.fake_operator.fake_core import START
 from tui_manager.cli.main import main
-from tui_manager.cli.printing.text import local_time
+from tui_manager.cli.printing.write_text import local_time
 from tui_manager.domain.hosts.vitals import Disk
 from tui_manager.domain.presentation.json_fields import host_shape, task_shape, timestamp
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec

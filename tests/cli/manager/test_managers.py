@@ -10,7 +10,7 @@ from tests.cli.fake import NOW, FakeOperator
 from tests.support.fake_operator.fake_core import START
 from tui_manager.cli.exit_status import UNREACHABLE
 from tui_manager.cli.main import main
-from tui_manager.cli.printing.text import local_time
+from tui_manager.cli.printing.write_text import local_time
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.manager.manager_status import Health

@@ -10,7 +10,7 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.json_rows import JsonRows
-from tui_manager.cli.printing.text import Table
+from tui_manager.cli.printing.text_table import Table
 from tui_manager.client.output_lines import TaskLines
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.status import Stream

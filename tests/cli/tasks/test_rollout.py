@@ -12,7 +12,7 @@ from tests.cli.tasks.test_run import Script, nothing
 from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.tasks.run import task_spec
-from tui_manager.cli.printing.text import local_time
+from tui_manager.cli.printing.write_text import local_time
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec

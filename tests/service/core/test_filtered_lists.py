@@ -224,7 +224,7 @@ async def test_command_hosts_are_filtered_anew_when_a_label_changes(parts: Parts
     task_id = await parts.started("@all")
     window = Window(text="env=prod")
     assert not (await parts.tasks.list_command_hosts(task_id, window)).rows
-    await parts.fleet.label(["web01"], {"env": "prod"}, (), "ana")
+    await parts.host_management.label(["web01"], {"env": "prod"}, (), "ana")
     assert (await parts.tasks.list_command_hosts(task_id, window)).matching == 1
 
 

@@ -25,13 +25,13 @@ async def test_groups_are_right_after_any_change(parts: Parts) -> None:
         elif act == "close" and entry and entry.session:
             await parts.hosts.close_session(entry.row.host_id, entry.session.generation, "gone")
         elif act == "rest":
-            await parts.fleet.set_maintenance([name], "new disks", None, ANA)
+            await parts.host_management.set_maintenance([name], "new disks", None, ANA)
         elif act == "work":
-            await parts.fleet.end_maintenance([name], ANA)
+            await parts.host_management.end_maintenance([name], ANA)
         elif act == "revoke":
             await parts.admission.revoke([name], ANA)
         elif act == "label":
-            await parts.fleet.label([name], {"zone": str(chance.random())}, [], ANA)
+            await parts.host_management.label([name], {"zone": str(chance.random())}, [], ANA)
         else:
             parts.clock.turn(60.0)
 
@@ -57,7 +57,7 @@ async def test_the_last_host_that_left_is_found_when_a_maintenance_ends(parts: P
         parts.clock.turn(10.0)
         await parts.hosts.close_session(host.host_id, host.generation, "gone")
     before = parts.clock.instant
-    await parts.fleet.set_maintenance(
+    await parts.host_management.set_maintenance(
         NAMES[1:2], "disks", before.replace(year=before.year + 1), ANA
     )
     load = fleet_counts.load_of_fleet(parts.directory, before)

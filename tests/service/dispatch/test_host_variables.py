@@ -80,8 +80,8 @@ async def test_an_operator_cannot_set_one(parts: Parts, kind: str) -> None:
 async def test_what_operators_say_of_a_host_counts_at_once(parts: Parts) -> None:
     await parts.connect("web01", labels={"env": "test"}, features=TAKES)
     await parts.started("@all")
-    await parts.fleet.rename("web01", "shop", "ana@pts/3")
-    await parts.fleet.label(["shop"], {"env": "prod", "rack": "r7"}, [], "ana@pts/3")
+    await parts.host_management.rename("web01", "shop", "ana@pts/3")
+    await parts.host_management.label(["shop"], {"env": "prod", "rack": "r7"}, [], "ana@pts/3")
     await parts.started("shop")
     _, run = parts.dispatcher.sent[-1]
     assert run.environment["TUI_MANAGER_HOST"] == "shop"

@@ -16,7 +16,7 @@ from tests.support.managers.schedules import TASK_FILE, hourly
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, ResumeAction, Started
 from tui_manager.domain.schedules.schedule import TemplateUse
-from tui_manager.service.reports import after_reconnect
+from tui_manager.service.reports import reconcile_executions
 from tui_manager.storage.tables.schedules import schedules
 
 pytestmark = pytest.mark.postgresql
@@ -58,9 +58,9 @@ async def test_an_act_that_is_continued_late_hides_no_later_act(managers: Manage
     host_id = (await a.connect("web01")).host_id
     await managers.settle()
     async with _continued_late(a) as committed:
-        own = asyncio.create_task(a.fleet.label(["web01"], {"x": "a"}, [], "op"))
+        own = asyncio.create_task(a.host_management.label(["web01"], {"x": "a"}, [], "op"))
         await committed.wait()
-        await b.fleet.label(["web01"], {"x": "b"}, [], "op")
+        await b.host_management.label(["web01"], {"x": "b"}, [], "op")
         await managers.settle()
     await own
     await managers.settle()
@@ -74,7 +74,7 @@ async def test_a_session_that_is_continued_late_hides_no_later_act(managers: Man
     async with _continued_late(c) as committed:
         hello = asyncio.create_task(c.hosts.open_session(greeting("web01", host_id=host_id), None))
         await committed.wait()
-        await b.fleet.label(["web01"], {"x": "b"}, [], "op")
+        await b.host_management.label(["web01"], {"x": "b"}, [], "op")
         await managers.settle()
     await hello
     await managers.settle()
@@ -93,15 +93,15 @@ async def test_a_cancel_while_the_host_connects_to_another_manager_reaches_its_a
     await b.report(host_id, Started(run.execution_id, timedelta()))
     await managers.settle()
     loop, reached, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
-    reconcile = after_reconnect.reconcile
+    reconcile = reconcile_executions.reconcile
 
-    def reconcile_slowly(*values: Any) -> after_reconnect.Reconciled:
+    def reconcile_slowly(*values: Any) -> reconcile_executions.Reconciliation:
         done = reconcile(*values)
         loop.call_soon_threadsafe(reached.set)
         assert go_on.wait(30)
         return done
 
-    monkeypatch.setattr(after_reconnect, "reconcile", reconcile_slowly)
+    monkeypatch.setattr(reconcile_executions, "reconcile", reconcile_slowly)
     held = (Held(run.execution_id, HeldState.RUNNING),)
     greets = greeting("web01", host_id=host_id, held=held)
     hello = asyncio.create_task(c.hosts.open_session(greets, None))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.core.test_fleet import ANA, shown, stays
+from tests.service.enrollment.test_host_management import ANA, shown, stays
 from tests.support.managers.manager_parts import Parts, manager_parts, result
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError, Refusal, RefusedError
 from tui_manager.domain.hosts.agent_messages import Started
@@ -37,7 +37,7 @@ async def test_a_removed_host_is_gone_and_its_key_is_refused(
             await parts.admission.reject(["web01"], False, ANA)
         await leave(parts, host)
         assert shown(parts)["web01"].admission is admission
-        assert await parts.fleet.remove(["web01"], ANA) == ("web01",)
+        assert await parts.host_management.remove(["web01"], ANA) == ("web01",)
         (entry,) = await parts.audited("remove_host")
         assert (entry.actor, entry.host, entry.host_id) == (ANA, "web01", host.host_id)
         assert entry.detail["admission"] == admission
@@ -60,10 +60,10 @@ async def _is_gone(parts: Parts, host_id: str) -> None:
             await refused
         assert caught.value.refusal is Refusal.REVOKED
     for act in (
-        parts.fleet.remove(["web01"], ANA),
-        parts.fleet.remove([host_id], ANA),
-        parts.fleet.rename(host_id, "web02", ANA),
-        parts.fleet.label([f"web01/{host_id}"], {"a": "1"}, [], ANA),
+        parts.host_management.remove(["web01"], ANA),
+        parts.host_management.remove([host_id], ANA),
+        parts.host_management.rename(host_id, "web02", ANA),
+        parts.host_management.label([f"web01/{host_id}"], {"a": "1"}, [], ANA),
         parts.admission.approve([host_id], False, ANA),
         parts.admission.revoke([host_id], ANA),
     ):
@@ -80,7 +80,7 @@ async def test_the_name_is_free_and_history_keeps_it(parts: Parts) -> None:
         host.host_id, Started(run.execution_id, timedelta(0)), result(run.execution_id)
     )
     await leave(parts, host)
-    await parts.fleet.remove(["web01"], ANA)
+    await parts.host_management.remove(["web01"], ANA)
     enrolled = await parts.enroll("web01", key="new", machine_id="machine-new", auto_approve=True)
     other = await parts.dial(enrolled.host_id, "web01", key="new")
     assert other.host_id != host.host_id
@@ -100,10 +100,10 @@ async def test_a_host_that_is_online_or_has_work_is_not_removed(parts: Parts, wa
         await parts.started("web01", "one", "two", offline=Offline.WAIT)
         await leave(parts, host)
     say = "online. Stop its agent, or revoke" if way == "online" else "2 commands .*task 1.*revoke"
-    await stays(parts, parts.fleet.remove(["spare", "web01"], ANA), IllegalMoveError, say)
+    await stays(parts, parts.host_management.remove(["spare", "web01"], ANA), IllegalMoveError, say)
     await parts.admission.revoke(["web01"], ANA)
     await leave(parts, host)
-    assert await parts.fleet.remove(["spare", "web01"], ANA) == ("spare", "web01")
+    assert await parts.host_management.remove(["spare", "web01"], ANA) == ("spare", "web01")
 
 
 @pytest.mark.each_engine
@@ -120,7 +120,7 @@ async def test_a_host_that_connects_while_it_is_removed_stays(parts: Parts) -> N
 
     parts.database.write = connect_first  # type: ignore[method-assign]
     with pytest.raises(IllegalMoveError, match="it is online"):
-        await parts.fleet.remove(["web01"], ANA)
+        await parts.host_management.remove(["web01"], ANA)
     assert shown(parts)["web01"].online
 
 
@@ -128,10 +128,10 @@ async def test_of_several_hosts_with_a_name_one_is_removed_by_its_id(parts: Part
     gone = await parts.member("web01")
     await parts.admission.revoke(["web01"], ANA)
     here = await parts.enroll("web01", key="here", machine_id="here", auto_approve=True)
-    act = parts.fleet.remove(["web01"], ANA)
+    act = parts.host_management.remove(["web01"], ANA)
     await stays(parts, act, IllegalMoveError, f"{gone.host_id} .revoked., {here.host_id} .admitted")
     await leave(parts, gone)
-    assert await parts.fleet.remove([f"web01/{gone.host_id}"], ANA) == ("web01",)
+    assert await parts.host_management.remove([f"web01/{gone.host_id}"], ANA) == ("web01",)
     assert [host.host_id for host in parts.list_hosts(Window()).rows] == [here.host_id]
 
 
@@ -142,7 +142,7 @@ async def test_a_lost_state_folder_without_tls_has_its_way_out(parts: Parts) -> 
         await parts.connect("web01", journal_id="new folder")
     assert caught.value.refusal is Refusal.NAME_TAKEN
     assert parts.violations.recent_refusals.newest_first() != []
-    await parts.fleet.remove(["web01"], ANA)
+    await parts.host_management.remove(["web01"], ANA)
     assert parts.violations.recent_refusals.newest_first() == []
     other = await parts.connect("web01", journal_id="new folder")
     assert other.host_id != host.host_id
@@ -155,7 +155,7 @@ async def test_a_lost_state_folder_without_tls_has_its_way_out(parts: Parts) -> 
 async def test_a_removed_pending_host_counts_no_more_for_its_token(parts: Parts) -> None:
     token = await parts.token(uses=2)
     await parts.enroll("web01", token=token)
-    await parts.fleet.remove(["web01"], ANA)
+    await parts.host_management.remove(["web01"], ANA)
     with pytest.raises(RefusedError, match="was removed"):
         await parts.enroll("web01", token=token)
     await parts.enroll("web01", token=token, key="another")

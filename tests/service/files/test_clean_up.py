@@ -122,7 +122,7 @@ async def test_a_set_that_a_fetch_has_brought_stays_with_its_task(parts: Parts) 
     await parts.database.write(brings)
     parts.clock.turn(DAY)
     assert await is_kept(parts)
-    assert await parts.files.room.remove_least_used() is None
+    assert await parts.files.space.remove_least_used() is None
     await parts.report(host.host_id, result(row.execution_id, totals=totals()))
     assert await is_kept(parts)
     await prune(parts)
@@ -173,9 +173,9 @@ async def test_a_set_that_came_while_the_clock_was_behind_is_not_older(parts: Pa
     parts.clock.instant += timedelta(days=400)
     assert await is_kept(parts)
     assert await parts.watch.may_prune()
-    assert await parts.files.room.remove_least_used() is None
+    assert await parts.files.space.remove_least_used() is None
     parts.clock.turn(HOUR)
-    assert await parts.files.room.remove_least_used() == MADE.files
+    assert await parts.files.space.remove_least_used() == MADE.files
 
 
 async def test_a_manager_that_is_killed_before_the_commit_takes_the_set_in_again(

@@ -154,7 +154,7 @@ async def test_facts_of_a_host_that_is_removed_meanwhile_do_not_bring_it_back(
     async def is_removed(work: Callable[[Transaction], object]) -> object:
         monkeypatch.setattr(parts.database, "write", write)
         await parts.hosts.close_session(host.host_id, host.generation, "gone")
-        await parts.fleet.remove(["web01"], "ana@pts/3")
+        await parts.host_management.remove(["web01"], "ana@pts/3")
         return await write(work)
 
     monkeypatch.setattr(parts.database, "write", is_removed)
@@ -169,19 +169,19 @@ async def test_a_host_is_shown_with_its_facts_and_its_tasks(parts: Parts) -> Non
     host = await parts.connect("web01", facts=DEBIAN, labels={"env": "prod"})
     await parts.connect("web02")
     told_at = parts.clock.instant
-    await parts.fleet.label(["web01"], {"role": "web"}, [], "ana@pts/3")
+    await parts.host_management.label(["web01"], {"role": "web"}, [], "ana@pts/3")
     tasks = [await parts.started("web01") for _ in range(TASKS_SHOWN + 1)]
     await parts.started("web02")
     parts.clock.turn(60)
     for name in ("web01", host.host_id, f"web01/{host.host_id}"):
-        detail = await parts.fleet.get_host(name)
+        detail = await parts.host_management.get_host(name)
         assert (detail.host.name, detail.host.online) == ("web01", True)
         assert (detail.facts, detail.facts_at) == ({"os": "debian", "cores": "8"}, told_at)
         assert [task.task_id for task in detail.tasks] == tasks[:0:-1]
         assert detail.operator_labels == {"role": "web"}
         assert detail.host.labels == {"env": "prod", "role": "web"}
     with pytest.raises(NotFoundError, match="no host 'web03'"):
-        await parts.fleet.get_host("web03")
+        await parts.host_management.get_host("web03")
 
 
 async def test_a_host_is_shown_with_its_manager_if_there_are_several(parts: Parts) -> None:
@@ -191,25 +191,25 @@ async def test_a_host_is_shown_with_its_manager_if_there_are_several(parts: Part
     own = Gateway(number, "m1", "10.0.0.1:7443", "0.1.0")
     other = Gateway(number + 1, "m2", "10.0.0.2:7443", "0.1.0")
     gauges = parts.statistics.gauges
-    assert (await parts.fleet.get_host("web01")).manager == ""
+    assert (await parts.host_management.get_host("web01")).manager == ""
     gauges.managers = lambda: ManagerGroup(number, (own,))
-    assert (await parts.fleet.get_host("web01")).manager == ""
+    assert (await parts.host_management.get_host("web01")).manager == ""
     gauges.managers = lambda: ManagerGroup(number, (own, other))
-    assert (await parts.fleet.get_host("web01")).manager == "m1"
+    assert (await parts.host_management.get_host("web01")).manager == "m1"
     await parts.hosts.close_session(host.host_id, host.generation, "gone")
-    assert (await parts.fleet.get_host("web01")).manager == ""
-    assert (await parts.fleet.get_host("web02")).manager == "m1"
+    assert (await parts.host_management.get_host("web01")).manager == ""
+    assert (await parts.host_management.get_host("web02")).manager == "m1"
 
 
 async def test_of_several_hosts_of_a_name_the_admitted_one_is_shown(parts: Parts) -> None:
     pending = [await parts.enroll("web01", key=key) for key in ("a", "b")]
     with pytest.raises(IllegalMoveError, match="2 hosts are called web01"):
-        await parts.fleet.get_host("web01")
-    assert (await parts.fleet.get_host(pending[0].host_id)).tasks == ()
+        await parts.host_management.get_host("web01")
+    assert (await parts.host_management.get_host(pending[0].host_id)).tasks == ()
     await parts.admission.reject([pending[0].host_id], False, "ana@pts/3")
-    assert (await parts.fleet.get_host("web01")).host.host_id == pending[1].host_id
+    assert (await parts.host_management.get_host("web01")).host.host_id == pending[1].host_id
     await parts.admission.approve([pending[1].host_id], False, "ana@pts/3")
-    assert (await parts.fleet.get_host("web01")).host.host_id == pending[1].host_id
+    assert (await parts.host_management.get_host("web01")).host.host_id == pending[1].host_id
     await parts.admission.revoke(["web01"], "ana@pts/3")
     with pytest.raises(IllegalMoveError, match="2 hosts are called web01"):
-        await parts.fleet.get_host("web01")
+        await parts.host_management.get_host("web01")

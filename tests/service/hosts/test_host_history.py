@@ -15,7 +15,7 @@ from tui_manager.service.core.hosts.vitals_history import VitalsHistory
 
 
 async def history(parts: Parts, name: str = "web01") -> tuple[VitalsPoint, ...]:
-    return (await parts.fleet.get_host(name)).vitals_history
+    return (await parts.host_management.get_host(name)).vitals_history
 
 
 def measured(cpu: float, memory: int = 40) -> Vitals:
@@ -68,13 +68,13 @@ async def test_a_host_shows_its_own_outcome_of_each_task(parts: Parts) -> None:
     task_id = await parts.started("@all", "true", name="deploy")
     sent = {host: run.execution_id for host, run in parts.dispatcher.sent}
     await parts.report(web01.host_id, failed(sent[web01.host_id], 4))
-    (run,) = (await parts.fleet.get_host("web01")).runs
+    (run,) = (await parts.host_management.get_host("web01")).runs
     assert (run.task, run.steps, run.row.task_id, run.row.host) == ("deploy", 1, task_id, "web01")
     assert (run.row.status, run.row.exit_code) == (Status.FAILED, 4)
-    (other,) = (await parts.fleet.get_host("web02")).runs
+    (other,) = (await parts.host_management.get_host("web02")).runs
     assert other.row.status is Status.PENDING
     await parts.report(web02.host_id, result(sent[web02.host_id]))
-    (other,) = (await parts.fleet.get_host("web02")).runs
+    (other,) = (await parts.host_management.get_host("web02")).runs
     assert other.row.status is Status.COMPLETED
 
 
@@ -84,7 +84,7 @@ async def test_of_several_steps_the_one_that_says_how_it_went_is_shown(parts: Pa
     await parts.started("web01", *steps)
 
     async def shown() -> tuple[int, Status]:
-        (run,) = (await parts.fleet.get_host("web01")).runs
+        (run,) = (await parts.host_management.get_host("web01")).runs
         assert run.steps == 3
         return run.row.command, run.row.status
 
@@ -102,7 +102,7 @@ async def test_a_run_takes_from_its_first_command_to_its_last(parts: Parts) -> N
     await parts.started("web01", CommandSpec("a"), CommandSpec("b"), CommandSpec("c"))
 
     async def times() -> tuple[datetime | None, datetime | None]:
-        (run,) = (await parts.fleet.get_host("web01")).runs
+        (run,) = (await parts.host_management.get_host("web01")).runs
         return run.started_at, run.finished_at
 
     assert await times() == (None, None)
@@ -122,21 +122,21 @@ async def test_what_has_not_ended_is_shown_however_old_it_is(parts: Parts) -> No
     host = await parts.connect("web01")
     oldest = await parts.started("web01")
     tasks = [await parts.started("web01") for _ in range(TASKS_SHOWN + 2)]
-    runs = (await parts.fleet.get_host("web01")).runs
+    runs = (await parts.host_management.get_host("web01")).runs
     assert [run.row.task_id for run in runs] == [*tasks[::-1], oldest]
     sent = [run.execution_id for _, run in parts.dispatcher.sent]
     for execution_id in sent[1:]:
         await parts.report(host.host_id, result(execution_id))
-    runs = (await parts.fleet.get_host("web01")).runs
+    runs = (await parts.host_management.get_host("web01")).runs
     assert [run.row.task_id for run in runs] == [*tasks[: -TASKS_SHOWN - 1 : -1], oldest]
 
 
 async def test_a_host_says_who_admitted_it_last(parts: Parts) -> None:
     enrolled = await parts.enroll("web01")
-    assert (await parts.fleet.get_host("web01")).admitted_at is None
+    assert (await parts.host_management.get_host("web01")).admitted_at is None
     parts.clock.turn(60)
     await parts.admission.approve(["web01"], False, "ana@pts/3")
-    detail = await parts.fleet.get_host(enrolled.host_id)
+    detail = await parts.host_management.get_host(enrolled.host_id)
     assert (detail.admitted_at, detail.admitted_by) == (parts.clock.instant, "ana@pts/3")
     await parts.enroll("web02", auto_approve=True, key="b")
-    assert (await parts.fleet.get_host("web02")).admitted_by.startswith("join token ")
+    assert (await parts.host_management.get_host("web02")).admitted_by.startswith("join token ")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.service.core.test_fleet import ANA
+from tests.service.enrollment.test_host_management import ANA
 from tests.support.managers.manager_parts import Parts
 from tui_manager.service.core.hosts.host_directory import Directory
 from tui_manager.service.core.hosts.host_entry import HostEntry
@@ -75,7 +75,7 @@ async def test_each_silence_ends_at_its_own_time(parts: Parts) -> None:
 async def test_a_host_is_lost_some_time_after_its_maintenance(parts: Parts) -> None:
     end = parts.core.clock.now() + timedelta(seconds=2 * LOST_AFTER)
     await _silent(parts, "web01")
-    await parts.fleet.set_maintenance(["web01"], "new disks", end, ANA)
+    await parts.host_management.set_maintenance(["web01"], "new disks", end, ANA)
     parts.clock.turn(LOST_AFTER)
     await parts.silence.run_once()
     parts.clock.turn(LOST_AFTER - 1.0)

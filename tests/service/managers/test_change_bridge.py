@@ -150,9 +150,9 @@ async def test_what_operators_say_of_hosts_is_seen_everywhere(managers: Managers
     await b.connect("web1")
     await b.connect("web2")
     await managers.settle()
-    await a.fleet.rename("web1", "db1", "ana@tty1")
-    await a.fleet.label(["web2"], {"env": "prod"}, [], "ana@tty1")
-    await c.fleet.set_maintenance(["web2"], "disk", None, "ana@tty1")
+    await a.host_management.rename("web1", "db1", "ana@tty1")
+    await a.host_management.label(["web2"], {"env": "prod"}, [], "ana@tty1")
+    await c.host_management.set_maintenance(["web2"], "disk", None, "ana@tty1")
     await managers.settle()
     for manager in managers:
         db1, web2 = _shown(manager)
@@ -162,7 +162,7 @@ async def test_what_operators_say_of_hosts_is_seen_everywhere(managers: Managers
     gone = b.directory.get(web2.host_id)
     await b.hosts.close_session(web2.host_id, gone.row.generation, "test")
     await managers.settle()
-    await c.fleet.remove(["web2"], "ana@tty1")
+    await c.host_management.remove(["web2"], "ana@tty1")
     await managers.settle()
     assert [[host.name for host in _shown(manager)] for manager in managers] == [["db1"]] * 3
 

@@ -73,7 +73,7 @@ async def test_vitals_and_features_come_with_the_beats(managers: Managers) -> No
     assert shown.vitals == _shown(b).vitals
     assert shown.features == {Feature.CGROUP, Feature.SCRIPT}
     assert shown.cpu_history == (12.5,)
-    assert len((await a.fleet.get_host("web1")).vitals_history) == 1
+    assert len((await a.host_management.get_host("web1")).vitals_history) == 1
     (alert,) = attention(a.core, HostCounts())
     assert alert.text.startswith("web1 holds 1 execution that this database does not know")
     await a.exchange.run_once()  # there is nothing new
@@ -262,7 +262,7 @@ async def test_a_host_that_is_connected_elsewhere_is_not_removed(managers: Manag
     await b.connect("web1")
     await managers.settle()
     with pytest.raises(Exception, match="it is online"):
-        await a.fleet.remove(["web1"], "ana@tty1")
+        await a.host_management.remove(["web1"], "ana@tty1")
 
 
 async def test_a_refusal_is_no_alert_any_more_when_the_host_is_connected_elsewhere(

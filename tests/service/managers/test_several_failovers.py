@@ -55,14 +55,14 @@ async def test_what_others_have_done_to_hosts_and_is_lost_is_forgotten(managers:
     a, b, _ = managers
     host_id = (await a.connect("web01")).host_id
     await managers.settle()
-    await b.fleet.label(["web01"], {"x": "lost"}, [], "op")
+    await b.host_management.label(["web01"], {"x": "lost"}, [], "op")
     await managers.settle()
     assert _entry(a, host_id).row.labels == {"x": "lost"}
     await _fail_over(a, _lose("UPDATE hosts SET labels = '{}', operator_labels = '{}'"))
     await a.follower.look_if_due()
     assert _entry(a, host_id).row.labels == {}
     assert _entry(a, host_id).session
-    await b.fleet.label(["web01"], {"x": "again"}, [], "op")
+    await b.host_management.label(["web01"], {"x": "again"}, [], "op")
     await a.follower.run_once()
     assert _entry(a, host_id).row.labels == {"x": "again"}
 

@@ -128,7 +128,7 @@ async def _away(parts: Parts, host: OpenedSession) -> None:
     await parts.silence.run_once()
 
 
-async def test_lost_hosts_are_told_once_and_together(parts: Parts) -> None:
+async def test_lost_host_watch_are_told_once_and_together(parts: Parts) -> None:
     await _want(parts, Event.HOST_LOST, Event.HOST_BACK)
     hosts = [await parts.connect(name) for name in ("web01", "web02", "web03")]
     for host in hosts[:2]:
@@ -141,7 +141,7 @@ async def test_lost_hosts_are_told_once_and_together(parts: Parts) -> None:
     (lost,) = await told(parts)
     assert lost.event is Event.HOST_LOST
     assert await _hosts_of(parts, lost) == ["web01", "web02"]
-    parts.silence._lost_hosts.forget()  # as after a restart
+    parts.silence._lost_host_watch.forget()  # as after a restart
     await parts.silence.run_once()
     assert await told(parts) == []
     await parts.connect("web01", host_id=hosts[0].host_id)
@@ -159,10 +159,10 @@ async def _hosts_of(parts: Parts, one: Notification) -> list[str]:
 async def test_a_host_in_maintenance_or_removed_is_not_told(parts: Parts) -> None:
     await _want(parts, Event.HOST_LOST, Event.HOST_BACK)
     resting = await parts.connect("web01")
-    await parts.fleet.set_maintenance(["web01"], "new disk", None, ANA)
+    await parts.host_management.set_maintenance(["web01"], "new disk", None, ANA)
     await _away(parts, resting)
     assert await told(parts) == []
-    await parts.fleet.end_maintenance(["web01"], ANA)
+    await parts.host_management.end_maintenance(["web01"], ANA)
     await parts.silence.run_once()
     assert await _names(parts) == [Event.HOST_LOST]
     await parts.admission.revoke([resting.host_id], ANA)

@@ -33,7 +33,7 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.notifications import deliver_to_receiver as courier_module
 from tui_manager.service.notifications.deliver_to_receiver import DeliveryTimes, ReceiverDelivery
 from tui_manager.service.notifications.event_json import Sender, event_shape
-from tui_manager.service.notifications.notification_service import Deliveries
+from tui_manager.service.notifications.notification_service import NotificationService
 from tui_manager.storage.engine.metric_counters import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.manager import notifications
@@ -74,9 +74,9 @@ def way(*events: Event, name: str = "page", after_failures: int = 1) -> Way:
 @contextlib.asynccontextmanager
 async def delivering(
     parts: Parts, *ways: Way, times: DeliveryTimes = FAST
-) -> AsyncIterator[Deliveries]:
+) -> AsyncIterator[NotificationService]:
     """Delivers until the block is left."""
-    made = Deliveries(parts.core, parts.watch, "dashboard", ways, times)
+    made = NotificationService(parts.core, parts.watch, "dashboard", ways, times)
     await made.begin()
     running = asyncio.create_task(made.run())
     try:
@@ -86,18 +86,19 @@ async def delivering(
         await asyncio.wait([running])
 
 
-async def _status(deliveries: Deliveries) -> ReceiverStatus:
-    (status,) = await deliveries.list_receivers()
+async def _status(service: NotificationService) -> ReceiverStatus:
+    (status,) = await service.list_receivers()
     return status
 
 
 async def settled(
-    deliveries: Deliveries, fits: Callable[[ReceiverStatus], object] = lambda one: not one.pending
+    service: NotificationService,
+    fits: Callable[[ReceiverStatus], object] = lambda one: not one.pending,
 ) -> ReceiverStatus:
     """How it stands with the one receiver, when it fits; when nothing waits unless told."""
 
     async def look() -> ReceiverStatus:
-        return await _status(deliveries)
+        return await _status(service)
 
     return await wait_until(look, fits)
 
@@ -111,9 +112,9 @@ async def ran(parts: Parts, host: OpenedSession, text: str = "true", *, fails: b
 
 async def test_a_failed_task_says_what_failed(parts: Parts) -> None:
     host, page = await parts.connect("web01"), way(Event.TASK_FAILED)
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         task_id = await ran(parts, host, fails=True)
-        status = await settled(deliveries, lambda one: one.delivered)
+        status = await settled(service, lambda one: one.delivered)
     ((event_id, shape),) = page.sent
     assert (shape["id"], shape["event"], shape["test"]) == (event_id, "task_failed", False)
     assert shape["manager"] == {"manager_id": parts.core.manager_id, "name": "dashboard"}
@@ -129,10 +130,10 @@ async def test_a_failed_task_says_what_failed(parts: Parts) -> None:
 async def test_it_is_tried_again_in_order_with_the_same_id(parts: Parts) -> None:
     host, page = await parts.connect("web01"), way(Event.TASK_ENDED)
     page.answers += [BAD, BAD]
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         first = await ran(parts, host)
         second = await ran(parts, host)
-        await settled(deliveries, lambda one: one.delivered == 2)
+        await settled(service, lambda one: one.delivered == 2)
     ids = [event_id for event_id, _ in page.sent]
     assert len({*ids[:3]}) == 1
     assert ids[3] != ids[0]
@@ -142,15 +143,15 @@ async def test_it_is_tried_again_in_order_with_the_same_id(parts: Parts) -> None
 async def test_a_receiver_that_fails_shows_since_when(parts: Parts) -> None:
     host, page = await parts.connect("web01"), way(Event.TASK_ENDED)
     page.answers += [BAD] * 10_000
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         await ran(parts, host)
-        status = await settled(deliveries, lambda one: one.last_error)
+        status = await settled(service, lambda one: one.last_error)
         assert (status.failing_since, status.last_error) == (parts.clock.instant, "bad day")
         now = parts.clock.instant
         assert not status.needs_attention(now + timedelta(minutes=10))
         assert status.needs_attention(now + timedelta(minutes=11))
         page.answers.clear()
-        status = await settled(deliveries)
+        status = await settled(service)
     assert (status.failing_since, status.last_error) == (None, "")
     assert parts.statistics.counted[(Act.NOTIFICATION, "hook", "delivered")] == 1
     assert parts.statistics.counted[(Act.NOTIFICATION, "hook", "failed")] >= 1
@@ -159,10 +160,10 @@ async def test_a_receiver_that_fails_shows_since_when(parts: Parts) -> None:
 async def test_one_that_is_refused_is_given_up_at_once(parts: Parts) -> None:
     host, page = await parts.connect("web01"), way(Event.TASK_ENDED)
     page.answers += [NEVER]
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         await ran(parts, host)
         await ran(parts, host)
-        status = await settled(deliveries, lambda one: one.delivered)
+        status = await settled(service, lambda one: one.delivered)
     assert (status.given_up, status.pending) == (1, 0)
     assert status.needs_attention(parts.clock.instant)
     assert parts.statistics.counted[(Act.NOTIFICATION, "hook", "given_up")] == 1
@@ -173,7 +174,7 @@ async def test_after_a_day_they_are_given_up_but_not_while_the_clock_is_wrong(
 ) -> None:
     host, page = await parts.connect("web01"), way(Event.TASK_ENDED)
     page.answers += [BAD] * 100_000
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         await ran(parts, host)
         parts.clock.instant += timedelta(hours=25)  # the wall clock alone
         tried = len(page.sent)
@@ -182,10 +183,10 @@ async def test_after_a_day_they_are_given_up_but_not_while_the_clock_is_wrong(
             return len(page.sent)
 
         await wait_until(tries, lambda count: count > tried + 2)
-        assert (await _status(deliveries)).pending == 1
+        assert (await _status(service)).pending == 1
         parts.clock.instant -= timedelta(hours=25)
         parts.clock.turn(25 * 3600)
-        status = await settled(deliveries)
+        status = await settled(service)
     assert (status.given_up, status.delivered) == (1, 0)
 
 
@@ -194,11 +195,11 @@ async def test_the_oldest_of_too_many_are_dropped(
 ) -> None:
     monkeypatch.setattr(courier_module, "PENDING_MAX", 2)
     host, page = await parts.connect("web01"), way(Event.TASK_ENDED)
-    made = Deliveries(parts.core, parts.watch, "dashboard", [page], FAST)
+    made = NotificationService(parts.core, parts.watch, "dashboard", [page], FAST)
     await made.begin()
     tasks = [await ran(parts, host) for _ in range(4)]
-    async with delivering(parts, page) as deliveries:
-        status = await settled(deliveries)
+    async with delivering(parts, page) as service:
+        status = await settled(service)
     assert (status.dropped, status.delivered) == (2, 2)
     assert [shape["task"]["task_id"] for _, shape in page.sent] == tasks[2:]
 
@@ -206,11 +207,11 @@ async def test_the_oldest_of_too_many_are_dropped(
 async def test_only_a_row_of_failures_is_told_and_its_end(parts: Parts) -> None:
     host = await parts.connect("web01")
     page = way(Event.TASK_FAILED, Event.TASK_RECOVERED, after_failures=2)
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         for fails in (True, False, True, True, True, False, False):
             await ran(parts, host, fails=fails)
             await ran(parts, host, "another one")
-        await settled(deliveries)
+        await settled(service)
     told = [(shape["event"], shape["failures_in_a_row"]) for _, shape in page.sent]
     assert told == [("task_failed", 2), ("task_failed", 3), ("task_recovered", 3)]
 
@@ -218,32 +219,32 @@ async def test_only_a_row_of_failures_is_told_and_its_end(parts: Parts) -> None:
 @pytest.mark.parametrize("runs_on", [True, False])
 async def test_a_guess_that_was_wrong_is_taken_back(parts: Parts, runs_on: bool) -> None:
     host, page = await parts.connect("web01"), way(Event.TASK_FAILED, Event.TASK_RECOVERED)
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         await parts.started("web01", "true")
         run = parts.dispatcher.sent[-1][1].execution_id
         await parts.hosts.close_session(host.host_id, host.generation, "test")
         parts.clock.turn(LOST_AFTER)
         await parts.silence.run_once()
-        await settled(deliveries, lambda one: one.delivered)
+        await settled(service, lambda one: one.delivered)
         state = HeldState.RUNNING if runs_on else HeldState.ENDED
         held = (Held(run, state, has_result=not runs_on),)
         await parts.connect("web01", host_id=host.host_id, held=held)
         await parts.report(host.host_id, result(run))
-        await settled(deliveries, lambda one: one.delivered == 2)
+        await settled(service, lambda one: one.delivered == 2)
     assert page.told == ["task_failed", "task_recovered"]
 
 
 async def test_what_is_not_true_any_more_is_not_told(fleet: Fleet) -> None:
     page = way(Event.HOLD_WAITS)
-    made = Deliveries(fleet.parts.core, fleet.parts.watch, "dashboard", [page], FAST)
+    made = NotificationService(fleet.parts.core, fleet.parts.watch, "dashboard", [page], FAST)
     await made.begin()
     task_id = await fleet.start(rollout=rollout(batches="4", hold=HoldRule.EACH))
     await fleet.finish()
     await fleet.parts.tasks.resume_task(task_id)
     await fleet.take()
     await fleet.finish()
-    async with delivering(fleet.parts, page) as deliveries:
-        await settled(deliveries)
+    async with delivering(fleet.parts, page) as service:
+        await settled(service)
     ((_, shape),) = page.sent
     assert shape["task"]["hold"]["batch"] == 2
 
@@ -252,7 +253,7 @@ async def test_hosts_that_are_lost_together_are_one_event(parts: Parts) -> None:
     page = way(Event.HOST_LOST, Event.HOST_BACK)
     names = [f"web{number:03}" for number in range(1, 106)]
     opened = {name: await parts.connect(name) for name in names}
-    made = Deliveries(parts.core, parts.watch, "dashboard", [page], FAST)
+    made = NotificationService(parts.core, parts.watch, "dashboard", [page], FAST)
     await made.begin()
     for name in names:
         host = opened[name]
@@ -264,8 +265,8 @@ async def test_hosts_that_are_lost_together_are_one_event(parts: Parts) -> None:
     await parts.silence.run_once()
     await parts.connect("web105", host_id=opened["web105"].host_id)
     await parts.silence.run_once()
-    async with delivering(parts, page) as deliveries:
-        await settled(deliveries)
+    async with delivering(parts, page) as service:
+        await settled(service)
     (_, lost), (_, back) = page.sent
     assert (lost["event"], lost["hosts"]["count"]) == ("host_lost", 105)
     assert lost["hosts"]["names"] == names[:100]
@@ -274,13 +275,13 @@ async def test_hosts_that_are_lost_together_are_one_event(parts: Parts) -> None:
 
 async def test_a_schedule_and_the_clock_are_told(parts: Parts) -> None:
     page = way(Event.SCHEDULE_SKIPPED, Event.CLOCK_JUMPED)
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         await parts.schedules.add_schedule(hourly(), ANA)
         turn_to(parts, 4)
         await parts.schedule_loop.run_once()
         parts.clock.instant += timedelta(hours=2)
         await parts.watch.run_once()
-        await settled(deliveries, lambda one: one.delivered == 2)
+        await settled(service, lambda one: one.delivered == 2)
     (_, skipped), (_, jumped) = page.sent
     schedule = skipped["schedule"]
     assert (schedule["name"], schedule["skipped"]) == ("nightly", "refused")
@@ -293,18 +294,18 @@ async def test_a_slow_receiver_is_in_nobodys_way(parts: Parts) -> None:
     host = await parts.connect("web01")
     slow, quick = way(Event.TASK_ENDED, name="slow"), way(Event.TASK_ENDED, name="quick")
     slow.held = asyncio.Event()
-    async with delivering(parts, slow, quick) as deliveries:
+    async with delivering(parts, slow, quick) as service:
         for _ in range(3):
             await ran(parts, host)
 
         async def look() -> list[int]:
-            return [one.delivered for one in await deliveries.list_receivers()]
+            return [one.delivered for one in await service.list_receivers()]
 
         assert await wait_until(look, lambda seen: seen[0] == 3) == [3, 0]
         assert len(slow.sent) == 1  # one try at a time
     # What was under way when the loop ended is tried again by the next one, with its id.
     slow.held = None
-    async with delivering(parts, slow, quick) as deliveries:
+    async with delivering(parts, slow, quick) as service:
         assert await wait_until(look, lambda seen: seen[1] == 3)
     assert slow.sent[0] == slow.sent[1]
 
@@ -313,7 +314,7 @@ async def test_it_waits_for_the_database_and_sends_nothing_twice(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, page = await parts.connect("web01"), way(Event.TASK_ENDED)
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         page.held = asyncio.Event()
         await ran(parts, host)
 
@@ -335,17 +336,17 @@ async def test_it_waits_for_the_database_and_sends_nothing_twice(
             broken.setattr(parts.database, "write", full)
             page.held.set()
             await wait_until(failed_writes, lambda count: count > 2)
-        await settled(deliveries)
+        await settled(service)
     assert len(page.sent) == 1
 
 
 async def test_a_test_goes_out_at_once_and_says_what_came_back(parts: Parts) -> None:
     page = way(Event.TASK_ENDED)
     page.answers += [NEVER]
-    async with delivering(parts, page) as deliveries:
-        assert await deliveries.test("page", ANA) == NEVER
+    async with delivering(parts, page) as service:
+        assert await service.test("page", ANA) == NEVER
         with pytest.raises(NotFoundError, match="no hook or webhook 'nobody'"):
-            await deliveries.test("nobody", ANA)
+            await service.test("nobody", ANA)
     ((event_id, shape),) = page.sent
     assert (shape["id"], shape["event"], shape["test"]) == (event_id, "test", True)
     (act,) = await parts.audited("test_receiver")
@@ -356,11 +357,11 @@ async def test_a_test_that_is_taken_ends_the_failure(parts: Parts) -> None:
     page = way(Event.TASK_FAILED)
     page.answers += [NEVER]
     host = await parts.connect("web01")
-    async with delivering(parts, page) as deliveries:
+    async with delivering(parts, page) as service:
         await ran(parts, host, fails=True)
-        await settled(deliveries, lambda one: one.failing_since)
-        assert await deliveries.test("page", ANA) == TAKEN
-        status = await _status(deliveries)
+        await settled(service, lambda one: one.failing_since)
+        assert await service.test("page", ANA) == TAKEN
+        status = await _status(service)
     assert (status.failing_since, status.last_error, status.given_up) == (None, "", 1)
 
 
@@ -369,11 +370,11 @@ async def test_what_waits_comes_after_a_test_that_is_taken(parts: Parts) -> None
     page.answers += [Answer(Outcome.FAILED, "later", timedelta(hours=1))]
     host = await parts.connect("web01")
     slow = replace(FAST, obeyed=3600.0)
-    async with delivering(parts, page, times=slow) as deliveries:
+    async with delivering(parts, page, times=slow) as service:
         await ran(parts, host, fails=True)
-        await settled(deliveries, lambda one: one.failing_since)
-        assert await deliveries.test("page", ANA) == TAKEN
-        status = await settled(deliveries)
+        await settled(service, lambda one: one.failing_since)
+        assert await service.test("page", ANA) == TAKEN
+        status = await settled(service)
     assert (status.delivered, page.told) == (1, ["task_failed", "test", "task_failed"])
 
 
@@ -399,7 +400,7 @@ def test_pauses_grow_at_random_and_obey_a_receiver(parts: Parts) -> None:
 
 async def test_a_task_that_was_pruned_is_not_told(parts: Parts) -> None:
     host, page = await parts.connect("web01"), way(Event.TASK_ENDED)
-    made = Deliveries(parts.core, parts.watch, "dashboard", [page], FAST)
+    made = NotificationService(parts.core, parts.watch, "dashboard", [page], FAST)
     await made.begin()
     await ran(parts, host)
 
@@ -407,8 +408,8 @@ async def test_a_task_that_was_pruned_is_not_told(parts: Parts) -> None:
         tx.execute("UPDATE tasks SET pruned_at = 1")
 
     await parts.database.write(prune)
-    async with delivering(parts, page) as deliveries:
-        await settled(deliveries)
+    async with delivering(parts, page) as service:
+        await settled(service)
     assert page.sent == []
     assert await parts.database.read(notifications.newest) == 0
 
@@ -417,7 +418,7 @@ async def test_a_defect_stops_neither_the_manager_nor_other_events(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, page = await parts.connect("web01"), way(Event.TASK_ENDED)
-    made = Deliveries(parts.core, parts.watch, "dashboard", [page], FAST)
+    made = NotificationService(parts.core, parts.watch, "dashboard", [page], FAST)
     await made.begin()
     await ran(parts, host)
     second = await ran(parts, host)
@@ -437,22 +438,22 @@ async def test_a_defect_stops_neither_the_manager_nor_other_events(
 
     monkeypatch.setattr(courier_module, "event_shape", broken)
     monkeypatch.setattr(page, "send", broken_once)
-    async with delivering(parts, page) as deliveries:
-        status = await settled(deliveries)
+    async with delivering(parts, page) as service:
+        status = await settled(service)
     assert (status.given_up, status.delivered, tries) == (1, 1, 2)
 
 
 async def test_hosts_that_were_removed_are_not_told(parts: Parts) -> None:
     page = way(Event.HOST_LOST)
     host = await parts.connect("web01")
-    made = Deliveries(parts.core, parts.watch, "dashboard", [page], FAST)
+    made = NotificationService(parts.core, parts.watch, "dashboard", [page], FAST)
     await made.begin()
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     parts.clock.turn(LOST_AFTER)
     await parts.silence.run_once()
-    await parts.fleet.remove(["web01"], ANA)
-    async with delivering(parts, page) as deliveries:
-        await settled(deliveries)
+    await parts.host_management.remove(["web01"], ANA)
+    async with delivering(parts, page) as service:
+        await settled(service)
     assert page.sent == []
 
 
@@ -462,8 +463,8 @@ async def test_of_several_managers_the_one_that_leads_delivers(tmp_path: Path) -
     async with several_managers(tmp_path) as managers:
         a, b = await managers.start("a"), await managers.start("b")
         await managers.beat()
-        first = Deliveries(a.core, a.watch, "a", [page], FAST)
-        other = Deliveries(b.core, b.watch, "b", [page], FAST)
+        first = NotificationService(a.core, a.watch, "a", [page], FAST)
+        other = NotificationService(b.core, b.watch, "b", [page], FAST)
         await first.begin()
         with pytest.raises(NotLeadingError):
             await other.run()
@@ -472,6 +473,6 @@ async def test_of_several_managers_the_one_that_leads_delivers(tmp_path: Path) -
         assert [one.pending for one in await other.list_receivers()] == [1]
         await managers.stop("a")
         await managers.beat("b", times=5)
-        async with delivering(b, page) as deliveries:
-            await settled(deliveries)
+        async with delivering(b, page) as service:
+            await settled(service)
     assert page.told == ["task_ended"]

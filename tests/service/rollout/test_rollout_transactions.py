@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.managers.rollouts import COMPLETED, FAILED, SPENT, Fleet, host_names, rollout
-from tui_manager.service.rollout import apply_decisions, follow_connections
+from tui_manager.service.rollout import apply_decisions, connection_changes
 from tui_manager.service.rollout.apply_decisions import Planned
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.storage.engine.transaction import Transaction
@@ -75,12 +75,12 @@ async def test_hosts_that_are_followed_after_a_start(
 ) -> None:
     parts = fleet.parts
     await fleet.start(rollout=rollout(batches="rest"))
-    follow, followed = follow_connections.follow, []
+    apply_changes, looked_at = connection_changes.apply_changes, []
 
     def noted(tx: Transaction, hosts: Iterable[int], *given: Any) -> Any:
-        followed.append(len(list(hosts)))
-        return follow(tx, hosts, *given)
+        looked_at.append(len(list(hosts)))
+        return apply_changes(tx, hosts, *given)
 
-    monkeypatch.setattr(follow_connections, "follow", noted)
+    monkeypatch.setattr(connection_changes, "apply_changes", noted)
     await RolloutLoop(parts.core, parts.dispatch, parts.watch).run_once()
-    assert followed == [3, 3, 3, 1]
+    assert looked_at == [3, 3, 3, 1]

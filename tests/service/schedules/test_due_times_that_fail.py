@@ -18,7 +18,7 @@ from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.schedules.schedule import Overlap, ScheduleSpec, TemplateUse
 from tui_manager.domain.task_files.task_file import TaskFile, read_task_file
 from tui_manager.service.schedules import make_task
-from tui_manager.service.schedules.act_when_due import Acted, act
+from tui_manager.service.schedules.handle_due_times import HandledDueTimes, handle_due_times
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.tasks.start_task import TaskStarter
@@ -26,7 +26,7 @@ from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.schedules import schedules
 from tui_manager.storage.tables.schedules.schedules import NewSchedule, ScheduleRow
 
-ACT = "tui_manager.service.schedules.schedule_loop.act"
+ACT = "tui_manager.service.schedules.schedule_loop.handle_due_times"
 
 
 @pytest.fixture
@@ -125,11 +125,11 @@ async def test_large_tasks_that_are_due_at_once_are_made_and_written_one_by_one(
         assert made == 1
         return await make(maker, spec)
 
-    async def writes(loop: ScheduleLoop, row: ScheduleRow, task: ScheduledTask) -> Acted:
+    async def writes(loop: ScheduleLoop, row: ScheduleRow, task: ScheduledTask) -> HandledDueTimes:
         nonlocal made
-        acted = await write(loop, row, task)
+        handled = await write(loop, row, task)
         made -= 1
-        return acted
+        return handled
 
     await parts.templates.save("restart", TASK_FILE, 0, ANA)
     names = [f"job{number}" for number in range(5)]
@@ -179,7 +179,7 @@ async def test_a_manager_that_is_killed_before_the_commit_starts_the_task_later(
         await add(parts)
         with monkeypatch.context() as patched:
             error = storage_failure("disk I/O error")
-            patched.setattr(ACT, broken(act, error))
+            patched.setattr(ACT, broken(handle_due_times, error))
             with pytest.raises(StorageError):
                 await look_at(parts, 4)
         assert await runs(parts) == []
@@ -223,7 +223,7 @@ async def test_trouble_of_the_storage_is_waited_out(
     await add(parts)
     with monkeypatch.context() as patched:
         error = storage_failure("database or disk is full")
-        patched.setattr(ACT, broken(act, error))
+        patched.setattr(ACT, broken(handle_due_times, error))
         for second in range(3):
             turn_to(parts, 4, 0, second)
             with pytest.raises(StorageError):

@@ -150,7 +150,7 @@ async def test_hosts_are_known_by_their_identity_and_not_by_their_names(
     parts: Parts, ended: int
 ) -> None:
     """One has another name now; another one has gone, and a new host has its name."""
-    await parts.fleet.rename("web03", "www3", "ana")
+    await parts.host_management.rename("web03", "www3", "ana")
     await parts.admission.revoke(["web02"], "ana")
     await parts.connect("web02", **{"machine_id": "another", "journal_id": "another"})
     again, gone = await parts.tasks.rerun_task(ended, (FAILED,))

@@ -213,7 +213,7 @@ async def test_the_bundle_stays_as_long_as_a_task_needs_it(stored: Parts) -> Non
     await stored.connect("web01", **BUNDLE)
     await stored.started("web01", STEP)
     stored.clock.turn(timedelta(days=3).total_seconds())
-    assert await stored.files.room.remove_least_used(unused=True) is None
+    assert await stored.files.space.remove_least_used(unused=True) is None
     assert await stored.files.find(MADE.files.sha256) == MADE.files
 
 

@@ -14,7 +14,7 @@ from tests.support.managers.manager_parts import greeting
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.status import Admission
-from tui_manager.service.enrollment import labels_names_and_maintenance, named_hosts
+from tui_manager.service.enrollment import manage_hosts, named_hosts
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 from tui_manager.storage.engine.transaction import Transaction
@@ -152,9 +152,7 @@ async def test_a_session_keeps_the_labels_that_an_operator_gives_elsewhere(
 
     row = await _meanwhile(
         first,
-        lambda tx: labels_names_and_maintenance.label(
-            tx, ["web1"], {"env": "prod"}, (), "ana@pts/3", 4
-        ),
+        lambda tx: manage_hosts.label(tx, ["web1"], {"env": "prod"}, (), "ana@pts/3", 4),
         lambda: second.write(connect),
     )
     assert row.labels == {"env": "prod"}
@@ -180,10 +178,10 @@ async def test_a_host_that_is_renamed_elsewhere_is_not_found_by_its_old_name(
     first, second = two
 
     def rename(tx: Transaction) -> hosts.HostRow:
-        return labels_names_and_maintenance.rename(tx, "web1", "db1", "ana@pts/3", 4)
+        return manage_hosts.rename(tx, "web1", "db1", "ana@pts/3", 4)
 
     def end(tx: Transaction) -> list[hosts.HostRow]:
-        return labels_names_and_maintenance.label(tx, ["web1/h1"], {"a": "b"}, (), "bob@pts/4", 5)
+        return manage_hosts.label(tx, ["web1/h1"], {"a": "b"}, (), "bob@pts/4", 5)
 
     with pytest.raises(IllegalMoveError, match="is called db1 by now"):
         await _meanwhile(first, rename, lambda: second.write(end))

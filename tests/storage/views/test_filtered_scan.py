@@ -12,7 +12,7 @@ from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import filtered_scan
-from tui_manager.storage.views.filtered_scan import Looked, RowPosition, SortedScan
+from tui_manager.storage.views.filtered_scan import RowPosition, ScannedRows, SortedScan
 
 ROWS_A_STEP = 4
 NO_TX: Transaction = None  # type: ignore[assignment]
@@ -42,15 +42,15 @@ class Rows:
         first, second = (row, place) if self.keys else (row.id, place.id)
         return first < second if self.descending else first > second  # type: ignore[operator]
 
-    def behind(self, _tx: Transaction, place: RowPosition, count: int) -> Looked:
+    def behind(self, _tx: Transaction, place: RowPosition, count: int) -> ScannedRows:
         rows = [row for row in self._sorted() if self._is_behind(row, place)][:count]
         self.looked_at += len(rows)
         last = rows[-1] if len(rows) == count else None
         return self.look_at(NO_TX, [row.id for row in rows])._replace(last=last)
 
-    def look_at(self, _tx: Transaction, ids: Collection[int]) -> Looked:
+    def look_at(self, _tx: Transaction, ids: Collection[int]) -> ScannedRows:
         passing = [row for row in ids if self.passes.get(row)]
-        return Looked([self.keys.get(row, 0) for row in passing], passing, None)
+        return ScannedRows([self.keys.get(row, 0) for row in passing], passing, None)
 
     def expected(self) -> list[int]:
         return [place.id for place in self._sorted() if self.passes[place.id]]

@@ -24,7 +24,7 @@ from tui_manager.domain.tasks.task_map import (
 )
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import output
-from tui_manager.storage.tables.tasks.step_files import copy_text
+from tui_manager.storage.tables.tasks.transfer_step_columns import copy_text
 from tui_manager.storage.views import task_overview
 
 PENDING, RUNNING, COMPLETED, FAILED, CANCELED = (

@@ -13,8 +13,8 @@ from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
 from tui_manager.service.managers.messages.change_bridge import ChangeBridge
+from tui_manager.service.managers.messages.gateway_request_handler import GatewayRequestHandler
 from tui_manager.service.managers.messages.notifier import ignore
-from tui_manager.service.managers.messages.requests_from_gateways import RequestsFromGateways
 from tui_manager.service.managers.running_elsewhere import RunningElsewhere
 from tui_manager.service.managers.vitals_elsewhere import VitalsExchange
 
@@ -66,7 +66,7 @@ class Manager:
         self.notifier = WireNotifier(wire)
         self.follower = HostsElsewhere(parts.core, parts.dispatch, parts.sessions)
         parts.leadership.on_missed = self.follower.note_missed
-        requests = RequestsFromGateways(parts.core, parts.dispatch, parts.dispatcher)
+        requests = GatewayRequestHandler(parts.core, parts.dispatch, parts.dispatcher)
         self.bridge = ChangeBridge(parts.core, self.notifier, self.follower, requests)
         self.exchange = VitalsExchange(parts.core)
         self.running = RunningElsewhere(parts.core)

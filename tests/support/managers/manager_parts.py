@@ -52,7 +52,7 @@ from tui_manager.service.enrollment.enrollment_service import (
     EnrollmentPort,
     EnrollmentService,
 )
-from tui_manager.service.enrollment.fleet_service import FleetService
+from tui_manager.service.enrollment.host_management_service import HostManagementService
 from tui_manager.service.files.clean_up_files import FilesCleanUp
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.fail_commands_of_lost_hosts import HostTimeouts
@@ -143,7 +143,7 @@ class Parts:
     reports: ReportService
     tasks: TaskService
     admission: AdmissionService
-    fleet: FleetService
+    host_management: HostManagementService
     templates: TemplateService
     schedules: ScheduleService
     schedule_loop: ScheduleLoop
@@ -372,7 +372,7 @@ async def manager_parts(
             reports=ReportService(core, dispatch),
             tasks=tasks,
             admission=AdmissionService(core, dispatch, sessions),
-            fleet=FleetService(core),
+            host_management=HostManagementService(core),
             templates=TemplateService(core, files),
             schedules=ScheduleService(core, tasks.starter, maker, schedule_loop),
             schedule_loop=schedule_loop,

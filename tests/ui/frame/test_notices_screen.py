@@ -12,7 +12,7 @@ from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.frame.app_notices_and_themes import NotifyingApp
 from tui_manager.ui.frame.notices_screen import NO_NOTICES, Notice, Notices, notice_lines
-from tui_manager.ui.preferences import Call, Preferences
+from tui_manager.ui.preferences import NotifyMode, Preferences
 from tui_manager.ui.terminal.bell_and_desktop_notification import notification
 
 NOW = datetime(2026, 7, 4, 14, 3, 22, tzinfo=UTC)
@@ -69,10 +69,11 @@ def test_a_hostile_name_puts_no_sequence_into_a_notification(
 
 
 @pytest.mark.parametrize(
-    ("notify", "begin"), [(Call.OFF, None), (Call.BELL, "\a"), (Call.TERMINAL, "\a\x1b]9;")]
+    ("notify", "begin"),
+    [(NotifyMode.OFF, None), (NotifyMode.BELL, "\a"), (NotifyMode.TERMINAL, "\a\x1b]9;")],
 )
 async def test_a_task_that_ran_for_long_calls_when_it_ends(
-    fleet: FakeOperator, monkeypatch: pytest.MonkeyPatch, notify: Call, begin: str | None
+    fleet: FakeOperator, monkeypatch: pytest.MonkeyPatch, notify: NotifyMode, begin: str | None
 ) -> None:
     written: list[str] = []
     monkeypatch.setattr(NotifyingApp, "call_operator", lambda _, sequence: written.append(sequence))

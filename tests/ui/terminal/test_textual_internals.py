@@ -34,7 +34,7 @@ import tui_manager.ui
 from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, count_parameters, press, settle
 from tui_manager.ui.terminal import textual_internals
-from tui_manager.ui.terminal.style_memory import RememberingStylesheet
+from tui_manager.ui.terminal.style_cache import CachedStylesheet
 from tui_manager.ui.terminal.textual_internals import (
     SEARCH_GROUP,
     HookedApp,
@@ -45,7 +45,7 @@ from tui_manager.ui.terminal.textual_internals import (
 
 ADAPTERS = {
     "tui_manager.ui.terminal.dimmed_screen",
-    "tui_manager.ui.terminal.style_memory",
+    "tui_manager.ui.terminal.style_cache",
     "tui_manager.ui.terminal.textual_internals",
     "tui_manager.ui.terminal.terminal_driver",
 }
@@ -327,7 +327,7 @@ def differences(one: RulesMap, other: RulesMap) -> list[str]:
 def wrong_styles(app: App[None]) -> list[str]:
     """Nodes of which the stylesheet remembers other styles than Textual finds."""
     sheet = app.stylesheet
-    assert isinstance(sheet, RememberingStylesheet)
+    assert isinstance(sheet, CachedStylesheet)
     plain, wrong = Recording(sheet), []
     for node in [app, *(one for screen in app.screen_stack for one in screen.walk_children())]:
         kept = sheet._applied[node]
@@ -364,7 +364,7 @@ async def test_the_styles_that_are_remembered_are_those_that_textual_finds(
         for key in keys:
             await press(pilot, key)
             assert wrong_styles(pilot.app) == [], (
-                f"RememberingStylesheet, after {key}: compare it with Stylesheet.apply."
+                f"CachedStylesheet, after {key}: compare it with Stylesheet.apply."
             )
         pilot.app.theme = "textual-light"
         await settle(pilot)

@@ -13,8 +13,8 @@ from tests.support.run_length import examples
 from tui_manager.domain.schedules.cron_and_zone import read_cron
 from tui_manager.domain.schedules.schedule import Overlap, SkipReason
 from tui_manager.domain.schedules.schedule_decision import (
+    ClockState,
     Decision,
-    Present,
     ScheduleState,
     Skipped,
     decide,
@@ -26,7 +26,7 @@ NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 HOURLY = read_cron("0 * * * *", "Europe/Berlin")
 STATE = ScheduleState(HOURLY, Overlap.SKIP, 5 * MINUTE, NOON - 30 * MINUTE)
 WAIT = replace(STATE, overlap=Overlap.WAIT)
-RUNS = Present(NOON + SECOND, NOON - 8 * HOUR)
+RUNS = ClockState(NOON + SECOND, NOON - 8 * HOUR)
 
 
 def test_nothing_is_due_before_its_time() -> None:
@@ -47,22 +47,22 @@ def test_a_due_time_that_is_missed_by_more_is_skipped() -> None:
 
 def test_what_was_missed_while_the_manager_was_stopped_is_one_row() -> None:
     off = replace(STATE, handled_until=NOON - 8 * HOUR - MINUTE)
-    present = Present(NOON - 30 * MINUTE, NOON - 31 * MINUTE)
+    clock_state = ClockState(NOON - 30 * MINUTE, NOON - 31 * MINUTE)
     skipped = Skipped(SkipReason.STOPPED, NOON - 8 * HOUR, NOON - HOUR, 8)
-    assert decide(off, present) == Decision(present.now, (skipped,))
+    assert decide(off, clock_state) == Decision(clock_state.now, (skipped,))
 
 
 def test_of_several_the_latest_starts_if_it_is_not_missed_by_more_than_the_misfire() -> None:
     off = replace(STATE, handled_until=NOON - 8 * HOUR - MINUTE)
-    present = Present(NOON + MINUTE, NOON + SECOND)
+    clock_state = ClockState(NOON + MINUTE, NOON + SECOND)
     skipped = Skipped(SkipReason.STOPPED, NOON - 8 * HOUR, NOON - HOUR, 8)
-    assert decide(off, present) == Decision(present.now, (skipped,), start=NOON)
+    assert decide(off, clock_state) == Decision(clock_state.now, (skipped,), start=NOON)
 
 
 def test_what_was_missed_after_the_start_is_a_row_of_its_own() -> None:
     off = replace(STATE, handled_until=NOON - 8 * HOUR - MINUTE)
-    present = Present(NOON + 30 * MINUTE, NOON - 3 * HOUR + SECOND, clock_was_wrong=True)
-    assert decide(off, present).skipped == (
+    clock_state = ClockState(NOON + 30 * MINUTE, NOON - 3 * HOUR + SECOND, was_wrong=True)
+    assert decide(off, clock_state).skipped == (
         Skipped(SkipReason.STOPPED, NOON - 8 * HOUR, NOON - 3 * HOUR, 6),
         Skipped(SkipReason.CLOCK, NOON - 2 * HOUR, NOON, 3),
     )
@@ -79,15 +79,17 @@ def test_a_due_time_waits_while_a_task_runs_and_one_at_most_waits() -> None:
     assert decision == Decision(RUNS.now, (Skipped(SkipReason.OVERLAP, NOON, NOON),))
 
 
-@pytest.mark.parametrize("present", [RUNS, replace(RUNS, clock=False)])
-def test_what_waits_starts_when_the_task_has_ended_however_late_it_is(present: Present) -> None:
+@pytest.mark.parametrize("clock_state", [RUNS, replace(RUNS, trusted=False)])
+def test_what_waits_starts_when_the_task_has_ended_however_late_it_is(
+    clock_state: ClockState,
+) -> None:
     waits = replace(WAIT, waits=True, handled_until=NOON - 9 * HOUR)
-    assert decide(waits, present) == Decision(waits.handled_until, start_waiting=True)
+    assert decide(waits, clock_state) == Decision(waits.handled_until, start_waiting=True)
 
 
 def test_nothing_is_due_by_a_clock_that_is_not_believed_or_in_a_pause() -> None:
     nothing = Decision(STATE.handled_until)
-    assert decide(STATE, replace(RUNS, clock=False)) == nothing
+    assert decide(STATE, replace(RUNS, trusted=False)) == nothing
     assert decide(replace(STATE, paused=True), RUNS) == nothing
     assert decide(replace(WAIT, paused=True, waits=True), RUNS) == nothing
 
@@ -96,7 +98,7 @@ def test_nothing_is_due_by_a_clock_that_is_not_believed_or_in_a_pause() -> None:
 def test_a_clock_that_was_days_ahead_does_not_silence_the_schedule(paused: bool) -> None:
     ahead = replace(STATE, handled_until=NOON + 40 * 24 * HOUR, paused=paused)
     assert decide(ahead, RUNS) == Decision(RUNS.now)
-    assert decide(ahead, replace(RUNS, clock=False)) == Decision(ahead.handled_until)
+    assert decide(ahead, replace(RUNS, trusted=False)) == Decision(ahead.handled_until)
     a_bit = replace(STATE, handled_until=NOON + 3 * HOUR)
     assert decide(a_bit, RUNS) == Decision(a_bit.handled_until)
 
@@ -120,9 +122,9 @@ class World:
 
     def _act(self) -> bool:
         believed = not self.jumped
-        present = Present(self.now, self.started_at, believed, self.clock_was_wrong)
+        clock_state = ClockState(self.now, self.started_at, believed, self.clock_was_wrong)
         self.clock_was_wrong = not believed
-        decision = decide(self.state, present)
+        decision = decide(self.state, clock_state)
         self.keep(decision.skipped)
         for due in filter(None, (decision.start, decision.wait)):
             self.rows.append((due, due, 1))
@@ -166,8 +168,8 @@ class World:
             self.waiting = None
             self.state = replace(self.state, paused=True, waits=False)
         elif not self.jumped:
-            present = Present(self.now, self.started_at)
-            self.keep(skip_missed(self.state, self.now, present, SkipReason.PAUSED))
+            clock_state = ClockState(self.now, self.started_at)
+            self.keep(skip_missed(self.state, self.now, clock_state, SkipReason.PAUSED))
             self.state = replace(self.state, paused=False, handled_until=self.now)
 
 

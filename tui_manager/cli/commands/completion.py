@@ -3,7 +3,7 @@ own, which is imported only when the command is called."""
 
 from importlib.resources import files
 
-from tui_manager.cli.printing.text import write
+from tui_manager.cli.printing.write_text import write
 
 
 def run_completion(shell: str) -> int:

@@ -4,7 +4,8 @@ its own, which is imported only when the command is called."""
 import json
 
 from tui_manager.cli.load_settings import NAMES, Configuration
-from tui_manager.cli.printing.text import table, write, write_json
+from tui_manager.cli.printing.text_table import table
+from tui_manager.cli.printing.write_text import write, write_json
 from tui_manager.cli.setting_values import show_value
 
 

@@ -8,7 +8,7 @@ from tui_manager.agent_install.outcomes import Outcome, Status
 from tui_manager.agent_install.ssh.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Stage
 from tui_manager.cli.printing.status_line import clear_status, show_status
-from tui_manager.cli.printing.text import note, one_line, write, write_json
+from tui_manager.cli.printing.write_text import note, one_line, write, write_json
 from tui_manager.domain.task_spec.copy_and_fetch import with_build
 
 _WORDS = {

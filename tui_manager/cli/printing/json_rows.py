@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tui_manager.cli.printing.indented_json import indented_json
 from tui_manager.cli.printing.status_line import clear_status
-from tui_manager.cli.printing.text import speaks_utf8
+from tui_manager.cli.printing.write_text import speaks_utf8
 
 _LAST = "null\n}"  # the end of an object whose last value is null
 

@@ -2,7 +2,7 @@
 and does not need it."""
 
 from tui_manager.cli.printing.list_and_show.steps import need_table, step_table, step_what
-from tui_manager.cli.printing.text import table
+from tui_manager.cli.printing.text_table import table
 from tui_manager.domain.presentation.plan_words import batch_rows, plan_details
 from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.domain.tasks.task_plan import TaskPlan

@@ -1,7 +1,7 @@
 """Rollouts in words: how a task goes through its hosts, and where it is."""
 
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.printing.text import local_time, note
+from tui_manager.cli.printing.write_text import local_time, note
 from tui_manager.domain.tasks.task import Hold, RolloutProgress
 
 

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tui_manager.cli.printing.text import note, one_line
+from tui_manager.cli.printing.write_text import note, one_line
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.tasks.task import CommandHost, Counts
@@ -46,7 +46,7 @@ def update_words(row: CommandHost, update: "UpdateSpec") -> str:
     return f"updated: {detail or f'to {update.named}'}"
 
 
-class Faults:
+class FailureReasons:
     """Why hosts of a task did not complete."""
 
     def __init__(self) -> None:
@@ -60,15 +60,15 @@ class Faults:
     @property
     def text(self) -> str:
         """`web03 exit code 3`; empty if there are none."""
-        faults = [f"{_folded(names)} {why}" for why, names in self._hosts.items()]
-        if len(faults) > _GROUPS_SHOWN:
-            faults[_GROUPS_SHOWN:] = [f"and {len(faults) - _GROUPS_SHOWN} other reasons"]
-        return "; ".join(faults)
+        reasons = [f"{_folded(names)} {why}" for why, names in self._hosts.items()]
+        if len(reasons) > _GROUPS_SHOWN:
+            reasons[_GROUPS_SHOWN:] = [f"and {len(reasons) - _GROUPS_SHOWN} other reasons"]
+        return "; ".join(reasons)
 
 
-def summarize(counts: Counts, faults: Faults) -> str:
+def summarize(counts: Counts, reasons: FailureReasons) -> str:
     """`4 completed, 1 failed: web03 exit code 3`."""
-    return ": ".join(filter(None, (count_words(counts), faults.text)))
+    return ": ".join(filter(None, (count_words(counts), reasons.text)))
 
 
 def note_left_out(names: Sequence[str]) -> None:

@@ -3,8 +3,8 @@ ended."""
 
 from collections.abc import Mapping, Sequence
 
-from tui_manager.cli.printing.summary_text import Faults, update_words
-from tui_manager.cli.printing.text import one_line
+from tui_manager.cli.printing.summary_text import FailureReasons, update_words
+from tui_manager.cli.printing.write_text import one_line
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task_spec.copy_and_fetch import FetchSpec, FileSet
 from tui_manager.domain.task_spec.task_spec import CommandSpec, StepKind
@@ -60,7 +60,7 @@ def _past(step: CommandSpec) -> str:
     return _PAST[step.kind]
 
 
-class TransferEnds:
+class TransferSummary:
     """How the hosts of a task ended that has this step only.
 
     Args:
@@ -78,7 +78,7 @@ class TransferEnds:
             self._ended += 1
             self._unchanged += is_unchanged(row, self._saved.get(row.execution_id))
 
-    def summarize(self, counts: Counts, faults: Faults) -> str:
+    def summarize(self, counts: Counts, reasons: FailureReasons) -> str:
         """`10 hosts: 8 copied, 2 unchanged`."""
         words = {_past(self._step): self._ended - self._unchanged, "unchanged": self._unchanged}
         done = [f"{number:,} {word}" for word, number in words.items() if number]
@@ -89,7 +89,7 @@ class TransferEnds:
         ]
         hosts = f"{counts.total:,} host{'s' * (counts.total != 1)}"
         text = f"{hosts}: {', '.join((*done, *others)) or 'nothing'}"
-        return ": ".join(filter(None, (text, faults.text)))
+        return ": ".join(filter(None, (text, reasons.text)))
 
 
 def progress_words(rows: Sequence[CommandHost], steps: Sequence[CommandSpec], speed: float) -> str:

@@ -35,20 +35,20 @@ class ScheduleState:
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
-    """When the decision is made.
+class ClockState:
+    """The time of a decision, and whether the clock of the manager can be trusted.
 
     Attributes:
         started_at: when the manager started. What was due before was missed by its stop.
-        clock: whether the clock is right, as far as the manager knows. If it is not, nothing is
+        trusted: whether the clock is right, as far as the manager knows. If it is not, nothing is
             due.
-        clock_was_wrong: whether the clock was wrong at some time since the last decision.
+        was_wrong: whether the clock was wrong at some time since the last decision.
     """
 
     now: datetime
     started_at: datetime
-    clock: bool = True
-    clock_was_wrong: bool = False
+    trusted: bool = True
+    was_wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +83,24 @@ class Decision:
     start_waiting: bool = False
 
 
-def decide(state: ScheduleState, present: Present) -> Decision:
+def decide(state: ScheduleState, clock_state: ClockState) -> Decision:
     """Decides about all due times up to now. At most one task starts. What waits comes first, and
     is decided on alone; then the caller asks again."""
-    nothing, now = Decision(state.handled_until), present.now
-    if present.clock and state.handled_until > now + BACK_MAX:
+    nothing, now = Decision(state.handled_until), clock_state.now
+    if clock_state.trusted and state.handled_until > now + BACK_MAX:
         return Decision(now)
     if state.paused:
         return nothing
     if state.waits and not state.running:
         return Decision(state.handled_until, start_waiting=True)
-    if not present.clock:
+    if not clock_state.trusted:
         return nothing
     latest = state.cron.last_due(state.handled_until, now)
     if latest is None:
         return nothing
     if now - latest > state.misfire:
-        return Decision(now, skip_missed(state, now, present))
-    skipped = skip_missed(state, latest - _SECOND, present)
+        return Decision(now, skip_missed(state, now, clock_state))
+    skipped = skip_missed(state, latest - _SECOND, clock_state)
     if not state.running:
         return Decision(now, skipped, start=latest)
     if state.overlap is Overlap.WAIT and not state.waits:
@@ -109,7 +109,7 @@ def decide(state: ScheduleState, present: Present) -> Decision:
 
 
 def skip_missed(
-    state: ScheduleState, until: datetime, present: Present, reason: SkipReason | None = None
+    state: ScheduleState, until: datetime, clock_state: ClockState, reason: SkipReason | None = None
 ) -> tuple[Skipped, ...]:
     """Skips all due times up to an instant that were not handled: one row for those that were
     missed while the manager was stopped, one for the others.
@@ -119,8 +119,8 @@ def skip_missed(
     """
     if reason:
         return _skip(state.cron, state.handled_until, until, reason)
-    while_stopped = min(max(present.started_at, state.handled_until), until)
-    later = SkipReason.CLOCK if present.clock_was_wrong else SkipReason.MISFIRE
+    while_stopped = min(max(clock_state.started_at, state.handled_until), until)
+    later = SkipReason.CLOCK if clock_state.was_wrong else SkipReason.MISFIRE
     return (
         *_skip(state.cron, state.handled_until, while_stopped, SkipReason.STOPPED),
         *_skip(state.cron, while_stopped, until, later),

@@ -54,10 +54,10 @@ from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.hosts.host_search import list_hosts
 from tui_manager.service.core.hosts.sorted_hosts import HOST_SORT_COLUMNS
-from tui_manager.service.enrollment.fleet_service import FleetService
+from tui_manager.service.enrollment.host_management_service import HostManagementService
 from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.hosts.host_service import HostService
-from tui_manager.service.notifications.notification_service import Deliveries
+from tui_manager.service.notifications.notification_service import NotificationService
 from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.stored_output import OutputOf
 from tui_manager.service.tasks.task_service import TaskService
@@ -103,11 +103,11 @@ class InProcessOperator:
     clock: ClockWatch
     tokens: Tokens | None
     admissions: Admissions
-    fleet: FleetService
+    host_management: HostManagementService
     templates: TemplateService
     schedules: ScheduleService
     files: FileStore
-    deliveries: Deliveries
+    notification_service: NotificationService
 
     async def manager_status(self) -> ManagerStatus:
         work = await self.tasks.work_summary()
@@ -124,7 +124,7 @@ class InProcessOperator:
         return await list_hosts(self.core, window)
 
     async def get_host(self, name: str) -> HostDetail:
-        return await self.fleet.get_host(name)
+        return await self.host_management.get_host(name)
 
     async def approve_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
@@ -140,15 +140,15 @@ class InProcessOperator:
         return await self.admissions.revoke(names, _actor())
 
     async def remove_hosts(self, names: Sequence[str]) -> Sequence[str]:
-        return await self.fleet.remove(names, _actor())
+        return await self.host_management.remove(names, _actor())
 
     async def rename_host(self, name: str, new_name: str) -> str:
-        return await self.fleet.rename(name, new_name, _actor())
+        return await self.host_management.rename(name, new_name, _actor())
 
     async def label_hosts(
         self, names: Sequence[str], to_set: Mapping[str, str], to_unset: Sequence[str] = ()
     ) -> Sequence[str]:
-        return await self.fleet.label(names, to_set, to_unset, _actor())
+        return await self.host_management.label(names, to_set, to_unset, _actor())
 
     async def set_maintenance(
         self,
@@ -163,8 +163,8 @@ class InProcessOperator:
                 "end", "Either end the maintenance, or give the reason and the end of one."
             )
         if end:
-            return await self.fleet.end_maintenance(names, _actor())
-        return await self.fleet.set_maintenance(names, reason, until, _actor())
+            return await self.host_management.end_maintenance(names, _actor())
+        return await self.host_management.set_maintenance(names, reason, until, _actor())
 
     async def create_token(self, spec: TokenSpec) -> NewToken:
         return await self._tokens().create_token(spec, _actor())
@@ -231,10 +231,10 @@ class InProcessOperator:
         return await self.tasks.preview_target(target, include_maintenance=include_maintenance)
 
     async def list_command_history(self, text: str, limit: int) -> Sequence[PastCommand]:
-        return await self.tasks.typing_help.command_history(text, limit)
+        return await self.tasks.input_suggestions.command_history(text, limit)
 
     async def complete_target(self, target: str, limit: int) -> Sequence[str]:
-        return self.tasks.typing_help.complete_target(target, limit)
+        return self.tasks.input_suggestions.complete_target(target, limit)
 
     async def plan_task(self, spec: TaskSpec) -> TaskPlan:
         return await self.tasks.plan_task(spec)
@@ -322,10 +322,10 @@ class InProcessOperator:
         await self.schedules.delete_schedule(name, _actor())
 
     async def list_receivers(self) -> Sequence[ReceiverStatus]:
-        return await self.deliveries.list_receivers()
+        return await self.notification_service.list_receivers()
 
     async def test_receiver(self, name: str) -> Answer:
-        return await self.deliveries.test(name, _actor())
+        return await self.notification_service.test(name, _actor())
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20

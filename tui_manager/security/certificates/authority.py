@@ -10,6 +10,11 @@ from cryptography import x509
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager.security.certificates.certificate_lifetimes import (
+    AUTHORITY_LIFETIME,
+    HOST_LIFETIME,
+    SERVER_LIFETIME,
+)
 from tui_manager.security.certificates.certificate_requests import HostKey
 from tui_manager.security.certificates.certificates import (
     FOR_CLIENTS,
@@ -27,11 +32,6 @@ from tui_manager.security.certificates.certificates import (
     to_pem,
 )
 from tui_manager.security.certificates.client_certificate import HOST_URI
-from tui_manager.security.certificates.lifetimes_and_renewal_times import (
-    AUTHORITY_LIFETIME,
-    HOST_LIFETIME,
-    SERVER_LIFETIME,
-)
 from tui_manager.security.certificates.own_certificate import OwnCertificate
 from tui_manager.security.certificates.supplied_certificate import (
     SuppliedCertificate,

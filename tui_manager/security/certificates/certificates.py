@@ -1,5 +1,5 @@
 """Makes certificates and compares them with keys. How long they last is in
-`lifetimes_and_renewal_times.py`; who gets one is decided elsewhere."""
+`certificate_lifetimes.py`; who gets one is decided elsewhere."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from tui_manager.domain.frozen_dataclass import dataclass
-from tui_manager.security.certificates.lifetimes_and_renewal_times import BACKDATED
+from tui_manager.security.certificates.certificate_lifetimes import BACKDATED
 
 # Kinds of keys that gRPC can use; of these the manager itself makes only P-256.
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from tui_manager.security.certificates.certificate_lifetimes import ENROLLMENT_LIFETIME
 from tui_manager.security.certificates.certificates import (
     FOR_SERVERS,
     Issuer,
@@ -15,7 +16,6 @@ from tui_manager.security.certificates.certificates import (
     leaf_certificate,
     to_pem,
 )
-from tui_manager.security.certificates.lifetimes_and_renewal_times import ENROLLMENT_LIFETIME
 from tui_manager.security.certificates.own_certificate import OwnCertificate
 from tui_manager.security.key_store import KeyStore
 from tui_manager.security.keys import PrivateKey, key_hash, key_pem, pin

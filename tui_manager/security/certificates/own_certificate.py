@@ -9,8 +9,8 @@ from pathlib import Path
 from cryptography import x509
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.security.certificates.certificate_lifetimes import is_due
 from tui_manager.security.certificates.certificates import UNREADABLE, to_pem
-from tui_manager.security.certificates.lifetimes_and_renewal_times import is_due
 from tui_manager.security.private_files import read_file, write_private
 
 log = logging.getLogger(__name__)

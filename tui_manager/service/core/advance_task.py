@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.tasks.step_order import Follow, what_follows
+from tui_manager.domain.tasks.next_steps import NextSteps, next_steps_of
 from tui_manager.domain.tasks.task import ended_task_status
 from tui_manager.storage.engine.transaction import Transaction, leads
 from tui_manager.storage.tables.manager import notifications
@@ -34,18 +34,22 @@ def advance_all(tx: Transaction, ended: Iterable[EndedCommand]) -> None:
     """The same for many commands; no two of them are of one task on one host."""
     ended = list(ended)
     orders = command_hosts.step_orders(tx, {item.command.task_id for item in ended})
-    following: dict[Follow, list[CommandOnHost]] = {follow: [] for follow in Follow}
+    following: dict[NextSteps, list[CommandOnHost]] = {steps: [] for steps in NextSteps}
     for item in ended:
         order = orders.get(item.command.task_id)
         if order is not None:  # else it was the only one on its host
             on_failure = order.on_failure[item.command.position]
-            follow = what_follows(item.status, item.reason, on_failure, canceled=order.canceled)
-            following[follow].append(item.command)
-    if following[Follow.NOTHING]:
-        command_hosts.skip(tx, following[Follow.NOTHING], Reason.EARLIER_FAILED)
-    if following[Follow.ALWAYS]:
-        command_hosts.skip(tx, following[Follow.ALWAYS], Reason.EARLIER_FAILED, spare_always=True)
-    if going_on := following[Follow.NEXT] + following[Follow.ALWAYS]:
+            next_steps = next_steps_of(
+                item.status, item.reason, on_failure, canceled=order.canceled
+            )
+            following[next_steps].append(item.command)
+    if following[NextSteps.NOTHING]:
+        command_hosts.skip(tx, following[NextSteps.NOTHING], Reason.EARLIER_FAILED)
+    if following[NextSteps.ALWAYS]:
+        command_hosts.skip(
+            tx, following[NextSteps.ALWAYS], Reason.EARLIER_FAILED, spare_always=True
+        )
+    if going_on := following[NextSteps.NEXT] + following[NextSteps.ALWAYS]:
         _make_ready(tx, going_on, orders)
 
 

@@ -8,7 +8,7 @@ from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.status import Admission
 from tui_manager.service.enrollment.check_token import check_token, used_up
 from tui_manager.service.hosts import approval_notes
-from tui_manager.service.hosts.identify_host import refuse_name, refuse_turned_away
+from tui_manager.service.hosts.authenticate_host import refuse_name, refuse_turned_away
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import admissions, hosts, tokens
 from tui_manager.storage.tables.hosts.admissions import EnrollingHost

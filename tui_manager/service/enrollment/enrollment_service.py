@@ -26,7 +26,7 @@ from tui_manager.service.dispatch.task_dispatcher import SessionControl
 from tui_manager.service.enrollment import manage_tokens
 from tui_manager.service.enrollment.check_token import check_token
 from tui_manager.service.enrollment.enroll_host import enroll_host
-from tui_manager.service.hosts.identify_host import refuse_labels, refuse_turned_away
+from tui_manager.service.hosts.authenticate_host import refuse_labels, refuse_turned_away
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.tables.hosts import tokens as stored_tokens

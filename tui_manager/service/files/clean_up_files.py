@@ -10,7 +10,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.files.file_store import FileStore
-from tui_manager.service.files.make_room import NEEDED_FOR
+from tui_manager.service.files.free_space import NEEDED_FOR
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.tables.files import file_pieces, file_sets
 
@@ -58,11 +58,11 @@ class FilesCleanUp:
         if not await self._clock_watch.may_prune():
             return
         if not self._core.database.shared or self._core.database.epoch is not None:
-            while removed := await self._store.room.remove_least_used(unused=True):
+            while removed := await self._store.space.remove_least_used(unused=True):
                 log.info("a file set is removed", extra={"file_set": removed.sha256})
             await self._remove_pieces()
         await self._remove_unknown()
-        await self._store.room.remove_left_behind(LEFT_BEHIND)
+        await self._store.space.remove_left_behind(LEFT_BEHIND)
 
     async def _remove_pieces(self) -> None:
         """Removes bytes of the database that no set names."""

@@ -23,7 +23,7 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.files.check_data import check_manifest
 from tui_manager.service.files.file_threads import FileThreads, SetLocks
 from tui_manager.service.files.files_folder import FOLDER, FilesError, FilesFolder, OpenSet
-from tui_manager.service.files.make_room import FilesRoom
+from tui_manager.service.files.free_space import FreeSpace
 from tui_manager.service.files.partial_set import PartialSet
 from tui_manager.service.files.receive_file_set import LOOK_EVERY, FileSetReceiver
 from tui_manager.service.files.shared_bytes import SharedBytes
@@ -49,8 +49,8 @@ class FileStore:
         self._database = core.database
         self.threads = FileThreads()
         self.locks = SetLocks()
-        self.room = FilesRoom(core, self.folder, self.threads, self.locks, clock_watch)
-        self.room.on_remove = self._close_removed
+        self.space = FreeSpace(core, self.folder, self.threads, self.locks, clock_watch)
+        self.space.on_remove = self._close_removed
         self._shared = SharedBytes(core, self.threads)
         self._opened: OrderedDict[str, OpenSet] = OrderedDict()  # by hash; last those used last
 
@@ -167,7 +167,7 @@ class FileStore:
         """Reads a set from the database into the folder. The caller holds its lock."""
         log.info("a file set is read from the database", extra={"file_set": files.sha256})
         async with self._partial(files, _FROM_DATABASE) as partial:
-            await self.room.make(partial.lacking, copies=True)
+            await self.space.make_room(partial.lacking, copies=True)
             try:
                 await self._shared.read(upload, partial)
                 await self.threads.run(partial.check, long=True)
@@ -177,7 +177,7 @@ class FileStore:
                     f"database: {error} Copy or fetch the files once more."
                 ) from error
             await self.threads.run(partial.move_into_place)
-        self.room.add_copy(files.manifest_size + files.size)
+        self.space.add_copy(files.manifest_size + files.size)
 
     @contextlib.asynccontextmanager
     async def receive(
@@ -199,11 +199,11 @@ class FileStore:
             yield self._incoming(files, None)
             return
         async with self._partial(files, owner) as partial:
-            await self.room.make(partial.lacking, first=min(partial.lacking, LOOK_EVERY))
+            await self.space.make_room(partial.lacking, first=min(partial.lacking, LOOK_EVERY))
             yield self._incoming(files, partial)
 
     def _incoming(self, files: FileSet, partial: PartialSet | None) -> FileSetReceiver:
-        return FileSetReceiver(files, partial, self.room, self.threads, self._take_in)
+        return FileSetReceiver(files, partial, self.space, self.threads, self._take_in)
 
     async def _take_in_again(self, files: FileSet) -> bool:
         """Whether the manager has the set already; if so, it came once more."""
@@ -277,8 +277,8 @@ class FileStore:
         """What an earlier attempt of the owner has left of a set, or a new one. Attempts at the
         same time have one each."""
         names = (f"{owner}.{files.sha256}.{number}" for number in itertools.count())
-        name = next(name for name in names if name not in self.room.receiving)
-        self.room.receiving.add(name)
+        name = next(name for name in names if name not in self.space.receiving)
+        self.space.receiving.add(name)
         try:
             partial = await self.threads.open(PartialSet, self.folder, files, name, long=True)
             try:
@@ -286,7 +286,7 @@ class FileStore:
             finally:
                 await self.threads.run(partial.close)
         finally:
-            self.room.receiving.discard(name)
+            self.space.receiving.discard(name)
 
 
 def _check_same(stored: FileSet, files: FileSet) -> None:

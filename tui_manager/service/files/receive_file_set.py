@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.service.files.check_data import WrongDataError
 from tui_manager.service.files.file_threads import FileThreads
-from tui_manager.service.files.make_room import FilesRoom
+from tui_manager.service.files.free_space import FreeSpace
 from tui_manager.service.files.partial_set import PartialSet
 
 LOOK_EVERY = 16 << 20  # bytes for which room is made at once
@@ -23,7 +23,7 @@ class FileSetReceiver:
         self,
         files: FileSet,
         partial: PartialSet | None,
-        room: FilesRoom,
+        room: FreeSpace,
         threads: FileThreads,
         store: Callable[[PartialSet], Awaitable[None]],
     ) -> None:
@@ -35,7 +35,7 @@ class FileSetReceiver:
         self.files = files
         self.complete = partial is None
         self._partial = partial
-        self._room = room
+        self._space = room
         self._threads = threads
         self._store = store
         self._unlooked = 0  # bytes since the last look at the room
@@ -64,14 +64,14 @@ class FileSetReceiver:
         if self._unlooked >= LOOK_EVERY:
             self._unlooked = 0
             lacks = partial.lacks(part)
-            await self._room.make(lacks, first=min(lacks, max(length, LOOK_EVERY)))
+            await self._space.make_room(lacks, first=min(lacks, max(length, LOOK_EVERY)))
         before = partial.arrived
         try:
             await self._threads.run(
                 partial.append, part, offset, data, long=self._ends(part, length)
             )
         finally:
-            self._room.add_partial(partial.arrived - before)
+            self._space.add_partial(partial.arrived - before)
 
     def _ends(self, part: FileSetPart, length: int) -> bool:
         """Whether these bytes are the last ones of the manifest, which is then checked."""
@@ -92,9 +92,9 @@ class FileSetReceiver:
         try:
             await self._threads.run(partial.check, long=True)
         except WrongDataError:
-            self._room.add_partial(partial.arrived - before)
+            self._space.add_partial(partial.arrived - before)
             raise
         await self._store(partial)
-        self._room.add_partial(-before)
-        self._room.add_set(before)
+        self._space.add_partial(-before)
+        self._space.add_set(before)
         self._partial, self.complete = None, True

@@ -16,7 +16,7 @@ from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, NotLeadingError
 from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.hosts.host_scan_times import HostScanTimes
-from tui_manager.service.hosts.lost_host_events import LostHosts
+from tui_manager.service.hosts.lost_host_watch import LostHostWatch
 from tui_manager.service.hosts.stall_watch import StallWatch
 from tui_manager.storage.engine.metric_counters import Act
 from tui_manager.storage.engine.statements import from_datetime
@@ -53,7 +53,7 @@ class HostTimeouts:
         self._clock = core.clock
         self._clock_watch = clock_watch
         self._stalls = stalls
-        self._lost_hosts = LostHosts(core)
+        self._lost_host_watch = LostHostWatch(core)
         self._started_at = core.clock.stamp()
         self._lost_after = core.limits.lost_after.total_seconds()
         self._scan_times = HostScanTimes(core.directory, self._lost_after)
@@ -64,7 +64,7 @@ class HostTimeouts:
         for entry in self._directory:
             entry.declared_lost = False
         self._scan_times.forget()
-        self._lost_hosts.forget()
+        self._lost_host_watch.forget()
         while True:
             await asyncio.sleep(self._stalls.pause)
             self._stalls.run_once()  # before anybody is judged
@@ -87,7 +87,7 @@ class HostTimeouts:
         await self._fail_not_back()
         await self._fail_silent_hosts()
         await self._fail_undelivered()
-        await self._lost_hosts.run_once()
+        await self._lost_host_watch.run_once()
 
     async def _fail_not_back(self) -> None:
         """Hosts that were expected, and have not come: what was started since and does not wait for

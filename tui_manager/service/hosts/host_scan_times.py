@@ -1,8 +1,8 @@
 """HostScanTimes: when the next scan of all hosts is due. A scan is a loop over all hosts that finds
 those that have been silent for too long.
 
-`HostTimeouts` and `LostHosts` ask each second. In most seconds nothing has changed, and then a scan
-of thousands of hosts would find what the last one found.
+`HostTimeouts` and `LostHostWatch` ask each second. In most seconds nothing has changed, and then a
+scan of thousands of hosts would find what the last one found.
 """
 
 import math

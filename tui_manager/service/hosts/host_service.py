@@ -25,8 +25,8 @@ from tui_manager.service.core.heartbeat import FleetHeartbeat, SessionHeartbeat
 from tui_manager.service.core.hosts.host_entry import LiveSession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.hosts import approval_notes
-from tui_manager.service.hosts.identify_host import Identification, ImpostorError
-from tui_manager.service.reports import after_reconnect
+from tui_manager.service.hosts.authenticate_host import HostAuthenticator, ImpostorError
+from tui_manager.service.reports import reconcile_executions
 from tui_manager.storage.engine.metric_counters import Act
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
@@ -65,7 +65,7 @@ class HostService:
         self._core = core
         self._directory = core.directory
         self._dispatch = dispatch
-        self._identification = Identification(core.manager_id, core.directory, core.clock)
+        self._authenticator = HostAuthenticator(core.manager_id, core.directory, core.clock)
         self._heartbeat = FleetHeartbeat(core.limits.heartbeat, core.limits.lost_after)
         self._waiting = 0
         self._violations = core.violations
@@ -107,7 +107,7 @@ class HostService:
             StorageError: the database cannot be written now.
         """
         try:
-            greeting = self._identification.check(greeting, identity)
+            greeting = self._authenticator.check(greeting, identity)
             with self._opening(greeting.host_id):
                 row, reconciled = await self._core.database.write(
                     lambda tx: self._open(tx, greeting, identity)
@@ -148,9 +148,9 @@ class HostService:
 
     def _open(
         self, tx: Transaction, greeting: AgentHello, identity: PeerCertificate | None
-    ) -> tuple[HostRow, after_reconnect.Reconciled]:
+    ) -> tuple[HostRow, reconcile_executions.Reconciliation]:
         now = self._core.clock.stamp()
-        known = self._identification.identify(tx, greeting, identity)
+        known = self._authenticator.identify(tx, greeting, identity)
         if known:
             greeting = replace(greeting, name=known.name_with(greeting.name))
             approval_notes.record_changes(tx, known, greeting.name, greeting.machine_id, now)
@@ -158,7 +158,7 @@ class HostService:
         fixed = known.fixed_labels if known else {}
         row = hosts.open_session(tx, host_id, greeting, now, fixed, self._core.database.gateway)
         since = self._core.limits.kept_since(now)
-        reconciled = after_reconnect.reconcile(
+        reconciled = reconcile_executions.reconcile(
             tx, row.row_id, greeting.journal_id, greeting.held, now, since
         )
         return row, reconciled
@@ -167,7 +167,7 @@ class HostService:
         self,
         greeting: AgentHello,
         row: HostRow,
-        reconciled: after_reconnect.Reconciled,
+        reconciled: reconcile_executions.Reconciliation,
         heartbeat: timedelta,
     ) -> None:
         session = LiveSession(
@@ -352,7 +352,7 @@ class _Busy:
         self._session.heard_at = self._clock.monotonic()
 
 
-def _log_opened(row: HostRow, reconciled: after_reconnect.Reconciled) -> None:
+def _log_opened(row: HostRow, reconciled: reconcile_executions.Reconciliation) -> None:
     log.info(
         "agent connected",
         extra={

@@ -1,4 +1,4 @@
-"""Deliveries: the receivers of the settings, what waits for them, and a test of one."""
+"""NotificationService: the receivers of the settings, what waits for them, and a test of one."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ class _Events(Subscription):
         pass
 
 
-class Deliveries:
+class NotificationService:
     """Delivers while this manager leads; its settings say to whom."""
 
     def __init__(

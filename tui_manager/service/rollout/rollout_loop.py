@@ -12,7 +12,7 @@ from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
-from tui_manager.service.rollout import apply_decisions, follow_connections
+from tui_manager.service.rollout import apply_decisions, connection_changes
 from tui_manager.service.rollout.apply_decisions import Connections, Planned
 from tui_manager.service.rollout.returned_hosts import ReturnedHosts
 from tui_manager.storage.engine.statements import from_timedelta
@@ -148,7 +148,7 @@ class RolloutLoop:
         if changes.all_tasks or not changes:
             tasks = set(self._running)
         while self._moved:
-            tasks |= await self._follow(connections)
+            tasks |= await self._apply_connection_changes(connections)
         tasks |= self._due_tasks(clock.stamp())
         for task_id in sorted(tasks & self._running.keys()):
             await self._plan_all(task_id, connections)
@@ -175,19 +175,19 @@ class RolloutLoop:
         went_back, self._looked_at = now < self._looked_at, now
         return {task_id for task_id, due in self._due.items() if due <= now or went_back}
 
-    async def _follow(self, connections: Connections) -> set[int]:
+    async def _apply_connection_changes(self, connections: Connections) -> set[int]:
         """The tasks of hosts that came or went, of as many as one transaction looks at."""
         moved = frozenset(itertools.islice(self._moved, apply_decisions.STEPS_A_TRANSACTION))
         now = self._core.clock.stamp()
-        followed = await self._core.plan(
-            lambda tx: follow_connections.follow(tx, moved, connections, now)
+        changed = await self._core.plan(
+            lambda tx: connection_changes.apply_changes(tx, moved, connections, now)
         )
         self._moved -= moved
-        for task_id in followed.tasks & self._running.keys():
+        for task_id in changed.tasks & self._running.keys():
             back = self._running[task_id]
-            back.add(expected=followed.expected[task_id], away=followed.away[task_id])
-            back.remove(followed.gone[task_id])
-        return set(followed.tasks)
+            back.add(expected=changed.expected[task_id], away=changed.away[task_id])
+            back.remove(changed.gone[task_id])
+        return set(changed.tasks)
 
     async def _plan(self, task_id: int, connections: Connections) -> Planned:
         back, clock = self._running[task_id], self._core.clock

@@ -8,11 +8,16 @@ from datetime import datetime
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes
-from tui_manager.domain.schedules.schedule_decision import BACK_MAX, Present
+from tui_manager.domain.schedules.schedule_decision import BACK_MAX, ClockState
 from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, run_to_completion
-from tui_manager.service.schedules.act_when_due import Acted, CannotStartError, Starting, act
+from tui_manager.service.schedules.handle_due_times import (
+    CannotStartError,
+    HandledDueTimes,
+    StartContext,
+    handle_due_times,
+)
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.tasks.start_task import TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
@@ -70,11 +75,11 @@ class ScheduleLoop:
         if changes.schedules:
             self.wake()
 
-    def present_at(self, now: datetime) -> Present:
-        """What a decision is made by."""
+    def clock_state_at(self, now: datetime) -> ClockState:
+        """The time and the clock by which schedules are decided."""
         believed = self._clock_watch.may_act()
         wrong = self._clock_was_wrong or not believed
-        return Present(now, self._started_at, believed, wrong)
+        return ClockState(now, self._started_at, believed, wrong)
 
     async def run(self) -> None:
         """Acts until cancelled."""
@@ -193,25 +198,27 @@ class ScheduleLoop:
             return False
         task = await self._maker.try_to_make(row.spec)
         try:
-            acted = await self._write(row, task)
+            handled = await self._write(row, task)
         except CannotStartError as error:
             refused = ScheduledTask(None, task.newest, str(error))
-            acted = await self._write(row, refused)
-        return acted.again
+            handled = await self._write(row, refused)
+        return handled.again
 
-    async def _write(self, row: ScheduleRow, task: ScheduledTask) -> Acted:
-        present = self.present_at(self._core.clock.now())
-        starting = Starting(self._starter, self._starter.connections())
-        acted = await self._core.plan(lambda tx: act(tx, row, task, present, starting))
-        if acted.started:
-            self._starter.announce(acted.task_id, acted.started)
-        if acted.due:
-            delay = (present.now - acted.due).total_seconds()
+    async def _write(self, row: ScheduleRow, task: ScheduledTask) -> HandledDueTimes:
+        clock_state = self.clock_state_at(self._core.clock.now())
+        start_context = StartContext(self._starter, self._starter.connections())
+        handled = await self._core.plan(
+            lambda tx: handle_due_times(tx, row, task, clock_state, start_context)
+        )
+        if handled.started:
+            self._starter.announce(handled.task_id, handled.started)
+        if handled.due:
+            delay = (clock_state.now - handled.due).total_seconds()
             self._core.statistics.timings.schedule_delay.observe(delay)
-        if acted.changed:
-            log.info("schedule was due", extra={"schedule": row.spec.name, "task": acted.task_id})
+        if handled.changed:
+            log.info("schedule was due", extra={"schedule": row.spec.name, "task": handled.task_id})
             self._core.feed.publish(Changes(schedules=True))
-        return acted
+        return handled
 
     async def _check_templates(self) -> None:
         """Finds out of which schedules no task can be made any more, or can be again."""

@@ -25,15 +25,15 @@ from tui_manager.domain.schedules.schedule import (
 )
 from tui_manager.domain.task_files.template import TemplateVersion
 from tui_manager.service.core.core import Core, NotLeadingError, run_to_completion
-from tui_manager.service.schedules.act_when_due import (
+from tui_manager.service.schedules.audit_of_schedules import record, record_change
+from tui_manager.service.schedules.handle_due_times import (
     CannotStartError,
-    Starting,
+    StartContext,
     skip_all,
 )
-from tui_manager.service.schedules.audit_of_schedules import record, record_change
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
+from tui_manager.service.schedules.run_schedule import RunScheduleRequest, find, run_schedule
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
-from tui_manager.service.schedules.start_now import StartNow, find, start_now
 from tui_manager.service.tasks.start_task import StartedTask, TaskStarter
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.files import file_sets
@@ -135,7 +135,7 @@ class ScheduleService:
     def _check_clock(self, now: datetime) -> None:
         """Raises IllegalMoveError while the clock is not believed: due times that are still to
         come would count as passed."""
-        if not self._loop.present_at(now).clock:
+        if not self._loop.clock_state_at(now).trusted:
             raise IllegalMoveError(
                 f"The clock of the manager jumped to {now:%Y-%m-%d %H:%M:%S} UTC, and nobody has "
                 "said that this is right. Schedules cannot be added, edited or resumed until the "
@@ -145,7 +145,7 @@ class ScheduleService:
     def _skip_all(self, tx: Transaction, row: ScheduleRow, now: datetime) -> None:
         """Due times up to now that nobody handled get their row."""
         reason = SkipReason.PAUSED if row.schedule.paused else None
-        skip_all(tx, row, self._loop.present_at(now), reason)
+        skip_all(tx, row, self._loop.clock_state_at(now), reason)
 
     async def list_schedules(self, window: Window) -> Page[Schedule]:
         """Schedules by name, or in the order of the window, without the texts of their task files.
@@ -260,23 +260,23 @@ class ScheduleService:
         """
         check_schedule_name(name)
         return await run_to_completion(
-            self._run(StartNow(name, actor, check_request_id(request_id)))
+            self._run(RunScheduleRequest(name, actor, check_request_id(request_id)))
         )
 
-    async def _run(self, asked: StartNow) -> int:
+    async def _run(self, asked: RunScheduleRequest) -> int:
         row, existing = await self._database.read(lambda tx: find(tx, asked))
         if existing:
             return existing
         async with self._maker.making_task_of(row.row_id):
             return await self._make_and_start(asked, row)
 
-    async def _make_and_start(self, asked: StartNow, row: ScheduleRow) -> int:
+    async def _make_and_start(self, asked: RunScheduleRequest, row: ScheduleRow) -> int:
         task = await self._maker.make(row.spec)
-        starting = Starting(self._starter, self._starter.connections())
+        start_context = StartContext(self._starter, self._starter.connections())
         now = self._core.clock.now
 
         def work(tx: Transaction) -> tuple[int, StartedTask | None]:
-            return start_now(tx, asked, row, task, starting, now())
+            return run_schedule(tx, asked, row, task, start_context, now())
 
         try:
             task_id, started = await self._database.write(work)

@@ -20,7 +20,7 @@ from tui_manager.storage.tables.tasks import tasks
 from tui_manager.storage.views import audit_list, command_host_list, task_list
 from tui_manager.storage.views.command_host_list import CommandHostScan
 from tui_manager.storage.views.filtered_scan import Scan
-from tui_manager.storage.views.task_list import LookedUp, TaskPlaces
+from tui_manager.storage.views.task_list import FilterLookup, TaskPlaces
 
 AnyScan = TypeVar("AnyScan", bound=Scan[Any])
 Row = TypeVar("Row")
@@ -35,7 +35,7 @@ class _CachedScan:
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Lists:
+class ListWindows:
     """Windows onto long lists, each at a bounded cost."""
 
     def __init__(self, core: Core) -> None:
@@ -64,7 +64,7 @@ class Lists:
             lambda tx, scan: task_list.scanned(tx, scan, window),
         )
 
-    async def _look_up(self, wanted: TaskFilter, *, by_text: bool) -> LookedUp:
+    async def _look_up(self, wanted: TaskFilter, *, by_text: bool) -> FilterLookup:
         """See `task_list.look_up`. An error names the text if the host came from there."""
         try:
             return await self._database.read(lambda tx: task_list.look_up(tx, wanted))

@@ -34,11 +34,11 @@ from tui_manager.service.files.file_store import FileStore
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import cancel_task, pause_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
-from tui_manager.service.tasks.list_windows import Lists
+from tui_manager.service.tasks.input_suggestions import InputSuggestions
+from tui_manager.service.tasks.list_windows import ListWindows
 from tui_manager.service.tasks.start_task import TaskStarter
 from tui_manager.service.tasks.stored_output import StoredOutput
 from tui_manager.service.tasks.task_overview import TaskOverview
-from tui_manager.service.tasks.typing_help import TypingHelp
 from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
 from tui_manager.storage.tables.tasks import tasks
 
@@ -65,9 +65,9 @@ class TaskService:
         self._secrets = secrets
         self._files = files
         self.starter = TaskStarter(core, dispatch, secrets, rollout_loop, files)
-        self.lists = Lists(core)
+        self.lists = ListWindows(core)
         self.overview = TaskOverview(core)
-        self.typing_help = TypingHelp(core)
+        self.input_suggestions = InputSuggestions(core)
         self._work_summary = WorkSummaryReader(core)
         self.output = StoredOutput(core)
 

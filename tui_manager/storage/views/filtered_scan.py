@@ -76,8 +76,8 @@ class RowPosition(NamedTuple):
     id: int
 
 
-class Looked(NamedTuple):
-    """What was found among some rows of a list.
+class ScannedRows(NamedTuple):
+    """Which of some rows of a list pass a filter.
 
     Attributes:
         keys, ids: of the rows that pass, in the order of the list.
@@ -89,7 +89,7 @@ class Looked(NamedTuple):
     last: RowPosition | None
 
 
-_NOTHING = Looked((), (), None)
+_NOTHING = ScannedRows((), (), None)
 
 
 class FilteredRows(Protocol):
@@ -109,11 +109,11 @@ class FilteredRows(Protocol):
         """The highest id; 0 if there is no row."""
         ...
 
-    def behind(self, tx: Transaction, place: RowPosition, count: int) -> Looked:
+    def behind(self, tx: Transaction, place: RowPosition, count: int) -> ScannedRows:
         """Looks at the next `count` rows behind a place, in the order of the list."""
         ...
 
-    def look_at(self, tx: Transaction, ids: Collection[int]) -> Looked:
+    def look_at(self, tx: Transaction, ids: Collection[int]) -> ScannedRows:
         """Looks at these rows."""
         ...
 
@@ -146,16 +146,16 @@ class StoredRows:
         newest: int = tx.execute(self.queries["newest"]).fetchone()["id"]
         return newest
 
-    def behind(self, tx: Transaction, place: RowPosition, count: int) -> Looked:
+    def behind(self, tx: Transaction, place: RowPosition, count: int) -> ScannedRows:
         """See FilteredRows."""
         given = {**place._asdict(), "count": count, "all_pass": self.all_pass}
         return self.look(tx, self.order, **given)
 
-    def look_at(self, tx: Transaction, ids: Collection[int]) -> Looked:
+    def look_at(self, tx: Transaction, ids: Collection[int]) -> ScannedRows:
         """See FilteredRows."""
         return self.look(tx, "ids", ids=pack_values(ids))
 
-    def look(self, tx: Transaction, scan: str, **given: object) -> Looked:
+    def look(self, tx: Transaction, scan: str, **given: object) -> ScannedRows:
         """Runs the query `scan` over some rows."""
         values = {**_NO_PLACE, **self.values, "scan": scan, **given}
         row = tx.execute(self.queries["scan"], values).fetchone()
@@ -167,7 +167,7 @@ class StoredRows:
             passing = {found[0] for found in filter(self.passes, fields)}
             keys = [key for key, id_ in zip(keys, ids, strict=True) if id_ in passing]
             ids = [id_ for id_ in ids if id_ in passing]
-        return Looked(keys, ids, row["last"] and RowPosition(*json.loads(row["last"])))
+        return ScannedRows(keys, ids, row["last"] and RowPosition(*json.loads(row["last"])))
 
 
 class SortedScan(Scan[RowPosition]):

@@ -29,8 +29,8 @@ from tui_manager.storage.engine.transaction import Row, Transaction
 from tui_manager.storage.tables.tasks.tasks import tasks_of, with_hosts
 from tui_manager.storage.views.filtered_scan import (
     FieldsOfRow,
-    Looked,
     RowPosition,
+    ScannedRows,
     SortedScan,
     StoredRows,
 )
@@ -154,7 +154,7 @@ def tasks_of_host(tx: Transaction, host: int, limit: int) -> list[Task]:
     return _tasks(tx, rows)
 
 
-class LookedUp(NamedTuple):
+class FilterLookup(NamedTuple):
     """What the database says of a filter.
 
     Attributes:
@@ -167,7 +167,7 @@ class LookedUp(NamedTuple):
     first: int = 0
 
 
-def look_up(tx: Transaction, wanted: TaskFilter) -> LookedUp:
+def look_up(tx: Transaction, wanted: TaskFilter) -> FilterLookup:
     """Looks up the host and the time of a filter.
 
     Raises:
@@ -182,9 +182,9 @@ def look_up(tx: Transaction, wanted: TaskFilter) -> LookedUp:
             "its new name.",
         )
     if wanted.since is None:
-        return LookedUp(hosts)
+        return FilterLookup(hosts)
     values = {"since": from_datetime(wanted.since), "count": _SINCE_MAX}
-    return LookedUp(hosts, tx.execute(_SQL["first_since"], values).fetchone()["id"])
+    return FilterLookup(hosts, tx.execute(_SQL["first_since"], values).fetchone()["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class _RowsOfGroups(StoredRows):
 
     groups: Sequence[Mapping[str, object]] = ()
 
-    def behind(self, tx: Transaction, place: RowPosition, count: int) -> Looked:
+    def behind(self, tx: Transaction, place: RowPosition, count: int) -> ScannedRows:
         """See FilteredRows. Of each group as far back as of the group with the most tasks."""
         looked = [
             self.look(tx, self.order, id=place.id, count=count, all_pass=self.all_pass, **group)
@@ -205,7 +205,7 @@ class _RowsOfGroups(StoredRows):
         ]
         last = max((one.last for one in looked if one.last), default=None)
         ids = {each for one in looked for each in one.ids if last is None or each >= last.id}
-        return Looked([0] * len(ids), sorted(ids, reverse=True), last)
+        return ScannedRows([0] * len(ids), sorted(ids, reverse=True), last)
 
 
 def needs_scan(window: Window, wanted: TaskFilter, terms: Collection[FilterTerm]) -> bool:
@@ -253,7 +253,7 @@ _FIELDS: FilteredFields[FieldsOfRow] = FilteredFields(
 
 
 def scan(
-    window: Window, wanted: TaskFilter, terms: Collection[FilterTerm], found: LookedUp
+    window: Window, wanted: TaskFilter, terms: Collection[FilterTerm], found: FilterLookup
 ) -> SortedScan:
     """The tasks that pass the filters, in the order of a window.
 
@@ -290,7 +290,7 @@ def scan(
 
 
 def _newest_first(
-    values: Mapping[str, object], window: Window, wanted: TaskFilter, found: LookedUp
+    values: Mapping[str, object], window: Window, wanted: TaskFilter, found: FilterLookup
 ) -> StoredRows:
     """The rows by number, read from the index that has the fewest of them."""
     if found.hosts:

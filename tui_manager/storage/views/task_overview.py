@@ -35,7 +35,7 @@ from tui_manager.storage.engine.statements import (
     to_datetime,
 )
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables.tasks.step_files import copy_of, update_of
+from tui_manager.storage.tables.tasks.transfer_step_columns import copy_of, update_of
 from tui_manager.storage.views.command_host_list import command_host_of
 
 _SQL = load_queries("task_overview.sql")

@@ -10,7 +10,7 @@ from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.domain.tasks.task import Task
 from tui_manager.storage.engine.statements import from_datetime, load_queries
 from tui_manager.storage.engine.transaction import Transaction
-from tui_manager.storage.tables.tasks import step_files
+from tui_manager.storage.tables.tasks import transfer_step_columns
 from tui_manager.storage.tables.tasks.tasks import tasks_of
 
 _SQL = load_queries("work_totals.sql")
@@ -56,7 +56,9 @@ def newest_updates(tx: Transaction, limit: int) -> list[UpdateSpec]:
     """What the newest tasks have brought that have updated the agent of a host; the newest
     first."""
     rows = tx.execute(_SQL["newest_updates"], {"limit": limit})
-    return [update for row in rows if (update := step_files.update_of(row["update_step"]))]
+    return [
+        update for row in rows if (update := transfer_step_columns.update_of(row["update_step"]))
+    ]
 
 
 def count_running(tx: Transaction) -> int:

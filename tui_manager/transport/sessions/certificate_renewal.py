@@ -1,18 +1,18 @@
 """Decides when an agent is asked to renew its certificate, by the manager's clock only. How the
-agent renews it is in its `identity/old_and_new_certificate.py`."""
+agent renews it is in its `identity/certificate_renewal.py`."""
 
 from datetime import datetime
 
 from tui_manager.security.certificates.authority import IssuedCertificate
+from tui_manager.security.certificates.certificate_lifetimes import renewal_time
 from tui_manager.security.certificates.client_certificate import PeerCertificate
-from tui_manager.security.certificates.lifetimes_and_renewal_times import renewal_time
 from tui_manager.transport.messages.message_guard import MessageGuard
 
 ASK_AGAIN = 3600.0  # seconds until an agent is asked again
 _JUMP = 60.0  # seconds; a clock that was set by more makes the manager ask again
 
 
-class Renewal:
+class CertificateRenewal:
     """The newest certificate of a session's host: the one of the TLS handshake, or one that was
     issued in the session. If the clock was wrong at that time and was then corrected, the newest
     certificate may be not yet valid or due, and the agent is asked again.

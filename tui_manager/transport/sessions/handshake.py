@@ -22,7 +22,7 @@ from tui_manager.transport.messages.message_guard import ID_MAX, MessageGuard, V
 from tui_manager.transport.messages.message_rates import UNKNOWN
 from tui_manager.transport.messages.token_bucket import TokenBuckets
 from tui_manager.transport.ports.port_limits import Timeouts, address_of
-from tui_manager.transport.sessions.certificate_renewal import Renewal
+from tui_manager.transport.sessions.certificate_renewal import CertificateRenewal
 from tui_manager.transport.sessions.file_parts import FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.output_windows import OutputWindows
@@ -223,7 +223,7 @@ class Handshake:
         opened = await self._hosts.open_session(greeting, certificate)
         if otherwise:
             self._connection_rates.count_identity_change(opened.host_id)
-        renewal = Renewal(certificate, guard) if certificate else None
+        renewal = CertificateRenewal(certificate, guard) if certificate else None
         if renewal:
             renewal.ask_if_due(self._clock.now(), self._clock.monotonic())
         self._windows.host_connects()

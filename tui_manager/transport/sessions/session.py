@@ -20,7 +20,7 @@ from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert_files, convert_messages
 from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.byte_budget import Reservation
-from tui_manager.transport.sessions.certificate_renewal import Renewal
+from tui_manager.transport.sessions.certificate_renewal import CertificateRenewal
 from tui_manager.transport.sessions.file_parts import FileParts, FileShare
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.loop_budget import LoopBudget
@@ -65,7 +65,7 @@ class Session:
         on_room: Callable[[str], None],
         large: LargeCommands,
         files: FileShare,
-        renewal: Renewal | None = None,
+        renewal: CertificateRenewal | None = None,
         managers: tuple[str, ...] = (),
     ) -> None:
         """

@@ -15,7 +15,7 @@ from tui_manager.ui.frame.ended_long_tasks import EndedLongTasks, end_text
 from tui_manager.ui.frame.notices_screen import Notice, Notices, NoticesScreen
 from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.paced_reader import PacedReader
-from tui_manager.ui.preferences import Call, Preferences, ThemeName
+from tui_manager.ui.preferences import NotifyMode, Preferences, ThemeName
 from tui_manager.ui.terminal.bell_and_desktop_notification import BELL, notification
 from tui_manager.ui.terminal.open_screens_once import OpenScreensOnceApp
 from tui_manager.ui.terminal.terminal_driver import TerminalDriver
@@ -109,9 +109,9 @@ class NotifyingApp(OpenScreensOnceApp, inherit_bindings=False):
         text, failed = end_text(task), task.status is TaskStatus.FAILED
         self.notify(text, severity="error" if failed else "information", markup=False)
         match self.preferences.notify:
-            case Call.BELL:
+            case NotifyMode.BELL:
                 self.call_operator(BELL)
-            case Call.TERMINAL:
+            case NotifyMode.TERMINAL:
                 self.call_operator(notification(text, os.environ))
 
     def call_operator(self, sequence: str) -> None:

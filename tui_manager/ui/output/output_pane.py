@@ -13,7 +13,7 @@ from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.output_reader import Kind, OutputReader, Step, View
+from tui_manager.ui.output.output_reader import OutputRead, OutputReader, ReadKind, Viewport
 from tui_manager.ui.output.output_reader import Source as Source
 from tui_manager.ui.output.output_view import NO_OUTPUT as NO_OUTPUT
 from tui_manager.ui.output.output_view import OutputView
@@ -35,7 +35,7 @@ class OutputPane(OutputView, can_focus=True):
         super().__init__(id=id)
         self.link = link
         self._stale = self._reading = False
-        self._jump: Step | None = None
+        self._jump: OutputRead | None = None
         self.match: OutputMatch | None = None  # the line that a search has shown last
 
     def show(self, source: Source | None) -> None:
@@ -76,7 +76,7 @@ class OutputPane(OutputView, can_focus=True):
         self.match = match
         self.follow = False
         self.target = (match.execution_id, match.stream, match.offset)
-        self._jump = Step(Kind.AROUND, match.position)
+        self._jump = OutputRead(ReadKind.AROUND, match.position)
         self._read_on()
 
     @property
@@ -109,20 +109,20 @@ class OutputPane(OutputView, can_focus=True):
         try:
             for _ in range(_STEPS_MAX):
                 reader = self.reader
-                if reader is None or (step := self._next_step(reader)) is None:
+                if reader is None or (read := self._next_read(reader)) is None:
                     return
-                before, after = await reader.fetch(self.link.operator, step)
+                before, after = await reader.fetch(self.link.operator, read)
                 if reader is self.reader:
-                    self._take(step, before, after)
+                    self._take(read, before, after)
         finally:
             self._reading = False
 
-    def _next_step(self, reader: OutputReader) -> Step | None:
+    def _next_read(self, reader: OutputReader) -> OutputRead | None:
         if reader.window.size >= HELD_MAX:
             self._drop_far(margin=0)
-        step, self._jump = self._jump, None
-        if step is None:
-            view = View(
+        read, self._jump = self._jump, None
+        if read is None:
+            view = Viewport(
                 top=self.top,
                 height=max(1, self.size.height),
                 rows=self.rows.total,
@@ -130,23 +130,23 @@ class OutputPane(OutputView, can_focus=True):
                 follow=self.follow,
                 stale=self._stale,
             )
-            step = reader.next_step(view)
-        if step is not None and step.kind in (Kind.NEWEST, Kind.LATER, Kind.EXTENT):
+            read = reader.next_read(view)
+        if read is not None and read.kind in (ReadKind.NEWEST, ReadKind.LATER, ReadKind.EXTENT):
             self._stale = False
-        return step
+        return read
 
     def _take(
-        self, step: Step, before: Sequence[OutputChunk], after: Sequence[OutputChunk]
+        self, read: OutputRead, before: Sequence[OutputChunk], after: Sequence[OutputChunk]
     ) -> None:
         """Holds what was read, and shows it."""
         assert self.reader is not None  # the caller has read with it
         anchor, from_end = self.line_at_top(), self.max_scroll_y - self.scroll_y
         known = self.reader.extent
-        self.reader.take(step, before, after)
-        if step.kind in (Kind.LATER, Kind.EXTENT) and self.reader.extent == known:
+        self.reader.take(read, before, after)
+        if read.kind in (ReadKind.LATER, ReadKind.EXTENT) and self.reader.extent == known:
             return  # the task has changed, but its output has not: all would be drawn for nothing
         self.widen_names()
-        self.lay_out(anchor, step, from_end)
+        self.lay_out(anchor, read, from_end)
         self._drop_far(margin=self.size.height)
 
     def _drop_far(self, margin: int) -> None:

@@ -47,7 +47,7 @@ class Source:
         )
 
 
-class Kind(Enum):
+class ReadKind(Enum):
     """Which part is read."""
 
     NEWEST = auto()
@@ -59,15 +59,15 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One read, with the position around which it is."""
+class OutputRead:
+    """One read of output, around a position."""
 
-    kind: Kind
+    kind: ReadKind
     position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Viewport:
     """What of the window is seen, in rows.
 
     Attributes:
@@ -114,62 +114,62 @@ class OutputReader:
         held = (window.first, window.last, window.at_start, window.at_end)
         return (*held, self.first, self.last, self.has_read)
 
-    def next_step(self, view: View) -> Step | None:
+    def next_read(self, view: Viewport) -> OutputRead | None:
         """What is read next; None if nothing is needed."""
-        step = self._needed(view)
-        if step is None or step.kind not in (Kind.EARLIER, Kind.LATER):
+        read = self._needed(view)
+        if read is None or read.kind not in (ReadKind.EARLIER, ReadKind.LATER):
             self._limit = READ
-        return step
+        return read
 
-    def _needed(self, view: View) -> Step | None:
+    def _needed(self, view: Viewport) -> OutputRead | None:
         window = self.window
         if not self.has_read:
-            return Step(Kind.NEWEST)
+            return OutputRead(ReadKind.NEWEST)
         if view.follow and not window.at_end:
             if self._laters < _LATERS and not view.is_outside:
-                return Step(Kind.LATER)
-            return Step(Kind.NEWEST)
+                return OutputRead(ReadKind.LATER)
+            return OutputRead(ReadKind.NEWEST)
         if view.is_outside and not window.is_complete and not view.follow:
             return self._jump(view.share)
         if window.size < HELD_MAX:
             ahead = view.height if window.size < KEPT else 0  # rows that are read before their time
             if not window.at_start and view.top < ahead:
-                return Step(Kind.EARLIER)
+                return OutputRead(ReadKind.EARLIER)
             if not window.at_end and view.top + view.height + ahead > view.rows:
-                return Step(Kind.LATER)
+                return OutputRead(ReadKind.LATER)
         if view.stale:
-            return Step(Kind.LATER if window.at_end else Kind.EXTENT)
+            return OutputRead(ReadKind.LATER if window.at_end else ReadKind.EXTENT)
         return None
 
-    def _jump(self, share: float) -> Step:
+    def _jump(self, share: float) -> OutputRead:
         if share <= 0:
-            return Step(Kind.FIRST)
+            return OutputRead(ReadKind.FIRST)
         if share >= 1:
-            return Step(Kind.NEWEST)
-        return Step(Kind.AROUND, self.first + int(share * (self.last - self.first)))
+            return OutputRead(ReadKind.NEWEST)
+        return OutputRead(ReadKind.AROUND, self.first + int(share * (self.last - self.first)))
 
     async def fetch(
-        self, operator: Operator, step: Step
+        self, operator: Operator, read: OutputRead
     ) -> tuple[Sequence[OutputChunk], Sequence[OutputChunk]]:
         """The chunks before a place, and those behind it."""
         source, window = self.source, self.window
-        match step.kind:
-            case Kind.NEWEST:
+        match read.kind:
+            case ReadKind.NEWEST:
                 before = await source.read(operator, before=END)
                 if _is_full(before, READ):
                     await self._read_first(operator)
                 return before, ()
-            case Kind.FIRST:
+            case ReadKind.FIRST:
                 return (), await source.read(operator)
-            case Kind.AROUND:
-                before = await source.read(operator, before=step.position, limit=READ // 2)
+            case ReadKind.AROUND:
+                before = await source.read(operator, before=read.position, limit=READ // 2)
                 await self._read_first(operator)
-                return before, await source.read(operator, after=step.position - 1)
-            case Kind.EARLIER:
+                return before, await source.read(operator, after=read.position - 1)
+            case ReadKind.EARLIER:
                 return await source.read(operator, before=window.first, limit=self._limit), ()
-            case Kind.LATER:
+            case ReadKind.LATER:
                 return (), await source.read(operator, after=window.last, limit=self._limit)
-            case Kind.EXTENT:
+            case ReadKind.EXTENT:
                 return (), await source.read(operator, before=END, limit=1)
 
     async def _read_first(self, operator: Operator) -> None:
@@ -177,27 +177,29 @@ class OutputReader:
             for chunk in await self.source.read(operator, limit=1):
                 self.first = chunk.position
 
-    def take(self, step: Step, before: Sequence[OutputChunk], after: Sequence[OutputChunk]) -> None:
+    def take(
+        self, read: OutputRead, before: Sequence[OutputChunk], after: Sequence[OutputChunk]
+    ) -> None:
         """Holds what was read."""
         window = self.window
-        limit = self._limit if step.kind in (Kind.EARLIER, Kind.LATER) else READ
+        limit = self._limit if read.kind in (ReadKind.EARLIER, ReadKind.LATER) else READ
         starts, ends = not _is_full(before, limit), not _is_full(after, limit)
-        match step.kind:
-            case Kind.NEWEST:
+        match read.kind:
+            case ReadKind.NEWEST:
                 window.replace(before, at_start=starts, at_end=True)
-            case Kind.FIRST:
+            case ReadKind.FIRST:
                 window.replace(after, at_start=True, at_end=ends)
-            case Kind.AROUND:
+            case ReadKind.AROUND:
                 starts = not _is_full(before, READ // 2)
                 window.replace((*before, *after), at_start=starts, at_end=ends)
-            case Kind.EARLIER:
+            case ReadKind.EARLIER:
                 window.prepend(before, at_start=starts)
-            case Kind.LATER:
+            case ReadKind.LATER:
                 window.append(after, at_end=ends)
         self.has_read = True
-        if step.kind in (Kind.EARLIER, Kind.LATER):
+        if read.kind in (ReadKind.EARLIER, ReadKind.LATER):
             self._limit = min(2 * limit, _READ_MAX)
-        self._laters = self._laters + 1 if step.kind is Kind.LATER and not ends else 0
+        self._laters = self._laters + 1 if read.kind is ReadKind.LATER and not ends else 0
         if window.at_start:
             self.first = window.first
         self.last = max(self.last, window.last, *(chunk.position for chunk in after[-1:]))

@@ -17,8 +17,9 @@ from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.output.line_rows import LineRows
-from tui_manager.ui.output.output_reader import Kind, OutputReader, Source, Step
-from tui_manager.ui.output.row_prefix_and_title import HOST_WIDTH, Prefix, Shown, title_of
+from tui_manager.ui.output.output_reader import OutputRead, OutputReader, ReadKind, Source
+from tui_manager.ui.output.pane_title import TitleState, title_of
+from tui_manager.ui.output.row_prefix import HOST_WIDTH, RowPrefix
 
 NO_OUTPUT: Spans = (Span("No output yet.", Role.MUTED),)
 ENDED_WITHOUT_OUTPUT: Spans = (Span("No output.", Role.MUTED),)  # of a task that has ended
@@ -26,7 +27,7 @@ _READING: Spans = (Span("  "), Span("…", Role.MUTED))
 
 Place = tuple[str, Stream, int]  # a byte of a stream of an execution
 Anchor = tuple[Place, int]  # a line, and how many rows below its first one the pane begins
-_STAYS = Step(Kind.EXTENT)
+_STAYS = OutputRead(ReadKind.EXTENT)
 
 
 class OutputView(SpanWidget, InstantScroll):
@@ -43,7 +44,7 @@ class OutputView(SpanWidget, InstantScroll):
         self.end_note: Spans = ()  # a note of the manager below the last line
         self.search_state = self.pager_state = ""  # for the title
         self.rows = LineRows()
-        self.prefix = Prefix()
+        self.prefix = RowPrefix()
         self.before = self.behind = 0  # about so many rows are not held, at both ends
         self.target: Place | None = None  # to be scrolled to when it is read
         self.placing = False  # it is scrolled by this class, and not by the operator
@@ -97,19 +98,19 @@ class OutputView(SpanWidget, InstantScroll):
         self.prefix = replace(self.prefix, host_width=width)
 
     def lay_out(
-        self, anchor: Anchor | None = None, step: Step = _STAYS, from_end: float = 0
+        self, anchor: Anchor | None = None, read: OutputRead = _STAYS, from_end: float = 0
     ) -> None:
         """Places the lines. What was seen stays in place, or what was asked for comes in sight.
 
         Args:
-            step: what was read.
+            read: what was read.
             from_end: how many rows were below what was seen before.
         """
         rows = self.rows.place(self.lines, self.text_width)
         self.before, self.behind = self.reader.rows_around(rows) if self.reader else (0, 0)
-        top = self._new_top(anchor, step)
+        top = self._new_top(anchor, read)
         self._set_rows(self.before + rows + self.behind + bool(self.end_note))
-        if top is None and step.kind is Kind.NEWEST:
+        if top is None and read.kind is ReadKind.NEWEST:
             top = self.max_scroll_y - from_end
         self.placing = True
         if self.follow:
@@ -120,18 +121,18 @@ class OutputView(SpanWidget, InstantScroll):
         self.retitle()
         self.refresh()
 
-    def _new_top(self, anchor: Anchor | None, step: Step) -> float | None:
+    def _new_top(self, anchor: Anchor | None, read: OutputRead) -> float | None:
         """The row that is seen first; None if it stays."""
         if self.reader is None:
             return None
         find, rows = self.reader.window.find, self.rows
-        if step.kind is Kind.AROUND:
+        if read.kind is ReadKind.AROUND:
             place, self.target = self.target, None
             number = find(*place) if place else -1
             if place and number >= 0:
                 part = rows.part_of(self.lines[number], place[2] - self.lines[number].offset)
                 return self.before + rows.row_of(number) + part - self.size.height // 3
-            return self._around(step.position)
+            return self._around(read.position)
         if anchor is not None and (number := find(*anchor[0])) >= 0:
             return self.before + rows.row_of(number) + anchor[1]
         return None
@@ -167,7 +168,7 @@ class OutputView(SpanWidget, InstantScroll):
             last = self.line_seen(self.size.height - 1)
             share = reader.share_of(last.position) if last else None
         doing = "  ".join(filter(None, (self.search_state, self.pager_state)))
-        shown = Shown(self.ended, self.follow, self.rows.wraps, share, doing)
+        shown = TitleState(self.ended, self.follow, self.rows.wraps, share, doing)
         self.set_title(title_of(self.source, shown, self.size.width))
 
     # Drawing.

@@ -26,7 +26,7 @@ from textual.worker import Worker
 
 from tui_manager.ui.terminal.dimmed_screen import draw_fast
 from tui_manager.ui.terminal.safe_cells import SafeCells, WithoutColours
-from tui_manager.ui.terminal.style_memory import RememberingStylesheet, StyleMemory
+from tui_manager.ui.terminal.style_cache import CachedStylesheet, StyleCache
 
 # Textual's class has a worker under this name; a worker of the same group cancels it.
 SEARCH_GROUP = CommandPalette._GATHER_COMMANDS_GROUP
@@ -81,7 +81,7 @@ class HookedApp(App[None], inherit_bindings=False):
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class)
-        self.stylesheet = RememberingStylesheet(self.get_css_variables(), StyleMemory())
+        self.stylesheet = CachedStylesheet(self.get_css_variables(), StyleCache())
 
     def update_styles(self, node: DOMNode, animate: bool = True) -> None:
         """Styles a widget again, and those in it. One that has no parent yet is styled when it

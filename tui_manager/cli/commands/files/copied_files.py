@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from tui_manager.cli.printing.status_line import clear_status, show_status
-from tui_manager.cli.printing.text import note
+from tui_manager.cli.printing.write_text import note
 from tui_manager.domain.text.number_format import size
 from tui_manager.operator.file_calls import FileCalls
 from tui_manager.operator.local_files.sources_of_task import TaskSources

@@ -20,8 +20,8 @@ from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNWRITABLE
 from tui_manager.cli.options.tasks.transfer import copy_task, fetch_task, sources_of
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.summary_text import outcome
-from tui_manager.cli.printing.text import note, write
 from tui_manager.cli.printing.transfers import end_words
+from tui_manager.cli.printing.write_text import note, write
 from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.status import CommandHostStatus as Status

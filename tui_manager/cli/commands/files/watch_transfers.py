@@ -12,8 +12,8 @@ from pathlib import Path
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.status_line import clear_status, show_status
-from tui_manager.cli.printing.text import note, write
 from tui_manager.cli.printing.transfers import bytes_done, end_words, files_words, progress_words
+from tui_manager.cli.printing.write_text import note, write
 from tui_manager.client.read_lists import all_command_hosts
 from tui_manager.domain.errors import ManagerError, NotFoundError, StorageError
 from tui_manager.domain.status import CommandHostStatus as Status

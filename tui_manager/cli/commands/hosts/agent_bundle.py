@@ -18,7 +18,7 @@ from tui_manager.agent_bundle.signing_key import (
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.status_line import clear_status, show_status
-from tui_manager.cli.printing.text import note, write
+from tui_manager.cli.printing.write_text import note, write
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.text.safe_text import safe_text
 from tui_manager.state_files import APP

@@ -14,7 +14,7 @@ from tui_manager_protos.rules.manager_address import ADDRESSES_MAX, check_manage
 
 from tui_manager.agent_bundle.opened_bundle import Bundle, require_signer
 from tui_manager.agent_install.choose_bundle import Bundles
-from tui_manager.agent_install.hosts_in_parallel import AllHosts, HostWork
+from tui_manager.agent_install.hosts_in_parallel import HostWork, ParallelHostWork
 from tui_manager.agent_install.install import HostInstall
 from tui_manager.agent_install.install_order import HostClaims, InstallOrder
 from tui_manager.agent_install.manager_calls import HostReader
@@ -26,7 +26,7 @@ from tui_manager.cli.exit_status import COMPLETED, NOT_COMPLETED, UNREACHABLE
 from tui_manager.cli.options.values import parse_pairs
 from tui_manager.cli.printing.install_progress import HostProgress, print_outcomes
 from tui_manager.cli.printing.status_line import clear_status
-from tui_manager.cli.printing.text import note
+from tui_manager.cli.printing.write_text import note
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.hosts.host import check_labels, check_name
@@ -58,7 +58,7 @@ class _Command:
         self.ssh = _ssh_settings(options, self.targets)
         self.run_id = secrets.token_hex(8)
         self.progress = HostProgress(len(self.targets))
-        self._work: AllHosts | None = None
+        self._work: ParallelHostWork | None = None
 
     def run(
         self,
@@ -84,7 +84,7 @@ class _Command:
         """Whether the manager was lost meanwhile."""
         async with connect_operator(self._settings.state_dir) as operator:
             make = prepare(self, operator, await operator.manager_status())
-            self._work = work = AllHosts(
+            self._work = work = ParallelHostWork(
                 self.targets, make, self.progress.on_end, self.options.parallel
             )
             await work.run()

@@ -16,7 +16,7 @@ from tui_manager.cli.commands.tasks.run import (
 from tui_manager.cli.options.hosts.agent_update import update_task
 from tui_manager.cli.options.tasks.transfer import NO_FILES
 from tui_manager.cli.options.values import file_path
-from tui_manager.cli.printing.text import note
+from tui_manager.cli.printing.write_text import note
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 from tui_manager.settings import Settings
 

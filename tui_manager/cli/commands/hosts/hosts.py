@@ -10,7 +10,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_moment
 from tui_manager.cli.printing.list_and_show.host_details import host_text, maintenance_text
 from tui_manager.cli.printing.list_and_show.list_tables import host_table
-from tui_manager.cli.printing.text import (
+from tui_manager.cli.printing.write_text import (
     note,
     note_storage_trouble,
     one_line,

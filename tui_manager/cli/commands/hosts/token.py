@@ -11,7 +11,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_duration
 from tui_manager.cli.printing.list_and_show.list_tables import token_table
 from tui_manager.cli.printing.standard_streams import OutputError
-from tui_manager.cli.printing.text import note, write, write_json
+from tui_manager.cli.printing.write_text import note, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_tokens
 from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 
 from tui_manager.cli.printing.list_and_show.list_tables import audit_table
-from tui_manager.cli.printing.text import note, write, write_json
+from tui_manager.cli.printing.write_text import note, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import newest_audit
 from tui_manager.domain.manager.audit import AuditEntry

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tui_manager.cli.options.values import file_path
-from tui_manager.cli.printing.text import note, one_line, write, write_json
+from tui_manager.cli.printing.write_text import note, one_line, write, write_json
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.security.cluster_key import CLUSTER_KEY
 from tui_manager.service.files.check_files import check_files

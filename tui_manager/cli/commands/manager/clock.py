@@ -3,7 +3,7 @@ command has a file of its own, which is imported only when the command is called
 
 import asyncio
 
-from tui_manager.cli.printing.text import write
+from tui_manager.cli.printing.write_text import write
 from tui_manager.client.connection import connect_operator
 from tui_manager.settings import Settings
 

@@ -1,7 +1,7 @@
 """`tui-manager database forget-keys`. Each command has a file of its own, which is imported only
 when the command is called."""
 
-from tui_manager.cli.printing.text import write
+from tui_manager.cli.printing.write_text import write
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.operator.actor import this_actor
 from tui_manager.settings import Settings

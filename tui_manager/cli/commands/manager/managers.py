@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tui_manager.cli.printing.list_and_show.list_tables import manager_table
-from tui_manager.cli.printing.text import note_storage_trouble, write, write_json
+from tui_manager.cli.printing.write_text import note_storage_trouble, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.manager.manager_status import ManagerStatus

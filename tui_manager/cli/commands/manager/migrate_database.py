@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from tui_manager import state_dir, state_files
 from tui_manager.cli.options.values import file_path
-from tui_manager.cli.printing.text import note, write, write_json
+from tui_manager.cli.printing.write_text import note, write, write_json
 from tui_manager.domain.errors import AlreadyRunningError, InvalidInputError
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database_url import hide_password

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tui_manager.cli.exit_status import NOT_COMPLETED
 from tui_manager.cli.printing.list_and_show.receiver_table import receiver_table
-from tui_manager.cli.printing.text import note_storage_trouble, write, write_json
+from tui_manager.cli.printing.write_text import note_storage_trouble, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.domain.manager.notification import Answer, Outcome, ReceiverStatus

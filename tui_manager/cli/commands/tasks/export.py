@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from tui_manager.cli.options.values import file_path
 from tui_manager.cli.printing.standard_streams import OutputError
-from tui_manager.cli.printing.text import note
+from tui_manager.cli.printing.write_text import note
 from tui_manager.client.connection import connect_operator
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.presentation.export_format import Format

@@ -13,7 +13,7 @@ from tui_manager.cli.exit_status import COMPLETED, INTERRUPTED, NOT_COMPLETED, U
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.rollout_text import WaitNote
 from tui_manager.cli.printing.summary_text import count_words
-from tui_manager.cli.printing.text import StorageTroubleNote, note
+from tui_manager.cli.printing.write_text import StorageTroubleNote, note
 from tui_manager.domain.errors import (
     IllegalMoveError,
     NoAnswerError,

@@ -7,7 +7,7 @@ import sys
 
 from tui_manager.cli.commands.tasks.run_output import LiveLines
 from tui_manager.cli.printing.print_summary import note_past_limit
-from tui_manager.cli.printing.text import note
+from tui_manager.cli.printing.write_text import note
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import output_by_host
 from tui_manager.domain.errors import NotFoundError

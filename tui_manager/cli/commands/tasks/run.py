@@ -17,7 +17,7 @@ from tui_manager.cli.options.script_and_stdin import given_content_options
 from tui_manager.cli.options.tasks.run import RUN_FORM, task_spec, with_secrets
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary_text import note_left_out
-from tui_manager.cli.printing.text import note, write, write_json
+from tui_manager.cli.printing.write_text import note, write, write_json
 from tui_manager.client.connection import connect
 from tui_manager.client.manager import Manager
 from tui_manager.client.task_handle import TaskHandle

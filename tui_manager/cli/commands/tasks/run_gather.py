@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui_manager.cli.commands.tasks.run_output import file_of
-from tui_manager.cli.printing.print_summary import NOTHING_SAVED, EndNote
-from tui_manager.cli.printing.text import cleaner_for
+from tui_manager.cli.printing.print_summary import NOTHING_SAVED, SummaryPrinter
+from tui_manager.cli.printing.write_text import cleaner_for
 from tui_manager.client.output_lines import StreamLines
 from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
@@ -47,7 +47,7 @@ class GatheredOutput:
 
     async def finish(self, operator: Operator, ended: Progress) -> TaskStatus:
         """Prints the groups, the largest first, and the summary."""
-        end = EndNote(ended, self._steps, self._saved)
+        end = SummaryPrinter(ended, self._steps, self._saved)
         outputs: dict[Stream, _Groups] = {stream: {} for stream in Stream}
         transfers: _Groups = {}
         async for row in each_command_host(operator, ended.task_id):

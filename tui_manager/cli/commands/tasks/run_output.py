@@ -5,9 +5,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from tui_manager.cli.printing.print_summary import NOTHING_SAVED, EndNote
+from tui_manager.cli.printing.print_summary import NOTHING_SAVED, SummaryPrinter
 from tui_manager.cli.printing.status_line import clear_status
-from tui_manager.cli.printing.text import cleaner_for
+from tui_manager.cli.printing.write_text import cleaner_for
 from tui_manager.client.output_lines import TaskLines
 from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.status import Stream, TaskStatus
@@ -74,7 +74,7 @@ class LiveLines:
     async def finish(self, operator: "Operator", ended: Progress) -> TaskStatus:
         """Prints lines without an end, and the summary."""
         self.end_lines()
-        end = EndNote(ended, self._steps, self._saved)
+        end = SummaryPrinter(ended, self._steps, self._saved)
         async for row in each_command_host(operator, ended.task_id):
             end.add(row)
         end.print()

@@ -17,7 +17,7 @@ from tui_manager.cli.printing.list_and_show.schedule_details import (
     schedule_table,
     schedule_text,
 )
-from tui_manager.cli.printing.text import note, write, write_json
+from tui_manager.cli.printing.write_text import note, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_schedules, newest_runs
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError

@@ -13,7 +13,7 @@ from tui_manager.cli.printing.json_rows import JsonRows
 from tui_manager.cli.printing.list_and_show.list_tables import CommandHostTable, TaskTable
 from tui_manager.cli.printing.list_and_show.task_details import task_text
 from tui_manager.cli.printing.summary_text import count_words, note_left_out
-from tui_manager.cli.printing.text import (
+from tui_manager.cli.printing.write_text import (
     note,
     note_storage_trouble,
     write,

@@ -15,7 +15,7 @@ from tui_manager.cli.printing.list_and_show.template_details import (
     template_detail_shape,
     template_text,
 )
-from tui_manager.cli.printing.text import cleaner_for, note, write, write_json
+from tui_manager.cli.printing.write_text import cleaner_for, note, write, write_json
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.read_lists import all_templates
 from tui_manager.client.read_template import read_template

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tui_manager.cli.printing.list_and_show.list_tables import host_state, task_of_host_table
-from tui_manager.cli.printing.text import local_time, one_line
+from tui_manager.cli.printing.write_text import local_time, one_line
 from tui_manager.domain.hosts.host import Host, HostDetail, labels_text
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.hosts.vitals import Vitals

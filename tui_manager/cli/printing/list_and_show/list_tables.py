@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from tui_manager.cli.printing.summary_text import count_words, outcome, update_words
-from tui_manager.cli.printing.text import Table, local_time
+from tui_manager.cli.printing.text_table import Table
+from tui_manager.cli.printing.write_text import local_time
 from tui_manager.domain.hosts.host import Host, labels_text
 from tui_manager.domain.hosts.join_token import Token
 from tui_manager.domain.manager.audit import AuditEntry

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from tui_manager.cli.printing.text import local_time, one_line, table
+from tui_manager.cli.printing.text_table import table
+from tui_manager.cli.printing.write_text import local_time, one_line
 from tui_manager.domain.manager.notification import ReceiverStatus
 
 _COLUMNS = ("NAME", "KIND", "TO", "EVENTS", "WAIT", "TAKEN", "LOST", "LAST", "STATE")

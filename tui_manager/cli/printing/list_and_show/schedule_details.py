@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.printing.list_and_show.steps import need_table, step_table, step_what
-from tui_manager.cli.printing.text import one_line, table
+from tui_manager.cli.printing.text_table import table
+from tui_manager.cli.printing.write_text import one_line
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.presentation.json_fields import Shape, timestamp
 from tui_manager.domain.schedules.schedule import (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from tui_manager.cli.printing.summary_text import count_words
-from tui_manager.cli.printing.text import table
+from tui_manager.cli.printing.text_table import table
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure
 from tui_manager.domain.tasks.task import Command

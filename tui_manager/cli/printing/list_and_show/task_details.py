@@ -5,7 +5,7 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.cli.printing.list_and_show.steps import need_table, progress_table, step_what
 from tui_manager.cli.printing.rollout_text import hold_words, progress_words, resume_command
 from tui_manager.cli.printing.summary_text import count_words
-from tui_manager.cli.printing.text import local_time, one_line
+from tui_manager.cli.printing.write_text import local_time, one_line
 from tui_manager.domain.task_spec.task_spec import HIDDEN, Offline
 from tui_manager.domain.tasks.task import Command, Task, TaskDetail
 from tui_manager.domain.text.host_name_ranges import fold_names

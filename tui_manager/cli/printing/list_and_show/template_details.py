@@ -1,7 +1,8 @@
 """One template for people and for scripts: what `template show` prints."""
 
 from tui_manager.cli.printing.list_and_show.steps import step_table
-from tui_manager.cli.printing.text import local_time, one_line, table
+from tui_manager.cli.printing.text_table import table
+from tui_manager.cli.printing.write_text import local_time, one_line
 from tui_manager.domain.presentation.json_fields import Shape, template_shape, timestamp
 from tui_manager.domain.task_files.task_file import TaskFile
 from tui_manager.domain.task_files.template import TemplateDetail, TemplateVersion

@@ -25,7 +25,7 @@ from tui_manager.operator.socket.client.task_overview_client import (
     NewTaskClient,
     TaskOverviewClient,
 )
-from tui_manager.operator.socket.socket_path_and_options import OPTIONS, socket_address
+from tui_manager.operator.socket.unix_socket import OPTIONS, socket_address
 
 if TYPE_CHECKING:
     from tui_manager.domain.hosts.host import Host, HostDetail

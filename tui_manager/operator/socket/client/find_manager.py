@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from tui_manager.domain.errors import NoAnswerError, UnreachableError
-from tui_manager.operator.socket.socket_path_and_options import find_socket, trusted_users
+from tui_manager.operator.socket.unix_socket import find_socket, trusted_users
 from tui_manager.state_files import has_database
 
 _CONNECT_TIMEOUT = 2.0  # seconds

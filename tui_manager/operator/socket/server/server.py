@@ -34,7 +34,7 @@ from tui_manager.operator.socket.server.output_servicer import OutputServicer
 from tui_manager.operator.socket.server.schedule_servicer import ScheduleServicer
 from tui_manager.operator.socket.server.task_overview_servicer import TaskOverviewServicer
 from tui_manager.operator.socket.server.template_servicer import TemplateServicer
-from tui_manager.operator.socket.socket_path_and_options import (
+from tui_manager.operator.socket.unix_socket import (
     OPTIONS,
     forget,
     point_to,

@@ -25,9 +25,9 @@ from tui_manager.service.managers.messages.bridge_message import (
     BridgeMessage,
     MalformedMessageError,
 )
+from tui_manager.service.managers.messages.gateway_request_handler import GatewayRequestHandler
 from tui_manager.service.managers.messages.missed_messages import MissedMessages
 from tui_manager.service.managers.messages.notifier import Notifier
-from tui_manager.service.managers.messages.requests_from_gateways import RequestsFromGateways
 from tui_manager.storage.tables.manager import gateways
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class ChangeBridge:
         core: Core,
         notifier: Notifier,
         hosts: HostsElsewhere,
-        requests: RequestsFromGateways,
+        requests: GatewayRequestHandler,
     ) -> None:
         self._core = core
         self._notifier = notifier

@@ -14,7 +14,7 @@ from tui_manager.domain.task_spec.copy_and_fetch import (
 )
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables.tasks import step_files
+from tui_manager.storage.tables.tasks import transfer_step_columns
 
 _SQL = load_queries("transfers.sql")
 
@@ -111,7 +111,7 @@ def of_execution(tx: Transaction, execution_id: str) -> TransferOrder | None:
         status=CommandHostStatus(row["status"]),
         sent=row["sent_at"] is not None,
         canceled=row["cancel_requested_at"] is not None,
-        copy=step_files.copy_of(row["copy_step"]),
-        fetch=step_files.fetch_of(row["fetch_step"]),
-        update=step_files.update_of(row["update_step"]),
+        copy=transfer_step_columns.copy_of(row["copy_step"]),
+        fetch=transfer_step_columns.fetch_of(row["fetch_step"]),
+        update=transfer_step_columns.update_of(row["update_step"]),
     )

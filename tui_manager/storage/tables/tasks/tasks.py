@@ -30,7 +30,12 @@ from tui_manager.storage.engine.statements import (
     to_datetime,
 )
 from tui_manager.storage.engine.transaction import Row, Transaction
-from tui_manager.storage.tables.tasks import command_contents, rollouts, secrets, step_files
+from tui_manager.storage.tables.tasks import (
+    command_contents,
+    rollouts,
+    secrets,
+    transfer_step_columns,
+)
 
 _SQL = load_queries("tasks.sql")
 _PLAIN_PARAMETER = Parameter("")
@@ -159,9 +164,9 @@ def spec_of(row: Row, secret_names: Iterable[str] = ()) -> CommandSpec:
         on_failure=OnFailure(row["on_failure"]),
         always=bool(row["always"]),
         barrier=bool(row["barrier"]),
-        copy=step_files.copy_of(row["copy_step"]),
-        fetch=step_files.fetch_of(row["fetch_step"]),
-        update=step_files.update_of(row["update_step"]),
+        copy=transfer_step_columns.copy_of(row["copy_step"]),
+        fetch=transfer_step_columns.fetch_of(row["fetch_step"]),
+        update=transfer_step_columns.update_of(row["update_step"]),
     )
 
 
@@ -218,9 +223,9 @@ def insert(
                 "script_sha256": command.script and command.script.sha256,
                 "stdin_size": command.stdin and command.stdin.size,
                 "stdin_sha256": command.stdin and command.stdin.sha256,
-                "copy_step": step_files.copy_text(command.copy),
-                "fetch_step": step_files.fetch_text(command.fetch),
-                "update_step": step_files.update_text(command.update),
+                "copy_step": transfer_step_columns.copy_text(command.copy),
+                "fetch_step": transfer_step_columns.fetch_text(command.fetch),
+                "update_step": transfer_step_columns.update_text(command.update),
                 "files_sha256": command.stored_files and command.stored_files.sha256,
             }
             for position, command in enumerate(spec.commands)

@@ -26,7 +26,7 @@ class TaskKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FilesTexts:
+class CopyAndFetchTexts:
     """The texts as they are typed.
 
     Attributes:
@@ -119,11 +119,11 @@ class FilesTexts:
             str(Path(path).expanduser().absolute()) for path in split_paths("files", self.files)
         )
 
-    def with_any_files(self) -> "FilesTexts":
+    def with_any_files(self) -> "CopyAndFetchTexts":
         """The same as if the files were read, where only their names matter."""
         return replace(self, found=self.found or _EXAMPLE_SET)
 
-    def complete(self) -> "FilesTexts":
+    def complete(self) -> "CopyAndFetchTexts":
         """The same with words in place of what is not typed or not read yet."""
         return replace(
             self,
@@ -135,16 +135,16 @@ class FilesTexts:
         )
 
 
-_EXAMPLE = FilesTexts("FILE", _EXAMPLE_TO, paths="/PATH", found=_EXAMPLE_SET)
-NO_FILES = FilesTexts()
+_EXAMPLE = CopyAndFetchTexts("FILE", _EXAMPLE_TO, paths="/PATH", found=_EXAMPLE_SET)
+NO_FILES = CopyAndFetchTexts()
 
 
-def texts_of(copy: CopySpec | None, fetch: FetchSpec | None) -> FilesTexts:
+def texts_of(copy: CopySpec | None, fetch: FetchSpec | None) -> CopyAndFetchTexts:
     """What is typed for a step of a task that is there already: the names of its files stand for
     those that the manager has stored."""
     if copy is not None:
         named = shlex.join(copy.sources)
-        return FilesTexts(
+        return CopyAndFetchTexts(
             files=named,
             to=copy.to,
             mode="" if copy.mode is None else f"{copy.mode:04o}",
@@ -154,7 +154,9 @@ def texts_of(copy: CopySpec | None, fetch: FetchSpec | None) -> FilesTexts:
             stored_as=named,
         )
     if fetch is not None:
-        return FilesTexts(paths=shlex.join(fetch.paths), folder=fetch.to, folders=fetch.recursive)
+        return CopyAndFetchTexts(
+            paths=shlex.join(fetch.paths), folder=fetch.to, folders=fetch.recursive
+        )
     return NO_FILES
 
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 from textual.containers import Vertical
 
 from tui_manager.ui.forms.field_rows import FieldRow, LazyWidgets, Line, Tick
-from tui_manager.ui.forms.files.copy_and_fetch_fields import FilesTexts, TaskKind
+from tui_manager.ui.forms.files.copy_and_fetch_fields import CopyAndFetchTexts, TaskKind
 from tui_manager.ui.forms.path_suggester import PathSuggester
 
 _ROWS = {
@@ -45,12 +45,12 @@ _ROWS = {
 _FIRST = {TaskKind.COPY: "files", TaskKind.FETCH: "paths"}
 
 
-class FilesRows(Vertical):
+class CopyAndFetchRows(Vertical):
     """The fields of one kind. Those of the other kinds are not seen, and keep what was typed. They
     get their widgets when they are seen first."""
 
-    def __init__(self, kind: TaskKind, begun: FilesTexts) -> None:
-        texts = {one.name: getattr(begun, one.name) for one in fields(FilesTexts)}
+    def __init__(self, kind: TaskKind, begun: CopyAndFetchTexts) -> None:
+        texts = {one.name: getattr(begun, one.name) for one in fields(CopyAndFetchTexts)}
         self.rows = [FieldRow(*row, begun=texts) for row in _ROWS[kind]]
         self.kind = kind
         self._not_made = LazyWidgets(self.rows)
@@ -67,7 +67,7 @@ class FilesRows(Vertical):
 
     @property
     def typed(self) -> dict[str, str | bool]:
-        """What is typed and ticked, by the names of `FilesTexts`."""
+        """What is typed and ticked, by the names of `CopyAndFetchTexts`."""
         return {field: value for row in self.rows for field, value in row.typed.items()}
 
     def show(self, problems: Mapping[str, str], notes: Mapping[str, str]) -> None:

@@ -18,8 +18,12 @@ from tui_manager.ui.drawing.bars import percent_bar
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.forms.files.copy_and_fetch_fields import FilesTexts, TaskKind, split_paths
-from tui_manager.ui.forms.files.copy_and_fetch_rows import FilesRows
+from tui_manager.ui.forms.files.copy_and_fetch_fields import (
+    CopyAndFetchTexts,
+    TaskKind,
+    split_paths,
+)
+from tui_manager.ui.forms.files.copy_and_fetch_rows import CopyAndFetchRows
 from tui_manager.ui.forms.files.send_files import FilesSummary, FilesToSend, summarize_files
 from tui_manager.ui.forms.tasks.task_form import TaskForm
 from tui_manager.ui.manager_link import Link
@@ -51,8 +55,8 @@ class CopyForm(TaskForm):
 
     def __init__(self, link: Link, title: str, target: str = "") -> None:
         super().__init__(link, title, target)
-        self._begun_transfer = FilesTexts()
-        self._files_rows: tuple[FilesRows, ...] = ()
+        self._begun_transfer = CopyAndFetchTexts()
+        self._copy_and_fetch_rows: tuple[CopyAndFetchRows, ...] = ()
         self._to_send = FilesToSend()
         self._found: FileSet | None = None  # what was read of the files that are typed
         self._seen = FilesSummary()
@@ -66,32 +70,37 @@ class CopyForm(TaskForm):
         """What the task does."""
         raise NotImplementedError
 
-    def files_rows(self, begun: FilesTexts) -> Iterable[Widget]:
+    def copy_and_fetch_rows(self, begun: CopyAndFetchTexts) -> Iterable[Widget]:
         """The fields of both kinds."""
         self._begun_transfer = begun
-        self._files_rows = (FilesRows(TaskKind.COPY, begun), FilesRows(TaskKind.FETCH, begun))
-        return self._files_rows
+        self._copy_and_fetch_rows = (
+            CopyAndFetchRows(TaskKind.COPY, begun),
+            CopyAndFetchRows(TaskKind.FETCH, begun),
+        )
+        return self._copy_and_fetch_rows
 
-    async def make_files_rows(self) -> None:
+    async def make_copy_and_fetch_rows(self) -> None:
         """Makes the widgets of the fields of the kind."""
         if (rows := self.rows_of_kind) is not None:
             await rows.make_rows()
 
     @property
-    def rows_of_kind(self) -> FilesRows | None:
+    def rows_of_kind(self) -> CopyAndFetchRows | None:
         """Those that are seen; None of a command."""
-        return next((rows for rows in self._files_rows if rows.kind is self.kind), None)
+        return next((rows for rows in self._copy_and_fetch_rows if rows.kind is self.kind), None)
 
-    def show_files_rows(self) -> None:
+    def show_copy_and_fetch_rows(self) -> None:
         """Shows the fields of the kind, and no others."""
-        for rows in self._files_rows:
+        for rows in self._copy_and_fetch_rows:
             rows.display = rows.kind is self.kind
         self._look()
 
     @property
-    def transfer(self) -> FilesTexts:
+    def transfer(self) -> CopyAndFetchTexts:
         """What is typed."""
-        typed = {name: value for rows in self._files_rows for name, value in rows.typed.items()}
+        typed = {
+            name: value for rows in self._copy_and_fetch_rows for name, value in rows.typed.items()
+        }
         return replace(self._begun_transfer, **typed, found=self._found)  # type: ignore[arg-type]
 
     def above_buttons(self) -> Iterable[Widget]:
@@ -125,7 +134,7 @@ class CopyForm(TaskForm):
             self._seen = seen
             self.check()
 
-    def show_files_problems(self, problems: Mapping[str, str]) -> Mapping[str, str]:
+    def show_copy_and_fetch_problems(self, problems: Mapping[str, str]) -> Mapping[str, str]:
         """Shows the problems of the fields of the kind. Returns those that only a look at the files
         has shown."""
         rows = self.rows_of_kind

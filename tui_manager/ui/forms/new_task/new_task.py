@@ -143,7 +143,7 @@ class NewTaskScreen(CopyForm):
             id="command-part",
             classes="row",
         )
-        yield from self.files_rows(self._begun.transfer)
+        yield from self.copy_and_fetch_rows(self._begun.transfer)
         yield from (*self._rows, *self._folds)
 
     def above_buttons(self) -> Iterable[Widget]:
@@ -207,11 +207,11 @@ class NewTaskScreen(CopyForm):
         """Shows the fields of the kind. Those of the others keep what was typed."""
         if self.kind is self._shown_kind:
             return
-        await self.make_files_rows()
+        await self.make_copy_and_fetch_rows()
         self._shown_kind = self.kind
         runs = self.kind is TaskKind.COMMAND
         self.query_one("#command-part").display = runs
-        self.show_files_rows()
+        self.show_copy_and_fetch_rows()
         self._process.display = runs
         for row in self._input.rows:
             row.display = runs or row.fields[0].field == "description"
@@ -256,7 +256,7 @@ class NewTaskScreen(CopyForm):
         self.include_maintenance = fields.include_maintenance
         of_script = self._files.problems if self.kind is TaskKind.COMMAND else {}
         problems = {**fields.problems(), **of_script}
-        problems |= self.show_files_problems(problems)
+        problems |= self.show_copy_and_fetch_problems(problems)
         self.hint("command", problems.get("command", ""), self._command_hint(fields))
         for row in self._rows:
             row.show(problems)

@@ -26,7 +26,7 @@ from tui_manager.domain.task_spec.task_spec import (
 )
 from tui_manager.domain.task_spec.text_and_variables import check_variable
 from tui_manager.domain.text.host_name_ranges import fold_names
-from tui_manager.ui.forms.files.copy_and_fetch_fields import NO_FILES, FilesTexts, TaskKind
+from tui_manager.ui.forms.files.copy_and_fetch_fields import NO_FILES, CopyAndFetchTexts, TaskKind
 from tui_manager.ui.forms.new_task.rollout_fields import ALL_AT_ONCE, RolloutTexts
 from tui_manager.ui.forms.schedules.schedule_fields import parse_values
 
@@ -97,7 +97,7 @@ class FormFields:
     description: str = ""
     rollout: RolloutTexts = ALL_AT_ONCE
     kind: TaskKind = TaskKind.COMMAND
-    transfer: FilesTexts = NO_FILES
+    transfer: CopyAndFetchTexts = NO_FILES
 
     def spec(self) -> TaskSpec:
         """The task that is asked for. Raises InvalidInputError with the field."""

@@ -25,7 +25,6 @@ from tui_manager.ui.output.output_pane import OutputPane, Source
 from tui_manager.ui.paced_reader import PacedReader
 from tui_manager.ui.tasks.failure_summary import failure_lines
 from tui_manager.ui.tasks.one_task.command_host_table import CommandHostTable, cut_note
-from tui_manager.ui.tasks.one_task.task_files import TaskFiles
 from tui_manager.ui.tasks.one_task.task_head import (
     HostCounts,
     away_lines,
@@ -35,6 +34,7 @@ from tui_manager.ui.tasks.one_task.task_head import (
 )
 from tui_manager.ui.tasks.one_task.task_map_strip import TaskMapStrip
 from tui_manager.ui.tasks.one_task.task_steps import step_lines
+from tui_manager.ui.tasks.one_task.transfer_actions import TransferActions
 from tui_manager.ui.terminal.closable import while_open
 
 _AROUND = 2  # lines of the header and the footer
@@ -42,7 +42,7 @@ _ROWS_LEAST, _OUTPUT_LEAST = 5, 3  # lines of both panes with their frames
 _MIDDLE, _TALL = 30, 45  # lines of a terminal that has room for more of the map and the failures
 
 
-class TaskScreen(TaskFiles):
+class TaskScreen(TransferActions):
     """The command hosts of a task, faults first, and their output."""
 
     SCREEN = ScreenName.TASK
