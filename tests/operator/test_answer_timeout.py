@@ -4,11 +4,20 @@ import asyncio
 import gc
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.operator.recording import CALLS, EVERYTHING, SPEC, RecordingOperator, call
+from tests.operator.recording import (
+    CALLS,
+    EVERYTHING,
+    PROGRESS,
+    SPEC,
+    RecordingOperator,
+    call,
+)
 from tests.support.managers.manager_parts import Parts, manager_parts, spec
 from tests.support.waiting import GIVE_UP
 from tui_manager.domain.errors import NoAnswerError
@@ -114,6 +123,13 @@ async def test_a_watch_of_a_frozen_manager_ends(frozen: Path) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_following_a_task_of_a_frozen_manager_ends(frozen: Path) -> None:
+    async with connect(frozen) as client:
+        with pytest.raises(NoAnswerError, match="has not answered"):
+            await anext(client.follow_task(7))
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("name", "arguments"), [(name, given) for name, given, _ in CALLS if name not in FOLLOWING]
 )
@@ -174,6 +190,35 @@ async def test_a_quiet_watch_goes_on(operator: Operator, recording: RecordingOpe
     await recording.until_watching(2)  # it was asked whether it lives
     gate.set()
     assert await waiting == Changes(hosts=True)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_task_is_followed_while_its_database_is_slow_and_while_it_is_quiet(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    database, change = asyncio.Event(), asyncio.Event()
+    stored = [PROGRESS, replace(PROGRESS, status=TaskStatus.COMPLETED)]
+
+    async def progress() -> object:
+        await database.wait()
+        return stored.pop(0)
+
+    async def changes() -> AsyncIterator[Changes]:
+        await change.wait()
+        yield Changes(tasks=frozenset({7}))
+
+    recording.changes = changes
+    recording.answers |= {"get_task_progress": progress, "follow_output": ()}
+    events = []
+    async with aclosing(operator.follow_task(7)) as following:
+        for gate in (database, change):
+            coming = asyncio.ensure_future(anext(following))
+            # One watches for the task, the other one asks whether the manager lives.
+            await recording.until_watching(2)
+            gate.set()
+            events.append(await coming)
+    assert events == [PROGRESS, replace(PROGRESS, status=TaskStatus.COMPLETED)]
+    await recording.until_watching(0)
 
 
 @pytest.mark.usefixtures("impatient")
