@@ -35,8 +35,8 @@ from tui_manager.ui.terminal.closable import while_open
 
 
 class DashboardScreen(OutputActions, HostActions, TaskActions):
-    """The first screen. The panes of tasks have one selected task together: until the operator
-    selects one, that which was started last."""
+    """The first screen. The panes of tasks share one selected task. Until the operator selects
+    one, it is the task that was started last."""
 
     SCREEN = ScreenName.DASHBOARD
     BINDINGS = bindings_of(ScreenName.DASHBOARD)
@@ -123,7 +123,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
     # Panes.
 
     def _title_tabs(self) -> None:
-        """The tab of the hosts says what their title would."""
+        """Shows in the tab of the hosts what their title would say."""
         hosts = f"Hosts {self.hosts.counts_text}".rstrip()
         self.query_one(PaneTabs).set_titles(("Recent", hosts, "Output"))
 
@@ -186,8 +186,8 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self._show_output()
 
     def _read_recent(self) -> None:
-        """Reads the recent tasks again if they may have changed. While tasks only go on, that would
-        take half of what a dashboard costs the manager."""
+        """Reads the recent tasks again, if they may have changed. To read them also when running
+        tasks only go on would be half of what a dashboard costs the manager."""
         running = frozenset(map(self.now.key_of, self.now.list.rows.values()))
         if self._recent_changed or running != self._running_keys:
             self._recent_changed, self._running_keys = False, running
@@ -262,8 +262,8 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             self._show_output()
 
     def _show_output(self) -> None:
-        """Shows the output of the selected task: of all hosts, or of the one that was chosen. Until
-        another task is selected, that of the last one stays."""
+        """Shows the output of the selected task: of all hosts, or of the one that was chosen. The
+        output of the last task stays until another task is selected."""
         task = self.selected_task
         if task is None or self._failed_read[:1] != (task.task_id,):
             self._show_failed_hosts()
@@ -309,8 +309,8 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             self._title_tabs()
 
     def _show_failed_hosts(self) -> None:
-        """Hosts on which the selected task has failed are shown so. They are read again if there
-        are more, or others; once a second at most while many fail."""
+        """Marks the hosts on which the selected task has failed. They are read again if there are
+        more of them, or others; at most once a second while many fail."""
         task = self.selected_task
         if task is None:
             self._failed_read = ()

@@ -283,7 +283,8 @@ class Owner:
         )
 
 
-# What a result says to an older agent, which ends if it does not know a reason; by the reason.
+# The reason that is written for older agents, by the true one. An older agent ends when it reads a
+# reason that it does not know.
 _OLDER_REASON = {"transfer_failed": "interrupted", "update_failed": "interrupted"}
 # The numbers of a result, by the names of their entries.
 _NUMBERS = ("duration", "cpu", "memory_peak", "exit_code", "signal")
@@ -373,7 +374,7 @@ class Result:
         return self.started if self.boot_id == boot_id else 0
 
     def age(self, boot_id: str) -> int:
-        """Nanoseconds since the end. If that was in an earlier boot, as long as the host is up."""
+        """Nanoseconds since the end; if that was in an earlier boot, since the host has booted."""
         return max(0, clock.now() - (self.ended if self.boot_id == boot_id else 0))
 
 

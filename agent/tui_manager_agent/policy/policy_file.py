@@ -98,11 +98,11 @@ class PolicyFile:
         _require(self.judge(request))
 
     def require_write(self, path: bytes, *, is_folder: bool = False, mode: int = 0) -> None:
-        """As of FileRules."""
+        """See FileRules."""
         _require(self.judge_path(path, FileAccess.WRITE, is_folder=is_folder, mode=mode))
 
     def require_read(self, path: bytes, *, is_folder: bool | None = False) -> None:
-        """As of FileRules."""
+        """See FileRules."""
         _require(self.judge_path(path, FileAccess.READ, is_folder=is_folder))
 
     def update_keys(self, request: UpdateRequest) -> tuple[str, ...] | None:

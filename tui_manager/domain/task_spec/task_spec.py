@@ -48,7 +48,7 @@ class Offline(StrEnum):
 class OnFailure(StrEnum):
     """What follows a step that failed or timed out on a host."""
 
-    STOP = "stop"  # the steps that are `always`
+    STOP = "stop"  # only the steps that are `always`
     CONTINUE = "continue"  # the next step; the host counts as failed all the same
 
 
@@ -368,7 +368,7 @@ class TaskSpec:
 
     @property
     def shown_name(self) -> str:
-        """The name; if it is empty, what says what the first command is."""
+        """The name; if it is empty, the title of the first command."""
         return self.name.strip() or self.commands[0].title
 
 

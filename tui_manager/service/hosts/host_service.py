@@ -79,9 +79,9 @@ class HostService:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """An agent has said Hello, and waits for its turn to get a session. Of thousands that come
-        at one time, the first ones are told the heartbeat of all. When they are refused or leave,
-        the others are told the shorter one again."""
+        """Within the block, an agent that has said Hello waits for its session, and counts for the
+        heartbeat. So if thousands come at one time, the first ones are already told the heartbeat
+        for all of them. When some are refused or leave, the others are told a shorter one again."""
         self._waiting += 1
         self._update_heartbeat()
         try:
@@ -135,7 +135,7 @@ class HostService:
 
     @contextlib.contextmanager
     def _opening(self, host_id: str) -> Iterator[None]:
-        """Meanwhile the host is not judged by its silence."""
+        """Within the block, the host does not count as silent."""
         entry = self._directory.get(host_id)
         if entry is None:
             yield
@@ -239,7 +239,8 @@ class HostService:
             self._publish_stored()
 
     def _publish_stored(self) -> None:
-        """What watchers here know already is in the database now, for those of other managers."""
+        """Tells the watchers of other managers, who read the database, that a change is stored
+        there. The watchers of this manager know it already."""
         if self._core.requests.wanted:
             self._core.feed.publish(_HOSTS)
 
@@ -288,8 +289,8 @@ class HostService:
         """Keeps the newest vitals of a host, in memory only.
 
         Returns:
-            Another heartbeat that the agent has to be told now; None: it has the right one. Agents
-            are told when they beat, so the manager tells them at no higher rate than that.
+            Another heartbeat that the agent has to be told now; None: it has the right one. An
+            agent is told only when it beats, which limits the rate.
         """
         entry = self._directory.get(host_id)
         session = entry.session_of(generation) if entry else None

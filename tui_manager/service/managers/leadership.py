@@ -96,8 +96,8 @@ class Leadership:
 
     @property
     def known_managers(self) -> ManagerGroup:
-        """How all managers stand, for operators. If the database has been out of reach for as long
-        as a manager counts as alive, nobody else is heard."""
+        """How all managers stand, for operators. If this manager has not reached the database for
+        `ALIVE_FOR`, it knows nothing of the others."""
         silent = self._clock.monotonic() - self._looked_at >= ALIVE_FOR
         away = self._out_of_reach or self._database.problem
         return self.managers.without_others() if silent and away else self.managers
@@ -207,8 +207,8 @@ class Leadership:
         return _Seen(missed, renewed, rows, gateways.leader(tx), time)
 
     def _has_gone_back(self, lease: LeaderRow) -> bool:
-        """Whether the lease, which was just renewed, has no more renewals than before: the database
-        lacks some that it had."""
+        """Whether the database has gone back in time: the lease was just renewed, and has no more
+        renewals than before."""
         before = self._renewals.value
         if not isinstance(before, LeaderRow) or before.epoch != lease.epoch:
             return False

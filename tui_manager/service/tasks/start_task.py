@@ -73,7 +73,7 @@ class Connections:
     alive: Set[int]
 
     def looked_up(self, tx: Transaction, row_ids: Set[int]) -> "Connections":
-        """The same, with those of these hosts that are connected to another manager by now."""
+        """Adds those of these hosts that have connected to another manager by now."""
         missing = row_ids - self.online
         if not (missing and self.alive):
             return self
@@ -285,8 +285,8 @@ def _fold(names: Sequence[str]) -> str:
 def _start_rollout(
     tx: Transaction, detail: TaskDetail, row_ids: list[int], commands: int
 ) -> Mapping[int, int]:
-    """The batch of each host; none for a task whose hosts all begin now and wait for each other at
-    no barrier."""
+    """Stores the rollout, and returns the batch of each host. Does nothing if all hosts begin now
+    and wait for each other at no barrier."""
     spec = detail.rollout
     if spec == ALL_AT_ONCE and not has_barrier([command.spec for command in detail.commands]):
         return {}

@@ -283,9 +283,9 @@ def from_run(run: Run) -> pb.ManagerMessage:
 
 
 def _same_on_all_hosts(spec: CommandSpec) -> pb.RunCommand:
-    """What the messages of a command have in common, without its variables. The hosts that are sent
-    a command together share its spec, so this is made once for all of them; but one with contents
-    has a spec of its own for each host, and what it brings along is kept nowhere."""
+    """The part of the message that is the same on all hosts of a command, without its variables.
+    Hosts that are sent a command together share its spec, so this part is made once for them. A
+    command with contents has a spec of its own for each host, and is not kept."""
     if spec.contents:
         return _from_spec(spec)
     kept = _kept.get(id(spec))
@@ -300,7 +300,7 @@ def _same_on_all_hosts(spec: CommandSpec) -> pb.RunCommand:
 
 
 def _from_spec(spec: CommandSpec) -> pb.RunCommand:
-    """A command without what its host makes of it."""
+    """A command without the values that differ from host to host."""
     to = pb.RunCommand()
     to.command = spec.text
     to.cwd = spec.cwd

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 RUNS_MAX = 64  # commands that wait on a session; others stay unsent in the database
 _SMALL = 64 * 1024  # bytes of commands that are converted at once; larger ones need a reservation
 _BATCH_SIZE = 256 * 1024  # bytes of messages that are sent as one; a larger one is sent alone
-# So many messages are one without a look at their sizes, which costs as much as to send them: the
-# commands among them have at most _SMALL bytes, and the others are small.
+# So many messages are sent as one without a look at their sizes, because that look would cost as
+# much as to send them. The commands among them have at most _SMALL bytes, the others are small.
 _FEW = 8
 _AT_ONCE = timedelta(milliseconds=1)
 UNKNOWN_MAX = 1000  # answers to reports of unknown executions that wait on a session
@@ -44,7 +44,7 @@ class _WaitingRun(NamedTuple):
     since: float
 
     def to_send(self) -> Run:
-        """The command as it is now: the time in which it must start has run meanwhile."""
+        """The command as it is sent now: some of the time in which it must start has passed."""
         if self.run.start_before is None:
             return self.run
         left = self.run.start_before - timedelta(seconds=time.monotonic() - self.since)
@@ -53,9 +53,9 @@ class _WaitingRun(NamedTuple):
 
 class Session:
     """The queues of messages for one stream. Commands and answers have limits. Acknowledgements
-    are merged into one message. There are no more cancels than sent commands, and Settings change
-    only with the operator's acts, the size of the fleet, who prints much, and the managers that
-    there are."""
+    are merged into one message. There are no more cancels than sent commands. Settings change only
+    when an operator changes something, or the size of the fleet, the hosts that print much, or the
+    managers change."""
 
     def __init__(
         self,

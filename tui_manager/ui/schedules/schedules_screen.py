@@ -212,7 +212,7 @@ class SchedulesScreen(MainScreen):
             self._bring_forward(on_schedules=self.focused is self.schedules)
 
     def _bring_forward(self, *, on_schedules: bool) -> None:
-        """Shows a list if there is room for one only, and its pane."""
+        """Shows this list, if there is room for only one, and the pane that belongs to it."""
         if on_schedules != self._on_schedules:
             self._on_schedules = on_schedules
             self._read_detail()
@@ -222,8 +222,8 @@ class SchedulesScreen(MainScreen):
         self.refresh_bindings()
 
     def _show_detail(self) -> None:
-        """Shows the pane of the list that had the focus last. Without a row the list has its
-        room."""
+        """Shows the pane of the list that had the focus last. If no row is selected, the list takes
+        the room of the pane."""
         for pane, shows in (
             ("#template-text", not self._on_schedules and self.templates.selected is not None),
             ("#schedule-pane", self._on_schedules and self._schedule is not None),

@@ -95,7 +95,7 @@ def run_task_file(
 
     Args:
         copied: the files of this machine that it copies; None: there are none.
-        folder: of this machine, from which the folders of fetches count.
+        folder: of this machine; the folders of fetches are relative to it.
     """
     from tui_manager.cli.options.parameter_values import check_plan, fill_parameters, with_options
 
@@ -201,7 +201,7 @@ async def _run(
 
 
 async def connect_and_check_target(settings: Settings, spec: TaskSpec) -> None:
-    """The same before files are read or made in vain."""
+    """Checks the target before files are read or made in vain. Raises as `check_target`."""
     async with connect(settings.state_dir) as manager:
         await check_target(manager, spec)
 
@@ -218,7 +218,7 @@ async def start_and_follow(
     steps: Sequence[CommandSpec],
     folders: Mapping[int, Path] = NO_FOLDERS,
 ) -> int:
-    """Starts a pending task, unless `mode` is that it is not started. Then as `follow_started`."""
+    """Starts a pending task, unless `mode` is "no-start". Then does what `follow_started` does."""
     if mode != "no-start":
         await _start(task)
     return await follow_started(manager, task.task_id, mode, steps, folders)

@@ -159,11 +159,11 @@ class Directory:
         self._follow_connection(entry, monotonic)
 
     def follow(self, row: HostRow, now: datetime, monotonic: float) -> LiveSession | None:
-        """The same for a row that was read because another manager may have changed it.
+        """Takes over a row that was read because another manager may have changed it.
 
         Returns:
-            The session of the host here, which has ended because a newer one is elsewhere; the
-            caller ends its stream. None: there was none, or it is the newest.
+            The session of the host here, if a newer one elsewhere has replaced it; the caller ends
+            its stream. None: there was none, or it is the newest.
         """
         entry = self._entries.get(row.host_id)
         if entry is None:
@@ -184,8 +184,8 @@ class Directory:
         return ended
 
     def restore(self, row: HostRow, now: datetime, monotonic: float) -> LiveSession | None:
-        """The same for a row of a database that may have gone back in time. The row replaces also a
-        newer state, but not that of a host that this manager has stored meanwhile."""
+        """Takes over a row of a database that may have gone back in time; returns as `follow`. The
+        row also replaces a newer one, unless this manager has stored the host meanwhile."""
         entry = self._entries.get(row.host_id)
         if entry is None or row.row_id in self._own:
             return self.follow(row, now, monotonic)
@@ -202,8 +202,8 @@ class Directory:
         return session
 
     def _restart_silence(self, entry: HostEntry, monotonic: float) -> None:
-        """It was connected to another manager since it was heard last: its silence begins anew. If
-        that manager is not known, or has died just now, the host is expected."""
+        """Counts the silence of a host from now on, because it was connected to another manager
+        meanwhile. If that manager is not known, or has died just now, the host is expected."""
         entry.silent_since, entry.declared_lost = monotonic, False
         self.changes += 1
         if entry.row.online:
@@ -410,13 +410,13 @@ class Directory:
         return moved
 
     def take_own(self) -> set[int]:
-        """Row ids of the hosts that this manager has stored since the last call. When it came here,
-        such a row may have been older than one that was read before."""
+        """Row ids of the hosts that this manager has stored since the last call. The caller reads
+        them again: a newer row may have been read before a stored one came here."""
         own, self._own = self._own, set()
         return own
 
     def give_back_own(self, own: set[int]) -> None:
-        """These have not been read again."""
+        """Keeps hosts of `take_own` for the next call, because they were not read again."""
         self._own |= own
 
     def reachable_rows(self, monotonic: float) -> frozenset[int]:
@@ -424,8 +424,8 @@ class Directory:
         return self.online_rows() | self.expected.seconds_left(monotonic).keys()
 
     def expect(self, rows: Iterable[int], monotonic: float) -> None:
-        """These hosts have lost their connection although nothing was wrong with them, or will
-        soon; they are expected for a while.
+        """Expects these hosts for a while: they lose their connection, or have lost it, although
+        nothing is wrong with them.
 
         Args:
             rows: row ids.

@@ -53,10 +53,10 @@ class ScheduleRow:
 
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
-    """What is stored of a description.
+    """What is stored of a schedule that an operator describes.
 
     Attributes:
-        target: that of the task file, or instead of the template's; lists look for it.
+        target: of the task file, or the one that replaces the template's; filters of lists use it.
         checked_version: the newest version of the template with which it was checked; 0: none.
     """
 
@@ -108,8 +108,8 @@ def _next_due(spec: ScheduleSpec, after: datetime) -> int | None:
 
 
 def lock(tx: Transaction, name: str) -> None:
-    """Another manager that changes this schedule, or starts its task, waits for the end of the
-    transaction."""
+    """Locks a schedule until the end of the transaction: another manager that changes it, or starts
+    its task, waits."""
     tx.execute(_SQL["lock"], {"name": name})
 
 
@@ -160,12 +160,12 @@ def running_task(tx: Transaction, row_id: int) -> int:
 
 
 def set_task(tx: Transaction, row_id: int, task_id: int) -> None:
-    """The schedule has started this task."""
+    """Stores that the schedule has started this task."""
     tx.execute(_SQL["set_task"], {"id": row_id, "task_id": task_id})
 
 
 def handle(tx: Transaction, row: ScheduleRow, until: datetime) -> None:
-    """Due times up to an instant have their rows now."""
+    """Stores that all due times up to an instant have their rows."""
     values = {
         "id": row.row_id,
         "handled_until": from_datetime(until),
@@ -175,7 +175,7 @@ def handle(tx: Transaction, row: ScheduleRow, until: datetime) -> None:
 
 
 def set_unreadable(tx: Transaction, row_id: int, problem: str, until: datetime) -> None:
-    """Nothing is due until an edit, because cron or zone cannot be read.
+    """Stores that cron or zone cannot be read. Nothing is due until an edit.
 
     Args:
         problem: a sentence that says why.
@@ -186,7 +186,7 @@ def set_unreadable(tx: Transaction, row_id: int, problem: str, until: datetime) 
 
 
 def pause(tx: Transaction, row_id: int, now: datetime) -> bool:
-    """Nothing is due any more; False: it was paused already."""
+    """Pauses a schedule, so that nothing is due any more; False: it was paused already."""
     return bool(tx.execute(_SQL["pause"], {"id": row_id, "now": from_datetime(now)}).rowcount)
 
 
@@ -201,7 +201,7 @@ def delete(tx: Transaction, row_id: int) -> None:
 
 
 def due(tx: Transaction, now: datetime, limit: int) -> list[int]:
-    """Row ids of schedules that are due, in this order."""
+    """Row ids of schedules that are due; the one that was due first comes first."""
     values = {"now": from_datetime(now), "limit": limit}
     return [row["id"] for row in tx.execute(_SQL["due"], values)]
 
@@ -218,8 +218,8 @@ def next_due(tx: Transaction) -> datetime | None:
 
 
 def waiting(tx: Transaction) -> dict[int, int]:
-    """By row id of a schedule of which a due time waits: the task for whose end it waits; 0: that
-    has ended."""
+    """Schedules with a due time that waits, by row id: the task for whose end it waits; 0: that has
+    ended."""
     return {row["schedule"]: row["task"] or 0 for row in tx.execute(_SQL["waiting"])}
 
 

@@ -67,7 +67,7 @@ def insert(tx: Transaction, pieces: Iterable[OutputPiece]) -> None:
 
 
 def _split(piece: OutputPiece) -> Iterable[OutputPiece]:
-    """The same in pieces that are small enough for whoever reads a few of them."""
+    """Splits a piece, so that nobody who reads a few pieces gets too many bytes."""
     output = piece.output
     if len(output.data) <= _PIECE_BYTES:
         return (piece,)
@@ -130,9 +130,9 @@ def read(
 
 
 def positions_taken(tx: Transaction) -> tuple[int, int]:
-    """The newest position that any transaction has taken, ended or not; and one before all those
-    that running transactions have taken, or the same. Several managers store output at the same
-    time, and end in any order."""
+    """Two positions: the newest one that any transaction has taken, ended or not; and one that is
+    before all positions of running transactions. They are the same if none runs. Several managers
+    store output at the same time, and their transactions end in any order."""
     newest = int(tx.execute(_SQL["newest_position"]).fetchone()["newest"])  # first
     before = tx.execute(_SQL["oldest_unfinished"]).fetchone()["before"]
     return newest, newest if before is None else min(newest, before)

@@ -324,7 +324,7 @@ def progress(tx: Transaction, task_id: int) -> tuple[Task, tuple[Counts, ...]]:
 
 
 def _parameter_values(parameter: Parameter) -> dict[str, Any]:
-    """What is stored of a parameter: what differs from a plain one."""
+    """What is stored of a parameter: only the values that are not the defaults."""
     values = {one.name: getattr(parameter, one.name) for one in fields(Parameter)}
     return {
         name: value for name, value in values.items() if value != getattr(_PLAIN_PARAMETER, name)

@@ -184,8 +184,8 @@ class ScheduleForm(Form[str]):
 
     @while_open("template", exclusive=True)
     async def _read_template(self, name: str) -> None:
-        """Reads which parameters a template has. It does nothing without a name, and takes the
-        place of the look-up before, whose template is not asked for any more."""
+        """Reads which parameters a template has; without a name it reads nothing. It replaces an
+        earlier read, whose template is not wanted any more."""
         try:
             use = ScheduleFields(template=name).template_use()
             if use is None:
@@ -218,8 +218,8 @@ class ScheduleForm(Form[str]):
     # The target.
 
     def _look_up_target(self, fields: ScheduleFields) -> None:
-        """Looks up on which hosts it would run now: those of the target that is typed, else of the
-        template's."""
+        """Looks up the hosts on which it would run now: those of the typed target, or, if none is
+        typed, of the template's target."""
         template = self._task_file.spec if self._task_file else None
         target = fields.target.strip() or (template.target if template else "")
         include = template.include_maintenance if template else fields.include_maintenance
@@ -334,8 +334,8 @@ class ScheduleForm(Form[str]):
             self._saving = False
 
     async def _store(self, spec: ScheduleSpec) -> bool:
-        """Saves it, and asks first whenever another operator has changed it meanwhile. False: the
-        operator goes back to the form, where the same is asked again."""
+        """Saves the schedule. Asks first if another operator has changed it meanwhile. Returns
+        False if the operator goes back to the form; the next try asks again."""
         if (begun := self._schedule) is None:
             await self.link.operator.add_schedule(spec, self._request_for(spec))
             return True
@@ -359,7 +359,8 @@ class ScheduleForm(Form[str]):
             await self.link.operator.pause_schedule(spec.name)
 
     def _request_for(self, spec: ScheduleSpec) -> str:
-        """The same id for the same schedule: a second try after no answer adds no second one."""
+        """The id of the request, which is the same for the same schedule. So a second try after a
+        missing answer adds no second schedule."""
         if spec != self._asked_for:
             self._asked_for, self._request_id = spec, new_request_id()
         return self._request_id

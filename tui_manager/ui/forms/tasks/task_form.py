@@ -41,7 +41,7 @@ class TaskForm(Form[int]):
         # A function key: a text field has no use for it.
         Binding("f5", "start", show=False, priority=True),
         Binding("f4", "plan", show=False, priority=True),
-        # With priority, so that what is typed behind it goes to the next field already.
+        # With priority, so that keys that are typed right after it go to the next field.
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
     ]
@@ -53,7 +53,8 @@ class TaskForm(Form[int]):
         self.link = link
         self._form_title = title
         self._target = target
-        # The target that `preview` is of, or will be, and whether with hosts in maintenance.
+        # The target of `preview`, or of the one that was asked for, and whether hosts in
+        # maintenance are included.
         self._looked_up = ("", False)
         self._lookup: Worker[None] | None = None
         self.preview: TargetPreview | None = None
@@ -157,13 +158,13 @@ class TaskForm(Form[int]):
 
     @property
     def focus_chain(self) -> list[Widget]:
-        """The fields, then the buttons. Textual takes the places on the screen, where the fields of
-        a long form go on below the buttons."""
+        """The fields, then the buttons. Textual orders them by their places on the screen, where
+        the fields of a long form continue behind the buttons."""
         return sorted(super().focus_chain, key=self._is_above_fields)
 
     def can_view_entire(self, widget: Widget) -> bool:
-        """Whether all of a field is seen, else it is scrolled to when it gets the focus. Textual
-        does not see that the buttons lie above the fields."""
+        """Whether all of a field is seen. If not, Textual scrolls to it when it gets the focus; but
+        Textual does not know that the buttons cover fields."""
         hidden = not self._is_above_fields(widget) and any(
             bottom.region.overlaps(widget.region) for bottom in self.query("#bottom")
         )
@@ -317,8 +318,8 @@ class TaskForm(Form[int]):
 
     @contextmanager
     def fields_disabled(self, *, start: bool) -> Iterator[None]:
-        """Meanwhile the fields take no keys: what is typed would not be in the task. Then the field
-        that had the focus has it again."""
+        """Within the block the fields take no keys, because what is typed then would not be in the
+        task. At its end the field that had the focus gets it again."""
         form, button = self.query_one("#form"), self.query_one("#start", Button)
         focused = self.focused
         form.disabled = True
@@ -356,8 +357,8 @@ class TaskForm(Form[int]):
         return task_id
 
     def _request_for(self, spec: TaskSpec) -> str:
-        """The same id for the same task: if the first try was not answered, a second one makes no
-        second task."""
+        """The id of the request, which is the same for the same task. So a second try after a
+        missing answer makes no second task."""
         if spec != self._asked_for:
             self._asked_for, self._request_id = spec, new_request_id()
         return self._request_id
