@@ -1,5 +1,6 @@
 """The terminal of the dashboard, asked by two threads, and gone."""
 
+import asyncio
 import os
 import termios
 import threading
@@ -54,39 +55,82 @@ async def test_a_terminal_that_goes_away_is_told_once(ends: list[int]) -> None:
     assert [type(message) for message in driver.told] == [TerminalClosed]
 
 
-def fail(_: object) -> NoReturn:
-    raise KeyError("input")
-
-
-async def test_an_error_while_input_is_read_is_told(
+async def test_an_error_while_input_is_handled_is_told(
     ends: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tty.setraw(ends[1])
     driver = Driver(ends[1])
     driver.fileno = ends[1]
-    driver._reported = True
-    monkeypatch.setattr(LinuxDriver, "run_input_thread", fail)
-    driver.run_input_thread()
-    (message,) = driver.told
+
+    def fail(message: Message) -> NoReturn:
+        raise KeyError("input")
+
+    monkeypatch.setattr(driver, "process_message", fail)
+    driver.begin_input()
+    os.write(ends[0], b"ab")
+
+    async def told() -> list[Message]:
+        return driver.told
+
+    (message,) = await wait_until(told, bool)
     assert isinstance(message, BackgroundError)
     assert isinstance(message.error, KeyError)
+    assert not asyncio.get_running_loop().remove_reader(ends[1])  # nothing more is read
+
+
+async def typed(driver: Driver) -> list[str | None]:
+    return [message.character for message in driver.told if isinstance(message, Key)]
 
 
 async def test_a_key_that_is_no_utf_8_does_not_end_the_input(ends: list[int]) -> None:
     tty.setraw(ends[1])
     driver = Driver(ends[1])
     driver.fileno = ends[1]
-    thread = threading.Thread(target=driver.run_input_thread)
-    thread.start()
-    try:
-        os.write(ends[0], b"a\xe9b")
+    driver.begin_input()
+    os.write(ends[0], b"a\xe9b")
+    await wait_until(lambda: typed(driver), lambda seen: seen == ["a", "\ufffd", "b"])
+    driver.disable_input()
 
-        async def typed() -> list[str | None]:
-            return [message.character for message in driver.told if isinstance(message, Key)]
 
-        await wait_until(typed, lambda seen: seen == ["a", "\ufffd", "b"])
-    finally:
-        driver.exit_event.set()
-        thread.join()
+async def test_an_escape_that_nothing_follows_is_a_key(ends: list[int]) -> None:
+    tty.setraw(ends[1])
+    driver = Driver(ends[1])
+    driver.fileno = ends[1]
+    driver.begin_input()
+    os.write(ends[0], b"\x1b")
+
+    async def keys() -> list[str]:
+        return [message.key for message in driver.told if isinstance(message, Key)]
+
+    await wait_until(keys, lambda seen: seen == ["escape"])
+    driver.disable_input()
+
+
+async def test_nothing_is_read_while_another_program_has_the_terminal(ends: list[int]) -> None:
+    tty.setraw(ends[1])
+    driver = Driver(ends[1])
+    driver.fileno = ends[1]
+    driver.begin_input()
+    driver.disable_input()
+    os.write(ends[0], b"a")
+    await asyncio.sleep(0)
+    assert os.read(ends[1], 10) == b"a"
+    driver.begin_input()
+    os.write(ends[0], b"b")
+    await wait_until(lambda: typed(driver), lambda seen: seen == ["b"])
+    driver.disable_input()
+
+
+async def test_a_closed_terminal_is_not_read_again(ends: list[int]) -> None:
+    driver = Driver(ends[1])
+    driver.fileno = ends[1]
+    driver.begin_input()
+    os.close(ends.pop(0))
+
+    async def reads() -> bool:
+        return driver._ticking is not None
+
+    await wait_until(reads, lambda read: not read)
 
 
 async def test_a_terminal_that_an_error_left_taken_is_given_back(ends: list[int]) -> None:

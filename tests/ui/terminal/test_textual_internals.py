@@ -26,6 +26,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.renderables.background_screen import BackgroundScreen
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Label
 from textual.worker import Worker
@@ -33,6 +34,7 @@ from textual.worker import Worker
 import tui_manager.ui
 from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, count_parameters, press, settle
+from tui_manager.ui.frame.header import HeaderLine
 from tui_manager.ui.terminal import textual_internals
 from tui_manager.ui.terminal.style_cache import CachedStylesheet
 from tui_manager.ui.terminal.textual_internals import (
@@ -131,7 +133,13 @@ HINTS: dict[tuple[type, str], str] = {
         "palette hands keys to its list."
     ),
     (LinuxDriver, "run_input_thread"): (
-        "TerminalDriver: an error in this thread must end the app. Look for what reads the keys."
+        "TerminalDriver: the app's loop reads the keys, and nothing else must. Look for what does."
+    ),
+    (Screen, "_on_idle"): (
+        "HookedScreen._on_idle: look for where a screen with changed widgets waits for its frame."
+    ),
+    (Screen, "_on_timer_update"): (
+        "HookedScreen._on_timer_update: look for what draws the changed widgets of a screen."
     ),
 }
 
@@ -285,10 +293,9 @@ async def test_the_driver_has_what_ours_uses() -> None:
     assert driver._file is not None, "TerminalDriver: look for the file that the driver writes to"
     assert not driver.exit_event.is_set(), "TerminalDriver: look for what ends the input thread"
     assert driver.attrs_before is None, "TerminalDriver: look for the terminal's kept attributes"
-    decode = 'getincrementaldecoder("utf-8")().decode'
-    assert decode in inspect.getsource(LinuxDriver.run_input_thread), (
-        "TerminalDriver: Textual decodes keys in another way. If a byte that is not UTF-8 does not "
-        "end the input thread any more, take _lenient_decoder away. Upstream: #6456."
+    assert driver._key_thread is None, "TerminalDriver: look for the thread that reads keys"
+    assert "XTermParser(self._debug)" in inspect.getsource(LinuxDriver.run_input_thread), (
+        "TerminalDriver._TerminalInput: Textual makes keys of bytes in another way. Do it so too."
     )
 
 
@@ -393,6 +400,27 @@ async def test_the_screen_below_a_dialog_is_drawn_as_textual_draws_it(
                 patch.setattr(BackgroundScreen, "process_segments", None)
                 drawn_anew(pilot)  # all colours are known by now
             await press(pilot, "escape", "y", "escape")
+
+
+async def test_what_has_changed_is_drawn_without_a_wait_for_the_next_frame(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it is not, look at what `Screen._on_idle` and `Screen._on_timer_update` do."""
+    async with running(fleet) as pilot:
+        screen = pilot.app.screen
+        await settle(pilot)
+        waits, resume = [], screen._update_timer.resume
+
+        def wait_for_frame() -> None:
+            waits.append(screen._layout_required or screen._scroll_required)
+            resume()
+
+        monkeypatch.setattr(textual_internals, "UPDATE_PERIOD", 0.0)
+        monkeypatch.setattr(screen._update_timer, "resume", wait_for_frame)
+        screen.query_one(HeaderLine).refresh()
+        await settle(pilot)
+        assert not screen._dirty_widgets
+        assert all(waits)
 
 
 class _Callbacks:

@@ -1,16 +1,18 @@
 """The terminal that the dashboard uses, as Textual drives it, and the end of it."""
 
+import asyncio
 import codecs
+import os
 import select
 import termios
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from threading import Event
 from typing import Any, ClassVar
 
+from textual._xterm_parser import XTermParser
 from textual.app import App
-from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
@@ -33,6 +35,8 @@ _RESTORE_TERMINAL = (
     "\x1b[?2004l\x1b[?1004l\x1b[?7h\x1b[<u"  # paste and focus reports off, line wrap on, plain keys
     "\x1b[?1049l\x1b[?25h"  # the normal screen, the cursor visible
 )
+_TICK = 0.1  # seconds between two looks whether the terminal is closed, or an escape is a key
+_READ_MAX = 4096  # bytes, as Textual reads them
 _CLOSED = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -57,6 +61,8 @@ class TerminalDriver(LinuxDriver):
         assert self._file is not None  # sys.__stderr__, of a program that was started in a terminal
         self._descriptors = {self.fileno, self._file.fileno()}
         self._reported = self._in_use = False
+        self._input = _TerminalInput(debug=debug)
+        self._ticking: asyncio.TimerHandle | None = None
         self.exit_event = _EndEvent(self._is_gone)
 
     def start_application_mode(self) -> None:
@@ -68,6 +74,8 @@ class TerminalDriver(LinuxDriver):
         TerminalDriver._was_used = True
         self._in_use = True
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self._key_thread is not None and self._key_thread.is_alive():
+            self.begin_input()
 
     def stop_application_mode(self) -> None:
         """Gives the terminal back."""
@@ -86,6 +94,7 @@ class TerminalDriver(LinuxDriver):
         if not self._in_use:
             return
         self._in_use = False
+        self._end_input()
         self.exit_event.set()  # ends the input thread
         if self.attrs_before is not None:
             with suppress(termios.error):
@@ -94,13 +103,64 @@ class TerminalDriver(LinuxDriver):
         self._file.write(_RESTORE_TERMINAL)
         self._file.flush()
 
+    # The input. Textual reads it in a thread, which hands each key to the app's loop. While the
+    # manager is busy, each of the two has to wait for its turn. So the loop reads it here.
+
     def run_input_thread(self) -> None:
-        """An error in it ends the app. Textual would keep no traceback of it."""
-        linux_driver.getincrementaldecoder = _lenient_decoder  # type: ignore[assignment,attr-defined]
+        """Looks whether the terminal is closed, until the input ends."""
+        while not self.exit_event.is_set():
+            self.exit_event.wait(_TICK)
+
+    def begin_input(self) -> None:
+        """Reads from now on what is typed."""
+        self._input.reset()
+        self._loop.add_reader(self.fileno, self._read)
+        self._tick()
+
+    def disable_input(self) -> None:
+        """Reads nothing any more, and drops what was typed and not read."""
+        self._end_input()
+        super().disable_input()
+
+    def _end_input(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self.fileno)
+
+    def _read(self) -> None:
         try:
-            super().run_input_thread()
+            data = os.read(self.fileno, _READ_MAX)
+        except BlockingIOError:
+            return
+        except OSError:  # it is closed
+            data = b""
+        if not data:  # the thread says why
+            self._end_input()
+            return
+        self._handle(self._input.feed(data))
+
+    def _tick(self) -> None:
+        """An escape that nothing follows for a moment is a key of its own."""
+        self._ticking = self._loop.call_later(_TICK, self._tick)
+        self._handle(self._input.tick())
+
+    def _handle(self, messages: Iterable[Message]) -> None:
+        """An error ends the app. Textual would keep no traceback of it."""
+        try:
+            for message in messages:
+                self.process_message(message)
         except Exception as error:
+            self._end_input()
             self.send_message(BackgroundError(error))
+
+    def send_message(self, message: Message) -> None:
+        """Gives a message to the app, at once if this is its thread."""
+        if threading.get_ident() == self._app._thread_id:
+            self._app.post_message(message)
+        else:
+            super().send_message(message)
 
     def _is_gone(self) -> bool:
         """Called in two threads, so that each call needs a poll object of its own."""
@@ -114,10 +174,26 @@ class TerminalDriver(LinuxDriver):
         return gone
 
 
-def _lenient_decoder(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
-    """Replaces the decoder of Textual, which raises an error at a byte that is not UTF-8, such as
-    an é from a terminal that is set to Latin-1."""
-    return partial(codecs.getincrementaldecoder(encoding), "replace")
+class _TerminalInput:
+    """Makes messages of the bytes that a terminal sends. A byte that is not UTF-8, such as an é
+    from a terminal that is set to Latin-1, becomes a replacement character."""
+
+    def __init__(self, *, debug: bool) -> None:
+        self._debug = debug
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets what has begun and not ended."""
+        self._parser = XTermParser(self._debug)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, data: bytes) -> Iterable[Message]:
+        """The messages that end with these bytes."""
+        return self._parser.feed(self._decoder.decode(data))
+
+    def tick(self) -> Iterable[Message]:
+        """The messages that end because nothing has followed."""
+        return self._parser.tick()
 
 
 class _EndEvent(Event):

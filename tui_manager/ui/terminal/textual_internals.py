@@ -7,6 +7,7 @@ breaks it.
 """
 
 import inspect
+import time
 from collections.abc import Container, Sequence
 
 from rich.console import RenderableType
@@ -15,11 +16,12 @@ from textual.binding import BindingsMap, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.events import Idle
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import Reactive
-from textual.screen import Screen, ScreenResultType
+from textual.screen import UPDATE_PERIOD, Screen, ScreenResultType
 from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import Worker
@@ -52,7 +54,22 @@ def forget_sizes(widget: Widget) -> None:
 
 
 class HookedScreen(Screen[ScreenResultType]):
-    """A screen that may leave messages unhandled."""
+    """A screen that may leave messages unhandled, and draws what has changed at once."""
+
+    _drawn_at = 0.0  # monotonic seconds
+
+    async def _on_idle(self, event: Idle) -> None:
+        """Textual waits for its next frame even if the last one was long ago. While the manager is
+        busy, the app's thread has to wait for its turn then. A layout still waits for its frame.
+        Textual calls its own method after this one."""
+        changed = self._dirty_widgets and not (self._layout_required or self._scroll_required)
+        due = time.monotonic() - self._drawn_at >= UPDATE_PERIOD
+        if changed and due and self.is_current and not self.app._batch_count:
+            self._on_timer_update()
+
+    def _on_timer_update(self) -> None:
+        self._drawn_at = time.monotonic()
+        super()._on_timer_update()
 
     def render(self) -> RenderableType:
         """A dialog draws the screen below."""
