@@ -6,9 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from socket import create_server
+from typing import Any
 
 import psutil
 import pytest
+from nats.aio.client import Client
 
 from tests.support.databases.tls_front import make_certificate
 from tests.support.managers.message_carriers import TIMES, Manager
@@ -162,6 +164,29 @@ async def test_an_unknown_server_gets_nothing(
     files = files.format(certificate=certificate)
     async with _manager(f"{scheme}://{host}:{secure.port}{files}") as one:
         await one.has_problem("certificate verify failed")
+
+
+@pytest.mark.parametrize("call", ["connect", "subscribe", "publish"])
+async def test_a_manager_ends_although_nats_py_loses_that_it_was_cancelled(
+    call: str, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `asyncio.wait_for` in Python 3.11, if something else happens at the same moment."""
+    waits, original = asyncio.Event(), getattr(Client, call)
+
+    async def lose(*arguments: Any, **keywords: Any) -> None:
+        await original(*arguments, **keywords)
+        waits.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if call != "publish":
+                raise OSError("the connection was lost") from None
+
+    monkeypatch.setattr(Client, call, lose)
+    one = _manager(f"nats://{server.place}")
+    async with one:
+        await waits.wait()
+    assert one.task.cancelled()
 
 
 @pytest.mark.parametrize("user", ["", f"tui:{SECRET}@"])

@@ -73,8 +73,10 @@ class NatsLink:
             except _FAILURES as error:
                 failure = self._last_error or error
                 await self._end()
+                _raise_if_cancelled()
         else:
             raise UnreachableError(self._text(failure)) from failure
+        _raise_if_cancelled()
         self._on_lost = on_lost
 
     async def send(self, message: bytes) -> None:
@@ -84,6 +86,8 @@ class NatsLink:
             await self._client.publish(self._subject, message)
         except _FAILURES as error:
             raise UnreachableError(self._text(self._last_error or error)) from error
+        finally:
+            _raise_if_cancelled()
 
     async def close(self, patience: float | None) -> None:
         """See MessageLink. Waits for no server, so `patience` is not needed."""
@@ -163,3 +167,11 @@ class NatsLink:
         with contextlib.suppress(*_FAILURES):
             async with asyncio.timeout(_CLOSE):
                 await client.close()
+
+
+def _raise_if_cancelled() -> None:
+    """Raises CancelledError if somebody has cancelled this task. nats-py may have lost it: it uses
+    `asyncio.wait_for`, which in Python 3.11 returns or raises what has come at the same moment."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
