@@ -1,4 +1,4 @@
-"""Folders in memory for tests of databases and of journals.
+"""The folders of tests, in memory if there is enough of it.
 
 SQLite waits for the disk after each transaction, and so do agents for their journals. In memory a
 test of a database takes a third less time, and a tenth less of the processor. What a test says does

@@ -23,7 +23,7 @@ class ThemeName(StrEnum):
 
 
 class NotifyMode(StrEnum):
-    """How the terminal calls when a long task has ended."""
+    """How the operator is told that a long task has ended."""
 
     OFF = "off"
     BELL = "bell"

@@ -15,6 +15,7 @@ from tui_manager.ui.terminal.screen_restarter import ScreenRestarter
 @pytest.fixture(autouse=True)
 def _interval() -> Iterator[None]:
     before = sys.getswitchinterval()
+    sys.setswitchinterval(0.005)
     yield
     sys.setswitchinterval(before)
 

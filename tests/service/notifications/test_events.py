@@ -128,7 +128,7 @@ async def _away(parts: Parts, host: OpenedSession) -> None:
     await parts.silence.run_once()
 
 
-async def test_lost_host_watch_are_told_once_and_together(parts: Parts) -> None:
+async def test_lost_hosts_are_told_once_and_together(parts: Parts) -> None:
     await _want(parts, Event.HOST_LOST, Event.HOST_BACK)
     hosts = [await parts.connect(name) for name in ("web01", "web02", "web03")]
     for host in hosts[:2]:

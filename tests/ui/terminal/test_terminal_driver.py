@@ -1,6 +1,7 @@
 """The terminal of the dashboard, asked by two threads, and gone."""
 
 import asyncio
+import errno
 import os
 import termios
 import threading
@@ -121,16 +122,51 @@ async def test_nothing_is_read_while_another_program_has_the_terminal(ends: list
     driver.disable_input()
 
 
-async def test_a_closed_terminal_is_not_read_again(ends: list[int]) -> None:
+async def test_a_character_whose_bytes_come_one_by_one_is_one_key(ends: list[int]) -> None:
+    tty.setraw(ends[1])
     driver = Driver(ends[1])
     driver.fileno = ends[1]
+    for byte in (b"\xe2", b"\x82", b"\xac", b"a"):
+        os.write(ends[0], byte)
+        driver._read()
+    assert await typed(driver) == ["\u20ac", "a"]
+
+
+async def test_a_terminal_that_cannot_be_read_and_is_not_closed_is_told(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = Driver(ends[1])
+    driver.fileno = ends[1]
+
+    def read(_descriptor: int, _count: int) -> NoReturn:
+        raise OSError(errno.EIO, "of a program in the background")
+
+    driver.begin_input()
+    monkeypatch.setattr("tui_manager.ui.terminal.terminal_driver.os.read", read)
+    driver._read()
+    (message,) = driver.told
+    assert isinstance(message, BackgroundError)
+    assert isinstance(message.error, OSError)
+    assert not asyncio.get_running_loop().remove_reader(ends[1])
+
+
+async def test_a_closed_terminal_is_not_read_again(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = Driver(ends[1])
+    driver.fileno = ends[1]
+    ended, end_input = asyncio.Event(), driver._end_input
+
+    def end() -> None:
+        end_input()
+        ended.set()
+
+    monkeypatch.setattr(driver, "_end_input", end)
     driver.begin_input()
     os.close(ends.pop(0))
-
-    async def reads() -> bool:
-        return driver._ticking is not None
-
-    await wait_until(reads, lambda read: not read)
+    await ended.wait()
+    assert not asyncio.get_running_loop().remove_reader(driver.fileno)
+    assert not any(isinstance(message, BackgroundError) for message in driver.told)
 
 
 async def test_a_terminal_that_an_error_left_taken_is_given_back(ends: list[int]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from rich.style import Style
+from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.command import CommandList, CommandPalette
 from textual.css.styles import RulesMap
@@ -296,6 +297,9 @@ async def test_the_driver_has_what_ours_uses() -> None:
     assert driver._key_thread is None, "TerminalDriver: look for the thread that reads keys"
     assert "XTermParser(self._debug)" in inspect.getsource(LinuxDriver.run_input_thread), (
         "TerminalDriver._TerminalInput: Textual makes keys of bytes in another way. Do it so too."
+    )
+    assert XTermParser()._timeout_time is None, (
+        "TerminalDriver._TerminalInput.waits: look for when a parser makes a key of an escape."
     )
 
 

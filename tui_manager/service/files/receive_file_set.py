@@ -9,7 +9,7 @@ from tui_manager.service.files.file_threads import FileThreads
 from tui_manager.service.files.free_space import FreeSpace
 from tui_manager.service.files.partial_set import PartialSet
 
-LOOK_EVERY = 16 << 20  # bytes for which room is made at once
+LOOK_EVERY = 16 << 20  # bytes for which space is made at once
 
 
 class FileSetReceiver:
@@ -23,7 +23,7 @@ class FileSetReceiver:
         self,
         files: FileSet,
         partial: PartialSet | None,
-        room: FreeSpace,
+        space: FreeSpace,
         threads: FileThreads,
         store: Callable[[PartialSet], Awaitable[None]],
     ) -> None:
@@ -35,10 +35,10 @@ class FileSetReceiver:
         self.files = files
         self.complete = partial is None
         self._partial = partial
-        self._space = room
+        self._space = space
         self._threads = threads
         self._store = store
-        self._unlooked = 0  # bytes since the last look at the room
+        self._unlooked = 0  # bytes since the last look at the space
 
     def have(self, part: FileSetPart) -> int:
         """Bytes of a part that the manager has: the next one that it needs."""
@@ -54,7 +54,7 @@ class FileSetReceiver:
             InvalidInputError: they are not the next ones, or more than there can be; or the
                 manifest breaks a rule.
             WrongDataError: the manifest has another hash; nothing of it is kept.
-            StorageError: they cannot be written, or there is no room. What arrived before stays.
+            StorageError: they cannot be written, or there is no space. What arrived before stays.
         """
         partial = self._partial
         if partial is None:

@@ -115,7 +115,6 @@ class TerminalDriver(LinuxDriver):
         """Reads from now on what is typed."""
         self._input.reset()
         self._loop.add_reader(self.fileno, self._read)
-        self._tick()
 
     def disable_input(self) -> None:
         """Reads nothing any more, and drops what was typed and not read."""
@@ -134,17 +133,25 @@ class TerminalDriver(LinuxDriver):
             data = os.read(self.fileno, _READ_MAX)
         except BlockingIOError:
             return
-        except OSError:  # it is closed
-            data = b""
-        if not data:  # the thread says why
+        except OSError as error:
+            self._end_input()
+            if not self._is_gone():
+                self.send_message(BackgroundError(error))
+            return
+        if not data:  # it is closed, as the thread finds out and says
             self._end_input()
             return
         self._handle(self._input.feed(data))
+        self._tick_later()
+
+    def _tick_later(self) -> None:
+        if self._ticking is None and self._input.waits:
+            self._ticking = self._loop.call_later(_TICK, self._tick)
 
     def _tick(self) -> None:
-        """An escape that nothing follows for a moment is a key of its own."""
-        self._ticking = self._loop.call_later(_TICK, self._tick)
+        self._ticking = None
         self._handle(self._input.tick())
+        self._tick_later()
 
     def _handle(self, messages: Iterable[Message]) -> None:
         """An error ends the app. Textual would keep no traceback of it."""
@@ -189,7 +196,13 @@ class _TerminalInput:
 
     def feed(self, data: bytes) -> Iterable[Message]:
         """The messages that end with these bytes."""
-        return self._parser.feed(self._decoder.decode(data))
+        text = self._decoder.decode(data)
+        return self._parser.feed(text) if text else ()  # no text would end the parser
+
+    @property
+    def waits(self) -> bool:
+        """Whether an escape has come that is a key of its own if nothing follows for a moment."""
+        return self._parser._timeout_time is not None
 
     def tick(self) -> Iterable[Message]:
         """The messages that end because nothing has followed."""
