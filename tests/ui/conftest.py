@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import types
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -11,9 +10,7 @@ from typing import Any
 import pytest
 import textual.app
 import textual.pilot
-from textual import _callback
 from textual._compositor import Compositor
-from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.events import Key
 from textual.keys import _character_to_key
@@ -23,12 +20,13 @@ from textual.worker import WorkerCancelled
 
 from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.support.seeded.seeded_fleet import seeded_fleet
+from tests.ui.fast_textual import learn_once, parse_once
 from tui_manager.ui import app, paced_reader
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.tasks import task_form
 from tui_manager.ui.frame import main_screen
 from tui_manager.ui.terminal import textual_internals, typed_ahead
-from tui_manager.ui.terminal.style_cache import StyleCache
+from tui_manager.ui.terminal.style_cache import CachedStylesheet, StyleCache
 
 A_DAY = 86_400.0  # seconds
 ROUNDS = 200_000  # of the loop; a key takes some hundreds
@@ -67,46 +65,15 @@ def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pilot, "_wait_for_screen", loop_at_rest)
 
 
-# Textual looks up each rule in sets several times for each widget whose styles it applies, by a
-# method in Python that returns the id. This is the same in C: a tenth of the time of a test.
-RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
-
-_count_parameters = _callback._count_parameters
-_PARAMETERS: dict[tuple[types.CodeType, bool], int] = {}
-
-
-def count_parameters(func: Callable[..., Any]) -> int:
-    """As Textual does it anew for each callback that is made for one call. Functions of the same
-    code have as many parameters."""
-    code: object = getattr(func, "__code__", None)
-    if not isinstance(code, types.CodeType) or hasattr(func, "__wrapped__"):
-        return _count_parameters(func)
-    key = (code, isinstance(func, types.MethodType))
-    if key not in _PARAMETERS:
-        _PARAMETERS[key] = _count_parameters(func)
-    return _PARAMETERS[key]
-
-
-_callback._count_parameters = count_parameters
-
 _STYLES = StyleCache()
-_PARSED: dict[object, list[RuleSet]] = {}
-_parse_rules = Stylesheet._parse_rules
 
 
 @pytest.fixture(autouse=True)
 def styles_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each app and each change of its theme parses the same style sheets. All apps of a process
-    share the result, and the styles that were found by it, as the screens of one app do."""
-
-    def parse(stylesheet: Stylesheet, css: str, *arguments: Any, **keywords: Any) -> list[RuleSet]:
-        variables = tuple(stylesheet._variables.items())
-        key = (css, variables, repr((arguments, keywords)))
-        if key not in _PARSED:
-            _PARSED[key] = _parse_rules(stylesheet, css, *arguments, **keywords)
-        return _PARSED[key]
-
-    monkeypatch.setattr(Stylesheet, "_parse_rules", parse)
+    """All apps of a process share parsed style sheets, and the styles that were found by them, as
+    the screens of one app do."""
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parse_once)
+    monkeypatch.setattr(CachedStylesheet, "_learn", learn_once)
     monkeypatch.setattr(textual_internals, "StyleCache", lambda: _STYLES)
 
 

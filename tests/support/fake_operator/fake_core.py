@@ -23,11 +23,14 @@ class FakeCore:
 
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
         self.clock = START
-        self.now = now or (lambda: self.clock)
+        self.now = now or self._clock
         self.failure: ManagerError | None = None
         self.calls: list[str] = []
         self._ended = False
         self._watchers: list[_Watcher] = []
+
+    def _clock(self) -> datetime:
+        return self.clock
 
     def end(self) -> None:
         """The manager ends: every call fails from here on."""

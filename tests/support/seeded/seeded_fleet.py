@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import pickle
 from dataclasses import replace
 from datetime import timedelta
 
@@ -34,7 +35,18 @@ def words(name: str) -> str:
 
 async def seeded_fleet() -> FakeOperator:
     """Fourteen web servers, three databases, a pending host; six tasks; output of the newest;
-    templates and schedules."""
+    templates and schedules. Each process makes it once, and then copies of it."""
+    if not _MADE:
+        _MADE.append(pickle.dumps(await _make_fleet()))
+    fleet = pickle.loads(_MADE[0])
+    assert isinstance(fleet, FakeOperator)
+    return fleet
+
+
+_MADE: list[bytes] = []  # the fleet
+
+
+async def _make_fleet() -> FakeOperator:
     fleet = FakeOperator()
     fleet.security = "mTLS"
     _hosts(fleet)

@@ -34,7 +34,12 @@ from textual.worker import Worker
 
 import tui_manager.ui
 from tests.support.fake_operator.fake_operator import FakeOperator
-from tests.ui.conftest import Running, count_parameters, press, settle
+from tests.ui.conftest import Running, press, settle
+from tests.ui.fast_textual import (
+    count_parameters,
+    find_handlers,
+    find_handlers_anew,
+)
 from tui_manager.ui.frame.header import HeaderLine
 from tui_manager.ui.terminal import textual_internals
 from tui_manager.ui.terminal.style_cache import CachedStylesheet
@@ -455,9 +460,50 @@ class _Callbacks:
     ids=range(9),
 )
 def test_parameters_are_counted_as_textual_counts_them(callback: Callable[..., Any]) -> None:
-    """The tests of the screen remember the numbers; see `tests/ui/conftest.py`."""
+    """The tests of the screen remember the numbers; see `tests/ui/fast_textual.py`."""
     expected = len(inspect.signature(callback).parameters)
     assert [count_parameters(callback) for _ in range(2)] == [expected] * 2
+
+
+async def test_handlers_are_found_as_textual_finds_them(
+    running: Running, fleet: FakeOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests of the screen remember them; see `tests/ui/fast_textual.py`."""
+    compared: set[object] = set()
+
+    def compare(
+        self: MessagePump, method_name: str, message: Message
+    ) -> Iterator[tuple[type, Callable[[Message], Any]]]:
+        kept = message._no_default_action
+        found = list(find_handlers(self, method_name, message))
+        assert found == list(find_handlers_anew(self, method_name, message))
+        compared.add((type(self), method_name, type(message), kept))
+        yield from find_handlers(self, method_name, message)
+
+    monkeypatch.setattr(MessagePump, "_get_dispatch_methods", compare)
+    async with running(fleet) as pilot:
+        await press(pilot, "n", *"web", "escape", "y", "2", "down", "slash", "x", "escape", "colon")
+        await press(pilot, *"again", "escape", "3", "enter", "equals_sign", "question_mark")
+    assert len(compared) > 300
+
+
+async def test_a_handler_that_prevents_the_default_action_is_the_last_one() -> None:
+    class Base(Label):
+        def on_told(self, message: Told) -> None: ...
+
+    class Stops(Base):
+        def on_told(self, message: Told) -> None:
+            message.prevent_default()
+
+    for message in (Told(), Told()):
+        widget = Stops()
+        for found in (find_handlers, find_handlers_anew):
+            message._no_default_action = False
+            owners = []
+            for owner, method in found(widget, "on_told", message):
+                owners.append(owner)
+                method(message)
+            assert owners == [Stops]
 
 
 def drawn_anew(pilot: "Pilot[None]") -> list[list[tuple[str, Style | None]]]:

@@ -1,0 +1,139 @@
+"""Does once in a process what Textual does anew in each app, for each widget or for each message,
+with the same result: this took a fourth of the time of a test."""
+
+import types
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from textual import _callback, message_pump
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from tui_manager.ui.terminal.style_cache import CachedStylesheet
+
+# Textual looks up each rule in sets several times for each widget whose styles it applies, by a
+# method in Python that returns the id. This is the same in C: a tenth of the time of a test.
+RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
+# The parameters of callbacks.
+
+_count_parameters = _callback._count_parameters
+_PARAMETERS: dict[tuple[types.CodeType, bool], int] = {}
+
+
+def count_parameters(func: Callable[..., Any]) -> int:
+    """As Textual does it anew for each callback that is made for one call. Functions of the same
+    code have as many parameters."""
+    code: object = getattr(func, "__code__", None)
+    if not isinstance(code, types.CodeType) or hasattr(func, "__wrapped__"):
+        return _count_parameters(func)
+    key = (code, isinstance(func, types.MethodType))
+    if key not in _PARAMETERS:
+        _PARAMETERS[key] = _count_parameters(func)
+    return _PARAMETERS[key]
+
+
+_callback._count_parameters = count_parameters
+
+
+# The handlers of messages.
+
+_Handlers = Iterator[tuple[type, Callable[[Message], Awaitable[None]]]]
+find_handlers_anew = MessagePump._get_dispatch_methods
+# By the types of a node and a message: classes with the names of their methods. None: the handlers
+# depend on which widget sent the message.
+_HANDLERS: dict[tuple[type, str, type], list[tuple[type, str]] | None] = {}
+
+
+def find_handlers(self: MessagePump, method_name: str, message: Message) -> _Handlers:
+    """The handlers that Textual finds, which depend on the types of the node and the message."""
+    key = (type(self), method_name, type(message))
+    if key not in _HANDLERS:
+        _HANDLERS[key] = _handlers_of(*key)
+    known = _HANDLERS[key]
+    if known is None:
+        yield from find_handlers_anew(self, method_name, message)
+        return
+    before = None
+    for owner, name in known:
+        if owner is not before and message._no_default_action:
+            break
+        before = owner
+        yield owner, vars(owner)[name].__get__(self, owner)
+
+
+def _handlers_of(node: type, method_name: str, message: type) -> list[tuple[type, str]] | None:
+    found: list[tuple[type, str]] = []
+    functions: set[object] = set()
+    for owner in node.__mro__:
+        decorated: dict[type, list[tuple[Any, object]]]
+        decorated = vars(owner).get("_decorated_handlers") or {}
+        for kind in message.__mro__:
+            for function, selectors in decorated.get(kind, ()):
+                own_name: str = function.__name__
+                if selectors or vars(owner).get(own_name) is not function:
+                    return None
+                if function not in functions:
+                    functions.add(function)
+                    found.append((owner, own_name))
+        for name in (f"_{method_name}", method_name):
+            if named := vars(owner).get(name):
+                if not getattr(named, "_textual_on", None):
+                    found.append((owner, name))
+                break
+    return found
+
+
+class _NoLog:
+    """What Textual's log does if no console of its own is connected."""
+
+    def __getattr__(self, name: str) -> "_NoLog":
+        return self
+
+    def verbosity(self, verbose: bool) -> "_NoLog":
+        return self
+
+    def __call__(self, *_: object, **__: object) -> None:
+        """Writes nothing."""
+
+
+MessagePump._get_dispatch_methods = find_handlers  # type: ignore[method-assign]
+vars(message_pump)["log"] = _NoLog()
+
+
+# Style sheets.
+
+_PARSED: dict[object, list[RuleSet]] = {}
+_VARIABLES: dict[tuple[tuple[str, str], ...], int] = {}  # numbers of sets of them
+_LAST: WeakKeyDictionary[Stylesheet, tuple[dict[str, str], int]] = WeakKeyDictionary()
+_LEARNED: dict[tuple[RuleSet, ...], tuple[Any, set[str], set[str]]] = {}
+parse_rules_anew = Stylesheet._parse_rules
+_learn = CachedStylesheet._learn
+
+
+def parse_once(stylesheet: Stylesheet, css: str, **keywords: Any) -> list[RuleSet]:
+    """What Textual parses anew for each app and each change of its theme."""
+    last = _LAST.get(stylesheet)
+    if last is None or last[0] is not stylesheet._variables:
+        items = tuple(stylesheet._variables.items())
+        last = (stylesheet._variables, _VARIABLES.setdefault(items, len(_VARIABLES)))
+        _LAST[stylesheet] = last
+    key = (css, last[1], *keywords.items())
+    if key not in _PARSED:
+        _PARSED[key] = parse_rules_anew(stylesheet, css, **keywords)
+    return _PARSED[key]
+
+
+def learn_once(stylesheet: CachedStylesheet, rules: list[RuleSet]) -> None:
+    """What follows from the rules. They are the same ones in each app, as they are parsed once."""
+    key = tuple(rules)
+    if key not in _LEARNED:
+        stylesheet._kinds = {}
+        _learn(stylesheet, rules)
+        _LEARNED[key] = (stylesheet._kinds, stylesheet._ids, stylesheet._class_names)
+    stylesheet._known = rules
+    stylesheet._kinds, stylesheet._ids, stylesheet._class_names = _LEARNED[key]
