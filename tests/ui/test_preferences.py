@@ -110,6 +110,29 @@ async def test_every_theme_is_shown_in_turn(fleet: FakeOperator) -> None:
         assert app.theme == seen[0]
 
 
+@pytest.mark.parametrize("name", ThemeName)
+async def test_the_theme_of_the_settings_is_there_from_the_start(
+    fleet: FakeOperator, name: ThemeName
+) -> None:
+    """As if it were chosen after the start."""
+
+    def looks(app: DashboardApp) -> object:
+        filters = [(type(one), getattr(one, "enabled", None)) for one in app._filters]
+        drawn = app.screen._compositor.render_strips()
+        return app.theme, app.classes, app.native_ansi_color, app.theme_variables, filters, drawn
+
+    first = DashboardApp(fleet.open, now=fleet.now, preferences=Preferences(theme=name))
+    later = DashboardApp(fleet.open, now=fleet.now)
+    seen = []
+    for app in (first, later):
+        assert app is later or app.theme == THEMES[name].name
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.theme = THEMES[name].name
+            await settle(pilot)
+            seen.append(looks(app))
+    assert seen[0] == seen[1]
+
+
 KEYS = key_map(
     read_keys(
         {

@@ -121,7 +121,6 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Shows the dashboard, and opens the operator beside it."""
-        self.show_first_theme()
         self.switch_mode(ScreenName.DASHBOARD)
         # After the first paint: if the operator cannot be opened, the app ends in order.
         self.call_after_refresh(self._start_watching)

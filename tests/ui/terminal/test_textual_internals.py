@@ -9,7 +9,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from rich.style import Style
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.command import CommandList, CommandPalette
+from textual.css import stylesheet
+from textual.css.model import RuleSet
+from textual.css.parse import parse as parse_css
 from textual.css.styles import RulesMap
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
@@ -39,6 +42,7 @@ from tests.ui.fast_textual import (
     count_parameters,
     find_handlers,
     find_handlers_anew,
+    parse_rules_anew,
 )
 from tui_manager.ui.frame.header import HeaderLine
 from tui_manager.ui.terminal import textual_internals
@@ -306,6 +310,28 @@ async def test_the_driver_has_what_ours_uses() -> None:
     assert XTermParser()._timeout_time is None, (
         "TerminalDriver._TerminalInput.waits: look for when a parser makes a key of an escape."
     )
+
+
+async def test_each_source_is_parsed_once_for_a_theme(
+    running: Running, fleet: FakeOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Textual parses all of them again for each screen that is shown first."""
+    parsed: list[tuple[str, object]] = []
+
+    def parse(scope: str, css: str, read_from: object, **keywords: Any) -> Iterable[RuleSet]:
+        parsed.append((scope, read_from))
+        return parse_css(scope, css, read_from, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stylesheet, "parse", parse)
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parse_rules_anew)
+    async with running(fleet) as pilot:
+        await press(pilot, "2", "3", "4", "5", "n")
+        assert len(parsed) > 15
+        # Of some widgets the order changes when another class is seen.
+        assert len(parsed) < 2 * len(set(parsed)), parsed
+        before = len(parsed)
+        await press(pilot, "escape", "t")
+        assert len(parsed) > before, "Stylesheet.reparse: other colours need other rules"
 
 
 class Recording(Stylesheet):

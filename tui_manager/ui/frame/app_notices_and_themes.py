@@ -40,6 +40,7 @@ class NotifyingApp(OpenScreensOnceApp, inherit_bindings=False):
         self._theme_name = preferences.theme
         self._ended_long_tasks = EndedLongTasks(preferences.notify_after)
         self._ends_reader = PacedReader(self._say_ends)
+        self._set_first_theme()
 
     # Themes.
 
@@ -47,14 +48,14 @@ class NotifyingApp(OpenScreensOnceApp, inherit_bindings=False):
         """The variables that only our themes have. They are needed before a theme is set."""
         return dict(DARK.variables)
 
-    def show_first_theme(self) -> None:
-        """Shows the theme of the settings. Without colours it is the one whose focus and cursor
+    def _set_first_theme(self) -> None:
+        """Sets the theme of the settings. Without colours it is the one whose focus and cursor
         need none."""
         for theme in THEMES.values():
             self.register_theme(theme)
         if self.no_color:
             self._theme_name = ThemeName.TERMINAL
-        self.theme = THEMES[self._theme_name].name
+        self.begin_with_theme(THEMES[self._theme_name].name)
 
     def action_theme(self) -> None:
         """The next theme."""

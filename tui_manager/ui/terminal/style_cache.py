@@ -74,12 +74,26 @@ class CachedStylesheet(Stylesheet):
     def __init__(self, variables: dict[str, str], cache: StyleCache) -> None:
         super().__init__(variables=variables)
         self._cache = cache
+        self._has_other_variables = False  # than when it was parsed last
         self._known: list[RuleSet] | None = None  # the rules that the next three are about
         self._kinds: dict[object, _Kind] = {}
         self._ids: set[str] = set()
         self._class_names: set[str] = set()
         self._applied: WeakKeyDictionary[DOMNode, _Found] = WeakKeyDictionary()
         self._sought: dict[int, RulesMap | None] = {}  # by the id of a node that is compared
+
+    def set_variables(self, variables: dict[str, str]) -> None:
+        """Sets the variables of a theme. What was parsed stays if they are the same ones."""
+        if variables != self._variables:
+            super().set_variables(variables)
+            self._has_other_variables = True
+
+    def reparse(self) -> None:
+        """Parses all sources again if their variables have changed. Textual asks for this also
+        when a screen is shown first, and parses each source twice then."""
+        if self._has_other_variables:
+            self.parse()
+            self._has_other_variables = False
 
     def apply(self, node: DOMNode, *, animate: bool = False, cache: object = None) -> None:
         """Gives a node its styles. Textual's own cache, for the nodes of one call, is not used."""

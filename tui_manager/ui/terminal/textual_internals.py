@@ -100,6 +100,17 @@ class HookedApp(App[None], inherit_bindings=False):
         super().__init__(driver_class)
         self.stylesheet = CachedStylesheet(self.get_css_variables(), StyleCache())
 
+    def begin_with_theme(self, theme: str) -> None:
+        """Sets the theme before the app runs, so that its style sheets are parsed once. Textual
+        sets no other theme than its own before it has parsed them, and parses them again twice."""
+        self.set_reactive(App.theme, theme)
+        dark = self.current_theme.dark
+        self.set_class(True, f"-theme-{theme}", update=False)
+        self.set_class(dark, "-dark-mode", update=False)
+        self.set_class(not dark, "-light-mode", update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
+        self.stylesheet.set_variables(self.get_css_variables())
+
     def update_styles(self, node: DOMNode, animate: bool = True) -> None:
         """Styles a widget again, and those in it. One that has no parent yet is styled when it
         gets one."""
