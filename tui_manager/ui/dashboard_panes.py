@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from textual.containers import Container
 from textual.geometry import NULL_OFFSET, Region, Size, Spacing
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
+
+from tui_manager.ui.drawing.alike_lines import PlainContainer
 
 NOW, TABS, RECENT, HOSTS, OUTPUT = "now", "tabs", "recent", "hosts", "output"
 IN_TABS = (RECENT, HOSTS, OUTPUT)  # one of these is seen if there are tabs
@@ -84,7 +85,7 @@ class _PanesLayout(Layout):
         ]
 
 
-class DashboardPanes(Container):
+class DashboardPanes(PlainContainer):
     """The panes: widgets with the ids of this file."""
 
     def __init__(self, *panes: Widget) -> None:

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container
 from textual.dom import DOMNode
 from textual.events import Resize, ScreenResume
 from textual.widget import Widget
@@ -16,6 +15,7 @@ from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui.action import Action, Pane, ScreenName
 from tui_manager.ui.action_table import BY_ID
+from tui_manager.ui.drawing.alike_lines import AlikeLines, PlainContainer
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
 from tui_manager.ui.frame.key_footer import FooterKey, KeyFooter, use_elsewhere
@@ -31,7 +31,7 @@ TICK = 1.0  # seconds
 SMALLEST = (60, 16)  # columns and lines; a smaller terminal shows a text about that
 
 
-class MainScreen(ClosableScreen[None]):
+class MainScreen(ClosableScreen[None], AlikeLines):
     """A subclass has the body, and reads it again when the manager has changed."""
 
     SCREEN: ClassVar[ScreenName]
@@ -46,7 +46,7 @@ class MainScreen(ClosableScreen[None]):
         """What every screen has around its body."""
         yield HeaderLine(self.link)
         yield NoticeLine(self.link)
-        with Container(id="body"):
+        with PlainContainer(id="body"):
             yield from self.body()
         yield FilterBar(self.link.keys)
         yield KeyFooter()

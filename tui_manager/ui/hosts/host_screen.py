@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from textual import on
-from textual.containers import Container
 from textual.events import DescendantFocus
 from textual.widget import Widget
 
@@ -14,6 +13,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.tasks.task import Task
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import Action, Pane, ScreenName
+from tui_manager.ui.drawing.alike_lines import PlainContainer
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.drawing.transfer_words import run_lines
@@ -65,7 +65,7 @@ class HostScreen(OutputActions, HostActions):
         yield SpanLines(id="host-head")
         yield SpanLines(id="host-vitals")
         yield PaneTabs(_PANES, self.link.keys)
-        yield Container(
+        yield PlainContainer(
             HostRunTable(self.link, self.host_id, id="runs"),
             OutputPane(self.link, id="output"),
             FactsPane(SpanLines(id="host-facts"), id="facts-pane"),

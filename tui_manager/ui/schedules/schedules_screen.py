@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textual import on
-from textual.containers import Container, Vertical
+from textual.containers import Vertical
 from textual.events import DescendantFocus
 from textual.widget import Widget
 
@@ -14,6 +14,7 @@ from tui_manager.domain.schedules.schedule import Schedule, ScheduleDetail, Sche
 from tui_manager.domain.task_files.task_file import TaskFile
 from tui_manager.domain.task_files.template import TemplateDetail
 from tui_manager.ui.action import Action, Pane, ScreenName
+from tui_manager.ui.drawing.alike_lines import PlainContainer
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.forms.tasks.task_file_reader import TaskFileReader
 from tui_manager.ui.frame.main_screen import MainScreen
@@ -68,7 +69,7 @@ class SchedulesScreen(MainScreen):
 
     def body(self) -> Iterable[Widget]:
         yield PaneTabs(("Templates", "Schedules"), self.link.keys)
-        yield Container(
+        yield PlainContainer(
             TemplateTable(self.link, id="templates"),
             ScheduleTable(self.link, self._statuses, id="schedules"),
             id="lists",

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from textual import on
-from textual.containers import Container
 from textual.widget import Widget
 
 from tui_manager.domain.errors import NotFoundError
@@ -15,6 +14,7 @@ from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.domain.tasks.task import CommandHost, Task
 from tui_manager.domain.tasks.task_map import FailureGroup, TaskMap
 from tui_manager.ui.action import Action, ScreenName
+from tui_manager.ui.drawing.alike_lines import PlainContainer
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.key_bindings import bindings_of, key_of, open_task
@@ -66,7 +66,7 @@ class TaskScreen(TransferActions):
         yield SpanLines(id="head")
         yield TaskMapStrip(id="map")
         yield SpanLines(id="below-map")
-        yield Container(
+        yield PlainContainer(
             CommandHostTable(self.link, self.task_id, id="rows"),
             OutputPane(self.link, id="output"),
             GroupsPane(self.link, self.task_id, id="groups"),
