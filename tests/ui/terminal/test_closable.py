@@ -97,6 +97,19 @@ async def test_a_screen_is_closed_while_it_is_built(fleet: FakeOperator, running
             await is_well(pilot, name)
 
 
+async def test_a_screen_that_was_closed_after_its_size_was_known_focuses_nothing(
+    fleet: FakeOperator, running: Running
+) -> None:
+    """It is told its size before it is closed, and told to focus its table after that."""
+    async with running(fleet) as pilot:
+        app = app_of(pilot)
+        screen = AnotherDashboard(app.link)
+        await app.push_screen(screen)
+        await app.pop_screen()
+        screen._focus_again()
+        assert screen.focused is None
+
+
 async def test_a_screen_is_closed_while_it_is_answered(
     fleet: FakeOperator, running: Running
 ) -> None:

@@ -122,7 +122,7 @@ class MainScreen(ClosableScreen[None], AlikeLines):
 
     def _focus_again(self) -> None:
         """A widget that is hidden loses the focus. All are while the terminal is too small."""
-        if self.focused is None and self.table is not None:
+        if is_open(self) and self.focused is None and self.table is not None:
             self.set_focus(self.table)
 
     # The footer.
