@@ -87,6 +87,7 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typed_ahead, "TICK", A_DAY)
     monkeypatch.setattr(main_screen, "TICK", A_DAY)
     monkeypatch.setattr(paced_reader, "PAUSE", SOON / 5)
+    monkeypatch.setattr(paced_reader, "_SHARE", 0.0)  # whatever time a read has taken
     monkeypatch.setattr(task_form, "LOOK_UP_AGAIN_AFTER", SOON / 5)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda _: None)
