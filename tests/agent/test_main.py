@@ -1,12 +1,15 @@
 """The command line: what it refuses, and how it says so."""
 
+import asyncio
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from tui_manager_agent import __version__
 from tui_manager_agent.cli import main as main_module
-from tui_manager_agent.cli.main import main
+from tui_manager_agent.cli.main import main, run_until_signal
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -254,3 +257,17 @@ async def test_another_manager_is_told_nothing(
     assert status == 3
     assert manager.manager_id in errors
     assert stranger.reports == []
+
+
+async def test_a_signal_in_the_last_step_of_the_work_is_not_lost() -> None:
+    """As the last step of an enrolment writes files, it takes long enough for a signal."""
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert not await run_until_signal(work())
+
+
+async def test_work_that_no_signal_ends_comes_to_its_end() -> None:
+    assert await run_until_signal(asyncio.sleep(0))

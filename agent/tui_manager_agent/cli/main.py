@@ -165,7 +165,7 @@ def _become(what: "Switch", identity: "Identity") -> None:
 
 
 async def run_until_signal(work: Coroutine[Any, Any, None]) -> bool:
-    """Runs it to its end, or cancels it at SIGTERM or SIGINT. True if it came to its end.
+    """Runs it to its end, or cancels it at SIGTERM or SIGINT. True if no signal came.
 
     Raises what it raises.
     """
@@ -173,17 +173,27 @@ async def run_until_signal(work: Coroutine[Any, Any, None]) -> bool:
 
     working = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
+    asked_to_stop = False
+
+    def stop() -> None:
+        nonlocal asked_to_stop
+        asked_to_stop = True
+        working.cancel()
+
     for number in _SIGNALS:
-        loop.add_signal_handler(number, working.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         await asyncio.wait((working,))
+        # A signal that came in the last step of the work is read in the next turn of the loop, and
+        # `stop` is called in the one after it.
+        for _ in range(2):
+            await asyncio.sleep(0)
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
-    if working.cancelled():
-        return False
-    working.result()
-    return True
+    if not working.cancelled():
+        working.result()
+    return not (asked_to_stop or working.cancelled())
 
 
 def _flush_log() -> None:
