@@ -32,6 +32,14 @@ class Driver(TerminalDriver):
         self.told.append(message)
 
 
+def reads_keys(terminal: int) -> Driver:
+    """A driver that gets each key of a terminal as it is typed."""
+    tty.setraw(terminal)
+    driver = Driver(terminal)
+    driver.fileno = terminal
+    return driver
+
+
 @pytest.fixture
 def ends() -> Iterator[list[int]]:
     """A terminal, its own end last."""
@@ -59,9 +67,7 @@ async def test_a_terminal_that_goes_away_is_told_once(ends: list[int]) -> None:
 async def test_an_error_while_input_is_handled_is_told(
     ends: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tty.setraw(ends[1])
-    driver = Driver(ends[1])
-    driver.fileno = ends[1]
+    driver = reads_keys(ends[1])
 
     def fail(message: Message) -> NoReturn:
         raise KeyError("input")
@@ -84,9 +90,7 @@ async def typed(driver: Driver) -> list[str | None]:
 
 
 async def test_a_key_that_is_no_utf_8_does_not_end_the_input(ends: list[int]) -> None:
-    tty.setraw(ends[1])
-    driver = Driver(ends[1])
-    driver.fileno = ends[1]
+    driver = reads_keys(ends[1])
     driver.begin_input()
     os.write(ends[0], b"a\xe9b")
     await wait_until(lambda: typed(driver), lambda seen: seen == ["a", "\ufffd", "b"])
@@ -94,9 +98,7 @@ async def test_a_key_that_is_no_utf_8_does_not_end_the_input(ends: list[int]) ->
 
 
 async def test_an_escape_that_nothing_follows_is_a_key(ends: list[int]) -> None:
-    tty.setraw(ends[1])
-    driver = Driver(ends[1])
-    driver.fileno = ends[1]
+    driver = reads_keys(ends[1])
     driver.begin_input()
     os.write(ends[0], b"\x1b")
 
@@ -108,9 +110,7 @@ async def test_an_escape_that_nothing_follows_is_a_key(ends: list[int]) -> None:
 
 
 async def test_nothing_is_read_while_another_program_has_the_terminal(ends: list[int]) -> None:
-    tty.setraw(ends[1])
-    driver = Driver(ends[1])
-    driver.fileno = ends[1]
+    driver = reads_keys(ends[1])
     driver.begin_input()
     driver.disable_input()
     os.write(ends[0], b"a")
@@ -123,9 +123,7 @@ async def test_nothing_is_read_while_another_program_has_the_terminal(ends: list
 
 
 async def test_a_character_whose_bytes_come_one_by_one_is_one_key(ends: list[int]) -> None:
-    tty.setraw(ends[1])
-    driver = Driver(ends[1])
-    driver.fileno = ends[1]
+    driver = reads_keys(ends[1])
     for byte in (b"\xe2", b"\x82", b"\xac", b"a"):
         os.write(ends[0], byte)
         driver._read()
