@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.operator.recording import EVERYTHING, SPEC, RecordingOperator
+from tests.support.waiting import GIVE_UP
 from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import find_manager
@@ -289,7 +290,7 @@ async def test_a_manager_that_comes_back_is_found_again(
 
 async def until_answered(client: Operator) -> None:
     """Asks again while the channel waits for its backoff, 0.1 s at first."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP):
         while True:
             try:
                 await client.get_task(7)
