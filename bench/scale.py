@@ -19,7 +19,7 @@ class Scale:
     """The numbers of one run.
 
     Attributes:
-        sizes: of the fleets.
+        sizes: of the fleets, the largest one last.
         bare_results, bare_bytes: for the floor under storage.
         settle: seconds until something that has changed counts as steady.
         look: seconds of each look at it; whole heartbeats of 5 s, or it means nothing.
@@ -71,7 +71,7 @@ FULL = Scale(
     volumes=(Volume(10, 10_000_000, times=3), Volume(500, 1_000_000), Volume(10_000, 10_000)),
     with_stdin=1_000,
     rounds=100,
-    engines=(10_000,),
+    engines=(1_000,),
     screen=5_000,
     presses=60,
     lines=100,

@@ -60,10 +60,11 @@ def measure_floors(scale: Scale) -> Floors:
 
 
 async def fleets(scale: Scale, floors: Floors, securities: Sequence[str]) -> Found:
-    """Everything that grows with the number of agents, for each of the sizes."""
+    """Everything that grows with the number of agents, for each of the sizes. The smaller ones show
+    the growth, for which one security is enough."""
     found: Found = {}
     for security in securities:
-        for agents in scale.sizes:
+        for agents in scale.sizes if security == securities[-1] else scale.sizes[-1:]:
             echo = await measure_echo(
                 agents, security, processes_for(agents), scale.look, scale.rush
             )
