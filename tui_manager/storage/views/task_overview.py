@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain, groupby, repeat
 from operator import itemgetter
 from typing import NamedTuple, Protocol
@@ -221,6 +222,10 @@ def _order(way: _Way) -> tuple[str, str, bool, int, bool, int]:
     return status, reason, code is not None, code or 0, signal is not None, signal or 0
 
 
+# Tasks of one list fail on the same hosts, and are summed up again at each change.
+_fold = lru_cache(maxsize=1_024)(fold_names)
+
+
 def _failure_group(way: _Way, hosts: int, names: Sequence[str]) -> FailureGroup:
     return FailureGroup(
         CommandHostStatus(way.status),
@@ -228,7 +233,7 @@ def _failure_group(way: _Way, hosts: int, names: Sequence[str]) -> FailureGroup:
         way.exit_code,
         way.signal,
         hosts,
-        fold_names(names),
+        _fold(tuple(names)),
         len(names),
     )
 
