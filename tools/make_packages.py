@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,12 +46,20 @@ It connects to a manager, runs the commands that it is given, and keeps every
 result until the manager has it. It brings its own Python."""
 
 
-def make(out: Path, bundle: Path | None, release: str, kinds: Sequence[str] = KINDS) -> None:
+def make(
+    out: Path,
+    bundle: Path | None,
+    release: str,
+    kinds: Sequence[str] = KINDS,
+    *,
+    compress: bool = True,
+) -> None:
     """Makes packages in a folder, which is made.
 
     Args:
         bundle: the file that they are made of; None: one is made of the agent that is installed.
         release: tells packages of one version apart; a higher one is newer.
+        compress: False: the package for Debian is three times as large, and made at once.
     """
     os.environ.setdefault("SOURCE_DATE_EPOCH", make_dist.time_of_sources())
     out.mkdir(parents=True, exist_ok=True)
@@ -63,7 +71,10 @@ def make(out: Path, bundle: Path | None, release: str, kinds: Sequence[str] = KI
         manifest = _unpack(bundle, folder / "agent")
         for kind in kinds:
             config = folder / f"{kind}.json"  # nfpm reads YAML, and JSON is a part of that
-            config.write_text(json.dumps(_config(kind, folder, manifest, release)))
+            settings = _config(kind, folder, manifest, release)
+            if not compress:
+                settings["deb"] = {"compression": "none"}
+            config.write_text(json.dumps(settings))
             subprocess.run(
                 [_nfpm(), "package", "--packager", kind, "--config", config, "--target", out],
                 check=True,
@@ -86,7 +97,7 @@ def _unpack(bundle: Path, folder: Path) -> Manifest:
     return head.manifest
 
 
-def _config(kind: str, folder: Path, manifest: Manifest, release: str) -> Mapping[str, object]:
+def _config(kind: str, folder: Path, manifest: Manifest, release: str) -> dict[str, object]:
     """What nfpm is told; puts the files that are not of the bundle into the folder."""
     glibc = manifest.libc.removeprefix("glibc ")
     needed = {
@@ -166,10 +177,14 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, help="the bundle that they are made of")
     parser.add_argument("--release", default="1", help="tells packages of one version apart")
     parser.add_argument("--only", choices=KINDS, help="make this one only")
+    parser.add_argument(
+        "--uncompressed", action="store_true", help="do not compress the one for Debian, for a test"
+    )
     options = parser.parse_args()
     kinds = (options.only,) if options.only else KINDS
     try:
-        make(options.folder, options.bundle, options.release, kinds)
+        compress = not options.uncompressed
+        make(options.folder, options.bundle, options.release, kinds, compress=compress)
     except ManagerError as error:  # of the bundle
         parser.error(str(error))
     for kind in kinds:

@@ -5,9 +5,12 @@ import fcntl
 import hashlib
 import os
 import tempfile
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
+from tui_manager.agent_bundle import build_bundle
 from tui_manager.agent_bundle.default_bundle import default_bundle
 from tui_manager.agent_bundle.opened_bundle import Bundle, open_bundle
 from tui_manager.agent_bundle.signing_key import SigningKey, load_or_make_key
@@ -28,9 +31,14 @@ def release_key() -> SigningKey:
     return load_or_make_key(_folder() / "release.key")
 
 
+def compressed_fast() -> AbstractContextManager[object]:
+    """Bundles of this process are compressed in a third of the time, and are a tenth larger."""
+    return patch.object(build_bundle, "_COMPRESSION", 1)
+
+
 @cache
 def built_bundle() -> Bundle:
     """The bundle of the agent of this checkout."""
-    with (_folder() / "lock").open("w") as lock:
+    with (_folder() / "lock").open("w") as lock, compressed_fast():
         fcntl.flock(lock, fcntl.LOCK_EX)
         return open_bundle(default_bundle(_folder(), release_key()))
