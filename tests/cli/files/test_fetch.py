@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager, fetched, logs, send_logs
 from tests.operator.test_download_fetched_files import host_with
+from tests.support.fake_operator.fake_operator import EVERYTHING
 from tui_manager.cli.main import main
+from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 
@@ -35,6 +39,23 @@ def test_a_fetch_saves_what_each_host_has_sent(
     captured = capsys.readouterr()
     assert sorted(captured.out.splitlines()) == [f"{host}: fetched 1 file, 5 B" for host in HOSTS]
     assert captured.err == "tui-manager: 3 hosts: 3 fetched\n"
+
+
+def test_a_fetch_whose_manager_stops_says_how_to_get_the_files(
+    connect_to: Connect, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks_off(self: FakeOperator) -> AsyncIterator[Changes]:
+        yield EVERYTHING
+        raise UnreachableError("The manager has ended.")
+
+    monkeypatch.setattr(FakeOperator, "watch", breaks_off)
+    connect_to(lambda: FakeOperator("web01"))
+    assert main(["fetch", "@all", "/var/log/app", str(tmp_path)]) == 3
+    assert capsys.readouterr().err == (
+        "tui-manager: The manager has stopped. Copies and fetches of task 1 wait for it, and go on "
+        "where they are; commands that run go on without it. Later, `tui-manager task files 1 DIR` "
+        "saves what was fetched.\n"
+    )
 
 
 def test_a_second_fetch_says_what_was_there(

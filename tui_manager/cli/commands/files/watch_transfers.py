@@ -70,6 +70,13 @@ class TransferWatch:
         return any(step.update for step in self._steps)
 
     @property
+    def saving_later(self) -> str:
+        """How to get fetched files that have not come here; empty: nothing is fetched."""
+        if not any(step.fetch for step in self._steps):
+            return ""
+        return f"Later, {take_command(self._task_id)} saves what was fetched."
+
+    @property
     def complete(self) -> bool:
         """Whether all fetched files were saved that came to this machine."""
         return not any(saved.failed for saved in self.saved.values())

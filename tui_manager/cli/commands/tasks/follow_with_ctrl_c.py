@@ -97,10 +97,11 @@ class TaskWatch:
                 f"Task {self._task_id} waits for it; a host whose new agent does not find it "
                 "within 2 minutes goes back to the old one."
             )
-        return (
+        goes_on = (
             f"Copies and fetches of task {self._task_id} wait for it, and go on where they are; "
             "commands that run go on without it."
         )
+        return f"{goes_on} {self._transfers.saving_later}".rstrip()
 
     async def _print_until_ended(self) -> Progress:
         """Prints stored output until the task has ended, and returns how it has. While output
