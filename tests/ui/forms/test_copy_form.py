@@ -77,6 +77,20 @@ async def test_all_fields_are_in_the_copy(
     assert (copy.files.files, copy.files.bytes) == (2, 20)
 
 
+async def test_a_folder_that_may_come_to_two_places_is_named(
+    fleet: FakeOperator, running: Running, folder: Path
+) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "C", *"db1", "tab", *"nginx", "tab", *"/srv", "tab", "space")
+        await threads_done(pilot, "look")
+        assert note(pilot, "to") == (
+            "becomes /srv/nginx where it is a folder; end it with / for the same place each time"
+        )
+        pilot.app.screen.query_one("#to", Input).value = "/srv/"
+        await settle(pilot)
+        assert note(pilot, "to") == ""
+
+
 # What is typed into which field, the field below which the error stands, and words of the error.
 WRONG = (
     ("files", "no.conf", "files", "no.conf: No such file or directory."),

@@ -168,6 +168,18 @@ def split_paths(field: str, text: str) -> tuple[str, ...]:
         raise InvalidInputError(field, f"A quote is not closed: {error}.") from error
 
 
+def place_note(folder: str, to: str) -> str:
+    """Says that a folder may come to two places on hosts; empty: it does not.
+
+    Args:
+        folder: the name of the folder if it is the only source.
+        to: the path on the hosts as it is typed.
+    """
+    if not folder or not to or to.endswith("/"):
+        return ""
+    return f"becomes {to}/{folder} where it is a folder; end it with / for the same place each time"
+
+
 def _name(path: str) -> str:
     """What hosts call it."""
     return path.rstrip("/").rpartition("/")[2] or path

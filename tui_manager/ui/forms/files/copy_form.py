@@ -21,6 +21,7 @@ from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.forms.files.copy_and_fetch_fields import (
     CopyAndFetchTexts,
     TaskKind,
+    place_note,
     split_paths,
 )
 from tui_manager.ui.forms.files.copy_and_fetch_rows import CopyAndFetchRows
@@ -142,7 +143,8 @@ class CopyForm(TaskForm):
             return {}
         of_files = self.kind is TaskKind.COPY and self._seen.problem and "files" not in problems
         more = {"files": self._seen.problem} if of_files else {}
-        rows.show({**problems, **more}, {"files": self._seen.note})
+        place = place_note(self._seen.folder, self.transfer.to.strip())
+        rows.show({**problems, **more}, {"files": self._seen.note, "to": place})
         return more
 
     # Reading and sending.

@@ -28,10 +28,12 @@ class FilesSummary:
     Attributes:
         note: `2 files, 14 kB, and 1 folder`.
         problem: why they cannot be copied; empty: nothing is wrong at the first look.
+        folder: the name of the folder if it is the only source.
     """
 
     note: str = ""
     problem: str = ""
+    folder: str = ""
 
 
 async def summarize_files(paths: Sequence[str], *, recursive: bool) -> FilesSummary:
@@ -63,7 +65,8 @@ def _summarize(paths: Sequence[str], *, recursive: bool) -> FilesSummary:
             files, total = files + 1, total + found.st_size
     texts = [f"{count_of(files, 'file')}, {size(total)}"] if files else []
     texts += [count_of(folders, "folder")] if folders else []
-    return FilesSummary(note=" and ".join(texts))
+    folder = _expanded(paths[0]).name if folders and len(paths) == 1 else ""
+    return FilesSummary(note=" and ".join(texts), folder=folder)
 
 
 class FilesToSend:
