@@ -133,7 +133,8 @@ async def test_what_cannot_be_saved_is_said(
         pilot.app.screen.query_one(Input).value = "other"
         await press(pilot, "f5")
         await threads_done(pilot, "save")
-        assert "The files are gone." in shown(pilot)
+        (note,) = pilot.app._notifications
+        assert "2 files were not saved: db2: The files are gone." in note.message
 
 
 async def test_files_that_are_gone_do_not_keep_the_others_from_being_saved(
@@ -148,8 +149,30 @@ async def test_files_that_are_gone_do_not_keep_the_others_from_being_saved(
         await threads_done(pilot, "save")
         (note,) = pilot.app._notifications
         assert "of 1 host" in note.message
-        assert "db1: The files are gone." in note.message
+        assert "2 files were not saved: db1: The files are gone." in note.message
     assert [path.name for path in (tmp_path / "logs").iterdir()] == ["db2"]
+
+
+async def test_all_files_count_that_are_not_saved(
+    fleet: FakeOperator, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of which nothing is said: a host names its first problems only."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs/db1/var").mkdir(parents=True)
+    (tmp_path / "logs/db1/var/log").write_text("in the way")
+    spec = CommandSpec("", fetch=FetchSpec(("/var/log",), True, "logs"))
+    task_id = await fleet.create_task(TaskSpec("db1", (spec,)))
+    await fleet.start_task(task_id)
+    files = fleet.store({f"var/log/{number:03d}": b"x" for number in range(50)})
+    execution = fleet.execution(task_id, "db1")
+    fleet.finish_transfer(execution, Transfer(files.bytes, 50, sha256=SHA, stored=files))
+    async with running(fleet, (120, 36)) as pilot:
+        await opened(pilot)
+        await press(pilot, "f5")
+        await threads_done(pilot, "save")
+        (note,) = pilot.app._notifications
+    assert note.message.startswith("Nothing is saved in ")
+    assert "50 files were not saved: db1: /var/log/000 is not in" in note.message
 
 
 async def test_a_host_without_files_says_so(fleet: FakeOperator, running: Running) -> None:

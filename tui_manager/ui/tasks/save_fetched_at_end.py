@@ -38,7 +38,7 @@ class FetchSaver:
                 folder = await folder_of(name)
                 saved = await save_rows(operator, task_id, folder)
             except (InvalidInputError, ManagerError) as error:
-                yield f"The files of #{task_id} are not saved: {error}", True
+                yield f"Not all files of #{task_id} are saved: {error}", True
             else:
                 if saved.hosts or saved.problems:
                     yield f"#{task_id}: {saved.words(folder)}", bool(saved.problems)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
@@ -23,7 +23,8 @@ class SavedFiles:
 
     Attributes:
         hosts: whose files are saved.
-        problems: sentences on what was not saved.
+        failed: files that were not saved.
+        problems: sentences on the first of these.
     """
 
     hosts: int = 0
@@ -31,15 +32,17 @@ class SavedFiles:
     bytes: int = 0
     unchanged: int = 0
     renamed: int = 0
+    failed: int = 0
     problems: list[str] = field(default_factory=list)
 
     def add(self, host: str, saved: Saved) -> None:
         """Counts what was saved of one host."""
-        self.hosts += 1
+        self.hosts += bool(saved.files or not saved.failed)
         self.files += saved.files
         self.bytes += saved.bytes
         self.unchanged += saved.unchanged_files
         self.renamed += saved.renamed
+        self.failed += saved.failed
         self.problems += (f"{host}: {problem}" for problem in saved.problems)
 
     def words(self, folder: Path) -> str:
@@ -53,9 +56,9 @@ class SavedFiles:
         if self.renamed:
             texts.append(f"{self.renamed:,} {_have(self.renamed)} another name here.")
         shown = self.problems[:_PROBLEMS_SHOWN]
+        if self.failed:
+            texts.append(f"{count_of(self.failed, 'file')} {_were(self.failed)} not saved:")
         texts += map(safe_line, shown)
-        if more := len(self.problems) - len(shown):
-            texts.append(f"And {count_of(more, 'more problem')}.")
         return " ".join(texts)
 
 
@@ -103,18 +106,28 @@ async def save_rows(
     """
     saved = SavedFiles()
     async for row in rows_with_files(operator, task_id, host_ids):
-        assert row.transfer is not None
-        assert row.transfer.stored is not None
-        try:
-            saved.add(
-                row.host,
-                await download_fetched_files(operator, row.transfer.stored, folder, row.host),
-            )
-        except (NotFoundError, StorageError) as error:
-            saved.problems.append(f"{row.host}: {error}")
+        saved.add(row.host, await _save_row(operator, row, folder))
         if on_progress is not None:
             on_progress(saved)
     return saved
+
+
+async def _save_row(operator: Operator, row: CommandHost, folder: Path) -> Saved:
+    """Saves the files of one host. If the manager cannot give them, or not all, the others count as
+    failed."""
+    assert row.transfer is not None
+    assert row.transfer.stored is not None
+    saved = Saved()
+
+    def keep(now: Saved) -> None:
+        nonlocal saved
+        saved = now
+
+    try:
+        return await download_fetched_files(operator, row.transfer.stored, folder, row.host, keep)
+    except (NotFoundError, StorageError) as error:
+        failed = max(1, row.transfer.files - saved.files)
+        return replace(saved, failed=failed, problems=[str(error), *saved.problems])
 
 
 def _were(number: int) -> str:
