@@ -295,5 +295,15 @@ async def test_the_plan_needs_no_upload(
 
 def test_the_line_of_an_upload_has_a_bar() -> None:
     line = "".join(span.text for span in copy_form.transfer_line("sent", 41_000_000, 68_000_000))
-    assert line.startswith("▇▇▇▇▇▇▇▇▇")
+    assert line.startswith("▇▇▇▇▇▇▁")
     assert line.endswith(" 60%  41 MB of 68 MB sent   esc stops")
+
+
+def test_the_line_of_an_upload_is_whole_in_80_columns() -> None:
+    spans = copy_form.transfer_line("sent to the manager", 998_000_000, 999_000_000)
+    assert len("".join(span.text for span in spans)) <= 65
+
+
+def test_the_line_of_an_upload_says_what_the_manager_does_with_all_bytes() -> None:
+    spans = copy_form.transfer_line("sent to the manager", 68_000_000, 68_000_000)
+    assert "".join(span.text for span in spans) == "the manager checks the files   esc stops"

@@ -36,7 +36,7 @@ _STOP = Question(
     "Stop",
 )
 _LEFT_OUT_SHOWN = 3  # names
-_BAR = 20  # cells, with the number
+_BAR = 15  # cells, with the number: in 80 columns, the keys that stop are in sight too
 
 
 class FetchMade(Message):
@@ -234,11 +234,14 @@ class CopyForm(TaskForm):
 
 
 def transfer_line(what: str, done: int, total: int | None) -> Spans:
-    """`▇▇▇▇▁▁ 61%  41 MB of 68 MB sent to the manager   esc stops`."""
+    """`▇▇▇▇▁▁ 61%  41 MB of 68 MB sent to the manager   esc stops`. Once the manager has all bytes,
+    it compares them with their hashes."""
     end = (Span("   esc", Role.STRONG), Span(" stops"))
     if not total:
         return (Span(f"{size(done)} {what}", Role.ACTIVE), *end)
-    percent = min(100, done * 100 // total)
+    if done >= total:
+        return (Span("the manager checks the files", Role.ACTIVE), *end)
+    percent = done * 100 // total
     return (
         *percent_bar(percent, _BAR, _BAR),
         Span(f"  {size(done)} of {size(total)} {what}"),
