@@ -13,6 +13,7 @@ from tui_manager.domain.manager.gateway import Gateway
 from tui_manager.domain.manager.manager_status import Health
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.manager.gateway_pane import gateway_lines
+from tui_manager.ui.manager.manager_text import figure_lines
 
 NOW = START
 SIZES = [(80, 24), (160, 48)]
@@ -63,6 +64,18 @@ def test_every_line_fits_and_says_state_and_address(width: int) -> None:
         assert state in plain(line)
         assert "10.0.0.1:7443" in plain(line)
         assert "\x1b" not in plain(line)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"), [("", "leader    no manager leads"), ("away", "leader    not known")]
+)
+async def test_without_the_database_nobody_knows_who_leads(trouble: str, words: str) -> None:
+    fleet = FakeOperator()
+    add_managers(fleet)
+    status = await fleet.manager_status()
+    health = replace(status.health, storage_error=trouble)
+    status = replace(status, leader="", leads=False, health=health)
+    assert words in "\n".join(plain(line) for line in figure_lines(status, NOW, 120))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -54,11 +54,13 @@ def _fleet(status: ManagerStatus, now: datetime) -> Sequence[tuple[str, str]]:
 
 
 def _leader(status: ManagerStatus) -> Sequence[tuple[str, str]]:
-    """Which manager leads; nothing if there is only one."""
+    """Which manager leads; nothing if there is only one. A manager that cannot use the database
+    hears of no other one."""
     if not status.other_managers:
         return ()
-    name = safe_line(status.leader)
-    return (("leader", "this manager" if status.leads else name or "no manager leads"),)
+    nobody = "not known" if status.health.storage_error else "no manager leads"
+    leader = "this manager" if status.leads else safe_line(status.leader)
+    return (("leader", leader or nobody),)
 
 
 def _clock(status: ManagerStatus) -> Sequence[tuple[str, str]]:
