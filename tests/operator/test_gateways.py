@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.managers.manager_parts import Parts, manager_parts
-from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
+from tui_manager.domain.manager.gateway import HEARS_NOBODY, Gateway, ManagerGroup
 from tui_manager.domain.manager.manager_status import Health
 from tui_manager.operator.inprocess.alerts import HostCounts, attention
 from tui_manager.operator.inprocess.manager_alerts import manager_alerts
@@ -120,6 +120,14 @@ def test_different_versions_are_said_last() -> None:
 def test_who_cannot_use_the_database_says_nothing_of_the_others() -> None:
     managers = ManagerGroup(1, (DEAD, C))
     assert list(manager_alerts(managers, NOW, storage_error="away", notifier_problem="Away.")) == []
+
+
+def test_who_hears_nobody_without_the_database_says_that_what_it_shows_is_old() -> None:
+    (alert,) = manager_alerts(ALL.without_others(), NOW, storage_error="away")
+    assert alert.text == HEARS_NOBODY
+    stopped = ManagerGroup(1, (A, replace(B, alive=False, stopped=True)))
+    for managers in (stopped, ManagerGroup(1, (A,)), ManagerGroup()):
+        assert list(manager_alerts(managers, NOW, storage_error="away")) == []
 
 
 OWN = Gateway(

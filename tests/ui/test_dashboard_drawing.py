@@ -264,6 +264,19 @@ async def test_the_header_has_its_width_always() -> None:
             assert ("no alerts" in plain(line)) == (not alerts)
 
 
+async def test_the_header_says_nothing_of_alerts_if_only_the_storage_has_trouble() -> None:
+    status = await (await seeded_fleet()).manager_status()
+    status = replace(status, health=replace(status.health, storage_error="The disk is full."))
+    storage, other = _alerts("Results wait for the database: The disk is full.", "Else.")
+    for width in (80, 120, 200):
+        line = header_line(replace(status, attention=(storage,)), "", START, width)
+        assert "✘ results cannot be stored" in plain(line)
+        assert "alerts" not in plain(line)
+        assert width_of(line) == width
+        line = header_line(replace(status, attention=(storage, other)), "", START, width)
+        assert "▲ Else" in plain(line)
+
+
 NOT_HEARD = (
     "Manager m2 (10.0.0.2:7443) was not heard{}: 4,000 hosts that it had last are offline. Look."
 )

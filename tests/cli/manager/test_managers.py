@@ -1,6 +1,7 @@
 """`managers`: the managers of one database, for people and for scripts."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from tui_manager.cli.exit_status import UNREACHABLE
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.write_text import local_time
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.manager.gateway import Gateway
+from tui_manager.domain.manager.gateway import HEARS_NOBODY, Gateway
 from tui_manager.domain.manager.manager_status import Health
 
 Capture = pytest.CaptureFixture[str]
@@ -95,3 +96,17 @@ def test_no_manager(operator: FakeOperator, capsys: Capture) -> None:
     operator.failure = UnreachableError("No manager runs here.")
     assert main(["managers"]) == UNREACHABLE
     assert capsys.readouterr() == ("", "tui-manager: No manager runs here.\n")
+
+
+def test_without_the_database_the_others_are_not_heard(
+    operator: FakeOperator, capsys: Capture
+) -> None:
+    operator.managers = tuple(replace(one, alive=False) for one in THREE)
+    operator.health = replace(operator.health, storage_error="The server is away.")
+    assert main(["managers"]) == 0
+    stored, heard = capsys.readouterr().err.splitlines()
+    assert "results cannot be stored now: The server is away." in stored
+    assert heard == f"tui-manager: {HEARS_NOBODY}"
+    operator.managers = THREE[:1]
+    assert main(["managers"]) == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1

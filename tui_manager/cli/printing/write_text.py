@@ -104,5 +104,10 @@ class StorageTroubleNote:
 
 
 def note_storage_trouble(status: "ManagerStatus") -> None:
-    """Prints a note if results cannot be stored now."""
+    """Prints a note if results cannot be stored now, and another one if the lists may be wrong
+    therefore."""
     StorageTroubleNote().update(status.health.storage_error)
+    if status.health.storage_error and status.other_managers and not status.others_alive:
+        from tui_manager.domain.manager.gateway import HEARS_NOBODY
+
+        note(HEARS_NOBODY)

@@ -13,6 +13,10 @@ from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.manager_status import Health
 
 GONE_AFTER = timedelta(days=1)  # of silence; then a manager is neither listed nor missed
+HEARS_NOBODY = (
+    "This manager does not hear the others: it shows their hosts as they were, and hosts that have "
+    "gone to them as offline. Another manager may know more."
+)
 
 
 class GatewayState(StrEnum):

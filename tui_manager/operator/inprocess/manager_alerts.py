@@ -8,7 +8,7 @@ from itertools import groupby
 from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.manager.alert import Alert
-from tui_manager.domain.manager.gateway import GatewayState, ManagerGroup
+from tui_manager.domain.manager.gateway import HEARS_NOBODY, GatewayState, ManagerGroup
 
 CLOCK_OFF = timedelta(minutes=1)  # between two clocks; a larger difference is said
 NOBODY: Mapping[int, int] = {}
@@ -33,6 +33,8 @@ def manager_alerts(
         clock_ahead: how far the clock of this machine is ahead of the database's.
         offline: how many hosts are offline that had each manager last, by its number.
     """
+    if storage_error and _hears_nobody(managers.recent(now)):
+        yield Alert(HEARS_NOBODY)
     if not storage_error and managers.gateways:
         yield from _leader(managers)
         yield from _not_heard(managers.recent(now), now, offline)
@@ -44,6 +46,15 @@ def manager_alerts(
     yield from _clock(clock_ahead)
     if not storage_error:
         yield from _versions(managers)
+
+
+def _hears_nobody(managers: ManagerGroup) -> bool:
+    """Whether other managers may run, and none of them is heard."""
+    states = {one.state for one in managers.others}
+    return GatewayState.NOT_HEARD in states and states <= {
+        GatewayState.NOT_HEARD,
+        GatewayState.STOPPED,
+    }
 
 
 def _leader(managers: ManagerGroup) -> Iterator[Alert]:

@@ -51,9 +51,7 @@ def header_line(
         return justify((name, Span(f"  ✘ manager {since}{trouble}", Role.FAULT)), (clock,), width)
     if status is None:
         return justify((name, Span("  connecting…", Role.MUTED)), (clock,), width)
-    # The first sentence then says why nothing can be stored.
-    attention = status.attention[1:] if status.health.storage_error else status.attention
-    return _fit_parts(_parts(status, name), attention, clock, width, attention_key)
+    return _fit_parts(status, _parts(status, name), clock, width, attention_key)
 
 
 def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
@@ -70,8 +68,17 @@ def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
     ]
 
 
+def _attention(status: ManagerStatus, room: int, key: str) -> Spans:
+    """The alerts. If nothing can be stored, another part has said it, and the first alert says
+    why."""
+    if not status.health.storage_error:
+        return attention_spans(status.attention, room, key)
+    others = status.attention[1:]
+    return attention_spans(others, room, key) if others else ()
+
+
 def _fit_parts(
-    parts: list[tuple[int, Spans]], attention: Sequence[Alert], clock: Span, width: int, key: str
+    status: ManagerStatus, parts: list[tuple[int, Spans]], clock: Span, width: int, key: str
 ) -> Spans:
     """Leaves out the part with the highest number until there is room for the attention."""
     kept = [part for part in parts if part[1]]
@@ -82,9 +89,9 @@ def _fit_parts(
         if kept[0][0] != 4:
             left.insert(0, Span(" "))
         room = width - width_of(left) - width_of((clock,)) - len(_GAP) - 2
-        shown = attention_spans(attention, room, key)
+        shown = _attention(status, room, key)
         optional = max(kept, key=lambda part: part[0])
-        needed = min(width_of(attention_spans(attention, width, key)), _ATTENTION_LEAST)
+        needed = min(width_of(_attention(status, width, key)), _ATTENTION_LEAST)
         if room >= needed or optional[0] == 0:
             return justify([*left, Span(_GAP), *shown], (clock,), width)
         kept.remove(optional)
