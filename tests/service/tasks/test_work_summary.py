@@ -1,15 +1,19 @@
 """What the manager's status says of all tasks and schedules."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from tests.support.managers.manager_parts import Parts, failed
 from tests.support.managers.schedules import ANA, hourly
+from tests.support.waiting import wait_until
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.hosts.agent_messages import Output, Started
 from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task_map import SUMMED_TASKS, TaskSummary
+from tui_manager.service.tasks import work_summary
 from tui_manager.service.tasks.work_summary import midnight
 
 
@@ -110,3 +114,32 @@ async def test_while_the_database_is_away_the_newest_summary_stays(
     parts.statistics.record_transaction(0.1, "")
     await parts.started("web01", "true")
     assert (await parts.tasks.work_summary()).running == 2
+
+
+async def test_while_the_database_does_not_answer_the_newest_summary_stays(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if its server takes what is asked, and answers nothing: nobody says that it is away."""
+    await parts.connect("web01")
+    await parts.started("web01", "true")
+    before = await parts.tasks.work_summary()
+    await parts.started("web01", "true")
+    monkeypatch.setattr(work_summary, "_PATIENCE", 0.0)
+    answers, asked, read = asyncio.Event(), [], parts.database.read
+
+    async def wait(work: Any) -> Any:
+        asked.append(work)
+        await answers.wait()
+        return await read(work)
+
+    async def running() -> int:
+        return (await parts.tasks.work_summary()).running
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parts.database, "read", wait)
+        assert await parts.tasks.work_summary() == before
+        assert await parts.tasks.work_summary() == before
+        assert len(asked) == 1
+    answers.set()
+    monkeypatch.setattr(work_summary, "_PATIENCE", None)
+    await wait_until(running, lambda number: number == 2)

@@ -1,5 +1,6 @@
 """What the manager's status says of all tasks and schedules, each time at a small cost."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime, time
@@ -21,6 +22,7 @@ from tui_manager.storage.views import work_totals
 
 _SCHEDULES_CHANGED = Changes(schedules=True)
 _NAMED = 20  # tasks on hold and schedules that are named
+_PATIENCE = 2.0  # seconds for the database to answer, if there is an older summary
 _UPDATES = 50  # newest tasks among which the newest update of each platform is looked for
 
 
@@ -59,24 +61,47 @@ class WorkSummaryReader:
         self._blocked: tuple[Schedule, ...] = ()
         self._newest: WorkSummary | None = None
         self._unreadable = False  # as long as the database cannot be written either
+        self._late: asyncio.Task[WorkSummary] | None = None  # was not answered in time
 
     async def read(self) -> WorkSummary:
         """The summary as it is now. While the database can neither be written, which the status
-        says, nor read, it is the newest one that was read: the status itself must be answered.
+        says, nor read, or while it does not answer, it is the newest one that was read: the status
+        itself must be answered.
 
         Raises:
             StorageError: the database cannot be read.
         """
         known_trouble = bool(self._core.statistics.storage_error)
-        if self._newest and self._unreadable and known_trouble:
+        if self._newest and (self._late or (self._unreadable and known_trouble)):
             return self._newest
         try:
-            self._newest, self._unreadable = await self._read_now(), False
+            self._newest, self._unreadable = await self._read_in_time(), False
         except StorageError:
             self._unreadable = True
             if self._newest is None or not known_trouble:
                 raise
         return self._newest
+
+    async def _read_in_time(self) -> WorkSummary:
+        """The summary as it is now, or the newest one if the database does not answer soon. Then
+        nothing more is read until it does."""
+        reading = asyncio.create_task(self._read_now(), name="summary of tasks")
+        try:
+            await asyncio.wait([reading], timeout=_PATIENCE if self._newest else None)
+        except asyncio.CancelledError:
+            reading.cancel()
+            raise
+        if reading.done() or self._newest is None:
+            return await reading
+        self._late = reading
+        reading.add_done_callback(self._take_late)
+        return self._newest
+
+    def _take_late(self, reading: "asyncio.Task[WorkSummary]") -> None:
+        if self._late is reading:
+            self._late = None
+        if not reading.cancelled() and reading.exception() is None:
+            self._newest = reading.result()
 
     async def _read_now(self) -> WorkSummary:
         changed = self._changes.take().schedules
