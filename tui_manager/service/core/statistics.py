@@ -3,6 +3,7 @@ minute."""
 
 import asyncio
 import logging
+import re
 import statistics
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from tui_manager.storage.engine.metric_counters import Act, ActCounts
 log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two sets of figures
 _LOG_EVERY = 60  # ticks
+_WAITED = re.compile(r" for [0-9]+ s\b")  # in an error, which is not another one each second
 _ERROR_LASTS = 3.0  # seconds: a small write may succeed on a full disk, and the next one fails
 
 
@@ -168,10 +170,12 @@ class Statistics:
 
     def _set_storage_error(self, error: str) -> None:
         self._failed_at = self.clock.monotonic()
-        if error != self.storage_error:
-            self.storage_error = error
+        if error == self.storage_error:
+            return
+        before, self.storage_error = self.storage_error, error
+        if _WAITED.sub("", error) != _WAITED.sub("", before):
             log.error("the database cannot be written", extra={"error": error})
-            self.feed.publish(Changes(manager=True))
+        self.feed.publish(Changes(manager=True))
 
     def clear_storage_error(self) -> None:
         """Empties the error if the database can be written again."""

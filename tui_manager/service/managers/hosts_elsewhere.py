@@ -13,6 +13,7 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.core.hosts.host_entry import HostEntry
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
+from tui_manager.service.managers.log_storage_error import log_storage_error
 from tui_manager.storage.tables.hosts import hosts
 from tui_manager.storage.tables.hosts.hosts import HostRow
 
@@ -46,7 +47,7 @@ class HostsElsewhere:
                 await self.look_if_due()
                 await self.give_up_expected()
             except StorageError as error:
-                log.error("hosts are not followed", extra={"error": str(error)})
+                log_storage_error(log, self._core, "hosts are not followed", error)
 
     def note_missed(self) -> None:
         """This manager was taken for dead in error, and its hosts count as offline."""

@@ -8,6 +8,7 @@ import logging
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.core import Core
+from tui_manager.service.managers.log_storage_error import log_storage_error
 from tui_manager.storage.views.delivery import gateway_work
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class RunningElsewhere:
             try:
                 await self.run_once()
             except StorageError as error:
-                log.error("commands elsewhere are not counted", extra={"error": str(error)})
+                log_storage_error(log, self._core, "commands elsewhere are not counted", error)
             await asyncio.sleep(max(_PAUSE, _SHARE * (loop.time() - began)))
 
     async def run_once(self) -> None:

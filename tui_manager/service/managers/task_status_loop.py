@@ -12,6 +12,7 @@ from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
 from tui_manager.service.core import advance_task
 from tui_manager.service.core.core import Core
+from tui_manager.service.managers.log_storage_error import log_storage_error
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import rollouts
@@ -53,7 +54,7 @@ class TaskStatusLoop:
             try:
                 await self.run_once(None if look_at_all else heard.tasks)
             except StorageError as error:
-                log.error("the end of tasks waits for the database", extra={"error": str(error)})
+                log_storage_error(log, self._core, "the end of tasks waits for the database", error)
                 self._heard |= heard
             if look_at_all:
                 all_at = loop.time() + _LOOK_EVERY

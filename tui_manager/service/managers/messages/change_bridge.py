@@ -20,6 +20,7 @@ from tui_manager.service.core.change_feed import EVERYTHING, ChangeRate, Subscri
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.gateway_requests import ANYTHING, Requests
 from tui_manager.service.managers.hosts_elsewhere import HostsElsewhere
+from tui_manager.service.managers.log_storage_error import log_storage_error
 from tui_manager.service.managers.messages import bridge_message
 from tui_manager.service.managers.messages.bridge_message import (
     BridgeMessage,
@@ -210,7 +211,7 @@ class ChangeBridge:
             try:
                 await self.follow()
             except StorageError as error:
-                log.error("other managers are not followed", extra={"error": str(error)})
+                log_storage_error(log, self._core, "other managers are not followed", error)
                 await asyncio.sleep(_RETRY)
             else:
                 await asyncio.sleep(pace.count(loop.time()))
@@ -248,7 +249,7 @@ class ChangeBridge:
             try:
                 await self.compare()
             except StorageError as error:
-                log.error("lost messages are not looked for", extra={"error": str(error)})
+                log_storage_error(log, self._core, "lost messages are not looked for", error)
 
     async def compare(self) -> None:
         """Looks whether others have committed what no message has told of, and at the hosts, which
