@@ -12,6 +12,7 @@ SEED ?=
 FILE ?= tui-manager-agent.bundle
 FAULTS_DATABASE ?= sqlite
 FAULTS_MANAGERS ?= 1
+FAULTS_TLS ?=
 FAULTS_PROCESSES ?= 1
 PACKAGE ?=
 BUNDLE ?=
@@ -60,10 +61,10 @@ lab:
 
 # The long run of tests/faults, as random as SEED; ends with the table of docs/survives.md. With
 # FAULTS_DATABASE=postgresql on PostgreSQL, and with faults of its server; there with
-# FAULTS_MANAGERS=3 each fleet has three managers, and there are faults of these. FAULTS_PROCESSES
-# share the runs.
+# FAULTS_MANAGERS=3 each fleet has three managers, and there are faults of these. FAULTS_TLS=1 uses
+# TLS. FAULTS_PROCESSES share the runs.
 faults: setup
-	@FAULTS_DATABASE=$(FAULTS_DATABASE) FAULTS_MANAGERS=$(FAULTS_MANAGERS) $(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS) \
+	@FAULTS_DATABASE=$(FAULTS_DATABASE) FAULTS_MANAGERS=$(FAULTS_MANAGERS) FAULTS_TLS=$(FAULTS_TLS) $(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS) \
 		--processes $(FAULTS_PROCESSES)
 
 # Random input for the real program in a terminal, with a real manager and real agents. What is

@@ -6,6 +6,7 @@ import sys
 
 from tests.faults.fleet.fleet import chosen_managers
 from tests.faults.fleet.fleet_database import SQLITE, chosen_database
+from tests.faults.fleet.fleet_tls import TLS, chosen_tls
 from tests.faults.long_run.all_runs import Share, make, make_in_processes
 
 
@@ -22,6 +23,8 @@ def main() -> int:
         how += f" FAULTS_DATABASE={chosen_database()}"
     if chosen_managers() > 1:
         how += f" FAULTS_MANAGERS={chosen_managers()}"
+    if chosen_tls():
+        how += f" {TLS}=1"
     if chosen.processes > 1:
         how += f" FAULTS_PROCESSES={chosen.processes}"
     sys.stdout.write(f"{how}\n")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.fleet.fleet import MANAGERS
 from tests.faults.fleet.fleet_database import CHOICE, POSTGRESQL
+from tests.faults.fleet.fleet_tls import TLS
 from tests.faults.long_run.campaign import campaign
 from tests.faults.long_run.tally import Tally
 from tests.faults.scenarios import NEED_SEVERAL, SCENARIOS
@@ -18,6 +19,8 @@ SEED = os.environ.get("FAULTS_SEED", "1")
 _CHOSEN = (
     "a gateway killed, and started again",
     "a gateway cut off from the database, not from its agents",
+)
+_CHOSEN_WITH_TLS = (
     "agents thrown from one gateway to the next",
     "managers ended with SIGTERM by turns, each time the leader",
 )
@@ -40,6 +43,12 @@ def _three_managers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", _CHOSEN)
 async def test_scenario(name: str) -> None:
     assert name in NEED_SEVERAL
+    await SCENARIOS[name](SEED)
+
+
+@pytest.mark.parametrize("name", _CHOSEN_WITH_TLS)
+async def test_scenario_with_tls(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TLS, "1")
     await SCENARIOS[name](SEED)
 
 

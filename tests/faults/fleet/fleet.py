@@ -17,6 +17,7 @@ import psutil
 from tests.faults.fleet.command import GO
 from tests.faults.fleet.files_of_fleet import FilesOfFleet
 from tests.faults.fleet.fleet_database import FleetDatabase, fleet_database
+from tests.faults.fleet.fleet_tls import FleetTls, chosen_tls
 from tests.faults.fleet.manager_of_fleet import ManagerOfFleet, manager_of_fleet
 from tests.faults.fleet.node import Node
 from tests.faults.fleet.operators import Operators
@@ -52,6 +53,7 @@ class Fleet(Operators):
         database: read past the managers.
         dial: the address that new agents dial, if not that of the proxies.
         files: what is copied to hosts and fetched from them.
+        tls: None: managers and agents are insecure.
         story: what was done to them, with times; shown when a check fails.
         cgroups: commands are killed in cgroups, where the system has them for tests. If not, no
             agent finds any, and processes are looked for.
@@ -85,7 +87,11 @@ class Fleet(Operators):
         chosen = {**_SETTINGS, **self.database.settings, **(settings or {})}
         count = chosen_managers()
         numbers = range(1, count + 1) if count > 1 else (0,)
-        self.managers = [manager_of_fleet(folder, number, chosen) for number in numbers]
+        self.tls = FleetTls() if chosen_tls() else None
+        self.managers = [
+            manager_of_fleet(folder, number, chosen, secure=self.tls is not None)
+            for number in numbers
+        ]
         if count > 1:
             for manager in self.managers:
                 manager.door, url = self.database.door()
@@ -106,6 +112,8 @@ class Fleet(Operators):
     async def listen(self) -> None:
         """The proxies listen, and the managers know under which addresses they are dialed."""
         await self.proxy.start()
+        if self.tls:
+            await self.tls.proxy.start()
         for manager in self.managers:
             if len(self.managers) > 1:
                 manager.settings.setdefault("advertise", f'"{manager.proxy.address}"')
@@ -126,6 +134,8 @@ class Fleet(Operators):
         """
         node = node or self.manager
         (manager,) = (one for one in self.managers if one.node is node)
+        if self.tls:
+            self.tls.share_keys(manager, self.managers)
         text = await self._start_once(node)
         while not node.alive:  # a fault has killed it, or stopped the server of the database
             if not (node.killed or _NO_DATABASE.match(text.rstrip().splitlines()[-1])):
@@ -133,6 +143,10 @@ class Fleet(Operators):
             text = await self._start_once(node)  # as systemd does
         line = [line for line in text.splitlines() if line.startswith("listening on ")][-1]
         manager.proxy.target = int(line.split()[2].rpartition(":")[2])
+        if self.tls:
+            self.tls.lead_to(line)
+            if not self.tls.has_token:
+                await self.ask(self.tls.make_token, manager)
 
     async def _start_once(self, node: Node) -> str:
         """Starts a manager when the database is there, waits until it listens or has ended, and
@@ -151,7 +165,8 @@ class Fleet(Operators):
         host = self.host(name)
         host.mkdir(parents=True, exist_ok=True)
         address = self.dial or self.proxy.address
-        arguments = ["run", "--insecure", "--manager", address, "--name", name]
+        security = [] if self.tls else ["--insecure"]
+        arguments = ["run", *security, "--manager", address, "--name", name]
         arguments += ["--state-dir", str(host / "state"), *options]
         environment = {"TMPDIR": str(host), "HOME": str(host)}
         self.agents[name] = Node(name, self.folder, arguments, environment, starts_in=host)
@@ -180,7 +195,8 @@ class Fleet(Operators):
 
     def start_program(self, node: Node) -> None:
         """Starts a manager or an agent, and waits for nothing."""
-        program = "tui-manager-agent" if node in self.agents.values() else "tui-manager"
+        is_agent = node in self.agents.values()
+        program = "tui-manager-agent" if is_agent else "tui-manager"
         assert not node.alive, f"{node.name} runs already"
         kept = {
             name: value
@@ -198,6 +214,7 @@ class Fleet(Operators):
             "PYTHONPATH": str(_INJECT),
             "LD_FAULTS_ARM": str(node.arm_path),
             **({} if self.cgroups else {NO_CGROUPS: "1"}),
+            **(self.tls.variables(node.arguments) if self.tls and is_agent else {}),
             **node.environment,
             **({"PYTHONPATH": f"{node.code}:{_INJECT}"} if node.code else {}),
         }
@@ -252,6 +269,8 @@ class Fleet(Operators):
             if node.process is not None:
                 node.process.wait()
         await self.proxy.stop()  # nobody dials it any more
+        if self.tls:
+            await self.tls.proxy.stop()
         for process in self.left_behind():
             with contextlib.suppress(psutil.Error):
                 process.kill()

@@ -75,11 +75,14 @@ class ManagerOfFleet:
         self.door.end_all()
 
 
-def manager_of_fleet(folder: Path, number: int, settings: Mapping[str, str]) -> ManagerOfFleet:
+def manager_of_fleet(
+    folder: Path, number: int, settings: Mapping[str, str], *, secure: bool = False
+) -> ManagerOfFleet:
     """A manager that is not started.
 
     Args:
         number: from 1 on; 0: the only one.
+        secure: it uses TLS.
     """
     end = str(number) if number > 1 else ""
     state_dir = folder / f"state{end}"
@@ -88,5 +91,6 @@ def manager_of_fleet(folder: Path, number: int, settings: Mapping[str, str]) -> 
         "XDG_CONFIG_HOME": str(folder / f"config{end}"),
     }
     name = f"{MANAGER}{number or ''}"
-    node = Node(name, folder, ["serve", "--insecure", "--listen", "127.0.0.1:0"], variables)
+    security = [] if secure else ["--insecure"]
+    node = Node(name, folder, ["serve", *security, "--listen", "127.0.0.1:0"], variables)
     return ManagerOfFleet(node, folder, end, state_dir, dict(settings))

@@ -193,6 +193,11 @@ def _reconnect(module: Any) -> None:
     module.FIRST_PAUSE, module.LONGEST_PAUSE = 0.1, 0.5
 
 
+def _identity(module: Any) -> None:
+    machine_id = module.machine_id
+    module.machine_id = lambda: os.environ.get("FAULTS_MACHINE_ID") or machine_id()
+
+
 def _cgroup_support(module: Any) -> None:
     find = module.find_cgroup_root
 
@@ -213,6 +218,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager_agent.executions.orders.cgroup_support": _cgroup_support,
     "tui_manager_agent.files.copy.partial_file": _partial_file,
     "tui_manager_agent.files.copy.write_progress": _write_progress,
+    "tui_manager_agent.identity.identity": _identity,
     "tui_manager_agent.link.link": _link,
     "tui_manager_agent.journal.execution_folder": _spool,
     "tui_manager_agent.journal.acknowledged": _acknowledged,

@@ -5,6 +5,7 @@ The tests call them, and `make faults` does, which counts them. Each is given a 
 
 from tests.faults.fleet.fleet import chosen_managers
 from tests.faults.fleet.fleet_database import SQLITE, chosen_database
+from tests.faults.fleet.fleet_tls import chosen_tls
 from tests.faults.scenarios import (
     cancels,
     clocks,
@@ -40,6 +41,17 @@ NEED_ROOT = (
 )
 # The disk of the state folder, which has the file.
 NEED_SQLITE = ("the manager's disk full", "the manager's disk full in the middle of a fetch")
+# What relays of the suite say for agents, hosts that would enrol anew, and clocks by which no
+# certificate is valid.
+NEED_INSECURE = (
+    "messages sent twice",
+    "messages out of order",
+    "an agent that dials two gateways at once",
+    "an agent's state deleted",
+    "an agent that meets another manager",
+    "the clock of a gateway a year ahead",
+    "the clock of the leader a year behind",
+)
 
 
 def fits(name: str) -> bool:
@@ -49,10 +61,12 @@ def fits(name: str) -> bool:
         (name not in NEED_SQLITE or chosen_database() == SQLITE)
         and (name not in NEED_ROOT or may_be_root())
         and (name not in NEED_SEVERAL or several)
+        and (name not in NEED_INSECURE or not chosen_tls())
     )
 
 
 __all__ = [
+    "NEED_INSECURE",
     "NEED_ROOT",
     "NEED_SEVERAL",
     "NEED_SQLITE",
