@@ -164,6 +164,9 @@ async def test_what_the_managers_gauges_say_is_among_all_alerts(parts: Parts) ->
         "The clock of this machine is 3 h ahead of the clock of the database, by which all "
         "managers go. Set the wrong one, for example with NTP.",
     ]
+    gauges.storage_problem = lambda: "The disk is full."  # the statistics have not met it yet
+    found = attention(parts.core, HostCounts(), None, parts.clock.instant)
+    assert [alert.text[:12] for alert in found] == ["The clock of"]
     parts.statistics.record_transaction(0.1, "The disk is full.")
     found = attention(parts.core, HostCounts(), None, parts.clock.instant)
     assert [alert.text[:12] for alert in found] == ["Results wait", "The clock of"]

@@ -98,7 +98,7 @@ def _managers(core: Core, now: datetime) -> Iterator[Alert]:
     return manager_alerts(
         managers,
         now,
-        storage_error=statistics.storage_error,
+        storage_error=statistics.storage_error or gauges.storage_problem(),
         notifier_problem=gauges.notifier_problem(),
         clock_ahead=gauges.clock_ahead(),
         offline=Counter(entry.row.gateway for entry in hosts if not entry.online),
