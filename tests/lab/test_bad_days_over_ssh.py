@@ -98,7 +98,7 @@ def test_each_bad_host_says_why_and_the_good_ones_are_installed(make_lab: MakeLa
     done = lab.operator.run("run", "@all", "--json", "--", "id", "-un")
     assert [row["stdout"] for row in json.loads(done.out)["hosts"]] == ["root\n"] * 3
     for name, words in {
-        "new": "host key is not the known one",
+        "new": f"`ssh-keygen -r {lab['new'].address}` removes the known key",
         "fixed": "read-only",
         "lacking": "sudo",
         "poor": "sudo",

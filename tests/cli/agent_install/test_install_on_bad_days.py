@@ -27,6 +27,12 @@ Capture = pytest.CaptureFixture[str]
 CHANGED = (
     "@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\n@@@\nHost key verification failed."
 )
+CHANGED_ELSEWHERE = """\
+@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @
+Offending ED25519 key in {file}:3
+Host key for [192.0.2.1]:2222 has changed and you have requested strict checking.
+Host key verification failed.
+Connection closed by UNKNOWN port 65535"""
 UNKNOWN = "No ED25519 host key is known for web1 and you have requested strict checking.\n" \
     "Host key verification failed."  # fmt: skip
 
@@ -36,6 +42,16 @@ UNKNOWN = "No ED25519 host key is known for web1 and you have requested strict c
     [
         ("root@web1: Permission denied (publickey,password).", "`ssh-copy-id web1` puts your key"),
         (CHANGED, "Its host key is not the known one"),
+        (CHANGED, "`ssh-keygen -R web1` removes"),
+        (CHANGED_ELSEWHERE, "The host key of [192.0.2.1]:2222 is not the known one"),
+        (
+            CHANGED_ELSEWHERE.format(file="/home/ana/.ssh/known_hosts"),
+            "`ssh-keygen -R '[192.0.2.1]:2222'` removes",
+        ),
+        (
+            CHANGED_ELSEWHERE.format(file="/etc/ssh/known_hosts"),
+            "`ssh-keygen -f /etc/ssh/known_hosts -R '[192.0.2.1]:2222'` removes",
+        ),
         (UNKNOWN, "Its host key is not known here yet: `ssh web1` once shows it"),
         ("ssh: connect to host web1 port 22: Connection refused", "ssh: connect to host web1"),
         ("kex_exchange_identification: Connection closed by remote host", "kex_exchange"),

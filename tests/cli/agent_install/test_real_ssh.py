@@ -170,6 +170,21 @@ def test_what_ssh_would_ask_for_is_said(
     assert "Authorized use" not in row["detail"]
 
 
+def test_the_key_that_has_changed_is_removed_as_it_is_said(server: Sshd, run: Installing) -> None:
+    server.know("other_key")
+    text = server.config.read_text()
+    server.config.write_text(text.replace("    HostKeyAlias web1\n", ""))  # known by its address
+    port = text.partition("    Port ")[2].partition("\n")[0]
+    key = (server.folder / "other_key.pub").read_text()
+    server.known_hosts.write_text(f"[127.0.0.1]:{port} {key}")
+    config = ("--ssh-config", str(server.config))
+    (row,) = run("web1", *config, exits=1)
+    _, command, _ = row["detail"].split("`", 2)
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    (row,) = run("web1", *config, exits=1)
+    assert "Its host key is not known here yet" in row["detail"]
+
+
 def test_nobody_listens(server: Sshd, run: Installing) -> None:
     server.stop_listening()
     (row,) = run("web1", "--ssh-config", str(server.config), exits=1)
