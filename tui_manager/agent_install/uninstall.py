@@ -96,7 +96,7 @@ class HostUninstall:
             )
         had = "had" in answer or (known is not None and not self._order.keep_host)
         if not had:
-            notes.insert(0, "there was no agent")
+            notes.insert(0, _no_agent(probe))
         return self._outcome(Status.REMOVED if had else Status.UNCHANGED, known, notes), None
 
     async def _probe(self, session: HostSession) -> Probe:
@@ -178,3 +178,12 @@ class HostUninstall:
             name=host.name if host else self._target.name,
             host_id=host.host_id if host else "",
         )
+
+
+def _no_agent(probe: Probe) -> str:
+    """Says that there was none, and names that of another user of the machine."""
+    if not probe.other:
+        return "there was no agent"
+    user, _, folder = probe.other.partition(" ")
+    login = "--become or a login as root" if user == "root" else f"a login as {user}"
+    return f"{probe.user} has no agent there. {user} has one in {folder}: {login} takes it away"

@@ -203,6 +203,26 @@ esac
     assert table.read_text() == "1 2 * * * mine\n"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the agent is root's")
+def test_an_agent_of_another_user_is_named(
+    hosts: SshHosts, run: Installing, remove: Uninstalling
+) -> None:
+    """Somebody has forgotten --become."""
+    web1 = hosts.add("web1")
+    run("root@web1")
+    web1.program("id", "case $1 in -u) echo 1000;; -un) echo admin;; esac")
+    before = web1.files
+    (row,) = remove("admin@web1")
+    assert (row["status"], row["detail"]) == (
+        "unchanged",
+        f"admin has no agent there. root has one in {web1.root}: --become or a login as root takes "
+        "it away",
+    )
+    assert web1.files == before
+    (web1.folder / "bin/id").unlink()
+    assert statuses(remove("root@web1")) == {"root@web1": "removed"}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="packages are root's")
 def test_a_package_is_left_to_the_package_manager(
     hosts: SshHosts, run: Installing, remove: Uninstalling
