@@ -77,10 +77,12 @@ class ParallelHostWork:
             for target in self._targets:
                 group.create_task(self._one(target))
 
-    async def check(self, operator: Operator) -> None:
-        """Tries a command on all hosts that are online now."""
+    async def check(self, operator: Operator, on_begin: Callable[[], None]) -> None:
+        """Tries a command on all hosts that are online now; `on_begin` is called before, if there
+        are any."""
         if not self._online:
             return
+        on_begin()
         try:
             self.check_task, problems = await check_hosts(operator, tuple(self._online.values()))
         except UnreachableError:

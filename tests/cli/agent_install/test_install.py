@@ -1,5 +1,6 @@
 """`agent install`, on hosts that a `ssh` of the tests reaches."""
 
+import io
 import os
 import shutil
 import signal
@@ -24,8 +25,12 @@ from tui_manager import __version__
 from tui_manager.agent_install import install
 from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.agent_install.ssh import host_session
+from tui_manager.agent_install.ssh.ssh_targets import SshTarget
+from tui_manager.agent_install.stages import Stage
 from tui_manager.cli.commands.hosts import agent_install
 from tui_manager.cli.main import main
+from tui_manager.cli.printing import status_line
+from tui_manager.cli.printing.install_progress import HostProgress
 from tui_manager.domain.status import Admission
 
 Capture = pytest.CaptureFixture[str]
@@ -398,6 +403,39 @@ def test_lines_for_people(hosts: SshHosts, run: Installing, capsys: Capture) -> 
     assert "\x1b" not in out
     assert "web1 connecting\n" in err
     assert err.endswith("tui-manager: 2 hosts: 1 installed, 1 failed; checked by task 1\n")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_line_of_a_terminal_says_that_a_command_is_tried_at_the_end(
+    hosts: SshHosts, run: Installing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts.add("web1")
+    hosts.add("web2").write(stderr="Permission denied", status="255")
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr(status_line, "_INTERVAL", 0.0)
+    options = ["--bundle", str(run.bundle), "--trust", public(KEY)]
+    assert main(["agent", "install", "--ssh", "web[1-2]", *options]) == 1
+    drawn = terminal.getvalue().split("\r\x1b[K")
+    assert "2 of 2 hosts, 1 failed" in drawn
+    assert "2 of 2 hosts, 1 failed: trying a command on them" in drawn
+
+
+def test_nothing_is_drawn_where_ssh_may_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr(status_line, "_INTERVAL", 0.0)
+    web1 = SshTarget("web1", "web1")
+    progress = HostProgress(1, ssh_asks=True)
+    progress.on_stage(web1, Stage.CONNECTING)
+    assert terminal.getvalue() == ""
+    progress.on_stage(web1, Stage.LOOKING)
+    assert "web1 looking at the host" in terminal.getvalue()
+    status_line.clear_status()
 
 
 def test_a_log_has_one_line_for_each_of_many_hosts(

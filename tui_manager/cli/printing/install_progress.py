@@ -21,10 +21,15 @@ _STEPS_OF = 5  # hosts whose steps a log can hold
 
 class HostProgress:
     """Says how far each host is: on a terminal in one line that is drawn anew, else in a line for
-    each step of a few hosts, or for the end of each of many."""
+    each step of a few hosts, or for the end of each of many.
 
-    def __init__(self, hosts: int) -> None:
+    Args:
+        ssh_asks: ssh may ask on the terminal while it connects; nothing is drawn there then.
+    """
+
+    def __init__(self, hosts: int, *, ssh_asks: bool = False) -> None:
         self._hosts = hosts
+        self._ssh_asks = ssh_asks
         self._under_way: dict[SshTarget, str] = {}
         self._ended: set[str] = set()
         self._failed = 0
@@ -33,7 +38,8 @@ class HostProgress:
         """The work on a host goes on."""
         self._under_way[target] = f"{target.typed} {stage.value} {detail}".rstrip()
         if sys.stderr.isatty():
-            show_status(self._text)
+            if stage is not Stage.CONNECTING or not self._ssh_asks:
+                show_status(self._text)
         elif self._hosts <= _STEPS_OF and not detail:
             sys.stderr.write(f"{one_line(self._under_way[target])}\n")
 
@@ -50,12 +56,17 @@ class HostProgress:
             ended = f"{outcome.host} {_words(outcome.status)}, {len(self._ended)} of {self._hosts}"
             sys.stderr.write(f"{one_line(ended)}\n")
 
+    def on_check(self) -> None:
+        """It has ended on all hosts, and a command is tried on them."""
+        show_status(lambda: f"{self._counts()}: trying a command on them", at_once=True)
+
     def _text(self) -> str:
+        steps = ", ".join(self._under_way.values())
+        return f"{self._counts()}: {steps}" if steps else self._counts()
+
+    def _counts(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
-        return (
-            f"{len(self._ended)} of {self._hosts} hosts{failed}: "
-            f"{', '.join(self._under_way.values())}"
-        )
+        return f"{len(self._ended)} of {self._hosts} hosts{failed}"
 
 
 def print_outcomes(outcomes: Sequence[Outcome], check_task: int, *, as_json: bool) -> None:

@@ -57,7 +57,7 @@ class _Command:
         self.targets = read_targets(options.names, sys.stdin)
         self.ssh = _ssh_settings(options, self.targets)
         self.run_id = secrets.token_hex(8)
-        self.progress = HostProgress(len(self.targets))
+        self.progress = HostProgress(len(self.targets), ssh_asks=not self.ssh.batch)
         self._work: ParallelHostWork | None = None
 
     def run(
@@ -89,7 +89,7 @@ class _Command:
             )
             await work.run()
             if not work.manager_lost:
-                await work.check(operator)
+                await work.check(operator, self.progress.on_check)
             return work.manager_lost
 
 
