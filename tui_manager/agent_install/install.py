@@ -117,10 +117,10 @@ class HostInstall:
     async def _check_others(self, probe: Probe, known: Host | None) -> None:
         """Raises HostProblemError if another agent is there, or another host has the name."""
         if probe.other and not probe.current and not self._order.name:
-            user, _, folder = probe.other.partition(" ")
             raise HostProblemError(
-                f"This machine has an agent already, of {user} in {folder}. Uninstall that one "
-                "first, or give this one another name with --name."
+                f"This machine has an agent already, {probe.other_words}. If you mean that one, "
+                f"{probe.other_login}. Else uninstall it first, or give this one another name with "
+                "--name."
             )
         if known is None:
             name = self._values(probe, probe.manager_id).get("name") or value_of(

@@ -110,6 +110,18 @@ class Probe:
             "user": f"a service of systemd for the user {self.user}",
         }.get(self.service, "without systemd, kept running by a script")
 
+    @property
+    def other_words(self) -> str:
+        """Whose the agent of another user is, and where."""
+        user, _, folder = self.other.partition(" ")
+        return f"of {user} in {folder}"
+
+    @property
+    def other_login(self) -> str:
+        """What an operator does to reach that one."""
+        user = self.other.partition(" ")[0]
+        return "use --become or log in as root" if user == "root" else f"log in as {user}"
+
 
 def read_probe(answer: Answer, challenge: str) -> Probe:
     """What a host has answered.

@@ -184,6 +184,7 @@ def _no_agent(probe: Probe) -> str:
     """Says that there was none, and names that of another user of the machine."""
     if not probe.other:
         return "there was no agent"
-    user, _, folder = probe.other.partition(" ")
-    login = "--become or a login as root" if user == "root" else f"a login as {user}"
-    return f"{probe.user} has no agent there. {user} has one in {folder}: {login} takes it away"
+    return (
+        f"{probe.user} has no agent there, but there is one {probe.other_words}: to take that one "
+        f"away, {probe.other_login}"
+    )

@@ -397,7 +397,10 @@ def test_an_agent_of_another_user_of_the_machine(hosts: SshHosts, run: Installin
     before = web1.files
     for options in ((), ("--dry-run",)):
         (row,) = run("web1", *options, exits=1)
-        assert row["detail"].startswith(f"This machine has an agent already, of ana in {folder}.")
+        assert row["detail"].startswith(
+            f"This machine has an agent already, of ana in {folder}. If you mean that one, log in "
+            "as ana. Else uninstall it first"
+        )
     assert web1.files == before
     assert statuses(run("web1", "--name", "web1-root")) == {"web1": "installed"}
     assert statuses(run("web1")) == {"web1": "unchanged"}
@@ -414,7 +417,8 @@ def test_a_user_of_a_machine_that_has_an_agent_of_root(hosts: SshHosts, run: Ins
     for options in ((), ("--dry-run",)):
         (row,) = run("admin@web1", *options, exits=1)
         assert row["detail"].startswith(
-            f"This machine has an agent already, of root in {web1.root}. Uninstall that one first"
+            f"This machine has an agent already, of root in {web1.root}. If you mean that one, use "
+            "--become or log in as root. Else uninstall it first"
         )
     assert web1.files == before
 

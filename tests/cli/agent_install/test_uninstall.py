@@ -215,8 +215,8 @@ def test_an_agent_of_another_user_is_named(
     (row,) = remove("admin@web1")
     assert (row["status"], row["detail"]) == (
         "unchanged",
-        f"admin has no agent there. root has one in {web1.root}: --become or a login as root takes "
-        "it away",
+        f"admin has no agent there, but there is one of root in {web1.root}: to take that one "
+        "away, use --become or log in as root",
     )
     assert web1.files == before
     (web1.folder / "bin/id").unlink()
