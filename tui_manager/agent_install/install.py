@@ -313,7 +313,7 @@ class HostInstall:
                     break
             await asyncio.sleep(self._fleet.interval)
         answer = await session.ask("log", [("lines", str(_LOG_LINES))])
-        raise HostProblemError(_not_online(answer.get("line", ()), host))
+        raise HostProblemError(why_not_online(answer.get("line", ()), host))
 
     def _enter(self, stage: Stage) -> None:
         self.stage = stage
@@ -384,17 +384,19 @@ def _notes(answer: Answer) -> list[str]:
     return notes
 
 
-def _not_online(log: Sequence[str], host: Host | None) -> str:
+def why_not_online(log: Sequence[str], host: Host | None) -> str:
     what = "runs there in another version" if host and host.online else "does not come online"
     telling = [line for line in log if line.strip() and " level=INFO " not in line]
-    words = "; ".join(map(_plain, (telling or log)[-_SHOWN_LINES:]))
+    different = list(dict.fromkeys(map(_plain, telling or log)))
+    words = "; ".join(different[-_SHOWN_LINES:])
     if not words:
         return f"The agent is there and {what}, and its log is empty."
     return f"The agent is there and {what}. Its log ends with: {words}"
 
 
 def _plain(line: str) -> str:
-    """A line of the agent's log without its time."""
+    """A line of the agent's log without its time, and without when it dials again and whom."""
     if line.startswith("time=") and " level=" in line:
         line = line.partition(" level=")[2].partition(" ")[2]
+    line = line.partition(" again_in=")[0]
     return line.removeprefix("tui-manager-agent: ").strip()

@@ -16,6 +16,7 @@ from tests.cli.agent_install.ssh_hosts import (
     agent_bundle,
     statuses,
 )
+from tui_manager.agent_install.install import why_not_online
 from tui_manager.cli.commands.hosts import agent_install
 from tui_manager.cli.main import main
 from tui_manager.cli.printing.write_text import note
@@ -279,6 +280,19 @@ def test_the_log_says_why_an_agent_does_not_come(hosts: SshHosts, run: Installin
     assert row["status"] == "failed"
     assert row["detail"] == "The service there does not start: run-agent.sh does not start." or (
         "not enrolled: no answer from m:7444" in row["detail"]
+    )
+
+
+def test_a_line_of_the_log_that_comes_again_and_again_is_shown_once() -> None:
+    line = "time={} level=WARNING not enrolled: reason='No route to host' again_in={}s next=m:7443"
+    log = [
+        "time=1 level=INFO dialing",
+        "time=2 level=WARNING the token is old",
+        *(line.format(second, second * 1.5) for second in range(3, 20)),
+    ]
+    assert why_not_online(log, None) == (
+        "The agent is there and does not come online. Its log ends with: the token is old; "
+        "not enrolled: reason='No route to host'"
     )
 
 
