@@ -19,7 +19,7 @@ from tui_manager.agent_bundle.signing_key import SigningKey, load_or_make_key
 @cache
 def _folder() -> Path:
     checkout = hashlib.sha256(bytes(Path(__file__).parents[3])).hexdigest()[:8]
-    folder = Path(tempfile.gettempdir(), f"tui-manager-test-bundles-{os.geteuid()}-{checkout}")
+    folder = Path(tempfile.gettempdir(), f"tui-manager-test-fast-bundles-{os.geteuid()}-{checkout}")
     folder.mkdir(mode=0o700, exist_ok=True)
     assert folder.stat().st_uid == os.geteuid()
     return folder
