@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,13 +17,16 @@ _KEPT = 3  # files, for programs that still read an older one
 _SUFFIX = ".bundle"
 
 
-def default_bundle(cache_folder: Path, key: SigningKey) -> Path:
+def default_bundle(
+    cache_folder: Path, key: SigningKey, on_make: Callable[[], None] | None = None
+) -> Path:
     """The bundle of what is installed here, signed with a key.
 
     It is made if the folder has none, which takes half a minute.
 
     Args:
         cache_folder: where bundles are kept; it is made.
+        on_make: is called before a bundle is made.
 
     Raises:
         CannotBuildError: a bundle cannot be made here.
@@ -36,6 +40,8 @@ def default_bundle(cache_folder: Path, key: SigningKey) -> Path:
             open_bundle(path)
             path.touch()
             return path
+        if on_make is not None:
+            on_make()
         build_bundle.build_bundle(path, key)
         _remove_old(cache_folder)
     except OSError as error:

@@ -14,6 +14,7 @@ from tui_manager.agent_bundle.problems import CannotBuildError, NotWrittenError
 from tui_manager.agent_bundle.shared_libraries import needed_libraries
 from tui_manager.agent_bundle.signing_key import SigningKey, load_or_make_key
 from tui_manager.agent_bundle.source_files import SourceFile, Sources, find_sources
+from tui_manager.cli.commands.hosts import agent_bundle
 
 
 @pytest.fixture
@@ -54,6 +55,26 @@ def test_it_is_made_once(
     first = default_bundle.default_bundle(folder, key)
     assert default_bundle.default_bundle(folder, key) == first
     assert built == [first]
+
+
+def test_a_bundle_is_said_to_be_made_only_if_it_is(
+    tmp_path: Path,
+    key: SigningKey,
+    sources: Sources,
+    built: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Also if there is one of an earlier version."""
+    monkeypatch.setattr(agent_bundle, "signing_key", lambda _: key)
+    monkeypatch.setattr(agent_bundle, "user_cache_path", lambda _: tmp_path)
+    for number in range(1, 3):
+        sources.files[0].source.write_text("x = 1\n" * number)
+        made = agent_bundle.own_bundle()
+        words = "tui-manager: a bundle of the agent is made, once; this takes about half a minute\n"
+        assert capsys.readouterr().err == words
+        assert agent_bundle.own_bundle() == made
+        assert capsys.readouterr().err == ""
 
 
 def test_it_is_made_again_when_a_file_or_the_key_is_another_one(

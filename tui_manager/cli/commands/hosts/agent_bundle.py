@@ -55,13 +55,18 @@ def own_bundle() -> Path:
         OutputError: the cache cannot be written.
     """
     key = signing_key(None)
-    show_status(lambda: "making a bundle of the agent that is installed here", at_once=True)
+    show_status(lambda: "checking the bundle of the agent that is installed here", at_once=True)
     try:
-        return default_bundle(user_cache_path(APP) / "bundles", key)
+        return default_bundle(user_cache_path(APP) / "bundles", key, _say_that_it_is_made)
     except NotWrittenError as error:
         raise OutputError(str(error)) from error
     finally:
         clear_status()
+
+
+def _say_that_it_is_made() -> None:
+    note("a bundle of the agent is made, once; this takes about half a minute")
+    show_status(lambda: "making a bundle of the agent that is installed here", at_once=True)
 
 
 def signing_key(path: str | None) -> SigningKey:

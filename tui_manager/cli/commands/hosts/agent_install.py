@@ -7,9 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from getpass import getpass
-from pathlib import Path
 
-from platformdirs import user_cache_path
 from tui_manager_protos.rules.manager_address import ADDRESSES_MAX, check_manager_address
 
 from tui_manager.agent_bundle.opened_bundle import Bundle, require_signer
@@ -35,7 +33,6 @@ from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.operator.api import Operator
 from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings
-from tui_manager.state_files import APP
 
 
 def run_install(settings: Settings, options: argparse.Namespace) -> int:
@@ -114,7 +111,7 @@ def _install(
         ssh=command.ssh,
     )
     fleet, claims = HostReader(operator), HostClaims()
-    bundles = Bundles(options.bundle, _make_bundle, _note_wait, can_make=not options.dry_run)
+    bundles = Bundles(options.bundle, own_bundle, _note_wait, can_make=not options.dry_run)
     _check_signers(bundles.given, options.trust)
     return lambda target: HostInstall(
         target, order, fleet, bundles, claims, command.progress.on_stage
@@ -194,12 +191,6 @@ def _check_addresses(text: str) -> None:
             check_manager_address(address)
         except ValueError as error:
             raise InvalidInputError("manager", f"--manager {address}: {error}.") from error
-
-
-def _make_bundle() -> Path:
-    if not any((user_cache_path(APP) / "bundles").glob("*.bundle")):
-        note("a bundle of the agent is made, once; this takes about half a minute")
-    return own_bundle()
 
 
 def _note_wait() -> None:
