@@ -4,7 +4,9 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from _pytest.unraisableexception import gc_collect_iterations_key
@@ -101,6 +103,14 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
 def _new_databases_are_copies() -> Iterator[None]:
     """`tests/storage/test_database.py` and programs that are not forked run the migrations."""
     with copied_databases():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _managers_in_memory_have_no_pipe() -> Iterator[None]:
+    """What wakes the loop of gRPC lives as long as any of its objects, so other tests, with loops
+    of their own, use it too. If it was a pipe, a test stalled: see `wake_ups_through_a_pipe`."""
+    with patch("tui_manager.transport.ports.grpc_wake_ups.wake_ups_through_a_pipe", nullcontext):
         yield
 
 

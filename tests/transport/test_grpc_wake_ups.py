@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import grpc
 import pytest
 
+from tui_manager.transport.ports import grpc_wake_ups
 from tui_manager.transport.ports.grpc_wake_ups import (
     PRIVATE_PART,
     ReadEnd,
@@ -92,3 +94,9 @@ def test_an_end_has_the_methods_of_a_socket_that_grpc_calls(
     one.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+def test_managers_in_this_process_do_not_use_it() -> None:
+    """The process has a loop for each test. A program that is started uses it."""
+    used: object = grpc_wake_ups.wake_ups_through_a_pipe
+    assert used is nullcontext

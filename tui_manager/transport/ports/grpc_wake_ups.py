@@ -79,7 +79,12 @@ class _PipeAsSockets:
 @contextlib.contextmanager
 def wake_ups_through_a_pipe() -> Iterator[None]:
     """Starts grpc.aio with such a pipe, and keeps it until the block is left. If grpc.aio is in use
-    already, it stays as it is."""
+    already, it stays as it is.
+
+    Only for a process with one event loop. gRPC stops at an event whose loop is closed. The events
+    behind it are handled when the next byte comes, and the pipe has no byte left: a call of another
+    loop may get no answer.
+    """
     setattr(cygrpc, PRIVATE_PART, _PipeAsSockets())
     try:
         grpc.aio.init_grpc_aio()
