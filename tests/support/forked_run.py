@@ -180,9 +180,14 @@ class _Run:
     def _take_message(self, process: _Process) -> bool:
         """Takes what a process says; whether another one is to be started in its place."""
         try:
-            kind, value = process.connection.recv()
+            said = process.connection.recv()
         except (EOFError, OSError):
             return self._ended(process)
+        for kind, value in said:
+            self._take(process, kind, value)
+        return False
+
+    def _take(self, process: _Process, kind: str, value: Any) -> None:
         if kind == "next":
             after = process.tests[-1] if process.tests else None
             tests = self._order.take(long_first=process.number % 2 == 0, after=after)
@@ -197,7 +202,6 @@ class _Run:
             self._hook.pytest_runtest_logreport(report=report)
         else:
             getattr(self._hook, kind)(**value)
-        return False
 
     def _ended(self, process: _Process) -> bool:
         """The process is gone. Whether it left tests: it ran the first of these, which failed."""
@@ -236,26 +240,47 @@ class _Run:
 
 
 class _Reports:
-    """Passes what pytest says about the tests of this process to the first one."""
+    """Passes what pytest says about the tests of this process to the first one, all of a test in
+    one message: each message takes the processor from a test, for the first process."""
 
     def __init__(self, config: pytest.Config, connection: Connection) -> None:
         self._config = config
         self._connection = connection
+        self._said: list[tuple[str, Any]] = []
+
+    def end_test(self) -> None:
+        """A test has ended with all that belongs to it."""
+        self._said.append(("ended", None))
+        self._send()
+
+    def _send(self) -> None:
+        self._connection.send(self._said)
+        self._said.clear()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A part of a test has ended."""
+        """A part of a test has ended. A failure is said at once, as the process may end too."""
         to_data = self._config.hook.pytest_report_to_serializable
-        self._connection.send(("report", to_data(config=self._config, report=report)))
+        self._said.append(("report", to_data(config=self._config, report=report)))
+        if report.failed:
+            self._send()
 
     def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
         """A test begins."""
         given = {"nodeid": nodeid, "location": location}
-        self._connection.send(("pytest_runtest_logstart", given))
+        self._said.append(("pytest_runtest_logstart", given))
 
     def pytest_runtest_logfinish(self, nodeid: str, location: Any) -> None:
         """A test has ended."""
         given = {"nodeid": nodeid, "location": location}
-        self._connection.send(("pytest_runtest_logfinish", given))
+        self._said.append(("pytest_runtest_logfinish", given))
+
+
+def _silent_reporter(config: pytest.Config) -> pytest.TerminalReporter:
+    """Of a process that runs tests: the first process keeps and shows their reports."""
+    reporter = pytest.TerminalReporter(config, io.StringIO())
+    for hook in ("logstart", "logreport", "logfinish"):
+        setattr(reporter, f"pytest_runtest_{hook}", None)  # no hook, as it cannot be called
+    return reporter
 
 
 def _run_tests(session: pytest.Session, number: int, connection: Connection) -> None:
@@ -275,10 +300,11 @@ def _run_tests(session: pytest.Session, number: int, connection: Connection) -> 
     plugins.unregister(name="terminalreporter")
     # No summary of its tests: that of snapshots compares each one with each test, for a minute.
     config.option.no_summary = True
-    nowhere = pytest.TerminalReporter(config, io.StringIO())
-    plugins.register(nowhere, "terminalreporter")
-    nowhere.pytest_sessionstart(session)
-    plugins.register(_Reports(config, connection))
+    silent = _silent_reporter(config)
+    plugins.register(silent, "terminalreporter")
+    silent.pytest_sessionstart(session)
+    reports = _Reports(config, connection)
+    plugins.register(reports)
     tests = deque[_Test](_next(connection))
     while tests:
         item = session.items[tests.popleft()]
@@ -286,9 +312,9 @@ def _run_tests(session: pytest.Session, number: int, connection: Connection) -> 
             tests.extend(_next(connection))
         following = session.items[tests[0]] if tests else None
         config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        connection.send(("ended", None))
+        reports.end_test()
 
 
 def _next(connection: Connection) -> list[_Test]:
-    connection.send(("next", None))
+    connection.send([("next", None)])
     return list(connection.recv())
