@@ -80,10 +80,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in without]
 
 
+_unfreeze = gc.unfreeze
+_UNFROZEN: list[bool] = []
+
+
+def _note_and_unfreeze() -> None:
+    _UNFROZEN.append(True)
+    _unfreeze()
+
+
 def pytest_collection_finish() -> None:
     """What was made up to now stays. No collection looks at it again."""
+    patch.object(gc, "unfreeze", _note_and_unfreeze).start()
     gc.enable()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """A test of what unfreezes, such as `serve`, leaves it as it was: else each full collection
+    after it looks at everything that was collected."""
+    yield
+    if _UNFROZEN:
+        _UNFROZEN.clear()
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_unconfigure() -> None:
