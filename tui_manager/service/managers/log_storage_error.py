@@ -1,4 +1,5 @@
-"""How the loops of this room log that they cannot use the database: they try again each second."""
+"""How the loops of this room log that they cannot use the database. They try again each second. A
+file of its own, because several of them need it, here and in `messages`."""
 
 import logging
 
