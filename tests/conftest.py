@@ -19,8 +19,11 @@ from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 
 from tests.support import forked_run
 from tests.support.databases.new_databases import copied_databases
+from tests.support.memory_folder import tmp_path
 from tests.support.programs.warm_programs import import_programs, stop_servers
 from tests.support.run_length import ALL, draw_no_constants_of_our_code, examples, left_out
+
+__all__ = ["tmp_path"]
 
 # No test asserts on wall time, and so no example has a deadline.
 settings.register_profile("untimed", deadline=None, max_examples=examples(100, few=25))

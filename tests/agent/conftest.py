@@ -19,10 +19,7 @@ from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment
 from tests.agent.fake_manager import FakeManager
 from tests.agent.policies import POLICY
 from tests.agent.updated_host import UpdatedHost
-from tests.support.memory_folder import tmp_path
 from tests.support.programs.programs import wait_for
-
-__all__ = ["tmp_path"]
 
 MISBEHAVE = f"{sys.executable} {Path(__file__).with_name('misbehave.py')}"
 

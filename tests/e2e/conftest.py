@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.memory_folder import tmp_path
 from tests.support.programs.processes import Machine
-
-__all__ = ["tmp_path"]
 
 
 @pytest.fixture

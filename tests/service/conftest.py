@@ -9,9 +9,8 @@ from tests.support.databases import repeated_units
 from tests.support.databases.engines import engine, pytest_generate_tests
 from tests.support.managers.manager_parts import Parts, manager_parts
 from tests.support.managers.rollouts import Fleet, host_names
-from tests.support.memory_folder import tmp_path
 
-__all__ = ["engine", "pytest_generate_tests", "tmp_path"]
+__all__ = ["engine", "pytest_generate_tests"]
 
 
 @pytest.fixture

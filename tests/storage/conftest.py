@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases.engines import database_in, engine, pytest_generate_tests
-from tests.support.memory_folder import tmp_path
 from tui_manager.storage.engine.database import Database, open_database
 
-__all__ = ["engine", "pytest_generate_tests", "tmp_path"]
+__all__ = ["engine", "pytest_generate_tests"]
 
 
 @pytest.fixture
