@@ -71,7 +71,12 @@ async def test_what_was_lost_is_canceled_on_both_ways_of_killing(way: str) -> No
 
 async def test_agents_use_the_way_that_the_fleet_says(way: str, tmp_path: Path) -> None:
     async with fleet_of(tmp_path, SEED, "h1") as fleet:
-        text = fleet.agents["h1"].text()
+        # A thread writes an agent's log. This line comes after the one about cgroups.
+        text = await fleet.wait(
+            "the log to tell of the welcome",
+            lambda: fleet.agents["h1"].text(),
+            lambda text: "welcome: " in text,
+        )
     assert ("commands run in cgroups of their own" in text) == (way == "cgroup")
 
 
