@@ -123,7 +123,7 @@ BUDGETS: tuple[Budget, ...] = (
         limit=0.7,
         at_least=True,
         of_floor=True,
-        agents=10_000,
+        agents=1_000,
     ),
     Budget(
         what="`run HOST -- true`: the whole process", key="run_seconds", limit=1.25, of_floor=True
