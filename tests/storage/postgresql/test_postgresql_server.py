@@ -48,14 +48,17 @@ def test_a_test_gets_an_empty_database_of_its_own() -> None:
 def test_the_next_test_finds_the_database_as_the_migrations_leave_it() -> None:
     enter = "INSERT INTO audit (at, actor, action) VALUES (0, '', 'noted') RETURNING id"
     write = "UPDATE leader SET epoch = 7"
+    begin_at = "ALTER SEQUENCE output_chunks_id RESTART WITH 6"  # as `database migrate` does
     with postgresql_database() as url, psycopg.connect(url) as connection:
         assert connection.execute(enter).fetchone() == (1,)
         assert connection.execute(write).rowcount == 1
+        connection.execute(begin_at)
     with postgresql_database() as again, psycopg.connect(again) as connection:
         assert again == url
         assert connection.execute("SELECT epoch FROM leader").fetchall() == [(0,)]
         assert connection.execute("SELECT count(*) FROM audit").fetchone() == (0,)
         assert connection.execute(enter).fetchone() == (1,)
+        assert connection.execute("SELECT nextval('output_chunks_id')").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("crash", [False, True])

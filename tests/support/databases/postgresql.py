@@ -72,7 +72,7 @@ BEGIN
                        name) USING old;
     END LOOP;
     PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)
-    FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL;
+    FROM pg_sequences WHERE schemaname = 'public';
 END $$;
 CALL tests.keep();
 """
