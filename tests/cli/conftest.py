@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fake import FakeOperator
+from tests.support.fake_operator.fake_operator import EVERYTHING
+from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.manager.changes import Changes
 from tui_manager.operator.api import Operator
 
 Connect = Callable[[Callable[[], FakeOperator]], None]
@@ -55,3 +58,15 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
         monkeypatch.setattr("tui_manager.operator.socket.client.client.connect", connect)
 
     return use
+
+
+@pytest.fixture
+def manager_goes_away(connect_to: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets every command talk to a manager that ends as soon as its changes are watched."""
+
+    async def breaks_off(self: FakeOperator) -> AsyncIterator[Changes]:
+        yield EVERYTHING
+        raise UnreachableError("The manager has ended.")
+
+    monkeypatch.setattr(FakeOperator, "watch", breaks_off)
+    connect_to(lambda: FakeOperator("web01"))

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,8 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager
-from tests.support.fake_operator.fake_operator import EVERYTHING
 from tui_manager.cli.main import main
-from tui_manager.domain.errors import StorageError, UnreachableError
-from tui_manager.domain.manager.changes import Changes
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.domain.task_spec.task_spec import Offline, StepKind
@@ -78,15 +75,8 @@ def test_a_folder_that_may_come_to_two_places_is_named(
     assert capsys.readouterr().err == ""
 
 
-def test_a_copy_waits_for_a_manager_that_goes_away(
-    connect_to: Connect, source: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def breaks_off(self: FakeOperator) -> AsyncIterator[Changes]:
-        yield EVERYTHING
-        raise UnreachableError("The manager has ended.")
-
-    monkeypatch.setattr(FakeOperator, "watch", breaks_off)
-    connect_to(lambda: FakeOperator("web01"))
+@pytest.mark.usefixtures("manager_goes_away")
+def test_a_copy_waits_for_a_manager_that_goes_away(source: str, capsys: Capture) -> None:
     assert main(["copy", "@all", source, "/etc/app/"]) == 3
     assert capsys.readouterr().err == (
         "tui-manager: The manager has stopped. Copies and fetches of task 1 wait for it, and go on "

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,7 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager, fetched, logs, send_logs
 from tests.operator.test_download_fetched_files import host_with
-from tests.support.fake_operator.fake_operator import EVERYTHING
 from tui_manager.cli.main import main
-from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 
@@ -41,15 +37,10 @@ def test_a_fetch_saves_what_each_host_has_sent(
     assert captured.err == "tui-manager: 3 hosts: 3 fetched\n"
 
 
+@pytest.mark.usefixtures("manager_goes_away")
 def test_a_fetch_whose_manager_stops_says_how_to_get_the_files(
-    connect_to: Connect, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: Capture
 ) -> None:
-    async def breaks_off(self: FakeOperator) -> AsyncIterator[Changes]:
-        yield EVERYTHING
-        raise UnreachableError("The manager has ended.")
-
-    monkeypatch.setattr(FakeOperator, "watch", breaks_off)
-    connect_to(lambda: FakeOperator("web01"))
     assert main(["fetch", "@all", "/var/log/app", str(tmp_path)]) == 3
     assert capsys.readouterr().err == (
         "tui-manager: The manager has stopped. Copies and fetches of task 1 wait for it, and go on "

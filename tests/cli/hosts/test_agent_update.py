@@ -1,7 +1,6 @@
 """`agent update`: which task starts, what the manager stores, what is printed."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,13 +8,10 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.transfers import HOSTS, Capture, Manager
-from tests.support.fake_operator.fake_operator import EVERYTHING
 from tests.support.programs.bundles import new_key, small_bundle
 from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.cli.commands.hosts import agent_update
 from tui_manager.cli.main import main
-from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.domain.task_spec.task_spec import Offline, StepKind
@@ -195,15 +191,8 @@ def test_a_template_cannot_be_made_of_an_update(
     assert "An update of agents is no part of a task file, a template" in capsys.readouterr().err
 
 
-def test_an_update_says_what_becomes_of_it_without_a_manager(
-    connect_to: Connect, bundle: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def breaks_off(self: FakeOperator) -> AsyncIterator[Changes]:
-        yield EVERYTHING
-        raise UnreachableError("The manager has ended.")
-
-    monkeypatch.setattr(FakeOperator, "watch", breaks_off)
-    connect_to(lambda: FakeOperator("web01"))
+@pytest.mark.usefixtures("manager_goes_away")
+def test_an_update_says_what_becomes_of_it_without_a_manager(bundle: Path, capsys: Capture) -> None:
     assert main(["agent", "update", "@all", "--bundle", str(bundle)]) == 3
     assert capsys.readouterr().err == (
         "tui-manager: The manager has stopped. Task 1 waits for it; a host whose new agent does "

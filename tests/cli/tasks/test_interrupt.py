@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,7 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
-from tests.support.fake_operator.fake_operator import EVERYTHING
 from tui_manager.cli.main import main
-from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec.task_spec import TaskSpec
 
@@ -116,15 +113,8 @@ def test_ctrl_c_before_there_is_a_task(
     )
 
 
-def test_a_manager_that_goes_away_is_3(
-    connect_to: Connect, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def breaks_off(self: FakeOperator) -> AsyncIterator[Changes]:
-        yield EVERYTHING
-        raise UnreachableError("The manager has ended.")
-
-    monkeypatch.setattr(FakeOperator, "watch", breaks_off)
-    connect_to(lambda: FakeOperator("web01"))
+@pytest.mark.usefixtures("manager_goes_away")
+def test_a_manager_that_goes_away_is_3(capsys: Capture) -> None:
     assert main(RUN) == 3
     assert capsys.readouterr().err == (
         "tui-manager: The manager has stopped. Task 1 goes on without it; its hosts keep the "
