@@ -30,6 +30,7 @@ from tests.cli.agent_install.identities import IdentityServer
 from tests.cli.fake import FakeOperator
 from tests.support.fake_operator.fake_hosts import WAYS_OUT
 from tests.support.programs.bundles import new_key, public, small_bundle
+from tests.support.programs.programs import wait_for
 from tui_manager.cli.main import main
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.lists.list_window import Page, Window
@@ -212,7 +213,7 @@ class SshHosts:
         """Ends what still runs on the hosts."""
         self._identities.stop()
         for host in self.hosts:
-            host.kill_loop(signal.SIGKILL)
+            host.signal_loop(signal.SIGKILL)
 
 
 class SshHost:
@@ -301,10 +302,16 @@ class SshHost:
         (self.root / "run.pid").unlink()
 
     def kill_loop(self, number: signal.Signals) -> None:
-        """Ends the agent."""
+        """Ends the agent, and waits until it is gone for whoever looks."""
+        if pid := self.signal_loop(number):
+            wait_for(f"process {pid} to be gone", lambda: self.pid != pid)
+
+    def signal_loop(self, number: signal.Signals) -> int:
+        """Sends the agent a signal; its number, 0 if there is none."""
         if pid := self.pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+        return pid
 
 
 class InstallOperator(FakeOperator):
