@@ -358,6 +358,18 @@ def test_opening_says_which_file_is_wrong(tmp_path: Path) -> None:
         open_bundle(tmp_path)
 
 
+def test_what_is_signed_with_the_own_key_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "agent.bundle"
+    evil = gzip.compress(raw_member(typed(tarfile.SYMTYPE)))
+    path.write_bytes(small_bundle([KEY], contents=evil, unpacked=1))
+    assert open_bundle(path, PUBLIC).signers == (PUBLIC,)
+    with pytest.raises(InvalidInputError, match="neither a file nor a folder"):
+        open_bundle(path, public(new_key()))
+    path.write_bytes(path.read_bytes().replace(evil, bytes(len(evil))))
+    with pytest.raises(InvalidInputError, match="another SHA-256"):
+        open_bundle(path, PUBLIC)
+
+
 def test_a_bundle_of_somebody_else_must_be_trusted_by_name(tmp_path: Path) -> None:
     path = tmp_path / "agent.bundle"
     path.write_bytes(small_bundle([KEY]))

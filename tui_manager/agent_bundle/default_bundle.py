@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tui_manager.agent_bundle import build_bundle, entry_files
-from tui_manager.agent_bundle.opened_bundle import open_bundle
+from tui_manager.agent_bundle.opened_bundle import Bundle, open_bundle
 from tui_manager.agent_bundle.problems import NotWrittenError
 from tui_manager.agent_bundle.signing_key import SigningKey
 from tui_manager.agent_bundle.source_files import Sources, find_sources
@@ -19,7 +19,7 @@ _SUFFIX = ".bundle"
 
 def default_bundle(
     cache_folder: Path, key: SigningKey, on_make: Callable[[], None] | None = None
-) -> Path:
+) -> Bundle:
     """The bundle of what is installed here, signed with a key.
 
     It is made if the folder has none, which takes half a minute.
@@ -37,16 +37,16 @@ def default_bundle(
     try:
         cache_folder.mkdir(parents=True, exist_ok=True)
         with suppress(InvalidInputError):  # there is none, or it is damaged
-            open_bundle(path)
+            bundle = open_bundle(path, key.public)
             path.touch()
-            return path
+            return bundle
         if on_make is not None:
             on_make()
         build_bundle.build_bundle(path, key)
         _remove_old(cache_folder)
     except OSError as error:
         raise NotWrittenError(f"{cache_folder} cannot be written: {error.strerror}.") from error
-    return path
+    return open_bundle(path, key.public)
 
 
 def _fingerprint(sources: Sources, key: SigningKey) -> str:

@@ -70,7 +70,7 @@ class Bundles:
     def __init__(
         self,
         paths: Sequence[Path],
-        make: Callable[[], Path],
+        make: Callable[[], Bundle],
         on_wait: Callable[[], None],
         *,
         can_make: bool,
@@ -96,7 +96,7 @@ class Bundles:
         async with self._lock:
             if not self._bundles:
                 try:
-                    self._bundles = [await asyncio.to_thread(lambda: open_bundle(self._make()))]
+                    self._bundles = [await asyncio.to_thread(self._make)]
                 except asyncio.CancelledError:
                     self._on_wait()
                     raise

@@ -22,6 +22,7 @@ from tests.cli.agent_install.ssh_hosts import (
 )
 from tests.support.programs.bundles import new_key, public
 from tui_manager import __version__
+from tui_manager.agent_bundle.opened_bundle import open_bundle
 from tui_manager.agent_install import install
 from tui_manager.agent_install.probe import Probe, read_probe
 from tui_manager.agent_install.ssh import host_session
@@ -167,7 +168,7 @@ def test_another_build_stays_unless_a_bundle_is_given(
 ) -> None:
     web1 = hosts.add("web1")
     own = run.bundle
-    monkeypatch.setattr(agent_install, "own_bundle", lambda: own)
+    monkeypatch.setattr(agent_install, "own_bundle", lambda: open_bundle(own))
     run("web1")
     first = web1.current
     run("web1", bundle=agent_bundle(tmp_path, more="other"))
@@ -199,7 +200,7 @@ def test_a_newer_version_stays_and_an_older_one_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     web1 = hosts.add("web1")
-    monkeypatch.setattr(agent_install, "own_bundle", lambda: run.bundle)
+    monkeypatch.setattr(agent_install, "own_bundle", lambda: open_bundle(run.bundle))
     run("web1", bundle=agent_bundle(tmp_path, version))
     (planned,) = run.without_bundle("web1", "--dry-run")
     (row,) = run.without_bundle("web1")
@@ -213,7 +214,7 @@ def test_a_host_that_is_offline_gets_the_build_of_this_machine(
     hosts: SshHosts, run: Installing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web1 = hosts.add("web1")
-    monkeypatch.setattr(agent_install, "own_bundle", lambda: run.bundle)
+    monkeypatch.setattr(agent_install, "own_bundle", lambda: open_bundle(run.bundle))
     run("web1", bundle=agent_bundle(tmp_path, more="other"))
     web1.stop()
     assert statuses(run.without_bundle("web1")) == {"web1": "updated"}

@@ -130,7 +130,7 @@ def test_a_plan_starts_and_stores_nothing(manager: Manager, bundle: Path, capsys
 def test_without_a_bundle_it_takes_that_of_this_machine(
     manager: Manager, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent_update, "own_bundle", lambda: bundle)
+    monkeypatch.setattr(agent_update, "own_bundle", lambda: open_bundle(bundle))
     assert main(["agent", "update", "@all", "--detach"]) == 0
     assert manager.step.update is not None
     assert manager.step.update.build == open_bundle(bundle).manifest.build

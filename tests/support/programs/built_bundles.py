@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from tui_manager.agent_bundle import build_bundle
 from tui_manager.agent_bundle.default_bundle import default_bundle
-from tui_manager.agent_bundle.opened_bundle import Bundle, open_bundle
+from tui_manager.agent_bundle.opened_bundle import Bundle
 from tui_manager.agent_bundle.signing_key import SigningKey, load_or_make_key
 
 
@@ -41,4 +41,4 @@ def built_bundle() -> Bundle:
     """The bundle of the agent of this checkout."""
     with (_folder() / "lock").open("w") as lock, compressed_fast():
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return open_bundle(default_bundle(_folder(), release_key()))
+        return default_bundle(_folder(), release_key())

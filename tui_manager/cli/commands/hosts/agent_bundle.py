@@ -1,13 +1,13 @@
 """`tui-manager agent bundle`."""
 
 import argparse
-from pathlib import Path
 
 from platformdirs import user_cache_path
 from tui_manager_protos.rules.files.agent_bundle import BundleError, Manifest, format_key, parse_key
 
 from tui_manager.agent_bundle.build_bundle import build_bundle
 from tui_manager.agent_bundle.default_bundle import default_bundle
+from tui_manager.agent_bundle.opened_bundle import Bundle
 from tui_manager.agent_bundle.problems import NotWrittenError
 from tui_manager.agent_bundle.signing_key import (
     SigningKey,
@@ -45,7 +45,7 @@ def run_bundle(options: argparse.Namespace) -> int:
     return 0
 
 
-def own_bundle() -> Path:
+def own_bundle() -> Bundle:
     """The bundle of the agent that is installed here, signed with the default key. It is kept in
     the operator's cache, and made if it is not there.
 

@@ -43,11 +43,10 @@ def run_update(settings: Settings, options: argparse.Namespace) -> int:
 def _read_bundle(name: str | None, copied: CopiedFiles, *, plan: bool) -> UpdateSpec:
     """What a bundle brings; `name`: of its file, None: the one of this machine's own agent. A plan
     says who has signed it."""
-    path = own_bundle() if name is None else file_path(name)
-    bundle = open_bundle(path)
+    bundle = own_bundle() if name is None else open_bundle(file_path(name))
     manifest = bundle.manifest
     if plan:
         keys = " and ".join(bundle.signers)
         note(f"signed with {keys}; a host that does not trust this key rejects the update")
-    files, _ = copied.read([str(path)], recursive=False)
+    files, _ = copied.read([str(bundle.path)], recursive=False)
     return UpdateSpec(files, manifest.version, manifest.build, manifest.system, manifest.arch)
