@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -12,6 +12,7 @@ from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.manager.audit import AuditEntry
 from tui_manager.service.core.audit_and_log_limits import OTHERS, SOURCES_MAX
+from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.views import audit_list
 
 
@@ -48,6 +49,24 @@ async def test_the_first_event_is_written_at_once_and_the_rest_at_the_end(parts:
         _offend(parts, 5)
     last, _ = await _rows(parts)
     assert (last.detail["text"], last.detail["count"]) == ("Time 4.", "4")
+
+
+async def test_an_event_that_is_written_while_the_manager_stops_is_in_one_row(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+    write = parts.database.write
+
+    async def note_and_write(work: Callable[[Transaction], object]) -> None:
+        begun.set()
+        await write(work)
+
+    monkeypatch.setattr(parts.database, "write", note_and_write)
+    async with _running(parts):
+        _offend(parts, 3)
+        await begun.wait()
+    (row,) = await _rows(parts)
+    assert row.detail["count"] == "2"
 
 
 async def test_no_report_is_lost_while_the_database_cannot_be_written(

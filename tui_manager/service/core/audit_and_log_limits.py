@@ -95,15 +95,20 @@ class LimitedAudit:
                 del self._sources[key]
 
     async def run(self) -> None:
-        """Writes what is due until cancelled, and then what is left."""
+        """Writes what is due until cancelled, and then what is left. What is being written when it
+        is cancelled is waited for, as otherwise its events would be written again."""
+        writing: asyncio.Future[None] | None = None
         try:
             while True:
                 self._added.clear()
-                await self._try_to_write()
+                writing = asyncio.ensure_future(self._try_to_write())
+                await asyncio.shield(writing)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._pause()):
                         await self._added.wait()
         finally:
+            if writing is not None:
+                await writing
             for source in self._sources.values():
                 source.due = 0.0
             await self._try_to_write()
