@@ -7,7 +7,8 @@ pytest-xdist (`config.workerinput`, PYTEST_XDIST_WORKER).
 
 Half of the processes begin with the tests that are marked `long`, so that at the end none waits for
 another one that has begun such a test. Most of these wait for programs that they have started:
-meanwhile the other half uses the cores.
+meanwhile the other half uses the cores. The tests of each folder are spread over the whole run, as
+those of some folders use the cores and those of others wait.
 """
 
 import io
@@ -16,7 +17,7 @@ import random
 import signal
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
@@ -73,15 +74,16 @@ class Order:
         """Of each test: its file, and whether it is long."""
         self._is_long = long
         self._long = deque([test] for test, is_long in enumerate(long) if is_long)
-        self._short: deque[list[_Test]] = deque()
+        groups: list[list[_Test]] = []
         for test, file in enumerate(files):
             if long[test]:
                 continue
-            last = self._short[-1] if self._short else []
+            last = groups[-1] if groups else []
             if last and files[last[0]] == file and len(last) < _TOGETHER_MAX:
                 last.append(test)
             else:
-                self._short.append([test])
+                groups.append([test])
+        self._short = deque(_spread(groups, [files[group[0]] for group in groups]))
 
     def take(self, *, long_first: bool, after: _Test | None = None) -> list[_Test]:
         """The next group; an empty one: no test is left.
@@ -101,6 +103,18 @@ class Order:
     def put_back(self, tests: Iterable[_Test]) -> None:
         """They are taken next."""
         self._short.extendleft([test] for test in reversed(list(tests)))
+
+
+def _spread(groups: Sequence[list[_Test]], files: Sequence[str]) -> list[list[_Test]]:
+    """The groups, with those of each folder at even distances."""
+    folders = [tuple(file.split("/")[:2]) for file in files]
+    count = Counter(folders)
+    before: Counter[tuple[str, ...]] = Counter()
+    places = []
+    for folder in folders:
+        places.append((before[folder] + 0.5) / count[folder])
+        before[folder] += 1
+    return [groups[number] for number in sorted(range(len(groups)), key=places.__getitem__)]
 
 
 class _Run:

@@ -244,3 +244,9 @@ def test_what_is_put_back_is_taken_next() -> None:
     order.put_back(first[7:])
     assert order.take(long_first=False) == [7]
     assert order.take(long_first=True) == [8]
+
+
+def test_the_tests_of_each_folder_are_spread() -> None:
+    order = Order(["tests/a/x.py"] * 80 + ["tests/b/c/y.py"] * 40, [False] * 120)
+    taken = [order.take(long_first=False)[0] for _ in range(6)]
+    assert taken == [0, 80, 20, 40, 100, 60]
