@@ -31,8 +31,8 @@ settings.load_profile("untimed")
 draw_no_constants_of_our_code()
 
 # Each app and each database of a test leaves thousands of objects in cycles. With Python's own
-# thresholds the collections take a third of the time of a test of the screen. A higher threshold than
-# this one takes more memory (150 MB a process for a million) for 3 % of that time.
+# thresholds the collections take a third of the time of a test of the screen. A higher threshold
+# than this one takes more memory: a million takes 50 MB a process for 3 % of that time.
 gc.set_threshold(300_000, 20, 10)
 gc.disable()  # until all tests are collected
 
