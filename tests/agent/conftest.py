@@ -19,6 +19,7 @@ from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment
 from tests.agent.fake_manager import FakeManager
 from tests.agent.policies import POLICY
 from tests.agent.updated_host import UpdatedHost
+from tests.support.programs.program_forker import NEW_PROCESSES
 from tests.support.programs.programs import wait_for
 
 MISBEHAVE = f"{sys.executable} {Path(__file__).with_name('misbehave.py')}"
@@ -101,6 +102,12 @@ async def enrollment(
     await enrollment.start()
     yield enrollment
     await enrollment.stop()
+
+
+@pytest.fixture
+def new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agents start their child programs, and themselves after they have enrolled, as on a host."""
+    monkeypatch.setenv(NEW_PROCESSES, "1")
 
 
 @pytest.fixture

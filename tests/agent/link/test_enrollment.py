@@ -21,6 +21,8 @@ from tests.agent.fake_enrollment import SECRET, FakeEnrollment, unused_port
 from tests.agent.fake_manager import FakeManager
 from tests.agent.false_server import FalseServer, Switch
 
+pytestmark = pytest.mark.usefixtures("new_processes")
+
 P256 = bytes.fromhex("2a8648ce3d030107")  # the curve's name in DER
 
 

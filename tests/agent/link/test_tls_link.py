@@ -44,6 +44,7 @@ async def test_the_certificate_says_who_speaks(
     assert host_of(shown) == f"urn:uuid:{tls_manager.host_id}"
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_the_agent_loads_neither_openssl_nor_cryptography(
     enrolled: AgentProcess, tls_manager: FakeManager
 ) -> None:
@@ -140,6 +141,7 @@ async def test_waiting_for_approval_is_said_and_its_end(
     await fresh.says("an operator has approved this host")
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_a_certificate_is_renewed_over_the_stream(
     enrolled: AgentProcess,
     tls_manager: FakeManager,

@@ -26,6 +26,7 @@ from tests.agent.updated_host import (
 from tests.support.programs.bundles import new_key, public
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_the_agent_becomes_the_new_version(host: UpdatedHost, manager: FakeManager) -> None:
     await host.start()
     hello = manager.hellos[0]

@@ -2,10 +2,11 @@
 
 A fork gets the arguments, the environment, the umask and the standard streams of the start, in a
 session of its own, and runs the program's `main`, or a file of Python that starts it differently:
-from there on it is what a start from the shell is, with two differences. A new database of SQLite
-is a copy of one that was migrated before the fork (`new_databases.py`). After `main` and what is
-called at the end of the interpreter, the process ends at once: to free its objects would copy each
-page that it shares with this process.
+from there on it is what a start from the shell is, with three differences. A new database of SQLite
+is a copy of one that was migrated before the fork (`new_databases.py`). An agent forks its child
+programs, and does not start again when it has enrolled (`forked_children.py`), unless it has the
+variable NEW_PROCESSES. After `main` and what is called at the end of the interpreter, the process
+ends at once: to free its objects would copy each page that it shares with this process.
 
 This file imports little, as all that it imports is in each fork too.
 """
@@ -15,6 +16,7 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import selectors
 import socket
 import struct
@@ -25,10 +27,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 _ROOT = Path(__file__).parents[3]
 NUMBER = struct.Struct("i")
+NEW_PROCESSES = "TESTS_NEW_PROCESSES"
+_CHILD = "child of an agent"  # as the name of a program; its first argument is its module
+_FORKED_CHILDREN = "tests.support.programs.forked_children"
 _IMPORTED = {
     "tui-manager": (
         "tui_manager.run_manager",
@@ -44,6 +49,11 @@ _IMPORTED = {
         "tui_manager_agent.agent",
         "tui_manager_agent.link.enrollment",
         "tui_manager_agent.identity.token_file",
+    ),
+    _CHILD: (
+        "tui_manager_agent.link.enrollment_program",
+        "tui_manager_agent.update.bundle_program",
+        "cryptography.hazmat.primitives.asymmetric.ed25519",
     ),
 }
 _MAIN = {
@@ -65,6 +75,7 @@ class _Forking:
 
     program: str
     control: socket.socket
+    children: socket.socket | None = None  # leads to the process that forks the children of agents
     selector: selectors.DefaultSelector = field(default_factory=selectors.DefaultSelector)
     forks: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)  # by their pidfd
 
@@ -111,7 +122,9 @@ class _Forking:
             other.close()
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        kept = 2 if self.children is None else self.children.fileno()
+        os.closerange(3, kept)
+        os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
         os.environ.clear()
         os.environ.update(asked["environment"])
         time.tzset()
@@ -124,10 +137,23 @@ class _Forking:
         sys.orig_argv[:] = [sys.executable, *sys.argv]
         sys.path[0] = str(Path(path).parent)
         _open_streams()
+        if self.children is not None and NEW_PROCESSES not in os.environ:
+            importlib.import_module(_FORKED_CHILDREN).fork_from_now_on(self.children)
+        if self.program == _CHILD:
+            return partial(_run_module, asked["arguments"])
         if asked["file"]:
             return partial(_run_file, path)
         main: Callable[[], int] = importlib.import_module(_MAIN[self.program]).main
         return main
+
+
+def _run_module(words: Sequence[str]) -> int:
+    """As `python -m` runs a module with arguments."""
+    module = words[0]
+    sys.argv[1:] = words[1:]
+    sys.modules.pop(module, None)
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return 0
 
 
 def _run_file(path: str) -> int:
@@ -179,10 +205,25 @@ class _End:
         os._exit(self.status)
 
 
-def _copy_new_databases() -> None:
+def _import_of_tests(module: str) -> Any:
     sys.path.append(str(_ROOT))
-    importlib.import_module("tests.support.databases.new_databases").copy_from_now_on()
+    imported = importlib.import_module(module)
     sys.path.remove(str(_ROOT))
+    return imported
+
+
+def _start_forker_of_children(control: int, end: _End) -> socket.socket:
+    """Starts a process that forks the children of agents; what leads to it."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        ours.close()
+        os.close(control)
+        os.environ["GRPC_VERBOSITY"] = "NONE"  # as the agent starts them
+        for module in _IMPORTED[_CHILD]:
+            importlib.import_module(module)
+        _fork_when_asked(_Forking(_CHILD, theirs), end)
+    theirs.close()
+    return ours
 
 
 def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
@@ -193,17 +234,26 @@ def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
     """
     end = _End()
     atexit.register(end)
+    children = None
     if program == "tui-manager-agent":
+        if is_present and "LD_FAULTS_ARM" not in os.environ:
+            children = _start_forker_of_children(control, end)
         sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # as its `main` does
     importlib.import_module(_MAIN[program])
     for module in _IMPORTED[program]:
         with suppress(ModuleNotFoundError):  # an earlier version has other ones
             importlib.import_module(module)
     if program == "tui-manager" and is_present:
-        _copy_new_databases()
+        _import_of_tests("tests.support.databases.new_databases").copy_from_now_on()
+    if children is not None:
+        _import_of_tests(_FORKED_CHILDREN)
+    _fork_when_asked(_Forking(program, socket.socket(fileno=control), children), end)
+
+
+def _fork_when_asked(forking: _Forking, end: _End) -> NoReturn:
     gc.collect()
     gc.freeze()
-    main = _Forking(program, socket.socket(fileno=control)).run()
+    main = forking.run()
     end.status = main()
     sys.exit(end.status)
 

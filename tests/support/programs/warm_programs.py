@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from tests.support.programs import program_forker
 from tests.support.programs.program_forker import NUMBER, PROGRAMS, installed
@@ -198,7 +198,7 @@ class _Fork:
         if self.returncode is None:
             self._status.settimeout(timeout)
             try:
-                self.returncode = _read_number(self._status)
+                self.returncode = read_number(self._status)
             except (BlockingIOError, TimeoutError) as error:
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0) from error
             self._status.close()
@@ -221,7 +221,8 @@ class _Fork:
         self._status.close()
 
 
-def _read_number(stream: socket.socket) -> int:
+def read_number(stream: socket.socket) -> int:
+    """A number that a process that forks has sent."""
     data = stream.recv(NUMBER.size)
     assert len(data) == NUMBER.size, "the process that forks programs has ended"
     return int(NUMBER.unpack(data)[0])
@@ -256,17 +257,11 @@ class _Server:
         asked = {
             "arguments": arguments,
             "environment": dict(environment),
-            "umask": umask if umask >= 0 else _umask(),
+            "umask": umask if umask >= 0 else umask_now(),
             "folder": str(folder or os.getcwd()),
             "file": str(file or ""),
         }
-        ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._control, [b"!"], [theirs.fileno(), *descriptors])
-        ours.settimeout(GIVE_UP)
-        ours.sendall(json.dumps(asked).encode())
-        ours.shutdown(socket.SHUT_WR)
-        return _Fork(_read_number(ours), ours)
+        return _Fork(*ask_for_fork(self._control, asked, descriptors))
 
     def close(self) -> None:
         """Ends the process."""
@@ -274,7 +269,25 @@ class _Server:
         self._process.wait()
 
 
-def _umask() -> int:
+def ask_for_fork(
+    control: socket.socket, asked: Mapping[str, Any], streams: Sequence[int]
+) -> tuple[int, socket.socket]:
+    """Asks a process that forks for a program: its id, and where its exit status comes.
+
+    Args:
+        streams: the descriptors of its standard streams.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        socket.send_fds(control, [b"!"], [theirs.fileno(), *streams])
+    ours.settimeout(GIVE_UP)
+    ours.sendall(json.dumps(asked).encode())
+    ours.shutdown(socket.SHUT_WR)
+    return read_number(ours), ours
+
+
+def umask_now() -> int:
+    """The umask of this process."""
     now = os.umask(0o077)
     os.umask(now)
     return now
