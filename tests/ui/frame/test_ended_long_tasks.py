@@ -79,7 +79,13 @@ async def test_only_some_of_those_that_end_at_once_are_looked_up(fleet: FakeOper
     assert await found(ended, fleet) == []
 
 
-async def test_a_call_that_fails_forgets_no_running_task(fleet: FakeOperator) -> None:
+async def does_not_answer(_task_id: int) -> None:
+    raise UnreachableError("The manager does not answer.")
+
+
+async def test_a_call_that_fails_forgets_no_running_task(
+    fleet: FakeOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ended, task_id = EndedLongTasks(LONG), await start(fleet)
     assert await found(ended, fleet) == []
     finish(fleet, task_id, after=2 * LONG)
@@ -87,7 +93,19 @@ async def test_a_call_that_fails_forgets_no_running_task(fleet: FakeOperator) ->
     with pytest.raises(UnreachableError):
         await ended.find(fleet)
     fleet.failure = None
+    with monkeypatch.context() as gone:
+        gone.setattr(fleet, "get_task", does_not_answer)
+        with pytest.raises(UnreachableError):
+            await ended.find(fleet)
     assert await found(ended, fleet) == [task_id]
+
+
+async def test_a_pruned_task_hides_no_other(fleet: FakeOperator) -> None:
+    ended, task_ids = EndedLongTasks(LONG), [await start(fleet) for _ in range(3)]
+    assert await found(ended, fleet) == []
+    finish(fleet, *task_ids, after=2 * LONG)
+    del fleet.tasks[task_ids[1]]
+    assert await found(ended, fleet) == [task_ids[0], task_ids[2]]
 
 
 def test_a_task_without_a_start_or_an_end_ran_for_no_time() -> None:

@@ -1,8 +1,10 @@
 """Which tasks have ended that ran for long, and what is said about them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
+from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.lists.task_filter_and_sort import RUNNING_TASKS
 from tui_manager.domain.status import TaskStatus
@@ -33,9 +35,11 @@ class EndedLongTasks:
         raise ManagerError."""
         page = await operator.list_tasks(Window(limit=_WATCHED), RUNNING_TASKS)
         running = frozenset(task.task_id for task in page.rows)
-        gone = sorted(self._running - running)[:_ASKED]
+        tasks = []
+        for task_id in sorted(self._running - running)[:_ASKED]:
+            with suppress(NotFoundError):  # it is pruned
+                tasks.append((await operator.get_task(task_id)).task)
         self._running = running
-        tasks = [(await operator.get_task(task_id)).task for task_id in gone]
         return [task for task in tasks if task.status.ended and self._is_long(task)]
 
     def _is_long(self, task: Task) -> bool:
