@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.databases.kept_connections import kept_connections
 from tests.support.databases.new_databases import migrated_file
 from tests.support.databases.postgresql import connect_to, copy_rows, dump, postgresql_database
 from tui_manager.state_files import DATABASE
@@ -124,7 +125,8 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """The engine of the test."""
     _running.engine = getattr(request, "param", SQLITE)
     try:
-        yield _running.engine
+        with kept_connections() if _running.engine == POSTGRESQL else contextlib.nullcontext():
+            yield _running.engine
     finally:
         for folder in list(_running.used):
             remove_database(folder)

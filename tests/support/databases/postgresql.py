@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from tests.support.databases.kept_connections import KEPT, KeptConnections
 from tests.support.databases.postgresql_server import SUPERUSER, find_programs
 from tests.support.databases.shared_postgresql import MANAGER, shared_server
 from tui_manager.storage.engine.postgresql.connection import connect, postgresql_address
@@ -29,7 +30,7 @@ _NUMBERS = count()
 _USES_MAX = 100  # of a database; what deleted rows leave behind slows it down
 _OTHERS = (
     "SELECT FROM pg_stat_activity WHERE datname = current_database() "
-    "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND pid <> ALL (%s)"
 )
 _SOON, _PAUSE = 10.0, 0.005  # seconds
 _WITHOUT_TRIGGERS = b"SET session_replication_role = replica;\n"
@@ -122,6 +123,8 @@ class _Database:
         _create(name, _MIGRATED)
         self.name = name
         self._connection = psycopg.connect(shared_server().url(name), autocommit=True)
+        self._address = postgresql_address(_url(name)).conninfo
+        self._kept = KEPT[self._address] = KeptConnections()
         self._uses = 0
 
     def reset(self) -> bool:
@@ -135,13 +138,15 @@ class _Database:
     def _is_unused(self) -> bool:
         """Whether all connections of the test have ended, as the server notices soon."""
         deadline = time.monotonic() + _SOON
-        while self._connection.execute(_OTHERS).rowcount:
+        while self._connection.execute(_OTHERS, (self._kept.processes(),)).rowcount:
             if time.monotonic() > deadline:
                 return False
             time.sleep(_PAUSE)
         return True
 
     def drop(self) -> None:
+        del KEPT[self._address]
+        self._kept.close()
         self._connection.close()
         _drop(self.name)
 
