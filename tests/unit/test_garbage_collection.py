@@ -1,86 +1,32 @@
-"""What survives a full collection is set aside, and looked at again after a while."""
+"""What survives a full collection is set aside, and looked at again after a while.
 
-import gc
-import math
-import weakref
-from collections.abc import Iterator
+Each test has a process of its own: a full collection in a process of a run of tests takes half a
+second, as it looks at all tests.
+"""
+
+import subprocess
+import sys
 
 import pytest
 
-from tui_manager.garbage_collection import short_collections
+from tests.unit import garbage_collection_cases
 
-PYTHON = (700, 10, 10)  # its own thresholds
-
-
-class Knot:
-    """Refers to itself: only a collection frees it."""
-
-    def __init__(self) -> None:
-        self.itself = self
+_RUN = "import gc; from {module} import {name}; gc.collect(); gc.disable(); {name}()"
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Only the collections that a test asks for."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
-def test_what_survives_a_long_full_collection_is_set_aside() -> None:
-    with short_collections(long=0):
-        before = gc.get_freeze_count()
-        kept = [Knot() for _ in range(100)]
-        gc.collect()
-        assert gc.get_freeze_count() >= before + len(kept)
-
-
-def test_what_survives_a_short_one_is_not() -> None:
-    with short_collections(long=1e9):
-        kept = [Knot() for _ in range(100)]
-        before = gc.get_freeze_count()
-        gc.collect()
-        assert gc.get_freeze_count() <= before
-        assert kept
-
-
-def test_a_cycle_that_ends_after_it_was_set_aside_goes_when_everything_is_looked_at() -> None:
-    with short_collections(long=0, freezes=2):
-        knot = Knot()
-        alive = weakref.ref(knot)
-        gc.collect()
-        del knot
-        gc.collect()
-        assert alive() is not None
-        gc.collect()
-        assert alive() is None
-
-
-def test_everything_is_not_looked_at_again_at_once() -> None:
-    with short_collections(long=0, freezes=1, clock=lambda: 0.0):
-        gc.collect()
-        gc.collect()  # looks at everything, and the clock stands
-        knot = Knot()
-        alive = weakref.ref(knot)
-        gc.collect()
-        del knot
-        gc.collect()
-        assert alive() is not None
-
-
-def test_afterwards_all_is_as_before() -> None:
-    callbacks = list(gc.callbacks)
-    with short_collections():
-        assert gc.get_freeze_count() > 0
-    assert gc.callbacks == callbacks
-    assert gc.get_freeze_count() == 0
-
-
-def test_collections_are_rarer_and_then_as_before() -> None:
-    before = gc.get_threshold()
-    with short_collections():
-        young, full = gc.get_threshold()[0], math.prod(gc.get_threshold())
-        assert young >= 10 * PYTHON[0]
-        assert full >= 10 * math.prod(PYTHON)
-    assert gc.get_threshold() == before
+@pytest.mark.parametrize(
+    "name",
+    [
+        "what_survives_a_long_full_collection_is_set_aside",
+        "what_survives_a_short_one_is_not",
+        "a_cycle_that_ends_after_it_was_set_aside_goes_when_everything_is_looked_at",
+        "everything_is_not_looked_at_again_at_once",
+        "afterwards_all_is_as_before",
+        "collections_are_rarer_and_then_as_before",
+    ],
+    ids=str,
+)
+def test_it_in_a_process_of_its_own(name: str) -> None:
+    code = _RUN.format(module=garbage_collection_cases.__name__, name=name)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
