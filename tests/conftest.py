@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 from _pytest.unraisableexception import gc_collect_iterations_key
 from hypothesis import settings
+from hypothesis import strategies as st
 from tui_manager_agent.executions.orders.cgroup_support import (
     find_cgroup_root,
     remove_empty_cgroups,
@@ -94,7 +95,12 @@ def _note_and_unfreeze() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was made up to now stays. No collection looks at it again."""
+    """What was made up to now stays. No collection looks at it again.
+
+    The table of all characters, which hypothesis makes in the first run of a checkout, takes a
+    second: not in each process that runs tests.
+    """
+    st.text().validate()
     patch.object(gc, "unfreeze", _note_and_unfreeze).start()
     gc.enable()
     gc.freeze()
