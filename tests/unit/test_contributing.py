@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -34,15 +35,37 @@ def test_every_path_exists() -> None:
     assert [path for path in PATHS if not any((base / path).exists() for base in bases)] == []
 
 
+@dataclass(frozen=True)
+class File:
+    """What the tests ask of a file: its number of lines, its docstring without line breaks, and its
+    functions and methods with their last line as seen from their first one."""
+
+    lines: int
+    said: str
+    functions: list[tuple[str, int]]
+
+
 @cache
-def functions_of(path: str) -> set[str]:
-    """The functions and methods of a file."""
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    return {
-        node.name
+def read(path: Path) -> File:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    functions = [
+        (node.name, (node.end_lineno or 0) - node.lineno)
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
+    ]
+    said = " ".join((ast.get_docstring(tree) or "").split())
+    return File(len(text.splitlines()), said, functions)
+
+
+def functions_of(path: str) -> set[str]:
+    """The functions and methods of a file."""
+    return {name for name, _ in read(ROOT / path).functions}
+
+
+def files_of(package: str) -> list[Path]:
+    """Those that we write."""
+    return [p for p in sorted((ROOT / package).rglob("*.py")) if "_pb2" not in p.name]
 
 
 def test_every_step_of_a_command_exists() -> None:
@@ -91,13 +114,10 @@ def test_no_package_has_more_files_than_it_says(package: str) -> None:
 def test_no_function_has_more_lines_than_it_says(package: str) -> None:
     (most,) = re.findall(r"If a function passes (\d+)\s+lines", TEXT)
     too_long = [
-        f"{path.relative_to(ROOT)}: {node.name}"
-        for path in sorted((ROOT / package).rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and "_pb2" not in path.name
-        and node.end_lineno is not None
-        and node.end_lineno - node.lineno >= int(most)
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files_of(package)
+        for name, last in read(path).functions
+        if last >= int(most)
     ]
     assert too_long == []
 
@@ -105,11 +125,11 @@ def test_no_function_has_more_lines_than_it_says(package: str) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_short_file_says_why_it_is_one(package: str) -> None:
     (least,) = re.findall(r"A file\s+of under (\d+) lines says", TEXT)
-    silent = []
-    for path in sorted((ROOT / package).rglob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        said = " ".join((ast.get_docstring(ast.parse(text)) or "").split())
-        short = len(text.splitlines()) < int(least) and path.stem != "__init__"
-        if short and "_pb2" not in path.name and not _WHY.search(said):
-            silent.append(str(path.relative_to(ROOT)))
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in files_of(package)
+        if read(path).lines < int(least)
+        and path.stem != "__init__"
+        and not _WHY.search(read(path).said)
+    ]
     assert silent == []
