@@ -84,7 +84,10 @@ answer() {
 
 # A value of any program, on one line and not too long.
 answer_text() {
-    answer "$1=$(printf '%s' "$2" | tr '\n\r\t' '   ' | cut -c 1-2000)"
+    value=$2
+    case $value in *[!\ -~]*) value=$(printf '%s' "$value" | tr '\n\r\t' '   ') ;; esac
+    [ ${#value} -le 2000 ] || value=$(printf '%s' "$value" | cut -c 1-2000)
+    answer "$1=$value"
 }
 
 # fail CODE DETAIL: the request has failed.
@@ -106,22 +109,25 @@ has_program() {
 # ---- what there is ----
 
 do_probe() {
-    answer "system=$(uname -s | tr '[:upper:]' '[:lower:]')"
-    answer "arch=$(uname -m)"
+    # shellcheck disable=SC2046  # it prints three words
+    set -- $(uname -snm)
+    answer_text system "$1"
+    answer_text host "$2"
+    answer_text arch "$3"
     answer_text libc "$(find_libc)"
     answer "uid=$uid"
     answer_text user "$(id -un 2>/dev/null || echo "$uid")"
-    answer_text host "$(uname -n)"
     answer_text root "$root"
     answer "service=$(find_service)"
     answer_text package "$(find_package)"
     probe_place "$root" run
-    probe_place "$(dirname "$settings")" write
+    probe_place "${settings%/*}" write
     probe_place "$state" write
     existing_folder "$root"
     answer "free=$(free_kilobytes "$folder")"
     if [ -L "$root/current" ]; then
-        answer_text current "$(basename "$(readlink "$root/current")")"
+        found=$(readlink "$root/current")
+        answer_text current "${found##*/}"
     fi
     if [ -f "$settings" ]; then
         sed -n '/^[[:space:]]*TUI_MANAGER_AGENT_\(MANAGER\|NAME\|LABELS\)=/p' "$settings" |
@@ -215,7 +221,8 @@ probe_place() {
 }
 
 free_kilobytes() {
-    df -Pk "$1" 2>/dev/null | tail -n 1 | {
+    df -Pk "$1" 2>/dev/null | {
+        read -r _ # the names of the columns
         read -r _ _ _ free _
         echo "$free"
     }
@@ -267,7 +274,9 @@ keep_lock() {
 
 release() {
     [ -n "$locked" ] || return 0
-    case $(cat "$lock" 2>/dev/null) in "$$ "*) rm -f "$lock" ;; esac
+    held=
+    { read -r held <"$lock"; } 2>/dev/null
+    case $held in "$$ "*) rm -f "$lock" ;; esac
     rm -rf "$root/versions/.install.$$"
     rmdir "$root/versions" "$root" 2>/dev/null
     locked=
@@ -373,7 +382,7 @@ put_settings() {
         echo "/^[[:space:]]*${line%%=*}=/d"
     done)
     if ! said=$( (
-        mkdir -p "$(dirname "$settings")" && rm -f "$settings.new" || exit
+        mkdir -p "${settings%/*}" && rm -f "$settings.new" || exit
         if [ -f "$settings" ]; then
             cp -p "$settings" "$settings.new" && sed "$old" "$settings" >"$settings.new" || exit
             if [ -n "$(tail -c 1 "$settings.new")" ]; then echo >>"$settings.new" || exit; fi
@@ -399,7 +408,7 @@ put_token() {
 # because printf is a part of the shell.
 put_file() {
     if ! said=$( (
-        mkdir -p "$(dirname "$1")" &&
+        mkdir -p "${1%/*}" &&
             umask "$2" &&
             rm -f "$1.new" &&
             printf '%s\n' "$3" >"$1.new"
@@ -498,7 +507,7 @@ drop_unit() {
 }
 
 loop_pid() {
-    pid=$(cat "$root/run.pid" 2>/dev/null) && is_alive "$pid" || return 1
+    { read -r pid <"$root/run.pid"; } 2>/dev/null && is_alive "$pid" || return 1
     case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in *run-agent.sh*) return 0 ;; esac
     return 1
 }

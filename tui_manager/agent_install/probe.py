@@ -133,7 +133,7 @@ def read_probe(answer: Answer, challenge: str) -> Probe:
     free = first_value(answer, "free")
     said = first_value(answer, "identity")
     return Probe(
-        system=first_value(answer, "system"),
+        system=first_value(answer, "system").lower(),
         arch=first_value(answer, "arch"),
         libc=first_value(answer, "libc"),
         user=first_value(answer, "user"),

@@ -44,7 +44,8 @@ while [ "$1" != -- ]; do shift; done
 cd {hosts}/"${{2#*@}}" 2>/dev/null || {{ echo "ssh: Could not resolve hostname $2" >&2; exit 255; }}
 if [ -f stderr ]; then cat stderr >&2; exit "$(cat status)"; fi
 if [ -f banner ]; then cat banner; cat banner >&2; fi
-shell=$(cat shell 2>/dev/null || echo sh)
+shell=sh
+if [ -f shell ]; then shell=$(cat shell); fi
 here=$(pwd -P)
 run() {{
     env -i HOME="$here/home" TUI_MANAGER_INSTALL_PREFIX="$here/root" HERE="$here" \\
@@ -127,7 +128,8 @@ if [ -f "$token" ]; then
 fi
 echo $$ >"$root/run.pid"
 trap 'rm -f "$root/run.pid"; exit 0' TERM
-while :; do sleep 0.1; done
+mkfifo "$root/waits" && exec 8<>"$root/waits" && rm "$root/waits"
+while :; do read -r _ <&8; done
 """
 NO_BOOT = "it does not start with the machine: there is no systemd and no crontab"
 KEY = new_key()  # that the tests trust

@@ -83,7 +83,7 @@ def test_a_login_shell_that_runs_nothing_is_named(hosts: SshHosts, run: Installi
 @pytest.mark.parametrize(
     ("program", "text", "words"),
     [
-        ("uname", "echo riscv64", "there is no bundle for that"),
+        ("uname", "echo Linux web1 riscv64", "there is no bundle for that"),
         ("getconf", "echo glibc 2.5", "and the host has glibc 2.5."),
         ("df", "echo x; echo / 100 99 1 99% /", "too little room: 1 and"),
         (
