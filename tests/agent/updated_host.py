@@ -22,6 +22,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tests.agent.fake_files import FakeSet
 from tests.agent.fake_manager import FakeManager
 from tests.support.programs.bundles import new_key, public, small_bundle
+from tests.support.programs.command_lines import command_lines
 from tests.support.programs.warm_programs import Running, start
 from tests.support.waiting import wait_until
 
@@ -45,6 +46,7 @@ sys.exit(main())
 AS_SERVICE = ("/bin/sh", "-c", 'export SYSTEMD_EXEC_PID=$$; exec "$0" "$@"')  # as systemd does
 OLD = f"0.2.0-{'0' * 12}"  # the version that is installed at first
 LOOP = "share/run-agent.sh"
+_WATCHER = "update.trial_watcher"  # a word of its command line
 _LOOP = """\
 #!/bin/sh
 [ "$1" = --clean ] || exec /bin/sh "$0" --clean "$@"
@@ -314,23 +316,19 @@ class UpdatedHost:
     def processes(self) -> dict[int, str]:
         """The agents and watchers of this host, with their command lines."""
         found = {}
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                try:
-                    words = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ")
-                except OSError:
-                    continue
-                if str(self.state).encode() in words:
-                    found[int(entry)] = words.decode(errors="replace")
+        for pid, words in command_lines():
+            line = " ".join(words)
+            if str(self.state) in line:
+                found[pid] = line
         if self._process is not None and not self._process.has_ended:  # see `warm_programs.py`
             found.setdefault(self._process.pid, "tui-manager-agent")
         return found
 
     def watchers(self) -> list[int]:
-        return [pid for pid, words in self.processes().items() if "update.trial_watcher" in words]
+        return [pid for pid, words in self.processes().items() if _WATCHER in words]
 
     def agents(self) -> list[int]:
-        return [pid for pid in self.processes() if pid not in self.watchers()]
+        return [pid for pid, words in self.processes().items() if _WATCHER not in words]
 
     async def close(self) -> None:
         self.restarts = False

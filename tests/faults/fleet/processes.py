@@ -2,50 +2,66 @@
 
 import contextlib
 import os
-from collections.abc import Set
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 import psutil
 
+from tests.support.programs.command_lines import command_lines, environment
+
 
 def of(folder: Path, but: Set[int]) -> list[psutil.Process]:
-    """Whatever was started in the folder, or for a host in it; `but` are pids that do not count."""
-    found = []
+    """Whatever was started in the folder, or for a host in it, without the processes that fork
+    supervisors; `but` are pids that do not count."""
     name = str(folder)
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            ours = any(name in word for word in process.cmdline())
-            if not ours and name not in process.environ().get("TMPDIR", ""):
-                continue
-            if process.pid not in but and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+    return _processes(
+        pid
+        for pid, words in command_lines()
+        if pid not in but
+        and (any(name in word for word in words) or _is_for_host(name, pid))
+        and not _is_fork_server(folder, pid, words)
+    )
 
 
 def supervisors(folder: Path) -> list[psutil.Process]:
     """The supervisors that work in the folder."""
-    return [process for process in _forked(folder) if _is_supervisor(process)]
+    return _processes(
+        pid
+        for pid, words in command_lines()
+        if _is_forked(folder, words) and not _holds_socket(pid)
+    )
 
 
 def fork_servers(folder: Path) -> list[psutil.Process]:
     """The processes that fork the supervisors."""
-    return [process for process in _forked(folder) if not _is_supervisor(process)]
+    return _processes(pid for pid, words in command_lines() if _is_fork_server(folder, pid, words))
 
 
-def _forked(folder: Path) -> list[psutil.Process]:
+def _processes(pids: Iterable[int]) -> list[psutil.Process]:
     found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            words = process.cmdline()  # python -I -S launch.py DESCRIPTOR FOLDER …
-            ours = words[5:6] and words[5].startswith(str(folder))
-            if ours and words[3].endswith("launch.py"):
-                found.append(process)
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):  # it has ended
+            found.append(psutil.Process(pid))
     return found
 
 
-def _is_supervisor(process: psutil.Process) -> bool:
-    """Both have one command line, but a supervisor holds no socket."""
-    with contextlib.suppress(psutil.Error, OSError):
-        held = Path(f"/proc/{process.pid}/fd").iterdir()
-        return not any(os.readlink(path).startswith("socket:") for path in held)
-    return False
+def _is_for_host(name: str, pid: int) -> bool:
+    return any(text.startswith("TMPDIR=") and name in text for text in environment(pid))
+
+
+def _is_fork_server(folder: Path, pid: int, words: Sequence[str]) -> bool:
+    """A supervisor has the same command line, but holds no socket."""
+    return _is_forked(folder, words) and _holds_socket(pid)
+
+
+def _is_forked(folder: Path, words: Sequence[str]) -> bool:
+    # python -I -S launch.py DESCRIPTOR FOLDER …
+    return len(words) > 5 and words[5].startswith(str(folder)) and words[3].endswith("launch.py")
+
+
+def _holds_socket(pid: int) -> bool:
+    """Also when it has ended."""
+    with contextlib.suppress(OSError):
+        held = Path(f"/proc/{pid}/fd").iterdir()
+        return any(os.readlink(path).startswith("socket:") for path in held)
+    return True

@@ -125,7 +125,6 @@ class Watching:
     def left_behind(self) -> list[psutil.Process]:
         """Processes of supervisors and commands of this fleet."""
         own = {node.pid for node in self.nodes if node.alive}
-        own |= {process.pid for process in self.fork_servers()}
         return processes.of(self.folder, but=own | {os.getpid()})
 
     def fork_servers(self) -> list[psutil.Process]:

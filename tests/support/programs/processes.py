@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from tests.support.programs.command_lines import command_lines, environment
 from tests.support.programs.programs import Program, wait_for
 from tests.support.programs.warm_programs import run, start
 from tui_manager.client.read_lists import all_command_hosts, all_hosts, all_tasks
@@ -287,9 +288,10 @@ class Machine:
     def left_behind(self) -> list[psutil.Process]:
         """What runs under the mark or in the folder, with all that it started."""
         found = marked({_MARK: str(self.folder)})
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if any(str(self.folder) in argument for argument in process.cmdline()):
+        for pid, words in command_lines():
+            if any(str(self.folder) in word for word in words):
+                with suppress(psutil.Error):  # it has ended
+                    process = psutil.Process(pid)
                     found += [process, *process.children(recursive=True)]
         return found
 
@@ -305,14 +307,12 @@ class Done:
 
 def marked(mark: Mapping[str, str]) -> list[psutil.Process]:
     """The processes of this machine that have these environment variables."""
+    texts = {f"{name}={value}" for name, value in mark.items()}
     found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            environment = process.environ()
-            if process.status() != psutil.STATUS_ZOMBIE and all(
-                environment.get(name) == value for name, value in mark.items()
-            ):
-                found.append(process)
+    for pid, _ in command_lines():
+        if texts.issubset(environment(pid)):
+            with suppress(psutil.Error):  # it has ended
+                found.append(psutil.Process(pid))
     return found
 
 
