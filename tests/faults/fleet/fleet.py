@@ -196,6 +196,8 @@ class Fleet(Operators):
     def start_program(self, node: Node) -> None:
         """Starts a manager or an agent, and waits for nothing."""
         is_agent = node in self.agents.values()
+        if not is_agent:
+            self.database.release()
         program = "tui-manager-agent" if is_agent else "tui-manager"
         assert not node.alive, f"{node.name} runs already"
         kept = {
@@ -239,6 +241,7 @@ class Fleet(Operators):
     async def terminate(self, node: Node) -> int:
         """SIGTERM; returns the exit status."""
         self.note(f"SIGTERM {node.name}")
+        self.database.release()
         node.send(signal.SIGTERM)
         return await self.ended(node)
 

@@ -67,6 +67,11 @@ class FleetDatabase(Protocol):
         """The rows of a statement, whose values are written `?`."""
         ...
 
+    def release(self) -> None:
+        """Before a manager starts or ends: it repairs or tidies a file only if it is the only one
+        that has it open."""
+        ...
+
     def findings(self) -> list[str]:
         """What `tui-manager check` finds in it."""
         ...
@@ -109,6 +114,7 @@ class SqliteOfFleet:
         self.there = asyncio.Event()
         self.there.set()
         self.path = state_dir / DATABASE
+        self._reading: sqlite3.Connection | None = None
         self._backup = state_dir.parent / "backup.db"
 
     def door(self) -> tuple[CuttingProxy | None, str]:
@@ -117,10 +123,17 @@ class SqliteOfFleet:
 
     def query(self, sql: str, values: Sequence[object]) -> Sequence[Row]:
         """See FleetDatabase."""
-        uri = f"file:{self.path}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30)) as connection:
-            connection.row_factory = sqlite3.Row
-            return connection.execute(sql, values).fetchall()
+        if self._reading is None:  # it is kept, because a fleet is looked at many times a second
+            uri = f"file:{self.path}?mode=ro"
+            self._reading = sqlite3.connect(uri, uri=True, timeout=30)
+            self._reading.row_factory = sqlite3.Row
+        return self._reading.execute(sql, values).fetchall()
+
+    def release(self) -> None:
+        """See FleetDatabase."""
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
 
     def findings(self) -> list[str]:
         """See FleetDatabase."""
@@ -149,12 +162,14 @@ class SqliteOfFleet:
 
     def restore(self) -> None:
         """See FleetDatabase."""
+        self.release()
         for end in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
         shutil.copyfile(self._backup, self.path)
 
     def close(self) -> None:
         """See FleetDatabase."""
+        self.release()
 
 
 class PostgresqlOfFleet:
@@ -195,6 +210,9 @@ class PostgresqlOfFleet:
         except _ENDED:
             self._forget_connection()
             return self._read(counted, values)
+
+    def release(self) -> None:
+        """See FleetDatabase."""
 
     def findings(self) -> list[str]:
         """See FleetDatabase."""

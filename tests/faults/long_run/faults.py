@@ -93,6 +93,7 @@ async def _end(fleet: Fleet, *nodes: Node) -> bool:
     processes = [node.process for node in nodes if node.process is not None]
     for node in nodes:
         fleet.note(f"SIGTERM {node.name}")
+        fleet.database.release()
         node.send(signal.SIGTERM)
     await fleet.wait(
         "SIGTERM to be heard",
