@@ -39,6 +39,8 @@ _IMPORTED = {
         "tui_manager.run_manager",
         "tui_manager.operator.socket.client.client",
         "tui_manager.operator.socket.server.server",
+        "tui_manager.storage.engine.postgresql.postgresql_engine",
+        "cryptography.hazmat.backends.openssl.backend",
         *(
             ".".join(path.relative_to(_ROOT).with_suffix("").parts)
             for path in sorted((_ROOT / "tui_manager/cli/commands").rglob("[a-z]*.py"))
