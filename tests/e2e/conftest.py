@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_folder import memory_folder
 from tests.support.programs.processes import Machine
 
 
@@ -25,12 +26,13 @@ def secure(machine: Machine) -> Machine:
 
 
 @pytest.fixture(scope="module")
-def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def busy() -> Iterator[Machine]:
     """A machine with a manager and the agents h1 and h2, for all tests of a file."""
-    made = Machine(tmp_path_factory.mktemp("busy"))
-    try:
-        made.serve()
-        made.agents("h1", "h2")
-        yield made
-    finally:
-        made.stop()
+    with memory_folder("busy-") as folder:
+        made = Machine(folder)
+        try:
+            made.serve()
+            made.agents("h1", "h2")
+            yield made
+        finally:
+            made.stop()

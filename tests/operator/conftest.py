@@ -1,19 +1,19 @@
 """A recording operator, served on a socket of its own."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.operator.recording import RecordingOperator
+from tests.support.memory_folder import memory_folder
 
 
 @pytest.fixture
 def state_dir() -> Iterator[Path]:
     """Short enough for a socket, wherever pytest's own folders lie."""
-    with tempfile.TemporaryDirectory(prefix="tm-") as folder:
-        yield Path(folder) / "state"
+    with memory_folder("tm-") as folder:
+        yield folder / "state"
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -24,9 +25,20 @@ _PREFIX = "tui-tests-"  # and the id of the process
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
     """A folder for this test alone, in memory if there is enough; removed after the test."""
+    with memory_folder("test-") as folder:
+        yield folder
+
+
+@contextmanager
+def memory_folder(prefix: str) -> Iterator[Path]:
+    """A folder for the block, in memory if there is enough. Its path is short: sockets lie in it.
+
+    Args:
+        prefix: of its name.
+    """
     place = _folder(os.getpid())
     with tempfile.TemporaryDirectory(
-        dir=place, prefix="test-", ignore_cleanup_errors=True
+        dir=place, prefix=prefix, ignore_cleanup_errors=True
     ) as folder:
         yield Path(folder)
 

@@ -1,11 +1,9 @@
 """Runs of random tasks under random faults; everything follows from the seed but the scheduling."""
 
 import random
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 from tests.faults.checks.checker import Allowed, check
 from tests.faults.checks.file_checks import compare_fetched
@@ -15,6 +13,7 @@ from tests.faults.keeping import kept_alive, resumed
 from tests.faults.long_run import faults_of_managers as faults_of_managers  # which adds to FAULTS
 from tests.faults.long_run.faults import FAULTS
 from tests.faults.long_run.tally import Tally
+from tests.support.memory_folder import memory_folder
 from tests.support.waiting import wait_until
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, OnFailure, has_barrier
@@ -41,10 +40,10 @@ async def campaign(seed: str, runs: int, tally: Tally, kinds: Sequence[str] = ()
     while tally.runs < goal:
         name = f"{seed}-{tally.runs}"
         dice = random.Random(name)
-        with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
+        with memory_folder("faults-") as folder:
             try:
                 cgroups = dice.random() < 0.5
-                made = fleet_of(Path(folder), name, *AGENTS, cgroups=cgroups, spread=True)
+                made = fleet_of(folder, name, *AGENTS, cgroups=cgroups, spread=True)
                 async with made as fleet:
                     size = min(RUNS_OF_A_FLEET, goal - tally.runs)
                     await _runs_of_a_fleet(fleet, dice, size, tally, kinds, deck)

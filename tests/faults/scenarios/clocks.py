@@ -1,19 +1,17 @@
 """Clocks that are an hour off."""
 
-import tempfile
-from pathlib import Path
-
 from tests.faults.checks.checker import Allowed, check
 from tests.faults.fleet.command import command
 from tests.faults.fleet.fleet import Fleet
 from tests.faults.scenarios.running import all_ended, scenario, stored
+from tests.support.memory_folder import memory_folder
 
 HOUR = 3600
 
 
 async def _with_clocks(seed: str, manager: int, agent: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        fleet = Fleet(Path(folder), seed, {"lost_after": '"20s"'})
+    with memory_folder("faults-") as folder:
+        fleet = Fleet(folder, seed, {"lost_after": '"20s"'})
         fleet.manager.environment["FAULTS_SHIFT"] = str(manager)
         try:
             await fleet.listen()

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from tests.faults.checks.checker import Allowed, check
 from tests.faults.fleet.command import command
 from tests.faults.fleet.fleet import Fleet
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario, stored
+from tests.support.memory_folder import memory_folder
 
 
 @contextlib.contextmanager
@@ -42,8 +42,8 @@ def fill(place: Path) -> Path:
 
 @scenario("the manager's disk full")
 async def manager_disk_full(seed: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        fleet = Fleet(Path(folder), seed, {"lost_after": '"2s"'})
+    with memory_folder("faults-") as folder:
+        fleet = Fleet(folder, seed, {"lost_after": '"2s"'})
         with small_disk(fleet.state_dir, "8m"):
             try:
                 await fleet.start("h1", "h2")

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tests.support.databases.own_postgresql import (
     standby_of,
 )
 from tests.support.databases.postgresql_server import PostgresqlServer
+from tests.support.memory_folder import memory_folder
 
 
 class WithStandby(PostgresqlOfFleet):
@@ -69,10 +69,10 @@ def _with_standby(folder: Path, *, synchronous: bool) -> Iterator[WithStandby]:
 async def synchronous(seed: str) -> None:
     """All that was acknowledged is there, and nobody has to do anything."""
     with (
-        tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder,
-        _with_standby(Path(folder), synchronous=True) as database,
+        memory_folder("faults-") as folder,
+        _with_standby(folder, synchronous=True) as database,
     ):
-        made = fleet_of(Path(folder), seed, *HOSTS, spread=True, database=database)
+        made = fleet_of(folder, seed, *HOSTS, spread=True, database=database)
         async with made as fleet, under_load(fleet):
             await more_tasks_end(fleet)
             fleet.note("the standby takes the place of the server")
@@ -84,10 +84,10 @@ async def synchronous(seed: str) -> None:
 async def asynchronous(seed: str) -> None:
     """No manager writes to it before an operator has started it again; nothing runs twice."""
     with (
-        tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder,
-        _with_standby(Path(folder), synchronous=False) as database,
+        memory_folder("faults-") as folder,
+        _with_standby(folder, synchronous=False) as database,
     ):
-        made = fleet_of(Path(folder), seed, *HOSTS, spread=True, database=database)
+        made = fleet_of(folder, seed, *HOSTS, spread=True, database=database)
         async with made as fleet:
             short = await fleet.run("h1", command(40, held=True))
             long = await fleet.run("h2", command(100, held=True))
@@ -120,10 +120,10 @@ async def lost_by_others(seed: str) -> None:
     """One manager has lost nothing. It goes on, and what it knows of the others' hosts is no more
     than what is stored."""
     with (
-        tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder,
-        _with_standby(Path(folder), synchronous=False) as database,
+        memory_folder("faults-") as folder,
+        _with_standby(folder, synchronous=False) as database,
     ):
-        async with fleet_of(Path(folder), seed, *HOSTS, spread=True, database=database) as fleet:
+        async with fleet_of(folder, seed, *HOSTS, spread=True, database=database) as fleet:
             one, two, stays = fleet.managers
             await fleet.gather_agents(one)
             await fleet.wait("the standby to have it", lambda: _has_all(database))

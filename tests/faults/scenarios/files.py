@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import random
-import tempfile
 from pathlib import Path
 
 from tests.faults.checks.checker import Allowed, check
@@ -14,6 +13,7 @@ from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.disks import fill, small_disk
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
 from tests.support.file_trees import MIB, OF_HOST, Tree, noise, odd_tree, partial_files
+from tests.support.memory_folder import memory_folder
 from tui_manager.domain.task_spec.task_spec import Offline
 
 _HOSTS = ("h1", "h2")
@@ -161,8 +161,8 @@ async def host_disk_full(seed: str) -> None:
 @scenario("the manager's disk full in the middle of a fetch")
 async def manager_disk_full(seed: str) -> None:
     """The fetch fails, and another one completes when there is space again."""
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        fleet = Fleet(Path(folder), seed)
+    with memory_folder("faults-") as folder:
+        fleet = Fleet(folder, seed)
         with small_disk(fleet.state_dir, "64m"):
             try:
                 await fleet.start("h1")

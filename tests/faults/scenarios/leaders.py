@@ -5,8 +5,6 @@ import asyncio
 import itertools
 import random
 import signal
-import tempfile
-from pathlib import Path
 
 from tests.faults.checks.checker import check
 from tests.faults.fleet.fleet import Fleet
@@ -22,6 +20,7 @@ from tests.faults.scenarios.several import (
     several,
     under_load,
 )
+from tests.support.memory_folder import memory_folder
 from tui_manager.domain.schedules.schedule import Overlap
 
 _YEAR = 365 * 86_400  # seconds
@@ -95,8 +94,8 @@ async def ended_by_turns(seed: str) -> None:
 
 
 async def _with_clock(seed: str, *, leads: bool, shift: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
-        fleet = Fleet(Path(folder), seed, {"lost_after": '"20s"'})
+    with memory_folder("faults-") as folder:
+        fleet = Fleet(folder, seed, {"lost_after": '"20s"'})
         wrong = fleet.managers[0 if leads else 1]
         wrong.node.environment["FAULTS_SHIFT"] = str(shift)
         try:

@@ -1,11 +1,10 @@
 """What scenarios have in common: how one is registered, and what they wait for."""
 
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 from tests.faults.fleet.fleet import Fleet, fleet_of
+from tests.support.memory_folder import memory_folder
 
 Scenario = Callable[[str], Awaitable[None]]
 SCENARIOS: dict[str, Scenario] = {}
@@ -24,8 +23,8 @@ def scenario(name: str) -> Callable[[Scenario], Scenario]:
 @contextlib.asynccontextmanager
 async def new_fleet(seed: str, *names: str, **settings: str) -> AsyncIterator[Fleet]:
     """A fleet in a folder of its own; the path is short, because sockets lie in it."""
-    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
-        async with fleet_of(Path(folder), seed, *names, settings=settings) as fleet:
+    with memory_folder("faults-") as folder:
+        async with fleet_of(folder, seed, *names, settings=settings) as fleet:
             yield fleet
 
 

@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import random
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import grpc.aio
 from tui_manager_protos.v1 import agent_pb2 as pb
@@ -24,6 +22,7 @@ from tests.faults.scenarios.several import (
     several,
     under_load,
 )
+from tests.support.memory_folder import memory_folder
 
 _TURNS = 12
 
@@ -50,8 +49,8 @@ async def at_two(seed: str) -> None:
     """What it said first at one gateway arrives at another one too, which has the newest session
     then: commands that are handed over there reach nobody, until the agent dials again."""
     dice = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
-        fleet = Fleet(Path(folder), seed, spread=True)
+    with memory_folder("faults-") as folder:
+        fleet = Fleet(folder, seed, spread=True)
         async with _relays(fleet, dice) as relays:
             try:
                 await fleet.start("h1")

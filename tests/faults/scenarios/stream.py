@@ -1,22 +1,21 @@
 """Messages that come twice, and out of order."""
 
 import random
-import tempfile
 from functools import partial
-from pathlib import Path
 
 from tests.faults.checks.checker import check
 from tests.faults.fleet.command import command
 from tests.faults.fleet.fleet import Fleet
 from tests.faults.fleet.relay import Relay
 from tests.faults.scenarios.running import all_ended, scenario, stored
+from tests.support.memory_folder import memory_folder
 from tui_manager.domain.task_spec.task_spec import Offline
 
 
 async def _shuffled(seed: str, twice: float, swapped: float) -> Relay:
     dice = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        fleet = Fleet(Path(folder), seed)
+    with memory_folder("faults-") as folder:
+        fleet = Fleet(folder, seed)
         relay = Relay(dice, lambda: fleet.managers[0].proxy.target, twice, swapped)
         await relay.start()
         fleet.dial = relay.address

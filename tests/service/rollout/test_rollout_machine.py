@@ -4,10 +4,8 @@ that is neither paused nor held ends."""
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import Coroutine
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 from hypothesis import settings
@@ -24,6 +22,7 @@ from hypothesis.stateful import (
 from tests.support.databases.engines import SQLITE, remove_database
 from tests.support.managers.manager_parts import TurnedClock, manager_parts, spec
 from tests.support.managers.rollouts import Fleet, host_names
+from tests.support.memory_folder import memory_folder
 from tests.support.run_length import examples
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.hosts.agent_messages import Run
@@ -65,7 +64,8 @@ class RolloutMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.new_event_loop()
-        self._folder = tempfile.TemporaryDirectory()
+        self._kept = contextlib.ExitStack()
+        self._folder = self._kept.enter_context(memory_folder("machine-"))
         self._clock = TurnedClock()
         self._held: dict[str, list[Run]] = {}
         self._host_ids: dict[str, str] = {}
@@ -85,15 +85,15 @@ class RolloutMachine(RuleBasedStateMachine):
         return self._loop.run_until_complete(act)
 
     def _start_manager(self) -> None:
-        folder = Path(self._folder.name)
-        self._context = manager_parts(folder, self._clock, lost_after=timedelta(seconds=LOST_AFTER))
+        lost_after = timedelta(seconds=LOST_AFTER)
+        self._context = manager_parts(self._folder, self._clock, lost_after=lost_after)
         self._fleet = Fleet(self._run(self._context.__aenter__()), held=self._held)
 
     def teardown(self) -> None:
         with contextlib.ExitStack() as stack:
-            stack.callback(self._folder.cleanup)
+            stack.callback(self._kept.close)
             stack.callback(self._loop.close)
-            stack.callback(remove_database, Path(self._folder.name))
+            stack.callback(remove_database, self._folder)
             stack.callback(lambda: self._run(self._context.__aexit__(None, None, None)))
             if self._task_id:
                 self._come_to_its_end()

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import tempfile
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from unittest.mock import patch
 
 from hypothesis import settings
@@ -26,6 +24,7 @@ from tests.service.legal_moves import LEGAL, LEGAL_TASK
 from tests.support.databases.engines import SQLITE, remove_database
 from tests.support.managers.manager_parts import Parts, manager_parts, spec
 from tests.support.managers.old_history import DAY
+from tests.support.memory_folder import memory_folder
 from tests.support.run_length import examples
 from tui_manager.domain.errors import (
     IllegalMoveError,
@@ -77,8 +76,9 @@ class TaskMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.new_event_loop()
-        self._folder = tempfile.TemporaryDirectory()
-        self._context = manager_parts(Path(self._folder.name))
+        self._kept = contextlib.ExitStack()
+        self._folder = self._kept.enter_context(memory_folder("machine-"))
+        self._context = manager_parts(self._folder)
         self.parts: Parts = self._loop.run_until_complete(self._context.__aenter__())
         self._sessions: dict[str, OpenedSession] = {}
         self._host_ids: dict[str, str] = {}
@@ -90,9 +90,9 @@ class TaskMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self._loop.run_until_complete(self._context.__aexit__(None, None, None))
-        remove_database(Path(self._folder.name))
+        remove_database(self._folder)
         self._loop.close()
-        self._folder.cleanup()
+        self._kept.close()
 
     @initialize()
     def dial_in(self) -> None:
