@@ -1,14 +1,15 @@
 """A host that has enrolled and is given a join token: the one from before, or another one."""
 
+import asyncio
 import logging
 from pathlib import Path
 
 import grpc
 import pytest
-from tui_manager_agent.identity import credentials
+from tui_manager_agent.identity import child_process, credentials
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.identity.identity import Identity
-from tui_manager_agent.link import reconnect
+from tui_manager_agent.link import enrollment_program, reconnect
 from tui_manager_agent.link.enrollment import Enrollment
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
@@ -170,6 +171,10 @@ async def test_what_passes_is_waited_for_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    async def ask(_: str, order: dict[str, str]) -> dict[str, str]:
+        return await asyncio.to_thread(enrollment_program._answer, order)
+
+    monkeypatch.setattr(child_process, "ask", ask)  # five starts of a program show no more
     monkeypatch.setattr(reconnect, "FIRST_PAUSE", 0.0)
     enrollment.refuses = (code, "not now")
     settings = Settings(managers=["127.0.0.1:1"], state_dir=stopped.state_dir)
