@@ -19,6 +19,7 @@ from rich.style import Style
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.command import CommandList, CommandPalette
+from textual.containers import Vertical
 from textual.css import stylesheet
 from textual.css.model import RuleSet
 from textual.css.parse import parse as parse_css
@@ -26,6 +27,7 @@ from textual.css.styles import RulesMap
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
@@ -150,6 +152,9 @@ HINTS: dict[tuple[type, str], str] = {
     ),
     (Screen, "_on_timer_update"): (
         "HookedScreen._on_timer_update: look for what draws the changed widgets of a screen."
+    ),
+    (Screen, "_refresh_layout"): (
+        "HookedScreen._refresh_layout: look for what gives widgets the sizes that a layout found."
     ),
 }
 
@@ -456,6 +461,20 @@ async def test_what_has_changed_is_drawn_without_a_wait_for_the_next_frame(
         await settle(pilot)
         assert not screen._dirty_widgets
         assert all(waits)
+
+
+@pytest.mark.parametrize(("kind", "asks"), [(HookedScreen, False), (Screen, True)])
+async def test_a_layout_asks_for_no_other_one(kind: type[Screen[None]], asks: bool) -> None:
+    """If a screen of Textual asks for none either, remove `HookedScreen._refresh_layout`."""
+    app = Hooked()
+    async with app.run_test() as pilot:
+        await app.push_screen(screen := kind())
+        await screen.mount(wide := Vertical())
+        await settle(pilot)
+        assert not wide._layout_required
+        screen._refresh_layout(Size(50, 20))
+        assert wide.size.width == 50
+        assert wide._layout_required is asks
 
 
 class _Callbacks:

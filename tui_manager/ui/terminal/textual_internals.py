@@ -71,6 +71,16 @@ class HookedScreen(Screen[ScreenResultType]):
         self._drawn_at = time.monotonic()
         super()._on_timer_update()
 
+    def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
+        """In Textual, each size that a layout gives to a widget asks for another layout, which
+        measures all of these widgets again and finds the same."""
+        virtual_size = Widget.virtual_size
+        virtual_size._layout = False
+        try:
+            super()._refresh_layout(size, scroll)
+        finally:
+            virtual_size._layout = True
+
     def render(self) -> RenderableType:
         """A dialog draws the screen below."""
         return draw_fast(super().render())
