@@ -11,8 +11,10 @@ import pytest
 import textual.app
 import textual.pilot
 from textual._compositor import Compositor
+from textual._context import visible_screen_stack
 from textual.css.stylesheet import Stylesheet
 from textual.events import Key
+from textual.geometry import Region
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
@@ -113,14 +115,25 @@ def draw_each_change(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def draw(pilot: "Pilot[None]") -> None:
-    """Draws what has changed since it was drawn."""
-    screen = pilot.app.screen
-    _render_update(screen._compositor, screen_stack=pilot.app._background_screens)
+    """Has the widgets draw what has changed since they were drawn. Their lines are not joined to a
+    picture: `shown` and the snapshots do so."""
+    compositor = pilot.app.screen._compositor
+    if changed := compositor._dirty_regions:
+        visible_screen_stack.set(pilot.app._background_screens)
+        for _lines in compositor._get_renders(Region.from_union(changed)):
+            pass  # what it yields was drawn
+        changed.clear()
 
 
 async def settle(pilot: "Pilot[None]", rounds: int = 4) -> None:
-    """Lets workers, messages and layout come to rest, and the screen be drawn: some effects of a
-    key come behind that, which is a timer's."""
+    """Lets the app come to rest, and what has changed be drawn."""
+    await come_to_rest(pilot, rounds)
+    draw(pilot)
+
+
+async def come_to_rest(pilot: "Pilot[None]", rounds: int = 4) -> None:
+    """Lets workers, messages and layout come to rest: some effects of a key come behind a layout,
+    which is a timer's."""
     for _ in range(rounds):
         await pilot.pause()
     drawn = asyncio.Event()
@@ -129,7 +142,6 @@ async def settle(pilot: "Pilot[None]", rounds: int = 4) -> None:
         async with asyncio.timeout(1):
             await drawn.wait()
     await pilot.pause()
-    draw(pilot)
 
 
 @pytest.fixture
@@ -147,7 +159,7 @@ def running() -> Running:
     ) -> AsyncIterator["Pilot[None]"]:
         dashboard = DashboardApp(operator.open, joined=joined, now=operator.now)
         async with dashboard.run_test(size=size, notifications=True) as pilot:
-            await settle(pilot)
+            await come_to_rest(pilot)  # what a test does first draws
             yield pilot
 
     return run

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.fake_operator.fake_operator import FakeOperator
-from tests.ui.conftest import Running, press, settle, shown
+from tests.ui.conftest import Running, draw, press, settle, shown
 from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
@@ -34,6 +34,7 @@ async def test_the_header_is_drawn_when_it_says_something_else(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(fleet) as pilot:
+        draw(pilot)
         asked = noted(monkeypatch, HeaderLine)
         pilot.app.screen.post_message(ManagerChanged(Changes(hosts=True)))
         await settle(pilot)

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from tests.support.fake_operator.fake_operator import FakeOperator
-from tests.ui.conftest import Running, press, settle, shown
+from tests.ui.conftest import Running, draw, press, settle, shown
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FileSet, Transfer
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
@@ -250,6 +250,7 @@ async def test_output_is_drawn_again_only_if_there_is_more(
     async with running(fleet) as pilot:
         source = pilot.app.screen.query_one(OutputPane).source
         assert source is not None
+        draw(pilot)
         monkeypatch.setattr(OutputPane, "render_line", count)
         fleet.publish(Changes(tasks=frozenset({source.task_id})))
         await settle(pilot)
