@@ -17,7 +17,9 @@ from tui_manager.storage.engine.postgresql.connection import (
 
 _STATE = """
 SELECT (SELECT json_agg(json_build_array(name, setting) ORDER BY name)
-        FROM pg_settings) AS settings,
+        FROM pg_settings
+        WHERE category <> 'Customized Options') AS settings,  -- of loaded libraries
+       current_setting('tui_manager.gateway', true) AS gateway,
        (SELECT count(*) FROM pg_prepared_statements) AS prepared,
        (SELECT count(*) FROM pg_listening_channels()) AS listening,
        (SELECT count(*) FROM pg_locks
@@ -49,6 +51,7 @@ def test_the_next_one_is_like_a_new_one(url: str) -> None:
         first.execute("SET enable_seqscan = off")
         first.execute("SELECT set_config('tui_manager.gateway', '7', false)")
         first.execute("LISTEN of_a_test")
+        first.execute("DO $$ BEGIN END $$")
         first.execute("SELECT pg_advisory_lock(1, 1)")
         first.execute("CREATE TEMPORARY TABLE of_a_test ()")
         first.execute("SELECT 1", prepare=True)

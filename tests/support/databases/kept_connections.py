@@ -19,7 +19,7 @@ from psycopg.pq.abc import PGconn
 from tui_manager.storage.engine.postgresql import connection
 from tui_manager.storage.engine.postgresql.connection import TimedConnection
 
-_MAX = 8  # of a database
+_MAX = 4  # of a database: those of one manager, as the server has 200 in all
 _ENDED = OpenedPGconn.connect(b"host=/nowhere")
 _ENDED.finish()
 
