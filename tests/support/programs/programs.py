@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.support.programs.warm_programs import Running
-from tests.support.waiting import GIVE_UP
+from tests.support.waiting import GIVE_UP, pause_after
 
 _Seen = TypeVar("_Seen")
 
@@ -29,19 +29,19 @@ def wait_for(
     explain: Callable[[], str] = str,
 ) -> _Seen:
     """Looks until what it sees is `good`, and returns it. It spends a third of the time in looks,
-    as each of some costs the program that is asked as much as the test.
+    as each of some costs the program that is asked as much as the test, and looks less often the
+    longer it waits.
 
     Raises:
         AssertionError: it never was; with what was awaited, the last state, and what `explain`
             adds.
     """
-    began = time.monotonic()
-    deadline = began + GIVE_UP
+    first = began = time.monotonic()
     while not good(seen := look()):
         looked = time.monotonic()
-        if looked > deadline:
+        if looked > first + GIVE_UP:
             raise AssertionError(f"Gave up waiting for {what}; last seen:\n{seen!r}\n{explain()}")
-        time.sleep(max(_LOOK_EVERY, 2 * (looked - began)))
+        time.sleep(max(_LOOK_EVERY, 2 * (looked - began), pause_after(looked - first)))
         began = time.monotonic()
     return seen
 
