@@ -253,7 +253,10 @@ def test_a_migration_that_is_interrupted_leaves_nothing_behind(
         migrating = subprocess.Popen(
             [*program, "--state-dir", str(state_dir), *command], stderr=subprocess.PIPE, text=True
         )
-        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        waits = (  # in this database; other tests have theirs on the same server
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+            " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+        )
         wait_for(
             "it to wait for the lock",
             lambda: connection.execute(waits).fetchone(),
