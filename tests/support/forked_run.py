@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -28,6 +28,7 @@ import pytest
 
 RUN = "RUN_OF_TESTS"  # the variable that is alike in all processes of one run
 _TOGETHER_MAX = 20  # tests of one file; they may share what the file's fixtures make
+_SHARE = 50  # of the tests that are left one of so many is taken at once, so that all end together
 _Test = int  # its place among those that were collected
 
 
@@ -73,6 +74,7 @@ class Order:
     def __init__(self, files: Sequence[str], long: Sequence[bool]) -> None:
         """Of each test: its file, and whether it is long."""
         self._is_long = long
+        self._left = len(files)
         self._long = deque([test] for test, is_long in enumerate(long) if is_long)
         groups: list[list[_Test]] = []
         for test, file in enumerate(files):
@@ -95,14 +97,17 @@ class Order:
         groups = self._long if long_first and not is_after_long else self._short
         groups = groups or self._long or self._short
         tests = groups.popleft() if groups else []
-        if is_after_long and len(tests) > 1:
-            groups.appendleft(tests[1:])
-            return tests[:1]
+        most = 1 if is_after_long else max(1, self._left // _SHARE)
+        if len(tests) > most:
+            groups.appendleft(tests[most:])
+            tests = tests[:most]
+        self._left -= len(tests)
         return tests
 
-    def put_back(self, tests: Iterable[_Test]) -> None:
+    def put_back(self, tests: Collection[_Test]) -> None:
         """They are taken next."""
-        self._short.extendleft([test] for test in reversed(list(tests)))
+        self._left += len(tests)
+        self._short.extendleft([test] for test in reversed([*tests]))
 
 
 def _spread(groups: Sequence[list[_Test]], files: Sequence[str]) -> list[list[_Test]]:

@@ -62,13 +62,15 @@ def test_each_test_runs_once(tmp_path: Path, count: int, processes: int) -> None
 @pytest.mark.parametrize("number", range({count}))
 def test_it(number):
     with open("ran", "a") as file:
-        file.write(f"{{number}}\\n")
+        file.write(f"{{number}} {{os.getpid()}}\\n")
 """
     status, said = _run(tmp_path, text, "--processes", str(processes))
     assert (status, f"{count} passed" in said) == (0, True), said
-    ran = sorted(int(line) for line in (tmp_path / "ran").read_text().split())
-    assert ran == list(range(count))
-    assert len(list(tmp_path.glob("ended-*"))) == min(processes, -(-count // 20))
+    ran = [line.split() for line in (tmp_path / "ran").read_text().splitlines()]
+    assert sorted(int(number) for number, _ in ran) == list(range(count))
+    ended = {path.name.removeprefix("ended-") for path in tmp_path.glob("ended-*")}
+    assert ended == {pid for _, pid in ran}
+    assert len(ended) <= processes
     assert len(list(tmp_path.glob("summed-up-*"))) == 1
 
 
@@ -230,23 +232,31 @@ def test_half_of_the_processes_begin_with_the_long_ones(processes: int) -> None:
 
 
 def test_a_long_one_holds_up_one_other_at_most() -> None:
-    order = Order(["a"] * 12, [True, True] + [False] * 10)
+    order = Order(["a"] * 1002, [True, True] + [False] * 1000)
     assert order.take(long_first=True) == [0]
     assert order.take(long_first=True, after=0) == [2]
     assert order.take(long_first=True, after=2) == [1]
     assert order.take(long_first=True, after=1) == [3]
-    assert order.take(long_first=True, after=3) == list(range(4, 12))
+    assert order.take(long_first=True, after=3) == list(range(4, 22))
 
 
 def test_what_is_put_back_is_taken_next() -> None:
-    order = Order(["a"] * 30, [False] * 30)
+    order = Order(["a"] * 1500, [False] * 1500)
     first = order.take(long_first=False)
     order.put_back(first[7:])
     assert order.take(long_first=False) == [7]
     assert order.take(long_first=True) == [8]
 
 
+def test_fewer_are_taken_at_once_towards_the_end() -> None:
+    order = Order(["a"] * 1200, [False] * 1200)
+    taken = list(iter(lambda: order.take(long_first=False), []))
+    sizes = [len(tests) for tests in taken]
+    assert [test for tests in taken for test in tests] == list(range(1200))
+    assert (sizes[0], set(sizes[-50:])) == (20, {1})
+
+
 def test_the_tests_of_each_folder_are_spread() -> None:
-    order = Order(["tests/a/x.py"] * 80 + ["tests/b/c/y.py"] * 40, [False] * 120)
+    order = Order(["tests/a/x.py"] * 800 + ["tests/b/c/y.py"] * 400, [False] * 1200)
     taken = [order.take(long_first=False)[0] for _ in range(6)]
-    assert taken == [0, 80, 20, 40, 100, 60]
+    assert taken == [0, 800, 20, 40, 820, 60]
