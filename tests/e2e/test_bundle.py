@@ -189,7 +189,7 @@ def test_it_joins_and_works_with_its_own_python_alone(secure: Machine, root: Pat
     running = secure.start(
         "running",
         *("run", "h1", "--env", f"GATE={gate}", "--"),
-        'echo begun; until [ -e "$GATE" ]; do sleep 0.05; done',
+        'echo begun; until [ -e "$GATE" ]; do sleep 0.25; done',
     )
     secure.wait_for("the command to begin", lambda: running.out)
     own = psutil.Process(agent.process.pid)

@@ -19,7 +19,7 @@ from tests.support.programs.programs import Program
 
 Variables = Mapping[str, str]
 TODAY: Variables = {}
-HELD = 'echo begun; until [ -e "$GATE" ]; do sleep 0.05; done; seq 1000; echo end >&2; exit 3'
+HELD = 'echo begun; until [ -e "$GATE" ]; do sleep 0.25; done; seq 1000; echo end >&2; exit 3'
 NUMBERS = "".join(f"{number}\n" for number in range(1, 1001))
 
 

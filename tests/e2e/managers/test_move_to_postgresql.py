@@ -4,7 +4,7 @@ from tests.support.databases.postgresql import new_database
 from tests.support.programs.processes import Machine
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 
-RUNS = 'echo begun; until [ -e "{gate}" ]; do sleep 0.05; done; echo ended'
+RUNS = 'echo begun; until [ -e "{gate}" ]; do sleep 0.25; done; echo ended'
 
 
 def test_agents_go_on_after_their_manager_has_moved(secure: Machine) -> None:

@@ -41,7 +41,7 @@ def _url(server: PostgresqlServer, password: str = PASSWORD) -> str:
 def _gated(machine: Machine, then: str) -> tuple[Program, Path]:
     """A `run` whose command waits for a file; and the file."""
     gate = machine.folder / "gate"
-    command = f'until [ -e "{gate}" ]; do sleep 0.05; done; {then}'
+    command = f'until [ -e "{gate}" ]; do sleep 0.25; done; {then}'
     running = machine.start("live", "run", "h1", "--", command)
     machine.wait_for("it to run", machine.tasks, lambda seen: seen and seen[0]["counts"]["running"])
     return running, gate

@@ -42,7 +42,7 @@ def test_an_agent_learns_of_the_other_manager_and_goes_there(
     first.wait_until_online("h1")
     first.wait_for("it to learn of the other", lambda: second.address in agent.err)
     gate = first.folder / "gate"
-    command = f'echo before; until [ -e "{gate}" ]; do sleep 0.05; done; echo after'
+    command = f'echo before; until [ -e "{gate}" ]; do sleep 0.25; done; echo after'
     task_id = int(first.run("run", "--detach", "h1", "--", command).out)
     first.wait_for("it to print", lambda: first.output(task_id), lambda seen: b"before" in seen)
     serve.process.kill()

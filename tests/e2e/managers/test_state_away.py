@@ -22,7 +22,7 @@ def move_away(machine: Machine, serve: Program) -> Path:
 def test_the_manager_waits_for_its_state_folder(machine: Machine) -> None:
     serve, gate = machine.serve(), machine.folder / "gate"
     (agent,) = machine.agents("h1")
-    running = f'until [ -e "{gate}" ]; do sleep 0.05; done; echo done'
+    running = f'until [ -e "{gate}" ]; do sleep 0.25; done; echo done'
     assert machine.run("run", "h1", "--detach", "--", running).code == 0
     machine.wait_for("it to run", lambda: machine.task(1)["counts"]["running"])
     away = move_away(machine, serve)
@@ -63,7 +63,7 @@ def test_an_agent_loses_nothing_while_its_state_folder_is_away(
     machine.serve()
     (agent,) = machine.agents("h1")
     gate, state, away = (machine.folder / name for name in ("gate", "agents/h1", "away"))
-    command = f'echo one; until [ -e "{gate}" ]; do sleep 0.05; done; echo two'
+    command = f'echo one; until [ -e "{gate}" ]; do sleep 0.25; done; echo two'
     assert machine.run("run", "h1", "--detach", "--", command).code == 0
     machine.wait_for("its output", lambda: machine.output(1))
     if restarted:

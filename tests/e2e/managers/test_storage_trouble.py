@@ -17,7 +17,7 @@ AGAIN = "tui-manager: results can be stored again\n"
 def gated(machine: Machine) -> tuple[Program, Path]:
     """A `run` whose command waits for a file, and then prints more than fits; and the file."""
     gate = machine.folder / "gate"
-    command = f'until [ -e "{gate}" ]; do sleep 0.05; done; seq 100000'
+    command = f'until [ -e "{gate}" ]; do sleep 0.25; done; seq 100000'
     running = machine.start("live", "run", "h1", "--", command)
     machine.wait_for(
         "it to run",

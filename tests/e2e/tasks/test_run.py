@@ -55,7 +55,7 @@ def test_lines_appear_while_the_command_runs(busy: Machine) -> None:
     running = busy.start(
         "live",
         *("run", "h1", "--env", f"GATE={gate}", "--"),
-        'echo one; echo two >&2; until [ -e "$GATE" ]; do sleep 0.05; done; printf three',
+        'echo one; echo two >&2; until [ -e "$GATE" ]; do sleep 0.25; done; printf three',
     )
     busy.wait_for("the first line", lambda: running.out, lambda seen: seen == "h1: one\n")
     busy.wait_for("the second line", lambda: running.err, lambda seen: seen == "h1: two\n")

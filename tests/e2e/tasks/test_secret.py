@@ -62,7 +62,7 @@ def test_a_secret_shows_and_lies_nowhere(machine: Machine, value: str) -> None:
     machine.serve()
     machine.agents("h1", "h2")
     gate = machine.folder / "gate"
-    text = 'printf %s "$TOKEN" | sha256sum; until [ -e "$GATE" ]; do sleep 0.05; done'
+    text = 'printf %s "$TOKEN" | sha256sum; until [ -e "$GATE" ]; do sleep 0.25; done'
     options = ("@all", "--detach", f"--env=GATE={gate}")
     task_id = run_with_secret(machine, value, *options, "--", text)
 
