@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -83,7 +84,8 @@ class Folder:
     def end(self) -> None:
         """Kills whatever was started here."""
         for started in self._started:
-            started.kill()
+            with suppress(ProcessLookupError):  # with what it has started in its session
+                os.killpg(started.pid, signal.SIGKILL)
             started.communicate()
         for process in psutil.process_iter(["environ"]):
             environment = process.info["environ"] or {}
