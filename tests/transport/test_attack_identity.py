@@ -339,7 +339,8 @@ async def test_different_results_without_end_are_a_violation(secure: SecureManag
                 await agent.report(results=[completed(run.execution_id)])
                 await agent.read_until("acknowledge")
             else:
-                told = (await agent.read_until("disconnect")).disconnect
-                assert told.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR
+                # gRPC may drop the last message, which says why, as it ends what is still written.
+                assert await agent.ended()
                 await asyncio.wait({sending})
                 sending.exception()  # that the stream has ended, at most
+    assert [entry.host for entry in await secure.audit("violation")] == ["web01"]

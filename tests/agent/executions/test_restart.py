@@ -152,9 +152,10 @@ async def test_bytes_that_are_gone_are_a_counted_gap(
     execution_id = manager.run(f"echo ready; cat {gate}; echo more")
     await begun(manager, execution_id)
     await agent.terminate()
+    supervisor = supervisor_of(agent, manager, execution_id)
     manager.executions.clear()  # a restored database
     gate.open()
-    await gone(supervisor_of(agent, manager, execution_id))
+    await gone(supervisor)
     os.truncate(folder_of(agent, manager, execution_id) / record.STDOUT, 3)
     await agent.start(manager)
     assert (await manager.result(execution_id)).exit_code == 0
