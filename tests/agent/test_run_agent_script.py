@@ -152,6 +152,25 @@ def test_sigterm_in_the_pause_ends_the_script(folder: Folder) -> None:
     assert wait_for_end(started) == (0, "")
 
 
+def test_a_signal_that_a_new_child_loses_ends_the_script(folder: Folder) -> None:
+    """A shell that was just forked has not yet taken back the handler of the script."""
+    folder.settings.unlink()
+    os.mkfifo(folder.settings)  # holds the child up before it becomes the agent
+    lost = 'kill() { [ "$1" = -TERM ] || command kill "$@"; }'
+    text = folder.script.read_text()
+    folder.script.write_text(text.replace("\nmain\n", f"\n{lost}\nmain\n"))
+    (folder.path / "run.stop").write_text("1\n")  # left by a crash
+    started = folder.start()
+    with folder.settings.open("w") as settings:  # the child reads it
+        started.terminate()
+        stop = folder.path / "run.stop"
+        wait_for("the signal", lambda: stop.exists() and stop.read_text() == f"{started.pid}\n")
+        settings.write(f"OUT={folder.path}\n")
+    assert wait_for_end(started) == (0, "")
+    assert not folder.lines("started")
+    assert not stop.exists()
+
+
 @pytest.mark.parametrize("status", [2, 3])
 def test_an_end_that_needs_a_person_ends_the_script(folder: Folder, status: int) -> None:
     folder.write_agent(f"echo why it ends >&2; exit {status}")

@@ -17,8 +17,8 @@
 # /etc/tui-manager-agent.env for root, ~/.config/tui-manager-agent.env for others. The agent gets these
 # settings, and nothing else of the environment in which this script was started.
 #
-# ROOT/run.pid has the pid of this script while it runs, ROOT/agent.log what the agent says. At 1 MiB
-# that becomes ROOT/agent.log.1.
+# ROOT/run.pid has the pid of this script while it runs, ROOT/run.stop while it stops, ROOT/agent.log what
+# the agent says. At 1 MiB that becomes ROOT/agent.log.1.
 set -u
 
 pause=5           # seconds
@@ -36,7 +36,7 @@ main() {
         fail "cannot write to $root"
     fi
     lock
-    rm -f run.pid 2>/dev/null # of one that was killed
+    rm -f run.pid run.stop 2>/dev/null # of one that was killed
     open_log
     umask 022 # for the files of commands, as with systemd
     cd /
@@ -54,7 +54,7 @@ main() {
         2 | 3) is_on_trial || end "$status" "the agent ended and is not started again: status=$status" ;;
         esac
         log WARNING "the agent ended and starts again in ${pause}s: status=$status"
-        sleep "$pause" 6>&- 7<&- 9>&- &
+        pause_before_start &
         wait_for $!
         [ -z "$stopping" ] || end 0 "stopped"
     done
@@ -137,7 +137,12 @@ run_agent() {
     exec </dev/null >&6 2>&1 6>&- 7<&- 9>&-
     set -- "$root/current/bin/tui-manager-agent" run
     export_settings
-    exec "$@"
+    is_stopping || exec "$@"
+}
+
+pause_before_start() {
+    exec 6>&- 7<&- 9>&-
+    is_stopping || exec sleep "$pause"
 }
 
 # Whether the agent that has ended was another version on trial, after `agent update`. Whatever its status,
@@ -174,7 +179,13 @@ read_settings() {
 
 stop() {
     stopping=yes
+    echo $$ 2>/dev/null >"$root/run.stop"
     [ -z "$child" ] || kill -TERM "$child" 2>/dev/null
+}
+
+# For a child that was just forked, as the shell may lose the signal in it.
+is_stopping() {
+    { read -r pid <"$root/run.stop"; } 2>/dev/null && [ "$pid" = $$ ]
 }
 
 # Sets `status` to that of a child. A signal that comes meanwhile is passed on to it.
@@ -194,7 +205,7 @@ end() {
     log INFO "$2"
     echo "$end_of_log" >&6
     wait "$log_writer"
-    rm -f "$root/run.pid"
+    rm -f "$root/run.pid" "$root/run.stop"
     exit "$1"
 }
 
