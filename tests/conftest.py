@@ -21,6 +21,7 @@ from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 from tests.support import forked_run
 from tests.support.databases.new_databases import copied_databases
 from tests.support.memory_folder import tmp_path
+from tests.support.programs.program_forker import DASHBOARD, PROGRAMS
 from tests.support.programs.warm_programs import import_programs, stop_servers
 from tests.support.run_length import ALL, draw_no_constants_of_our_code, examples, left_out
 
@@ -62,9 +63,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if not ALL:
         config.stash[gc_collect_iterations_key] = 2
     chosen = [Path(argument) for argument in config.args]
-    for folder, inject in (("tests/e2e", None), ("tests/faults", _INJECT)):
+    for folder, programs, inject in (
+        ("tests/e2e", PROGRAMS, None),
+        ("tests/e2e/screen", (DASHBOARD,), None),
+        ("tests/faults", PROGRAMS, _INJECT),
+    ):
         if any(Path(folder).is_relative_to(path) for path in chosen):
-            import_programs(inject)
+            import_programs(programs, inject)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.programs.processes import Machine
 from tests.support.programs.program_forker import installed
-from tests.support.programs.terminals import on_terminal
+from tests.support.programs.terminals import forked_on_terminal, on_terminal
 
 FOREIGN = 0o077  # the bits of a mode that let other users in
 
@@ -97,7 +97,7 @@ def test_nothing_in_the_state_folders_is_open_to_others(
     machine.wait_for_task(int(detached.out), "running")
     (machine.folder / "copies").mkdir(mode=0o700)
     assert machine.run("backup", str(machine.folder / "copies" / "copy.db")).code == 0
-    with on_terminal([installed("tui-manager")], machine.environment()) as terminal:
+    with forked_on_terminal([], machine.environment()) as terminal:
         log = machine.folder / "state" / "tui-manager" / "log" / "tui-manager.log"
         machine.wait_for("a log file", log.exists)
         machine.wait_for("a screen", lambda: terminal.drawn, lambda seen: "h1" in seen)

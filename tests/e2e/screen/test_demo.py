@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.programs.processes import Machine, marked
-from tests.support.programs.program_forker import installed
-from tests.support.programs.terminals import Terminal, on_terminal
+from tests.support.programs.terminals import Terminal, forked_on_terminal
 
 # A command with a child that ignores SIGTERM, and one that has left its session.
 BUSY = "(trap '' TERM; exec sleep 600) & setsid sleep 600 > /dev/null 2>&1 & wait"
@@ -39,7 +38,7 @@ def test_nothing_stays_of_a_demo(machine: Machine, leave: Callable[[Terminal], N
     throwaway.mkdir()
     mark = {"MARK_OF_DEMO": uuid.uuid4().hex}
     environment = {**machine.environment(), "TMPDIR": str(throwaway)}
-    with on_terminal([installed("tui-manager"), "demo", "--agents", "2"], environment) as terminal:
+    with forked_on_terminal(["demo", "--agents", "2"], environment) as terminal:
         machine.wait_for(
             "the dashboard with its agents",
             lambda: terminal.drawn,

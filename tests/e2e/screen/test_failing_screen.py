@@ -2,15 +2,14 @@
 
 import os
 import re
-import sys
 from pathlib import Path
 
 from tests.support.programs import failing_dashboard
 from tests.support.programs.processes import Machine
-from tests.support.programs.terminals import Terminal, on_terminal
+from tests.support.programs.terminals import Terminal, forked_on_terminal
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"  # the alternate screen
-PROGRAM = [sys.executable, str(Path(failing_dashboard.__file__))]
+PROGRAM = Path(failing_dashboard.__file__)
 
 
 def wait_for_screens(machine: Machine, terminal: Terminal, number: int) -> None:
@@ -47,8 +46,8 @@ def test_commands_go_on_when_the_screen_fails(machine: Machine) -> None:
     first, second = machine.folder / "first", machine.folder / "second"
     os.mkfifo(first)
     os.mkfifo(second)
-    arguments = [*PROGRAM, "--insecure", "--listen", "127.0.0.1:0"]
-    with on_terminal(arguments, machine.environment()) as terminal:
+    arguments = ["--insecure", "--listen", "127.0.0.1:0"]
+    with forked_on_terminal(arguments, machine.environment(), file=PROGRAM) as terminal:
         wait_for_screens(machine, terminal, 1)
         said = machine.wait_for(
             "its address", lambda: re.search(r"--manager (127\.0\.0\.1:\d+)", terminal.drawn)
@@ -77,7 +76,7 @@ def test_commands_go_on_when_the_screen_fails(machine: Machine) -> None:
 
 def test_a_joined_dashboard_whose_screen_fails_leaves_the_manager_alone(machine: Machine) -> None:
     machine.serve()
-    with on_terminal(PROGRAM, machine.environment()) as terminal:
+    with forked_on_terminal([], machine.environment(), file=PROGRAM) as terminal:
         wait_for_screens(machine, terminal, 1)
         fail_until_it_ends(machine, terminal, 1)
         assert "The manager goes on in its own process." in terminal.drawn

@@ -5,9 +5,8 @@ import re
 import signal
 
 from tests.support.programs.processes import Machine
-from tests.support.programs.program_forker import installed
 from tests.support.programs.programs import full_pipe
-from tests.support.programs.terminals import on_terminal
+from tests.support.programs.terminals import forked_on_terminal
 
 XOFF, XON = "\x13", "\x11"  # ctrl-s, ctrl-q
 
@@ -38,8 +37,8 @@ def test_the_end_does_not_wait_for_a_reader(machine: Machine) -> None:
 
 
 def test_ctrl_s_in_the_terminal_of_serve(machine: Machine) -> None:
-    arguments = [installed("tui-manager"), "serve", "--insecure", "--listen", "127.0.0.1:0"]
-    with on_terminal(arguments, machine.environment()) as terminal:
+    arguments = ["serve", "--insecure", "--listen", "127.0.0.1:0"]
+    with forked_on_terminal(arguments, machine.environment()) as terminal:
         found = machine.wait_for(
             "its address", lambda: re.search(r"^listening on (\S+) .*\n", terminal.drawn, re.M)
         )

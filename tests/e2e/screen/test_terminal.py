@@ -1,4 +1,5 @@
-"""What the program does on a terminal: the dashboard, and lines of hosts that are hostile."""
+"""What the program does on a terminal: the dashboard, and lines of hosts that are hostile. One of
+the dashboards is started by its program, the others are forked."""
 
 import os
 import re
@@ -8,7 +9,7 @@ import pytest
 
 from tests.support.programs.processes import Machine
 from tests.support.programs.program_forker import installed
-from tests.support.programs.terminals import Terminal, on_terminal
+from tests.support.programs.terminals import Terminal, forked_on_terminal, on_terminal
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"  # the alternate screen
 
@@ -48,10 +49,10 @@ def test_a_dashboard_is_a_manager_for_others(machine: Machine) -> None:
 
 def test_a_dashboard_joins_a_manager_and_leaves_it_running(machine: Machine) -> None:
     machine.serve()
-    with on_terminal([installed("tui-manager")], machine.environment()) as terminal:
+    with forked_on_terminal([], machine.environment()) as terminal:
         wait_until_drawn(machine, terminal)
         leave(machine, terminal)
-    with on_terminal([installed("tui-manager"), "--insecure"], machine.environment()) as terminal:
+    with forked_on_terminal(["--insecure"], machine.environment()) as terminal:
         wait_until_drawn(machine, terminal)
         leave(machine, terminal)
     assert machine.json("hosts") == []
@@ -62,7 +63,7 @@ def test_a_dashboard_joins_without_a_log_and_says_so(machine: Machine) -> None:
     log_dir = machine.folder / "file" / "log"
     log_dir.parent.touch()
     machine.configure(f"log_dir = '{log_dir}'")
-    with on_terminal([installed("tui-manager")], machine.environment()) as terminal:
+    with forked_on_terminal([], machine.environment()) as terminal:
         wait_until_drawn(machine, terminal)
         # The notice is wrapped somewhere, after the path that it names.
         reason = ".{,200}?".join(["This", "dashboard", "has", "no", r"log\."])
@@ -78,8 +79,8 @@ def test_a_dashboard_that_starts_a_manager_needs_a_log(machine: Machine) -> None
     log_dir = machine.folder / "file" / "log"
     log_dir.parent.touch()
     machine.configure(f"log_dir = '{log_dir}'")
-    arguments = [installed("tui-manager"), "--insecure", "--listen", "127.0.0.1:0"]
-    with on_terminal(arguments, machine.environment()) as terminal:
+    arguments = ["--insecure", "--listen", "127.0.0.1:0"]
+    with forked_on_terminal(arguments, machine.environment()) as terminal:
         machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
         assert terminal.process.returncode == 2
         machine.wait_for(
@@ -96,8 +97,8 @@ def test_a_dashboard_whose_terminal_goes_away_ends_and_its_work_goes_on(
 ) -> None:
     go = machine.folder / "go"
     os.mkfifo(go)
-    arguments = [installed("tui-manager"), "--insecure", "--listen", "127.0.0.1:0"]
-    with on_terminal(arguments, machine.environment(), controlling=controlling) as terminal:
+    arguments = ["--insecure", "--listen", "127.0.0.1:0"]
+    with forked_on_terminal(arguments, machine.environment(), controlling=controlling) as terminal:
         wait_until_drawn(machine, terminal)
         said = machine.wait_for(
             "its address", lambda: re.search(r"--manager (127\.0\.0\.1:\d+)", terminal.drawn)
@@ -120,8 +121,7 @@ def test_a_dashboard_whose_terminal_goes_away_ends_and_its_work_goes_on(
 
 def test_a_dashboard_that_has_joined_ends_with_its_terminal(machine: Machine) -> None:
     machine.serve()
-    arguments = [installed("tui-manager")]
-    with on_terminal(arguments, machine.environment(), controlling=False) as terminal:
+    with forked_on_terminal([], machine.environment(), controlling=False) as terminal:
         wait_until_drawn(machine, terminal)
         terminal.hang_up()
         machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
@@ -130,8 +130,8 @@ def test_a_dashboard_that_has_joined_ends_with_its_terminal(machine: Machine) ->
 
 
 def test_without_a_manager_and_on_an_address_that_needs_tls(machine: Machine) -> None:
-    arguments = [installed("tui-manager"), "--insecure", "--listen", "0.0.0.0:0"]
-    with on_terminal(arguments, machine.environment()) as terminal:
+    arguments = ["--insecure", "--listen", "0.0.0.0:0"]
+    with forked_on_terminal(arguments, machine.environment()) as terminal:
         machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
         assert terminal.process.returncode == 2
         machine.wait_for("why", lambda: terminal.drawn, lambda seen: "without TLS" in seen)
@@ -140,8 +140,8 @@ def test_without_a_manager_and_on_an_address_that_needs_tls(machine: Machine) ->
 
 def test_no_escape_sequence_of_a_host_reaches_the_terminal(busy: Machine) -> None:
     command = r"printf '\033[2J\033]0;title\007\233J[b]x[/b]\n' | tee /dev/stderr"
-    arguments = [installed("tui-manager"), "run", "h1", "--", command]
-    with on_terminal(arguments, busy.environment()) as terminal:
+    arguments = ["run", "h1", "--", command]
+    with forked_on_terminal(arguments, busy.environment()) as terminal:
         busy.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
         drawn = busy.wait_for(
             "the summary", lambda: terminal.drawn, lambda seen: "1 completed" in seen
@@ -163,8 +163,8 @@ def test_an_editor_has_the_terminal_while_the_manager_goes_on(machine: Machine) 
     )
     editor.chmod(0o700)
     environment = {**machine.environment(), "VISUAL": str(editor)}
-    arguments = [installed("tui-manager"), "--insecure", "--listen", "127.0.0.1:0"]
-    with on_terminal(arguments, environment) as terminal:
+    arguments = ["--insecure", "--listen", "127.0.0.1:0"]
+    with forked_on_terminal(arguments, environment) as terminal:
         wait_until_drawn(machine, terminal)
         machine.wait_for("it to answer", machine.answers)
         terminal.press("n\t")

@@ -13,7 +13,7 @@ import pytest
 from tests.support.files import files_below
 from tests.support.programs.processes import Machine
 from tests.support.programs.program_forker import installed
-from tests.support.programs.terminals import on_terminal
+from tests.support.programs.terminals import forked_on_terminal
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_secret_shows_and_lies_nowhere(machine: Machine, value: str) -> None:
     shown += machine.run("audit", "--json").out
     assert value.encode() not in shown
     assert machine.run("backup", str(machine.folder / "copy.db")).code == 0
-    with on_terminal([installed("tui-manager")], machine.environment()) as terminal:
+    with forked_on_terminal([], machine.environment()) as terminal:
         for keys, words in (("", "sha256s"), ("3", "TARGET"), ("\r", "TOKEN=•••")):
             terminal.press(keys)
             machine.wait_for(words, lambda: words in terminal.drawn)  # noqa: B023
@@ -93,8 +93,8 @@ def test_a_secret_shows_and_lies_nowhere(machine: Machine, value: str) -> None:
 
 
 def test_a_secret_is_asked_for(busy: Machine, value: str) -> None:
-    words = [installed("tui-manager"), "run", "h1", "--secret", "TOKEN", "--", 'echo "${#TOKEN}"']
-    with on_terminal(words, busy.environment()) as terminal:
+    words = ["run", "h1", "--secret", "TOKEN", "--", 'echo "${#TOKEN}"']
+    with forked_on_terminal(words, busy.environment()) as terminal:
         busy.wait_for("the question", lambda: terminal.drawn, lambda seen: "TOKEN: " in seen)
         terminal.press(f"{value}\n")
         busy.wait_for("its length", lambda: terminal.drawn, lambda s: f"h1: {len(value)}" in s)

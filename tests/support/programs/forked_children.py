@@ -71,6 +71,7 @@ class _Child:
             "umask": umask_now(),
             "folder": "/",
             "file": "",
+            "terminal": False,
         }
         with theirs:
             streams = [theirs.fileno(), theirs.fileno(), _STDERR]

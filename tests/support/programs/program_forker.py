@@ -1,12 +1,13 @@
 """A process that has imported a program and forks for each start of it. `warm_programs` asks it to.
 
 A fork gets the arguments, the environment, the umask and the standard streams of the start, in a
-session of its own, and runs the program's `main`, or a file of Python that starts it differently:
-from there on it is what a start from the shell is, with three differences. A new database of SQLite
-is a copy of one that was migrated before the fork (`new_databases.py`). An agent forks its child
-programs, and does not start again when it has enrolled (`forked_children.py`), unless it has the
-variable NEW_PROCESSES. After `main` and what is called at the end of the interpreter, the process
-ends at once: to free its objects would copy each page that it shares with this process.
+session of its own, on a terminal if its stdin is to be the controlling one, and runs the program's
+`main`, or a file of Python that starts it differently: from there on it is what a start from the
+shell is, with three differences. A new database of SQLite is a copy of one that was migrated before
+the fork (`new_databases.py`). An agent forks its child programs, and does not start again when it
+has enrolled (`forked_children.py`), unless it has the variable NEW_PROCESSES. After `main` and what
+is called at the end of the interpreter, the process ends at once: to free its objects would copy
+each page that it shares with this process.
 
 This file imports little, as all that it imports is in each fork too.
 """
@@ -18,6 +19,7 @@ import json
 import os
 import runpy
 import selectors
+import signal
 import socket
 import struct
 import sys
@@ -32,20 +34,30 @@ from typing import Any, NoReturn
 _ROOT = Path(__file__).parents[3]
 NUMBER = struct.Struct("i")
 NEW_PROCESSES = "TESTS_NEW_PROCESSES"
+DASHBOARD = "dashboard"  # `tui-manager` with all that draws
 _CHILD = "child of an agent"  # as the name of a program; its first argument is its module
 _FORKED_CHILDREN = "tests.support.programs.forked_children"
+_OF_MANAGER = (
+    "tui_manager.run_manager",
+    "tui_manager.operator.socket.client.client",
+    "tui_manager.operator.socket.server.server",
+    "tui_manager.storage.engine.postgresql.postgresql_engine",
+    "cryptography.hazmat.backends.openssl.backend",
+)
 _IMPORTED = {
     "tui-manager": (
-        "tui_manager.run_manager",
-        "tui_manager.operator.socket.client.client",
-        "tui_manager.operator.socket.server.server",
-        "tui_manager.storage.engine.postgresql.postgresql_engine",
-        "cryptography.hazmat.backends.openssl.backend",
+        *_OF_MANAGER,
         *(
             ".".join(path.relative_to(_ROOT).with_suffix("").parts)
             for path in sorted((_ROOT / "tui_manager/cli/commands").rglob("[a-z]*.py"))
             if path.stem != "dashboard"
         ),
+    ),
+    DASHBOARD: (
+        *_OF_MANAGER,
+        "tui_manager.cli.commands.dashboard",
+        "tui_manager.ui.app",
+        "textual.drivers.linux_driver",
     ),
     "tui-manager-agent": (
         "tui_manager_agent.agent",
@@ -60,15 +72,27 @@ _IMPORTED = {
 }
 _MAIN = {
     "tui-manager": "tui_manager.cli.main",
+    DASHBOARD: "tui_manager.cli.main",
     "tui-manager-agent": "tui_manager_agent.cli.main",
 }
 
-PROGRAMS = tuple(_MAIN)
+PROGRAMS = ("tui-manager", "tui-manager-agent")
 
 
 def installed(program: str) -> str:
     """The program that is installed beside this interpreter."""
-    return str(Path(sys.executable).with_name(program))
+    name = "tui-manager" if program == DASHBOARD else program
+    return str(Path(sys.executable).with_name(name))
+
+
+def take_terminal() -> None:
+    """Makes stdin the controlling terminal, so that its end reaches the program as SIGHUP. Lets its
+    keys interrupt, also if these tests run in the background, where a shell has such signals
+    ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    os.close(os.open(os.ttyname(0), os.O_RDWR))
 
 
 @dataclass(slots=True)
@@ -124,6 +148,8 @@ class _Forking:
             other.close()
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
+        if asked["terminal"]:
+            take_terminal()
         kept = 2 if self.children is None else self.children.fileno()
         os.closerange(3, kept)
         os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
@@ -245,7 +271,7 @@ def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
     for module in _IMPORTED[program]:
         with suppress(ModuleNotFoundError):  # an earlier version has other ones
             importlib.import_module(module)
-    if program == "tui-manager" and is_present:
+    if program != "tui-manager-agent" and is_present:
         _import_of_tests("tests.support.databases.new_databases").copy_from_now_on()
     if children is not None:
         _import_of_tests(_FORKED_CHILDREN)

@@ -4,14 +4,17 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import struct
 import subprocess
 import termios
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.programs import warm_programs
+from tests.support.programs.program_forker import DASHBOARD, take_terminal
 
 _READ = 1 << 16
 _TAKES_KEYS = 60.0  # seconds within which a program must have room for more keys
@@ -21,7 +24,7 @@ _TAKES_KEYS = 60.0  # seconds within which a program must have room for more key
 class Terminal:
     """A program on a terminal; everything that it draws is read at once and kept."""
 
-    process: subprocess.Popen[bytes]
+    process: warm_programs.Running
     _master: int
     _drawn: bytearray = field(default_factory=bytearray)
     _closed: threading.Event = field(default_factory=threading.Event)
@@ -71,25 +74,69 @@ def on_terminal(
     *,
     columns: int = 120,
     rows: int = 36,
-    controlling: bool = True,
 ) -> Iterator[Terminal]:
-    """Runs a program on a new terminal, and kills it on leaving if it still runs.
+    """Runs a program on a new terminal, which is its controlling one, and kills it on leaving if it
+    still runs."""
+
+    def start(slave: int) -> warm_programs.Running:
+        return subprocess.Popen(
+            arguments,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=_on_terminal(environment),
+            start_new_session=True,
+            preexec_fn=take_terminal,
+        )
+
+    with _terminal(start, columns, rows) as terminal:
+        yield terminal
+
+
+@contextmanager
+def forked_on_terminal(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    controlling: bool = True,
+    file: Path | None = None,
+) -> Iterator[Terminal]:
+    """Does the same with `tui-manager`, which is forked: see `warm_programs.py`.
 
     Args:
         controlling: the end of the terminal reaches the program as SIGHUP.
+        file: what starts it, instead of the installed program.
     """
+
+    def start(slave: int) -> warm_programs.Running:
+        return warm_programs.start(
+            DASHBOARD,
+            arguments,
+            _on_terminal(environment),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            file=file,
+            terminal=controlling,
+        )
+
+    with _terminal(start, 120, 36) as terminal:
+        yield terminal
+
+
+def _on_terminal(environment: Mapping[str, str]) -> Mapping[str, str]:
+    kept = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
+    return {**kept, "TERM": "xterm-256color"}
+
+
+@contextmanager
+def _terminal(
+    start: Callable[[int], warm_programs.Running], columns: int, rows: int
+) -> Iterator[Terminal]:
+    """A new terminal; `start` starts the program on its side of it."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    kept = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
-    process = subprocess.Popen(
-        arguments,
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env={**kept, "TERM": "xterm-256color"},
-        start_new_session=True,
-        preexec_fn=_take_terminal if controlling else _hear_keys,
-    )
+    process = start(slave)
     os.close(slave)
     terminal = Terminal(process, master)
     reader = threading.Thread(target=terminal._read)
@@ -102,16 +149,3 @@ def on_terminal(
         process.wait()
         terminal.hang_up()
         reader.join()
-
-
-def _take_terminal() -> None:
-    """Makes stdin the controlling terminal, so that its end reaches the program as SIGHUP."""
-    _hear_keys()
-    os.close(os.open(os.ttyname(0), os.O_RDWR))
-
-
-def _hear_keys() -> None:
-    """Lets the keys of the terminal interrupt, also if these tests run in the background, where a
-    shell has such signals ignored."""
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)

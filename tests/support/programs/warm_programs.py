@@ -16,7 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from tests.support.programs import program_forker
-from tests.support.programs.program_forker import NUMBER, PROGRAMS, installed
+from tests.support.programs.program_forker import NUMBER, installed, take_terminal
 from tests.support.waiting import GIVE_UP
 
 WARM_PATHS: set[str] = set()  # with programs of their own, which are imported and forked too
@@ -66,6 +66,7 @@ def start(
     inject: Path | None = None,
     folder: Path | None = None,
     file: Path | None = None,
+    terminal: bool = False,
 ) -> Running:
     """Starts an installed program in a session of its own.
 
@@ -73,6 +74,7 @@ def start(
         umask: -1: that of the test.
         folder: in which it starts; None: that of the test.
         file: an executable of this Python that starts the program, instead of the installed one.
+        terminal: stdin is one, and becomes the controlling terminal.
         prefix: the words of a program that starts it.
         inject: the folder that `environment` has as PYTHONPATH, if its `sitecustomize` can do its
             work before the fork. It finds LD_FAULTS_ARM then, and again after the fork.
@@ -95,6 +97,7 @@ def start(
             cwd=folder,
             umask=umask,
             start_new_session=True,
+            preexec_fn=take_terminal if terminal else None,
         )
     server = _server(program, injected)
     with open(os.devnull, "r+b", buffering=0) as null:
@@ -102,7 +105,9 @@ def start(
             null.fileno() if stream == subprocess.DEVNULL else _descriptor(stream)
             for stream in (stdin, stdout, stderr)
         ]
-        return server.fork(arguments, environment, umask, descriptors, folder, file)
+        return server.fork(
+            arguments, environment, umask, descriptors, folder, file, terminal=terminal
+        )
 
 
 def _server(program: str, injected: Mapping[str, str]) -> "_Server":
@@ -113,13 +118,13 @@ def _server(program: str, injected: Mapping[str, str]) -> "_Server":
     return _servers[key]
 
 
-def import_programs(inject: Path | None = None) -> None:
+def import_programs(programs: Iterable[str], inject: Path | None = None) -> None:
     """Starts the processes that fork now. All processes that this one forks use them too.
 
     Args:
         inject: see `start`.
     """
-    for program in PROGRAMS:
+    for program in programs:
         _server(program, _injected(inject))
 
 
@@ -252,6 +257,8 @@ class _Server:
         descriptors: Sequence[int],
         folder: Path | None,
         file: Path | None,
+        *,
+        terminal: bool,
     ) -> _Fork:
         """Starts the program."""
         asked = {
@@ -260,6 +267,7 @@ class _Server:
             "umask": umask if umask >= 0 else umask_now(),
             "folder": str(folder or os.getcwd()),
             "file": str(file or ""),
+            "terminal": terminal,
         }
         return _Fork(*ask_for_fork(self._control, asked, descriptors))
 
