@@ -351,11 +351,11 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         """The table that a filter is for. What runs is always shown whole."""
         return self.recent if self.table is self.now else self.table
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Types a filter for the hosts or the recent tasks."""
         if self._filtered is self.recent:
             self.show_pane(self.recent)
-        self.open_filter(self._filtered)
+        await self.open_filter(self._filtered)
 
     def action_faults_only(self) -> None:
         """Shows only what is wrong, or all."""

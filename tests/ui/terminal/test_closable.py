@@ -143,6 +143,24 @@ async def test_a_form_is_closed_while_it_gets_fields(fleet: FakeOperator, runnin
             await is_well(pilot, f"{steps} turns")
 
 
+async def test_a_screen_is_closed_while_its_lines_get_fields(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        app = app_of(pilot)
+        for steps in STEPS:
+            screen = AnotherDashboard(app.link)
+            await app.push_screen(screen)
+            await settle(pilot)
+            async with asyncio.TaskGroup() as opening:
+                for _ in range(2):  # in the same moment
+                    opening.create_task(screen.action_filter())
+                    opening.create_task(screen.action_search())
+                await turn(steps)
+                app.pop_screen()
+            await is_well(pilot, f"{steps} turns")
+
+
 async def test_answers_that_come_late_are_shown(fleet: FakeOperator, running: Running) -> None:
     held = HeldOperator(fleet)
     async with running(held) as pilot:

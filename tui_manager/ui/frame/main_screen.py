@@ -202,14 +202,14 @@ class MainScreen(ClosableScreen[None], AlikeLines):
         """Focuses a pane. A screen without room for all of them brings it to the front."""
         self.set_focus(pane)
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Types a filter for the table."""
         if self.table is not None:
-            self.open_filter(self.table)
+            await self.open_filter(self.table)
 
-    def open_filter(self, table: RowTable[Any]) -> None:
+    async def open_filter(self, table: RowTable[Any]) -> None:
         """Types a filter for this table."""
-        self.query_one(FilterBar).open(table)
+        await self.query_one(FilterBar).open(table)
 
     @on(RowTable.FilterRefused)
     def _filter_refused(self, message: RowTable.FilterRefused) -> None:

@@ -1,13 +1,13 @@
 """The lines in which a filter is typed. The table is filtered at each key; while the filter is
 wrong, the table stays as it was, and says so."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textual import on
-from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.suggester import Suggester
+from textual.widget import Widget
 from textual.widgets import Input, Label
 
 from tui_manager.domain.errors import InvalidInputError
@@ -16,6 +16,7 @@ from tui_manager.domain.lists.list_window import TEXT_MAX
 from tui_manager.ui.action import KeyMap
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.terminal.mounted_later import MountedLater
 
 
 class KeySuggester(Suggester):
@@ -36,7 +37,7 @@ class KeySuggester(Suggester):
         return f"{value}{found[0][len(begun) :]}=" if found else None
 
 
-class FilterBar(Vertical):
+class FilterBar(MountedLater, Vertical):
     """Hidden until it is opened for a table. Below the field stand the keys that the list knows,
     or what is wrong."""
 
@@ -47,15 +48,16 @@ class FilterBar(Vertical):
         self.table: RowTable[Any] | None = None
         self._wrong = False
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> Iterable[Widget]:
         """The slash, the field, and the hint."""
-        with Horizontal():
-            yield Label(" / ", markup=False)
-            yield Input(compact=True, max_length=TEXT_MAX, placeholder=self._placeholder)
+        field = Input(compact=True, max_length=TEXT_MAX, placeholder=self._placeholder)
+        yield Horizontal(Label(" / ", markup=False), field)
         yield Label(id="filter-hint", markup=False)
 
-    def open(self, table: "RowTable[Any]") -> None:
+    async def open(self, table: "RowTable[Any]") -> None:
         """Starts typing a filter for a table."""
+        if not await self.mount_parts():
+            return
         if self.table is not None:
             self.table.show_typed_wrong(False)
         self.table = table

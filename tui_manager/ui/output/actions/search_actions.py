@@ -46,10 +46,10 @@ class SearchActions(MainScreen):
                 return False
         return super().check_action(action, parameters)
 
-    def action_search(self) -> None:
+    async def action_search(self) -> None:
         """Types what is searched for."""
         if self.searched.source is not None:
-            self.query_one(SearchBar).open()
+            await self.query_one(SearchBar).open()
 
     @on(SearchBar.Submitted)
     def _search(self, message: SearchBar.Submitted) -> None:

@@ -1,17 +1,20 @@
 """The line in which a search in output is typed."""
 
+from collections.abc import Iterable
+
 from textual import on
-from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Label
 
 from tui_manager.domain.lists.list_window import TEXT_MAX
 from tui_manager.ui.action import KeyMap
 from tui_manager.ui.key_bindings import key_of
+from tui_manager.ui.terminal.mounted_later import MountedLater
 
 
-class SearchBar(Horizontal):
+class SearchBar(MountedLater, Horizontal):
     """Hidden until it is opened."""
 
     class Submitted(Message):
@@ -33,13 +36,15 @@ class SearchBar(Horizontal):
         self._placeholder = f"a text, or /a regular expression/; enter searches, {ends}"
         self.display = False
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> Iterable[Widget]:
         """The slash, and the field."""
         yield Label(" / ", markup=False)
         yield Input(compact=True, max_length=TEXT_MAX, placeholder=self._placeholder)
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Starts typing. The last text stands there and is replaced by what is typed."""
+        if not await self.mount_parts():
+            return
         self.display = True
         self.screen.set_focus(self.query_one(Input))
 
