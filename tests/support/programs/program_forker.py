@@ -273,6 +273,7 @@ def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
             importlib.import_module(module)
     if program != "tui-manager-agent" and is_present:
         _import_of_tests("tests.support.databases.new_databases").copy_from_now_on()
+        _import_of_tests("tests.support.programs.compiled_methods").compile_methods()
     if children is not None:
         _import_of_tests(_FORKED_CHILDREN)
     _fork_when_asked(_Forking(program, socket.socket(fileno=control), children), end)
