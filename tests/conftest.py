@@ -21,7 +21,7 @@ from tui_manager_agent.supervisor.processes.cgroup import CgroupRoot
 from tests.support import forked_run
 from tests.support.databases.new_databases import copied_databases
 from tests.support.memory_folder import tmp_path
-from tests.support.programs.program_forker import DASHBOARD, PROGRAMS
+from tests.support.programs.program_forker import BENCH, DASHBOARD, PROGRAMS
 from tests.support.programs.warm_programs import import_programs, stop_servers
 from tests.support.run_length import ALL, draw_no_constants_of_our_code, examples, left_out
 
@@ -66,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for folder, programs, inject in (
         ("tests/e2e", PROGRAMS, None),
         ("tests/e2e/screen", (DASHBOARD,), None),
+        ("tests/bench", ("tui-manager", BENCH), None),
         ("tests/faults", PROGRAMS, _INJECT),
     ):
         if any(Path(folder).is_relative_to(path) for path in chosen):

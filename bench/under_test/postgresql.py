@@ -3,8 +3,8 @@
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 
@@ -23,14 +23,21 @@ _DATABASE = "bench"
 @asynccontextmanager
 async def postgresql() -> AsyncIterator[tuple[int, str]]:
     """A server with an empty database: its process, and the URL of the database."""
-    folder = folder_for_servers() / f"bench-pg-{os.getpid()}"
-    server = PostgresqlServer(folder, _SETTINGS)
-    server.start()
-    try:
+    with new_server() as server:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {_DATABASE}")
         assert server.process
         yield server.process.pid, server.url(_DATABASE)
+
+
+@contextmanager
+def new_server() -> Iterator[PostgresqlServer]:
+    """A server on the disk, until the block is left."""
+    folder = folder_for_servers() / f"bench-pg-{os.getpid()}"
+    server = PostgresqlServer(folder, _SETTINGS)
+    try:
+        server.start()
+        yield server
     finally:
         server.stop(signal.SIGQUIT)
         shutil.rmtree(folder, ignore_errors=True)

@@ -35,6 +35,7 @@ _ROOT = Path(__file__).parents[3]
 NUMBER = struct.Struct("i")
 NEW_PROCESSES = "TESTS_NEW_PROCESSES"
 DASHBOARD = "dashboard"  # `tui-manager` with all that draws
+BENCH = "bench"  # a module of the benchmarks, which is the first argument
 _CHILD = "child of an agent"  # as the name of a program; its first argument is its module
 _FORKED_CHILDREN = "tests.support.programs.forked_children"
 _OF_MANAGER = (
@@ -63,6 +64,17 @@ _IMPORTED = {
         "tui_manager_agent.agent",
         "tui_manager_agent.link.enrollment",
         "tui_manager_agent.identity.token_file",
+    ),
+    BENCH: (
+        *_OF_MANAGER,
+        "bench.swarm.__main__",
+        "bench.floors.byte_reader",
+        "bench.floors.byte_server",
+        "bench.floors.echo_server",
+        "bench.floors.echo_streams",
+        "bench.screen.app",
+        "tui_manager.cli.commands.dashboard",
+        "textual.drivers.linux_driver",
     ),
     _CHILD: (
         "tui_manager_agent.link.enrollment_program",
@@ -167,7 +179,7 @@ class _Forking:
         _open_streams()
         if self.children is not None and NEW_PROCESSES not in os.environ:
             importlib.import_module(_FORKED_CHILDREN).fork_from_now_on(self.children)
-        if self.program == _CHILD:
+        if self.program in (BENCH, _CHILD):
             return partial(_run_module, asked["arguments"])
         if asked["file"]:
             return partial(_run_file, path)
@@ -267,7 +279,10 @@ def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
         if is_present and "LD_FAULTS_ARM" not in os.environ:
             children = _start_forker_of_children(control, end)
         sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # as its `main` does
-    importlib.import_module(_MAIN[program])
+    if program == BENCH:
+        sys.path.append(str(_ROOT))
+    else:
+        importlib.import_module(_MAIN[program])
     for module in _IMPORTED[program]:
         with suppress(ModuleNotFoundError):  # an earlier version has other ones
             importlib.import_module(module)

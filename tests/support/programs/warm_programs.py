@@ -185,12 +185,16 @@ def forkers() -> set[int]:
 
 
 @dataclass(slots=True)
-class _Fork:
+class Fork:
     """A program that was forked. The process that has forked it says how it ends."""
 
     pid: int
     _status: socket.socket
     returncode: int | None = None
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when it has ended."""
+        return self._status.fileno()
 
     def poll(self) -> int | None:
         """The exit status; None while it runs."""
@@ -259,7 +263,7 @@ class _Server:
         file: Path | None,
         *,
         terminal: bool,
-    ) -> _Fork:
+    ) -> Fork:
         """Starts the program."""
         asked = {
             "arguments": arguments,
@@ -269,7 +273,7 @@ class _Server:
             "file": str(file or ""),
             "terminal": terminal,
         }
-        return _Fork(*ask_for_fork(self._control, asked, descriptors))
+        return Fork(*ask_for_fork(self._control, asked, descriptors))
 
     def close(self) -> None:
         """Ends the process."""
