@@ -2,7 +2,8 @@
 them."""
 
 import asyncio
-from dataclasses import dataclass
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.manager.address import split_address
 from tui_manager.domain.manager.gateway import ManagerGroup

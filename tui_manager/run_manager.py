@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import replace
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 import tui_manager
 from tui_manager import state_dir, state_files
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import split_address
 from tui_manager.manager_parts import Parts, assemble
 from tui_manager.operator.api import Operator

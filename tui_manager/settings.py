@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.manager_address import check_manager_address
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import PORT_MAX, is_loopback, split_address
 from tui_manager.service.service_settings import ServiceSettings
 from tui_manager.user_folders import default_log_dir, default_state_dir

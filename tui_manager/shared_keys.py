@@ -9,8 +9,9 @@ import asyncio
 import getpass
 from pathlib import Path
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificates.authority import Authority
 from tui_manager.security.certificates.server_identity import ServerIdentity
 from tui_manager.security.cluster_key import (

@@ -7,8 +7,9 @@ that a service starts. Packages of a distribution have a file `packaged` in thei
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager_agent import __version__
 

@@ -2,8 +2,10 @@
 agent may import it; `cli/arguments.py` reads the values from options and variables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 # Defaults that `--help` names too.
 CAPACITY = 5  # commands at once

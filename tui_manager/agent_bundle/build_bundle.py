@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import psutil
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.agent_bundle import (
     BUILD_LENGTH,
     FORMAT,
@@ -39,7 +40,6 @@ from tui_manager.agent_bundle.shared_libraries import (
 )
 from tui_manager.agent_bundle.signing_key import SigningKey
 from tui_manager.agent_bundle.source_files import LIBRARY, PYTHON, Sources, find_sources
-from tui_manager.domain.frozen_dataclass import dataclass
 
 _ENTRY = "bin/tui-manager-agent"
 _PIECE = 256 * 1024  # bytes

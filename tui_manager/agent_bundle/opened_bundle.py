@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.agent_bundle import (
     BundleError,
     Manifest,
@@ -17,7 +18,6 @@ from tui_manager_protos.rules.files.agent_bundle import (
 from tui_manager_protos.rules.files.agent_bundle_contents import check_members
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

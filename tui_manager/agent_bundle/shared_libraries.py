@@ -13,9 +13,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.agent_bundle.problems import CannotBuildError, missing_tool
 from tui_manager.agent_bundle.source_files import PYTHON, SourceFile
-from tui_manager.domain.frozen_dataclass import dataclass
 
 LIBRARIES = "lib"
 RUN_PATH = "$ORIGIN/../lib"  # from the folder of the Python

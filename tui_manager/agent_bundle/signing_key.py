@@ -8,11 +8,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from platformdirs import user_config_path
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.agent_bundle import Signature, format_key, signed_bytes
 from tui_manager_protos.rules.files.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.private_files import make_folder, read_private, write_private
 
 FILE = "release.key"

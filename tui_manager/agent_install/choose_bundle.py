@@ -5,12 +5,12 @@ import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.agent_bundle import BundleError, check_host
 
 from tui_manager import __version__
 from tui_manager.agent_bundle.opened_bundle import Bundle, open_bundle
 from tui_manager.agent_install.outcomes import HostProblemError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import with_build
 
 _NO_BUNDLE = (

@@ -5,7 +5,7 @@ from dataclasses import field
 from functools import cache
 from importlib.resources import files
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

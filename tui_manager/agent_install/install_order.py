@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import field
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.agent_install.outcomes import HostProblemError
 from tui_manager.agent_install.ssh.host_session import SshSettings
-from tui_manager.domain.frozen_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

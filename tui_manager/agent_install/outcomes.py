@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 
 class Status(StrEnum):

@@ -10,12 +10,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.rules.identity_proof import signed_bytes
 
 from tui_manager.agent_install.outcomes import HostProblemError
 from tui_manager.agent_install.ssh.host_session import Answer, first_value
-from tui_manager.domain.frozen_dataclass import dataclass
 
 _KEY = re.compile("[0-9a-f]{64}")
 _NUMBER = re.compile("[0-9]{1,18}")

@@ -5,6 +5,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import field
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.agent_install.manager_calls import HostReader
 from tui_manager.agent_install.outcomes import HostProblemError, Outcome, Status
 from tui_manager.agent_install.probe import Probe, read_probe
@@ -17,7 +19,6 @@ from tui_manager.agent_install.ssh.host_session import (
 from tui_manager.agent_install.ssh.ssh_targets import SshTarget
 from tui_manager.agent_install.stages import Report, Stage
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.host import Host
 from tui_manager.domain.status import Admission
 

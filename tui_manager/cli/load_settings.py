@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.client.state_folder import (
@@ -16,7 +17,6 @@ from tui_manager.client.state_folder import (
     typed_path,
 )
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.service.service_settings import ServiceSettings
 from tui_manager.settings import Settings
 

@@ -4,7 +4,8 @@ import codecs
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.client.output_lines import TaskLines, lines_of
 from tui_manager.client.read_lists import each_command_host
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.operator.output_calls import NewOutput

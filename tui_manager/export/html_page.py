@@ -6,10 +6,11 @@ large task is shown in parts, and the page says which."""
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager import __version__

@@ -1,8 +1,10 @@
 """The timeline of an HTML page: a line for each host, a bar for each command. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.presentation.state_words import GLYPHS
 from tui_manager.domain.status import CommandHostStatus

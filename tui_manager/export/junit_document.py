@@ -7,9 +7,10 @@ until it is complete."""
 import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.presentation.json_fields import timestamp

@@ -15,8 +15,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from http import HTTPStatus
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import split_address
 
 log = logging.getLogger(__name__)

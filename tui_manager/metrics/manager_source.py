@@ -1,8 +1,10 @@
 """ManagerSource: the parts of a manager from which metrics are read. A file of its own, because the
 tables of metrics and the server both need it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.metrics.unended_work import FollowedWork
 from tui_manager.service.core.clock import ClockWatch

@@ -4,7 +4,8 @@ are made of it, and the manual is compared with them."""
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.metrics.manager_source import ManagerSource
 from tui_manager.service.core.histogram import Histogram
 from tui_manager.storage.engine.metric_counters import Act

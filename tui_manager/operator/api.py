@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.lists.task_filter_and_sort import ALL_TASKS
 from tui_manager.domain.tasks.task import OutputChunk as OutputChunk
 from tui_manager.operator.file_calls import FileCalls

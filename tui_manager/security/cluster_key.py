@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.key_store import AUTHORITY_KEY, ENROLLMENT_KEY, FolderKeys
 from tui_manager.security.keys import PrivateKey, key_from_der, key_hash, load_key, new_key
 from tui_manager.security.private_files import read_copied

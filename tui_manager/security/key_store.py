@@ -4,8 +4,9 @@ port, and the one for secrets of commands."""
 from pathlib import Path
 from typing import Protocol
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.keys import PrivateKey, load_key, load_or_make_key
 from tui_manager.security.private_files import private_folder, read_private, write_private
 from tui_manager.security.secret_box import KEY_BYTES, new_secrets_key

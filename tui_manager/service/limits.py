@@ -3,7 +3,8 @@ follow from the size of the fleet."""
 
 from dataclasses import fields, replace
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.service.service_settings import ServiceSettings
 
 RETURN_TIMEOUT = 60.0  # seconds that a host is expected back after its manager stopped or died

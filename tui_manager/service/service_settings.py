@@ -6,9 +6,8 @@ from dataclasses import field
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules import command_defaults
-
-from tui_manager.domain.frozen_dataclass import dataclass
 
 _MIB = 1024 * 1024
 

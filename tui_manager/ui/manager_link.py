@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from textual.message import Message
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.manager.changes import Changes

@@ -7,7 +7,8 @@ from datetime import timedelta
 from enum import StrEnum
 from itertools import combinations
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.ui.action import KEY_NAMES, Action, KeyMap, ScreenName, key_text
 from tui_manager.ui.action_table import BY_ID
 from tui_manager.ui.key_bindings import actions_of

@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.join_token import JoinToken
 from tui_manager_protos.rules.manager_address import is_loopback
 from tui_manager_protos.rules.names_and_labels import check_label_count

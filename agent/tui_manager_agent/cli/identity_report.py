@@ -5,10 +5,10 @@ admits exactly this key.
 """
 
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.rules.identity_proof import signed_bytes
 

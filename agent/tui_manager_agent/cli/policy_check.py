@@ -7,9 +7,9 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 

@@ -6,8 +6,9 @@ progress. A file of its own, because both kinds of work and the loop use it.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager_agent.journal.transfer_records import FileSet, Transferred
 

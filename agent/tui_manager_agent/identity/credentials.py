@@ -9,8 +9,10 @@ only child processes load.
 import logging
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager_agent.supervisor import record
 

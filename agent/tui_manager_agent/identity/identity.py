@@ -5,10 +5,10 @@ import os
 import re
 import time
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager_agent.identity.credentials import Credentials

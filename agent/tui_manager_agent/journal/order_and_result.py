@@ -6,8 +6,10 @@ never changes its name or its spelling.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager_agent.journal.transfer_records import (
     CopyOrder,

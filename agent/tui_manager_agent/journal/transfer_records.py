@@ -6,7 +6,8 @@ such an order, and ends it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 _PATH = "fetch_path:"  # prefix of the paths of a fetch, counted from 0
 _COPY, _FETCH, _UPDATE = "copy_to", "fetch", "update_version"  # by these an order is known

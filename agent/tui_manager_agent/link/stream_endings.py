@@ -1,8 +1,8 @@
 """How a stream or a dial ended, in the words that the owner of the host reads."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.identity.credentials import Credentials

@@ -4,10 +4,10 @@ import os
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules import command_defaults
 
 from tui_manager_agent.policy.pattern import Pattern

@@ -5,9 +5,10 @@ The file of the policy is read in `policy_file.py`.
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.duration import format_duration, parse_duration
 from tui_manager_protos.rules.version_order import version_key

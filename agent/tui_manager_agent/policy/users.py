@@ -2,7 +2,8 @@
 
 import os
 import pwd
-from dataclasses import dataclass
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 SHELL = "/bin/sh"
 

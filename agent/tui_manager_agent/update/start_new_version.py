@@ -8,9 +8,11 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.installation import PROGRAM, Installation

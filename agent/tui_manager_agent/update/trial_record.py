@@ -7,8 +7,9 @@ changes its name or its spelling.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager_agent.journal.transfer_records import Transferred
 from tui_manager_agent.supervisor import record

@@ -7,10 +7,10 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from select import POLLIN, poll
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.file_manifest import (
     Entry,
     EntryKind,

@@ -1,7 +1,9 @@
 """The join token that an operator gives to a host: `tm1.PIN.SECRET[.PORT]`."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 _FORMAT = "tm1"
 _SECRET_BYTES = 24  # 32 characters of base64url

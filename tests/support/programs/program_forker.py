@@ -288,13 +288,14 @@ def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
             importlib.import_module(module)
     if program != "tui-manager-agent" and is_present:
         _import_of_tests("tests.support.databases.new_databases").copy_from_now_on()
-        _import_of_tests("tests.support.programs.compiled_methods").compile_methods()
     if children is not None:
         _import_of_tests(_FORKED_CHILDREN)
     _fork_when_asked(_Forking(program, socket.socket(fileno=control), children), end)
 
 
 def _fork_when_asked(forking: _Forking, end: _End) -> NoReturn:
+    if "tui_manager_protos.lazy_dataclass" in sys.modules:  # an earlier version has none
+        _import_of_tests("tests.support.programs.compiled_methods").compile_methods()
     gc.collect()
     gc.freeze()
     main = forking.run()

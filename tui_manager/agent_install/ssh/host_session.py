@@ -15,11 +15,12 @@ from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.agent_install.host_script import Opening, make_opening
 from tui_manager.agent_install.outcomes import HostProblemError, LostConnectionError
 from tui_manager.agent_install.ssh import ssh_problems
 from tui_manager.agent_install.ssh.ssh_targets import SshTarget
-from tui_manager.domain.frozen_dataclass import dataclass
 
 CONNECT_WITHIN = 30  # seconds, for ssh's own connection
 LOGIN_WITHIN = 120.0  # seconds until the host's shell answers

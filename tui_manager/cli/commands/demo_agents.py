@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError
-from tui_manager.domain.frozen_dataclass import dataclass
 
 AGENT = "tui-manager-agent"
 STOP_SECONDS = 5.0  # limit for an agent to end by itself

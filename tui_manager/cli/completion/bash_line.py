@@ -4,7 +4,7 @@ a quote. The other shells say themselves which words there are."""
 
 from collections.abc import Sequence
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 _ESCAPED_IN_DOUBLE = '"$`\\'
 _KEPT_WITH_WORD = "$@"  # separate words for bash, and belong to the one that follows

@@ -5,12 +5,13 @@ are."""
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cache
 
 from argcomplete.finders import ExclusiveCompletionFinder
 from argcomplete.io import mute_stderr
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.cli.completion import names_from_manager
 from tui_manager.cli.completion.argument_kinds import Kind, kind_of

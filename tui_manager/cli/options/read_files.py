@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.cli.options.values import file_path
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.script_and_stdin import CONTENT_LENGTH
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.hosts.facts import PackedFacts
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.version_order import version_key
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import UpdateSpec
 
 BUNDLE = "bundle"  # how an agent was installed that can update itself

@@ -1,6 +1,7 @@
 """What the manager and an agent say to each other about the bytes of files."""
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.task_spec.copy_and_fetch import FileSetPart
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules import names_and_labels
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.agent_version import BUNDLE
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.hosts.vitals import Vitals, VitalsPoint

@@ -5,10 +5,10 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.host import check_labels
 
 TTL_DEFAULT = timedelta(minutes=15)

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.text.safe_text import safe_line
 
 REASON_LENGTH = 200  # characters

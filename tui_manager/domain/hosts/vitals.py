@@ -4,7 +4,7 @@ The hosts that have vitals are in `host.py`; what an agent says of its machine i
 
 from datetime import datetime, timedelta
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 CPU_READINGS = 30  # of the newest measurements of a host
 HISTORY_MINUTES = 60  # of the vitals of a host

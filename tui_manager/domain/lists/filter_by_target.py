@@ -4,8 +4,9 @@ have them. The rest of the language is in `filter_language.py`."""
 
 from collections.abc import Collection, Iterable, Mapping
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.filter_language import FilterTerm, parse_filter
 from tui_manager.domain.status import Admission
 from tui_manager.domain.targets.target_matching import Matching, TargetContext, TargetHosts

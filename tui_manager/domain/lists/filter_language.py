@@ -16,8 +16,9 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Any, Generic
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import TEXT_MAX, Row
 from tui_manager.domain.text.regular_expressions import compile_pattern
 

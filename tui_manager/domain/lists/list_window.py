@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 
 Row = TypeVar("Row")
 

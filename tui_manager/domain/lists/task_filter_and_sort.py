@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import TEXT_MAX
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.text.parse_sizes_and_times import parse_moment

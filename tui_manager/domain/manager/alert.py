@@ -1,7 +1,7 @@
 """An alert: a sentence for the operator, and what it is about. A file of its own, because several
 layers make, convert and show alerts."""
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ it belongs neither to tasks nor to hosts."""
 from collections.abc import Mapping
 from datetime import datetime
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 AUDIT_KEYS = ("actor", "action", "host", "task")  # of the filter of a list
 

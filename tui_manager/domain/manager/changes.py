@@ -1,6 +1,6 @@
 """What has changed since a watcher last read: changes that can be merged."""
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 _TASKS_MAX = 200  # named one by one; if there are more, a watcher reads everything again
 

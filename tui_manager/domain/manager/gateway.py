@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.manager.manager_status import Health
 
 GONE_AFTER = timedelta(days=1)  # of silence; then a manager is neither listed nor missed

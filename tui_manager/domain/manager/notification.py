@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 TIME_LIMIT_MIN = timedelta(seconds=1)
 TIME_LIMIT_MAX = timedelta(minutes=5)

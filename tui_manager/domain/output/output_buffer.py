@@ -6,8 +6,10 @@ carriage return clears that line, so that the last rewrite is seen. On the scree
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk

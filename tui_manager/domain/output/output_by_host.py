@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk
 

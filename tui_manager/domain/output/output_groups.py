@@ -9,8 +9,10 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import SequenceMatcher
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.status import CommandHostStatus, Stream
 from tui_manager.domain.tasks.task import CommandHost, OutputChunk

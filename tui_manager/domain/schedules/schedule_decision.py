@@ -3,7 +3,8 @@ gets what is stored and the time, and changes nothing."""
 
 from datetime import datetime, timedelta
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.schedules.cron_and_zone import Cron
 from tui_manager.domain.schedules.schedule import Overlap, SkipReason
 

@@ -3,8 +3,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.status import Admission
 from tui_manager.domain.targets.target_matching import (
     Matching,

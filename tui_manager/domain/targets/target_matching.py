@@ -8,7 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import overload
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.hosts.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.domain.targets.target_terms import (

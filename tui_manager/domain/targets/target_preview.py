@@ -1,7 +1,7 @@
 """What a target matches, as an operator is told. A file of its own, because a client needs it, and
 not the rules of targets."""
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

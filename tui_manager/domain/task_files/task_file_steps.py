@@ -5,8 +5,9 @@ from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, Protocol
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_files.toml_table import Table
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet
 from tui_manager.domain.task_spec.script_and_stdin import CONTENTS_LENGTH, Content, content_of

@@ -3,10 +3,10 @@
 import re
 from datetime import datetime
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.filter_language import FilteredFields
 from tui_manager.domain.task_spec.template_version import TemplateVersion as TemplateVersion
 

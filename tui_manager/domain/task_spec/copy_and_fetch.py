@@ -4,8 +4,9 @@ what became of them on a host."""
 import re
 from enum import StrEnum
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.text_and_variables import check_text
 
 MODE_MAX = 0o7777

@@ -1,7 +1,8 @@
 """What a command may use of its host: memory, processes, CPU time."""
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 
 MEMORY_RANGE = (1 << 20, 1 << 50)  # bytes; a shell does not start in less
 TASKS_RANGE = (1, 4_194_304)  # processes and threads; Linux has no more pids

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 
 HOLD_TIMEOUT = timedelta(hours=24)  # the default
 HOLD_TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=30))

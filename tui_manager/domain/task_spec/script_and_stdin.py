@@ -2,8 +2,9 @@
 
 from dataclasses import field
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 
 CONTENT_LENGTH = 1024 * 1024  # bytes of one script, or of one input
 FIRST_LINE_LENGTH = 255  # bytes, `#!` included: Linux reads 256 (BINPRM_BUF_SIZE) with the newline

@@ -7,9 +7,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.duration import format_duration, parse_duration
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.rollout_spec import HoldRule, Order
 from tui_manager.domain.task_spec.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.text.parse_sizes_and_times import (

@@ -4,8 +4,9 @@ import math
 import re
 from enum import StrEnum
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.text_and_variables import check_variable
 from tui_manager.domain.text.regular_expressions import compile_pattern
 

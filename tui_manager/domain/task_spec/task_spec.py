@@ -6,10 +6,10 @@ from dataclasses import field, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules import command_defaults
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import CopySpec, FetchSpec, FileSet, UpdateSpec
 from tui_manager.domain.task_spec.resource_limits import NO_LIMITS, ResourceLimits
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec

@@ -1,10 +1,10 @@
 """A version of a template. A file of its own, because every task has one, and needs nothing else of
 templates."""
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 
 _SHOWN = 80  # characters of a wrong value in an error
 

@@ -4,7 +4,8 @@ What an operator asks for is in `task_spec/rollout_spec.py`."""
 from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.task_spec.rollout_spec import Order, RolloutSpec, read_batches, read_size
 
 _Host = TypeVar("_Host", bound=Hashable)

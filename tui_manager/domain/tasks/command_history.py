@@ -1,7 +1,8 @@
 """The commands that were typed before. Pure. A file of its own, because storage, wire and forms
 share it."""
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.tasks.task import Task
 
 HISTORY_TASKS = 2000  # the newest ones, whose commands are looked at

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from itertools import chain, islice
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 LEAST_HOSTS = 2  # that a label can have in common
 FEW = 5  # at most one in so many of the other hosts may have the label too

@@ -7,7 +7,8 @@ Instants and durations are microseconds.
 
 from enum import StrEnum
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec.rollout_spec import HoldRule
 

@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task_spec.copy_and_fetch import Transfer
 from tui_manager.domain.task_spec.rollout_spec import ALL_AT_ONCE, RolloutSpec

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.task_spec.rollout_spec import Order, RolloutSpec
 from tui_manager.domain.tasks.assign_batches import assign_batches
 

@@ -8,7 +8,8 @@ the manager raises an error, a report of an agent changes nothing.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.status import Admission, Reason, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.duration import rough_duration
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.alert import Alert
 from tui_manager.domain.manager.manager_status import UntrustedClock
 from tui_manager.domain.status import Admission

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.host import Host, HostDetail
 from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
 from tui_manager.domain.lists.list_window import Page, Window

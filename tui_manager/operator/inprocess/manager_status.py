@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 import tui_manager
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.gateway import Gateway, ManagerGroup
 from tui_manager.domain.manager.manager_status import ManagerStatus
 from tui_manager.operator.inprocess.alerts import HostCounts, attention

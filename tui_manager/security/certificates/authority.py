@@ -7,9 +7,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificates.certificate_lifetimes import (
     AUTHORITY_LIFETIME,
     HOST_LIFETIME,

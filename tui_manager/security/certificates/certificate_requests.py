@@ -3,10 +3,10 @@
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import SignatureAlgorithmOID
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificates.certificates import UNREADABLE
 from tui_manager.security.keys import is_p256, key_hash
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificates.certificates import UNREADABLE
 from tui_manager.security.keys import is_p256, key_hash
 

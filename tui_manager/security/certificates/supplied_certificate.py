@@ -9,9 +9,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ObjectIdentifier
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificates.certificates import UNREADABLE, SigningKey, is_of_key
 from tui_manager.security.private_files import read_file
 

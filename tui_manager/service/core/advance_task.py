@@ -3,7 +3,8 @@ and updates the status of the task. All inside a transaction."""
 
 from collections.abc import Iterable, Mapping
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.tasks.next_steps import NextSteps, next_steps_of
 from tui_manager.domain.tasks.task import ended_task_status

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from itertools import islice
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.service.core.clock import Clock

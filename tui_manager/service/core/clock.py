@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.manager.manager_status import UntrustedClock
 from tui_manager.domain.manager.notification import Event

@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import field
 from typing import Any, TypeVar
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.command_log import CommandLog

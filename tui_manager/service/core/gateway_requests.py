@@ -4,7 +4,7 @@ request only says where to look."""
 
 from collections.abc import Callable, Iterable
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 _NAMED_MAX = 200  # hosts or tasks; if there are more, others look at all that they have
 

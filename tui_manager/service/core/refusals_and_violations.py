@@ -4,8 +4,9 @@ operators for an hour, and written to the audit as often as `audit_and_log_limit
 import logging
 from collections import deque
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.service.core.audit_and_log_limits import AuditEvent, LimitedAudit

@@ -7,7 +7,8 @@ of this machine goes on from the newest measurement.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.service.core.clock import Clock
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.engine.statements import from_datetime, to_datetime

@@ -7,10 +7,11 @@ import re
 import statistics
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 import psutil
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.manager.gateway import ManagerGroup

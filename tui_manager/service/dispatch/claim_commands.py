@@ -3,7 +3,9 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.hosts import agent_features
 from tui_manager.domain.hosts.agent_features import Feature

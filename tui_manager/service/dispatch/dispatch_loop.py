@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Container, Iterable, Sequence
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.status import Admission
 from tui_manager.service.core import advance_task

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Protocol
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.join_token import JoinToken, hash_secret
 
 from tui_manager.domain.errors import (
@@ -14,7 +15,6 @@ from tui_manager.domain.errors import (
     RefusedError,
     StorageError,
 )
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.join_token import NewToken, Token, TokenSpec
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.manager.changes import Changes

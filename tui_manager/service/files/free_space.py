@@ -5,7 +5,8 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core

@@ -7,8 +7,9 @@ it says that it is a host that has enrolled.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.agent_messages import AgentHello
 from tui_manager.domain.hosts.host import check_labels, check_name
 from tui_manager.domain.status import Admission

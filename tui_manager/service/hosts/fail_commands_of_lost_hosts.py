@@ -8,8 +8,9 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core import advance_task
 from tui_manager.service.core.clock import ClockWatch

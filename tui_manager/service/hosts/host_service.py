@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import RefusedError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts import agent_features
 from tui_manager.domain.hosts.agent_messages import AgentHello, Resume
 from tui_manager.domain.hosts.facts import PackedFacts

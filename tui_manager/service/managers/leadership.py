@@ -12,9 +12,10 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 import tui_manager
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.domain.manager.gateway import Gateway, ManagerGroup, figures_text, read_figures
 from tui_manager.service.core.core import Core, NotLeadingError

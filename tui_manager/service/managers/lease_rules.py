@@ -5,7 +5,8 @@ others measure, by their own clocks, for how long this number has not changed.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.storage.tables.manager.gateways import GatewayRow, LeaderRow
 

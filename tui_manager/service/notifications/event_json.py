@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.notification import HOSTS_NAMED, Event
 from tui_manager.domain.presentation.json_fields import Shape, task_shape, timestamp
 from tui_manager.domain.status import TaskStatus

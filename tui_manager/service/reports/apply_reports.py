@@ -7,7 +7,9 @@ the same guards.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.hosts.agent_messages import (

@@ -1,7 +1,9 @@
 """What becomes of executions when an agent comes back, inside the transaction of its session."""
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.hosts.agent_messages import Held, HeldState, Resume, ResumeAction
 from tui_manager.domain.ids import made_before

@@ -5,7 +5,9 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.hosts.agent_messages import ExecutionReport

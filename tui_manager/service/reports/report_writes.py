@@ -1,6 +1,8 @@
 """What the reports of one transaction change: gathered, and written by few statements."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.hosts.agent_messages import Output, Result
 from tui_manager.domain.status import CommandHostStatus, Reason

@@ -1,7 +1,9 @@
 """The transaction that does what a rollout may do: it asks `decide`, does it, and asks again."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import WrongCountersError
 from tui_manager.domain.manager.notification import Event

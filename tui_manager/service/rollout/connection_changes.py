@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.domain.tasks.rollout_decision import HostState

@@ -3,7 +3,9 @@ in which they came. What is kept here is found again in the database when the lo
 
 import itertools
 from collections.abc import Collection, Iterable, Set
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 
 @dataclass(slots=True)

@@ -3,8 +3,9 @@ at all."""
 
 from datetime import datetime
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError, ManagerError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.schedules.cron_and_zone import read_cron
 from tui_manager.domain.schedules.schedule import ACTOR, SkipReason
 from tui_manager.domain.schedules.schedule_decision import (

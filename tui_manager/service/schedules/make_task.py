@@ -5,12 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
     NotFoundError,
 )
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.schedules.cron_and_zone import read_cron
 from tui_manager.domain.schedules.schedule import ACTOR, ScheduleSpec
 from tui_manager.domain.task_files.task_file import TaskFile, fill, read_task_file

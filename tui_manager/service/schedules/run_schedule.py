@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.service.schedules.handle_due_times import StartContext, start_task_of
 from tui_manager.service.schedules.make_task import ScheduledTask
 from tui_manager.service.tasks.start_task import StartedTask

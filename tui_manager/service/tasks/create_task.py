@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.targets.target import TargetHost, TaskHost
 from tui_manager.domain.task_spec.task_spec import TaskSpec
 from tui_manager.domain.tasks.host_class import HostClass, task_target

@@ -3,8 +3,10 @@ ended."""
 
 import asyncio
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.lists.filter_by_target import COMMAND_HOST_KEYS, read_host_terms

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime, time
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.agent_version import Platform, platform_of
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.manager.changes import Changes

@@ -5,8 +5,9 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.manager.changes import Changes

@@ -6,8 +6,9 @@ arrived before is not asked for again, by whichever manager.
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Protocol
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.hosts.file_transfer import FilePiece, FileRequest

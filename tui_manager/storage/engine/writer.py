@@ -6,8 +6,10 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.engine import Engine, FailedUnit

@@ -13,8 +13,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.schedules.cron_and_zone import read_cron
 from tui_manager.domain.tasks.task import Counts
 from tui_manager.domain.tasks.transitions import legal_states

@@ -14,8 +14,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.storage.engine.database_url import client_needed
 from tui_manager.storage.engine.sqlite.connection import to_storage_error
 from tui_manager.storage.engine.sqlite.migrations import check_version, migrate, migrations

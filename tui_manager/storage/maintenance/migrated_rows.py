@@ -7,8 +7,10 @@ counts them itself; output is stored with its execution id; texts cannot hold th
 import hashlib
 import marshal
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.storage.engine.statements import replace_nul, replace_nul_in_json
 

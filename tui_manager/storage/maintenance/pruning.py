@@ -7,7 +7,8 @@ such a row says that a key must be refused. Join tokens limit the number of thes
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import compress
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Window
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.storage.engine.statements import fetch_packed, pack_values

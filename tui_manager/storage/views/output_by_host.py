@@ -4,7 +4,9 @@ one piece; these pieces are read together, for many hosts at once."""
 import heapq
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.output.output_by_host import (

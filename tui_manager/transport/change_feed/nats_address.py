@@ -10,8 +10,9 @@ from dataclasses import field
 from pathlib import Path
 from urllib.parse import unquote
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import split_address
 
 _DEFAULT_PORT = 4222

@@ -4,7 +4,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 _BUCKETS_LIMIT = 10_000  # the least recently used bucket is dropped beyond it
 

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable
 
 import grpc
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.security.certificates.authority import IssuedCertificate
 from tui_manager.security.certificates.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.certificates.server_identity import ServerIdentity

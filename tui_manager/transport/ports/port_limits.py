@@ -10,9 +10,9 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.manager.address import split_address
 
 Options = list[tuple[str, Any]]

@@ -7,12 +7,12 @@ import logging
 from collections.abc import AsyncIterator
 
 import grpc.aio
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
 from tui_manager_protos.v1.agent_pb2_grpc import add_CommandServiceServicer_to_server
 
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.session_end import SessionEnd
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.core import Core

@@ -8,9 +8,9 @@ the parts are.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.transfer_window import PART_LENGTH
 from tui_manager_protos.v1 import agent_pb2 as pb
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from pygments.lexers.shell import BashLexer
 from pygments.token import Comment, Keyword, Name, String, _TokenType
+from tui_manager_protos.lazy_dataclass import dataclass
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.ui.drawing.spans import Role
 
 LENGTH_MAX = 20_000  # characters; longer text has no colours, as it is read at each key

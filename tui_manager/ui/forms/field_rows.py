@@ -15,8 +15,8 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Checkbox, Collapsible, Input, Label
 from textual.widgets.collapsible import CollapsibleTitle
+from tui_manager_protos.lazy_dataclass import dataclass
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.forms.form import TickBox
 from tui_manager.ui.forms.line_input import LineInput, show_text

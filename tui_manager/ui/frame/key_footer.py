@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.strip import Strip
+from tui_manager_protos.lazy_dataclass import dataclass
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.ui.action import Action, KeyMap, ScreenName, key_text
 from tui_manager.ui.action_table import ACTIONS, BY_ID
 from tui_manager.ui.drawing.span_widgets import SpanWidget

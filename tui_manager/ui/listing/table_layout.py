@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from rich.text import Text
+from tui_manager_protos.lazy_dataclass import dataclass
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import Window
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.action import DEFAULT_KEYS, KeyMap

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.manager.audit import AUDIT_KEYS, AuditEntry
 from tui_manager.domain.text.safe_text import safe_line

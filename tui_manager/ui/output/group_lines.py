@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.output.output_buffer import OutputLine
 from tui_manager.domain.output.output_groups import Comparison, OutputGroup, compare
 from tui_manager.domain.status import Stream

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.operator.api import Operator, OutputChunk
 from tui_manager.ui.output.output_window import HELD_MAX, KEPT, OutputWindow
 

@@ -2,8 +2,8 @@
 
 from rich.cells import cell_len
 from rich.text import Text
+from tui_manager_protos.lazy_dataclass import dataclass
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.text.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.output.output_reader import Source

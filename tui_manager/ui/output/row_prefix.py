@@ -2,7 +2,8 @@
 
 from datetime import tzinfo
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.output.output_buffer import OutputLine
 from tui_manager.domain.status import Stream
 from tui_manager.domain.text.safe_text import safe_line

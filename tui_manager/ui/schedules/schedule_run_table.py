@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.schedules.schedule import ScheduleRun
 from tui_manager.domain.status import TaskStatus

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.schedules.schedule import SCHEDULE_KEYS, Schedule
 from tui_manager.domain.status import TaskStatus

@@ -9,8 +9,10 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager_agent.executions.execution import Execution
 from tui_manager_agent.files.transfer_work import StopSignal, TransferWork

@@ -4,8 +4,9 @@ way, and whether the disk has room."""
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
 from tui_manager_agent.files.copy.destination import MAKE_MODE, Destination, Folders, Parts, find_at

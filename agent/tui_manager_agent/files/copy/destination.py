@@ -10,7 +10,8 @@ import stat
 from collections import OrderedDict
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager_agent.files.file_problems import as_transfer_error, describe
 from tui_manager_agent.files.protected_files import ProtectedFiles

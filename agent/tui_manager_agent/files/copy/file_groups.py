@@ -6,8 +6,9 @@ next group are compared and their bytes requested, so that the sender does not w
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
 from tui_manager_agent.files.copy.destination import Destination, Folders, Parts

@@ -5,8 +5,8 @@ import os
 import pwd
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.file_manifest import Entry
 
 from tui_manager_agent.files.transfer_work import TransferError

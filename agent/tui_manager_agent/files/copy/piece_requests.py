@@ -8,8 +8,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.transfer_window import (
     PART_LENGTH,
     REQUEST_LENGTH,

@@ -5,9 +5,10 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.file_manifest import Entry, EntryKind
 
 from tui_manager_agent.files.copy.destination import (

@@ -7,9 +7,11 @@ name just before the agent died does not count as unchanged.
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from pathlib import Path
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager_agent.files.copy.destination import Destination
 from tui_manager_agent.supervisor import record

@@ -7,8 +7,8 @@ One piece waits at a time, so the memory stays small whatever the manager reques
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.transfer_window import PART_LENGTH, REQUEST_LENGTH
 
 from tui_manager_agent.files.transfer_work import Piece, Request, StopSignal, Stored

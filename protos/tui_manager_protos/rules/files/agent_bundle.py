@@ -12,9 +12,10 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import BinaryIO, Final
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.plain_tar import (
     BLOCK,
     END,

@@ -9,9 +9,10 @@ check a manifest that they get.
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 PART_LENGTH = 255  # bytes of one part of a path: what file systems take
 PATH_LENGTH = 4095  # bytes of a path: Linux takes 4,096 with the NUL (PATH_MAX)

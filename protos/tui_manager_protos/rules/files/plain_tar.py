@@ -5,8 +5,9 @@ byte of a header is noticed. There are no links, devices, or names that lead out
 """
 
 import re
-from dataclasses import dataclass
 from typing import BinaryIO, Final
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 BLOCK: Final = 512  # bytes
 END: Final = bytes(2 * BLOCK)

@@ -4,8 +4,9 @@ import hashlib
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.cli.commands.tasks.run_output import file_of
 from tui_manager.cli.printing.print_summary import NOTHING_SAVED, SummaryPrinter

@@ -1,7 +1,9 @@
 """How many hosts are online, wait, are in maintenance, work: for the status and for metrics."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.hosts.host_directory import Directory

@@ -2,9 +2,10 @@
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.host_variables import variables_of_host
 
 from tui_manager.domain.hosts.agent_features import Feature

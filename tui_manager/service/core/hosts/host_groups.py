@@ -2,7 +2,9 @@
 host has changed, because 10,000 hosts take some milliseconds of the manager's loop."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.hosts.host_entry import HostEntry

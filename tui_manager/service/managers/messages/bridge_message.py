@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.service.core.gateway_requests import Requests
 from tui_manager.service.managers.messages.notifier import MESSAGE_MAX

@@ -11,7 +11,9 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.manager.changes import Changes

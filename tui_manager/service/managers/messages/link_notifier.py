@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import ManagerError, UnreachableError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.service.core.change_feed import ChangeRate
 from tui_manager.service.managers.messages.notifier import MESSAGE_MAX, WAITING_MAX, ignore
 from tui_manager.storage.engine.message_link import MessageLink

@@ -5,8 +5,9 @@ Then the number of transactions of a manager grows in the database without a mes
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.service.managers.messages.bridge_message import BridgeMessage
 

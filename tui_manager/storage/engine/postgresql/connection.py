@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.storage.engine.database_url import hide_password
 from tui_manager.storage.engine.postgresql.postgresql_transaction import adapt, rows
 

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import psycopg
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
 
 # Not the next number of a sequence, of which each start would use one up. If another manager takes

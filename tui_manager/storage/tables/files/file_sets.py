@@ -5,7 +5,8 @@ schedules."""
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet
 from tui_manager.storage.engine.statements import load_queries, pack_values
 from tui_manager.storage.engine.transaction import Row, Transaction

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task_spec.copy_and_fetch import (
     CopySpec,

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import datetime
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.hosts.agent_messages import AgentHello
 from tui_manager.domain.hosts.agent_version import HostAgent
 from tui_manager.domain.hosts.facts import NO_FACTS, PackedFacts, agent_facts

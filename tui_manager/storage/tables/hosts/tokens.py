@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.hosts.join_token import TokenSpec
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.statements import from_timedelta, like_pattern, load_queries

@@ -7,7 +7,8 @@ No wall clock is compared here. A manager counts up `beats` while it runs, and t
 from collections.abc import Iterable
 from datetime import datetime
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.storage.engine.statements import load_queries, pack_values, to_datetime
 from tui_manager.storage.engine.transaction import Row, Transaction, leads
 

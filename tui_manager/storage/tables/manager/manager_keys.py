@@ -3,7 +3,8 @@ without TLS the key for secrets itself. With SQLite there is one manager, and no
 
 from dataclasses import asdict
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
 

@@ -4,7 +4,8 @@ clock."""
 import uuid
 from dataclasses import asdict
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.tasks import rollouts

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.manager.notification import AFTER_FAILURES_MAX, Event
 from tui_manager.domain.schedules.schedule import SkipReason
 from tui_manager.domain.status import TaskStatus

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.schedules.schedule import ScheduleRun, SkipReason
 from tui_manager.domain.schedules.schedule_decision import Skipped

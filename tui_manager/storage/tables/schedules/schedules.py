@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.lists.filter_language import fits, parse_filter
 from tui_manager.domain.lists.list_window import LIMIT_MAX, Page, Window, page_of
 from tui_manager.domain.schedules.cron_and_zone import read_cron

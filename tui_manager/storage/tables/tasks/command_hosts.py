@@ -1,8 +1,10 @@
 """The table `command_hosts`: each legal change of a status is one statement with a guard."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.hosts.agent_messages import Result
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream

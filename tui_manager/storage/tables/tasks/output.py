@@ -5,7 +5,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.hosts.agent_messages import Output
 from tui_manager.domain.status import Stream
 from tui_manager.domain.tasks.task import OutputChunk

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec.rollout_spec import (
     ALL_AT_ONCE,

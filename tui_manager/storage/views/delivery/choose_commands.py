@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules import host_variables
 
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.hosts.agent_messages import Run
 from tui_manager.domain.task_spec.task_spec import CommandSpec
 from tui_manager.storage.engine.statements import (

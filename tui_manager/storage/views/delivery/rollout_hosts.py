@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.task_spec.task_spec import Offline
 from tui_manager.domain.tasks.rollout_decision import HostState
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values

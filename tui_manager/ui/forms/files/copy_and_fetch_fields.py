@@ -8,8 +8,9 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.copy_and_fetch import SOURCES_SHOWN, CopySpec, FetchSpec, FileSet
 
 _EXAMPLE_SET = FileSet("0" * 64, 1, 0, 0, 0)

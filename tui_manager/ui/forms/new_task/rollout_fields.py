@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.duration import parse_duration
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.task_spec.rollout_spec import HOLD_TIMEOUT, HoldRule, Order, RolloutSpec
 
 FIELDS = ("batches", "delay", "max_concurrency", "order", "max_failures", "hold")

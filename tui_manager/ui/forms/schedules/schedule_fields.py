@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.duration import format_duration, parse_duration
 from tui_manager_protos.rules.names_and_labels import is_name
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.schedules.schedule import (
     MISFIRE_DEFAULT,
     Overlap,

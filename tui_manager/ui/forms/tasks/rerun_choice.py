@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from textual.content import Content
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.frozen_dataclass import dataclass
 from tui_manager.domain.tasks.host_class import RERUN_DEFAULT, HostClass, task_target
 from tui_manager.domain.tasks.task import TaskDetail
 from tui_manager.operator.api import Operator

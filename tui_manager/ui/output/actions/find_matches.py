@@ -3,7 +3,8 @@ callback says how much was searched. The first error is found in `first_error.py
 
 from collections.abc import Callable
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.output.output_search import OutputMatch
 from tui_manager.operator.api import Operator
 from tui_manager.ui.output.output_reader import END, Source

@@ -8,9 +8,11 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TextIO
+
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.domain.status import Stream
 from tui_manager.domain.text.number_format import size

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.lists.list_window import Page, Window
 from tui_manager.domain.lists.task_filter_and_sort import RUNNING_TASKS
 from tui_manager.domain.status import CommandHostStatus

@@ -3,7 +3,8 @@
 import math
 from datetime import datetime, timedelta
 
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
+
 from tui_manager.domain.output.last_line import LastLine
 from tui_manager.domain.presentation.state_words import reason_words
 from tui_manager.domain.status import CommandHostStatus, Reason

@@ -1,6 +1,6 @@
 """The lease: the right of one manager to plan, which each transaction of the leader checks."""
 
-from dataclasses import dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 from tui_manager.storage.engine.transaction import Transaction
 

@@ -1,9 +1,10 @@
-"""Frozen dataclasses that cost little to import.
+"""Dataclasses that cost little to import.
 
 The decorator of the standard library compiles six methods of a frozen class when its module is
-imported, which takes about a millisecond. A command of the client imports dozens of these classes,
-and makes objects of a few. Here a method is compiled when it is first called; `dataclasses` still
-knows the fields, so that `replace`, `fields` and `asdict` work.
+imported, which takes about a millisecond, and three of another one. A command of the client, or an
+agent, imports dozens of these classes, and makes objects of a few. Here a method is compiled when
+it is first called; `dataclasses` still knows the fields, so that `replace`, `fields` and `asdict`
+work.
 """
 
 from __future__ import annotations
@@ -17,23 +18,29 @@ _Fields = Sequence["dataclasses.Field[Any]"]
 _UNSET = object()  # stands for an argument that is not given and has a default factory
 
 
-def _dataclass(*, frozen: bool, slots: bool, kw_only: bool = False) -> Callable[[_Class], _Class]:
-    """As `dataclasses.dataclass(frozen=True, slots=True)`. Each field is an argument of
+def _dataclass(
+    *, slots: bool, frozen: bool = False, eq: bool = True, kw_only: bool = False
+) -> Callable[[_Class], _Class]:
+    """As `dataclasses.dataclass(slots=True)`, which may be frozen. Each field is an argument of
     `__init__`."""
-    if not (frozen and slots):
-        raise TypeError("This decorator makes frozen dataclasses with slots only.")
+    if not slots or (frozen and not eq):
+        raise TypeError("This decorator makes dataclasses with slots, and frozen ones have __eq__.")
     without_methods = dataclasses.dataclass(
         init=False, repr=False, eq=False, slots=True, kw_only=kw_only
     )
+    compiled = ["__init__", *(["__eq__"] if eq else []), *(["__hash__"] if frozen else [])]
+    shared: dict[str, Any] = {"__repr__": _repr, **(_OF_FROZEN if frozen else {})}
+    if eq and not frozen:
+        shared["__hash__"] = None  # as of every class with `__eq__` alone
 
     def decorate(cls: _Class) -> _Class:
         cls.__doc__ = cls.__doc__ or cls.__name__  # otherwise `dataclasses` makes it of a signature
         own = vars(cls)
         made: Any = without_methods(cls)
-        for name, code in _CODE.items():
+        for name in compiled:
             if own.get(name) is None:
-                setattr(made, name, _compiled_later(made, name, code))
-        for name, method in _SHARED.items():
+                setattr(made, name, _compiled_later(made, name, _CODE[name]))
+        for name, method in shared.items():
             if name not in own:
                 setattr(made, name, method)
         return cast("_Class", made)
@@ -137,8 +144,7 @@ def _setstate(self: Any, state: Iterable[Any]) -> None:
 
 
 _CODE = {"__init__": _init, "__eq__": _eq, "__hash__": _hash}
-_SHARED = {
-    "__repr__": _repr,
+_OF_FROZEN = {
     "__setattr__": _setattr,
     "__delattr__": _delattr,
     "__getstate__": _getstate,

@@ -1,5 +1,5 @@
-"""Frozen dataclasses whose methods are compiled when they are first called: they work like those
-of the standard library."""
+"""Dataclasses whose methods are compiled when they are first called: they work like those of the
+standard library."""
 
 import copy
 import dataclasses
@@ -9,9 +9,8 @@ from dataclasses import FrozenInstanceError, field
 from typing import Any, Generic, TypeVar
 
 import pytest
-
-from tui_manager.domain import frozen_dataclass
-from tui_manager.domain.frozen_dataclass import dataclass
+from tui_manager_protos import lazy_dataclass
+from tui_manager_protos.lazy_dataclass import dataclass
 
 _Row = TypeVar("_Row")
 
@@ -71,6 +70,21 @@ class OwnWords:
 @dataclass(frozen=True, slots=True)
 class Empty:
     """Has no fields."""
+
+
+@dataclass(slots=True)
+class Counter:
+    """Can be changed."""
+
+    count: int = 0
+    seen: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Identity:
+    """Is equal to itself alone."""
+
+    value: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -157,13 +171,13 @@ def test_methods_of_the_class_stay() -> None:
 
 def test_nothing_is_compiled_before_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[str] = []
-    compile_method = frozen_dataclass._compile
+    compile_method = lazy_dataclass._compile
 
     def note(cls: type, name: str, code: Any) -> Any:
         compiled.append(f"{cls.__qualname__}.{name}")
         return compile_method(cls, name, code)
 
-    monkeypatch.setattr(frozen_dataclass, "_compile", note)
+    monkeypatch.setattr(lazy_dataclass, "_compile", note)
 
     @dataclass(frozen=True, slots=True)
     class Fresh:
@@ -179,6 +193,26 @@ def test_nothing_is_compiled_before_it_is_called(monkeypatch: pytest.MonkeyPatch
     assert [name.rpartition(".")[2] for name in compiled] == ["__init__", "__eq__", "__hash__"]
 
 
-def test_only_frozen_classes_with_slots_are_made() -> None:
-    with pytest.raises(TypeError, match="frozen dataclasses with slots"):
+def test_what_is_not_frozen_can_be_changed_and_has_no_hash() -> None:
+    counter = Counter()
+    counter.count += 1
+    counter.seen.append(2)
+    assert counter == Counter(1, [2])
+    assert repr(counter) == "Counter(count=1, seen=[2])"
+    assert copy.deepcopy(counter) == counter
+    assert not hasattr(counter, "__dict__")
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(counter)
+
+
+def test_without_eq_each_object_is_itself() -> None:
+    one = Identity(1)
+    assert one != Identity(1)
+    assert {one, Identity(1)} - {one}
+
+
+def test_other_kinds_are_not_made() -> None:
+    with pytest.raises(TypeError, match="with slots"):
         dataclass(frozen=True, slots=False)
+    with pytest.raises(TypeError, match="with slots"):
+        dataclass(frozen=True, slots=True, eq=False)
