@@ -66,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for folder, programs, inject in (
         ("tests/e2e", PROGRAMS, None),
         ("tests/e2e/screen", (DASHBOARD,), None),
+        ("tests/lab", ("tui-manager",), None),
         ("tests/bench", ("tui-manager", BENCH), None),
         ("tests/faults", PROGRAMS, _INJECT),
     ):

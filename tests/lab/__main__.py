@@ -40,6 +40,7 @@ def main() -> int:
         TemporaryDirectory(prefix="lab-") as folder,
         running_lab(Path(folder) / "lab", plans(options.hosts, systemd, behind_jump=(10,))) as lab,
     ):
+        lab.operator.inside = 0  # the manager looks as on any machine
         if not options.no_manager:
             lab.operator.serve()
         sys.stderr.write(_about(lab))

@@ -92,7 +92,7 @@ class Lab:
                 start_new_session=True,
             )
         wait_for("the lab", self._ready, explain=self.story)
-        self.operator.enter = self.enter
+        self.operator.enter, self.operator.inside = self.enter, self._first_process()
 
     def _ready(self) -> bool:
         assert self.keeper is not None

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.programs.processes import Done, Machine
-from tests.support.programs.program_forker import installed
 from tests.support.programs.programs import Program, wait_for
+from tests.support.programs.warm_programs import Running, run, start
 from tests.support.waiting import GIVE_UP
 
 _LISTEN = "10.77.0.1:0"
@@ -21,6 +21,7 @@ class OperatorMachine(Machine):
     """As a Machine, but its programs see the network of the lab, and end with it."""
 
     enter: Sequence[str] = ()  # the words that start a program in the lab
+    inside: int = 0  # a process of the lab; 0: programs of ours are started by these words too
     secure: bool = True
 
     @property
@@ -47,7 +48,16 @@ class OperatorMachine(Machine):
         variables: Mapping[str, str] | None = None,
     ) -> Done:
         """Runs a program of ours in the lab to its end, with these variables too."""
-        return self.shell(installed(program), *arguments, stdin=stdin, variables=variables)
+        code, out, err = run(
+            program,
+            arguments,
+            {**self.environment(), **(variables or {})},
+            stdin=stdin,
+            prefix=[*self.enter, *self._at(self.home)],
+            folder=self.home,
+            inside=self.inside,
+        )
+        return Done(code, out, err.decode(errors="replace"))
 
     def shell(
         self, *words: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None
@@ -78,22 +88,24 @@ class OperatorMachine(Machine):
     ) -> Program:
         out, err = self.folder / f"{name}.out", self.folder / f"{name}.err"
         with out.open("ab") as stdout, err.open("ab") as stderr:
-            process = subprocess.Popen(
-                [*self.enter, *self._at(folder or self.home), installed(program), *arguments],
-                stdin=subprocess.DEVNULL,
+            process = start(
+                program,
+                arguments,
+                {**self.environment(), **variables},
                 stdout=stdout,
                 stderr=stderr,
-                env={**self.environment(), **variables},
-                start_new_session=True,
+                prefix=[*self.enter, *self._at(folder or self.home)],
+                folder=folder or self.home,
+                inside=self.inside,
             )
         self.programs.append(Program(name, InLab(process), out, err))
         return self.programs[-1]
 
 
 class InLab:
-    """A program that `nsenter` has started, which waits for it and ends in the same way."""
+    """A program whose starter, such as `nsenter`, waits for it and ends in the same way."""
 
-    def __init__(self, starter: subprocess.Popen[bytes]) -> None:
+    def __init__(self, starter: Running) -> None:
         self._starter = starter
         self.pid = wait_for("the program in the lab", self._find)
         self.returncode: int | None = None

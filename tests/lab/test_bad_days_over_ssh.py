@@ -36,9 +36,11 @@ def agent(lab: Lab, *arguments: str) -> tuple[int, dict[str, Any]]:
     return done.code, {outcome["host"]: outcome for outcome in json.loads(done.out)}
 
 
-def prepared(make_lab: MakeLab, *planned: HostPlan) -> Lab:
-    """A lab with a manager and a bundle."""
+def prepared(make_lab: MakeLab, *planned: HostPlan, forked: bool = True) -> Lab:
+    """A lab with a manager and a bundle. Its programs are forked, or start as from a shell."""
     lab = make_lab(planned)
+    if not forked:
+        lab.operator.inside = 0
     lab.operator.serve()
     give_bundle(lab)
     return lab
@@ -148,7 +150,7 @@ def test_connections_that_break_in_the_middle_spoil_one_host_only(make_lab: Make
 
 
 def test_one_host_under_two_names_is_installed_once(make_lab: MakeLab) -> None:
-    lab = prepared(make_lab, *plans(1))
+    lab = prepared(make_lab, *plans(1), forked=False)
     config = lab.operator.home / ".ssh" / "config"
     config.write_text(f"Host twin\n    HostName {lab['h01'].address}\n{config.read_text()}")
     code, said = agent(lab, "install", "--ssh", "h01", "twin")

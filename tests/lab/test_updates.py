@@ -22,7 +22,7 @@ from tests.support.programs.bundles import new_key
 pytestmark = pytest.mark.long
 
 NAMES = [f"h{number:02}" for number in range(1, 5)]
-UNTIL_TOLD = "echo $$; until test -e /tmp/end; do sleep 0.2; done; echo $$"
+UNTIL_TOLD = "mkfifo /tmp/end; echo $$; read -r _ < /tmp/end; echo $$"
 
 
 def update(lab: Lab, target: str, bundle: Path, *options: str, status: int) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def test_bad_updates_revert_while_commands_run(make_lab: MakeLab, tmp_path: Path
     )
 
     for name in NAMES:
-        lab[name].run("touch", "/tmp/end")
+        lab[name].run("sh", "-c", "echo > /tmp/end")
     lab.operator.wait_for_task(task_id, "completed")
     for row in lab.operator.task(task_id)["hosts"]:
         assert row["status"] == "completed"

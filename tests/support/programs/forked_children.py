@@ -72,6 +72,7 @@ class _Child:
             "folder": "/",
             "file": "",
             "terminal": False,
+            "inside": 0,
         }
         with theirs:
             streams = [theirs.fileno(), theirs.fileno(), _STDERR]

@@ -1,13 +1,14 @@
 """A process that has imported a program and forks for each start of it. `warm_programs` asks it to.
 
 A fork gets the arguments, the environment, the umask and the standard streams of the start, in a
-session of its own, on a terminal if its stdin is to be the controlling one, and runs the program's
-`main`, or a file of Python that starts it differently: from there on it is what a start from the
-shell is, with three differences. A new database of SQLite is a copy of one that was migrated before
-the fork (`new_databases.py`). An agent forks its child programs, and does not start again when it
-has enrolled (`forked_children.py`), unless it has the variable NEW_PROCESSES. After `main` and what
-is called at the end of the interpreter, the process ends at once: to free its objects would copy
-each page that it shares with this process.
+session of its own, on a terminal if its stdin is to be the controlling one, or in the namespaces of
+another process (`inside`), and runs the program's `main`, or a file of Python that starts it
+differently: from there on it is what a start from the shell is, with three differences. A new
+database of SQLite is a copy of one that was migrated before the fork (`new_databases.py`). An agent
+forks its child programs, and does not start again when it has enrolled (`forked_children.py`),
+unless it has the variable NEW_PROCESSES. After `main` and what is called at the end of the
+interpreter, the process ends at once: to free its objects would copy each page that it shares with
+this process.
 
 This file imports little, as all that it imports is in each fork too.
 """
@@ -170,6 +171,8 @@ class _Forking:
         time.tzset()
         if after_fork := getattr(sys.modules.get("sitecustomize"), "after_fork", None):
             after_fork()  # that of tests/faults
+        if asked["inside"]:
+            _enter_namespaces(asked["inside"])
         os.chdir(asked["folder"])
         os.umask(asked["umask"])
         path = asked["file"] or installed(self.program)
@@ -185,6 +188,22 @@ class _Forking:
             return partial(_run_file, path)
         main: Callable[[], int] = importlib.import_module(_MAIN[self.program]).main
         return main
+
+
+def _enter_namespaces(pid: int) -> None:
+    """As `nsenter` does: returns in a child, which is in the namespaces of that process. This
+    process waits for it, and ends with its exit status."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    for kind in ("ipc", "uts", "net", "pid", "mnt"):
+        descriptor = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
+        if libc.setns(descriptor, 0):
+            raise OSError(ctypes.get_errno(), f"the {kind} namespace of {pid} cannot be entered")
+        os.close(descriptor)
+    if child := os.fork():
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os._exit(code if code >= 0 else 128 - code)
 
 
 def _run_module(words: Sequence[str]) -> int:

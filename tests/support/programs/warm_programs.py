@@ -67,6 +67,7 @@ def start(
     folder: Path | None = None,
     file: Path | None = None,
     terminal: bool = False,
+    inside: int = 0,
 ) -> Running:
     """Starts an installed program in a session of its own.
 
@@ -76,6 +77,7 @@ def start(
         file: an executable of this Python that starts the program, instead of the installed one.
         terminal: stdin is one, and becomes the controlling terminal.
         prefix: the words of a program that starts it.
+        inside: a process whose namespaces it enters if it is forked; else `prefix` does it.
         inject: the folder that `environment` has as PYTHONPATH, if its `sitecustomize` can do its
             work before the fork. It finds LD_FAULTS_ARM then, and again after the fork.
     """
@@ -87,7 +89,7 @@ def start(
         {name: text for name, text in variables.items() if name.startswith(_AT_START)}
         for variables in (environment, {**os.environ, **injected})
     )
-    if prefix or {**found, **injected} != known:
+    if (prefix and not inside) or {**found, **injected} != known:
         return subprocess.Popen(
             [*prefix, str(file or installed(program)), *arguments],
             stdin=stdin,
@@ -106,7 +108,14 @@ def start(
             for stream in (stdin, stdout, stderr)
         ]
         return server.fork(
-            arguments, environment, umask, descriptors, folder, file, terminal=terminal
+            arguments,
+            environment,
+            umask,
+            descriptors,
+            folder,
+            file,
+            terminal=terminal,
+            inside=inside,
         )
 
 
@@ -139,12 +148,24 @@ def run(
     *,
     stdin: bytes = b"",
     umask: int = -1,
+    prefix: Sequence[str] = (),
+    folder: Path | None = None,
+    inside: int = 0,
 ) -> tuple[int, bytes, bytes]:
-    """Runs an installed program to its end; exit status, stdout, stderr."""
+    """Runs an installed program to its end; exit status, stdout, stderr. See `start`."""
     (in_, to_in), (from_out, out), (from_err, err) = (os.pipe() for _ in range(3))
     try:
         running = start(
-            program, arguments, environment, stdin=in_, stdout=out, stderr=err, umask=umask
+            program,
+            arguments,
+            environment,
+            stdin=in_,
+            stdout=out,
+            stderr=err,
+            umask=umask,
+            prefix=prefix,
+            folder=folder,
+            inside=inside,
         )
     finally:
         for descriptor in (in_, out, err):
@@ -263,6 +284,7 @@ class _Server:
         file: Path | None,
         *,
         terminal: bool,
+        inside: int,
     ) -> Fork:
         """Starts the program."""
         asked = {
@@ -272,6 +294,7 @@ class _Server:
             "folder": str(folder or os.getcwd()),
             "file": str(file or ""),
             "terminal": terminal,
+            "inside": inside,
         }
         return Fork(*ask_for_fork(self._control, asked, descriptors))
 
