@@ -1,4 +1,4 @@
-"""Of a connection that tests share, only the process of the server is kept."""
+"""Of a connection that tests share, only the process of the server and its plans are kept."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,7 +20,6 @@ SELECT (SELECT json_agg(json_build_array(name, setting) ORDER BY name)
         FROM pg_settings
         WHERE category <> 'Customized Options') AS settings,  -- of loaded libraries
        current_setting('tui_manager.gateway', true) AS gateway,
-       (SELECT count(*) FROM pg_prepared_statements) AS prepared,
        (SELECT count(*) FROM pg_listening_channels()) AS listening,
        (SELECT count(*) FROM pg_locks
         WHERE pid = pg_backend_pid() AND locktype = 'advisory') AS locks,
@@ -54,7 +53,6 @@ def test_the_next_one_is_like_a_new_one(url: str) -> None:
         first.execute("DO $$ BEGIN END $$")
         first.execute("SELECT pg_advisory_lock(1, 1)")
         first.execute("CREATE TEMPORARY TABLE of_a_test ()")
-        first.execute("SELECT 1", prepare=True)
         assert _state(first) != new
         first.close()
         assert first.closed
@@ -62,6 +60,18 @@ def test_the_next_one_is_like_a_new_one(url: str) -> None:
             assert _pid(again) == pid
             assert _state(again) == new
             assert again.autocommit
+
+
+def test_the_next_one_has_its_prepared_statements(url: str) -> None:
+    with closing(connect_to(url)) as first:
+        first.execute("SELECT 7", prepare=True)
+    with closing(connect_to(url)) as again:
+        again.execute("SELECT 7", prepare=True)
+        found = again.execute(
+            "SELECT generic_plans + custom_plans FROM pg_prepared_statements "
+            "WHERE statement = 'SELECT 7'"
+        )
+        assert [tuple(row) for row in found] == [(2,)]
 
 
 def test_one_that_was_cut_or_has_a_transaction_is_not_kept(url: str) -> None:

@@ -1,9 +1,10 @@
 """Connections to PostgreSQL that a manager has closed, and that the next one gets again.
 
-A session that begins reads the catalog for each of its first statements, which takes the server
-longer than all that most tests do. So tests of `tests/service` and `tests/storage`, which run on
-both engines, share sessions: `DISCARD ALL` leaves of one what a new one has, and only that it knows
-the catalog is kept. A connection that was cut, or that leaves a transaction, ends as always.
+A session that begins reads the catalog for each of its first statements, and plans them, which
+takes the server longer than all that most tests do. So tests of `tests/service` and
+`tests/storage`, which run on both engines, share sessions. A session that was given back is like a
+new one, but that it knows the catalog and keeps its prepared statements, as that of a manager which
+has run for a while does. A connection that was cut, or that leaves a transaction, ends as always.
 `tests/storage/postgresql` and all programs have connections of their own.
 """
 
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from psycopg._preparing import PrepareManager
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq import PGconn as OpenedPGconn
 from psycopg.pq.abc import PGconn
@@ -20,6 +22,11 @@ from tui_manager.storage.engine.postgresql import connection
 from tui_manager.storage.engine.postgresql.connection import TimedConnection
 
 _MAX = 4  # of a database: those of one manager, as the server has 200 in all
+# What DISCARD ALL does, but for prepared statements and their plans.
+_DISCARD = (
+    b"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
+    b"SELECT pg_advisory_unlock_all(); DISCARD TEMPORARY; DISCARD SEQUENCES"
+)
 _ENDED = OpenedPGconn.connect(b"host=/nowhere")
 _ENDED.finish()
 
@@ -28,35 +35,38 @@ class KeptConnections:
     """Those of one database."""
 
     def __init__(self) -> None:
-        self._free: list[PGconn] = []
+        self._free: list[tuple[PGconn, PrepareManager]] = []
 
-    def take(self) -> PGconn | None:
-        """One whose session is like a new one; None: there is none."""
+    def take(self) -> tuple[PGconn, PrepareManager] | None:
+        """The one that was closed last, with what it has prepared; None: there is none. The next
+        manager writes with the connection with which the last one wrote, as that closes it last."""
         try:
             return self._free.pop()
         except IndexError:
             return None
 
-    def keep(self, session: PGconn) -> bool:
+    def keep(self, session: PGconn, prepared: PrepareManager) -> bool:
         """Whether the session is kept for others."""
         kept = (
-            len(self._free) < _MAX
-            and session.status == ConnStatus.OK
+            session.status == ConnStatus.OK
             and session.transaction_status == TransactionStatus.IDLE
-            and session.exec_(b"DISCARD ALL").status == ExecStatus.COMMAND_OK
+            and session.exec_(_DISCARD).status == ExecStatus.COMMAND_OK
         )
         if kept:
-            self._free.append(session)
+            self._free.append((session, prepared))
+            for oldest, _ in self._free[:-_MAX]:
+                oldest.finish()
+            del self._free[:-_MAX]
         return kept
 
     def processes(self) -> list[int]:
         """The processes of the server that nobody uses."""
-        return [session.backend_pid for session in self._free]
+        return [session.backend_pid for session, _ in self._free]
 
     def close(self) -> None:
         """Ends them."""
-        while session := self.take():
-            session.finish()
+        while self._free:
+            self._free.pop()[0].finish()
 
 
 KEPT: dict[str, KeptConnections] = {}  # by what libpq gets; of other databases none are kept
@@ -71,18 +81,20 @@ class _Connection(TimedConnection):
     def connect(cls, conninfo: str = "", **options: Any) -> Any:
         """See psycopg.Connection."""
         kept = KEPT.get(conninfo)
-        session = kept.take() if kept else None
-        if session is None:
+        taken = kept.take() if kept else None
+        if taken is None:
             made = super().connect(conninfo, **options)
         else:
+            session, prepared = taken
             made = cls(session, options["row_factory"])
             made.autocommit = options["autocommit"]
+            made._prepared = prepared
         made._kept = kept
         return made
 
     def close(self) -> None:
         """See psycopg.Connection."""
-        if self._kept and self._kept.keep(self.pgconn):
+        if self._kept and self._kept.keep(self.pgconn, self._prepared):
             self.pgconn = _ENDED
         super().close()
 

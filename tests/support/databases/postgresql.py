@@ -33,6 +33,7 @@ _OTHERS = (
     "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND pid <> ALL (%s)"
 )
 _SOON, _PAUSE = 10.0, 0.005  # seconds
+_NO_TRIGGERS = "-c session_replication_role=replica"  # to set it later throws away all plans
 _WITHOUT_TRIGGERS = b"SET session_replication_role = replica;\n"
 _RESET = """
 CREATE SCHEMA tests;
@@ -55,19 +56,22 @@ BEGIN
                         HAVING count(*) > 0', name);
     END LOOP;
 END $$;
--- Leaves only those rows. No trigger is called, and numbers begin at 1 again.
+-- Its statements are the same each time, so they are planned once in a session.
+DO $$ BEGIN
+    EXECUTE format('CREATE PROCEDURE tests.delete_rows() LANGUAGE plpgsql AS %L', 'BEGIN '
+        || (SELECT string_agg(format('DELETE FROM %s; ', name), '') FROM tests.tables() AS name)
+        || 'END');
+END $$;
+-- Leaves only those rows, and numbers begin at 1 again.
 CREATE PROCEDURE tests.reset() LANGUAGE plpgsql AS $$
 DECLARE
     name text;
     old jsonb;
 BEGIN
-    SET LOCAL session_replication_role = replica;
     FOR name IN SELECT tests.parts() EXCEPT SELECT k.name FROM tests.kept_parts AS k LOOP
         EXECUTE format('DROP TABLE %s', name);
     END LOOP;
-    FOR name IN SELECT tests.tables() LOOP
-        EXECUTE format('DELETE FROM %s', name);
-    END LOOP;
+    CALL tests.delete_rows();
     FOR name, old IN SELECT k.name, k.rows FROM tests.kept AS k LOOP
         EXECUTE format('INSERT INTO %1$s SELECT * FROM jsonb_populate_recordset(NULL::%1$s, $1)',
                        name) USING old;
@@ -122,7 +126,8 @@ class _Database:
         _migrate_once()
         _create(name, _MIGRATED)
         self.name = name
-        self._connection = psycopg.connect(shared_server().url(name), autocommit=True)
+        url = shared_server().url(name)
+        self._connection = psycopg.connect(url, autocommit=True, options=_NO_TRIGGERS)
         self._address = postgresql_address(_url(name)).conninfo
         self._kept = KEPT[self._address] = KeptConnections()
         self._uses = 0
