@@ -11,6 +11,8 @@ from tests.ui.conftest import A_DAY, Running, press, settle, shown
 from tui_manager.domain.hosts.vitals import Vitals
 from tui_manager.domain.manager.changes import Changes
 from tui_manager.ui import paced_reader
+from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.frame.key_footer import KeyFooter
 from tui_manager.ui.listing.row_list import RowList
 
 
@@ -50,6 +52,21 @@ async def test_a_move_in_the_hosts_reads_the_facts_of_one_host_and_lays_out_noth
         assert laid_out == []
         assert "ago: cores=8  os=debian" in shown(pilot)
         assert shown(pilot).count("\n") == before
+
+
+async def test_keys_are_not_shown_for_each_change_of_the_focus(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown_keys: list[object] = []
+    async with running(fleet) as pilot:
+        await settle(pilot)
+        monkeypatch.setattr(KeyFooter, "show_keys", lambda _, keys: shown_keys.append(keys))
+        dashboard = pilot.app.screen
+        assert isinstance(dashboard, DashboardScreen)
+        for pane in (dashboard.output, dashboard.recent, dashboard.output):
+            dashboard.set_focus(pane)
+        await settle(pilot)
+        assert 1 <= len(shown_keys) <= 2  # Textual asks six times, in two moments
 
 
 async def test_vitals_of_the_selected_host_do_not_read_its_facts_again(running: Running) -> None:

@@ -44,16 +44,14 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
     def body(self) -> Iterable[Widget]:
         tabs = PaneTabs(("Recent", "Hosts", "Output"), self.link.keys)
         tabs.id = TABS
-        yield DashboardPanes(
-            RunningTasksTable(self.link, id=NOW),
-            tabs,
-            RecentTasksTable(self.link, id=RECENT),
-            DashboardHostTable(self.link, id=HOSTS),
-            TaskOutputPane(self.link, id=OUTPUT),
-        )
+        yield DashboardPanes(self.now, tabs, self.recent, self.hosts, self.output)
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
+        self.now = RunningTasksTable(link, id=NOW)
+        self.recent = RecentTasksTable(link, id=RECENT)
+        self.hosts = DashboardHostTable(link, id=HOSTS)
+        self.output = TaskOutputPane(link, id=OUTPUT)
         self.picked = False  # the operator has selected the task
         self._went = False  # the operator has gone to a pane: the focus stays there
         self._in_now = False  # the selected task is among those that run
@@ -65,26 +63,6 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self._recent_changed = True  # a task has changed that may be among the recent ones
         # Keys of the tasks in Now when it was read last.
         self._running_keys: frozenset[str] = frozenset()
-
-    @property
-    def now(self) -> RunningTasksTable:
-        """The tasks that run."""
-        return self.query_one(f"#{NOW}", RunningTasksTable)
-
-    @property
-    def recent(self) -> RecentTasksTable:
-        """The other tasks."""
-        return self.query_one(f"#{RECENT}", RecentTasksTable)
-
-    @property
-    def hosts(self) -> DashboardHostTable:
-        """The hosts."""
-        return self.query_one(f"#{HOSTS}", DashboardHostTable)
-
-    @property
-    def output(self) -> TaskOutputPane:
-        """The output."""
-        return self.query_one(f"#{OUTPUT}", TaskOutputPane)
 
     @property
     def selected_task(self) -> Task | None:

@@ -35,6 +35,7 @@ class MainScreen(ClosableScreen[None], AlikeLines):
     """A subclass has the body, and reads it again when the manager has changed."""
 
     SCREEN: ClassVar[ScreenName]
+    _keys_wait = False  # the footer is shown again after the next drawing
 
     def __init__(self, link: Link) -> None:
         super().__init__()
@@ -113,12 +114,13 @@ class MainScreen(ClosableScreen[None], AlikeLines):
         columns, lines = SMALLEST
         small = event.size.width < columns or event.size.height < lines
         self.set_class(small, "-too-small")
+        if not small:
+            self.call_after_refresh(self._focus_again)
+            return
         self.query_one("#too-small", Static).update(
             f"This terminal has {event.size.width} columns and {event.size.height} lines.\n"
             f"The dashboard needs {columns} and {lines}: enlarge it, or use a smaller font."
         )
-        if not small:
-            self.call_after_refresh(self._focus_again)
 
     def _focus_again(self) -> None:
         """A widget that is hidden loses the focus. All are while the terminal is too small."""
@@ -155,6 +157,7 @@ class MainScreen(ClosableScreen[None], AlikeLines):
     @on(RowTable.Selected)
     def show_keys(self) -> None:
         """Shows in the footer what the keys would do now."""
+        self._keys_wait = False
         if not is_open(self):
             return
         keys = self.link.keys
@@ -174,7 +177,9 @@ class MainScreen(ClosableScreen[None], AlikeLines):
     def refresh_bindings(self) -> None:
         """Textual calls this when another widget has the focus."""
         super().refresh_bindings()
-        self.call_after_refresh(self.show_keys)
+        if not self._keys_wait:
+            self._keys_wait = True
+            self.call_after_refresh(self.show_keys)
 
     def say_use_elsewhere(self, key: str) -> None:
         """Says what a key that does nothing here does elsewhere."""

@@ -9,6 +9,7 @@ breaks it.
 import inspect
 import time
 from collections.abc import Container, Sequence
+from typing import ClassVar
 
 from rich.console import RenderableType
 from textual.app import App
@@ -105,10 +106,20 @@ class HookedApp(App[None], inherit_bindings=False):
     control characters."""
 
     _safe_cells, _without_colours = SafeCells(), WithoutColours()
+    _css_variables: ClassVar[dict[str, dict[str, str]]] = {}  # by the name of the theme
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class)
         self.stylesheet = CachedStylesheet(self.get_css_variables(), StyleCache())
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Textual asks for these several times while the app starts, and mixes all colours of the
+        theme each time."""
+        theme = self.theme
+        if theme not in self._css_variables:
+            self._css_variables[theme] = super().get_css_variables()
+        self.theme_variables = self._css_variables[theme]
+        return self.theme_variables
 
     def begin_with_theme(self, theme: str) -> None:
         """Sets the theme before the app runs, so that its style sheets are parsed once. Textual
