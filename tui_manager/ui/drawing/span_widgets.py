@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.events import Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -50,6 +50,20 @@ class SpanWidget(Widget):
     def __init__(self, *children: Widget, id: str | None = None) -> None:  # noqa: A002
         super().__init__(*children, id=id)
         self._role_styles: dict[Role, Style] = {}
+        self._base_style: Style | None = None
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draws lines, all over one base style."""
+        self._base_style = None
+        return super().render_lines(crop)
+
+    @property
+    def base_style(self) -> Style:
+        """How a line looks before its spans. It is looked for once in each drawing, as Textual goes
+        through all widgets above."""
+        if self._base_style is None:
+            self._base_style = self.rich_style
+        return self._base_style
 
     def role_style(self, role: Role) -> Style:
         """How a role looks; kept until the styles change."""
@@ -118,7 +132,7 @@ class SpanLines(SpanWidget):
 
     def render_line(self, y: int) -> Strip:
         """One of the lines."""
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self.base_style
         line = fit(self.lines[y], width) if y < len(self.lines) else ()
         return self.strip(self.paint(line, base), width, base)
 

@@ -193,7 +193,7 @@ class HeaderLine(SpanWidget):
 
     def render_line(self, y: int) -> Strip:
         """The one line."""
-        self._drawn, base = self._line(), self.rich_style
+        self._drawn, base = self._line(), self.base_style
         return self.strip(self.paint(self._drawn, base), self.size.width, base)
 
     async def on_click(self, event: events.Click) -> None:

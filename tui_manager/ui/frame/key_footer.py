@@ -124,7 +124,7 @@ class KeyFooter(SpanWidget):
 
     def render_line(self, y: int) -> Strip:
         """The one line."""
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self.base_style
         return self.strip(self.paint(footer_line(self.keys, width), base), width, base)
 
     def on_click(self, event: events.Click) -> None:

@@ -50,7 +50,7 @@ class PaneTabs(SpanWidget):
 
     def render_line(self, y: int) -> Strip:
         """The one line."""
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self.base_style
         line = tuple(
             Span(text, Role.STRONG if number == self.chosen else Role.MUTED)
             for number, text in enumerate(self._texts())

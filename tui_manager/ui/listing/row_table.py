@@ -153,7 +153,7 @@ class RowTable(RowList[Row]):
         line = self._drawn[y] = self._made_line(y) or self._line(
             y, self._column_widths, self.link.data_time()
         )
-        base = self.rich_style
+        base = self.base_style
         if line.component:
             base += self.get_component_rich_style(line.component, partial=True)
         return self.strip(self.paint(line.spans, base), self.size.width, base)

@@ -231,7 +231,7 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The first line of a group, or a line of its output."""
-        base, width = self.rich_style, self.size.width
+        base, width = self.base_style, self.size.width
         row = int(self.scroll_offset.y) + y
         if not self._lines and y == 1:
             text = "No host has a problem." if self.failed_only else "No output yet."

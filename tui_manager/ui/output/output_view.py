@@ -175,7 +175,7 @@ class OutputView(SpanWidget, InstantScroll):
 
     def render_line(self, y: int) -> Strip:
         """A row of a line, a note, or the text of an empty pane."""
-        base, width = self.rich_style, self.size.width
+        base, width = self.base_style, self.size.width
         return self.strip(self._row(y, base), width, base)
 
     def _row(self, y: int, base: Style) -> list[Segment]:
