@@ -1,5 +1,6 @@
 """`tui-manager-agent`: runs the agent, and says why it ended."""
 
+import gc
 import logging
 import os
 import signal
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 FAILED = 1
 REFUSED = 3
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def program() -> int:
+    """Runs the command line of the process, whose last act this is."""
+    try:
+        return main()
+    finally:
+        gc.freeze()  # so that the interpreter, when it ends, does not look for cycles
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -140,10 +149,13 @@ def _start_again() -> None:
 
 
 def _run(settings: Settings) -> None:
+    gc.disable()  # what imports make stays
     import asyncio
 
     from tui_manager_agent.agent import Agent
 
+    gc.freeze()
+    gc.enable()
     agent = Agent(settings)
     if not asyncio.run(run_until_signal(agent.run())):
         agent.stopped()

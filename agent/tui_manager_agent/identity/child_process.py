@@ -1,5 +1,6 @@
 """Runs a module of this package as a child program, whose memory is freed when it ends."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ def answer_agent(answer: Callable[[dict[str, str]], dict[str, str]]) -> None:
     if order:
         with suppress(BrokenPipeError):
             record.write_all(1, record.encode(answer(order)))
+    gc.freeze()  # so that the interpreter, when it ends, does not look for cycles
 
 
 async def ask(module: str, *arguments: str, order: dict[str, str]) -> dict[str, str]:
