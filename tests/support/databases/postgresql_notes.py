@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from tests.support.databases.postgresql import new_database
+from tests.support.databases.postgresql import unused_database
 from tui_manager.storage.engine.transaction import Transaction
 
 TABLE = """
@@ -18,7 +18,7 @@ CREATE TABLE notes (
 @contextmanager
 def database_with_notes() -> Iterator[tuple[str, "psycopg.Connection[Any]"]]:
     """The URL of a database with an empty table of notes, and a connection of another program."""
-    with new_database() as url, psycopg.connect(url, autocommit=True) as other:
+    with unused_database() as url, psycopg.connect(url, autocommit=True) as other:
         other.execute(TABLE)
         yield url, other
 
