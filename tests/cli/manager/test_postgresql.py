@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.databases.postgresql import new_database
+from tests.support.databases.postgresql import new_database, unused_database
 from tests.support.programs.programs import wait_for
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
@@ -30,9 +30,17 @@ sys.exit(main())
 
 
 @pytest.fixture
-def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Of an empty database, which is in the environment."""
+def empty(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an empty database, which is in the environment."""
     with new_database() as made:
+        monkeypatch.setenv("TUI_MANAGER_DATABASE", made)
+        yield made
+
+
+@pytest.fixture
+def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The same, with tables and without rows."""
+    with unused_database() as made:
         monkeypatch.setenv("TUI_MANAGER_DATABASE", made)
         yield made
 
@@ -41,15 +49,15 @@ def _settings(folder: Path, url: str) -> Settings:
     return Settings(state_dir=folder, database=url, listen="127.0.0.1:0", insecure=True)
 
 
-async def test_a_manager_runs_on_it_and_says_where_its_data_are(tmp_path: Path, url: str) -> None:
-    async with run_manager(_settings(tmp_path, url)) as manager:
+async def test_a_manager_runs_on_it_and_says_where_its_data_are(tmp_path: Path, empty: str) -> None:
+    async with run_manager(_settings(tmp_path, empty)) as manager:
         status = await manager.operator.manager_status()
         first = manager.manager_id
     assert status.database.startswith("PostgreSQL 1")
     assert " at /" in status.database
     files = {path.name for path in tmp_path.iterdir()}
     assert files == {"files", "gateway", "manager.lock", "postgresql"}
-    async with run_manager(_settings(tmp_path, url)) as manager:
+    async with run_manager(_settings(tmp_path, empty)) as manager:
         assert manager.manager_id == first
 
 
@@ -101,7 +109,7 @@ async def test_a_refused_start_leaves_the_database_of_another_manager_alone(
 ) -> None:
     async with run_manager(_settings(tmp_path / "a", url)):
         pass
-    with new_database() as other:
+    with unused_database() as other:
         async with run_manager(_settings(tmp_path / "b", other)):
             pass
         with psycopg.connect(other) as connection:
@@ -139,7 +147,9 @@ async def test_check_reads_it(url: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "The table of the manager holds 0 rows" in capsys.readouterr().out
 
 
-def test_check_of_what_is_no_database_of_ours(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_of_what_is_no_database_of_ours(
+    empty: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["check"]) == 2
     assert "is empty, and no database of tui-manager" in capsys.readouterr().err
 
@@ -193,7 +203,7 @@ def state_dir(tmp_path: Path) -> Path:
 
 
 def test_migrate_says_what_it_has_carried_over(
-    state_dir: Path, url: str, capsys: pytest.CaptureFixture[str]
+    state_dir: Path, empty: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = state_dir / "manager.db"
     command = ["database", "migrate", "--from", str(source), "--state-dir", str(state_dir)]
@@ -204,7 +214,7 @@ def test_migrate_says_what_it_has_carried_over(
     found = json.loads(said.out)
     assert found.keys() == {"from", "database", "rows", "replaced", "recounted", "seconds"}
     assert found["rows"]["manager"] == 1
-    assert found["database"] == url
+    assert found["database"] == empty
     assert "tui-manager: migrating manager: 1 of 1 rows\n" in said.err
     assert "tui-manager: comparing manager: 1 of 1 rows\n" in said.err
     assert main(["check", "--state-dir", str(state_dir)]) == 0
@@ -240,7 +250,7 @@ async def test_it_does_not_migrate_while_the_manager_runs(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_migration_that_is_interrupted_leaves_nothing_behind(
-    state_dir: Path, url: str, number: signal.Signals
+    state_dir: Path, empty: str, number: signal.Signals
 ) -> None:
     program = [
         sys.executable,
@@ -248,7 +258,7 @@ def test_a_migration_that_is_interrupted_leaves_nothing_behind(
         "from tui_manager.cli.main import main; raise SystemExit(main())",
     ]
     command = ["database", "migrate", "--from", str(state_dir / "manager.db")]
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(empty, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(7443001)")  # it waits for this one
         migrating = subprocess.Popen(
             [*program, "--state-dir", str(state_dir), *command], stderr=subprocess.PIPE, text=True

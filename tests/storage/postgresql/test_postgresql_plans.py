@@ -63,7 +63,7 @@ ANALYZE;
 """
 
 
-@pytest.fixture(params=["no hosts", "10,000 hosts"])
+@pytest.fixture(scope="module", params=["no hosts", "10,000 hosts"])
 def writing(request: pytest.FixtureRequest) -> Iterator["psycopg.Connection[Any]"]:
     """A connection as the one that writes."""
     with (
