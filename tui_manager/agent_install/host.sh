@@ -102,6 +102,16 @@ pause() {
     sleep 0.1 2>/dev/null || sleep 1
 }
 
+# remove OPTION PATH: `rm`, which is started only if there is something to remove.
+remove() {
+    if [ -e "$2" ] || [ -L "$2" ]; then rm "$1" "$2"; fi
+}
+
+# Starts `mkdir` only if the folder is missing.
+make_folder() {
+    [ -d "$1" ] || mkdir -p "$1"
+}
+
 has_program() {
     command -v "$1" >/dev/null 2>&1
 }
@@ -121,8 +131,11 @@ do_probe() {
     answer "service=$(find_service)"
     answer_text package "$(find_package)"
     probe_place "$root" run
+    first=$trial
     probe_place "${settings%/*}" write
+    second=$trial
     probe_place "$state" write
+    rm -f "$first" "$second" "$trial"
     existing_folder "$root"
     answer "free=$(free_kilobytes "$folder")"
     if [ -L "$root/current" ]; then
@@ -134,8 +147,9 @@ do_probe() {
             while IFS= read -r line; do answer_text setting "$line"; done
     fi
     if [ -f "$state/identity" ]; then
-        answer_text manager_id "$(read_state manager_id)"
-        answer_text host_id "$(read_state host_id)"
+        tr '\0' '\n' <"$state/identity" | while IFS= read -r line; do
+            case $line in manager_id=* | host_id=*) answer_text "${line%%=*}" "${line#*=}" ;; esac
+        done
     fi
     find_others
     if is_running; then answer active=yes; else answer active=no; fi
@@ -166,13 +180,6 @@ find_others() {
     fi
 }
 
-# A value in the agent's record of its ids.
-read_state() {
-    tr '\0' '\n' <"$state/identity" | while IFS= read -r line; do
-        case $line in "$1="*) echo "${line#*=}" ;; esac
-    done
-}
-
 # What would keep the agent running: systemd, user (systemd of this user) or loop (run-agent.sh).
 find_service() {
     if [ ! -d "$prefix/run/systemd/system" ] || ! has_program systemctl; then
@@ -187,7 +194,8 @@ find_service() {
 }
 
 find_package() {
-    if [ "$uid" = 0 ]; then cat "$prefix/usr/lib/tui-manager-agent/packaged" 2>/dev/null; fi
+    found=$prefix/usr/lib/tui-manager-agent/packaged
+    if [ "$uid" = 0 ] && [ -f "$found" ]; then cat "$found" 2>/dev/null; fi
 }
 
 # Sets `folder` to the last part of a path that exists.
@@ -199,12 +207,11 @@ existing_folder() {
     done
 }
 
-# probe_place PATH run|write: whether files can be made below PATH, and run there.
+# probe_place PATH run|write: whether files can be made below PATH, and run there. Leaves `trial`.
 probe_place() {
     existing_folder "$1"
     trial=$folder/.tui-manager-agent-probe.$$
     if ! said=$( (printf '#!/bin/sh\nexit 0\n' >"$trial") 2>&1); then
-        rm -f "$trial"
         case $said in
         *ead-only*) problem=read_only ;;
         *'o space'* | *uota*) problem=no_space ;;
@@ -217,7 +224,6 @@ probe_place() {
         chmod 700 "$trial"
         "$trial" 2>/dev/null || answer "problem=noexec $folder"
     fi
-    rm -f "$trial"
 }
 
 free_kilobytes() {
@@ -267,8 +273,9 @@ is_alive() {
     [ -n "$1" ] && kill -0 "$1" 2>/dev/null
 }
 
+# A new time for the lock, without a process: an empty line after its own.
 keep_lock() {
-    [ -n "$locked" ] && touch "$lock" 2>/dev/null
+    [ -n "$locked" ] && { echo >>"$lock"; } 2>/dev/null
     return 0
 }
 
@@ -276,8 +283,9 @@ release() {
     [ -n "$locked" ] || return 0
     held=
     { read -r held <"$lock"; } 2>/dev/null
-    case $held in "$$ "*) rm -f "$lock" ;; esac
-    rm -rf "$root/versions/.install.$$"
+    set -- "$root/versions/.install.$$"
+    case $held in "$$ "*) set -- "$@" "$lock" ;; esac
+    rm -rf "$@"
     rmdir "$root/versions" "$root" 2>/dev/null
     locked=
 }
@@ -302,7 +310,7 @@ check_version() {
 # rest of these bytes must not be read as requests.
 do_receive() {
     new=$root/versions/.install.$$
-    rm -rf "$root"/versions/.install.*
+    for found in "$root"/versions/.install.*; do remove -rf "$found"; done
     if ! said=$(mkdir -p "$new/files" 2>&1); then
         end_receive not_writable "$said"
     fi
@@ -324,10 +332,9 @@ do_receive() {
     if ! said=$(tar -xzof "$new/agent.tar.gz" -C "$new/files" 2>&1 </dev/null); then
         end_receive unpack "$said"
     fi
-    rm -f "$new/agent.tar.gz"
     check_version "$new/files" </dev/null || end_receive does_not_run "$said"
     sync -f "$new/files" 2>/dev/null </dev/null
-    rm -rf "$root/versions/$name"
+    remove -rf "$root/versions/$name"
     if ! said=$(mv "$new/files" "$root/versions/$name" 2>&1); then
         end_receive not_writable "$said"
     fi
@@ -382,7 +389,7 @@ put_settings() {
         echo "/^[[:space:]]*${line%%=*}=/d"
     done)
     if ! said=$( (
-        mkdir -p "${settings%/*}" && rm -f "$settings.new" || exit
+        make_folder "${settings%/*}" && remove -f "$settings.new" || exit
         if [ -f "$settings" ]; then
             cp -p "$settings" "$settings.new" && sed "$old" "$settings" >"$settings.new" || exit
             if [ -n "$(tail -c 1 "$settings.new")" ]; then echo >>"$settings.new" || exit; fi
@@ -408,9 +415,9 @@ put_token() {
 # because printf is a part of the shell.
 put_file() {
     if ! said=$( (
-        mkdir -p "${1%/*}" &&
+        make_folder "${1%/*}" &&
             umask "$2" &&
-            rm -f "$1.new" &&
+            remove -f "$1.new" &&
             printf '%s\n' "$3" >"$1.new"
     ) 2>&1); then
         rm -f "$1.new"
@@ -426,9 +433,9 @@ put_file() {
 }
 
 put_current() {
-    if [ "$(readlink "$root/current")" = "versions/$name" ] && [ -f "$root/update-keys" ]; then return 0; fi
-    changed=yes
     before=$(readlink "$root/current")
+    if [ "$before" = "versions/$name" ] && [ -f "$root/update-keys" ]; then return 0; fi
+    changed=yes
     if ! said=$( (
         case $before in
         "versions/$name" | '') ;;
@@ -436,7 +443,7 @@ put_current() {
         esac
         cp "$root/versions/$name/share/update-keys" "$root/.update-keys.new" &&
             mv -f "$root/.update-keys.new" "$root/update-keys" &&
-            rm -rf "$root/.current.new" &&
+            remove -rf "$root/.current.new" &&
             ln -s "versions/$name" "$root/.current.new" &&
             { mv -fT "$root/.current.new" "$root/current" 2>/dev/null ||
                 { ln -sfn "versions/$name" "$root/current" && rm -f "$root/.current.new"; }; }

@@ -48,7 +48,7 @@ shell=sh
 if [ -f shell ]; then shell=$(cat shell); fi
 here=$(pwd -P)
 run() {{
-    env -i HOME="$here/home" TUI_MANAGER_INSTALL_PREFIX="$here/root" HERE="$here" \\
+    exec env -i HOME="$here/home" TUI_MANAGER_INSTALL_PREFIX="$here/root" HERE="$here" \\
         PATH="$here/bin:{path}" $shell -c "$1"
 }}
 if [ -f dies ]; then
