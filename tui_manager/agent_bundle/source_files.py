@@ -20,14 +20,17 @@ PYTHON = "bin/python3"
 
 # Parts of the standard library that nothing in a bundle imports.
 _UNUSED_NAMES = (
-    "__phello__ _bz2 _crypt _ctypes_test _curses _curses_panel _dbm _gdbm _lsprof _lzma "
-    "_sqlite3 _testbuffer _testcapi _testclinic _testimportmultiple _testinternalcapi "
-    "_testmultiphase _tkinter _uuid _xxsubinterpreters _xxtestfuzz antigravity audioop bz2 "
-    "cProfile chunk cmath crypt curses dbm dist-packages distutils doctest ensurepip "
-    "idlelib imaplib lib-dynload lib2to3 lzma mailbox nis nntplib ossaudiodev poplib "
-    "profile pstats pydoc pydoc_data readline rlcompleter site-packages sitecustomize smtpd "
-    "smtplib spwd sqlite3 telnetlib test this tkinter turtle turtledemo unittest "
-    "usercustomize venv wsgiref xmlrpc xxlimited xxlimited_35 xxsubtype zipapp"
+    "__phello__ _bz2 _crypt _ctypes_test _curses _curses_panel _dbm _elementtree _gdbm "
+    "_lsprof _lzma _pyio _sqlite3 _testbuffer _testcapi _testclinic _testimportmultiple "
+    "_testinternalcapi _testmultiphase _tkinter _uuid _xxsubinterpreters _xxtestfuzz aifc "
+    "antigravity asynchat asyncore audioop bdb bz2 cProfile cgi cgitb chunk cmath "
+    "configparser crypt curses dbm dist-packages distutils doctest ensurepip ftplib html http "
+    "idlelib imaplib lib-dynload lib2to3 lzma mailbox mailcap modulefinder netrc nis nntplib "
+    "optparse ossaudiodev pdb pickletools pipes poplib profile pstats pyclbr pydoc pydoc_data "
+    "pyexpat readline rlcompleter site-packages sitecustomize smtpd smtplib sndhdr "
+    "socketserver spwd sqlite3 sunau tabnanny telnetlib test this tkinter trace turtle "
+    "turtledemo unittest usercustomize uu venv wave webbrowser wsgiref xdrlib xml xmlrpc "
+    "xxlimited xxlimited_35 xxsubtype zipapp"
 )
 _UNUSED = frozenset(_UNUSED_NAMES.split())
 _UNUSED_DISTRIBUTIONS = frozenset(("pycparser",))  # cffi needs it to build, not to run
