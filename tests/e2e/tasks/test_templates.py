@@ -1,11 +1,6 @@
 """Templates with a real manager and real agents: saved, run, run again, handed on, deleted."""
 
-import os
-import subprocess
-
-from tests.support.programs.processes import Machine
-from tests.support.programs.program_forker import installed
-from tests.support.waiting import GIVE_UP
+from tests.support.programs.processes import Done, Machine
 from tui_manager.domain.tasks.task import TaskDetail
 
 JOB = """\
@@ -39,23 +34,9 @@ def write_job(machine: Machine) -> str:
     return str(job)
 
 
-def template_run(machine: Machine, *words: str) -> "subprocess.CompletedProcess[bytes]":
-    """`template run`, with the secret on a descriptor."""
-    reader, writer = os.pipe()
-    os.write(writer, b"hunter2\n")
-    os.close(writer)
-    try:
-        return subprocess.run(
-            [installed("tui-manager"), "template", "run", *words, "--secret", f"KEY:{reader}"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=machine.environment(),
-            pass_fds=[reader],
-            timeout=GIVE_UP,
-            check=False,
-        )
-    finally:
-        os.close(reader)
+def template_run(machine: Machine, *words: str) -> Done:
+    """`template run`, with the secret on stdin."""
+    return machine.run("template", "run", *words, "--secret", "KEY:0", stdin=b"hunter2\n")
 
 
 def test_a_template_is_saved_run_and_handed_on(machine: Machine) -> None:
@@ -63,12 +44,12 @@ def test_a_template_is_saved_run_and_handed_on(machine: Machine) -> None:
     machine.agents("h1", "h2")
     assert machine.run("template", "save", "job", write_job(machine)).out == b"job@1\n"
     for wrong in ("WORD=X", "NOWORD=x"):
-        assert template_run(machine, "job", "--param", wrong).returncode == 2
+        assert template_run(machine, "job", "--param", wrong).code == 2
     assert machine.tasks() == []
 
     done = template_run(machine, "job", "--param", "WORD=hello")
-    assert done.returncode == 0, done
-    assert sorted(done.stdout.decode().splitlines()) == [
+    assert done.code == 0, done
+    assert sorted(done.out.decode().splitlines()) == [
         "h1: a b hello typed ü",
         "h1: hello h1 7",
         "h2: a b hello typed ü",
@@ -87,8 +68,8 @@ def test_a_template_is_saved_run_and_handed_on(machine: Machine) -> None:
     # A task becomes a template, whose values are those that it ran with.
     assert machine.run("template", "save", "of-task", "1").out == b"of-task@1\n"
     done = template_run(machine, "of-task", "--target", "h1")
-    assert done.returncode == 0, done
-    assert sorted(done.stdout.decode().splitlines()) == ["h1: a b hello typed ü", "h1: hello h1 7"]
+    assert done.code == 0, done
+    assert sorted(done.out.decode().splitlines()) == ["h1: a b hello typed ü", "h1: hello h1 7"]
     shown = machine.json("template", "show", "of-task")
     assert [(one["name"], one["type"], one["default"]) for one in shown["parameters"]] == [
         ("WORD", "text", "hello"),
