@@ -36,12 +36,12 @@ sys.prefix = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.path.insert(0, {repository!r})
 import tui_manager_agent
 tui_manager_agent.__version__ = {version!r}
-from tui_manager_agent.cli.main import program
+from tui_manager_agent.cli.main import main
 from tests.agent import update_points
 if "UPDATE_POINTS" in os.environ:
     update_points.install()
 {then}
-sys.exit(program())
+sys.exit(main())
 """
 AS_SERVICE = ("/bin/sh", "-c", 'export SYSTEMD_EXEC_PID=$$; exec "$0" "$@"')  # as systemd does
 OLD = f"0.2.0-{'0' * 12}"  # the version that is installed at first

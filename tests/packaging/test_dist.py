@@ -50,7 +50,7 @@ PROTOS = Project("tui-manager-protos", ROOT / "protos")
 AGENT = Project(
     "tui-manager-agent",
     ROOT / "agent",
-    program="tui-manager-agent=tui_manager_agent.cli.main:program",
+    program="tui-manager-agent=tui_manager_agent.cli.main:main",
     added=("share/LICENSE", "share/man/man1/tui-manager-agent.1"),
     data=("share/man/man1/tui-manager-agent.1",),
 )

@@ -27,7 +27,7 @@ exec "$tui_manager_agent_root/bin/python3" -I -S "$tui_manager_agent_root/lib/st
 START_AGENT = """\
 import sys
 
-from tui_manager_agent.cli.main import program
+from tui_manager_agent.cli.main import main
 
-sys.exit(program())
+sys.exit(main())
 """

@@ -28,24 +28,23 @@ REFUSED = 3
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def program() -> int:
-    """Runs the command line of the process, whose last act this is."""
-    try:
-        return main()
-    finally:
-        gc.freeze()  # so that the interpreter, when it ends, does not look for cycles
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Enrols this host if that is needed and runs the agent until SIGTERM or SIGINT, or answers a
     question of the host's owner.
 
     Returns 0 when it was asked to stop, 1 when the state folder fails under it, 2 for wrong usage,
     a policy or a state folder that cannot be used, 3 when the manager refuses it for good.
+
+    Args:
+        arguments: None: those of the process, which then ends.
     """
-    if state_dir := os.environ.pop(trial_record.VARIABLE, ""):
-        return _run_on_trial(Path(state_dir), arguments)
-    return _main(arguments, on_trial=False)
+    try:
+        if state_dir := os.environ.pop(trial_record.VARIABLE, ""):
+            return _run_on_trial(Path(state_dir), arguments)
+        return _main(arguments, on_trial=False)
+    finally:
+        if arguments is None:
+            gc.freeze()  # so that the interpreter, when it ends, does not look for cycles
 
 
 def _run_on_trial(state_dir: Path, arguments: list[str] | None) -> int:
