@@ -93,7 +93,9 @@ async def _start(
             *words, stdin=stdin, stdout=stdout, stderr=stderr, env=env, limit=limit, **options
         )
     environment = dict(os.environ if env is None else env)
-    environment.pop("GRPC_VERBOSITY", None)  # with another one it would not be forked
+    environment.pop("GRPC_VERBOSITY", None)
+    if "GRPC_VERBOSITY" in os.environ:  # with another one than this process it is not forked
+        environment["GRPC_VERBOSITY"] = os.environ["GRPC_VERBOSITY"]
     writer = reader = None
     with ExitStack() as its_ends:
         if stdin == subprocess.PIPE:
