@@ -169,10 +169,12 @@ def limited_agent() -> Iterator[None]:
     """Whoever starts the supervisor is no ordinary process, as the agent of a unit may be."""
     score = Path("/proc/self/oom_score_adj")
     before, files = score.read_text(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    core = resource.getrlimit(resource.RLIMIT_CORE)
     score.write_text("300")  # to be less likely killed takes a right that a container may lack
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, files[1]))
-    resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (core[1], core[1]))
     yield
+    resource.setrlimit(resource.RLIMIT_CORE, core)
     resource.setrlimit(resource.RLIMIT_NOFILE, files)
     score.write_text(before)
 

@@ -16,7 +16,7 @@ from tui_manager.domain.lists.list_window import TEXT_MAX
 from tui_manager.ui.action import KeyMap
 from tui_manager.ui.key_bindings import key_of
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.terminal.mounted_later import MountedLater
+from tui_manager.ui.terminal.closable import MountedLater
 
 
 class KeySuggester(Suggester):

@@ -5,7 +5,7 @@ after its widgets were removed. Code that runs then finds no widgets.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -15,7 +15,7 @@ from textual.events import Callback, Compose, ScreenResume, ScreenSuspend, Unmou
 from textual.message import Message
 from textual.messages import CloseMessages, Prune
 from textual.screen import ScreenResultType
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 from textual.worker import Worker
 
 from tui_manager.domain.errors import ManagerError
@@ -31,6 +31,23 @@ _WHILE_CLOSING = (Callback, CloseMessages, Compose, Prune, ScreenSuspend, Unmoun
 def is_open(node: Widget) -> bool:
     """Whether a screen or widget has all its widgets, and is not being closed."""
     return node.is_mounted and node.is_attached and not is_closing(node)
+
+
+class MountedLater(Widget):
+    """A hidden line that has no widgets until `mount_parts` is first awaited, as most screens are
+    left before."""
+
+    _mounting: AwaitMount | None = None
+
+    def parts(self) -> Iterable[Widget]:
+        """The widgets in it, in their order."""
+        raise NotImplementedError
+
+    async def mount_parts(self) -> bool:
+        """Returns when the widgets are there. False if this one is being closed."""
+        self._mounting = self._mounting or self.mount_all(self.parts())
+        await self._mounting
+        return is_open(self)
 
 
 def while_open(

@@ -11,7 +11,7 @@ from textual.widgets import Input, Label
 from tui_manager.domain.lists.list_window import TEXT_MAX
 from tui_manager.ui.action import KeyMap
 from tui_manager.ui.key_bindings import key_of
-from tui_manager.ui.terminal.mounted_later import MountedLater
+from tui_manager.ui.terminal.closable import MountedLater
 
 
 class SearchBar(MountedLater, Horizontal):
