@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from functools import update_wrapper
 from pathlib import Path
 from typing import ClassVar
 
@@ -215,6 +216,9 @@ def test_an_error_of_a_screen_or_widget(
             broken = False
             fail()
         return whole(self, *arguments) if whole else None
+
+    if whole:
+        update_wrapper(sometimes, whole)  # Textual passes as many arguments as this one takes
 
     def break_and_act(app: Breaking) -> None:
         monkeypatch.setattr(owner, name, sometimes, raising=False)
