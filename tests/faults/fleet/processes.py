@@ -37,6 +37,16 @@ def fork_servers(folder: Path) -> list[psutil.Process]:
     return _processes(pid for pid, words in command_lines() if _is_fork_server(folder, pid, words))
 
 
+def stopped(found: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that stand still. A failpoint says that it was hit just before it stops."""
+    still = []
+    for process in found:
+        with contextlib.suppress(psutil.Error):  # it has ended
+            if process.status() == psutil.STATUS_STOPPED:
+                still.append(process)
+    return still
+
+
 def _processes(pids: Iterable[int]) -> list[psutil.Process]:
     found = []
     for pid in pids:

@@ -4,6 +4,7 @@ import psutil
 
 from tests.faults.checks.checker import check
 from tests.faults.fleet.command import command
+from tests.faults.fleet.processes import stopped
 from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.running import all_ended, new_fleet, only_execution, status
 
@@ -25,12 +26,16 @@ async def canceled_at(seed: str, point: str) -> None:
     """Cancels while agent or supervisor stand still at a point."""
     async with new_fleet(seed, "h1") as fleet:
         agent = fleet.agents["h1"]
+
+        def find() -> list[psutil.Process]:
+            return stopped([psutil.Process(agent.pid), *fleet.supervisors()])
+
         agent.arm(point, 1, "stop")
         task_id = await fleet.run("h1", command(20))
-        await fleet.wait(f"{point} to be reached", lambda: agent.hits)
+        await fleet.wait(f"{point} to be reached", lambda: agent.hits and find())
         fleet.note(f"stopped at {point}")
         await fleet.cancel_if_running(task_id)
-        for process in (psutil.Process(agent.pid), *fleet.supervisors()):
+        for process in find():
             process.resume()
         await all_ended(fleet, task_id)
         check(fleet)

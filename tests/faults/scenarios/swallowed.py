@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+
+import psutil
 
 from tests.faults.checks.checker import Allowed, check
 from tests.faults.fleet.command import command
 from tests.faults.fleet.fleet import Fleet
+from tests.faults.fleet.processes import stopped
 from tests.faults.scenarios.running import all_ended, new_fleet, only_execution, scenario, status
 from tui_manager.domain.task_spec.task_spec import Offline
 
@@ -52,14 +54,15 @@ async def _swallowed(seed: str, offline: Offline) -> AsyncIterator[_Swallowed]:
         first = await fleet.run("h1", command(10, held=True))
         runs = only_execution(fleet)
         await status(fleet, runs, "running")
+        manager = psutil.Process(fleet.manager.pid)
         fleet.manager.arm(_SEND, action="stop")
         starting = asyncio.create_task(fleet.run("h1", command(20), offline=offline))
         try:
-            await fleet.wait("a command to be sent", lambda: fleet.manager.hits)
+            await fleet.wait("a command to be sent", lambda: stopped([manager]))
             fleet.note("nothing passes any more")
             fleet.proxy.swallow()
         finally:
-            fleet.manager.send(signal.SIGCONT)
+            manager.resume()
             second = await starting
         query = "SELECT execution_id FROM command_hosts WHERE task_id = ? AND sent_at IS NOT NULL"
         ((sent,),) = fleet.rows(query, second)
