@@ -18,7 +18,7 @@ PACKAGE ?=
 BUNDLE ?=
 RELEASE ?= 1
 # More processes than cores, as many tests wait for the programs that they have started.
-WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+WORKERS ?= $(shell expr 3 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --processes $(WORKERS)
 
 .PHONY: setup demo test test-all repeats test-fast lab faults monkey lint format protos check-protos docs screenshots bench \

@@ -21,7 +21,7 @@ from psycopg.pq.abc import PGconn
 from tui_manager.storage.engine.postgresql import connection
 from tui_manager.storage.engine.postgresql.connection import TimedConnection
 
-_MAX = 4  # of a database: those of one manager, as the server has 200 in all
+_MAX = 4  # of a database: those of one manager
 # What DISCARD ALL does, but for prepared statements and their plans.
 _DISCARD = (
     b"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "

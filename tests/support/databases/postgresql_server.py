@@ -42,7 +42,7 @@ SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
     "listen_addresses": "",
-    "max_connections": "200",
+    "max_connections": "500",  # some ten of each process that runs tests
     "port": "5432",  # names the socket
     "shared_buffers": "64MB",
     "timezone": "Asia/Kolkata",
