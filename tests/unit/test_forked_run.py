@@ -11,6 +11,8 @@ import pytest
 from tests.support.forked_run import Order
 
 _ROOT = Path(__file__).parents[2]
+# Without the plugin that looks for cycles five times when a process ends, as `tests/conftest.py`.
+_OPTIONS = "-rA -p no:cacheprovider -p no:unraisableexception"
 _CONFTEST = """
 import os
 import pytest
@@ -41,7 +43,7 @@ def _start(folder: Path, text: str, *arguments: str) -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in os.environ if not name.startswith("PYTEST_")}
     with (folder / "said").open("w") as said:
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", *arguments, "."],
+            [sys.executable, "-m", "pytest", *_OPTIONS.split(), *arguments, "."],
             cwd=folder,
             env=environment | {"PYTHONPATH": str(_ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdout=said,
