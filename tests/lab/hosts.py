@@ -20,6 +20,7 @@ _SSH_PORT = 22
 _LISTENS = "0A"  # the state of a socket, as /proc/net/tcp has it
 # Not compared: what the kernel shows, and what logins write.
 _NOT_FILES = ("dev", "proc", "run", "sys", "tmp/systemd-private", "var/tmp/systemd-private")
+_MOST = "usr"  # eight of nine thousand files are there
 _OF_LOGINS = ("var/log/lastlog", "var/log/wtmp", "var/log/btmp", "var/log/journal")
 
 
@@ -32,6 +33,7 @@ class LabHost:
     gateway: str
     bridge: str  # or the host that it is behind
     disk: Path  # as the lab sees it
+    written: Path  # what it has there and `root_folder` has not, as this process sees it
     log: Path
     root_folder: Path
     cgroup: Path | None
@@ -116,12 +118,13 @@ class LabHost:
         """Each path of the host, with kind, mode, owner, and for files the size and a hash.
 
         What lies in /dev, /proc, /run and /sys is left out, and the files that each login changes.
+        Below /usr only what the host has written there: of what was removed, a device.
         """
-        return dict(_files(self.root))
+        return dict(_files(self.root, self.written))
 
     def paths(self) -> set[str]:
         """The paths that `files` describes."""
-        return {path for path, *_ in _listed(self.root)}
+        return {path for path, *_ in _listed(self.root, self.written)}
 
     def kill(self) -> None:
         """Ends the host as the loss of its power does: no program is told, its disk stays."""
@@ -188,13 +191,19 @@ def _namespace(pid: int) -> str:
     return os.readlink(f"/proc/{pid}/ns/pid")
 
 
-def _listed(root: Path) -> Iterator[Sequence[str]]:
-    """Of each path: itself, mode with owner and aim, kind, size, time of the last change. Done by
-    `find`, as Python takes thirty times as long for the nine thousand files of a host."""
-    skipped = [word for name in _NOT_FILES for word in ("-path", f"./{name}*", "-prune", "-o")]
+def _listed(root: Path, written: Path) -> Iterator[Sequence[str]]:
+    """Of each path: itself, mode with owner and aim, kind, size, time of the last change."""
+    yield from _found(root, *_NOT_FILES, _MOST)
+    for path, *facts in _found(written / _MOST):
+        yield f"{_MOST}/{path}", *facts
+
+
+def _found(folder: Path, *skipped: str) -> Iterator[Sequence[str]]:
+    """The same, by `find`: Python takes thirty times as long."""
+    words = [word for name in skipped for word in ("-path", f"{folder}/{name}*", "-prune", "-o")]
     form = r"%P\0%M %U %G %l\0%y\0%s\0%T@\0"
-    words = ["find", ".", *skipped, "-printf", form]
-    done = subprocess.run(words, cwd=root, capture_output=True, check=False)
+    words = ["find", "-H", str(folder), *words, "-printf", form]
+    done = subprocess.run(words, capture_output=True, check=False)
     assert done.returncode in (0, 1), done.stderr  # 1: a file went away meanwhile
     fields = iter(os.fsdecode(done.stdout).split("\0"))
     for found in zip(fields, fields, fields, fields, fields, strict=False):
@@ -202,8 +211,8 @@ def _listed(root: Path) -> Iterator[Sequence[str]]:
             yield found
 
 
-def _files(root: Path) -> Iterator[tuple[str, str]]:
-    for path, description, kind, size, changed in _listed(root):
+def _files(root: Path, written: Path) -> Iterator[tuple[str, str]]:
+    for path, description, kind, size, changed in _listed(root, written):
         if kind != "f":
             yield path, description
         elif path.startswith("usr/"):

@@ -120,12 +120,13 @@ class Lab:
             gateway=f"{network}.1",
             bridge=JUMP if plan.behind_jump else "br0",
             disk=self.folder / "disks" / plan.name,
+            written=self._seen(self.folder / "disks" / plan.name / "upper"),
             log=self.folder / "logs" / plan.name,
             root_folder=root_folder(),
             cgroup=_cgroups() / f"{_CGROUPS}{os.getpid()}" / plan.name if plan.systemd else None,
         )
-        upper = self._seen(host.disk) / "upper"
-        write_first_files(plan, upper, host.root_folder, host.key, public_key_line(self.key))
+        operators = public_key_line(self.key)
+        write_first_files(plan, host.written, host.root_folder, host.key, operators)
         return host
 
     def _seen(self, path: Path) -> Path:
