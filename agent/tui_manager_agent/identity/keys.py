@@ -3,27 +3,26 @@
     python -P -m tui_manager_agent.identity.keys request | accept
 
 reads a record from stdin and writes one to stdout. The agent itself never imports this: the
-memory that cryptography needs is freed when the child ends.
+memory that cryptography needs is freed when the child ends. What is about certificates is in
+`certificates.py`: to import it takes as long as all that the key needs.
 """
 
-import base64
 import hashlib
 import os
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
     SECP256R1,
     EllipticCurvePrivateKey,
     generate_private_key,
 )
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -32,20 +31,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tui_manager_agent.identity.child_process import answer_agent
 from tui_manager_agent.identity.credentials import KEY
 from tui_manager_agent.supervisor import record
 
-# What is raised if bytes are no certificate, or a malformed one.
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.ExtensionNotFound,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 
 class KeyProblemError(Exception):
@@ -95,21 +85,15 @@ def _make(folder: Path) -> None:
     record.sync_folder(str(folder))
 
 
-def key_hash(owner: x509.Certificate | EllipticCurvePrivateKey) -> bytes:
+def key_hash(owner: "Certificate | EllipticCurvePrivateKey") -> bytes:
     """SHA-256 of the SubjectPublicKeyInfo, as certificates hold it."""
     info = owner.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(info).digest()
 
 
-def request(key: EllipticCurvePrivateKey) -> bytes:
-    """A certificate request, DER; its subject is ignored."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
-
-
 def sign(key: EllipticCurvePrivateKey, message: bytes) -> bytes:
     """A signature (ECDSA with SHA-256, DER)."""
-    return key.sign(message, ECDSA(hashes.SHA256()))
+    return key.sign(message, ECDSA(SHA256()))
 
 
 def public_key(key: EllipticCurvePrivateKey) -> bytes:
@@ -117,53 +101,8 @@ def public_key(key: EllipticCurvePrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def accept(
-    key: EllipticCurvePrivateKey,
-    host_id: str,
-    certificates: Iterable[bytes],
-    authorities: Iterable[bytes],
-) -> dict[str, str]:
-    """The fields of credentials that come from certificates in DER. Raises KeyProblemError."""
-    try:
-        chain = [x509.load_der_x509_certificate(der) for der in certificates]
-        trusted = [x509.load_der_x509_certificate(der) for der in authorities]
-        if not chain or not trusted:
-            raise KeyProblemError("The manager has sent no certificate.")
-        if key_hash(chain[0]) != key_hash(key):
-            raise KeyProblemError("The manager has sent the certificate of another key.")
-        names = chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except UNREADABLE as error:
-        raise KeyProblemError(f"The manager has sent what is no certificate: {error}.") from error
-    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
-    if uris != [f"urn:uuid:{host_id}"]:
-        raise KeyProblemError(f"The manager has sent the certificate of another host: {uris}.")
-    return {
-        "key_hash": key_hash(key).hex(),
-        "begins": str(int(chain[0].not_valid_before_utc.timestamp())),
-        "ends": str(int(chain[0].not_valid_after_utc.timestamp())),
-        "chain": _pem(chain),
-        "authorities": _pem(trusted),
-    }
-
-
-def _pem(certificates: Iterable[x509.Certificate]) -> str:
-    """On lines of their own, so that `openssl x509 -in` finds the first one in the record."""
-    return "\n" + "".join(c.public_bytes(Encoding.PEM).decode() for c in certificates)
-
-
-def _answer(verb: str, order: dict[str, str]) -> dict[str, str]:
-    try:
-        key = load(Path(order["folder"]))
-        if verb == "request":
-            return {"csr": request(key).hex()}
-        certificates, authorities = (
-            [base64.b64decode(part) for part in order[name].split()]
-            for name in ("certificates", "authorities")
-        )
-        return accept(key, order["host_id"], certificates, authorities)
-    except (KeyProblemError, OSError) as error:
-        return {"problem": str(error)}
-
-
 if __name__ == "__main__":
-    answer_agent(partial(_answer, sys.argv[1]))
+    from tui_manager_agent.identity import certificates
+    from tui_manager_agent.identity.child_process import answer_agent
+
+    answer_agent(partial(certificates.answer, sys.argv[1]))

@@ -23,7 +23,7 @@ from tui_manager_protos.v1 import enrollment_pb2 as wire
 from tui_manager_protos.v1.agent_pb2 import Admission
 from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
-from tui_manager_agent.identity import keys
+from tui_manager_agent.identity import certificates, keys
 from tui_manager_agent.identity.child_process import answer_agent
 from tui_manager_agent.link.stream_endings import Ending
 
@@ -58,11 +58,13 @@ def enroll(order: dict[str, str]) -> dict[str, str]:
     host = order["address"].rpartition(":")[0]
     server = pinned_certificate(host.strip("[]"), int(order["port"]), order["pin"])
     request = wire.EnrollRequest.FromString(bytes.fromhex(order["request"]))
-    request.csr_der = keys.request(key)
+    request.csr_der = certificates.request(key)
     response = _call(f"{host}:{order['port']}", server, request)
     issued = response.certificate
     try:
-        fields = keys.accept(key, response.host_id, issued.certificates_der, issued.authorities_der)
+        fields = certificates.accept(
+            key, response.host_id, issued.certificates_der, issued.authorities_der
+        )
     except keys.KeyProblemError as error:
         raise NotEnrolledError(Ending.ENROLMENT_FAILED, str(error)) from error
     return {
@@ -84,7 +86,7 @@ def pinned_certificate(host: str, port: int, pin: str) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(leaf)
         seen = base64.urlsafe_b64encode(keys.key_hash(certificate)).rstrip(b"=").decode()
-    except keys.UNREADABLE:  # no manager's
+    except certificates.UNREADABLE:  # no manager's
         seen = ""
     if not hmac.compare_digest(seen, pin):
         raise NotEnrolledError(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.identity import credentials, keys
+from tui_manager_agent.identity import certificates, credentials, keys
 from tui_manager_agent.identity.credentials import DamagedError
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.supervisor import record
@@ -53,7 +53,7 @@ def fields_for(
     folder = credentials.folder_in(state_dir)
     key = keys.load_or_make(folder)
     certificate = authority.host(key.public_key(), HOST_ID, lasts, ahead)
-    fields = keys.accept(key, HOST_ID, [der(certificate)], [der(authority.certificate)])
+    fields = certificates.accept(key, HOST_ID, [der(certificate)], [der(authority.certificate)])
     return {**fields, "manager_id": manager_id, "host_id": HOST_ID, "server_name": "s"}
 
 
