@@ -59,10 +59,11 @@ def test_only_child_programs_load_cryptography() -> None:
     } == (set())
 
 
-def test_the_key_is_used_without_loading_what_reads_certificates() -> None:
-    modules = modules_after("import tui_manager_agent.identity.keys")
+def test_the_identity_is_read_without_loading_what_only_an_agent_needs() -> None:
+    modules = modules_after("import tui_manager_agent.identity.identity")
+    modules |= modules_after("import tui_manager_agent.identity.keys")
     assert "cryptography.hazmat.primitives.asymmetric.ec" in modules
-    assert modules & {"cryptography.x509", "grpc", "asyncio", "ssl"} == set()
+    assert modules & {"cryptography.x509", "grpc", "asyncio", "psutil", "ssl"} == set()
 
 
 def test_usage_is_said_without_loading_grpc() -> None:

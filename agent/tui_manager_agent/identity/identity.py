@@ -7,7 +7,6 @@ import time
 import uuid
 from pathlib import Path
 
-import psutil
 from tui_manager_protos.lazy_dataclass import dataclass
 from tui_manager_protos.rules.files.trusted_path import UntrustedPathError, trusted_path
 
@@ -207,8 +206,11 @@ def machine_id() -> str:
 
 
 def _boot_id() -> str:
-    started = f"{psutil.boot_time():.0f}"  # macOS: seconds since the epoch, steady within a boot
-    return _first_line("/proc/sys/kernel/random/boot_id") or started
+    if boot_id := _first_line("/proc/sys/kernel/random/boot_id"):
+        return boot_id
+    import psutil  # only macOS needs it here
+
+    return f"{psutil.boot_time():.0f}"  # seconds since the epoch, steady within a boot
 
 
 def _first_line(path: str) -> str:
