@@ -65,6 +65,8 @@ def test_the_next_one_is_like_a_new_one(url: str) -> None:
 def test_the_next_one_has_its_prepared_statements(url: str) -> None:
     with closing(connect_to(url)) as first:
         first.execute("SELECT 7", prepare=True)
+        first.execute("BEGIN")
+        first.rollback()
     with closing(connect_to(url)) as again:
         again.execute("SELECT 7", prepare=True)
         found = again.execute(

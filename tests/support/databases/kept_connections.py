@@ -4,7 +4,8 @@ A session that begins reads the catalog for each of its first statements, and pl
 takes the server longer than all that most tests do. So tests of `tests/service` and
 `tests/storage`, which run on both engines, share sessions. A session that was given back is like a
 new one, but that it knows the catalog and keeps its prepared statements, as that of a manager which
-has run for a while does. A connection that was cut, or that leaves a transaction, ends as always.
+has run for a while does; it keeps them after a rollback too. A connection that was cut, or that
+leaves a transaction, ends as always.
 `tests/storage/postgresql` and all programs have connections of their own.
 """
 
@@ -21,7 +22,7 @@ from psycopg.pq.abc import PGconn
 from tui_manager.storage.engine.postgresql import connection
 from tui_manager.storage.engine.postgresql.connection import TimedConnection
 
-_MAX = 4  # of a database: those of one manager
+_MAX = 8  # of a database: those of two managers
 # What DISCARD ALL does, but for prepared statements and their plans.
 _DISCARD = (
     b"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
@@ -72,6 +73,14 @@ class KeptConnections:
 KEPT: dict[str, KeptConnections] = {}  # by what libpq gets; of other databases none are kept
 
 
+class _KeptStatements(PrepareManager):
+    """Statements that stay prepared after a rollback, at which psycopg forgets all of them."""
+
+    def clear(self) -> bool:
+        """See PrepareManager."""
+        return False
+
+
 class _Connection(TimedConnection):
     """One that may be kept."""
 
@@ -84,6 +93,8 @@ class _Connection(TimedConnection):
         taken = kept.take() if kept else None
         if taken is None:
             made = super().connect(conninfo, **options)
+            if kept:
+                made._prepared = _KeptStatements()
         else:
             session, prepared = taken
             made = cls(session, options["row_factory"])
