@@ -5,15 +5,19 @@ Each starts three managers and a few agents, and ends with the checker.
 """
 
 import os
+from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
+from tests.faults.fleet import fleet_database
 from tests.faults.fleet.fleet import MANAGERS
 from tests.faults.fleet.fleet_database import CHOICE, POSTGRESQL
 from tests.faults.fleet.fleet_tls import TLS
 from tests.faults.long_run.campaign import campaign
 from tests.faults.long_run.tally import Tally
 from tests.faults.scenarios import NEED_SEVERAL, SCENARIOS
+from tests.support.databases.own_postgresql import own_server
 
 SEED = os.environ.get("FAULTS_SEED", "1")
 _CHOSEN = (
@@ -32,6 +36,17 @@ pytestmark = [
         os.environ.get(MANAGERS, "1") != "1", reason="tests/faults/test_faults.py has them all"
     ),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _server_in_memory() -> Iterator[None]:
+    """The server is that of other tests, with data that is copied: a new one on the disk takes
+    longer to make than a test."""
+    with (
+        own_server(max_connections="100") as server,
+        patch.object(fleet_database, "_server", lambda: server),
+    ):
+        yield
 
 
 @pytest.fixture(autouse=True)
