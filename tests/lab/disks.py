@@ -23,6 +23,7 @@ class HostPlan:
     without: tuple[str, ...] = ()  # programs of /usr/bin and /usr/sbin that it does not have
     banner: str = ""  # what a shell that starts prints to stdout
     read_only: bool = False  # all but /dev, /proc, /run, /tmp and what the test mounts
+    unpacked: bool = False  # it has the files of the agent, so an install only configures it
 
 
 def write_first_files(

@@ -1,6 +1,7 @@
 # Becomes the first process of a host, which is in its own namespaces already.
 #
-# $1: the name; $2: the root that it begins with; $3: the folder of its disk; $4: `systemd` or `sshd`.
+# $1: the name; $2: the roots that it begins with, with `:` between them; $3: the folder of its
+# disk; $4: `systemd` or `sshd`.
 set -e
 hostname "$1"
 mkdir -p "$3/upper" "$3/work" "$3/root"

@@ -1,8 +1,8 @@
 # Starts one host in a running lab: its network, then its first process in namespaces of its own.
 #
 # $1: the name; $2: its address; $3: its gateway; $4: the bridge, or the host that is its gateway;
-# $5: the root that it begins with; $6: the folder of its disk; $7: `systemd` or `sshd`, its first
-# process; $8: the cgroup of its own, or empty.
+# $5: the roots that it begins with, with `:` between them; $6: the folder of its disk; $7: `systemd`
+# or `sshd`, its first process; $8: the cgroup of its own, or empty.
 set -e
 here=$(dirname "$0")
 if ! [ -e "/run/netns/$1" ]; then

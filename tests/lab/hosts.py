@@ -33,9 +33,9 @@ class LabHost:
     gateway: str
     bridge: str  # or the host that it is behind
     disk: Path  # as the lab sees it
-    written: Path  # what it has there and `root_folder` has not, as this process sees it
+    written: Path  # what it has there and `roots` have not, as this process sees it
     log: Path
-    root_folder: Path
+    roots: Sequence[Path]  # which it begins with; the first one covers the others
     cgroup: Path | None
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     starter: subprocess.Popen[bytes] | None = None
@@ -167,7 +167,7 @@ class LabHost:
         """Starts it in the lab that `enter` leads into."""
         words = (
             *(self.name, self.address, self.gateway, self.bridge),
-            *(str(self.root_folder), str(self.disk)),
+            *(":".join(map(str, self.roots)), str(self.disk)),
             "systemd" if self.plan.systemd else "sshd",
             str(self.cgroup or ""),
         )

@@ -20,6 +20,7 @@ from tests.lab.disks import HostPlan, private_key_file, public_key_line, write_f
 from tests.lab.hosts import LabHost
 from tests.lab.operator_machine import OperatorMachine
 from tests.lab.prepare import root_folder
+from tests.support.programs.built_bundles import unpacked_bundle
 from tests.support.programs.processes import Done
 from tests.support.programs.programs import wait_for
 
@@ -31,10 +32,15 @@ _CGROUPS = "tui-manager-lab-"
 
 
 def plans(
-    number: int, systemd: Sequence[int] = (), behind_jump: Sequence[int] = ()
+    number: int,
+    systemd: Sequence[int] = (),
+    behind_jump: Sequence[int] = (),
+    *,
+    unpacked: bool = False,
 ) -> list[HostPlan]:
     """That many hosts from h01 on: those of `systemd` have it as their first process, the others
-    do not have it at all. Those of `behind_jump` are behind a jump host."""
+    do not have it at all. Those of `behind_jump` are behind a jump host. For `unpacked` see
+    `HostPlan`."""
     without = ("systemctl", "loginctl", "systemd-run")
     return [
         HostPlan(
@@ -42,6 +48,7 @@ def plans(
             systemd=index in systemd,
             behind_jump=index in behind_jump,
             without=() if index in systemd else without,
+            unpacked=unpacked,
         )
         for index in range(1, number + 1)
     ]
@@ -122,11 +129,11 @@ class Lab:
             disk=self.folder / "disks" / plan.name,
             written=self._seen(self.folder / "disks" / plan.name / "upper"),
             log=self.folder / "logs" / plan.name,
-            root_folder=root_folder(),
+            roots=[*([unpacked_bundle()] if plan.unpacked else []), root_folder()],
             cgroup=_cgroups() / f"{_CGROUPS}{os.getpid()}" / plan.name if plan.systemd else None,
         )
         operators = public_key_line(self.key)
-        write_first_files(plan, host.written, host.root_folder, host.key, operators)
+        write_first_files(plan, host.written, root_folder(), host.key, operators)
         return host
 
     def _seen(self, path: Path) -> Path:

@@ -162,7 +162,7 @@ def test_one_host_under_two_names_is_installed_once(make_lab: MakeLab) -> None:
 
 
 def test_a_host_of_another_manager_is_left_to_it(make_lab: MakeLab) -> None:
-    lab = prepared(make_lab, *plans(1))
+    lab = prepared(make_lab, *plans(1, unpacked=True))
     assert agent(lab, "install", "--ssh", "h01")[0] == 0
     other = str(lab.operator.folder / "other")
     lab.operator.serve("--state-dir", other)

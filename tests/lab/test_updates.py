@@ -58,7 +58,7 @@ def test_bad_updates_revert_while_commands_run(make_lab: MakeLab, tmp_path: Path
     bundle_of_script(tmp_path / "hangs", key, HANGS)
     bundle_of_script(tmp_path / "ends", key, ENDS)
     bundle_of_script(tmp_path / "foreign", new_key(), ENDS)
-    lab = make_lab(plans(4, systemd=(2, 4)))
+    lab = make_lab(plans(4, systemd=(2, 4), unpacked=True))
     lab.operator.serve()
     give_bundle(lab)
     installed = lab.operator.run("agent", "install", "--ssh", "h[01-04]")
@@ -120,7 +120,7 @@ def test_a_host_that_loses_power_in_a_trial_is_back_with_its_old_agent(
     key = release_key().private
     good = changed_bundle(tmp_path / "good", key, {"share/note": b"another build"})
     bundle_of_script(tmp_path / "hangs", key, HANGS)
-    lab = make_lab(plans(2, systemd=(2,)))
+    lab = make_lab(plans(2, systemd=(2,), unpacked=True))
     lab.operator.serve()
     give_bundle(lab)
     names = NAMES[:2]

@@ -4,6 +4,8 @@ runs as long as nothing that is in it has changed."""
 import fcntl
 import hashlib
 import os
+import shutil
+import subprocess
 import tempfile
 from contextlib import AbstractContextManager
 from functools import cache
@@ -42,3 +44,23 @@ def built_bundle() -> Bundle:
     with (_folder() / "lock").open("w") as lock, compressed_fast():
         fcntl.flock(lock, fcntl.LOCK_EX)
         return default_bundle(_folder(), release_key())
+
+
+@cache
+def unpacked_bundle() -> Path:
+    """A folder in which that bundle is unpacked below `opt`, as on a host whose install was cut off
+    before it was configured. It is kept as the bundle is."""
+    bundle = built_bundle()
+    root = _folder() / f"root-{bundle.manifest.build}"
+    with (_folder() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            for old in _folder().glob("root-*"):
+                shutil.rmtree(old)
+            draft = _folder() / "root-draft"
+            version = draft / "opt/tui-manager-agent/versions" / bundle.manifest.folder
+            version.mkdir(parents=True)
+            unpacking = 'tar -xOf "$1" agent.tar.gz | tar -xzof - -C "$2"'
+            subprocess.run(["sh", "-c", unpacking, "sh", bundle.path, version], check=True)
+            draft.rename(root)
+    return root
