@@ -60,7 +60,10 @@ STORE = ("sqlite3", "aiosqlite", "psycopg", "nats")
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),
         ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE, *SELDOM)),
         ("tui_manager.cli.commands.tasks.run", (*SCREEN, *WIRE, *STORE, *SELDOM)),
-        ("tui_manager.cli.completion.answer_shell", (*SCREEN, *WIRE, *STORE, "tui_manager.ui")),
+        (
+            "tui_manager.cli.completion.answer_shell",
+            (*SCREEN, *WIRE, *STORE, "tui_manager.ui", "tui_manager.operator", "asyncio"),
+        ),
         ("tui_manager_agent.cli.main", (*SCREEN, "tui_manager")),
     ],
 )

@@ -17,6 +17,7 @@ from tui_manager.cli.completion.answer_shell import lines_for_bash
 from tui_manager.cli.completion.argument_kinds import kind_of
 from tui_manager.cli.completion.bash_line import read_line
 from tui_manager.cli.completion.complete import Files, Reply, arguments_of, complete
+from tui_manager.cli.completion.time_limit import TIMEOUT_VARIABLE
 from tui_manager.cli.main import main
 from tui_manager.cli.options.commands import SHELLS, command_line_parser
 from tui_manager.domain.errors import StorageError
@@ -82,7 +83,7 @@ def operator(connect_to: Connect, monkeypatch: pytest.MonkeyPatch) -> FakeOperat
     made = filled()
     connect_to(lambda: made)
     monkeypatch.setattr(names_from_manager, "find_manager", find_manager)
-    monkeypatch.setenv(names_from_manager.TIMEOUT_VARIABLE, str(GIVE_UP))
+    monkeypatch.setenv(TIMEOUT_VARIABLE, str(GIVE_UP))
     return made
 
 
@@ -254,7 +255,7 @@ def test_a_manager_that_does_not_answer_in_time_offers_nothing(
         return ()
 
     monkeypatch.setattr(operator, "complete_target", never)
-    monkeypatch.setenv(names_from_manager.TIMEOUT_VARIABLE, "0.001")
+    monkeypatch.setenv(TIMEOUT_VARIABLE, "0.001")
     assert words("run we") == []
 
 

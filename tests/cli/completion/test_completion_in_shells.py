@@ -18,7 +18,7 @@ from tests.support.programs.program_forker import installed
 from tests.support.programs.programs import wait_for
 from tests.support.programs.terminals import Terminal, on_terminal
 from tests.support.waiting import GIVE_UP
-from tui_manager.cli.completion.names_from_manager import TIMEOUT_VARIABLE
+from tui_manager.cli.completion.time_limit import TIMEOUT_VARIABLE
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.operator.socket.server.server import serve_operator
 

@@ -7,7 +7,7 @@ import threading
 
 from tui_manager.cli.completion.bash_line import BashWord, read_line
 from tui_manager.cli.completion.complete import Reply, complete
-from tui_manager.cli.completion.names_from_manager import time_limit
+from tui_manager.cli.completion.time_limit import time_limit
 
 _STALLED = 2.0  # seconds beyond the time for the manager, if a file system or the machine stalls
 _ROOM = 10  # columns; in fewer no text is shown

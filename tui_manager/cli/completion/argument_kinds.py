@@ -5,6 +5,9 @@ missing."""
 from collections.abc import Mapping
 from enum import Enum, auto
 
+# Values that an argument can have, and beside each what a shell may show with it.
+Candidates = Mapping[str, str]
+
 
 class Kind(Enum):
     """What an argument names."""

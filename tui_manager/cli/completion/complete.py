@@ -13,9 +13,7 @@ from argcomplete.finders import ExclusiveCompletionFinder
 from argcomplete.io import mute_stderr
 from tui_manager_protos.lazy_dataclass import dataclass
 
-from tui_manager.cli.completion import names_from_manager
-from tui_manager.cli.completion.argument_kinds import Kind, kind_of
-from tui_manager.cli.completion.names_from_manager import Candidates
+from tui_manager.cli.completion.argument_kinds import Candidates, Kind, kind_of
 from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.cli.options.parser import PROGRAM, as_name, is_name, plain
 from tui_manager.domain.errors import ManagerError
@@ -116,6 +114,8 @@ def _behind_dashes(given: _Given, behind: Sequence[str], prefix: str) -> Reply:
         behind = behind[2:]
     if given.has(*_SOURCES):
         return Reply({})
+    from tui_manager.cli.completion import names_from_manager
+
     return Reply(
         names_from_manager.ask(
             given.options, lambda operator: names_from_manager.next_words(operator, behind, prefix)
@@ -124,6 +124,8 @@ def _behind_dashes(given: _Given, behind: Sequence[str], prefix: str) -> Reply:
 
 
 def _live(options: argparse.Namespace, kind: Kind, prefix: str) -> Candidates:
+    from tui_manager.cli.completion import names_from_manager
+
     return names_from_manager.ask(
         options, lambda operator: names_from_manager.find(operator, kind, prefix, options)
     )

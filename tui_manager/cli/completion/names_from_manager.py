@@ -1,16 +1,17 @@
 """Asks a manager for the names that an argument can have. It waits only a short time for the
-answer, because somebody has pressed tab and waits too."""
+answer, because somebody has pressed tab and waits too. To import this takes half of that time, so
+only what asks does it."""
 
 import argparse
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from tui_manager_protos.rules.names_and_labels import is_name
 
-from tui_manager.cli.completion.argument_kinds import Kind
+from tui_manager.cli.completion.argument_kinds import Candidates, Kind
+from tui_manager.cli.completion.time_limit import time_limit
 from tui_manager.client.connection import connect_operator
 from tui_manager.client.state_folder import find_state_dir
 from tui_manager.domain.errors import ManagerError
@@ -29,12 +30,6 @@ from tui_manager.domain.tasks.host_class import HostClass
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client.find_manager import find_manager
 
-# Values, and beside each what a shell may show with it.
-Candidates = Mapping[str, str]
-
-TIMEOUT_VARIABLE = "TUI_MANAGER_COMPLETION_TIMEOUT"
-_TIMEOUT = 0.3  # seconds, for all that is asked at one time
-_TIMEOUT_MAX = 600.0
 _NEWEST = 100  # tasks and tokens that are offered
 _TASKS = {
     Kind.TASK: (),
@@ -70,13 +65,6 @@ def ask(
         return asyncio.run(answer())
     except (ManagerError, TimeoutError, OSError):
         return {}
-
-
-def time_limit() -> float:
-    """How long the manager may take, in seconds."""
-    with suppress(ValueError):
-        return max(0.0, min(float(os.environ.get(TIMEOUT_VARIABLE, "")), _TIMEOUT_MAX))
-    return _TIMEOUT
 
 
 def _state_dir(given: argparse.Namespace) -> Path:
