@@ -31,7 +31,7 @@ def _write(path: Path, size: int) -> Path:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For what cannot be slowed down."""
-    return _write(tmp_path_factory.mktemp("files") / "large.img", 96 * MIB)
+    return _write(tmp_path_factory.mktemp("files") / "large.img", 64 * MIB)
 
 
 @pytest.fixture(scope="module")
