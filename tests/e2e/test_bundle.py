@@ -31,7 +31,7 @@ OF_PYTHON = {
 ENTRY = "current/bin/tui-manager-agent"
 
 
-def unpack(root: Path, prefix: Sequence[str] = ()) -> Path:
+def unpack(root: Path) -> None:
     """Unpacks the bundle with tar alone, below `root`, as the version that is current."""
     bundle = built_bundle()
     version = root / "versions" / bundle.manifest.folder
@@ -39,7 +39,6 @@ def unpack(root: Path, prefix: Sequence[str] = ()) -> Path:
     (root / "current").symlink_to(f"versions/{bundle.manifest.folder}")
     unpacking = 'tar -xOf "$1" agent.tar.gz | tar -xzf - -C "$2"'
     subprocess.run(["sh", "-c", unpacking, "sh", bundle.path, version], check=True)
-    return version
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +99,11 @@ def test_it_starts_over_links_and_from_every_folder(root: Path, tmp_path: Path) 
     assert version_of(entry, folder=tmp_path, **OF_PYTHON) == expected
 
 
-def test_a_folder_that_is_gone_is_no_wrong_usage(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_is_no_wrong_usage(root: Path, tmp_path: Path) -> None:
     """Exit statuses 2 and 3 would say to whoever starts it that it must not be tried again."""
     copied = tmp_path / "bin/tui-manager-agent"
     copied.parent.mkdir()
-    copied.write_text((unpack(tmp_path / "root") / "bin/tui-manager-agent").read_text())
+    copied.write_text((root / ENTRY).read_text())
     done = subprocess.run(["sh", copied, "--version"], capture_output=True, check=False)
     assert done.returncode not in (0, 2, 3)
 
