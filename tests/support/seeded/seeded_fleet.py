@@ -1,10 +1,12 @@
 """A fleet in the middle of a day's work, the same each time: for snapshots and screenshots."""
 
 import hashlib
+import io
 import math
 import pickle
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from tui_manager_protos.rules.fingerprint import fingerprint
 
@@ -37,13 +39,31 @@ async def seeded_fleet() -> FakeOperator:
     """Fourteen web servers, three databases, a pending host; six tasks; output of the newest;
     templates and schedules. Each process makes it once, and then copies of it."""
     if not _MADE:
-        _MADE.append(pickle.dumps(await _make_fleet()))
-    fleet = pickle.loads(_MADE[0])
+        made = io.BytesIO()
+        _Pickler(made).dump(await _make_fleet())
+        _MADE.append(made.getvalue())
+    fleet = _Unpickler(io.BytesIO(_MADE[0])).load()
     assert isinstance(fleet, FakeOperator)
     return fleet
 
 
 _MADE: list[bytes] = []  # the fleet
+_FROZEN: list[object] = []  # the frozen dataclasses in it, which its copies share
+
+
+class _Pickler(pickle.Pickler):
+    def persistent_id(self, obj: Any) -> int | None:
+        """To copy a thousand objects that never change took a tenth of the time of a test."""
+        kind = type(obj)
+        if not is_dataclass(kind) or kind.__setattr__ is object.__setattr__:
+            return None
+        _FROZEN.append(obj)
+        return len(_FROZEN) - 1
+
+
+class _Unpickler(pickle.Unpickler):
+    def persistent_load(self, number: int) -> object:
+        return _FROZEN[number]
 
 
 async def _make_fleet() -> FakeOperator:
