@@ -54,6 +54,19 @@ async def test_a_move_in_the_hosts_reads_the_facts_of_one_host_and_lays_out_noth
         assert shown(pilot).count("\n") == before
 
 
+async def test_a_form_is_laid_out_once_when_it_opens_and_nothing_is_when_it_closes(
+    fleet: FakeOperator, running: Running, laid_out: list[str]
+) -> None:
+    """If it is more, look at what `HookedScreen` and `HookedApp` do to Textual's layouts."""
+    async with running(fleet) as pilot:
+        assert len(laid_out) <= 5, "Textual alone makes ten when the app starts"
+        laid_out.clear()
+        await press(pilot, "n")
+        assert len(laid_out) == 1
+        await press(pilot, "escape")
+        assert len(laid_out) == 1
+
+
 async def test_keys_are_not_shown_for_each_change_of_the_focus(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ManagerProvider}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "say_how_to_quit", show=False)]
+    DEFAULT_MODE = ScreenName.DASHBOARD
     ENABLE_COMMAND_PALETTE = False  # a key of the table opens it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (not a ClassVar there)
 
@@ -120,8 +121,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
             self.add_mode(place, lambda screen=screen: screen(self.link))  # type: ignore[misc]
 
     def on_mount(self) -> None:
-        """Shows the dashboard, and opens the operator beside it."""
-        self.switch_mode(ScreenName.DASHBOARD)
+        """Opens the operator beside the dashboard."""
         # After the first paint: if the operator cannot be opened, the app ends in order.
         self.call_after_refresh(self._start_watching)
 

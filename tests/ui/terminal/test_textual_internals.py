@@ -153,6 +153,23 @@ HINTS: dict[tuple[type, str], str] = {
     (Screen, "_on_timer_update"): (
         "HookedScreen._on_timer_update: look for what draws the changed widgets of a screen."
     ),
+    (Screen, "_extend_compose"): (
+        "HookedScreen._extend_compose: look for what hides the place of notices when a screen "
+        "opens, which asks for a layout."
+    ),
+    (Screen, "_screen_resized"): (
+        "HookedScreen._screen_resized: look for what lays out a screen when it is told its size."
+    ),
+    (Screen, "_on_layout"): (
+        "HookedScreen._on_layout: look for what a screen does with a widget that asks for a layout."
+    ),
+    (App, "_get_screen"): (
+        "HookedApp._get_screen: look for what waits for the widgets of a screen that is opened, "
+        "and for what styles all widgets again when a mode is shown first (_css_update_count)."
+    ),
+    (App, "_prune"): (
+        "HookedApp._prune: look for what has the screen laid out that is below a closed one."
+    ),
     (Screen, "_refresh_layout"): (
         "HookedScreen._refresh_layout: look for what gives widgets the sizes that a layout found."
     ),

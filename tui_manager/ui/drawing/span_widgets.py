@@ -172,6 +172,17 @@ class InstantScroll(ScrollView, RepeatsScrolls):
 
     BINDINGS: ClassVar[list[BindingType]] = MOVING_BINDINGS
 
+    def set_rows(self, rows: int) -> None:
+        """Scrolls over so many lines, and not to the side. Only a scrollbar that appears or
+        disappears needs another layout of the screen."""
+        size = Size(self.scrollable_size.width, rows)
+        if self.size.height and self.show_vertical_scrollbar != (rows > self.size.height):
+            self.virtual_size = size
+            return
+        self.set_reactive(Widget.virtual_size, size)
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.window_virtual_size = rows
+
     def action_half_page(self, direction: int) -> None:
         """Scrolls half a page down, or up."""
         self.scroll_relative(y=direction * half_of(self.size.height))

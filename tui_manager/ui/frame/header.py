@@ -228,7 +228,8 @@ class NoticeLine(Static):
     def show_notice(self) -> None:
         """Shows the notice that there is now."""
         self.display = bool(self.link.notice)
-        self.update(f"{self.link.notice}  ({key_of('back', self.link.keys)} hides this)")
+        if self.display:
+            self.update(f"{self.link.notice}  ({key_of('back', self.link.keys)} hides this)")
 
     def on_click(self) -> None:
         """Hides it."""

@@ -125,8 +125,8 @@ class HostScreen(OutputActions, HostActions):
         """The lines and the columns depend on the width."""
         self.set_class(self.size.width >= _THREE_COLUMNS, "-three-columns")
         self._describe()
-        self.call_after_refresh(self._describe)
 
+    @on(SpanLines.WidthChanged)
     def _describe(self) -> None:
         """Shows the host as it was read last. Times go on."""
         if (detail := self.detail) is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic
 
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 
 from tui_manager.domain.errors import InvalidInputError
@@ -280,8 +280,9 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
             self._read_on_soon()
 
     def _fit_to_rows(self) -> None:
-        """Scrolls over all rows, and not to the side."""
-        self.virtual_size = Size(self.scrollable_size.width, self.list.matching + HEADER)
+        """Scrolls over all rows."""
+        self.set_rows(self.list.matching + HEADER)
+        self.scroll_y = min(self.scroll_y, self.max_scroll_y)
 
     async def find_marks(self) -> None:
         """Reads until it knows which marked rows are in the list. May raise ManagerError."""

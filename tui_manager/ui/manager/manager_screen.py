@@ -84,10 +84,7 @@ class ManagerScreen(MainScreen):
         super().tick()
         self._describe()
 
-    def on_resize(self) -> None:
-        """The lines depend on the width."""
-        self.call_after_refresh(self._describe)
-
+    @on(SpanLines.WidthChanged)
     def _describe(self) -> None:
         status = self.link.status
         if status is not None:

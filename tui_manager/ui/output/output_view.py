@@ -6,10 +6,8 @@ from dataclasses import replace
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Size
 from textual.reactive import reactive
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui_manager.domain.output.output_buffer import OutputLine
 from tui_manager.domain.status import Stream
@@ -109,7 +107,7 @@ class OutputView(SpanWidget, InstantScroll):
         rows = self.rows.place(self.lines, self.text_width)
         self.before, self.behind = self.reader.rows_around(rows) if self.reader else (0, 0)
         top = self._new_top(anchor, read)
-        self._set_rows(self.before + rows + self.behind + bool(self.end_note))
+        self.set_rows(self.before + rows + self.behind + bool(self.end_note))
         if top is None and read.kind is ReadKind.NEWEST:
             top = self.max_scroll_y - from_end
         self.placing = True
@@ -145,16 +143,6 @@ class OutputView(SpanWidget, InstantScroll):
             return row
         self.before = max(1, int(self.scroll_y) - row)
         return self.before + row
-
-    def _set_rows(self, rows: int) -> None:
-        """Only a scrollbar that appears or disappears needs another layout of the screen."""
-        size = Size(self.scrollable_size.width, rows)
-        if self.size.height and self.show_vertical_scrollbar != (rows > self.size.height):
-            self.virtual_size = size
-            return
-        self.set_reactive(Widget.virtual_size, size)
-        if self.show_vertical_scrollbar:
-            self.vertical_scrollbar.window_virtual_size = rows
 
     def watch_show_vertical_scrollbar(self, shows: bool) -> None:
         """A new scrollbar begins at the position of the lines."""

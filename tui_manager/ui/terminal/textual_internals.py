@@ -8,11 +8,12 @@ breaks it.
 
 import inspect
 import time
-from collections.abc import Container, Sequence
-from typing import ClassVar
+from collections.abc import Container, Generator, Sequence
+from typing import Any, ClassVar
 
 from rich.console import RenderableType
 from textual.app import App
+from textual.await_remove import AwaitRemove
 from textual.binding import BindingsMap, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
@@ -21,10 +22,12 @@ from textual.events import Idle
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Size
 from textual.message import Message
+from textual.messages import Layout
 from textual.reactive import Reactive
 from textual.screen import UPDATE_PERIOD, Screen, ScreenResultType
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 from textual.widgets import Input
+from textual.widgets._toast import ToastRack
 from textual.worker import Worker
 
 from tui_manager.ui.terminal.dimmed_screen import draw_fast
@@ -58,6 +61,7 @@ class HookedScreen(Screen[ScreenResultType]):
     """A screen that may leave messages unhandled, and draws what has changed at once."""
 
     _drawn_at = 0.0  # monotonic seconds
+    _laid_out_at = 0.0  # when the last layout began
 
     async def _on_idle(self, event: Idle) -> None:
         """Textual waits for its next frame even if the last one was long ago. While the manager is
@@ -72,9 +76,33 @@ class HookedScreen(Screen[ScreenResultType]):
         self._drawn_at = time.monotonic()
         super()._on_timer_update()
 
+    def _extend_compose(self, widgets: list[Widget]) -> None:
+        """Hides the place of notices at once. Textual asks for a layout to hide it later."""
+        super()._extend_compose(widgets)
+        for widget in widgets:
+            if isinstance(widget, ToastRack):
+                widget.display = False
+
+    def _screen_resized(self, size: Size) -> None:
+        """Textual lays out a screen again when it hears of the size that the screen has."""
+        if size != self._size:
+            super()._screen_resized(size)
+
+    async def _on_layout(self, message: Layout) -> None:
+        """Widgets that were mounted before the first layout have asked for one, and in Textual they
+        get another one. Textual calls its own method after this one."""
+        if message.time < self._laid_out_at:
+            message.stop()
+            message.prevent_default()
+
     def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
         """In Textual, each size that a layout gives to a widget asks for another layout, which
         measures all of these widgets again and finds the same."""
+        if not scroll:
+            self._laid_out_at = time.monotonic()
+        if not self._size:
+            for widget in self.walk_children(Widget, with_self=True):
+                widget._layout_required = False  # it has not asked yet
         virtual_size = Widget.virtual_size
         virtual_size._layout = False
         try:
@@ -99,6 +127,18 @@ class HookedScreen(Screen[ScreenResultType]):
         keymap is no use: to change the key of one action, it removes others with the same key."""
         others = [binding for _, binding in self._bindings if binding.id not in replaced]
         self._bindings = BindingsMap([*bindings, *others])
+
+
+class _AwaitScreen(AwaitMount):
+    """Waits for the widgets of a screen. Textual asks for a layout then, but a screen is laid out
+    when it is shown."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        async def wait() -> None:
+            for screen in self._widgets:
+                await screen._mounted_event.wait()
+
+        return wait().__await__()
 
 
 class HookedApp(App[None], inherit_bindings=False):
@@ -137,6 +177,22 @@ class HookedApp(App[None], inherit_bindings=False):
         gets one."""
         if node.is_attached or isinstance(node, App | Screen):
             super().update_styles(node, animate)
+
+    def _get_screen(self, screen: Screen[Any] | str) -> tuple[Screen[Any], AwaitMount]:
+        """In Textual, a screen that is opened has itself laid out once more, and the first one of a
+        mode has all widgets of the mode before styled again."""
+        opened = self.get_screen(screen)
+        widgets = []
+        if not opened.is_running:
+            opened._css_update_count = self._css_update_count  # it is styled when it is mounted
+            widgets = self._register(self, opened)
+        waits = _AwaitScreen(opened, widgets)
+        self.call_next(waits)
+        return opened, waits
+
+    def _prune(self, *nodes: Widget, parent: DOMNode | None = None) -> AwaitRemove:
+        """In Textual, the end of a screen has the one below it laid out again."""
+        return super()._prune(*nodes, parent=None if parent is self else parent)
 
     def report_error(self, error: Exception) -> None:
         """An error of a handler, a worker, a timer, of composing or drawing ends the app."""

@@ -129,6 +129,7 @@ class TaskScreen(TransferActions):
         self.rows.show_task(self.detail.task, self.detail.commands)
         self._show_head()
         self._show_output()
+        self.show_keys()
 
     def _follow_overview(self) -> None:
         if self.link.connected is not None and self._overview.request():
