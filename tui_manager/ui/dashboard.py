@@ -42,9 +42,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
     BINDINGS = bindings_of(ScreenName.DASHBOARD)
 
     def body(self) -> Iterable[Widget]:
-        tabs = PaneTabs(("Recent", "Hosts", "Output"), self.link.keys)
-        tabs.id = TABS
-        yield DashboardPanes(self.now, tabs, self.recent, self.hosts, self.output)
+        yield self._panes
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
@@ -52,6 +50,9 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self.recent = RecentTasksTable(link, id=RECENT)
         self.hosts = DashboardHostTable(link, id=HOSTS)
         self.output = TaskOutputPane(link, id=OUTPUT)
+        self._tabs = PaneTabs(("Recent", "Hosts", "Output"), self.link.keys)
+        self._tabs.id = TABS
+        self._panes = DashboardPanes(self.now, self._tabs, self.recent, self.hosts, self.output)
         self.picked = False  # the operator has selected the task
         self._went = False  # the operator has gone to a pane: the focus stays there
         self._in_now = False  # the selected task is among those that run
@@ -103,15 +104,14 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
     def _title_tabs(self) -> None:
         """Shows in the tab of the hosts what their title would say."""
         hosts = f"Hosts {self.hosts.counts_text}".rstrip()
-        self.query_one(PaneTabs).set_titles(("Recent", hosts, "Output"))
+        self._tabs.set_titles(("Recent", hosts, "Output"))
 
     def _lay_out(self) -> None:
-        panes = self.query_one(DashboardPanes)
-        panes.lay_out(now_lines=self.now.lines_needed, front=self._front)
-        self.query_one(PaneTabs).chosen = IN_TABS.index(self._front)
+        self._panes.lay_out(now_lines=self.now.lines_needed, front=self._front)
+        self._tabs.chosen = IN_TABS.index(self._front)
 
     def place_zoomed(self, pane: Widget | None) -> None:
-        self.query_one(DashboardPanes).zoom(pane)
+        self._panes.zoom(pane)
 
     @on(Resize)
     def _size_changed(self) -> None:

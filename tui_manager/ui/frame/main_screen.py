@@ -35,6 +35,7 @@ class MainScreen(ClosableScreen[None], AlikeLines):
     """A subclass has the body, and reads it again when the manager has changed."""
 
     SCREEN: ClassVar[ScreenName]
+    AUTO_FOCUS = ""  # each screen sets the focus when it is mounted
     _keys_wait = False  # the footer is shown again after the next drawing
 
     def __init__(self, link: Link) -> None:
@@ -91,6 +92,7 @@ class MainScreen(ClosableScreen[None], AlikeLines):
     @on(ScreenResume)
     def _resumed(self) -> None:
         self.query_one(NoticeLine).show_notice()
+        self._focus_again()
         self.read_again(EVERYTHING)
 
     @on(ManagerChanged)

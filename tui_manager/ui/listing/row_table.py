@@ -178,16 +178,17 @@ class RowTable(RowList[Row]):
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def refresh_changed(self, *, times: bool = False) -> None:
-        widths, now = self._column_widths, self.link.data_time()
+        widths, now, size = self._column_widths, self.link.data_time(), self.size
         self._made, self._made_for = {}, widths
-        for y in range(self.size.height):
+        for y in range(size.height):
             drawn = self._drawn.get(y)
             same = (
                 drawn is not None and drawn.state is not None and drawn.state == self._row_state(y)
             )
             if (times or not same) and drawn != (line := self._line(y, widths, now)):
                 self._made[y] = line
-                self.refresh(Region(0, y, self.size.width, 1))
+        if self._made:
+            self.refresh(*(Region(0, y, size.width, 1) for y in self._made))
 
     def _row_state(self, y: int) -> tuple[Row, bool, bool] | None:
         """The row of a line, whether it is selected and marked; None for other lines."""

@@ -28,8 +28,8 @@ class OutputPane(OutputView, can_focus=True):
 
     PANE = Pane.OUTPUT
 
-    wraps: reactive[bool] = reactive(False)
-    times: reactive[bool] = reactive(False)  # whether lines say when they were stored
+    wraps: reactive[bool] = reactive(False, init=False)
+    times: reactive[bool] = reactive(False, init=False)  # whether lines say when they were stored
 
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
