@@ -23,6 +23,8 @@ from tui_manager.storage.engine.postgresql import connection
 from tui_manager.storage.engine.postgresql.connection import TimedConnection
 
 _MAX = 8  # of a database: those of two managers
+# The plans of a session that has run for a while, from the first execution of a statement on.
+_PLANS = "-c plan_cache_mode=force_generic_plan"
 # What DISCARD ALL does, but for prepared statements and their plans.
 _DISCARD = (
     b"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
@@ -91,15 +93,16 @@ class _Connection(TimedConnection):
         """See psycopg.Connection."""
         kept = KEPT.get(conninfo)
         taken = kept.take() if kept else None
-        if taken is None:
-            made = super().connect(conninfo, **options)
-            if kept:
-                made._prepared = _KeptStatements()
-        else:
+        if taken is not None:
             session, prepared = taken
             made = cls(session, options["row_factory"])
             made.autocommit = options["autocommit"]
             made._prepared = prepared
+        elif kept:
+            made = super().connect(conninfo, options=_PLANS, **options)
+            made._prepared = _KeptStatements()
+        else:
+            made = super().connect(conninfo, **options)
         made._kept = kept
         return made
 
