@@ -1,12 +1,16 @@
 """How statements are run on PostgreSQL."""
 
+import asyncio
 import re
+import threading
 from typing import Any
 
 import pytest
 
 from tests.support.databases.postgresql import postgresql_database, unused_database
+from tests.support.waiting import GIVE_UP
 from tui_manager.storage.engine.database import open_database
+from tui_manager.storage.engine.postgresql import readers
 from tui_manager.storage.engine.statements import load_queries, pack_rows, pack_values
 from tui_manager.storage.engine.transaction import Transaction
 from tui_manager.storage.tables.hosts import hosts
@@ -46,10 +50,16 @@ def _prepared(tx: Transaction) -> int:
 
 
 async def test_a_connection_keeps_its_prepared_statements() -> None:
+    all_read = threading.Barrier(readers._COUNT)
+
+    def look_in_each(tx: Transaction) -> None:
+        all_read.wait(GIVE_UP)
+        _look(tx)
+
     with postgresql_database() as url:
         async with open_database(url) as database:
             for _ in range(5):
-                await database.read(_look)
+                await asyncio.gather(*(database.read(look_in_each) for _ in range(readers._COUNT)))
                 await database.write(_look)
             assert await database.read(_prepared) == 1
             assert await database.write(_prepared) == 1
