@@ -108,6 +108,20 @@ def take_terminal() -> None:
     os.close(os.open(os.ttyname(0), os.O_RDWR))
 
 
+# The words before those of a program that does so too. A function that Popen calls between fork and
+# exec could wait for ever for a lock of gRPC, if the process uses gRPC.
+TAKE_TERMINAL = (
+    *(sys.executable, "-I", "-S", "-c"),
+    """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+os.close(os.open(os.ttyname(0), os.O_RDWR))
+os.execvp(sys.argv[1], sys.argv[1:])
+""",
+)
+
+
 @dataclass(slots=True)
 class _Forking:
     """Forks when it is asked to, and says how each fork ends."""

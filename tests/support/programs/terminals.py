@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.programs import warm_programs
-from tests.support.programs.program_forker import DASHBOARD, take_terminal
+from tests.support.programs.program_forker import DASHBOARD, TAKE_TERMINAL
 
 _READ = 1 << 16
 _TAKES_KEYS = 60.0  # seconds within which a program must have room for more keys
@@ -80,13 +80,12 @@ def on_terminal(
 
     def start(slave: int) -> warm_programs.Running:
         return subprocess.Popen(
-            arguments,
+            [*TAKE_TERMINAL, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             env=_on_terminal(environment),
             start_new_session=True,
-            preexec_fn=take_terminal,
         )
 
     with _terminal(start, columns, rows) as terminal:

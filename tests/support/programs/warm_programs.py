@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from tests.support.programs import program_forker
-from tests.support.programs.program_forker import NUMBER, installed, take_terminal
+from tests.support.programs.program_forker import NUMBER, TAKE_TERMINAL, installed
 from tests.support.waiting import GIVE_UP
 
 WARM_PATHS: set[str] = set()  # with programs of their own, which are imported and forked too
@@ -90,8 +90,9 @@ def start(
         for variables in (environment, {**os.environ, **injected})
     )
     if (prefix and not inside) or {**found, **injected} != known:
+        taking = TAKE_TERMINAL if terminal else ()
         return subprocess.Popen(
-            [*prefix, str(file or installed(program)), *arguments],
+            [*taking, *prefix, str(file or installed(program)), *arguments],
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -99,7 +100,6 @@ def start(
             cwd=folder,
             umask=umask,
             start_new_session=True,
-            preexec_fn=take_terminal if terminal else None,
         )
     server = _server(program, injected)
     with open(os.devnull, "r+b", buffering=0) as null:
