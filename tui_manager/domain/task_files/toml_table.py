@@ -203,9 +203,9 @@ def _path_text(path: Path) -> str:
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 # Also one that does not end, so that it is looked at only once.
 _STRING = re.compile(
-    r'"""(?:[^"\\]+|\\.|"(?!""))*+(?:"""{1,3}|\Z)'
-    r"|'''(?:[^']+|'(?!''))*+(?:'''{1,3}|\Z)"
-    r'|"(?:\\[^\n]|[^"\\\n]+)*+"?'
+    r'"""(?:\\.|[^\\])*?(?:"""{1,3}|\Z)'
+    r"|'''.*?(?:'''{1,3}|\Z)"
+    r'|"(?:\\[^\n]|[^"\\\n])*"?'
     r"|'[^'\n]*'?",
     re.DOTALL,
 )
