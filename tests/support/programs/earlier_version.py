@@ -36,7 +36,8 @@ class EarlierVersion:
         if archive.returncode:
             raise LookupError(archive.stderr.decode(errors="replace").strip())
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-            files.extractall(folder, filter="data")
+            files.extraction_filter = getattr(tarfile, "data_filter", None)  # none before 3.11.4
+            files.extractall(folder)
         path = ":".join(str(folder / part) for part in ("agent", "protos", "."))
         WARM_PATHS.add(path)
         return path
