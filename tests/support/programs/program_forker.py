@@ -108,8 +108,8 @@ def take_terminal() -> None:
     os.close(os.open(os.ttyname(0), os.O_RDWR))
 
 
-# The words before those of a program that does so too. A function that Popen calls between fork and
-# exec could wait for ever for a lock of gRPC, if the process uses gRPC.
+# Put before the words of a program, these do the same and then become that program. A function that
+# Popen calls after a fork could wait for ever for a lock, if the process that forks uses gRPC.
 TAKE_TERMINAL = (
     *(sys.executable, "-I", "-S", "-c"),
     """
