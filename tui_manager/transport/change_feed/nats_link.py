@@ -157,11 +157,12 @@ class NatsLink:
 
     async def _end(self) -> None:
         """Ends the connection at once. `Client.close` alone waits until the server has taken all,
-        and has said goodbye to TLS; and it waits for ever if TLS did not begin."""
+        and has said goodbye to TLS; and it waits for ever if TLS did not begin. The end is that of
+        TCP, as early releases of Python 3.11 refuse to abort a transport of TLS that was closed."""
         client, self._client = self._client, None
         if client is None:
             return
-        writer = getattr(client._transport, "_io_writer", None)
+        writer = getattr(client._transport, "_bare_io_writer", None)
         if writer is not None:
             writer.transport.abort()
         with contextlib.suppress(*_FAILURES):
