@@ -16,6 +16,7 @@ from tui_manager_agent.executions.orders.make_order import FEATURES
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.facts.fact_watch import FactWatch
 from tui_manager_agent.facts.vitals import Vitals, describe_host
+from tui_manager_agent.files.transfer_work import StopSignal
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.certificate_renewal import CertificateRenewal
 from tui_manager_agent.identity.identity import Identity, StateError
@@ -255,7 +256,7 @@ class Agent:
         _LOG.info("update ended: status=%s detail=%r", result.status, result.detail)
         if await executions.end_update(ended.execution_id, result):
             await asyncio.to_thread(ended.forget)
-        self._tasks.create_task(asyncio.to_thread(ended.clean_up))
+        self._tasks.create_task(_clean_up(ended))
 
     # --------------------------------------------------------------------------- what it says
 
@@ -285,3 +286,12 @@ class Agent:
         queue = self._executions.queue if self._executions else None
         running, queued = (queue.running, queue.queued) if queue else (0, 0)
         return self._vitals.measure(running=running, queued=queued)
+
+
+async def _clean_up(ended: Trial) -> None:
+    """The end of the agent stops it: its thread would hold up that, and the switch of an update."""
+    stop = StopSignal()
+    try:
+        await asyncio.to_thread(ended.clean_up, stop)
+    finally:
+        stop.set()

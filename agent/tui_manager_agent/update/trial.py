@@ -13,7 +13,7 @@ from pathlib import Path
 from tui_manager_protos.rules.duration import format_duration
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.files.transfer_work import StopSignal, TransferError
+from tui_manager_agent.files.transfer_work import StoppedError, StopSignal, TransferError
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.installation import CURRENT, Installation, with_build
 from tui_manager_agent.journal.order_and_result import Result
@@ -154,16 +154,19 @@ class Trial:
         except OSError as error:
             _LOG.error("the record of the trial is still there: error=%s", error)
 
-    def clean_up(self) -> None:
-        """Removes versions that are not needed any more. Blocks."""
+    def clean_up(self, stop: StopSignal) -> None:
+        """Removes versions that are not needed any more. Blocks; waits for another update, unless
+        it is stopped: then they stay until an update is accepted."""
         found = self._record
         try:
             if self.was_accepted:
                 self._versions.remove_older(self._here.name)
                 return
             self._versions.discard_own(found.new)
-            with self._versions.locked(StopSignal()):
+            with self._versions.locked(stop):
                 self._versions.discard(found.new)
+        except StoppedError:
+            pass
         except TransferError:
             _LOG.info("another update works in the folder of the versions: nothing is removed")
         except OSError as error:

@@ -362,6 +362,25 @@ async def test_sigterm_ends_the_version_on_trial_and_the_watcher(
     )
 
 
+async def test_an_end_waits_for_no_other_update(host: UpdatedHost, manager: FakeManager) -> None:
+    """The version that has failed would be removed after that one. It stays."""
+    host.restarts = False
+    await host.start()
+    execution_id = host.update(Bundle.of(host.key, "0.3.0", EXITS))
+    await host.wait_until("the end", lambda: host.ended)
+    (watcher,) = host.watchers()
+    os.kill(watcher, signal.SIGSTOP)  # it holds the lock, as another update does
+    try:
+        await host.start_once()
+        await host.result(execution_id)
+        os.kill(host.pid, signal.SIGTERM)
+        await host.wait_until("the end", lambda: not host.agents())
+    finally:
+        os.kill(watcher, signal.SIGCONT)
+    assert "nothing is removed" not in host.log
+    await host.settled()
+
+
 async def test_a_cancel_before_the_switch_stops_it(host: UpdatedHost, manager: FakeManager) -> None:
     manager.files.limit = 1000
     await host.start()
