@@ -15,6 +15,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 from tests.operator.recording import RecordingOperator
 from tests.support.file_sets import MadeSet, make_set
 from tests.support.managers.manager_parts import manager_parts
+from tests.support.waiting import wait_until
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.task_spec.copy_and_fetch import FileSet, FileSetPart
 from tui_manager.operator.api import Operator
@@ -35,6 +36,10 @@ class StoringOperator(RecordingOperator):
     def __init__(self, store: FileStore) -> None:
         super().__init__()
         self.store = store
+
+    async def receiving(self) -> set[str]:
+        """What calls that have not ended write to."""
+        return self.store.space.receiving
 
     async def store_files(
         self, files: FileSet, read: ReadPart, on_progress: Callable[[int], None] | None = None
@@ -123,12 +128,16 @@ async def test_nothing_is_read_of_files_that_are_stored(operator: Operator) -> N
     assert source.asked == []
 
 
-async def test_the_next_call_goes_on_at_the_byte(operator: Operator) -> None:
-    """Over the socket, what was sent last may not have arrived before the error ended the call."""
+async def test_the_next_call_goes_on_at_the_byte(
+    operator: Operator, truth: StoringOperator
+) -> None:
+    """Over the socket, what was sent last may not have arrived before the error ended the call.
+    The manager hears later that it has ended; a call before that would begin at the first byte."""
     source = Source(MADE)
     source.ends_at, source.error = 300_000, InvalidInputError("files", "The file has changed.")
     with pytest.raises(InvalidInputError, match="The file has changed"):
         await operator.store_files(MADE.files, source.read)
+    await wait_until(truth.receiving, lambda names: not names)
     again = Source(MADE)
     await operator.store_files(MADE.files, again.read)
     ((part, offset),) = again.asked
