@@ -2,10 +2,12 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import FrameType
 from unittest.mock import patch
 
 import pytest
@@ -111,6 +113,21 @@ def pytest_collection_finish() -> None:
     patch.object(gc, "unfreeze", _note_and_unfreeze).start()
     gc.enable()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """An asynchronous test runs with a handler of Ctrl-C of its own.
+
+    With Python's handler, asyncio replaces it for each fixture and test. Python then writes all
+    that the fixture has returned as text, and throws that away.
+    """
+    is_asynchronous = item.get_closest_marker("asyncio") is not None
+    signal.signal(signal.SIGINT, _interrupt if is_asynchronous else signal.default_int_handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
