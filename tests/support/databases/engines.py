@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.support.databases.kept_connections import kept_connections
-from tests.support.databases.new_databases import migrated_file
+from tests.support.databases.new_databases import make_file, migrated_file
 from tests.support.databases.postgresql import connect_to, copy_rows, dump, postgresql_database
 from tui_manager.state_files import DATABASE
 from tui_manager.storage.engine.postgresql.postgresql_transaction import PostgresqlTransaction
@@ -55,9 +55,7 @@ def database_in(folder: Path) -> Path | str:
     folder means the same database."""
     if _running.engine == SQLITE:
         file = folder / DATABASE
-        if not file.exists():
-            file.write_bytes(migrated_file())
-            file.chmod(0o600)
+        make_file(file)
         return file
     if folder not in _running.used:
         stack = contextlib.ExitStack()

@@ -7,46 +7,62 @@ import contextlib
 import functools
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
-from tui_manager.storage.engine.sqlite import migrations, sqlite_engine
+from tui_manager.storage.engine.sqlite import connection, migrations
 
-_run_migrations = migrations.migrate
+_close_to_others = connection._close_to_others
 
 
 @functools.cache
 def migrated_file() -> bytes:
     """A file with the present schema and without rows of a manager."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        _run_migrations(made)
+        migrations.migrate(made)
         return made.serialize()
 
 
-def migrate(tx: sqlite3.Connection) -> None:
-    """Brings a database to the present schema: a new one at once, an older one by migrations."""
-    if tx.execute("PRAGMA user_version").fetchone()[0]:
-        _run_migrations(tx)
-        return
-    with contextlib.closing(sqlite3.connect(":memory:")) as made:
-        made.deserialize(migrated_file())
-        made.backup(tx)
+@functools.cache
+def _file_with_log() -> bytes:
+    """The same for a file on disk, which has a write-ahead log."""
+    made = bytearray(migrated_file())
+    made[18:20] = 2, 2  # the versions of the format for writing and reading
+    return bytes(made)
+
+
+def make_file(path: Path) -> None:
+    """Makes a new database, unless there is a file already."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(_file_with_log())
+
+
+def _make_private(path: Path) -> None:
+    make_file(path)
+    _close_to_others(path)
 
 
 def copy_from_now_on() -> None:
     """Managers of this process and of its forks copy new databases."""
-    migrated_file()
-    patch.object(sqlite_engine, "migrate", migrate).start()
+    _file_with_log()
+    _copying().start()
 
 
 @contextlib.contextmanager
 def copied_databases() -> Iterator[None]:
     """Managers of this process copy new databases."""
-    with patch.object(sqlite_engine, "migrate", migrate):
+    with _copying():
         yield
+
+
+def _copying() -> Any:
+    return patch.object(connection, "_close_to_others", _make_private)
 
 
 @contextlib.contextmanager
 def migrated_databases() -> Iterator[None]:
     """They run all migrations, as in production."""
-    with patch.object(sqlite_engine, "migrate", _run_migrations):
+    with patch.object(connection, "_close_to_others", _close_to_others):
         yield
