@@ -20,6 +20,19 @@ PRIVATE_PARTS = ("_execute", "_conn", "_thread")
 class StorageConnection(aiosqlite.Connection):
     """A connection that runs whole functions in its own thread."""
 
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        before_first: Callable[[sqlite3.Connection], None],
+    ) -> None:
+        """
+        Args:
+            before_first: is called with the connection before the first function.
+        """
+        super().__init__(connect, iter_chunk_size=64)
+        self._before_first = before_first
+        self._is_used = False
+
     async def __aenter__(self) -> Self:
         try:
             await self
@@ -31,5 +44,11 @@ class StorageConnection(aiosqlite.Connection):
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Calls `work` with the connection in its thread and returns what it returned."""
-        result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        result: T = await self._execute(self._run, work)  # type: ignore[no-untyped-call]
         return result
+
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if not self._is_used:
+            self._before_first(self._conn)
+            self._is_used = True
+        return work(self._conn)

@@ -13,8 +13,11 @@ LOCK_TIMEOUT = 10_000  # milliseconds to wait for another process's lock
 
 
 def open_connection(path: Path, *, read_only: bool) -> StorageConnection:
-    """A connection to the database, to be awaited. One that writes creates the file."""
-    return StorageConnection(partial(_connect, path, read_only), iter_chunk_size=64)
+    """A connection to the database, to be awaited. One that writes creates the file.
+
+    It reads the schema, which takes a millisecond, when it is used first.
+    """
+    return StorageConnection(partial(_connect, path, read_only), partial(_set_up, read_only))
 
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
@@ -32,18 +35,26 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     try:
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA cache_size = -32768")
         if not read_only:
-            connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")  # erased secrets are overwritten
             # A unit of work can be undone alone, so SQLite keeps a copy of each page that it
             # changes. In a file, these copies would be most of what is written.
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA wal_autocheckpoint = 0")  # see write_ahead_log.py
+        # SQLite opens the log, or creates it, at the first read. That must be now: later, another
+        # folder may be at its path.
+        connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _set_up(read_only: bool, connection: sqlite3.Connection) -> None:
+    """What needs the schema."""
+    connection.execute("PRAGMA cache_size = -32768")
+    if not read_only:
+        connection.execute("PRAGMA synchronous = FULL")
 
 
 def _close_to_others(path: Path) -> None:

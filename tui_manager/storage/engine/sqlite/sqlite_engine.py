@@ -199,12 +199,11 @@ async def open_sqlite(path: Path) -> AsyncIterator[SqliteEngine]:
             writing = await stack.enter_async_context(open_connection(path, read_only=False))
             await writing.run(lambda tx: _prepare(tx, path))
             checkpointing = await stack.enter_async_context(open_connection(path, read_only=False))
-            readers: asyncio.Queue[StorageConnection] = asyncio.Queue()
+            # The one that was used last is taken first: it has prepared statements and pages.
+            readers: asyncio.Queue[StorageConnection] = asyncio.LifoQueue()
             for _ in range(_READERS):
                 reading = open_connection(path, read_only=True)
                 readers.put_nowait(await stack.enter_async_context(reading))
-                await reading.run(_open_log)
-            await checkpointing.run(_open_log)
             files = DatabaseFiles(path)
             write_ahead_log = WriteAheadLog(path, writing, checkpointing)
             await writing.run(write_ahead_log.watch_secrets)
@@ -226,9 +225,3 @@ def _prepare(tx: sqlite3.Connection, path: Path) -> None:
         raise StorageError("The database's file system does not support SQLite's WAL mode.")
     migrate(tx)
     tx.execute(f"PRAGMA busy_timeout = {LOCK_WAIT}").close()
-
-
-def _open_log(tx: sqlite3.Connection) -> None:
-    """SQLite opens the log, or creates it, at the first read. That must be now: later, another
-    folder may be at its path."""
-    tx.execute("SELECT count(*) FROM sqlite_schema").fetchone()
