@@ -21,11 +21,10 @@ from tests.agent.fake_enrollment import SECRET, FakeEnrollment, unused_port
 from tests.agent.fake_manager import FakeManager
 from tests.agent.false_server import FalseServer, Switch
 
-pytestmark = pytest.mark.usefixtures("new_processes")
-
 P256 = bytes.fromhex("2a8648ce3d030107")  # the curve's name in DER
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_a_host_enrols_once(
     enrolled: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
 ) -> None:
@@ -44,6 +43,7 @@ async def test_a_host_enrols_once(
         assert (hello.manager_id, hello.host_id) == (tls_manager.manager_id, host_id)
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_nothing_shows_the_token_once_the_host_has_enrolled(
     fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
 ) -> None:
@@ -154,6 +154,7 @@ async def test_an_answer_that_was_lost_makes_no_second_host(
     assert [tls_manager.hellos[0].host_id] == list(enrollment.hosts.values())
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_an_agent_that_is_killed_while_it_enrols_goes_on_as_the_same_host(
     fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
 ) -> None:
@@ -171,6 +172,7 @@ async def test_an_agent_that_is_killed_while_it_enrols_goes_on_as_the_same_host(
     await fresh.ended()
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_a_child_that_is_killed_is_started_again(
     fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
 ) -> None:
@@ -186,6 +188,7 @@ async def test_a_child_that_is_killed_is_started_again(
     assert len(enrollment.hosts) == 1
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_sigterm_ends_an_enrolment_and_its_child(
     fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
 ) -> None:
