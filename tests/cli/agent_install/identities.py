@@ -2,7 +2,6 @@
 so the process of the test answers for all hosts."""
 
 import json
-import os
 import socketserver
 import threading
 from pathlib import Path
@@ -35,22 +34,16 @@ class _Request(socketserver.StreamRequestHandler):
         self.wfile.write(f"{identity_of(state, challenge)}\n".encode())
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Names its socket by a folder that is open: the path of a socket has 107 bytes at most."""
-
-    def server_bind(self) -> None:
-        folder = os.open(Path(str(self.server_address)).parent, os.O_PATH)
-        try:
-            self.socket.bind(f"/proc/self/fd/{folder}/{Path(str(self.server_address)).name}")
-        finally:
-            os.close(folder)
+class _Server(socketserver.ThreadingTCPServer):
+    request_queue_size = 128  # hosts that ask at once
 
 
 class IdentityServer:
-    """Answers `state folder` and `challenge`, a line each."""
+    """Answers `state folder` and `challenge`, a line each, on a port of this machine."""
 
-    def __init__(self, path: Path) -> None:
-        self._server = _Server(str(path), _Request)
+    def __init__(self) -> None:
+        self._server = _Server(("127.0.0.1", 0), _Request)
+        self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
