@@ -2,21 +2,25 @@
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.forked_run import Order
+from tests.support.programs import warm_programs
+from tests.support.programs.program_forker import PYTEST
+from tests.support.programs.warm_programs import Running
 
 _ROOT = Path(__file__).parents[2]
 # Without the plugin that looks for cycles five times when a process ends, as `tests/conftest.py`.
 _OPTIONS = "-rA -p no:cacheprovider -p no:unraisableexception"
-_CONFTEST = """
+_CONFTEST = f"""
 import os
 import pytest
+import sys
 from pathlib import Path
+sys.path.append({str(_ROOT)!r})
 from tests.support import forked_run
 
 def pytest_addoption(parser):
@@ -29,26 +33,26 @@ def pytest_runtestloop(session):
 @pytest.fixture(scope="session", autouse=True)
 def _of_the_process(pytestconfig):
     yield
-    (pytestconfig.rootpath / f"ended-{os.getpid()}").touch()
+    (pytestconfig.rootpath / f"ended-{{os.getpid()}}").touch()
 
 def pytest_terminal_summary(config):
-    (config.rootpath / f"summed-up-{os.getpid()}").touch()
+    (config.rootpath / f"summed-up-{{os.getpid()}}").touch()
 """
 
 
-def _start(folder: Path, text: str, *arguments: str) -> subprocess.Popen[bytes]:
+def _start(folder: Path, text: str, *arguments: str) -> Running:
     (folder / "conftest.py").write_text(_CONFTEST)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = long: takes long\n")
     (folder / "test_made.py").write_text(f"import os, signal, time\nimport pytest\n{text}")
     environment = {name: os.environ[name] for name in os.environ if not name.startswith("PYTEST_")}
-    with (folder / "said").open("w") as said:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *_OPTIONS.split(), *arguments, "."],
-            cwd=folder,
-            env=environment | {"PYTHONPATH": str(_ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    with (folder / "said").open("wb") as said:
+        return warm_programs.start(
+            PYTEST,
+            [*_OPTIONS.split(), *arguments, "."],
+            environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+            stderr=said,
+            folder=folder,
         )
 
 

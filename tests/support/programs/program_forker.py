@@ -37,6 +37,7 @@ NUMBER = struct.Struct("i")
 NEW_PROCESSES = "TESTS_NEW_PROCESSES"
 DASHBOARD = "dashboard"  # `tui-manager` with all that draws
 BENCH = "bench"  # a module of the benchmarks, which is the first argument
+PYTEST = "pytest"  # for the tests of how tests run
 _CHILD = "child of an agent"  # as the name of a program; its first argument is its module
 _FORKED_CHILDREN = "tests.support.programs.forked_children"
 _OF_MANAGER = (
@@ -77,6 +78,7 @@ _IMPORTED = {
         "tui_manager.cli.commands.dashboard",
         "textual.drivers.linux_driver",
     ),
+    PYTEST: ("_pytest.junitxml", "_pytest.helpconfig", "_pytest.unittest", "pdb"),
     _CHILD: (
         "tui_manager_agent.link.enrollment_program",
         "tui_manager_agent.update.bundle_program",
@@ -87,6 +89,7 @@ _MAIN = {
     "tui-manager": "tui_manager.cli.main",
     DASHBOARD: "tui_manager.cli.main",
     "tui-manager-agent": "tui_manager_agent.cli.main",
+    PYTEST: "pytest",
 }
 
 PROGRAMS = ("tui-manager", "tui-manager-agent")
@@ -319,7 +322,7 @@ def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
     for module in _IMPORTED[program]:
         with suppress(ModuleNotFoundError):  # an earlier version has other ones
             importlib.import_module(module)
-    if program != "tui-manager-agent" and is_present:
+    if program not in ("tui-manager-agent", PYTEST) and is_present:
         _import_of_tests("tests.support.databases.new_databases").copy_from_now_on()
     if children is not None:
         _import_of_tests(_FORKED_CHILDREN)
