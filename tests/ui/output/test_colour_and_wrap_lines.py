@@ -1,11 +1,18 @@
 """From chunks of bytes to lines, and from lines to rows of cells."""
 
+import re
+from typing import Any
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from tui_manager.domain.output.output_buffer import PART, OutputBuffer
+from tui_manager.domain.output import output_buffer
+from tui_manager.domain.output.output_buffer import PART, OutputBuffer, OutputLine
 from tui_manager.domain.output.output_search import OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
@@ -67,6 +74,25 @@ def test_characters_cut_between_chunks_come_out_whole() -> None:
     data = "工程 🚀".encode()
     lines.feed([host.chunk(data[at : at + 1]) for at in range(len(data))])
     assert texts(lines) == ["工程 🚀"]
+
+
+_PIECES = (b"plain\n", b"1\n2\n", b"a", b"\n", b"\r", b"\t", b"\x1b[31m", b"\x1b[0m", b"\x1b]")
+_OTHERS = (b"\x07", b"\xe5\xb7", b"\xa5", b"x" * PART)
+
+
+@given(st.lists(st.lists(st.sampled_from(_PIECES + _OTHERS), max_size=8), max_size=4))
+def test_a_line_that_needs_no_decoder_is_as_with_it(chunks: list[list[bytes]]) -> None:
+    """An empty chunk stands for output that is missing."""
+
+    def fields() -> list[list[Any]]:
+        host, lines = Host(), OutputBuffer()
+        for data in map(b"".join, chunks):
+            lines.feed([host.chunk(data, gap=0 if data else 7)])
+        return [[getattr(line, name) for name in OutputLine.__slots__] for line in lines.lines]
+
+    found = fields()
+    with patch.object(output_buffer, "_PLAIN_LINE", re.compile(rb"(?!)")):
+        assert fields() == found
 
 
 def test_what_is_missing_is_said() -> None:

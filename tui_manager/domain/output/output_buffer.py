@@ -5,6 +5,7 @@ carriage return clears that line, so that the last rewrite is seen. On the scree
 `output_window.py` decides which chunks are held, and `colour_and_wrap_lines.py` draws the lines.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import field
 from datetime import datetime
@@ -18,6 +19,7 @@ from tui_manager.domain.text.output_colours import RESET
 from tui_manager.domain.text.safe_text import SafeTextDecoder
 
 PART = 8192  # characters of a line that are drawn as one; a longer line has several parts
+_PLAIN_LINE = re.compile(rb"([ -~]{1,%d})\n" % (PART - 1))
 
 
 @dataclass(slots=True, eq=False)
@@ -95,10 +97,22 @@ class OutputBuffer:
             source.line = None
         data, at = chunk.data, 0
         while at < len(data):
+            if source.line is None and source.decoder.is_plain:
+                at = self._feed_plain(source, chunk, at)
             newline = data.find(b"\n", at, at + PART)
             end = newline + 1 if newline >= 0 else min(at + PART, len(data))
             self._feed_slice(source, chunk, data[at:end], chunk.offset + at)
             at = end
+
+    def _feed_plain(self, source: _Source, chunk: OutputChunk, at: int) -> int:
+        """Takes lines that need no decoder, as most are. Returns where the next one begins."""
+        while plain := _PLAIN_LINE.match(chunk.data, at):
+            line = self._add_line(source, chunk, chunk.offset + at)
+            line.text, line.revision = plain[1].decode(), 1
+            source.line, source.rewrite = None, False
+            source.parts.clear()
+            at = plain.end()
+        return at
 
     def _feed_slice(self, source: _Source, chunk: OutputChunk, data: bytes, offset: int) -> None:
         """A line, or a part of one."""

@@ -66,6 +66,16 @@ class SafeTextDecoder:
         self._shown = ""  # the colour sequence that is set at the end of the text
         self._pieces: list[str] = []
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether printable ASCII characters that come now are a text as they are."""
+        return (
+            self._state is _State.GROUND
+            and not self._shown
+            and not self._wanted.sequence
+            and not self._utf8.getstate()[0]
+        )
+
     def feed(self, data: bytes | str) -> list[str]:
         """The safe pieces of this data: texts, colour sequences, "\\n" and "\\r"."""
         self._run(data if isinstance(data, str) else self._utf8.decode(data))
