@@ -4,6 +4,9 @@ manager in memory over a real socket."""
 import asyncio
 import os
 import re
+import socket
+import socketserver
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,6 +17,7 @@ import pytest
 
 from tests.cli.completion.test_completion import WideWindows, filled
 from tests.lab.prepare import find_program
+from tests.support.programs import warm_programs
 from tests.support.programs.program_forker import installed
 from tests.support.programs.programs import wait_for
 from tests.support.programs.terminals import Terminal, on_terminal
@@ -39,6 +43,15 @@ tui-manager completion fish | source
 """,
 }
 _LINE = re.compile("<([^>]*)>")
+# Sends its id and its standard streams, and ends with the status that it hears.
+_ASK = """#!{python} -IS
+import _socket, os, struct, sys
+asked = _socket.socket(_socket.AF_UNIX)
+asked.connect({address!r})
+streams = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("3i", 0, 1, 2))
+asked.sendmsg([b"%d" % os.getpid()], [streams])
+sys.exit(int(asked.recv(9)))
+"""
 
 
 class Shell:
@@ -64,6 +77,49 @@ class Shell:
         return str(wait_for("the line", lambda: _LINE.findall(self._terminal.drawn))[-1])
 
 
+class _Fork(socketserver.BaseRequestHandler):
+    """Forks `tui-manager` with what a process of `_ASK` was started with, but in the test's locale:
+    another one would need a new process."""
+
+    def handle(self) -> None:
+        pid, streams, _, _ = socket.recv_fds(self.request, 9, 3)
+        process = Path("/proc", pid.decode())
+        _, _, _, *words = (process / "cmdline").read_text().removesuffix("\0").split("\0")
+        given = (process / "environ").read_text().removesuffix("\0").split("\0")
+        own = dict(one.split("=", 1) for one in given if not one.startswith("LANG="))
+        running = warm_programs.start(
+            "tui-manager",
+            words,
+            {**os.environ, **own},
+            stdin=streams[0],
+            stdout=streams[1],
+            stderr=streams[2],
+            folder=(process / "cwd").readlink(),
+        )
+        for stream in streams:
+            os.close(stream)
+        self.request.sendall(b"%d" % running.wait(GIVE_UP))
+
+
+@contextmanager
+def forking(program: Path) -> Iterator[None]:
+    """What the shell starts as `tui-manager` is forked: a start takes 0.2 s of the processor."""
+    address = f"{program}.socket"
+    with socketserver.ThreadingUnixStreamServer(address, _Fork) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        program.unlink()
+        program.write_text(_ASK.format(python=sys.executable, address=address))
+        program.chmod(0o755)
+        try:
+            yield
+        finally:
+            program.unlink()
+            program.symlink_to(installed("tui-manager"))
+            server.shutdown()
+            thread.join()
+
+
 @contextmanager
 def shell(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     """A shell that has nothing but our completion."""
@@ -77,8 +133,10 @@ def shell(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         "zsh": ["-d", "-i"],
         "fish": ["--no-config", "-i", "-C", f"source {start}"],
     }[name]
+    (folder / "bin").mkdir()
+    (folder / "bin/tui-manager").symlink_to(installed("tui-manager"))
     environment = {
-        "PATH": f"{Path(installed('tui-manager')).parent}:{os.environ['PATH']}",
+        "PATH": f"{folder}/bin:{os.environ['PATH']}",
         "HOME": str(folder),
         "ZDOTDIR": str(folder),
         "TUI_MANAGER_STATE_DIR": str(folder / "state"),
@@ -140,7 +198,9 @@ SAME_IN_ALL = {
 
 @pytest.mark.parametrize("name", STARTS)
 def test_a_line_is_completed(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shell starts before the manager: a fork beside the threads of gRPC may hang."""
+    """The shell starts before the manager: a fork beside the threads of gRPC may hang. So does what
+    forks, for the lines in which shells differ; the others start the program."""
+    warm_programs.import_programs(["tui-manager"])
     with shell(name, folder, monkeypatch) as at:
         assert at.completed("tui-manager run we") == "tui-manager run we"
         assert "No manager" not in at.drawn
@@ -149,7 +209,8 @@ def test_a_line_is_completed(name: str, folder: Path, monkeypatch: pytest.Monkey
         Path("a file.toml").touch()
         Path("folder").mkdir()
         with serving(with_odd_command(), folder / "state"):
-            found = {typed: at.completed(f"tui-manager {typed}") for typed in SAME_IN_ALL}
+            with forking(folder / "bin/tui-manager"):
+                found = {typed: at.completed(f"tui-manager {typed}") for typed in SAME_IN_ALL}
             assert found == {typed: f"tui-manager {line}" for typed, line in SAME_IN_ALL.items()}
             at.completed("tui-manager task show ", tabs=2)
             assert "running: systemctl status nginx" in at.drawn
