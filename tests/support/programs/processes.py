@@ -287,12 +287,15 @@ class Machine:
 
     def left_behind(self) -> list[psutil.Process]:
         """What runs under the mark or in the folder, with all that it started."""
-        found = marked({_MARK: str(self.folder)})
+        folder, found = str(self.folder), list[psutil.Process]()
+        mark = f"{_MARK}={folder}"
         for pid, words in command_lines():
-            if any(str(self.folder) in word for word in words):
-                with suppress(psutil.Error):  # it has ended
+            with suppress(psutil.Error):  # it has ended
+                if any(folder in word for word in words):
                     process = psutil.Process(pid)
                     found += [process, *process.children(recursive=True)]
+                elif mark in environment(pid):
+                    found.append(psutil.Process(pid))
         return found
 
 
