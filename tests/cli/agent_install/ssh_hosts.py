@@ -81,13 +81,6 @@ printf '%s\\n' "$@" >&3
 read -r answer <&3 && printf '%s\\n' "$answer"
 """
 
-# The same without that process.
-_IDENTITY = """
-import sys
-from tests.cli.agent_install.identities import identity_of
-print(identity_of(*sys.argv[1:]))
-"""
-
 # The files of the small agent. Its key is a file with random bytes; it joins by writing down the
 # manager and the token; a file `refused` in its state folder is what its log says instead.
 _PROGRAM = """#!/bin/sh
@@ -97,10 +90,7 @@ identity)
     state=$4
     mkdir -p "$state" && chmod 700 "$state" || exit 2
     [ -f "$state/identity" ] || printf 'journal_id=j\\0manager_id=\\0host_id=\\0' >"$state/identity"
-    if [ -f "$HERE/../identities" ]; then
-        read -r port <"$HERE/../identities" && exec bash -c {ask} "$port" "$state" "$6"
-    fi
-    cd {repository} && exec {python} -c {identity} "$state" "$6" ;;
+    read -r port <"$HERE/../identities" && exec bash -c {ask} "$port" "$state" "$6" ;;
 esac
 """
 _LOOP = """#!/bin/sh
@@ -147,10 +137,7 @@ def agent_bundle(
     files = {
         "bin/tui-manager-agent": _PROGRAM.format(
             version=version,
-            python=sys.executable,
             ask=shlex.quote(_ASK),
-            identity=shlex.quote(_IDENTITY),
-            repository=shlex.quote(str(Path(__file__).parents[3])),
         ).encode(),
         "share/run-agent.sh": _LOOP.encode(),
         "share/tui-manager-agent.service": UNIT.encode(),

@@ -65,7 +65,7 @@ class Sshd:
             f"ListenAddress 127.0.0.1:{port}\nHostKey {self.folder}/host_key\nPidFile none\n"
             f"AuthorizedKeysFile {self.folder}/user_key.pub\nStrictModes no\nUsePAM no\n"
             f"PermitRootLogin yes\nBanner {self.folder}/banner\nMaxSessions 1\n"
-            f"SetEnv TUI_MANAGER_INSTALL_PREFIX={self._host.folder}/root\n"
+            f"SetEnv TUI_MANAGER_INSTALL_PREFIX={self._host.folder}/root HERE={self._host.folder}\n"
         )
         self._write_config(port)
         process = subprocess.Popen(
