@@ -73,7 +73,7 @@ async def _files_and_back(fleet: Fleet, node: Node) -> None:
 
 async def _one_task(fleet: Fleet, node: Node) -> None:
     await fleet.online("h1")
-    task_id = await fleet.run("h1", command(15, step=0.01), command(5, step=0.01, brings=True))
+    task_id = await fleet.run("h1", command(15, step=0.02), command(5, step=0.01, brings=True))
     await all_ended(fleet, task_id)
     if not node.hits and "resume" in node.point:  # only who comes back hears of what it holds
         # On a busy machine the host may be away for a moment.

@@ -29,10 +29,8 @@ trace begin
 i=0
 while [ "$i" -lt "$COUNT" ]; do
   printf '%s out %06d %s\\n' "$TUI_MANAGER_EXECUTION_ID" "$i" "$PAD"
-  case $i in *0)
-    printf '%s err %06d\\n' "$TUI_MANAGER_EXECUTION_ID" "$i" >&3
-    sleep "$STEP";;
-  esac
+  case $i in *0) printf '%s err %06d\\n' "$TUI_MANAGER_EXECUTION_ID" "$i" >&3;; esac
+  case $i in 0 | *[02468]0) [ "$STEP" = 0 ] || sleep "$STEP";; esac
   i=$((i + 1))
 done
 while [ -n "$HELD" ] && [ ! -e "$TMPDIR/go" ]; do sleep "$STEP"; done
@@ -44,13 +42,13 @@ case " ${FAILS_ON:-$TUI_MANAGER_HOST} " in *" $TUI_MANAGER_HOST "*) exit "$CODE"
 def command(
     lines: int,
     code: int = 0,
-    step: float = 0.05,
+    step: float = 0.1,
     held: bool = False,
     fails_on: Collection[str] = (),
     brings: bool = False,
 ) -> CommandSpec:
-    """A command that prints so many lines, `step` seconds each ten, and exits with `code`; if it is
-    held, not before GO is in its host's TMPDIR.
+    """A command that prints so many lines, `step` seconds each twenty, and exits with `code`; if it
+    is held, not before GO is in its host's TMPDIR.
 
     Args:
         fails_on: the names of hosts that exit with `code`, the others with 0; empty: all do.

@@ -46,7 +46,7 @@ async def killed_when_due(seed: str) -> None:
 
 async def add_schedule(fleet: Fleet, overlap: Overlap) -> None:
     """A schedule with this word as its name, which is due each second."""
-    text = write_task_file(TaskFile(TaskSpec("h1", (command(20, step=0.1),))))
+    text = write_task_file(TaskFile(TaskSpec("h1", (command(20, step=0.2),))))
     spec = ScheduleSpec(overlap, _CRON, "UTC", overlap, task_file=text)
     await fleet.ask(lambda operator: operator.add_schedule(spec))
 
