@@ -56,7 +56,14 @@ class Operators(Watching):
                 await asyncio.sleep(0.05)
 
     async def see_online(self, *names: str) -> None:
-        """Waits until all managers that are asked see these hosts online."""
+        """Waits until all managers that are asked see these hosts online. Nobody is asked before
+        the database says so: to ask takes far more CPU time."""
+        query = "SELECT name FROM hosts WHERE online"
+        await self.wait(
+            f"{names} in the database",
+            lambda: {row["name"] for row in self.rows(query)},
+            lambda found: found >= set(names),
+        )
         await self._see(names, online=True)
 
     async def see_offline(self, *names: str) -> None:
