@@ -17,7 +17,7 @@ from tui_manager.domain.task_spec.task_spec import Offline
 NEED_SEVERAL: set[str] = set()  # names of scenarios
 HOSTS = ("h1", "h2", "h3")
 IN_BATCHES = RolloutSpec(batches="1,rest", delay=timedelta(seconds=0.2))
-_BETWEEN_TASKS = 0.5  # seconds
+_BETWEEN_TASKS = 1.0  # seconds
 _AT_ONCE = 5  # tasks that have not ended
 _UNENDED = "SELECT count(*) FROM tasks WHERE status = 'running'"
 _LEADERS = "SELECT epoch FROM leader"
@@ -42,7 +42,7 @@ async def under_load(fleet: Fleet, allowed: Allowed | None = None) -> AsyncItera
         nonlocal started
         while True:
             rollout = IN_BATCHES if started % 2 else ALL_AT_ONCE
-            steps = (command(20), command(5, step=0.02, brings=True))
+            steps = (command(20, step=0.3), command(5, step=0.02, brings=True))
             await fleet.run("@all", *steps, offline=Offline.WAIT, rollout=rollout)
             started += 1
             await asyncio.sleep(_BETWEEN_TASKS)
