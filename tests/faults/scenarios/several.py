@@ -34,29 +34,33 @@ async def under_load(fleet: Fleet, allowed: Allowed | None = None) -> AsyncItera
     """Operators start tasks on all hosts, at any manager, one after the other, until the block is
     left. Then all of them end, and the fleet is checked."""
     started = 0
+    left = asyncio.Event()
 
     def unended() -> int:
         return fleet.number(_UNENDED)
 
     async def start() -> None:
         nonlocal started
-        while True:
+        while not left.is_set():
             rollout = IN_BATCHES if started % 2 else ALL_AT_ONCE
             steps = (command(20, step=0.3), command(5, step=0.02, brings=True))
             await fleet.run("@all", *steps, offline=Offline.WAIT, rollout=rollout)
             started += 1
-            await asyncio.sleep(_BETWEEN_TASKS)
-            await fleet.wait("a task to end", unended, lambda count: count < _AT_ONCE)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(left.wait(), _BETWEEN_TASKS)
+            await fleet.wait(
+                "a task to end", unended, lambda count: left.is_set() or count < _AT_ONCE
+            )
 
     starting = asyncio.create_task(start())
     try:
         await fleet.wait("the first task", lambda: started or starting.done())
         yield
+        left.set()
+        await starting  # to cancel it could leave a task that a manager starts only later
     finally:
         starting.cancel()
-        (outcome,) = await asyncio.gather(starting, return_exceptions=True)
-    if isinstance(outcome, Exception):
-        raise outcome
+        await asyncio.gather(starting, return_exceptions=True)
     fleet.note(f"{started} tasks were started")
     await fleet.wait("all tasks to end", unended, lambda count: not count)
     await fleet.settled()
