@@ -34,6 +34,8 @@ if sys.argv[1:] == ["--version"]:  # as the agent prints it, without its imports
     sys.exit(print("tui-manager-agent", {version!r}))
 sys.prefix = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.path[:0] = {path!r}
+if "LD_FAULTS_ARM" in os.environ:
+    import sitecustomize  # that of tests/faults, which `site` would import
 import tui_manager_agent
 tui_manager_agent.__version__ = {version!r}
 from tui_manager_agent.cli.main import main
