@@ -23,6 +23,7 @@ ON_LINUX = os.path.exists("/proc/self/stat")
 # look like gigabytes (PR_SET_MM_MAP), which need not be read.
 ENVIRONMENT_LIMIT = 6 << 20  # bytes
 _BLOCK = 64 << 10  # bytes
+_BEGINNING = 4096  # bytes of a file of a process: all of `stat`, and the users in `status`
 _KTHREADD = 2  # the parent of all threads of the kernel, which have no environment
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _KEYCTL = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine, 0)  # a number of syscall(2)
@@ -166,8 +167,7 @@ def _listed() -> list[str]:
 def _stat(pid: int) -> tuple[int, str, int]:
     """Parent, name (empty: a zombie), start time; zeros if it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            stat = file.read()
+        stat = _read_proc(pid, "stat")
     except OSError:
         return 0, "", 0
     head, _, tail = stat.rpartition(b")")  # a name may hold brackets
@@ -176,6 +176,15 @@ def _stat(pid: int) -> tuple[int, str, int]:
         return 0, "", 0
     name = "" if fields[0] in b"ZX" else head.partition(b"(")[2].decode("utf-8", "replace")
     return int(fields[1]), name, int(fields[19])
+
+
+def _read_proc(pid: int, name: str) -> bytes:
+    """The beginning of a file of a process. Raises OSError: the process is gone."""
+    file = os.open(f"/proc/{pid}/{name}", os.O_RDONLY)
+    try:
+        return os.read(file, _BEGINNING)
+    finally:
+        os.close(file)
 
 
 def _from_proc() -> _Table:
@@ -223,8 +232,7 @@ def _is_of(pid: int, user: int) -> bool:
         owner = os.stat(f"/proc/{pid}").st_uid
         if owner not in (0, user):
             return False
-        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
-            status = file.read()
+        status = _read_proc(pid, "status")
     except OSError:
         return False
     uids = status.partition(b"\nUid:")[2].split(None, 4)[:4]
