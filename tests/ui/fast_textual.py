@@ -9,17 +9,58 @@ from weakref import WeakKeyDictionary
 from rich.console import Console
 from rich.segment import Segment
 from textual import _callback, message_pump
+from textual.css import stylesheet as stylesheets
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.css.tokenize import tokenize_values
+from textual.css.tokenizer import Token
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.reactive import Reactive
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui_manager.ui.terminal.style_cache import CachedStylesheet
 
 # Textual looks up each rule in sets several times for each widget whose styles it applies, by a
 # method in Python that returns the id. This is the same in C: a tenth of the time of a test.
 RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
+# The attributes of widgets.
+
+_NONE = object()
+_get_reactive: Callable[..., Any] = Reactive.__get__
+
+
+def get_reactive(self: Reactive[Any], node: Any, owner: type) -> Any:
+    """Textual asks first whether the node has an id, which calls a method in Python."""
+    value = getattr(node, self.internal_name, _NONE)
+    if value is _NONE or hasattr(node, self.compute_name):
+        return _get_reactive(self, node, owner)
+    return value
+
+
+Reactive.__get__ = get_reactive  # type: ignore[method-assign, assignment]
+
+
+# The number of widgets. Textual keeps it in their class, and after each write to a class Python
+# looks up the methods of all its subclasses anew. Here it is kept beside the class.
+
+_Widgets: Any = type(Widget)
+_last_number = Widget._sort_order
+
+
+def _set_in_class(widgets: type, name: str, value: Any) -> None:
+    global _last_number
+    if name == "_sort_order":
+        _last_number = value
+    else:
+        type.__setattr__(widgets, name, value)
+
+
+_Widgets.__setattr__ = _set_in_class
+_Widgets._sort_order = property(lambda _: _last_number)
 
 
 # The parameters of callbacks.
@@ -165,6 +206,20 @@ def parse_once(stylesheet: Stylesheet, css: str, **keywords: Any) -> list[RuleSe
     if key not in _PARSED:
         _PARSED[key] = parse_rules_anew(stylesheet, css, **keywords)
     return _PARSED[key]
+
+
+_TOKENS: dict[tuple[tuple[str, str], ...], dict[str, list[Token]]] = {}
+
+
+def tokenize_once(values: dict[str, str]) -> dict[str, list[Token]]:
+    """The variables of a theme, which each app that shows markup would read anew."""
+    key = tuple(values.items())
+    if key not in _TOKENS:
+        _TOKENS[key] = tokenize_values(values)
+    return _TOKENS[key]
+
+
+vars(stylesheets)["tokenize_values"] = tokenize_once
 
 
 def learn_once(stylesheet: CachedStylesheet, rules: list[RuleSet]) -> None:

@@ -31,6 +31,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
+from textual.reactive import ReactiveError, reactive
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import Screen
 from textual.widget import Widget
@@ -566,6 +567,33 @@ async def test_a_handler_that_prevents_the_default_action_is_the_last_one() -> N
                 owners.append(owner)
                 method(message)
             assert owners == [Stops]
+
+
+class _Squared(Label):
+    side = reactive(3)
+    area: reactive[int] = reactive(0)
+
+    def compute_area(self) -> int:
+        return self.side**2
+
+
+def test_attributes_are_read_as_textual_reads_them() -> None:
+    """The tests of the screen read most of them faster; see `tests/ui/fast_textual.py`."""
+    widget = _Squared()
+    assert (widget.side, widget.area) == (3, 9)
+    widget.side = 4
+    assert (widget.side, widget.area) == (4, 16)
+    assert isinstance(_Squared.side, reactive)
+    with pytest.raises(ReactiveError):
+        _Squared.__new__(_Squared).side  # noqa: B018
+
+
+def test_widgets_are_numbered_in_the_order_in_which_they_are_made() -> None:
+    """The tests of the screen count them elsewhere; see `tests/ui/fast_textual.py`."""
+    numbers = [widget().sort_order for widget in (Label, _Squared, Widget)]
+    assert numbers == [*range(numbers[0], numbers[0] + 3)]
+    Widget._sort_order += 1
+    assert Label().sort_order == numbers[-1] + 2
 
 
 def drawn_anew(pilot: "Pilot[None]") -> list[list[tuple[str, Style | None]]]:
