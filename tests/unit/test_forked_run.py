@@ -39,11 +39,18 @@ def pytest_terminal_summary(config):
     (config.rootpath / f"summed-up-{{os.getpid()}}").touch()
 """
 
+# A signal that comes just before Python sleeps is handled only after that sleep.
+_SLEEP = """
+def sleep_until_interrupt():
+    while True:
+        time.sleep(0.05)
+"""
+
 
 def _start(folder: Path, text: str, *arguments: str) -> Running:
     (folder / "conftest.py").write_text(_CONFTEST)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = long: takes long\n")
-    (folder / "test_made.py").write_text(f"import os, signal, time\nimport pytest\n{text}")
+    (folder / "test_made.py").write_text(f"import os, signal, time\nimport pytest\n{text}{_SLEEP}")
     environment = {name: os.environ[name] for name in os.environ if not name.startswith("PYTEST_")}
     with (folder / "said").open("wb") as said:
         return warm_programs.start(
@@ -182,7 +189,7 @@ def test_long():
     with open("long", "w") as file:
         file.write(str(os.getpid()))
     open("running", "w").close()
-    time.sleep(1000)
+    sleep_until_interrupt()
 
 @pytest.mark.parametrize("number", range(30))
 def test_it(number):
@@ -204,7 +211,7 @@ def test_an_interrupt_ends_all_processes(tmp_path: Path) -> None:
 def test_it(number):
     if number in (0, 20):
         open(f"running-{number}", "w").close()
-        time.sleep(1000)
+        sleep_until_interrupt()
 """
     for number in (0, 20):
         os.mkfifo(tmp_path / f"running-{number}")
