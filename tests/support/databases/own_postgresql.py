@@ -148,17 +148,19 @@ async def held_commit(
 @contextlib.contextmanager
 def stalled(server: PostgresqlServer) -> Iterator[None]:
     """All processes of the server are stopped for the block: it answers nothing, and its
-    connections stay."""
+    connections stay. One of them may just have ended."""
     assert server.process is not None
     processes = [psutil.Process(server.process.pid)]
     processes += processes[0].children(recursive=True)
     for process in processes:
-        process.suspend()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
     try:
         yield
     finally:
         for process in processes:
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def as_superuser(server: PostgresqlServer, statement: str, database: str = "postgres") -> object:
