@@ -72,7 +72,7 @@ class CuttingProxy:
 
     def close(self) -> None:
         """Ends all connections, and accepts no more."""
-        self._listening.close()
+        _end(self._listening)
         self.end_all()
 
     def _accept(self) -> None:

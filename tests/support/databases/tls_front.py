@@ -33,6 +33,8 @@ def tls_front(port: int, folder: Path, name: str) -> Iterator[tuple[int, Path]]:
         accepting = threading.Thread(target=_accept, args=(listening, context, port), daemon=True)
         accepting.start()
         yield listening.getsockname()[1], certificate
+        listening.shutdown(socket.SHUT_RDWR)
+        accepting.join()
 
 
 def _accept(listening: socket.socket, context: ssl.SSLContext, port: int) -> None:
