@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
@@ -22,7 +22,7 @@ from textual.worker import WorkerCancelled
 
 from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.support.seeded.seeded_fleet import seeded_fleet
-from tests.ui.fast_textual import learn_once, parse_once
+from tests.ui.fast_textual import free_nodes, learn_once, parse_once
 from tui_manager.ui import app, paced_reader
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.tasks import task_form
@@ -93,6 +93,13 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_form, "LOOK_UP_AGAIN_AFTER", SOON / 5)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda _: None)
+
+
+@pytest.fixture(autouse=True)
+def widgets_freed() -> Iterator[None]:
+    """The widgets of a test are freed without the garbage collector."""
+    yield
+    free_nodes()
 
 
 _render_update = Compositor.render_update
