@@ -106,6 +106,10 @@ class Watching:
 
     def leader(self) -> ManagerOfFleet:
         """The manager that leads, by the database; the first one if nobody does."""
+        return self.leader_by_lease() or self.managers[0]
+
+    def leader_by_lease(self) -> ManagerOfFleet | None:
+        """The manager that leads, by the database; None: nobody does."""
         if len(self.managers) == 1:
             return self.managers[0]
         query = "SELECT key FROM gateways JOIN leader ON leader.gateway = gateways.id"
@@ -116,11 +120,11 @@ class Watching:
         if len(self.managers) == 1:
             return self.managers[0]
         query = "SELECT key FROM gateways JOIN hosts ON gateway = gateways.id WHERE hosts.name = ?"
-        return self._with_key(self.rows(query, name))
+        return self._with_key(self.rows(query, name)) or self.managers[0]
 
-    def _with_key(self, rows: Sequence[Row]) -> ManagerOfFleet:
+    def _with_key(self, rows: Sequence[Row]) -> ManagerOfFleet | None:
         keys = [row["key"] for row in rows]
-        return next((one for one in self.managers if one.key in keys), self.managers[0])
+        return next((one for one in self.managers if one.key in keys), None)
 
     def left_behind(self) -> list[psutil.Process]:
         """Processes of supervisors and commands of this fleet."""

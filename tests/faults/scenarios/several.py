@@ -86,10 +86,11 @@ def epoch(fleet: Fleet) -> int:
 async def another_leads(fleet: Fleet, before: ManagerOfFleet) -> ManagerOfFleet:
     """Waits until another manager leads; returns that."""
 
-    def look() -> ManagerOfFleet:
-        return fleet.leader()
+    def other(leader: ManagerOfFleet | None) -> bool:
+        return leader not in (None, before)
 
-    leader = await fleet.wait("another leader", look, lambda seen: seen is not before)
+    leader = await fleet.wait("another leader", fleet.leader_by_lease, other)
+    assert leader is not None
     fleet.note(f"{leader.node.name} leads")
     return leader
 
