@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
@@ -139,6 +139,15 @@ def pytest_runtest_teardown() -> Iterator[None]:
         _UNFROZEN.clear()
         gc.collect()
         gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int, int]:
+    """Each process of a run in several ones ends without freeing its objects."""
+    status = yield
+    if config.option.processes:
+        forked_run.end_without_freeing(status)
+    return status
 
 
 def pytest_unconfigure() -> None:

@@ -30,6 +30,12 @@ def pytest_addoption(parser):
 def pytest_runtestloop(session):
     return forked_run.run(session) or None
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main():
+    status = yield
+    forked_run.end_without_freeing(status)
+    return status
+
 @pytest.fixture(scope="session", autouse=True)
 def _of_the_process(pytestconfig):
     yield
@@ -135,6 +141,19 @@ def test_it(number):
     assert (status, "2 failed, 28 passed" in said) == (1, True), said
     assert "the process that ran this test has ended with status 3" in said
     assert "the process that ran this test has ended with status -9" in said
+
+
+def test_what_is_to_be_called_at_the_end_of_a_process_is_called(tmp_path: Path) -> None:
+    text = """
+import atexit
+from pathlib import Path
+
+def test_it():
+    atexit.register(Path("called").touch)
+"""
+    status, said = _run(tmp_path, text, "--processes", "1")
+    assert (status, "1 passed" in said) == (0, True), said
+    assert (tmp_path / "called").exists()
 
 
 def test_what_fails_after_the_tests_of_a_process_fails_the_run(tmp_path: Path) -> None:
