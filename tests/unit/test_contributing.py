@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,11 +52,19 @@ def read(path: Path) -> File:
     tree = ast.parse(text)
     functions = [
         (node.name, (node.end_lineno or 0) - node.lineno)
-        for node in ast.walk(tree)
+        for node in statements_in(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     said = " ".join((ast.get_docstring(tree) or "").split())
     return File(len(text.splitlines()), said, functions)
+
+
+def statements_in(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node. Expressions have none, so they are not looked into."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from statements_in(child)
 
 
 def functions_of(path: str) -> set[str]:
