@@ -18,6 +18,10 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 _MARK = "\0"  # cannot occur in an argument
 
+# A parser asks for translations of its headings, and each time gettext looks for files that are
+# not there.
+argparse._ = str  # type: ignore[attr-defined]
+
 
 def as_name(word: str) -> str:
     """Marks a word that stands after `--`, so that it is not read as an option; `plain` reverses
