@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +33,39 @@ _Seen = TypeVar("_Seen")
 _MARK = "TUI_MANAGER_TEST"
 
 
+class _Connection:
+    """A connection to the manager of a state folder, with an event loop of its own. It is kept from
+    one question to the next: to make both costs the test and the manager five times as much as to
+    ask."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._open = AsyncExitStack()
+        self._operator: Operator | None = None
+
+    def ask(self, call: Callable[[Operator], Awaitable[_Seen]]) -> _Seen:
+        """What the manager answers. Whoever asks after UnreachableError connects anew."""
+        return self._runner.run(self._ask(call))
+
+    async def _ask(self, call: Callable[[Operator], Awaitable[_Seen]]) -> _Seen:
+        if self._operator is None:
+            self._operator = await self._open.enter_async_context(connect(self._state_dir))
+        try:
+            return await call(self._operator)
+        except UnreachableError:
+            await self._disconnect()
+            raise
+
+    async def _disconnect(self) -> None:
+        self._operator = None
+        await self._open.aclose()
+
+    def close(self) -> None:
+        self._runner.run(self._disconnect())
+        self._runner.close()
+
+
 @dataclass(slots=True)
 class Machine:
     """A folder, and the programs that run in it as if it were a machine of their own."""
@@ -47,6 +80,7 @@ class Machine:
     umask: int = -1  # of every program; -1: the test's own
     secure: bool = False  # TLS, as it is by default; else --insecure is said to both sides
     stderr: int | None = None  # the descriptor that programs get instead of a file
+    _connection: _Connection | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -84,6 +118,7 @@ class Machine:
         self, name: str, *arguments: str, program: str = "tui-manager", **variables: str
     ) -> Program:
         """Starts a program beside the test, with these variables too."""
+        self._disconnect()  # it may be a manager
         return self._start(name, arguments, program, variables)
 
     def _start(
@@ -180,16 +215,18 @@ class Machine:
         Raises:
             ManagerError: as the call does, with the story of all programs.
         """
-
-        async def connected() -> _Seen:
-            async with connect(self.state_dir) as operator:
-                return await call(operator)
-
+        if self._connection is None:
+            self._connection = _Connection(self.state_dir)
         try:
-            return asyncio.run(connected())
+            return self._connection.ask(call)
         except ManagerError as error:
             error.add_note(self.story())
             raise
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def answers(self) -> bool:
         """Whether a manager runs and answers."""
@@ -271,6 +308,7 @@ class Machine:
 
     def stop(self) -> None:
         """Ends all programs, the youngest first, and whatever they left."""
+        self._disconnect()
         for program in reversed(self.programs):
             if program.process.poll() is None:
                 program.process.terminate()
