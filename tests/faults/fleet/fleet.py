@@ -267,6 +267,7 @@ class Fleet(Operators):
 
     async def close(self) -> None:
         """Kills everything that was started, and all that came of it."""
+        await self.connections.aclose()
         for node in self.nodes:
             node.send(signal.SIGKILL)
             if node.process is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from tests.faults.fleet.manager_of_fleet import ManagerOfFleet
@@ -31,6 +32,8 @@ class Operators(Watching):
     def __init__(self, seed: str) -> None:
         super().__init__(seed)
         self.dice = random.Random(f"{seed} operators")
+        self.connections = AsyncExitStack()
+        self._connected: dict[int, Operator] = {}  # by the process id of the manager
 
     async def ask(
         self,
@@ -48,12 +51,21 @@ class Operators(Watching):
             answering = [one for one in self.asked if one.answers]
             chosen = manager or self.dice.choice(answering or self.asked)
             try:
-                async with connect(chosen.state_dir) as operator:
-                    return await call(operator)
+                return await call(await self._connect(chosen))
             except (UnreachableError, StorageError) as error:
+                self._connected.pop(chosen.node.pid, None)
                 if loop.time() > give_up_at:
                     raise AssertionError(f"No manager: {error}\n{self.explain()}") from None
                 await asyncio.sleep(0.05)
+
+    async def _connect(self, manager: ManagerOfFleet) -> Operator:
+        """A connection is kept while the manager answers: to make one takes the test and the
+        manager five times as long as to ask. It is closed with the fleet, as several may ask."""
+        pid = manager.node.pid
+        if pid not in self._connected:
+            connecting = connect(manager.state_dir)
+            self._connected[pid] = await self.connections.enter_async_context(connecting)
+        return self._connected[pid]
 
     async def see_online(self, *names: str) -> None:
         """Waits until all managers that are asked see these hosts online. Nobody is asked before
