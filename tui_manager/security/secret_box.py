@@ -2,6 +2,7 @@
 database without the key, which is elsewhere."""
 
 import os
+from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,7 +26,12 @@ class SecretBox:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+        self._key = key
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        """Made when it is first needed: it makes OpenSSL load its algorithms."""
+        return AESGCM(self._key)
 
     def seal(self, value: str, context: str) -> bytes:
         """Encrypts `value` for one `context`. In another row, which has another context, it cannot
