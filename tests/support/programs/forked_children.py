@@ -16,6 +16,7 @@ from tui_manager_agent.cli import main
 from tui_manager_agent.identity import child_process
 from tui_manager_agent.supervisor import record
 
+from tests.support.programs.program_forker import CHILD
 from tests.support.programs.warm_programs import ask_for_fork, read_number, umask_now
 
 _STDERR = 2
@@ -66,6 +67,7 @@ class _Child:
         self._module = module
         self._stream, theirs = socket.socketpair()
         asked = {
+            "program": CHILD,
             "arguments": [module, *arguments],
             "environment": {**os.environ, "GRPC_VERBOSITY": "NONE"},
             "umask": umask_now(),

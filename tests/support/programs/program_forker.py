@@ -36,9 +36,9 @@ _ROOT = Path(__file__).parents[3]
 NUMBER = struct.Struct("i")
 NEW_PROCESSES = "TESTS_NEW_PROCESSES"
 DASHBOARD = "dashboard"  # `tui-manager` with all that draws
-BENCH = "bench"  # a module of the benchmarks, which is the first argument
+BENCH = "bench"  # a module of the benchmarks, which is the first argument; forked by `DASHBOARD`
 PYTEST = "pytest"  # for the tests of how tests run
-_CHILD = "child of an agent"  # as the name of a program; its first argument is its module
+CHILD = "child of an agent"  # as the name of a program; its first argument is its module
 _FORKED_CHILDREN = "tests.support.programs.forked_children"
 _OF_MANAGER = (
     "tui_manager.run_manager",
@@ -61,25 +61,20 @@ _IMPORTED = {
         "tui_manager.cli.commands.dashboard",
         "tui_manager.ui.app",
         "textual.drivers.linux_driver",
-    ),
-    "tui-manager-agent": (
-        "tui_manager_agent.agent",
-        "tui_manager_agent.link.enrollment",
-        "tui_manager_agent.identity.token_file",
-    ),
-    BENCH: (
-        *_OF_MANAGER,
         "bench.swarm.__main__",
         "bench.floors.byte_reader",
         "bench.floors.byte_server",
         "bench.floors.echo_server",
         "bench.floors.echo_streams",
         "bench.screen.app",
-        "tui_manager.cli.commands.dashboard",
-        "textual.drivers.linux_driver",
+    ),
+    "tui-manager-agent": (
+        "tui_manager_agent.agent",
+        "tui_manager_agent.link.enrollment",
+        "tui_manager_agent.identity.token_file",
     ),
     PYTEST: ("_pytest.junitxml", "_pytest.helpconfig", "_pytest.unittest", "pdb"),
-    _CHILD: (
+    CHILD: (
         "tui_manager_agent.link.enrollment_program",
         "tui_manager_agent.update.bundle_program",
         "cryptography.hazmat.primitives.asymmetric.ed25519",
@@ -199,7 +194,9 @@ class _Forking:
         _open_streams()
         if self.children is not None and NEW_PROCESSES not in os.environ:
             importlib.import_module(_FORKED_CHILDREN).fork_from_now_on(self.children)
-        if self.program in (BENCH, _CHILD):
+        if asked["program"] == BENCH:
+            sys.path.append(str(_ROOT))
+        if asked["program"] in (BENCH, CHILD):
             return partial(_run_module, asked["arguments"])
         if asked["file"]:
             return partial(_run_file, path)
@@ -282,10 +279,12 @@ class _End:
 
 
 def _import_of_tests(module: str) -> Any:
+    """Imports what is not installed too: tests and benchmarks."""
     sys.path.append(str(_ROOT))
-    imported = importlib.import_module(module)
-    sys.path.remove(str(_ROOT))
-    return imported
+    try:
+        return importlib.import_module(module)
+    finally:
+        sys.path.pop()
 
 
 def _start_forker_of_children(control: int, end: _End) -> socket.socket:
@@ -295,9 +294,9 @@ def _start_forker_of_children(control: int, end: _End) -> socket.socket:
         ours.close()
         os.close(control)
         os.environ["GRPC_VERBOSITY"] = "NONE"  # as the agent starts them
-        for module in _IMPORTED[_CHILD]:
+        for module in _IMPORTED[CHILD]:
             importlib.import_module(module)
-        _fork_when_asked(_Forking(_CHILD, theirs), end)
+        _fork_when_asked(_Forking(CHILD, theirs), end)
     theirs.close()
     return ours
 
@@ -315,13 +314,10 @@ def _serve(program: str, control: int, *, is_present: bool) -> NoReturn:
         if is_present and "LD_FAULTS_ARM" not in os.environ:
             children = _start_forker_of_children(control, end)
         sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # as its `main` does
-    if program == BENCH:
-        sys.path.append(str(_ROOT))
-    else:
-        importlib.import_module(_MAIN[program])
+    importlib.import_module(_MAIN[program])
     for module in _IMPORTED[program]:
-        with suppress(ModuleNotFoundError):  # an earlier version has other ones
-            importlib.import_module(module)
+        with suppress(ImportError):  # an earlier version has other ones
+            _import_of_tests(module)
     if program not in ("tui-manager-agent", PYTEST) and is_present:
         _import_of_tests("tests.support.databases.new_databases").copy_from_now_on()
     if children is not None:

@@ -24,7 +24,13 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from tests.support.programs import program_forker
-from tests.support.programs.program_forker import NUMBER, TAKE_TERMINAL, installed
+from tests.support.programs.program_forker import (
+    BENCH,
+    DASHBOARD,
+    NUMBER,
+    TAKE_TERMINAL,
+    installed,
+)
 from tests.support.waiting import GIVE_UP
 
 WARM_PATHS: set[str] = set()  # with programs of their own, which are imported and forked too
@@ -108,6 +114,7 @@ def start(
             for stream in (stdin, stdout, stderr)
         ]
         return server.fork(
+            program,
             arguments,
             environment,
             umask,
@@ -121,6 +128,7 @@ def start(
 
 def _server(program: str, injected: Mapping[str, str]) -> "_Server":
     """The process that forks it; it is started if there is none."""
+    program = DASHBOARD if program == BENCH else program
     key = (program, injected.get("PYTHONPATH", ""))
     if key not in _servers:
         _servers[key] = _Server(program, injected)
@@ -276,6 +284,7 @@ class _Server:
 
     def fork(
         self,
+        program: str,
         arguments: Sequence[str],
         environment: Mapping[str, str],
         umask: int,
@@ -288,6 +297,7 @@ class _Server:
     ) -> Fork:
         """Starts the program."""
         asked = {
+            "program": program,
             "arguments": arguments,
             "environment": dict(environment),
             "umask": umask if umask >= 0 else umask_now(),
