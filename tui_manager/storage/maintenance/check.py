@@ -237,10 +237,19 @@ def contradictions(tx: Transaction) -> list[Finding]:
     version = len(migrations())
     if isinstance(tx, sqlite3.Connection):  # also of an older program, and without a `sha256`
         version = tx.execute("PRAGMA user_version").fetchone()[0]
-        tx.create_function("sha256", 1, _sha256, deterministic=True)
+        _add_sha256(tx)
     asked = [name for name in _SENTENCES if _SINCE.get(name, 1) <= version]
     pruned = marked(tx) if version >= _PRUNED_SINCE else set()
     return [finding for name in asked for finding in _found(tx, name, pruned)]
+
+
+def _add_sha256(tx: sqlite3.Connection) -> None:
+    """Adds the function to a connection that lacks it. If it was replaced instead, SQLite would
+    compile all statements of the connection again."""
+    try:
+        tx.execute("SELECT sha256(NULL)").close()
+    except sqlite3.OperationalError:
+        tx.create_function("sha256", 1, _sha256, deterministic=True)
 
 
 def _sha256(data: bytes | None) -> str | None:
