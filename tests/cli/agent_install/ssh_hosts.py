@@ -88,7 +88,7 @@ case $1 in
 --version) echo tui-manager-agent {version} ;;
 identity)
     state=$4
-    mkdir -p "$state" && chmod 700 "$state" || exit 2
+    [ -d "$state" ] || mkdir -p -m 700 "$state" || exit 2
     [ -f "$state/identity" ] || printf 'journal_id=j\\0manager_id=\\0host_id=\\0' >"$state/identity"
     read -r port <"$HERE/../identities" && exec bash -c {ask} "$port" "$state" "$6" ;;
 esac
@@ -107,12 +107,13 @@ fi
 if [ -f "$token" ]; then
     mv "$token" "$state/used-token"
     printf 'journal_id=j\\0manager_id=manager-1\\0host_id=' >"$state/identity.new"
-    printf 'host-%s\\0' "$(cut -c 1-12 "$state/key.sha256")" >>"$state/identity.new"
+    read -r key <"$state/key.sha256"
+    printf 'host-%.12s\\0' "$key" >>"$state/identity.new"
     mv "$state/identity.new" "$state/identity"
 fi
 echo $$ >"$root/run.pid"
 trap 'rm -f "$root/run.pid"; exit 0' TERM
-mkfifo "$root/waits" && exec 8<>"$root/waits" && rm "$root/waits"
+exec 8<>"$HERE/../waits"
 while :; do read -r _ <&8; done
 """
 NO_BOOT = "it does not start with the machine: there is no systemd and no crontab"
@@ -175,6 +176,7 @@ class SshHosts:
         ssh.chmod(0o755)
         self._identities = IdentityServer()
         (self.folder / "identities").write_text(f"{self._identities.port}\n")
+        os.mkfifo(self.folder / "waits")  # to which nobody writes
 
     def add(self, *names: str) -> "SshHost":
         """A host that has all of these names."""
