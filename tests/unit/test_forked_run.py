@@ -1,6 +1,7 @@
 """Tests in several processes, which one process has collected."""
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -218,7 +219,8 @@ def test_it(number):
 """
     os.mkfifo(tmp_path / "running")
     status, said = _run(tmp_path, text, "--processes", "2", "-x")
-    assert (status, "1 failed, 24 passed" in said) == (1, True), said
+    # The process of the long one has taken one of the others, unless these had begun long before.
+    assert (status, bool(re.search("1 failed, 2[45] passed", said))) == (1, True), said
     assert "stopping after 1 failures" in said
     long = (tmp_path / "long").read_text()
     assert (tmp_path / f"ended-{long}").exists()  # its fixtures have ended too
