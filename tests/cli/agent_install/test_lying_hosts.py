@@ -68,7 +68,7 @@ done""",
         (PROBED, OTHERS.replace('"public_key": "', '"public_key": "00'), "cannot prove"),
         (PROBED, "[" * 3000, "Its agent gives no identity"),
         (f"{PROBED}; a 'problem={{}} /'", "", "/ cannot be used."),
-        ("yes 123456789", "", "Its login shell prints too much."),
+        ('yes "$(printf %01000d 1)"', "", "Its login shell prints too much."),
     ],
 )  # fmt: skip
 def test_a_host_that_lies_fails_alone(
