@@ -110,7 +110,7 @@ def test_what_operators_say_of_a_host_outlives_its_agent(secure: Machine) -> Non
     agent = secure.agent("h1", "--label", "env=prod", "--label", "rack=r2")
 
     def told() -> bool:
-        (host,) = secure.json("hosts")
+        (host,) = secure.hosts()
         return bool(host["online"]) and host["labels"] == {"env": "lab", "rack": "r2"}
 
     secure.wait_for("the host with its labels", told)
@@ -126,7 +126,7 @@ def test_what_operators_say_of_a_host_outlives_its_agent(secure: Machine) -> Non
     assert early.code == 2
     assert "it is online" in early.err
     assert agent.stop() == 0, agent.story()
-    secure.wait_for("the host to be offline", lambda: not secure.json("hosts")[0]["online"])
+    secure.wait_for("the host to be offline", lambda: not secure.hosts()[0]["online"])
     assert secure.run("hosts", "remove", "shop").out == b"shop\n"
     assert secure.json("hosts") == []
     for token in ("", secure.token("--auto-approve")):

@@ -2,11 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.databases.postgresql import new_database
 from tests.support.programs.processes import Machine
+from tui_manager.domain.presentation.json_fields import manager_shape
+
+
+def managers(of: Machine) -> list[dict[str, Any]]:
+    """All managers, each as `managers --json` tells."""
+    return [manager_shape(each) for each in of.ask(lambda operator: operator.list_managers())]
 
 
 def test_a_manager_alone_is_the_whole_list(machine: Machine) -> None:
@@ -16,8 +23,9 @@ def test_a_manager_alone_is_the_whole_list(machine: Machine) -> None:
     assert (alone["number"], alone["address"]) == (0, machine.address)
     assert (alone["leads"], alone["alive"]) == (True, True)
     machine.wait_for(
-        "the host to be counted", lambda: machine.json("managers")[0], lambda one: one["hosts"] == 1
+        "the host to be counted", lambda: managers(machine), lambda found: found[0]["hosts"] == 1
     )
+    assert machine.json("managers")[0]["hosts"] == 1
     assert machine.json("hosts", "show", "h1")["manager"] is None
     assert machine.run("managers").out.split()[0] == b"NAME"
 
@@ -41,14 +49,15 @@ def pair(tmp_path: Path) -> Iterator[tuple[Machine, Machine]]:
 Standing = dict[str, tuple[bool, bool]]
 
 
-def standing(of: Machine) -> Standing:
-    """The managers as one of them lists them: whether each leads and is alive, by address."""
-    return {each["address"]: (each["leads"], each["alive"]) for each in of.json("managers")}
+def standing(listed: list[dict[str, Any]]) -> Standing:
+    """Whether each of the managers leads and is alive, by address."""
+    return {each["address"]: (each["leads"], each["alive"]) for each in listed}
 
 
 def wait_for_standing(of: Machine, expected: Standing) -> None:
-    """Waits until a manager lists all of them so."""
-    of.wait_for("the managers", lambda: standing(of), lambda seen: seen == expected)
+    """Waits until a manager lists all of them so, and the program prints that."""
+    for look in (lambda: managers(of), lambda: of.json("managers")):
+        of.wait_for("the managers", look, lambda seen: standing(seen) == expected)
 
 
 def test_one_of_two_managers_dies(pair: tuple[Machine, Machine]) -> None:
