@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
 from tests.support.fake_operator.fake_operator import FakeOperator
+from tui_manager.cli.commands import dashboard
 from tui_manager.cli.commands.dashboard import opened, show
 from tui_manager.cli.commands.serve import SWITCH_INTERVAL
 from tui_manager.settings import Settings
@@ -29,6 +31,7 @@ def test_the_threads_of_the_manager_give_way_soon_while_the_screen_waits(
         found.append(sys.getswitchinterval())
         return 0
 
+    monkeypatch.setattr(dashboard, "short_collections", nullcontext)  # see `tests/conftest.py`
     monkeypatch.setattr(ScreenRestarter, "run", run)
     assert show(opened(FakeOperator()), None, Settings()) == 0
     assert found == [pytest.approx(SWITCH_INTERVAL)]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.databases.postgresql import new_database, unused_database
 from tests.support.programs.programs import wait_for
+from tui_manager.cli.commands import serve
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
 from tui_manager.run_manager import run_manager
@@ -203,8 +205,12 @@ def state_dir(tmp_path: Path) -> Path:
 
 
 def test_migrate_says_what_it_has_carried_over(
-    state_dir: Path, empty: str, capsys: pytest.CaptureFixture[str]
+    state_dir: Path,
+    empty: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(serve, "short_collections", nullcontext)  # see `tests/conftest.py`
     source = state_dir / "manager.db"
     command = ["database", "migrate", "--from", str(source), "--state-dir", str(state_dir)]
     assert main(["serve", "--state-dir", str(state_dir), "--listen", "127.0.0.1:0"]) == 2
