@@ -51,21 +51,27 @@ class Operators(Watching):
             answering = [one for one in self.asked if one.answers]
             chosen = manager or self.dice.choice(answering or self.asked)
             try:
-                return await call(await self._connect(chosen))
+                return await self._ask(call, chosen)
             except (UnreachableError, StorageError) as error:
-                self._connected.pop(chosen.node.pid, None)
                 if loop.time() > give_up_at:
                     raise AssertionError(f"No manager: {error}\n{self.explain()}") from None
                 await asyncio.sleep(0.05)
 
-    async def _connect(self, manager: ManagerOfFleet) -> Operator:
-        """A connection is kept while the manager answers: to make one takes the test and the
-        manager five times as long as to ask. It is closed with the fleet, as several may ask."""
+    async def _ask(
+        self, call: Callable[[Operator], Awaitable[Reply]], manager: ManagerOfFleet
+    ) -> Reply:
+        """Asks a manager once. A connection is kept while the manager answers: to make one takes
+        the test and the manager five times as long as to ask. It is closed with the fleet, as
+        several may ask."""
         pid = manager.node.pid
-        if pid not in self._connected:
-            connecting = connect(manager.state_dir)
-            self._connected[pid] = await self.connections.enter_async_context(connecting)
-        return self._connected[pid]
+        try:
+            if pid not in self._connected:
+                connecting = connect(manager.state_dir)
+                self._connected[pid] = await self.connections.enter_async_context(connecting)
+            return await call(self._connected[pid])
+        except UnreachableError:
+            self._connected.pop(pid, None)
+            raise
 
     async def see_online(self, *names: str) -> None:
         """Waits until all managers that are asked see these hosts online. Nobody is asked before
@@ -132,18 +138,13 @@ class Operators(Watching):
 
     async def attention(self, manager: ManagerOfFleet | None = None) -> tuple[str, ...]:
         """The sentences that need an operator, as a manager shows them."""
-
-        async def read(operator: Operator) -> tuple[str, ...]:
-            return tuple(alert.text for alert in (await operator.manager_status()).attention)
-
-        return await self.ask(read, manager)
+        return await self.ask(_attention, manager)
 
     async def said_by(self, manager: ManagerOfFleet) -> tuple[str, ...]:
         """What an operator reads who asks this manager now for what needs attention: its sentences,
         or why there are none."""
         try:
-            async with connect(manager.state_dir) as operator:
-                return tuple(alert.text for alert in (await operator.manager_status()).attention)
+            return await self._ask(_attention, manager)
         except (UnreachableError, StorageError) as error:
             return (str(error),)
 
@@ -169,3 +170,7 @@ class Operators(Watching):
         except IllegalMoveError:
             return False
         return True
+
+
+async def _attention(operator: Operator) -> tuple[str, ...]:
+    return tuple(alert.text for alert in (await operator.manager_status()).attention)
