@@ -124,7 +124,9 @@ def test_two_agents_with_one_name(machine: Machine) -> None:
 
 def test_an_agent_of_another_manager(machine: Machine) -> None:
     machine.serve()
-    machine.agents("h1")
+    (agent,) = machine.agents("h1")
+    # The manager has it online just before it has noted its manager.
+    machine.wait_for("it to be welcome", lambda: agent.err, lambda seen: "welcome: " in seen)
     for program in reversed(machine.programs):
         program.stop()
     machine.serve("--state-dir", str(machine.folder / "other"))
