@@ -370,6 +370,7 @@ def _end(model: Model, host: Host, name: str) -> bool:
         host.step += 1
         host.state, host.barrier = HostState.AT_BARRIER, host.step
     elif under_way:
+        host.step = model.steps - 1  # later ones are skipped, also for a host that comes back
         host.state, host.failed = HostState.ENDED, name != "complete"
         host.completed, host.lost = name == "complete", name == "lose"
     return True
