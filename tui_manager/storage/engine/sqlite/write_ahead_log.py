@@ -90,6 +90,8 @@ class WriteAheadLog:
         Raises:
             FullLogError: it is still longer after so many seconds.
         """
+        if self.size <= SIZE_MAX:
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.size > SIZE_MAX:
