@@ -47,6 +47,7 @@ from tests.ui.fast_textual import (
     find_handlers_anew,
     parse_rules_anew,
 )
+from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.frame.header import HeaderLine
 from tui_manager.ui.terminal import textual_internals
 from tui_manager.ui.terminal.style_cache import CachedStylesheet
@@ -160,6 +161,10 @@ HINTS: dict[tuple[type, str], str] = {
     ),
     (Screen, "_screen_resized"): (
         "HookedScreen._screen_resized: look for what lays out a screen when it is told its size."
+    ),
+    (Screen, "_on_screen_resume"): (
+        "HookedScreen._on_screen_resume: look for what styles all widgets of a screen that is "
+        "shown again, after the theme has changed."
     ),
     (Screen, "_on_layout"): (
         "HookedScreen._on_layout: look for what a screen does with a widget that asks for a layout."
@@ -436,6 +441,18 @@ async def test_the_styles_that_are_remembered_are_those_that_textual_finds(
         assert wrong_styles(pilot.app) == []
 
 
+async def test_a_screen_that_was_hidden_while_the_theme_changed_has_its_styles(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        for theme, there, back in (("textual-light", "2", "1"), ("textual-dark", "n", "escape")):
+            await press(pilot, there)
+            pilot.app.theme = theme
+            await press(pilot, back)
+            assert isinstance(pilot.app.screen, DashboardScreen)
+            assert wrong_styles(pilot.app) == [], HINTS[Screen, "_on_screen_resume"]
+
+
 DIALOGS = {
     "a question": ("down", "c"),
     "a question over a form": ("n", *"web01", "escape"),
@@ -493,6 +510,23 @@ async def test_a_layout_asks_for_no_other_one(kind: type[Screen[None]], asks: bo
         screen._refresh_layout(Size(50, 20))
         assert wide.size.width == 50
         assert wide._layout_required is asks
+
+
+@pytest.mark.parametrize(("kind", "drawn"), [(HookedScreen, False), (Screen, True)])
+async def test_a_screen_is_not_drawn_whole_when_its_focus_moves(
+    kind: type[Screen[None]], drawn: bool
+) -> None:
+    """If a screen of Textual is not either, remove `HookedScreen.focused`."""
+    app = Hooked()
+    async with app.run_test() as pilot:
+        await app.push_screen(screen := kind())
+        await screen.mount(Input(), second := Input())
+        await settle(pilot)
+        assert screen._styles_cache._cache
+        screen.set_focus(second)
+        await pilot.pause()
+        assert app.focused is second
+        assert bool(screen._styles_cache._cache) is not drawn
 
 
 class _Callbacks:

@@ -18,13 +18,14 @@ from textual.binding import BindingsMap, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.events import Idle
+from textual.events import Idle, ScreenResume
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Size
 from textual.message import Message
 from textual.messages import Layout
 from textual.reactive import Reactive
 from textual.screen import UPDATE_PERIOD, Screen, ScreenResultType
+from textual.theme import Theme
 from textual.widget import AwaitMount, Widget
 from textual.widgets import Input
 from textual.widgets._toast import ToastRack
@@ -60,6 +61,7 @@ def forget_sizes(widget: Widget) -> None:
 class HookedScreen(Screen[ScreenResultType]):
     """A screen that may leave messages unhandled, and draws what has changed at once."""
 
+    focused = Reactive["Widget | None"](None, repaint=False)  # Textual's has the whole screen drawn
     _drawn_at = 0.0  # monotonic seconds
     _laid_out_at = 0.0  # when the last layout began
 
@@ -87,6 +89,11 @@ class HookedScreen(Screen[ScreenResultType]):
         """Textual lays out a screen again when it hears of the size that the screen has."""
         if size != self._size:
             super()._screen_resized(size)
+
+    def _on_screen_resume(self, event: ScreenResume) -> None:
+        """Textual styles all widgets again, which were styled when they were mounted, and are when
+        the theme changes. It calls its own method after this one."""
+        event.refresh_styles = False
 
     async def _on_layout(self, message: Layout) -> None:
         """Widgets that were mounted before the first layout have asked for one, and in Textual they
@@ -160,6 +167,10 @@ class HookedApp(App[None], inherit_bindings=False):
             self._css_variables[theme] = super().get_css_variables()
         self.theme_variables = self._css_variables[theme]
         return self.theme_variables
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """Textual copies the list of all themes twice, for each line that is drawn."""
+        return self._registered_themes.get(theme_name) or super().get_theme(theme_name)
 
     def begin_with_theme(self, theme: str) -> None:
         """Sets the theme before the app runs, so that its style sheets are parsed once. Textual
