@@ -3,6 +3,7 @@ with the same result: this took a fourth of the time of a test."""
 
 import types
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,13 +13,16 @@ from textual import _callback, message_pump
 from textual.app import App
 from textual.css import stylesheet as stylesheets
 from textual.css.model import RuleSet
+from textual.css.styles import RenderStyles
 from textual.css.stylesheet import Stylesheet
 from textual.css.tokenize import tokenize_values
 from textual.css.tokenizer import Token
-from textual.dom import DOMNode
+from textual.dom import DOMNode, NoScreen
+from textual.geometry import Region
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.reactive import Reactive
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -44,6 +48,77 @@ def get_reactive(self: Reactive[Any], node: Any, owner: type) -> Any:
 
 
 Reactive.__get__ = get_reactive  # type: ignore[method-assign, assignment]
+
+
+# The widget above a widget. Textual keeps a weak reference, which a method in Python follows: it is
+# asked for most of all. `free_nodes` needs no weak ones.
+
+MessagePump._parent = None  # type: ignore[method-assign, assignment]
+
+
+def find_screen(self: DOMNode) -> Screen[Any]:
+    """As Textual does, which imports the class each time."""
+    node: Any = self
+    while node is not None and not isinstance(node, Screen):
+        node = node._parent
+    if node is None:
+        raise NoScreen("node has no screen")
+    return node
+
+
+DOMNode.screen = property(find_screen)  # type: ignore[method-assign, assignment]
+
+
+# What is not sent while a message is handled: mostly nothing.
+
+_prevent = MessagePump.prevent
+_PREVENT_NOTHING = nullcontext()
+
+
+def prevent(self: MessagePump, *kinds: type[Message]) -> AbstractContextManager[None]:
+    """As Textual does, without a generator if there is nothing to prevent."""
+    return _prevent(self, *kinds) if kinds else _PREVENT_NOTHING
+
+
+MessagePump.prevent = prevent  # type: ignore[method-assign, assignment]
+
+
+# What is to be drawn.
+
+_set_dirty = Widget._set_dirty
+
+
+def set_dirty(self: Widget, *regions: Region) -> None:
+    """As Textual does, but of a whole widget the lines are not noted one by one: to count them,
+    Textual looks up where the widget is. As no line is kept then, all are drawn anyway."""
+    if regions:
+        _set_dirty(self, *regions)
+        return
+    self._styles_cache.clear()
+    whole = self.outer_size.region
+    self._dirty_regions.clear()
+    self._dirty_regions.add(whole)
+    self._repaint_regions.clear()
+    if whole:
+        self._repaint_regions.add(whole)
+
+
+Widget._set_dirty = set_dirty  # type: ignore[method-assign]
+
+
+# Styles.
+
+
+def get_rule(self: RenderStyles, rule_name: str, default: object = None) -> object:
+    """As Textual does, which asks four methods for it."""
+    own: Any = self._inline_styles._rules
+    if rule_name in own:
+        return own[rule_name]
+    found: Any = self._base_styles._rules
+    return found.get(rule_name, default)
+
+
+RenderStyles.get_rule = get_rule  # type: ignore[method-assign]
 
 
 # The number of widgets. Textual keeps it in their class, and after each write to a class Python
@@ -184,7 +259,9 @@ class _NoLog:
 
 
 MessagePump._get_dispatch_methods = find_handlers  # type: ignore[method-assign]
-vars(message_pump)["log"] = _NoLog()
+_NO_LOG = _NoLog()
+vars(_NO_LOG)["event"] = _NO_LOG  # the part that is used for each message
+vars(message_pump)["log"] = _NO_LOG
 
 
 # Widgets that are not needed any more. They and what they hold refer to each other, and to have the

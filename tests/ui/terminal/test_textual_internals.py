@@ -25,9 +25,9 @@ from textual.css.model import RuleSet
 from textual.css.parse import parse as parse_css
 from textual.css.styles import RulesMap
 from textual.css.stylesheet import Stylesheet
-from textual.dom import DOMNode
+from textual.dom import DOMNode, NoScreen
 from textual.drivers.linux_driver import LinuxDriver
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
@@ -620,6 +620,29 @@ def test_attributes_are_read_as_textual_reads_them() -> None:
     assert isinstance(_Squared.side, reactive)
     with pytest.raises(ReactiveError):
         _Squared.__new__(_Squared).side  # noqa: B018
+
+
+async def test_a_widget_finds_its_screen_and_what_is_above_it() -> None:
+    """In the tests of the screen without weak references; see `tests/ui/fast_textual.py`."""
+    async with Hooked().run_test() as pilot:
+        label = pilot.app.query_one(Label)
+        assert label.screen is pilot.app.screen is label.parent
+        assert pilot.app.screen.parent is pilot.app
+        await label.remove()
+        assert label.parent is None
+        with pytest.raises(NoScreen):
+            label.screen  # noqa: B018
+
+
+async def test_a_widget_that_has_changed_is_drawn_whole() -> None:
+    """The tests of the screen do not note each line of it; see `tests/ui/fast_textual.py`."""
+    async with Hooked().run_test() as pilot:
+        label = pilot.app.query_one(Label)
+        whole = Region(0, 0, *label.outer_size)
+        assert label.render_lines(whole)[0].text.rstrip() == "text"
+        label.update("more")
+        assert label._dirty_regions == label._repaint_regions == {whole}
+        assert label.render_lines(whole)[0].text.rstrip() == "more"
 
 
 def test_widgets_are_numbered_in_the_order_in_which_they_are_made() -> None:
