@@ -244,6 +244,33 @@ async def test_planning_begins_anew_after_the_database_has_gone_back(managers: M
     await asyncio.wait([running])
 
 
+async def test_who_leads_again_while_the_loops_end_goes_on_to_lead(managers: Managers) -> None:
+    a = await managers.start("a")
+    begun: list[str] = []
+    ending, may_end = asyncio.Event(), asyncio.Event()
+
+    async def loop() -> None:
+        begun.append("begins")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await may_end.wait()
+
+    running = asyncio.create_task(LeaderLoops(a.leadership, {"loop": loop}).run())
+    await _until(begun, ["begins"])
+    a.leadership.lose("the test says so")
+    await ending.wait()
+    await managers.beat()
+    epoch = a.leadership.epoch
+    assert epoch is not None
+    may_end.set()
+    await _until(begun, ["begins", "begins"])
+    assert a.leadership.epoch == epoch
+    running.cancel()
+    await asyncio.wait([running])
+
+
 async def _until(events: list[str], expected: list[str]) -> None:
     async def look() -> list[str]:
         return list(events)

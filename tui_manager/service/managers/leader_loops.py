@@ -31,10 +31,12 @@ class LeaderLoops:
         """
         while True:
             await self._leadership.leading.wait()
+            epoch = self._leadership.epoch
             try:
                 await self._plan()
             except NotLeadingError:
-                self._leadership.lose("another manager leads")
+                if self._leadership.epoch == epoch:  # else it leads again meanwhile
+                    self._leadership.lose("another manager leads")
 
     async def _plan(self) -> None:
         """Runs all loops until one ends with an error, or this manager does not lead."""

@@ -96,6 +96,12 @@ class Leadership:
         return self.leading.is_set()
 
     @property
+    def epoch(self) -> int | None:
+        """The epoch with which this manager believes that it leads the others; None: it does not
+        lead, or there can be no others. Each time that it begins to lead, it has another one."""
+        return self._database.epoch
+
+    @property
     def known_managers(self) -> ManagerGroup:
         """How all managers stand, for operators. If this manager has not reached the database for
         `ALIVE_FOR`, it knows nothing of the others."""
