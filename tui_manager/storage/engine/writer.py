@@ -171,7 +171,10 @@ def _changed(units: Sequence[_Unit], outcomes: Sequence[Any]) -> ActCounts:
 async def _wait_for_all_but(begun: set[asyncio.Task[None]], count: int) -> set[asyncio.Task[None]]:
     """Waits until at most `count` of the transactions still run, and returns those."""
     while len(begun) > count:
-        done, begun = await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+        done = {one for one in begun if one.done()}
+        if not done:
+            done, _ = await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
         for one in done:
             one.result()
+        begun -= done
     return begun
