@@ -8,7 +8,8 @@ from tests.support.programs.programs import Program
 
 def serve(machine: Machine, name: str, listen: str = "127.0.0.1:0") -> Program:
     """A manager with TLS."""
-    program = machine.start(name, "serve", "--listen", listen)
+    ports = ("--listen", listen, "--enroll-listen", "127.0.0.1:0")
+    program = machine.start(name, "serve", *ports)
     machine.wait_for("the manager to listen", lambda: program.out.endswith("\n"))
     machine.address = program.out.split()[2]
     return program
