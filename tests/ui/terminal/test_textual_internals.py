@@ -9,8 +9,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial, wraps
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,12 @@ from textual.css.model import RuleSet
 from textual.css.parse import parse as parse_css
 from textual.css.styles import RulesMap
 from textual.css.stylesheet import Stylesheet
-from textual.dom import DOMNode, NoScreen
+from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
-from textual.reactive import ReactiveError, reactive
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import Screen
 from textual.widget import Widget
@@ -41,12 +39,7 @@ from textual.worker import Worker
 import tui_manager.ui
 from tests.support.fake_operator.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle
-from tests.ui.fast_textual import (
-    count_parameters,
-    find_handlers,
-    find_handlers_anew,
-    parse_rules_anew,
-)
+from tests.ui.fast_textual import parse_rules_anew
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.frame.header import HeaderLine
 from tui_manager.ui.terminal import textual_internals
@@ -445,7 +438,8 @@ async def test_a_screen_that_was_hidden_while_the_theme_changed_has_its_styles(
     fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
-        for theme, there, back in (("textual-light", "2", "1"), ("textual-dark", "n", "escape")):
+        own = pilot.app.theme
+        for theme, there, back in (("textual-light", "2", "1"), (own, "n", "escape")):
             await press(pilot, there)
             pilot.app.theme = theme
             await press(pilot, back)
@@ -527,130 +521,6 @@ async def test_a_screen_is_not_drawn_whole_when_its_focus_moves(
         await pilot.pause()
         assert app.focused is second
         assert bool(screen._styles_cache._cache) is not drawn
-
-
-class _Callbacks:
-    """Whose methods have different numbers of parameters."""
-
-    def two(self, one: int, other: int = 2) -> None: ...
-
-    @classmethod
-    def of_class(cls, one: int, *, named: int = 1) -> None: ...
-
-    @wraps(two)
-    def wrapper(self) -> None: ...
-
-
-@pytest.mark.parametrize(
-    "callback",
-    [
-        _Callbacks().two,
-        _Callbacks.two,
-        _Callbacks.of_class,
-        _Callbacks().wrapper,
-        _Callbacks,
-        partial(_Callbacks().two, 1),
-        lambda: None,
-        lambda one, *others, **named: None,
-        print,
-    ],
-    ids=range(9),
-)
-def test_parameters_are_counted_as_textual_counts_them(callback: Callable[..., Any]) -> None:
-    """The tests of the screen remember the numbers; see `tests/ui/fast_textual.py`."""
-    expected = len(inspect.signature(callback).parameters)
-    assert [count_parameters(callback) for _ in range(2)] == [expected] * 2
-
-
-async def test_handlers_are_found_as_textual_finds_them(
-    running: Running, fleet: FakeOperator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The tests of the screen remember them; see `tests/ui/fast_textual.py`."""
-    compared: set[object] = set()
-
-    def compare(
-        self: MessagePump, method_name: str, message: Message
-    ) -> Iterator[tuple[type, Callable[[Message], Any]]]:
-        kept = message._no_default_action
-        found = list(find_handlers(self, method_name, message))
-        assert found == list(find_handlers_anew(self, method_name, message))
-        compared.add((type(self), method_name, type(message), kept))
-        yield from find_handlers(self, method_name, message)
-
-    monkeypatch.setattr(MessagePump, "_get_dispatch_methods", compare)
-    async with running(fleet) as pilot:
-        await press(pilot, "n", *"web", "escape", "y", "2", "down", "slash", "x", "escape", "colon")
-        await press(pilot, *"again", "escape", "3", "enter", "equals_sign", "question_mark")
-    assert len(compared) > 300
-
-
-async def test_a_handler_that_prevents_the_default_action_is_the_last_one() -> None:
-    class Base(Label):
-        def on_told(self, message: Told) -> None: ...
-
-    class Stops(Base):
-        def on_told(self, message: Told) -> None:
-            message.prevent_default()
-
-    for message in (Told(), Told()):
-        widget = Stops()
-        for found in (find_handlers, find_handlers_anew):
-            message._no_default_action = False
-            owners = []
-            for owner, method in found(widget, "on_told", message):
-                owners.append(owner)
-                method(message)
-            assert owners == [Stops]
-
-
-class _Squared(Label):
-    side = reactive(3)
-    area: reactive[int] = reactive(0)
-
-    def compute_area(self) -> int:
-        return self.side**2
-
-
-def test_attributes_are_read_as_textual_reads_them() -> None:
-    """The tests of the screen read most of them faster; see `tests/ui/fast_textual.py`."""
-    widget = _Squared()
-    assert (widget.side, widget.area) == (3, 9)
-    widget.side = 4
-    assert (widget.side, widget.area) == (4, 16)
-    assert isinstance(_Squared.side, reactive)
-    with pytest.raises(ReactiveError):
-        _Squared.__new__(_Squared).side  # noqa: B018
-
-
-async def test_a_widget_finds_its_screen_and_what_is_above_it() -> None:
-    """In the tests of the screen without weak references; see `tests/ui/fast_textual.py`."""
-    async with Hooked().run_test() as pilot:
-        label = pilot.app.query_one(Label)
-        assert label.screen is pilot.app.screen is label.parent
-        assert pilot.app.screen.parent is pilot.app
-        await label.remove()
-        assert label.parent is None
-        with pytest.raises(NoScreen):
-            label.screen  # noqa: B018
-
-
-async def test_a_widget_that_has_changed_is_drawn_whole() -> None:
-    """The tests of the screen do not note each line of it; see `tests/ui/fast_textual.py`."""
-    async with Hooked().run_test() as pilot:
-        label = pilot.app.query_one(Label)
-        whole = Region(0, 0, *label.outer_size)
-        assert label.render_lines(whole)[0].text.rstrip() == "text"
-        label.update("more")
-        assert label._dirty_regions == label._repaint_regions == {whole}
-        assert label.render_lines(whole)[0].text.rstrip() == "more"
-
-
-def test_widgets_are_numbered_in_the_order_in_which_they_are_made() -> None:
-    """The tests of the screen count them elsewhere; see `tests/ui/fast_textual.py`."""
-    numbers = [widget().sort_order for widget in (Label, _Squared, Widget)]
-    assert numbers == [*range(numbers[0], numbers[0] + 3)]
-    Widget._sort_order += 1
-    assert Label().sort_order == numbers[-1] + 2
 
 
 def drawn_anew(pilot: "Pilot[None]") -> list[list[tuple[str, Style | None]]]:
