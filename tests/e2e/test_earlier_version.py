@@ -54,9 +54,7 @@ class Pair:
 
     def start_manager_again(self) -> None:
         """At the same address."""
-        host, _, port = self.machine.address.rpartition(":")
-        enrol = f"{host}:{int(port) + 1}"
-        options = ("--listen", self.machine.address, "--enroll-listen", enrol)
+        options = ("--listen", self.machine.address, "--enroll-listen", "127.0.0.1:0")
         self.serve = self.machine.serve(*options, **self.of_manager)
 
     def start_agent(self, token: str = "") -> None:
