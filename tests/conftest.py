@@ -133,7 +133,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown() -> Iterator[None]:
     """A test of what unfreezes, such as `serve`, leaves it as it was: else each full collection
-    after it looks at everything that was collected. This one looks too, for a second."""
+    after it looks at everything that was collected. Here this is done once, and takes a second."""
     yield
     if _UNFROZEN:
         _UNFROZEN.clear()

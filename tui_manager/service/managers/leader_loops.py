@@ -35,7 +35,7 @@ class LeaderLoops:
             try:
                 await self._plan()
             except NotLeadingError:
-                if self._leadership.epoch == epoch:  # else it leads again meanwhile
+                if self._leadership.epoch == epoch:  # else it has begun to lead again
                     self._leadership.lose("another manager leads")
 
     async def _plan(self) -> None:
