@@ -136,8 +136,8 @@ HINTS: dict[tuple[type, str], str] = {
         "HookedPalette.search: Textual cancels the workers of this group when it needs to."
     ),
     (CommandPalette, "_action_command_list"): (
-        "HookedPalette.list_takes_keys: a list without a layout fails on keys. Look for how the "
-        "palette hands keys to its list."
+        "HookedPalette.list_can: a list without a layout fails on moves by a page. Look for how "
+        "the palette hands keys to its list."
     ),
     (LinuxDriver, "run_input_thread"): (
         "TerminalDriver: the app's loop reads the keys, and nothing else must. Look for what does."
@@ -276,7 +276,7 @@ async def test_a_secret_goes_to_the_terminal_only(monkeypatch: pytest.MonkeyPatc
 class Palette(HookedPalette):
     """Searches nothing."""
 
-    takes_keys = True
+    can: tuple[str, ...] = ("cursor_up",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -290,11 +290,11 @@ class Palette(HookedPalette):
 
         return self.run_worker(nothing(), group=SEARCH_GROUP)
 
-    def list_takes_keys(self) -> bool:
-        return self.takes_keys
+    def list_can(self, action: str) -> bool:
+        return action in self.can
 
 
-async def test_a_palette_decides_how_it_searches_and_when_its_list_takes_keys(
+async def test_a_palette_decides_how_it_searches_and_what_its_list_can_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with Hooked().run_test() as pilot:
@@ -307,7 +307,7 @@ async def test_a_palette_decides_how_it_searches_and_when_its_list_takes_keys(
         monkeypatch.setattr(CommandList, "action_cursor_up", lambda self: moved.append("up"))
         palette.query_one(CommandList).visible = True
         await pilot.press("up")
-        palette.takes_keys = False
+        palette.can = ()
         await pilot.press("up")
         assert moved == ["up"], HINTS[CommandPalette, "_action_command_list"]
 

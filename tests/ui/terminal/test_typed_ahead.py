@@ -380,13 +380,31 @@ async def test_a_page_key_before_the_palette_has_its_lines_does_nothing(
 ) -> None:
     async with running(fleet) as pilot:
         await press(pilot, "colon")
-        commands = pilot.app.screen.query_one(CommandList)
-        commands.display = False  # as it is until something is found
-        await settle(pilot)
+        commands = await _not_laid_out(pilot)
         commands.clear_options().add_option(Option("Cancel"))
         commands.set_reactive(CommandList.highlighted, 0)
         await press(pilot, "pagedown")
         assert isinstance(pilot.app.screen, ManagerPalette)
+
+
+async def test_other_keys_choose_before_the_palette_has_its_lines(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "colon", *"save")
+        commands = await _not_laid_out(pilot)
+        second = commands.get_option_at_index(1)
+        await press(pilot, "down")
+        assert commands.highlighted_option is second
+        await press(pilot, "up", "enter")
+        assert isinstance(pilot.app.screen, SaveOutputScreen)
+
+
+async def _not_laid_out(pilot: "Pilot[None]") -> CommandList:
+    commands = pilot.app.screen.query_one(CommandList)
+    commands.display = False  # as it is until something is found
+    await settle(pilot)
+    return commands
 
 
 async def test_a_burst_of_moves_is_done_in_few_steps(

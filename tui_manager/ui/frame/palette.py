@@ -58,9 +58,10 @@ class ManagerPalette(HookedPalette, ClosableScreen[None]):
         """It looks for its widgets when it starts, and they may be gone by then."""
         await self.find_commands(text)
 
-    def list_takes_keys(self) -> bool:
-        """Not before it is laid out: it would look for lines that it does not have."""
-        return bool(self.query_one(CommandList).scrollable_content_region)
+    def list_can(self, action: str) -> bool:
+        """It has no lines before it is laid out, and moves by a page are moves by lines."""
+        by_lines = action in ("page_up", "page_down")
+        return not by_lines or bool(self.query_one(CommandList).scrollable_content_region)
 
     @while_open(_ENTER)
     async def _submit_after(self, searches: Sequence[Worker[Any]]) -> None:

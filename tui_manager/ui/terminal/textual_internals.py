@@ -259,7 +259,7 @@ class HookedInput(Input):
 
 
 class HookedPalette(CommandPalette):
-    """A command palette that decides how it searches, and when its list takes keys."""
+    """A command palette that decides how it searches, and what its list can do."""
 
     def render(self) -> RenderableType:
         """It draws the screen below."""
@@ -272,13 +272,13 @@ class HookedPalette(CommandPalette):
         """Starts a worker that shows what `find_commands` finds."""
         raise NotImplementedError
 
-    def list_takes_keys(self) -> bool:
-        """Whether keys of the list have an effect now."""
+    def list_can(self, action: str) -> bool:
+        """Whether an action of the list, such as "cursor_down", has an effect now."""
         return True
 
     def _gather_commands(self, search_value: str) -> Worker[None]:
         return self.search(search_value)
 
     def _action_command_list(self, action: str) -> None:
-        if self.list_takes_keys():
+        if self.list_can(action):
             super()._action_command_list(action)
