@@ -78,6 +78,20 @@ async def test_rows_have_the_last_line_of_their_commands(
         assert fleet.calls.count("read_last_lines") == reads + 1
 
 
+async def test_rows_that_a_larger_terminal_shows_have_their_last_lines_at_once(
+    fleet: FakeOperator, running: Running
+) -> None:
+    task_id = await started(fleet)
+    for number in range(1, 15):
+        fleet.emit(fleet.execution(task_id, f"web{number:02}"), b"line of %d\n" % number)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "home", "enter")
+        assert "line of 14" not in shown(pilot)
+        await pilot.resize_terminal(80, 50)
+        await settle(pilot)
+        assert "line of 14" in shown(pilot)
+
+
 async def test_a_small_terminal_has_rows_of_hosts_below_the_head(
     fleet: FakeOperator, running: Running
 ) -> None:
