@@ -35,6 +35,7 @@ from tui_manager.ui.output.actions.save_output import SaveOutputScreen
 from tui_manager.ui.output.output_pane import Source
 from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
+from tui_manager.ui.terminal.closable import ClosableScreen, while_open
 
 STEPS = (0, 1, 2, 3, 5, 8, 13, 21)  # turns of the loop after which a screen is closed
 # The same from closing to the answer. A screen has no more to do then; `make test-all` tries more.
@@ -189,6 +190,32 @@ async def test_a_key_for_a_screen_that_is_being_built_does_nothing(
             assert app.screen is screen
             app.pop_screen()
             await settle(pilot, 1)
+
+
+class ReadsEarly(ClosableScreen[None]):
+    """Begins to read before it is mounted."""
+
+    read = False
+
+    async def on_mount(self) -> None:
+        """Something else comes after the read."""
+        self.begin()
+        await turn(8)
+
+    @while_open("read")
+    async def begin(self) -> None:
+        """Reads."""
+        self.read = True
+
+
+async def test_a_read_that_a_screen_begins_while_it_is_mounted_is_not_cancelled(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        screen = ReadsEarly()
+        await pilot.app.push_screen(screen)
+        await settle(pilot)
+        assert screen.read
 
 
 async def test_what_was_confirmed_is_done_though_the_screen_is_closed(

@@ -20,7 +20,7 @@ from textual.worker import Worker
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.ui.manager_link import CallFailed
-from tui_manager.ui.terminal.textual_internals import HookedScreen, is_closing
+from tui_manager.ui.terminal.textual_internals import HookedScreen, is_closing, mounted
 
 _Node = TypeVar("_Node", bound=Widget)
 _Given = ParamSpec("_Given")
@@ -58,8 +58,9 @@ def while_open(
 ]:
     """Makes a worker of a method that awaits the manager and then shows the answer.
 
-    The worker is cancelled as soon as its screen or widget is not open, so that the code after an
-    `await` finds its widgets. A ManagerError that it raises is shown to the operator.
+    The worker begins when its screen or widget is mounted, and is cancelled as soon as that is not
+    open any more, so that its code finds its widgets. A ManagerError that it raises is shown to the
+    operator.
 
     Args:
         group: of the workers of this node.
@@ -73,6 +74,7 @@ def while_open(
         @wraps(method)
         async def read(self: _Node, *args: _Given.args, **kwargs: _Given.kwargs) -> None:
             try:
+                await mounted(self)
                 await _WhileOpen(self, method(self, *args, **kwargs))
             except ManagerError as error:
                 self.post_message(CallFailed(error))

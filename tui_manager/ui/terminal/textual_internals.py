@@ -44,6 +44,11 @@ def is_closing(node: Widget) -> bool:
     return node._pruning
 
 
+async def mounted(node: Widget) -> None:
+    """Returns when a screen or widget has handled its Mount event."""
+    await node._mounted_event.wait()
+
+
 def forget_sizes(widget: Widget) -> None:
     """The next layout measures a widget again, and places those beside it again. This asks for no
     layout. Textual itself forgets no sizes if a layout comes between two calls of
@@ -143,7 +148,7 @@ class _AwaitScreen(AwaitMount):
     def __await__(self) -> Generator[None, None, None]:
         async def wait() -> None:
             for screen in self._widgets:
-                await screen._mounted_event.wait()
+                await mounted(screen)
 
         return wait().__await__()
 
