@@ -6,6 +6,7 @@ adapter, run tests/ui and tests/monkey, and widen or narrow the range in pyproje
 """
 
 import ast
+import asyncio
 import importlib
 import inspect
 import pkgutil
@@ -221,6 +222,14 @@ async def test_an_error_is_reported_and_not_printed(capfd: pytest.CaptureFixture
     ]
     assert app.ended == 1, HINTS[App, "_fatal_error"]
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+async def test_a_task_begins_behind_the_code_that_makes_it() -> None:
+    loop = asyncio.get_running_loop()
+    # What Textual sets on Python 3.12 and newer, if not this very factory.
+    loop.set_task_factory(lambda loop, work, **named: asyncio.Task(work, loop=loop, **named))
+    async with Hooked().run_test():
+        assert loop.get_task_factory() is None
 
 
 async def test_a_widget_that_is_removed_is_closing() -> None:

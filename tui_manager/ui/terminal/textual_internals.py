@@ -6,6 +6,7 @@ tested, and tests/ui/terminal/test_textual_internals.py says for each part what 
 breaks it.
 """
 
+import asyncio
 import inspect
 import time
 from collections.abc import Container, Generator, Sequence
@@ -163,6 +164,11 @@ class HookedApp(App[None], inherit_bindings=False):
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class)
         self.stylesheet = CachedStylesheet(self.get_css_variables(), StyleCache())
+
+    def on_load(self) -> None:
+        """From Python 3.12 on, Textual has a task begin before the code that makes it goes on. Here
+        it begins behind that code on each Python, so that all run, and test, the same."""
+        asyncio.get_running_loop().set_task_factory(None)
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual asks for these several times while the app starts, and mixes all colours of the
