@@ -2,6 +2,7 @@
 
 import sqlite3
 import tempfile
+from contextlib import closing
 
 import pytest
 
@@ -63,8 +64,8 @@ def test_without_room_for_the_file_there_is_none(
     with_calls = exported(operator, Format.JSON)
     monkeypatch.setattr(read_output, "MANY", 1)
     monkeypatch.setattr(read_output, "_TABLE", "CREATE TABLE kept (only TEXT)")
-    with pytest.raises(sqlite3.Error):
-        sqlite3.connect("").execute(read_output._INSERT, ("",) * 8)
+    with closing(sqlite3.connect("")) as file, pytest.raises(sqlite3.Error):
+        file.execute(read_output._INSERT, ("",) * 8)
     assert exported(operator, Format.JSON) == with_calls
 
 
