@@ -217,7 +217,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             self.set_focus(self.query_one(f"#{self._front}"))
         self._lay_out()
 
-    def task_created(self, task_id: int) -> None:
+    def show_created(self, task_id: int) -> None:
         """A task that was made here is selected: first it is looked for among those that run."""
         self.picked, self._in_now, self._task_key = True, True, str(task_id)
         self.now.select_row(self._task_key, 0)

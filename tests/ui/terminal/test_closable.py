@@ -27,12 +27,15 @@ from tui_manager.ui.forms.new_task.history_screen import HistoryScreen
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 from tui_manager.ui.forms.tasks.plan_screen import PlanScreen
 from tui_manager.ui.frame.help import HelpScreen
+from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette
+from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.output.actions.save_output import SaveOutputScreen
 from tui_manager.ui.output.output_pane import Source
+from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 from tui_manager.ui.terminal.closable import ClosableScreen, while_open
@@ -54,6 +57,8 @@ SCREENS: dict[str, Callable[[Link], Screen[Any]]] = {
     "tasks": TasksScreen,
     "manager": ManagerScreen,
     "task": lambda link: TaskScreen(link, 5),
+    "host": lambda link: HostScreen(link, "web01"),
+    "schedules": SchedulesScreen,
     "new task": lambda link: NewTaskScreen(link, "role=web"),
     "earlier commands": HistoryScreen,
     "plan": lambda link: PlanScreen(UPTIME, make_plan(ALL_AT_ONCE, ["db1"], offline=())),
@@ -190,6 +195,34 @@ async def test_a_key_for_a_screen_that_is_being_built_does_nothing(
             assert app.screen is screen
             app.pop_screen()
             await settle(pilot, 1)
+
+
+async def test_a_form_makes_a_task_though_the_screen_below_is_closed(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        app = app_of(pilot)
+        for name, made in SCREENS.items():
+            screen = made(app.link)
+            if isinstance(screen, MainScreen):
+                await app.push_screen(screen)
+                await settle(pilot)
+                await app.pop_screen()
+                screen.task_created(5)
+                await is_well(pilot, name)
+
+
+async def test_a_form_adds_a_schedule_though_the_screen_below_is_closed(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        app = app_of(pilot)
+        screen = SchedulesScreen(app.link)
+        await app.push_screen(screen)
+        await settle(pilot)
+        await app.pop_screen()
+        screen._schedule_added("nightly")
+        await is_well(pilot, "schedules")
 
 
 class ReadsEarly(ClosableScreen[None]):

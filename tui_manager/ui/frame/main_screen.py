@@ -283,7 +283,12 @@ class MainScreen(ClosableScreen[None], AlikeLines):
         await self.run_action("app.show_dashboard")
 
     def task_created(self, task_id: int) -> None:
-        """A form that was opened here has made a task."""
+        """A form that was opened here has made a task. This screen may be closed by then."""
+        if is_open(self):
+            self.show_created(task_id)
+
+    def show_created(self, task_id: int) -> None:
+        """Shows a task that was made here."""
 
     def marked_hosts(self) -> list[Host]:
         """The hosts that a new task is for."""

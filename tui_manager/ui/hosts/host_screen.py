@@ -211,7 +211,7 @@ class HostScreen(OutputActions, HostActions):
     def host_rows(self) -> RowList[Host] | None:
         return None
 
-    def task_created(self, task_id: int) -> None:
+    def show_created(self, task_id: int) -> None:
         """Selects the new task."""
         self.runs.select_row(str(task_id), 0)
 

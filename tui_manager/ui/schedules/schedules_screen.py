@@ -37,7 +37,7 @@ from tui_manager.ui.schedules.schedule_table import ScheduleTable
 from tui_manager.ui.schedules.task_statuses import TaskStatuses
 from tui_manager.ui.schedules.template_and_schedule_details import schedule_lines, template_lines
 from tui_manager.ui.schedules.template_table import TemplateTable
-from tui_manager.ui.terminal.closable import while_open
+from tui_manager.ui.terminal.closable import is_open, while_open
 
 
 class ScheduleText(TextScroll):
@@ -273,7 +273,7 @@ class SchedulesScreen(MainScreen):
         in_templates = self.focused_pane is Pane.TEMPLATES
         return not (action.id == "new_task" and in_templates) and super().is_useful(action)
 
-    def task_created(self, task_id: int) -> None:
+    def show_created(self, task_id: int) -> None:
         """Opens the new task."""
         self.app.call_later(self.app.run_action, open_task(task_id))
 
@@ -347,5 +347,6 @@ class SchedulesScreen(MainScreen):
         return None
 
     def _schedule_added(self, name: str) -> None:
-        self.show_pane(self.schedules)
-        self.schedules.find(name)
+        if is_open(self):  # or it was closed meanwhile
+            self.show_pane(self.schedules)
+            self.schedules.find(name)

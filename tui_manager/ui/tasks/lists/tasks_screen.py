@@ -39,7 +39,7 @@ class TasksScreen(TaskActions):
         if changes.tasks or changes.all_tasks:
             self.tasks.reload()
 
-    def task_created(self, task_id: int) -> None:
+    def show_created(self, task_id: int) -> None:
         """Selects it. The newest task is the first."""
         if self.tasks.window.text or self.tasks.window.faults_only:
             self._select_filtered(task_id)

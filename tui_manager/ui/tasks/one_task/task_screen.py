@@ -346,7 +346,7 @@ class TaskScreen(TransferActions):
             return False
         return all(row.status.ended for row in self.rows.marked)
 
-    def task_created(self, task_id: int) -> None:
+    def show_created(self, task_id: int) -> None:
         """Shows the new task in place of this one."""
         self.app.call_later(self.app.run_action, open_task(task_id))
 
