@@ -18,7 +18,6 @@ from typing import Any
 from unittest.mock import patch
 
 from textual import constants, events
-from textual._xterm_parser import XTermParser
 from textual.document import _history
 from textual.geometry import Size
 
@@ -33,6 +32,7 @@ from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.output.actions import save_output
+from tui_manager.ui.terminal.terminal_input import TerminalInput
 
 SETTLES = 1.3  # seconds: longer than a try to reach the manager again, and than a tick of a screen
 LEAVES_FORMS = 6  # from the deepest form to a screen: `escape`, and `y` if it asks
@@ -86,7 +86,7 @@ class _Run:
         self.errors = errors
         self.checks = Checks(self.fleet.operator)
         self.operator = WaywardOperator(self.fleet.operator, self.checks.called)
-        self.parser = XTermParser()
+        self.input = TerminalInput(debug=False)
         self.app = MonkeyApp(self.operator.open, now=self.fleet.operator.now)
 
     async def do(self, inputs: Sequence[Input]) -> Death | None:
@@ -161,11 +161,11 @@ class _Run:
         driver = self.app._driver
         assert driver is not None
         for piece in as_sent(item, *self.size):
-            for message in self.parser.feed(piece):
+            for message in self.input.feed(piece.encode()):
                 driver.process_message(message)
-            if self.parser._timeout_time is not None:  # an escape that may begin a sequence
+            if self.input.waits:  # an escape that may begin a sequence
                 await asyncio.sleep(constants.ESCAPE_DELAY + 0.01)
-                for message in self.parser.tick():
+                for message in self.input.tick():
                     driver.process_message(message)
 
     async def _check(self) -> None:

@@ -58,6 +58,7 @@ ADAPTERS = {
     "tui_manager.ui.terminal.style_cache",
     "tui_manager.ui.terminal.textual_internals",
     "tui_manager.ui.terminal.terminal_driver",
+    "tui_manager.ui.terminal.terminal_input",
 }
 # What Python and Textual's metaclasses put into every class.
 IN_EVERY_CLASS = set(vars(type("Empty", (Widget,), {}))) | {"_abc_impl"}
@@ -328,17 +329,17 @@ def test_the_commands_are_found_by_a_coroutine() -> None:
 
 
 async def test_the_driver_has_what_ours_uses() -> None:
-    """The rest is tested by what it does, in test_terminal_driver.py."""
+    """The rest is tested by what it does, in test_terminal_driver.py and test_terminal_input.py."""
     driver: Any = LinuxDriver(App(), size=(80, 24))
     assert driver._file is not None, "TerminalDriver: look for the file that the driver writes to"
     assert not driver.exit_event.is_set(), "TerminalDriver: look for what ends the input thread"
     assert driver.attrs_before is None, "TerminalDriver: look for the terminal's kept attributes"
     assert driver._key_thread is None, "TerminalDriver: look for the thread that reads keys"
     assert "XTermParser(self._debug)" in inspect.getsource(LinuxDriver.run_input_thread), (
-        "TerminalDriver._TerminalInput: Textual makes keys of bytes in another way. Do it so too."
+        "TerminalInput: Textual makes keys of bytes in another way. Do it so too."
     )
     assert XTermParser()._timeout_time is None, (
-        "TerminalDriver._TerminalInput.waits: look for when a parser makes a key of an escape."
+        "TerminalInput.waits: look for when a parser makes a key of an escape."
     )
 
 

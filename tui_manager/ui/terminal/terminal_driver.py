@@ -1,7 +1,6 @@
 """The terminal that the dashboard uses, as Textual drives it, and the end of it."""
 
 import asyncio
-import codecs
 import os
 import select
 import termios
@@ -11,10 +10,11 @@ from contextlib import suppress
 from threading import Event
 from typing import Any, ClassVar
 
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
+
+from tui_manager.ui.terminal.terminal_input import TerminalInput
 
 
 class TerminalClosed(Message):
@@ -61,7 +61,7 @@ class TerminalDriver(LinuxDriver):
         assert self._file is not None  # sys.__stderr__, of a program that was started in a terminal
         self._descriptors = {self.fileno, self._file.fileno()}
         self._reported = self._in_use = False
-        self._input = _TerminalInput(debug=debug)
+        self._input = TerminalInput(debug=debug)
         self._ticking: asyncio.TimerHandle | None = None
         self.exit_event = _EndEvent(self._is_gone)
 
@@ -179,34 +179,6 @@ class TerminalDriver(LinuxDriver):
             self._reported = True
             self.send_message(TerminalClosed())
         return gone
-
-
-class _TerminalInput:
-    """Makes messages of the bytes that a terminal sends. A byte that is not UTF-8, such as an é
-    from a terminal that is set to Latin-1, becomes a replacement character."""
-
-    def __init__(self, *, debug: bool) -> None:
-        self._debug = debug
-        self.reset()
-
-    def reset(self) -> None:
-        """Forgets what has begun and not ended."""
-        self._parser = XTermParser(self._debug)
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def feed(self, data: bytes) -> Iterable[Message]:
-        """The messages that end with these bytes."""
-        text = self._decoder.decode(data)
-        return self._parser.feed(text) if text else ()  # no text would end the parser
-
-    @property
-    def waits(self) -> bool:
-        """Whether an escape has come that is a key of its own if nothing follows for a moment."""
-        return self._parser._timeout_time is not None
-
-    def tick(self) -> Iterable[Message]:
-        """The messages that end because nothing has followed."""
-        return self._parser.tick()
 
 
 class _EndEvent(Event):

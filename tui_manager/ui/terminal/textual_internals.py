@@ -1,5 +1,5 @@
 """The private parts of Textual that the screen uses. `terminal_driver` has those of its driver,
-`dimmed_screen` what draws the screen below a dialog.
+`terminal_input` what makes keys of bytes, `dimmed_screen` what draws the screen below a dialog.
 
 Textual may change a private part in any release. pyproject.toml allows the releases that were
 tested, and tests/ui/terminal/test_textual_internals.py says for each part what to do if an update
