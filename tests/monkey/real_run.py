@@ -20,9 +20,6 @@ KEPT = 150  # lines of the story that a failure tells
 LOOKS = (120, 36)  # the size in which answers and rows are looked at
 _LEAVES_FORMS = 6  # from the deepest form to a screen: `esc`, and `y` if it asks
 GLYPHS = frozenset(span.text for span, _ in LEGEND)
-# As the keyboard protocol of kitty has it. A program that is busy makes one key of the byte alone
-# and of the key behind it.
-_ESCAPE = "\x1b[27u"
 _ROW = re.compile(r"│[ ▸◆] (\S) +(\S+)")
 
 
@@ -69,13 +66,13 @@ class Monkey:
 
     def _answers(self) -> None:
         for _ in range(_LEAVES_FORMS):
-            self._press(_ESCAPE)
+            self._press("\x1b")
             self._press("y")  # if it asks
         self._press("1")
         self._see("the dashboard", lambda text: "─ Output" in text and "─ Recent" in text)
         self._press("?")
         self._see("the help", lambda text: "─ Keys" in text)
-        self._press(_ESCAPE)
+        self._press("\x1b")
         self._see("the dashboard again", lambda text: "─ Keys" not in text)
 
     # Rows.

@@ -138,8 +138,8 @@ HINTS: dict[tuple[type, str], str] = {
         "HookedPalette.search: Textual cancels the workers of this group when it needs to."
     ),
     (CommandPalette, "_action_command_list"): (
-        "HookedPalette.list_can: a list without a layout fails on moves by a page. Look for how "
-        "the palette hands keys to its list."
+        "HookedPalette.list_accepts: a list without a layout fails on moves by a page. Look for "
+        "how the palette hands keys to its list."
     ),
     (LinuxDriver, "run_input_thread"): (
         "TerminalDriver: the app's loop reads the keys, and nothing else must. Look for what does."
@@ -225,12 +225,27 @@ async def test_an_error_is_reported_and_not_printed(capfd: pytest.CaptureFixture
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
-async def test_a_task_begins_behind_the_code_that_makes_it() -> None:
-    loop = asyncio.get_running_loop()
-    # What Textual sets on Python 3.12 and newer, if not this very factory.
-    loop.set_task_factory(lambda loop, work, **named: asyncio.Task(work, loop=loop, **named))
-    async with Hooked().run_test():
-        assert loop.get_task_factory() is None
+class Mounted(Hooked):
+    """Keeps how its tasks are made, and ends."""
+
+    factory: Any = "not seen"
+
+    def on_mount(self) -> None:
+        self.factory = asyncio.get_running_loop().get_task_factory()
+        self.exit()
+
+
+async def test_a_task_begins_after_the_code_that_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Textual uses it where there is one, which is on Python 3.12 and newer.
+    monkeypatch.setattr(
+        asyncio,
+        "eager_task_factory",
+        lambda loop, work, **named: asyncio.Task(work, loop=loop, **named),
+        raising=False,
+    )
+    app = Mounted()
+    await app.run_async(headless=True)
+    assert app.factory is None, "HookedApp.on_load: look for where Textual sets a task factory"
 
 
 async def test_a_widget_that_is_removed_is_closing() -> None:
@@ -286,7 +301,7 @@ async def test_a_secret_goes_to_the_terminal_only(monkeypatch: pytest.MonkeyPatc
 class Palette(HookedPalette):
     """Searches nothing."""
 
-    can: tuple[str, ...] = ("cursor_up",)
+    accepted: tuple[str, ...] = ("cursor_up",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -300,11 +315,11 @@ class Palette(HookedPalette):
 
         return self.run_worker(nothing(), group=SEARCH_GROUP)
 
-    def list_can(self, action: str) -> bool:
-        return action in self.can
+    def list_accepts(self, action: str) -> bool:
+        return action in self.accepted
 
 
-async def test_a_palette_decides_how_it_searches_and_what_its_list_can_do(
+async def test_a_palette_decides_how_it_searches_and_what_its_list_accepts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with Hooked().run_test() as pilot:
@@ -317,7 +332,7 @@ async def test_a_palette_decides_how_it_searches_and_what_its_list_can_do(
         monkeypatch.setattr(CommandList, "action_cursor_up", lambda self: moved.append("up"))
         palette.query_one(CommandList).visible = True
         await pilot.press("up")
-        palette.can = ()
+        palette.accepted = ()
         await pilot.press("up")
         assert moved == ["up"], HINTS[CommandPalette, "_action_command_list"]
 

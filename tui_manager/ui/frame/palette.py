@@ -58,8 +58,8 @@ class ManagerPalette(HookedPalette, ClosableScreen[None]):
         """It looks for its widgets when it starts, and they may be gone by then."""
         await self.find_commands(text)
 
-    def list_can(self, action: str) -> bool:
-        """It has no lines before it is laid out, and moves by a page are moves by lines."""
+    def list_accepts(self, action: str) -> bool:
+        """A move by a page needs the lines of the list, which it has when it is laid out."""
         by_lines = action in ("page_up", "page_down")
         return not by_lines or bool(self.query_one(CommandList).scrollable_content_region)
 

@@ -381,6 +381,6 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         self._height = self.size.height
         if self.loaded and self.list.holds(self.first, self.size.height):
             self._fit_to_rows()
-            self._show_changes(reveal=False)  # other rows are in sight, maybe the first ones
+            self._show_changes(reveal=False)  # of the rows that are in sight now
         else:
             self.reload()

@@ -9,10 +9,9 @@ from textual.message import Message
 
 _PASTE_BEGINS, _PASTE_ENDS = "\x1b[200~", "\x1b[201~"
 _PASTE_MAY_END = re.compile("\x1b(\\[(2(01?)?)?)?\\Z")
-# An escape, and behind it what begins no sequence of a terminal. Terminals of macOS send b and f
-# behind it for alt+left and alt+right.
-_ESCAPE_AND_KEY = re.compile(r"\x1b(?=[^\x00-\x1f\x7fNOPX\[\\\]^_bf])")
-_ESCAPE = "\x1b[27u"  # as the keyboard protocol of kitty has it, never the beginning of another key
+# Between an escape and what continues no sequence of a terminal. Tab and delete do, for shift+tab
+# and alt+backspace, and so do b and f: terminals of macOS send them for alt+left and alt+right.
+_AFTER_ESCAPE = re.compile(r"(?<=\x1b)(?=[^\t\x1b\x7fNOPX\[\\\]^_bf])")
 
 
 class TerminalInput:
@@ -21,9 +20,10 @@ class TerminalInput:
     - A byte that is not UTF-8, such as an é from a terminal that is set to Latin-1, becomes a
       replacement character.
     - An escape and a key that come together, as on a slow line or while the app is busy, are two
-      keys. Textual makes an unknown one of them, or types `^` and the key into a field.
-    - Escapes in a paste are dropped. Textual ends the paste at the second one, and what follows are
-      keys, with all that they do.
+      keys, unless a sequence of a terminal begins with both. So alt and a key are two. Textual
+      makes an unknown key of them, or types `^` and the key into a field.
+    - Escapes in a paste are dropped. Textual reads up to 32 characters after each one as keys. Keys
+      are only read again when the end of the paste has come.
     """
 
     def __init__(self, *, debug: bool) -> None:
@@ -34,35 +34,40 @@ class TerminalInput:
         """Forgets what has begun and not ended."""
         self._parser = XTermParser(self._debug)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._pastes = False  # a paste has begun and not ended
-        self._held = ""  # the end of what was pasted, which may be the beginning of the paste's end
-        self._typed = ""  # the end of what was typed, which may be the beginning of a paste's
+        self._in_paste = False
+        self._paste_tail = ""  # it may be the beginning of the paste's end, and is not read yet
+        self._typed_tail = ""  # it may be the beginning of a paste's beginning, and is read
 
     def feed(self, data: bytes) -> Iterable[Message]:
-        """The messages that end with these bytes, or have ended before they came."""
-        text = self._decoder.decode(data)
-        if self.waits and _ESCAPE_AND_KEY.match(self._typed[-1:] + text):
-            self._parser._timeout_time = 0.0
-        yield from self.tick()
-        if text := self._unambiguous(text):  # no text would end the parser
-            yield from self._parser.feed(text)
-
-    def _unambiguous(self, text: str) -> str:
-        text, self._held, pieces = self._held + text, "", list[str]()
+        """The messages that end with these bytes."""
+        text, self._paste_tail = self._paste_tail + self._decoder.decode(data), ""
         while text:
-            if self._pastes:
+            if self._in_paste:
                 pasted, ends, text = text.partition(_PASTE_ENDS)
                 if not ends and (may_end := _PASTE_MAY_END.search(pasted)):
-                    self._held = may_end[0]
-                pieces.append(pasted.removesuffix(self._held).replace("\x1b", "") + ends)
-                self._pastes = not ends
+                    self._paste_tail = may_end[0]
+                    pasted = pasted[: may_end.start()]
+                yield from self._parse(pasted.replace("\x1b", "") + ends)
+                self._in_paste = not ends
             else:
-                old = len(self._typed)
-                typed, begins, text = (self._typed + text).partition(_PASTE_BEGINS)
-                pieces.append(_ESCAPE_AND_KEY.sub(_ESCAPE, (typed + begins)[old:]))
-                self._pastes = bool(begins)
-                self._typed = "" if begins else typed[1 - len(_PASTE_BEGINS) :]
-        return "".join(pieces)
+                read = len(self._typed_tail)
+                typed, begins, text = (self._typed_tail + text).partition(_PASTE_BEGINS)
+                yield from self._type(typed + begins, read)
+                self._in_paste = bool(begins)
+                self._typed_tail = "" if begins else typed[1 - len(_PASTE_BEGINS) :]
+
+    def _type(self, text: str, at: int) -> Iterable[Message]:
+        """What is typed with the text from a place on. What is before it was read."""
+        for key in _AFTER_ESCAPE.finditer(text, at):
+            yield from self._parse(text[at : key.start()])
+            if self.waits:
+                self._parser._timeout_time = 0.0  # nothing more belongs to the escape
+                yield from self.tick()
+            at = key.start()
+        yield from self._parse(text[at:])
+
+    def _parse(self, text: str) -> Iterable[Message]:
+        return self._parser.feed(text) if text else ()  # no text would end the parser
 
     @property
     def waits(self) -> bool:
@@ -71,4 +76,7 @@ class TerminalInput:
 
     def tick(self) -> Iterable[Message]:
         """The messages that end because nothing has followed."""
-        return self._parser.tick()
+        waited = self.waits
+        yield from self._parser.tick()
+        if waited and not self.waits:
+            self._typed_tail = ""  # what follows does not belong to it

@@ -167,7 +167,7 @@ class HookedApp(App[None], inherit_bindings=False):
 
     def on_load(self) -> None:
         """From Python 3.12 on, Textual has a task begin before the code that makes it goes on. Here
-        it begins behind that code on each Python, so that all run, and test, the same."""
+        it begins after that code on each Python, so that all run, and test, the same."""
         asyncio.get_running_loop().set_task_factory(None)
 
     def get_css_variables(self) -> dict[str, str]:
@@ -283,7 +283,7 @@ class HookedPalette(CommandPalette):
         """Starts a worker that shows what `find_commands` finds."""
         raise NotImplementedError
 
-    def list_can(self, action: str) -> bool:
+    def list_accepts(self, action: str) -> bool:
         """Whether an action of the list, such as "cursor_down", has an effect now."""
         return True
 
@@ -291,5 +291,5 @@ class HookedPalette(CommandPalette):
         return self.search(search_value)
 
     def _action_command_list(self, action: str) -> None:
-        if self.list_can(action):
+        if self.list_accepts(action):
             super()._action_command_list(action)
