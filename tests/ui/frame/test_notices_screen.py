@@ -4,14 +4,19 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from textual import notifications
+from textual.widget import Widget
+from textual.widgets._toast import Toast
 
 from tests.support.fake_operator.fake_operator import FakeOperator
-from tests.ui.conftest import press, settle, shown
+from tests.support.waiting import wait_until
+from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.frame.app_notices_and_themes import NotifyingApp
+from tui_manager.ui.frame.app_notices_and_themes import NotifyingApp, ShownNotice
 from tui_manager.ui.frame.notices_screen import NO_NOTICES, Notice, Notices, notice_lines
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.preferences import NotifyMode, Preferences
 from tui_manager.ui.terminal.bell_and_desktop_notification import notification
 
@@ -44,6 +49,35 @@ def test_a_notice_has_its_time_and_severity_and_is_wrapped() -> None:
         "            four five",
     ]
     assert notice_lines((), 26, NOW) == NO_NOTICES
+
+
+async def test_a_notice_that_expires_before_its_screen_shows_it_lets_the_screen_go_on(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        pilot.app.notify("gone")
+        await settle(pilot)
+        (notice,) = pilot.app._notifications
+        notice.raised_at -= notice.timeout + 1
+        assert notice.has_expired
+        toast = Toast(notice)
+        assert toast._timeout > 0, "with less, Textual's timer runs without end"
+        await pilot.app.screen.mount(toast)
+        await wait_until(lambda: is_attached(toast), lambda seen: not seen)
+        await press(pilot, "2")
+        assert isinstance(pilot.app.screen, HostsScreen)
+
+
+async def is_attached(widget: Widget) -> bool:
+    return widget.is_attached
+
+
+def test_a_notice_does_not_go_by_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    notice = ShownNotice("text", timeout=5)
+    for wrong in (0.0, 4e9):
+        monkeypatch.setattr(notifications, "time", lambda wrong=wrong: wrong)
+        assert 0 < notice.time_left <= 5
+        assert not notice.has_expired
 
 
 @pytest.mark.parametrize(

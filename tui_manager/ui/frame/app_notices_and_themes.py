@@ -2,9 +2,12 @@
 has ended, and the themes."""
 
 import os
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from textual import work
+from textual.notifications import Notification, Notify
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.status import TaskStatus
@@ -22,6 +25,31 @@ from tui_manager.ui.terminal.terminal_driver import TerminalDriver
 
 if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
+
+_LEAST = 0.001  # seconds
+
+
+@dataclass
+class ShownNotice(Notification):
+    """A notice on the screen. Textual's goes by the wall clock, which may be set. It also gives the
+    time that is left to a timer, which never ends, and lets nothing else run, if the notice expires
+    in the moment in which another screen is about to show it."""
+
+    raised_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def time_left(self) -> float:
+        """Seconds, more than 0."""
+        return max(self._ends_at - time.monotonic(), _LEAST)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether it is to be shown no more."""
+        return self._ends_at <= time.monotonic()
+
+    @property
+    def _ends_at(self) -> float:
+        return self.raised_at + self.timeout
 
 
 class NotifyingApp(OpenScreensOnceApp, inherit_bindings=False):
@@ -80,7 +108,8 @@ class NotifyingApp(OpenScreensOnceApp, inherit_bindings=False):
         """Shows a notice, and keeps it. It can quote a text of a host or of another operator."""
         message, title = safe_text(message), safe_text(title)
         self.shown_notices.add(Notice(self.link.now(), severity, message))
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+        seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        self.post_message(Notify(ShownNotice(message, title, severity, seconds, markup)))
 
     async def action_notices(self) -> None:
         """The notices that were shown."""
