@@ -9,13 +9,17 @@ from textual.widgets import Input
 from textual.widgets.collapsible import CollapsibleTitle
 
 from tests.support.fake_operator.fake_operator import FakeOperator
+from tests.support.fake_operator.held_operator import HeldOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_spec.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec.rollout_spec import HoldRule, Order, RolloutSpec
 from tui_manager.domain.task_spec.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.field_rows import Fold
+from tui_manager.ui.forms.files.copy_and_fetch_fields import TaskKind
+from tui_manager.ui.forms.kind_field import KindField
 from tui_manager.ui.forms.new_task.new_task import NewTaskScreen
 from tui_manager.ui.forms.new_task.new_task_fields import FormFields
 from tui_manager.ui.forms.new_task.task_in_form import fields_of
@@ -187,3 +191,44 @@ async def test_a_form_that_is_closed_has_no_focus_and_shows_no_field(
         await press(pilot, "escape")
         assert form.focus_chain == []
         assert not form.can_view_entire(field)
+
+
+async def test_what_is_typed_in_a_fold_is_its_title_as_it_is(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (120, 36)) as pilot:
+        await press(pilot, "n")
+        form = form_of(pilot)
+        fold = form.query_one("#input", Fold)
+        await fold.open_at("memory_max")
+        for text in ("[/", "[/b]", "\\[", "a\\", "[red]"):
+            await press(pilot, "ctrl+u", *text)
+            assert form.fields.memory_max == text
+            assert f"Memory {text}" in shown(pilot)
+
+
+async def test_the_kind_stays_while_the_task_is_made(fleet: FakeOperator, running: Running) -> None:
+    held = HeldOperator(fleet)
+    async with running(held) as pilot:
+        await press(pilot, "n", *"db1", "tab", *"id")
+        held.hold()
+        await press(pilot, "f5", "f2")
+        assert form_of(pilot).kind is TaskKind.COMMAND
+        held.release()
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, DashboardScreen)
+
+
+async def test_an_error_in_a_field_that_is_being_made_has_the_focus(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "n")
+        form = form_of(pilot)
+        form.query_one(KindField).action_step(-1)
+        form.complain(InvalidInputError("paths", "Name the files."))
+        await settle(pilot)
+        assert form.focused is form.query_one("#paths")
+        form.complain(InvalidInputError("files", "It is a field of another kind."))
+        await settle(pilot)
+        assert form.focused is form.query_one("#paths")

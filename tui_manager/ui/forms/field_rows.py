@@ -6,6 +6,7 @@ they are shown first, and until then have what they began with.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -142,7 +143,7 @@ class Fold(Collapsible):
         self.rows = [row for row in rows if isinstance(row, FieldRow)]
         self._not_made = LazyWidgets(rows)
         super().__init__(
-            title=_as_text(title), collapsed_symbol="▸", expanded_symbol="▾", id=id,
+            title=_content(title), collapsed_symbol="▸", expanded_symbol="▾", id=id,
             classes="fold -collapsed",  # Textual adds it when all is styled, and styles all again
         )  # fmt: skip
 
@@ -165,16 +166,18 @@ class Fold(Collapsible):
         """Shows what is set, and the problems of its fields."""
         for row in self.rows:
             row.show(problems)
-        self.title = _as_text(title)
+        self.title = _content(title)
 
     async def open_at(self, field: str) -> None:
         """Opens, with the focus on a field."""
-        await self.make_rows()
+        if is_open(self):
+            await self.make_rows()
         if is_open(self):
             self.collapsed = False
             self.query_one(f"#{field}").focus()
 
 
-def _as_text(title: str) -> str:
-    """A title that is shown as it is: Textual reads a plain one as markup."""
-    return Content(safe_line(title)).markup
+def _content(title: str) -> Any:
+    """A title that is shown as it is. Textual reads a string as markup, and escapes not all of it:
+    it fails on `[/`. It takes a Content too, though it names only strings."""
+    return Content(safe_line(title))

@@ -46,7 +46,7 @@ from tui_manager.ui.forms.tasks.secret_fields import SecretFields
 from tui_manager.ui.forms.tasks.task_file_form import NEW_TASK_FILE, open_task_file_form
 from tui_manager.ui.forms.text_area_limits import CANNOT_HOLD, can_hold_command
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.terminal.closable import while_open
+from tui_manager.ui.terminal.closable import is_open, while_open
 from tui_manager.ui.terminal.run_program import ProgramError
 
 _HINT = Content.assemble(
@@ -192,9 +192,10 @@ class NewTaskScreen(CopyForm):
 
     async def action_next_kind(self) -> None:
         """A key goes from one kind to the next, and to its first field."""
-        self.query_one(KindField).action_step(1)
-        await self._show_kind()  # only a field that is shown can have the focus
-        self.set_focus(self.query_one(f"#{self._first_field}"))
+        if not self.busy:
+            self.query_one(KindField).action_step(1)
+            await self._show_kind()  # only a field that is shown can have the focus
+            await self._focus_on(self._first_field)
 
     @property
     def _first_field(self) -> str:
@@ -394,9 +395,15 @@ class NewTaskScreen(CopyForm):
             return
         fold = next((fold for fold in self._folds if row in fold.rows), None)
         if fold is None:
-            self.set_focus(self.query_one(f"#{field}"))
+            self.call_next(self._focus_on, field)
         else:
             self.call_next(self._open_at, fold, field)
+
+    async def _focus_on(self, field: str) -> None:
+        """Those of copies and fetches have no widgets before their kind is shown."""
+        await self.make_copy_and_fetch_rows()
+        if is_open(self) and (widgets := self.query(f"#{field}")):
+            self.set_focus(widgets.first())
 
     async def _open_at(self, fold: Fold, field: str) -> None:
         """Opens a fold with the focus on a field, or on the value of a secret that lacks one."""
