@@ -32,7 +32,7 @@ from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.output.actions import save_output
-from tui_manager.ui.terminal.terminal_input import TerminalInput
+from tui_manager.ui.terminal.input.terminal_input import TerminalInput
 
 SETTLES = 1.3  # seconds: longer than a try to reach the manager again, and than a tick of a screen
 LEAVES_FORMS = 6  # from the deepest form to a screen: `escape`, and `y` if it asks

@@ -27,7 +27,8 @@ from tui_manager.ui import app, paced_reader
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms.tasks import task_form
 from tui_manager.ui.frame import main_screen
-from tui_manager.ui.terminal import textual_internals, typed_ahead
+from tui_manager.ui.terminal import textual_internals
+from tui_manager.ui.terminal.input import typed_ahead
 from tui_manager.ui.terminal.style_cache import CachedStylesheet, StyleCache
 
 A_DAY = 86_400.0  # seconds

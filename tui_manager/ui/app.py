@@ -38,8 +38,8 @@ from tui_manager.ui.tasks.lists.tasks_screen import TasksScreen
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
 from tui_manager.ui.tasks.save_fetched_at_end import FetchSaver
 from tui_manager.ui.terminal.closable import is_open
+from tui_manager.ui.terminal.input.typed_ahead import TypedAhead
 from tui_manager.ui.terminal.terminal_driver import BackgroundError
-from tui_manager.ui.terminal.typed_ahead import TypedAhead
 
 
 class ChangesPending(Message, bubble=False):

@@ -58,7 +58,7 @@ ADAPTERS = {
     "tui_manager.ui.terminal.style_cache",
     "tui_manager.ui.terminal.textual_internals",
     "tui_manager.ui.terminal.terminal_driver",
-    "tui_manager.ui.terminal.terminal_input",
+    "tui_manager.ui.terminal.input.terminal_input",
 }
 # What Python and Textual's metaclasses put into every class.
 IN_EVERY_CLASS = set(vars(type("Empty", (Widget,), {}))) | {"_abc_impl"}

@@ -1,1 +1,1 @@
-"""The terminal and what makes Textual safe on it: driver, errors, order of keys. No widgets."""
+"""The terminal and what makes Textual safe on it: driver, errors, what is typed. No widgets."""

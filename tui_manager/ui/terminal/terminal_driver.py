@@ -14,7 +14,7 @@ from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from tui_manager.ui.terminal.terminal_input import TerminalInput
+from tui_manager.ui.terminal.input.terminal_input import TerminalInput
 
 
 class TerminalClosed(Message):

@@ -36,7 +36,7 @@ from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.output.actions.save_output import SaveOutputScreen
 from tui_manager.ui.output.output_pane import OutputPane
 from tui_manager.ui.tasks.one_task.task_screen import TaskScreen
-from tui_manager.ui.terminal import typed_ahead
+from tui_manager.ui.terminal.input import typed_ahead
 
 
 async def type_ahead(pilot: "Pilot[None]", *keys: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 import textual._parser
 from textual.events import Key, MouseMove, Paste
 
-from tui_manager.ui.terminal.terminal_input import TerminalInput
+from tui_manager.ui.terminal.input.terminal_input import TerminalInput
 
 
 @pytest.fixture(autouse=True)
