@@ -18,6 +18,7 @@ BANNED = ("q", "ctrl+q", "ctrl+s")  # ctrl+s: whatever was typed would be the pa
 CHOICES = 12  # of a round
 KEPT = 150  # lines of the story that a failure tells
 LOOKS = (120, 36)  # the size in which answers and rows are looked at
+_PATIENCE = 5.0  # seconds for which one try to open the help is looked at
 _LEAVES_FORMS = 6  # from the deepest form to a screen: `esc`, and `y` if it asks
 GLYPHS = frozenset(span.text for span, _ in LEGEND)
 _ROW = re.compile(r"│[ ▸◆] (\S) +(\S+)")
@@ -65,15 +66,25 @@ class Monkey:
         self._press("1")
 
     def _answers(self) -> None:
+        wait_for("the help", self._opens_help, explain=self.explain)
+        self._press("\x1b")
+        self._see(
+            "the dashboard",
+            lambda text: "─ Keys" not in text and "─ Output" in text and "─ Recent" in text,
+        )
+
+    def _opens_help(self) -> bool:
+        """Leaves what is open for the dashboard, and asks for its help. A form whose task is being
+        made is not left: it takes another try then."""
         for _ in range(_LEAVES_FORMS):
             self._press("\x1b")
             self._press("y")  # if it asks
         self._press("1")
-        self._see("the dashboard", lambda text: "─ Output" in text and "─ Recent" in text)
         self._press("?")
-        self._see("the help", lambda text: "─ Keys" in text)
-        self._press("\x1b")
-        self._see("the dashboard again", lambda text: "─ Keys" not in text)
+        end = time.monotonic() + _PATIENCE
+        while not (opens := "─ Keys" in self._seen()) and time.monotonic() < end:
+            time.sleep(0.05)
+        return opens
 
     # Rows.
 
