@@ -9,12 +9,15 @@ import ast
 import asyncio
 import importlib
 import inspect
+import itertools
 import pkgutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import textual._time
 from rich.style import Style
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
@@ -39,6 +42,7 @@ from textual.worker import Worker
 
 import tui_manager.ui
 from tests.support.fake_operator.fake_operator import FakeOperator
+from tests.support.waiting import GIVE_UP
 from tests.ui.conftest import Running, press, settle
 from tests.ui.fast_textual import parse_rules_anew
 from tui_manager.ui.dashboard import DashboardScreen
@@ -246,6 +250,27 @@ async def test_a_task_begins_after_the_code_that_makes_it(monkeypatch: pytest.Mo
     app = Mounted()
     await app.run_async(headless=True)
     assert app.factory is None, "HookedApp.on_load: look for where Textual sets a task factory"
+
+
+async def test_a_timer_fires_though_its_time_was_over_before_it_began_to_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = itertools.count()  # for which it gets no processor, each time it looks at the clock
+
+    def get_time() -> float:
+        task = asyncio.current_task()
+        late = task is not None and task.get_name() == "late"
+        return time.monotonic() + (next(seconds) if late else 0)
+
+    async with Hooked().run_test() as pilot:
+        screen = HookedScreen[None]()
+        await pilot.app.push_screen(screen)
+        monkeypatch.setattr(textual._time, "get_time", get_time)
+        for node in (pilot.app, screen):
+            fired = asyncio.Event()
+            node.set_timer(0.008, fired.set, name="late")
+            async with asyncio.timeout(GIVE_UP):
+                await fired.wait()
 
 
 async def test_a_widget_that_is_removed_is_closing() -> None:

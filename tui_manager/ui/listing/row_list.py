@@ -15,6 +15,7 @@ from tui_manager.ui.listing.row_reader import RowReader
 from tui_manager.ui.listing.row_window import RowWindow
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
+from tui_manager.ui.terminal.textual_internals import fires_late
 
 HEADER = 1  # lines above the rows
 # Keys that move the selection: the action, and its direction.
@@ -302,7 +303,7 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
     def _read_on_soon(self) -> None:
         if not self._reads_on_soon:
             self._reads_on_soon = True
-            self.set_timer(READ_ON_AFTER, self._read_on)
+            fires_late(self.set_timer(READ_ON_AFTER, self._read_on))
 
     def _read_on(self) -> None:
         self._reads_on_soon = False

@@ -27,6 +27,7 @@ from textual.messages import Layout
 from textual.reactive import Reactive
 from textual.screen import UPDATE_PERIOD, Screen, ScreenResultType
 from textual.theme import Theme
+from textual.timer import Timer, TimerCallback
 from textual.widget import AwaitMount, Widget
 from textual.widgets import Input
 from textual.widgets._toast import ToastRack
@@ -48,6 +49,13 @@ def is_closing(node: Widget) -> bool:
 async def mounted(node: Widget) -> None:
     """Returns when a screen or widget has handled its Mount event."""
     await node._mounted_event.wait()
+
+
+def fires_late(timer: Timer) -> Timer:
+    """A timer that fires once, also if its time is over before it begins to wait. Textual leaves
+    out a time that is over, and so, on a busy machine, the only one."""
+    timer._skip = False
+    return timer
 
 
 def forget_sizes(widget: Widget) -> None:
@@ -83,6 +91,17 @@ class HookedScreen(Screen[ScreenResultType]):
     def _on_timer_update(self) -> None:
         self._drawn_at = time.monotonic()
         super()._on_timer_update()
+
+    def set_timer(
+        self,
+        delay: float,
+        callback: TimerCallback | None = None,
+        *,
+        name: str | None = None,
+        pause: bool = False,
+    ) -> Timer:
+        """Fires once after a delay in seconds, or later."""
+        return fires_late(super().set_timer(delay, callback, name=name, pause=pause))
 
     def _extend_compose(self, widgets: list[Widget]) -> None:
         """Hides the place of notices at once. Textual asks for a layout to hide it later."""
@@ -169,6 +188,18 @@ class HookedApp(App[None], inherit_bindings=False):
         """From Python 3.12 on, Textual has a task begin before the code that makes it goes on. Here
         it begins after that code on each Python, so that all run, and test, the same."""
         asyncio.get_running_loop().set_task_factory(None)
+
+    def set_timer(
+        self,
+        delay: float,
+        callback: TimerCallback | None = None,
+        *,
+        name: str | None = None,
+        pause: bool = False,
+    ) -> Timer:
+        """Fires once after a delay in seconds, or later. One of Textual's own, of 8 ms, tells the
+        screens that the terminal has another size: without it they never hear of one again."""
+        return fires_late(super().set_timer(delay, callback, name=name, pause=pause))
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual asks for these several times while the app starts, and mixes all colours of the
