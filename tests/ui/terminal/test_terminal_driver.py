@@ -13,7 +13,8 @@ from typing import NoReturn
 import pytest
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Key
+from textual.events import Key, Resize
+from textual.geometry import Size
 from textual.message import Message
 
 from tests.support.waiting import wait_until
@@ -95,6 +96,23 @@ async def test_a_key_that_is_no_utf_8_does_not_end_the_input(ends: list[int]) ->
     os.write(ends[0], b"a\xe9b")
     await wait_until(lambda: typed(driver), lambda seen: seen == ["a", "\ufffd", "b"])
     driver.disable_input()
+
+
+async def test_the_last_size_is_told_last(ends: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    driver, sizes = Driver(ends[1]), [(120, 36), (60, 15)]
+
+    def size() -> tuple[int, int]:
+        now = sizes.pop()
+        if sizes:  # the terminal gets another size while this one is read
+            driver._size_has_changed()
+        return now
+
+    async def told() -> list[Size]:
+        return [message.size for message in driver.told if isinstance(message, Resize)]
+
+    monkeypatch.setattr(driver, "_get_terminal_size", size)
+    driver._size_has_changed()
+    await wait_until(told, lambda seen: seen == [Size(60, 15), Size(120, 36)])
 
 
 async def test_an_escape_that_nothing_follows_is_a_key(ends: list[int]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import select
+import signal
 import termios
 import threading
 from collections.abc import Callable, Iterable
@@ -12,6 +13,8 @@ from typing import Any, ClassVar
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
 from textual.message import Message
 
 from tui_manager.ui.terminal.input.terminal_input import TerminalInput
@@ -74,8 +77,19 @@ class TerminalDriver(LinuxDriver):
         TerminalDriver._was_used = True
         self._in_use = True
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        signal.signal(signal.SIGWINCH, self._size_has_changed)
         if self._key_thread is not None and self._key_thread.is_alive():
             self.begin_input()
+
+    def _size_has_changed(self, *_: object) -> None:
+        """The loop reads the size. Textual does so here, where another signal may come in between
+        and be handled first: the app would hear of the new size, and then of the old one."""
+        if not self._in_band_window_resize and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._tell_size)
+
+    def _tell_size(self) -> None:
+        size = Size(*self._get_terminal_size())
+        self.send_message(Resize(size, size))
 
     def stop_application_mode(self) -> None:
         """Gives the terminal back."""
