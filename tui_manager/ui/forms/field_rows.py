@@ -178,6 +178,6 @@ class Fold(Collapsible):
 
 
 def _content(title: str) -> Any:
-    """A title that is shown as it is. Textual reads a string as markup, and escapes not all of it:
-    it fails on `[/`. It takes a Content too, though it names only strings."""
+    """A title that is shown as it is. Textual would read a string as markup, and `[/` in it is an
+    error. A Content it takes too, though its type names strings only."""
     return Content(safe_line(title))

@@ -26,14 +26,14 @@ from tui_manager.ui.terminal.terminal_driver import TerminalDriver
 if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
-_LEAST = 0.001  # seconds
+_LEAST = 0.001  # seconds that a timer gets
 
 
 @dataclass
 class ShownNotice(Notification):
-    """A notice on the screen. Textual's goes by the wall clock, which may be set. It also gives the
-    time that is left to a timer, which never ends, and lets nothing else run, if the notice expires
-    in the moment in which another screen is about to show it."""
+    """A notice on the screen. It goes by a clock that nobody sets, and its time is never negative:
+    Textual gives it to a timer, and with a negative time that timer runs for ever and stops the
+    app. It is negative if a notice expires just before another screen shows it."""
 
     raised_at: float = field(default_factory=time.monotonic)
 
